@@ -1,0 +1,58 @@
+/**
+ * Kubernetes objects as Calico sees them: a pod is a workload endpoint, a namespace and a service account
+ * are profiles; libcalico-go/lib/backend/k8s/conversion.
+ */
+
+import type { Cause } from '../trace/index.js';
+import { type Cidr, hostCidr } from './cidr.js';
+import type { Profile, WorkloadEndpoint } from './model.js';
+import { vethName } from './names.js';
+import type { Labels } from './policy/selector.js';
+
+export interface PodFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+  readonly labels: Labels;
+  readonly serviceAccount: string;
+  /** From the annotation of the CNI plugin, else from the status. */
+  readonly addresses: readonly Cidr[];
+  readonly interfacePrefix?: string;
+}
+
+const prefixed = (prefix: string, labels: Labels): Labels =>
+  Object.fromEntries(Object.entries(labels).map(([key, value]) => [prefix + key, value]));
+
+/** Labels that Calico adds are stronger than the pod's own. */
+export function podEndpoint(pod: PodFacts): WorkloadEndpoint {
+  const { namespace, name, node, serviceAccount, addresses } = pod;
+  return {
+    node,
+    namespace,
+    pod: name,
+    interfaceName: vethName(namespace, name, pod.interfacePrefix),
+    networks: addresses.map(hostCidr),
+    profiles: [`kns.${namespace}`, ...(serviceAccount === '' ? [] : [`ksa.${namespace}.${serviceAccount}`])],
+    labels: {
+      ...pod.labels,
+      'projectcalico.org/namespace': namespace,
+      'projectcalico.org/orchestrator': 'k8s',
+      ...(serviceAccount !== '' && { 'projectcalico.org/serviceaccount': serviceAccount }),
+    },
+    active: true,
+  };
+}
+
+/** Without policy a namespace's pods may do anything. */
+export function namespaceProfile(namespace: string, labels: Labels): Profile {
+  const because: Cause = { kind: 'Namespace', name: namespace };
+  const labelsToApply = { ...prefixed('pcns.', labels), 'pcns.projectcalico.org/name': namespace };
+  return { name: `kns.${namespace}`, labelsToApply, ingress: 'allow', egress: 'allow', because: [because] };
+}
+
+/** Only labels: a service account allows nothing by itself. */
+export function serviceAccountProfile(namespace: string, name: string, labels: Labels): Profile {
+  const because: Cause = { kind: 'ServiceAccount', namespace, name };
+  const labelsToApply = { ...prefixed('pcsa.', labels), 'pcsa.projectcalico.org/name': name };
+  return { name: `ksa.${namespace}.${name}`, labelsToApply, ingress: 'none', egress: 'none', because: [because] };
+}

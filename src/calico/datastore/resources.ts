@@ -1,0 +1,130 @@
+/** Nodes, pools, endpoints and profiles, out of the store of objects. */
+
+import {
+  calicoNodes,
+  type CalicoNodeView,
+  isFinished,
+  isList,
+  type Json,
+  type Pod,
+  type Store,
+} from '../../kubernetes/index.js';
+import { parseMac } from '../../packet/index.js';
+import { type Address, type Cidr, hostCidr, parseCidrOrAddress } from '../cidr.js';
+import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../conversion.js';
+import type { ServiceCidr } from '../felix/calc/input.js';
+import { cause, type CalicoNode, type IpPool, type Profile, type WorkloadEndpoint } from '../model.js';
+import { addressFromStore, cidrFromStore } from './addresses.js';
+
+function nodeOf({ name, labels, bgp, ...view }: CalicoNodeView): CalicoNode {
+  const vxlanTunnelMac = parseMac(view.vxlanTunnelMACAddr);
+  return {
+    name,
+    labels,
+    ...(bgp?.ipv4Address && { ipv4Address: cidrFromStore(bgp.ipv4Address) }),
+    ...(bgp?.ipv6Address && { ipv6Address: cidrFromStore(bgp.ipv6Address) }),
+    ...(view.ipv4VXLANTunnelAddr !== undefined && {
+      ipv4VxlanTunnelAddress: addressFromStore(view.ipv4VXLANTunnelAddr),
+    }),
+    ...(view.ipv6VXLANTunnelAddr !== undefined && {
+      ipv6VxlanTunnelAddress: addressFromStore(view.ipv6VXLANTunnelAddr),
+    }),
+    ...(bgp?.ipv4IPIPTunnelAddr !== undefined && { ipv4IpipTunnelAddress: addressFromStore(bgp.ipv4IPIPTunnelAddr) }),
+    ...(vxlanTunnelMac !== undefined && { vxlanTunnelMac }),
+  };
+}
+
+/** Nodes of either kind, by name. */
+export const storedNodes = (store: Store): CalicoNode[] => calicoNodes(store).map(nodeOf);
+
+/** By name. */
+export const storedPools = (store: Store): IpPool[] =>
+  store.list('IPPool').map(({ name, spec, terminating }) => ({
+    name,
+    cidr: cidrFromStore(spec.cidr),
+    blockSize: spec.blockSize,
+    ipipMode: spec.ipipMode,
+    vxlanMode: spec.vxlanMode,
+    natOutgoing: spec.natOutgoing,
+    // A pool on its way out gives nothing any more.
+    disabled: spec.disabled || terminating,
+    disableBgpExport: spec.disableBGPExport,
+    nodeSelector: spec.nodeSelector,
+    namespaceSelector: spec.namespaceSelector,
+    allowedUses: spec.allowedUses,
+    assignmentMode: spec.assignmentMode,
+  }));
+
+const POD_IPS = 'cni.projectcalico.org/podIPs';
+const POD_IP = 'cni.projectcalico.org/podIP';
+
+/** The CNI plugin's word goes before the kubelet's, which comes later and goes later. */
+function podAddresses({ annotations, status }: Pod): Cidr[] {
+  const recorded = (annotations[POD_IPS] ?? '') || (annotations[POD_IP] ?? '');
+  if (recorded !== '') return recorded.split(',').flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
+  return status.podIPs.map((address) => hostCidr(addressFromStore(address)));
+}
+
+/** Pods that have an address of their own; the host's and those that have ended are no endpoints. */
+export function storedEndpoints(store: Store, interfacePrefix?: string): WorkloadEndpoint[] {
+  return store
+    .list('Pod')
+    .filter((pod) => !pod.spec.hostNetwork && pod.spec.nodeName !== '' && !isFinished(pod))
+    .flatMap((pod) => {
+      const addresses = podAddresses(pod);
+      if (addresses.length === 0) return [];
+      const { namespace, name, labels, spec } = pod;
+      const facts = {
+        namespace,
+        name,
+        node: spec.nodeName,
+        labels,
+        serviceAccount: spec.serviceAccountName,
+        addresses,
+      };
+      return [podEndpoint({ ...facts, ...(interfacePrefix !== undefined && { interfacePrefix }) })];
+    });
+}
+
+/** One for each namespace and each service account. A namespace that only pods speak of has one too. */
+export function storedProfiles(store: Store): Profile[] {
+  const namespaces = store.list('Namespace').map(({ name, labels }) => namespaceProfile(name, labels));
+  const accounts = store
+    .list('ServiceAccount')
+    .map(({ namespace, name, labels }) => serviceAccountProfile(namespace, name, labels));
+  const known = new Set([...namespaces, ...accounts].map(({ name }) => name));
+  const implied = new Map<string, Profile>();
+  for (const { namespace, spec } of store.list('Pod')) {
+    for (const profile of [
+      namespaceProfile(namespace, {}),
+      serviceAccountProfile(namespace, spec.serviceAccountName, {}),
+    ]) {
+      if (!known.has(profile.name)) implied.set(profile.name, profile);
+    }
+  }
+  return [...namespaces, ...accounts, ...implied.values()];
+}
+
+const texts = (value: Json | undefined): string[] =>
+  isList(value) ? value.filter((one) => typeof one === 'string') : [];
+
+/** Addresses that IPAM is not to give out. */
+export const storedReservations = (store: Store): Cidr[] =>
+  store
+    .list('IPReservation')
+    .flatMap(({ spec }) => texts(spec['reservedCIDRs']).flatMap((text) => parseCidrOrAddress(text) ?? []));
+
+/** Ranges that BGPConfiguration `default` has advertised for Services. */
+export function storedServiceCidrs(store: Store): ServiceCidr[] {
+  const configuration = store.get('BGPConfiguration', '', 'default');
+  if (configuration === undefined) return [];
+  const { serviceClusterIPs, serviceExternalIPs, serviceLoadBalancerIPs } = configuration.spec;
+  const because = [cause('BGPConfiguration', configuration.name)];
+  return [...serviceClusterIPs, ...serviceExternalIPs, ...serviceLoadBalancerIPs].flatMap(({ cidr }) =>
+    cidr === undefined ? [] : [{ cidr, because }],
+  );
+}
+
+/** InternalIP addresses in the status of a Kubernetes Node. */
+export const storedInternalIps = (store: Store, node: string): Address[] =>
+  (store.get('Node', '', node)?.status.internalIPs ?? []).map(addressFromStore);

@@ -1,0 +1,278 @@
+/**
+ * Felix' parameters: where a value comes from, and what it is taken to be; felix/config/config_params.go.
+ * Names are compared without case, as Felix does. A value that cannot be read leaves the built-in default
+ * and is reported.
+ */
+
+import type { Cause } from '../../trace/index.js';
+import { type Address, type Cidr, parseAddress, parseCidrOrAddress } from '../cidr.js';
+import type { FelixParameters } from '../model.js';
+import type { ProtoPort } from './rules/config.js';
+
+/** One source of values: the environment, or a FelixConfiguration object. */
+export interface ParameterLayer {
+  readonly parameters: FelixParameters;
+  readonly because: readonly Cause[];
+}
+
+type Allow = 'ACCEPT' | 'RETURN';
+type Deny = 'DROP' | 'REJECT';
+
+export interface FelixConfig {
+  readonly interfacePrefixes: readonly string[];
+  readonly ipv6Support: boolean;
+  readonly defaultEndpointToHostAction: Allow | Deny;
+  readonly filterAllowAction: Allow;
+  readonly mangleAllowAction: Allow;
+  readonly filterDenyAction: Deny;
+  readonly markMask: number;
+  readonly chainInsertMode: 'insert' | 'append';
+  readonly disableConntrackInvalidCheck: boolean;
+  readonly failsafeInbound: readonly ProtoPort[];
+  readonly failsafeOutbound: readonly ProtoPort[];
+  readonly allowVxlanPacketsFromWorkloads: boolean;
+  readonly allowIpipPacketsFromWorkloads: boolean;
+  /** Undefined: as the pools say. */
+  readonly vxlanEnabled: boolean | undefined;
+  readonly ipipEnabled: boolean | undefined;
+  readonly vxlanPort: number;
+  readonly vxlanVni: number;
+  /** 0: worked out of the host's. */
+  readonly vxlanMtu: number;
+  readonly vxlanMtuV6: number;
+  readonly ipipMtu: number;
+  readonly natOutgoingAddress: Address | undefined;
+  readonly natPortRange: { readonly min: number; readonly max: number } | undefined;
+  readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
+  readonly natOutgoingInterfaceFilter: string;
+  readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
+  readonly programClusterRoutes: boolean;
+  readonly deviceRouteProtocol: number;
+  readonly deviceRouteSourceAddress: Address | undefined;
+  readonly removeExternalRoutes: boolean;
+  readonly normalRoutePriority: number;
+  readonly elevatedRoutePriority: number;
+  readonly externalNodeCidrs: readonly Cidr[];
+  readonly mtuInterfacePattern: string;
+  readonly maxIpsetSize: number;
+  readonly logPrefix: string;
+  readonly wireguardDevices: readonly string[];
+  readonly nftablesMode: 'Auto' | 'Enabled' | 'Disabled';
+  /** What set a parameter, by its upstream name; nothing where it has its default. */
+  readonly sourceOf: (parameter: string) => readonly Cause[];
+}
+
+/** Upstream names that FelixConfiguration spells otherwise than by case. */
+const YAML_NAMES: Readonly<Record<string, string>> = {
+  ipipenabled: 'ipinipenabled',
+  ipipmtu: 'ipinipmtu',
+  externalnodeslist: 'externalnodescidrlist',
+};
+
+const canonical = (name: string): string => {
+  const lower = name.toLowerCase();
+  return YAML_NAMES[lower] ?? lower;
+};
+
+type Parse<T> = (text: string) => T | undefined;
+
+const TRUE = new Set(['true', '1', 'yes', 'y', 't']);
+const FALSE = new Set(['false', '0', 'no', 'n', 'f']);
+
+const flag: Parse<boolean> = (text) => {
+  const lower = text.toLowerCase();
+  if (TRUE.has(lower)) return true;
+  return FALSE.has(lower) ? false : undefined;
+};
+
+const integer: Parse<number> = (text) => (/^[+-]?(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : undefined);
+const text: Parse<string> = (value) => value;
+
+const oneOf =
+  <T extends string>(...values: readonly T[]): Parse<T> =>
+  (value) =>
+    values.find((known) => known.toLowerCase() === value.toLowerCase());
+
+/** A list, of which all must be readable; `none` is the empty one. */
+const listOf =
+  <T>(parse: Parse<T>): Parse<readonly T[]> =>
+  (value) => {
+    if (value === '' || value.toLowerCase() === 'none') return [];
+    const parsed = value.split(',').map((one) => parse(one.trim()));
+    return parsed.every((one) => one !== undefined) ? parsed.flatMap((one) => one ?? []) : undefined;
+  };
+
+const PROTO_PORT = /^(?:(tcp|udp):(?:(.+):)?)?(\d{1,5})$/i;
+
+/** `tcp:10.0.0.0/8:22`, `tcp:22`, `22`; an IPv6 net stands in brackets. */
+const protoPort: Parse<ProtoPort> = (value) => {
+  const [, protocol = 'tcp', net, port = ''] = PROTO_PORT.exec(value) ?? [];
+  if (port === '' || Number(port) > 65535) return undefined;
+  const bare = net?.replace(/^\[(.*)\]$/, '$1');
+  if (bare !== undefined && parseCidrOrAddress(bare) === undefined) return undefined;
+  return { protocol: protocol.toLowerCase(), port: Number(port), ...(bare !== undefined && { net: bare }) };
+};
+
+const portRange: Parse<{ min: number; max: number } | 'none'> = (value) => {
+  const [, first = '', last = first] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(value) ?? [];
+  const [min, max] = [Number(first), Number(last)];
+  if (first === '' || max > 65535 || min > max) return undefined;
+  return max === 0 ? 'none' : { min, max };
+};
+
+const DEFAULT_INBOUND = 'tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667';
+const DEFAULT_OUTBOUND = 'udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667';
+const DEFAULT_MTU_PATTERN = '^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)';
+
+class ParameterReader {
+  readonly problems: string[] = [];
+  readonly #values = new Map<string, { readonly value: string; readonly because: readonly Cause[] }>();
+
+  /** The strongest layer first. */
+  constructor(layers: readonly ParameterLayer[]) {
+    for (const { parameters, because } of layers.toReversed()) {
+      for (const [name, value] of Object.entries(parameters)) this.#values.set(canonical(name), { value, because });
+    }
+  }
+
+  sourceOf(parameter: string): readonly Cause[] {
+    return this.#values.get(canonical(parameter))?.because ?? [];
+  }
+
+  optional<T>(name: string, parse: Parse<T>): T | undefined {
+    const value = this.#values.get(canonical(name))?.value;
+    if (value === undefined || value === '') return undefined;
+    const parsed = parse(value);
+    if (parsed === undefined) this.problems.push(`${name}: "${value}" cannot be read, the default applies`);
+    return parsed;
+  }
+
+  read<T>(name: string, fallback: T, parse: Parse<T>): T {
+    return this.optional(name, parse) ?? fallback;
+  }
+
+  /** A list whose default is written as text. */
+  readPorts(name: string, fallback: string): readonly ProtoPort[] {
+    const ports = listOf(protoPort);
+    return this.optional(name, ports) ?? ports(fallback) ?? [];
+  }
+}
+
+export interface ParsedParameters {
+  readonly config: FelixConfig;
+  /** What could not be read, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+type Tables = Pick<
+  FelixConfig,
+  | 'defaultEndpointToHostAction'
+  | 'filterAllowAction'
+  | 'mangleAllowAction'
+  | 'filterDenyAction'
+  | 'markMask'
+  | 'chainInsertMode'
+  | 'disableConntrackInvalidCheck'
+  | 'failsafeInbound'
+  | 'failsafeOutbound'
+  | 'serviceLoopPrevention'
+  | 'logPrefix'
+  | 'nftablesMode'
+>;
+
+function readTables(reader: ParameterReader): Tables {
+  const allow = oneOf('ACCEPT', 'RETURN');
+  return {
+    defaultEndpointToHostAction: reader.read(
+      'DefaultEndpointToHostAction',
+      'DROP',
+      oneOf('ACCEPT', 'DROP', 'RETURN', 'REJECT'),
+    ),
+    filterAllowAction: reader.read('IptablesFilterAllowAction', 'ACCEPT', allow),
+    mangleAllowAction: reader.read('IptablesMangleAllowAction', 'ACCEPT', allow),
+    filterDenyAction: reader.read('IptablesFilterDenyAction', 'DROP', oneOf('DROP', 'REJECT')),
+    markMask: reader.read('IptablesMarkMask', 0xffff0000, integer),
+    chainInsertMode: reader.read('ChainInsertMode', 'insert', oneOf('insert', 'append')),
+    disableConntrackInvalidCheck: reader.read('DisableConntrackInvalidCheck', false, flag),
+    failsafeInbound: reader.readPorts('FailsafeInboundHostPorts', DEFAULT_INBOUND),
+    failsafeOutbound: reader.readPorts('FailsafeOutboundHostPorts', DEFAULT_OUTBOUND),
+    serviceLoopPrevention: reader.read('ServiceLoopPrevention', 'Drop', oneOf('Drop', 'Reject', 'Disabled')),
+    logPrefix: reader.read('LogPrefix', 'calico-packet', text),
+    nftablesMode: reader.read('NFTablesMode', 'Auto', oneOf('Auto', 'Enabled', 'Disabled')),
+  };
+}
+
+type Encapsulations = Pick<
+  FelixConfig,
+  | 'allowVxlanPacketsFromWorkloads'
+  | 'allowIpipPacketsFromWorkloads'
+  | 'vxlanEnabled'
+  | 'ipipEnabled'
+  | 'vxlanPort'
+  | 'vxlanVni'
+  | 'vxlanMtu'
+  | 'vxlanMtuV6'
+  | 'ipipMtu'
+  | 'externalNodeCidrs'
+  | 'mtuInterfacePattern'
+  | 'wireguardDevices'
+>;
+
+function readEncapsulations(reader: ParameterReader): Encapsulations {
+  return {
+    allowVxlanPacketsFromWorkloads: reader.read('AllowVXLANPacketsFromWorkloads', false, flag),
+    allowIpipPacketsFromWorkloads: reader.read('AllowIPIPPacketsFromWorkloads', false, flag),
+    vxlanEnabled: reader.optional('VXLANEnabled', flag),
+    ipipEnabled: reader.optional('IpInIpEnabled', flag),
+    vxlanPort: reader.read('VXLANPort', 4789, integer),
+    vxlanVni: reader.read('VXLANVNI', 4096, integer),
+    vxlanMtu: reader.read('VXLANMTU', 0, integer),
+    vxlanMtuV6: reader.read('VXLANMTUV6', 0, integer),
+    ipipMtu: reader.read('IpInIpMtu', 0, integer),
+    externalNodeCidrs: reader.read('ExternalNodesCIDRList', [], listOf(parseCidrOrAddress)),
+    mtuInterfacePattern: reader.read('MTUIfacePattern', DEFAULT_MTU_PATTERN, text),
+    wireguardDevices: [
+      reader.read('WireguardInterfaceName', 'wireguard.cali', text),
+      reader.read('WireguardInterfaceNameV6', 'wg-v6.cali', text),
+    ],
+  };
+}
+
+/** Values by precedence: the environment, FelixConfiguration `node.<name>`, `default`, built-in. */
+export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParameters {
+  const reader = new ParameterReader(layers);
+  const ports = reader.optional('NATPortRange', portRange);
+  const config: FelixConfig = {
+    ...readTables(reader),
+    ...readEncapsulations(reader),
+    interfacePrefixes: reader.read('InterfacePrefix', ['cali'], listOf(text)),
+    ipv6Support: reader.read('Ipv6Support', true, flag),
+    natOutgoingAddress: reader.optional('NATOutgoingAddress', parseAddress),
+    natPortRange: ports === 'none' ? undefined : ports,
+    natOutgoingExclusions: reader.read(
+      'NATOutgoingExclusions',
+      'IPPoolsOnly',
+      oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'),
+    ),
+    natOutgoingInterfaceFilter: reader.read('IptablesNATOutgoingInterfaceFilter', '', text),
+    programClusterRoutes: reader.read('ProgramClusterRoutes', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
+    deviceRouteProtocol: reader.read('DeviceRouteProtocol', 3, integer),
+    deviceRouteSourceAddress: reader.optional('DeviceRouteSourceAddress', parseAddress),
+    removeExternalRoutes: reader.read('RemoveExternalRoutes', true, flag),
+    normalRoutePriority: reader.read('IPv4NormalRoutePriority', 1024, integer),
+    elevatedRoutePriority: reader.read('IPv4ElevatedRoutePriority', 512, integer),
+    maxIpsetSize: reader.read('MaxIpsetSize', 1_048_576, integer),
+    sourceOf: (parameter) => reader.sourceOf(parameter),
+  };
+  return { config, problems: reader.problems };
+}
+
+const ENVIRONMENT_PREFIX = 'felix_';
+
+/** The FELIX_* variables of an environment, without the prefix. */
+export const felixEnvironment = (environment: Readonly<Record<string, string>>): FelixParameters =>
+  Object.fromEntries(
+    Object.entries(environment)
+      .filter(([name]) => name.toLowerCase().startsWith(ENVIRONMENT_PREFIX))
+      .map(([name, value]) => [name.slice(ENVIRONMENT_PREFIX.length), value]),
+  );

@@ -1,0 +1,96 @@
+/** The nat table; felix/rules/static.go, nat.go. */
+
+import { CHAIN } from './chain-names.js';
+import { type RulesConfig, setName, type Tunnel } from './config.js';
+import type { Cause } from '../../../trace/index.js';
+import {
+  type Action,
+  type Chain,
+  inSet,
+  jump,
+  localAddress,
+  type Match,
+  notInSet,
+  outInterface,
+  protocol,
+  RETURN,
+  type Rule,
+} from './rule.js';
+
+const jumpRule = ({ because }: RulesConfig, chain: string): Rule => ({
+  match: [],
+  action: jump(chain),
+  comments: [],
+  because,
+});
+
+/**
+ * What a process of the host sends down a tunnel with another of the host's addresses as source (through a
+ * Service, say) gets the tunnel's own. Addresses that are not local were routed on purpose.
+ */
+const tunnelMasquerade = ({ device, because }: Tunnel): Rule => ({
+  match: [
+    outInterface(device),
+    { kind: 'address-type', direction: 'source', type: 'LOCAL', limitInterfaceOut: true, not: true },
+    localAddress('source'),
+  ],
+  action: { kind: 'masquerade' },
+  comments: [],
+  because,
+});
+
+function postroutingChain(config: RulesConfig): Chain {
+  const tunnels = [config.ipip, config.vxlan].flatMap((tunnel) => (tunnel?.addressed ? [tunnel] : []));
+  return {
+    name: CHAIN.postrouting,
+    rules: [
+      jumpRule(config, CHAIN.floatingIpSnat),
+      jumpRule(config, CHAIN.natOutgoing),
+      ...tunnels.map(tunnelMasquerade),
+    ],
+  };
+}
+
+export const staticNatChains = (config: RulesConfig): Chain[] => [
+  { name: CHAIN.prerouting, rules: [jumpRule(config, CHAIN.floatingIpDnat)] },
+  postroutingChain(config),
+  { name: CHAIN.output, rules: [jumpRule(config, CHAIN.floatingIpDnat)] },
+];
+
+/** What a packet gets that leaves the pools: a given address, or that of its way out. */
+function sourceNat({ natOutgoing: { address } }: RulesConfig, ports?: string): Action {
+  if (address === undefined) return { kind: 'masquerade', ...(ports !== undefined && { toPorts: ports }) };
+  const host = address.includes(':') && ports !== undefined ? `[${address}]` : address;
+  return { kind: 'snat', to: ports === undefined ? host : `${host}:${ports}` };
+}
+
+/** `pools` are those with natOutgoing; without any the chain is empty. */
+export function natOutgoingChain(config: RulesConfig, pools: readonly Cause[]): Chain {
+  const { natOutgoing } = config;
+  const parameters = [
+    'NATOutgoingAddress',
+    'NATPortRange',
+    'NATOutgoingExclusions',
+    'IptablesNATOutgoingInterfaceFilter',
+  ];
+  const because = [...pools, ...parameters.flatMap(config.sourceOf)];
+  const outgoing: Match[] = [
+    inSet('source', setName(config, 'masqueradePools')),
+    notInSet('destination', setName(config, 'networkPools')),
+    ...(natOutgoing.excludeHosts ? [notInSet('destination', setName(config, 'allHosts'))] : []),
+  ];
+  const filter = natOutgoing.outInterface === '' ? [] : [outInterface(natOutgoing.outInterface)];
+  const rule = (action: Action, name?: string): Rule => ({
+    match: [...outgoing, ...(name === undefined ? [] : [protocol(name)]), ...filter],
+    action,
+    comments: [],
+    because,
+  });
+  // Only TCP and UDP have ports to choose; after each its RETURN, should the target not be terminal.
+  const ports = natOutgoing.ports && `${natOutgoing.ports.min}-${natOutgoing.ports.max}`;
+  const withPorts =
+    ports === undefined
+      ? []
+      : ['tcp', 'udp'].flatMap((name) => [rule(sourceNat(config, ports), name), rule(RETURN, name)]);
+  return { name: CHAIN.natOutgoing, rules: pools.length === 0 ? [] : [...withPorts, rule(sourceNat(config))] };
+}

@@ -1,0 +1,87 @@
+/** The raw table: before conntrack, so untracked policy, anti-spoofing and what conntrack is not to see; felix/rules/static.go. */
+
+import type { Cause } from '../../../trace/index.js';
+import { CHAIN } from './chain-names.js';
+import { allMarkBits, type RulesConfig } from './config.js';
+import { failsafeChains } from './failsafe.js';
+import {
+  ACCEPT,
+  type Action,
+  type Chain,
+  clearMark,
+  inInterface,
+  jump,
+  marked,
+  type Match,
+  NO_TRACK,
+  notMarked,
+  protocol,
+  RETURN,
+  type Rule,
+  setMark,
+} from './rule.js';
+
+const rule = (because: readonly Cause[], action: Action, match: readonly Match[] = []): Rule => ({
+  match,
+  action,
+  comments: [],
+  because,
+});
+
+/** VXLAN has another source port each way: conntrack would see two flows without replies. */
+const vxlanNoTrack = ({ vxlan, vxlanPort }: RulesConfig): Rule[] =>
+  vxlan ? [rule(vxlan.because, NO_TRACK, [protocol('udp'), { kind: 'destination-port', port: vxlanPort }])] : [];
+
+/** A packet from a workload's interface must have a source that is routed there: pods cannot spoof. */
+export const rpfRules = ({ because, filterDeny }: RulesConfig, fromWorkload: Match): Rule[] => [
+  rule(because, filterDeny, [fromWorkload, { kind: 'rpf-failed' }]),
+];
+
+export function rawPreroutingChain(config: RulesConfig): Chain {
+  const { because, marks, workloadInterfacePrefixes } = config;
+  const fromWorkload = marks.scratch0;
+  return {
+    name: CHAIN.prerouting,
+    rules: [
+      rule(because, clearMark(allMarkBits(marks))),
+      ...vxlanNoTrack(config),
+      ...workloadInterfacePrefixes.map((prefix) => rule(because, setMark(fromWorkload), [inInterface(`${prefix}+`)])),
+      rule(because, jump(CHAIN.rpfSkip), [marked(fromWorkload)]),
+      ...rpfRules(config, marked(fromWorkload)),
+      rule(because, jump(CHAIN.fromHostEndpoint), [notMarked(fromWorkload)]),
+      rule(because, ACCEPT, [marked(marks.accept)]),
+    ],
+  };
+}
+
+export function rawOutputChain(config: RulesConfig): Chain {
+  const { because, marks } = config;
+  return {
+    name: CHAIN.output,
+    rules: [
+      rule(because, clearMark(allMarkBits(marks))),
+      rule(because, jump(CHAIN.toHostEndpoint)),
+      ...vxlanNoTrack(config),
+      rule(because, ACCEPT, [marked(marks.accept)]),
+    ],
+  };
+}
+
+/** Marks what is encrypted for this host; nothing jumps here unless WireGuard encrypts host traffic. */
+function wireguardIncomingMarkChain({ because, wireguard, workloadInterfacePrefixes }: RulesConfig): Chain {
+  const interfaces = ['lo', ...wireguard.devices, ...workloadInterfacePrefixes.map((prefix) => `${prefix}+`)];
+  return {
+    name: CHAIN.wireguardIncomingMark,
+    rules: [
+      ...interfaces.map((name) => rule(because, RETURN, [inInterface(name)])),
+      rule(because, setMark(wireguard.mark)),
+    ],
+  };
+}
+
+export const staticRawChains = (config: RulesConfig): Chain[] => [
+  ...failsafeChains(config, 'raw'),
+  rawPreroutingChain(config),
+  wireguardIncomingMarkChain(config),
+  rawOutputChain(config),
+];

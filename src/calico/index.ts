@@ -1,0 +1,93 @@
+/** The face of `calico`: what a node running Calico programs and records, as pure functions of objects and recorded state. */
+
+export {
+  type Address,
+  addressOf,
+  addressOfIpv4,
+  type Cidr,
+  cidrContains,
+  formatAddress,
+  formatCidr,
+  hostCidr,
+  type IpVersion,
+  ipv4Of,
+  ipv4PrefixOf,
+  networkOf,
+  parseAddress,
+  parseCidr,
+  parseCidrOrAddress,
+} from './cidr.js';
+export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
+export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
+export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
+export { blockSummaries, ipamContext, storedIpam } from './datastore/ipam.js';
+export {
+  storedEndpoints,
+  storedInternalIps,
+  storedNodes,
+  storedPools,
+  storedProfiles,
+  storedReservations,
+  storedServiceCidrs,
+} from './datastore/resources.js';
+export {
+  type ClusterResources,
+  FelixCluster,
+  type FelixHost,
+  type HostInterface,
+  type ServiceCidr,
+} from './felix/calc/input.js';
+export { ipsetState, routeState } from './felix/dataplane/kernel-state.js';
+export { type FelixOwnership, programFelix, programTables } from './felix/dataplane/program.js';
+export { computeFelix } from './felix/felix.js';
+export { formatIpsets, formatTable, formatTables } from './felix/format.js';
+export {
+  type FelixConfig,
+  felixEnvironment,
+  type ParameterLayer,
+  type ParsedParameters,
+  readFelixConfig,
+} from './felix/parameters.js';
+export type {
+  CalicoTableName,
+  FelixIpset,
+  FelixRoute,
+  FelixState,
+  FelixSysctl,
+  FelixTable,
+  IpipDevice,
+  Mtus,
+  Vtep,
+  VxlanDevice,
+} from './felix/state.js';
+export { assignAddress } from './ipam/assign.js';
+export { autoAssign } from './ipam/auto-assign.js';
+export { type AllocationAttribute, AllocationBlock } from './ipam/block.js';
+export { IpamError, type IpamErrorCode } from './ipam/errors.js';
+export {
+  type AssignRequest,
+  type Assignments,
+  type AutoAssignRequest,
+  type BlockAffinity,
+  type IpamConfig,
+  type IpamContext,
+  shortfall,
+} from './ipam/model.js';
+export { type IpamObjects, loadIpam, type PrintedObject, printIpam } from './ipam/objects.js';
+export { blockCidrFor, enabledPools, poolContaining, poolSelectsNode } from './ipam/pools.js';
+export { addressesByHandle, assignmentOf } from './ipam/query.js';
+export { type Release, releaseAddresses, releaseByHandle, releaseHostAffinities } from './ipam/release.js';
+export { type HandleBlocks, IpamStore } from './ipam/store.js';
+export type {
+  BlockSummary,
+  CalicoNode,
+  EncapsulationMode,
+  IpPool,
+  PoolUse,
+  Profile,
+  WorkloadEndpoint,
+} from './model.js';
+export { vethName, vethNameOfContainer, vtepMac, workloadEndpointName } from './names.js';
+export { type Labels, parseSelector, Selector } from './policy/selector.js';
+export { SelectorError } from './policy/selector-tokens.js';
+export * from './startup.js';

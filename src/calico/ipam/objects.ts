@@ -1,0 +1,180 @@
+/**
+ * IPAM's state as the objects that `kubectl get` prints: IPAMBlock, BlockAffinity, IPAMHandle, IPAMConfig
+ * under crd.projectcalico.org/v1; libcalico-go/lib/backend/k8s/resources.
+ */
+
+import { type Cidr, formatCidr, parseCidr } from '../cidr.js';
+import { hostnameHash } from '../names.js';
+import { AllocationBlock } from './block.js';
+import { IpamError } from './errors.js';
+import {
+  type AffinityOwner,
+  type AffinityState,
+  affinityName,
+  type BlockAffinity,
+  blockName,
+  type IpamConfig,
+} from './model.js';
+import { IpamStore } from './store.js';
+import { formatTimestamp, parseTimestamp } from './timestamp.js';
+
+export interface IpamBlockSpec {
+  readonly cidr: string;
+  readonly affinity?: string;
+  readonly affinityClaimTime?: string;
+  readonly allocations: readonly (number | null)[];
+  readonly unallocated: readonly number[];
+  readonly attributes: readonly {
+    readonly handle_id?: string;
+    readonly secondary?: Readonly<Record<string, string>>;
+  }[];
+  readonly sequenceNumber?: number | bigint;
+  readonly sequenceNumberForAllocation?: Readonly<Record<string, number | bigint>>;
+}
+
+export interface BlockAffinitySpec {
+  readonly cidr: string;
+  readonly node: string;
+  readonly type?: string;
+  /** Empty means confirmed. */
+  readonly state?: string;
+}
+
+export interface IpamHandleSpec {
+  readonly handleID: string;
+  readonly block: Readonly<Record<string, number>>;
+}
+
+export interface IpamConfigSpec {
+  readonly strictAffinity?: boolean;
+  readonly autoAllocateBlocks?: boolean;
+  readonly maxBlocksPerHost?: number;
+}
+
+export interface IpamObjects {
+  readonly blocks: readonly IpamBlockSpec[];
+  readonly affinities: readonly BlockAffinitySpec[];
+  readonly handles: readonly IpamHandleSpec[];
+  readonly config?: IpamConfigSpec;
+}
+
+function requireCidr(text: string): Cidr {
+  const cidr = parseCidr(text);
+  if (cidr === undefined) throw new IpamError('invalid', `invalid CIDR address: ${text}`);
+  return cidr;
+}
+
+function loadBlock(spec: IpamBlockSpec): AllocationBlock {
+  const block = new AllocationBlock(requireCidr(spec.cidr));
+  block.affinity = spec.affinity === '' ? undefined : spec.affinity;
+  block.affinityClaimTimeNs = spec.affinityClaimTime === undefined ? undefined : parseTimestamp(spec.affinityClaimTime);
+  block.unallocated = [...spec.unallocated];
+  block.attributes = spec.attributes.map(({ handle_id, secondary }) => ({
+    ...(handle_id !== undefined && { handleId: handle_id }),
+    attributes: secondary ?? {},
+  }));
+  spec.allocations.slice(0, block.size).forEach((index, ordinal) => {
+    block.allocations[ordinal] = index;
+  });
+  block.sequenceNumber = BigInt(spec.sequenceNumber ?? 0);
+  for (const [ordinal, number] of Object.entries(spec.sequenceNumberForAllocation ?? {})) {
+    block.sequenceNumberForAllocation.set(Number(ordinal), BigInt(number));
+  }
+  return block;
+}
+
+function affinityState(text: string): AffinityState {
+  return text === 'pending' || text === 'pendingDeletion' ? text : 'confirmed';
+}
+
+function loadAffinity({ cidr, node, type, state = '' }: BlockAffinitySpec): BlockAffinity {
+  const owner: AffinityOwner = { type: type === 'virtual' ? 'virtual' : 'host', host: node };
+  return { owner, cidr: requireCidr(cidr), state: affinityState(state) };
+}
+
+/** Throws IpamError where a CIDR is none. */
+export function loadIpam({ blocks, affinities, handles, config }: IpamObjects): IpamStore {
+  const store = new IpamStore();
+  for (const spec of blocks) store.putBlock(loadBlock(spec));
+  for (const spec of affinities) store.putAffinity(loadAffinity(spec));
+  for (const { handleID, block } of handles) store.putHandle(handleID, new Map(Object.entries(block)));
+  if (config !== undefined) {
+    const { strictAffinity = false, autoAllocateBlocks = false, maxBlocksPerHost = 0 } = config;
+    store.storedConfig = { strictAffinity, autoAllocateBlocks, maxBlocksPerHost };
+  }
+  return store;
+}
+
+export interface PrintedObject {
+  readonly apiVersion: 'crd.projectcalico.org/v1';
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+const object = (kind: string, metadata: PrintedObject['metadata'], spec: PrintedObject['spec']): PrintedObject => ({
+  apiVersion: 'crd.projectcalico.org/v1',
+  kind,
+  metadata,
+  spec,
+});
+
+function printBlock(block: AllocationBlock, strictAffinity: boolean): PrintedObject {
+  const { affinity, affinityClaimTimeNs: claimed } = block;
+  return object(
+    'IPAMBlock',
+    { name: blockName(block.cidr) },
+    {
+      cidr: formatCidr(block.cidr),
+      ...(affinity !== undefined && { affinity }),
+      ...(claimed !== undefined && { affinityClaimTime: formatTimestamp(claimed) }),
+      strictAffinity,
+      allocations: [...block.allocations],
+      unallocated: [...block.unallocated],
+      attributes: block.attributes.map(({ handleId, attributes }) => ({
+        ...(handleId !== undefined && { handle_id: handleId }),
+        secondary: attributes,
+      })),
+      deleted: false,
+      sequenceNumber: block.sequenceNumber,
+      sequenceNumberForAllocation: Object.fromEntries(block.sequenceNumberForAllocation),
+    },
+  );
+}
+
+function printAffinity(affinity: BlockAffinity): PrintedObject {
+  const { owner, cidr, state } = affinity;
+  const labels = {
+    'projectcalico.org/affinity-type': owner.type,
+    'projectcalico.org/hostname-hash': hostnameHash(owner.host),
+    'projectcalico.org/ip-version': String(cidr.version),
+  };
+  // `deleted` is text here, of all places.
+  const spec = { state, node: owner.host, type: owner.type, cidr: formatCidr(cidr), deleted: 'false' };
+  return object('BlockAffinity', { name: affinityName(affinity), labels }, spec);
+}
+
+function printConfig({ strictAffinity, autoAllocateBlocks, maxBlocksPerHost }: IpamConfig): PrintedObject {
+  const limit = maxBlocksPerHost === 0 ? {} : { maxBlocksPerHost };
+  const spec = { strictAffinity, autoAllocateBlocks, ...limit, kubeVirtVMAddressPersistence: 'Enabled' };
+  return object('IPAMConfig', { name: 'default' }, spec);
+}
+
+/** All objects, by kind and then by name. */
+export function printIpam(store: IpamStore): PrintedObject[] {
+  return [
+    // The field is not used any more: strictness is IPAMConfig's.
+    ...store.blocks().map((block) => printBlock(block, false)),
+    ...store.affinities().map(printAffinity),
+    ...store
+      .handles()
+      .map(([id, blocks]) =>
+        object(
+          'IPAMHandle',
+          { name: id.toLowerCase() },
+          { handleID: id, block: Object.fromEntries(blocks), deleted: false },
+        ),
+      ),
+    ...(store.storedConfig === undefined ? [] : [printConfig(store.storedConfig)]),
+  ];
+}

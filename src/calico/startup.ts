@@ -1,0 +1,6 @@
+/** What calico-node does before its daemons run: address, default pools, tunnel addresses, which daemons there are. */
+
+export { type DetectionHost, type DetectionInterface, detectAddress, nodeAddress } from './startup/autodetect.js';
+export { type DefaultPoolFacts, defaultPools } from './startup/default-pools.js';
+export { type Backend, type Environment, networkingBackend, StartupError } from './startup/environment.js';
+export { reconcileTunnelAddresses } from './startup/tunnel-addresses.js';

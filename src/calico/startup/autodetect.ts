@@ -1,0 +1,160 @@
+/** Finding a node's own address among those of its interfaces; node/pkg/lifecycle/startup/autodetection. */
+
+import {
+  type Address,
+  addressOf,
+  type Cidr,
+  cidrContains,
+  hostCidr,
+  parseAddress,
+  parseCidr,
+  sameAddress,
+} from '../cidr.js';
+import { type Environment, StartupError, variable } from './environment.js';
+
+export interface DetectionInterface {
+  readonly name: string;
+  readonly addresses: readonly Cidr[];
+}
+
+export interface DetectionHost {
+  /** By index, lowest first. */
+  readonly interfaces: readonly DetectionInterface[];
+  /** InternalIP addresses in the status of the Kubernetes Node. */
+  readonly internalIps: readonly Address[];
+  /** The address that a socket to `destination` would get, a name or an address. */
+  readonly sourceFor: (destination: string, version: 4 | 6) => Address | undefined;
+}
+
+/** Interfaces that container platforms make. `^lo` takes everything that starts like the loopback. */
+const INTERNAL_INTERFACES = [
+  '^docker.*',
+  '^cbr.*',
+  '^dummy.*',
+  '^podman.*',
+  '^virbr.*',
+  '^lxcbr.*',
+  '^veth.*',
+  '^lo',
+  '^br-.*',
+  '^cali.*',
+  '^tunl.*',
+  '^flannel.*',
+  '^kube-ipvs.*',
+  '^cni.*',
+  '^vxlan\\.calico.*',
+  '^vxlan-v6\\.calico.*',
+  '^wireguard\\.cali.*',
+  '^wg-v6\\.cali.*',
+  '^nodelocaldns.*',
+];
+
+const anyOf = (patterns: readonly string[]): RegExp | undefined =>
+  patterns.length === 0 ? undefined : new RegExp(`(${patterns.join(')|(')})`);
+
+/** net.IP.IsGlobalUnicast(): private and unique local addresses count, link-local and multicast do not. */
+function isGlobalUnicast({ version, value }: Address): boolean {
+  if (version === 6) return value > 1n && value >> 118n !== 0x3fan && value >> 120n !== 0xffn;
+  const first = Number(value >> 24n);
+  return value !== 0n && value !== 0xffffffffn && first !== 127 && first < 224 && value >> 16n !== 0xa9fen;
+}
+
+interface Filter {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly within?: readonly Cidr[];
+}
+
+/** The first address that fits, the interfaces taken from the highest index down. */
+function firstAddress({ interfaces }: DetectionHost, version: 4 | 6, filter: Filter): Cidr | undefined {
+  const include = anyOf(filter.include ?? []);
+  const exclude = anyOf(filter.exclude ?? []);
+  const within = filter.within ?? [];
+  return interfaces
+    .toReversed()
+    .filter(({ name }) => (include?.test(name) ?? true) && !(exclude?.test(name) ?? false))
+    .flatMap(({ addresses }) => addresses)
+    .find(
+      (address) =>
+        address.version === version &&
+        isGlobalUnicast(addressOf(address)) &&
+        (within.length === 0 || within.some((cidr) => cidrContains(cidr, address))),
+    );
+}
+
+/** An address with the prefix length that the interface which has it gives it, else as a single address. */
+export function withLocalPrefix({ interfaces }: DetectionHost, address: Address): Cidr {
+  const found = interfaces
+    .toReversed()
+    .flatMap(({ addresses }) => addresses)
+    .find((one) => sameAddress(one, address));
+  return found ?? hostCidr(address);
+}
+
+const items = (list: string): string[] => list.split(/\s*,\s*/);
+
+/** IP_AUTODETECTION_METHOD; undefined where it finds nothing. Throws StartupError where there is no such method. */
+export function detectAddress(method: string, version: 4 | 6, host: DetectionHost): Cidr | undefined {
+  const [word = '', argument = ''] = method.split(/=(.*)/s);
+  switch (word) {
+    case '':
+    case 'first-found':
+      return firstAddress(host, version, { exclude: INTERNAL_INTERFACES });
+    case 'interface':
+      return firstAddress(host, version, { include: items(argument) });
+    case 'skip-interface':
+      return firstAddress(host, version, { exclude: [...INTERNAL_INTERFACES, ...items(argument)] });
+    case 'cidr': {
+      const within = items(argument).map(parseCidr);
+      const valid = within.flatMap((cidr) => cidr ?? []);
+      return valid.length === within.length ? firstAddress(host, version, { within: valid }) : undefined;
+    }
+    case 'can-reach': {
+      const source = host.sourceFor(argument, version);
+      return source && withLocalPrefix(host, source);
+    }
+    case 'kubernetes-internal-ip': {
+      const internal = host.internalIps.find((address) => address.version === version);
+      return internal && withLocalPrefix(host, internal);
+    }
+    default: {
+      const name = version === 4 ? 'IP_AUTODETECTION_METHOD' : 'IP6_AUTODETECTION_METHOD';
+      throw new StartupError(name, 'an autodetection method', method);
+    }
+  }
+}
+
+const VARIABLES = {
+  4: { value: 'IP', method: 'IP_AUTODETECTION_METHOD' },
+  6: { value: 'IP6', method: 'IP6_AUTODETECTION_METHOD' },
+} as const;
+
+/**
+ * The address that a node's resource gets; startup.go:configureIPsAndSubnets(). IPv4 is looked for unless a
+ * value is given or known, IPv6 only when asked for.
+ */
+export function nodeAddress(
+  environment: Environment,
+  version: 4 | 6,
+  host: DetectionHost,
+  known?: Cidr,
+): Cidr | undefined {
+  const names = VARIABLES[version];
+  const value = variable(environment, names.value);
+  if (value === 'none') return known;
+  if (value === 'autodetect' || (value === '' && version === 4 && known === undefined)) {
+    const found = detectAddress(variable(environment, names.method), version, host) ?? known;
+    if (found === undefined) throw new StartupError(names.value, `an IPv${version} address on the host`, value);
+    return found;
+  }
+  if (value === '') return known;
+  if (value.includes('/')) {
+    const cidr = parseCidr(value);
+    if (cidr?.version === version) return cidr;
+  } else {
+    const address = parseAddress(value);
+    // Only IPv4 looks for the prefix length; an IPv6 address without one stays alone.
+    if (address?.version === version) return version === 4 ? withLocalPrefix(host, address) : hostCidr(address);
+  }
+  throw new StartupError(names.value, `autodetect, none, or an IPv${version} address`, value);
+}

@@ -1,0 +1,198 @@
+/**
+ * Recorded state of Calico's IPAM in the converged mode: what is written down stays, the rest is allocated
+ * as calico-node and the CNI plugin would: tunnels when a node starts, then its pods by name.
+ */
+
+import {
+  type Address,
+  addressOfIpv4,
+  assignAddress,
+  autoAssign,
+  type CalicoNode,
+  type Cidr,
+  formatAddress,
+  formatCidr,
+  hostCidr,
+  IpamError,
+  ipamContext,
+  ipv4Of,
+  type IpamContext,
+  type IpamStore,
+  parseCidr,
+  parseCidrOrAddress,
+  reconcileTunnelAddresses,
+  shortfall,
+  storedIpam,
+  storedNodes,
+} from '../calico/index.js';
+import { type Finding, finding, isFinished, isIpv4, NODE_ANNOTATIONS, type Pod, type Store } from '../kubernetes/index.js';
+import { containerId } from './sandbox.js';
+
+const ANNOTATION = 'cni.projectcalico.org/';
+/** `name` of the network in Calico's CNI configuration: the first part of a handle. */
+const NETWORK = 'k8s-pod-network';
+
+export interface Allocations {
+  readonly ipam: IpamStore;
+  readonly context: () => IpamContext;
+  readonly findings: readonly Finding[];
+}
+
+/** Pods that want an address of their own. */
+const isNetworked = (pod: Pod): boolean => !pod.spec.hostNetwork && pod.spec.nodeName !== '' && !isFinished(pod);
+
+/** Addresses that a pod has on record: the plugin's annotation, else its status. */
+export function recordedAddresses(pod: Pod): Address[] {
+  const written = (pod.annotations[`${ANNOTATION}podIPs`] ?? '') || (pod.annotations[`${ANNOTATION}podIP`] ?? '');
+  if (written !== '') return written.split(',').flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
+  return pod.status.podIPs.flatMap((ip) => (isIpv4(ip) ? [addressOfIpv4(ip)] : []));
+}
+
+/** Runs the whole allocation over a store; pods and nodes get what they were given as annotations. */
+export function allocate(store: Store, nowNs: () => bigint): Allocations {
+  const allocation = new Allocation(store, nowNs);
+  allocation.run();
+  return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
+}
+
+class Allocation {
+  readonly ipam: IpamStore;
+  readonly findings: Finding[] = [];
+  readonly #store: Store;
+  readonly #context: IpamContext;
+
+  constructor(store: Store, nowNs: () => bigint) {
+    this.#store = store;
+    this.ipam = storedIpam(store);
+    this.#context = ipamContext(store, nowNs);
+  }
+
+  run(): void {
+    const pods = this.#store.list('Pod').filter(isNetworked);
+    for (const node of storedNodes(this.#store)) this.#keepTunnel(node);
+    for (const pod of pods) this.#keepPod(pod);
+    for (const node of storedNodes(this.#store)) this.#newTunnel(node);
+    for (const pod of pods) if (recordedAddresses(pod).length === 0) this.#newPod(pod);
+  }
+
+  /** Assigns what is on record but not in any block of the input. */
+  #keep(address: Address, host: string, about: { readonly handleId: string; readonly attributes: Record<string, string> }): void {
+    try {
+      assignAddress(this.ipam, address, { host, ...about }, this.#context);
+    } catch (error) {
+      // Already assigned, or in no pool of Calico's: recorded all the same.
+      if (!(error instanceof IpamError)) throw error;
+    }
+  }
+
+  #keepTunnel({ name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip }: CalicoNode): void {
+    if (vxlan !== undefined) this.#keep(vxlan, name, { handleId: `vxlan-tunnel-addr-${name}`, attributes: { node: name, type: 'vxlanTunnelAddress' } });
+    if (ipip !== undefined) this.#keep(ipip, name, { handleId: `ipip-tunnel-addr-${name}`, attributes: { node: name, type: 'ipipTunnelAddress' } });
+  }
+
+  #keepPod(pod: Pod): void {
+    for (const address of recordedAddresses(pod)) this.#keep(address, pod.spec.nodeName, this.#held(pod));
+  }
+
+  #held(pod: Pod): { readonly handleId: string; readonly attributes: Record<string, string> } {
+    return {
+      handleId: `${NETWORK}.${containerId(pod)}`,
+      attributes: { node: pod.spec.nodeName, namespace: pod.namespace, pod: pod.name },
+    };
+  }
+
+  #newTunnel(node: CalicoNode): void {
+    try {
+      this.#recordTunnel(reconcileTunnelAddresses(this.ipam, node, this.#context));
+    } catch (error) {
+      if (!(error instanceof IpamError)) throw error;
+      const subject = this.#store.get('Node', '', node.name) ?? this.#store.get('CalicoNode', '', node.name);
+      if (subject === undefined) return;
+      this.findings.push(finding(subject, [], { code: 'no-address', severity: 'warning', message: `no tunnel address: ${error.message}` }));
+    }
+  }
+
+  /** Where the datastore keeps it: annotations of the Node, or Calico's own Node. */
+  #recordTunnel(node: CalicoNode): void {
+    const { name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip } = node;
+    const resource = this.#store.get('CalicoNode', '', name);
+    if (resource !== undefined) {
+      const bgp = resource.spec.bgp;
+      this.#store.put('CalicoNode', {
+        ...resource,
+        spec: {
+          ...resource.spec,
+          ipv4VXLANTunnelAddr: vxlan && ipv4Of(vxlan),
+          ...(bgp === undefined ? {} : { bgp: { ...bgp, ipv4IPIPTunnelAddr: ipip && ipv4Of(ipip) } }),
+        },
+      });
+      return;
+    }
+    const kubeNode = this.#store.get('Node', '', name);
+    if (kubeNode === undefined) return;
+    const annotations = {
+      ...kubeNode.annotations,
+      ...(vxlan === undefined ? {} : { [NODE_ANNOTATIONS.ipv4VXLANTunnelAddr]: formatAddress(vxlan) }),
+      ...(ipip === undefined ? {} : { [NODE_ANNOTATIONS.ipv4IPIPTunnelAddr]: formatAddress(ipip) }),
+    };
+    this.#store.put('Node', { ...kubeNode, annotations });
+  }
+
+  #newPod(pod: Pod): void {
+    const namespace = this.#store.get('Namespace', '', pod.namespace);
+    const pools = this.#poolsFor(pod, namespace?.annotations[`${ANNOTATION}ipv4pools`]);
+    try {
+      const answer = autoAssign(
+        this.ipam,
+        {
+          host: pod.spec.nodeName,
+          version: 4,
+          count: 1,
+          use: 'Workload',
+          ...this.#held(pod),
+          ...(pools.length === 0 ? {} : { requestedPools: pools }),
+          ...(namespace === undefined ? {} : { namespaceLabels: namespace.labels }),
+        },
+        this.#context,
+      );
+      const missing = shortfall(answer);
+      if (missing !== undefined) this.#withoutAddress(pod, missing);
+      else this.#recordPod(pod, answer.addresses.map(hostCidr));
+    } catch (error) {
+      if (!(error instanceof IpamError)) throw error;
+      this.#withoutAddress(pod, error.message);
+    }
+  }
+
+  /** The pod's annotation goes before its namespace's. Names that name nothing are errors of the loader. */
+  #poolsFor(pod: Pod, ofNamespace: string | undefined): Cidr[] {
+    const text = pod.annotations[`${ANNOTATION}ipv4pools`] ?? ofNamespace;
+    if (text === undefined) return [];
+    let wanted: unknown;
+    try {
+      wanted = JSON.parse(text);
+    } catch {
+      return [];
+    }
+    if (!Array.isArray(wanted)) return [];
+    return wanted.flatMap((name) => {
+      const pool = this.#context.pools.find((one) => one.name === name);
+      return pool?.cidr ?? (typeof name === 'string' ? (parseCidr(name) ?? []) : []);
+    });
+  }
+
+  #recordPod(pod: Pod, addresses: readonly Cidr[]): void {
+    const [first] = addresses;
+    const annotations = {
+      ...pod.annotations,
+      [`${ANNOTATION}containerID`]: containerId(pod),
+      [`${ANNOTATION}podIP`]: first === undefined ? '' : formatCidr(first),
+      [`${ANNOTATION}podIPs`]: addresses.map(formatCidr).join(','),
+    };
+    this.#store.put('Pod', { ...pod, annotations });
+  }
+
+  #withoutAddress(pod: Pod, why: string): void {
+    this.findings.push(finding(pod, [], { code: 'no-address', severity: 'warning', message: `the pod gets no address: ${why}` }));
+  }
+}

@@ -1,0 +1,58 @@
+/** How people name the ends of a connection: `pod/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
+
+import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+
+export type EndpointName =
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'node'; readonly name: string }
+  | { readonly kind: 'host'; readonly name: string }
+  | { readonly kind: 'address'; readonly address: Ipv4Addr };
+
+export interface Destination {
+  readonly endpoint: EndpointName;
+  readonly port: number | undefined;
+}
+
+/** A name that says nothing, with what was expected of it. */
+export interface NameProblem {
+  readonly problem: string;
+}
+
+const FORMS = 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+
+export const isNameProblem = <T extends object>(value: T | NameProblem): value is NameProblem => 'problem' in value;
+
+export function parseEndpointName(text: string): EndpointName | NameProblem {
+  const address = parseIpv4(text);
+  if (address !== undefined) return { kind: 'address', address };
+  const [kind, first = '', second, extra] = text.split('/');
+  if (kind === 'pod' && first !== '' && extra === undefined) {
+    // As kubectl has it, a pod without a namespace is in `default`.
+    return second === undefined ? { kind, namespace: 'default', name: first } : { kind, namespace: first, name: second };
+  }
+  if ((kind === 'node' || kind === 'host') && first !== '' && second === undefined) return { kind, name: first };
+  return { problem: `"${text}" is none of ${FORMS}` };
+}
+
+/** `NAME` or `NAME:PORT`. */
+export function parseDestination(text: string): Destination | NameProblem {
+  const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
+  const [, name = '', portText] = match ?? [];
+  const endpoint = parseEndpointName(name);
+  if (isNameProblem(endpoint)) return endpoint;
+  if (portText === undefined) return { endpoint, port: undefined };
+  const port = Number(portText);
+  if (!/^\d+$/.test(portText) || port < 1 || port > 65_535) return { problem: `"${portText}" is not a port from 1 to 65535` };
+  return { endpoint, port };
+}
+
+export function formatEndpointName(endpoint: EndpointName, format: (address: Ipv4Addr) => string): string {
+  switch (endpoint.kind) {
+    case 'pod':
+      return `pod/${endpoint.namespace}/${endpoint.name}`;
+    case 'address':
+      return format(endpoint.address);
+    default:
+      return `${endpoint.kind}/${endpoint.name}`;
+  }
+}

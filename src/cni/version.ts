@@ -1,0 +1,34 @@
+/** Versions of the CNI protocol, and which a plugin speaks. */
+
+import { CNI_ERROR, CniError } from './errors.js';
+
+/** Every version that there has been. */
+export const CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+/** A configuration without `cniVersion` is of the first. */
+export const CNI_VERSION_MISSING = '0.1.0';
+
+/** [major, minor, micro], or undefined for text that is no version. */
+function parts(version: string): readonly number[] | undefined {
+  const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(version);
+  return match?.slice(1).map(Number);
+}
+
+/** Whether `a` is `b` or later. @throws CniError for text that is no version */
+export function versionAtLeast(a: string, b: string): boolean {
+  const [left, right] = [parts(a), parts(b)];
+  if (left === undefined || right === undefined) {
+    throw new CniError(CNI_ERROR.decoding, `failed to parse version "${left === undefined ? a : b}"`);
+  }
+  for (let i = 0; i < 3; i += 1) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+/** pkg/version/reconcile.go. @throws CniError 1 */
+export function requireSupported(version: string, supported: readonly string[]): void {
+  if (supported.includes(version)) return;
+  const list = supported.map((one) => `"${one}"`).join(' ');
+  throw new CniError(CNI_ERROR.incompatibleVersion, 'incompatible CNI versions', `config is "${version}", plugin supports [${list}]`);
+}

@@ -1,0 +1,11 @@
+/** Connection tracking and NAT. */
+
+export { Conntrack } from './conntrack.js';
+export type { ConntrackContext } from './context.js';
+export * from './entry.js';
+export type { CtFilter } from './filter.js';
+export { type CtStatistics, type FormatOptions, formatEntry, formatStatistics, type PrintedEntry } from './format.js';
+export { Nat, type Masquerade } from './nat/nat.js';
+export { manipOf, NAT_RANGE, type NatManip, type NatRange } from './nat/range.js';
+export { CtSnapshot } from './snapshot.js';
+export type { TupleHash } from './tuple-table.js';

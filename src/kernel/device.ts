@@ -1,0 +1,151 @@
+/**
+ * A network device (struct net_device, include/linux/netdevice.h): what all kinds have in common.
+ * A kind is one file under link/, with its own `startXmit`.
+ */
+
+import { MAC_ZERO, type Ipv4Addr, type Mac } from '../packet/index.js';
+import { type Cause, type DropReason, NO_CAUSE } from '../trace/index.js';
+import type { BridgePort } from './link/bridge.js';
+import type { LinkKind, Scope } from './host-state.js';
+import type { Netns } from './netns.js';
+import type { Skb } from './skb.js';
+import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
+
+/** An IPv4 address of a device (struct in_ifaddr). */
+export interface InterfaceAddress {
+  readonly address: Ipv4Addr;
+  readonly prefixLength: number;
+  /** Far end of a point-to-point address, else the address itself. */
+  readonly peer: Ipv4Addr;
+  readonly broadcast: Ipv4Addr | undefined;
+  readonly scope: Scope;
+  readonly label: string;
+  readonly noPrefixRoute: boolean;
+  /** Changes when an earlier address of the subnet goes. */
+  secondary: boolean;
+  because: readonly Cause[];
+}
+
+export interface DeviceCounters {
+  rxPackets: number;
+  rxBytes: number;
+  rxDropped: number;
+  txPackets: number;
+  txBytes: number;
+  txDropped: number;
+}
+
+export interface DeviceOptions {
+  readonly name: string;
+  readonly mac?: Mac;
+  readonly mtu?: number;
+  readonly txqlen?: number;
+  readonly because?: readonly Cause[];
+}
+
+/** What a capture sees: the frame, its direction, and when. */
+export type Tap = (dev: Device, skb: Skb, direction: 'in' | 'out') => void;
+
+export abstract class Device {
+  abstract readonly kind: LinkKind;
+  name: string;
+  mac: Mac;
+  mtu: number;
+  txqlen: number;
+  /** IFF_UP. */
+  up = false;
+  /** Set when the device is put into a namespace. */
+  ifindex = 0;
+  because: readonly Cause[];
+  readonly addresses: InterfaceAddress[] = [];
+  readonly ipv4Conf: Ipv4DevConf = ipv4DevConfDefaults();
+  readonly neighConf: Ipv4NeighConf = ipv4NeighConfDefaults();
+  readonly counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 };
+  /** Set where this device is a port of a bridge. */
+  port: BridgePort | undefined = undefined;
+  tap: Tap | undefined = undefined;
+  #netns: Netns | undefined = undefined;
+
+  constructor(options: DeviceOptions) {
+    this.name = options.name;
+    this.mac = options.mac ?? MAC_ZERO;
+    this.mtu = options.mtu ?? 1500;
+    this.txqlen = options.txqlen ?? 1000;
+    this.because = options.because ?? NO_CAUSE;
+  }
+
+  get netns(): Netns {
+    if (this.#netns === undefined) throw new Error(`device ${this.name} is in no namespace`);
+    return this.#netns;
+  }
+
+  set netns(netns: Netns) {
+    this.#netns = netns;
+  }
+
+  /** IFF_LOOPBACK. */
+  get isLoopback(): boolean {
+    return this.kind === 'loopback';
+  }
+
+  /** IFF_NOARP: no neighbour discovery on this device; its header needs no destination of its own. */
+  get noArp(): boolean {
+    return this.kind === 'dummy' || this.kind === 'ipip' || this.kind === 'loopback';
+  }
+
+  /** Octets of link-layer header that the stack writes. */
+  get hardHeaderLength(): number {
+    return this.kind === 'ipip' ? 0 : 14;
+  }
+
+  /** IFF_LOWER_UP: something is plugged in and up at the other end. */
+  get carrier(): boolean {
+    return true;
+  }
+
+  /** Up with a carrier: what RTNH_F_LINKDOWN and ARP look at. */
+  get running(): boolean {
+    return this.up && this.carrier;
+  }
+
+  /** ndo_start_xmit: the frame, link-layer header written, leaves by this device. */
+  abstract startXmit(skb: Skb): void;
+
+  /** dev_queue_xmit(): checks, taps and counters, then the device's own way. */
+  transmit(skb: Skb): void {
+    if (!this.up) {
+      this.drop(skb, 'dev-ready');
+      return;
+    }
+    skb.dev = this;
+    const { counters } = this;
+    counters.txPackets += 1;
+    counters.txBytes += skb.length;
+    this.tap?.(this, skb, 'out');
+    const { netns } = this;
+    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'transmit', dev: this.name });
+    this.startXmit(skb);
+  }
+
+  /** __netif_receive_skb_core(): a frame came in; `data` stands at the link-layer header. */
+  receive(skb: Skb): void {
+    if (!this.up) {
+      this.drop(skb, 'dev-ready');
+      return;
+    }
+    const { counters } = this;
+    counters.rxPackets += 1;
+    counters.rxBytes += skb.length;
+    skb.dev = this;
+    skb.iif = this.ifindex;
+    this.tap?.(this, skb, 'in');
+    const { netns } = this;
+    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'receive', dev: this.name });
+    netns.receive(this, skb);
+  }
+
+  /** kfree_skb_reason(): the packet ends here. */
+  drop(skb: Skb, reason: DropReason, note?: string): void {
+    this.netns.drop(skb, reason, note);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What all virtual hosts of one emulated network share: time, chance, memory for packets, the queue of
+ * frames that wait to be received, and whoever listens.
+ */
+
+import { SlabAllocator } from '../packet/index.js';
+import type { Tracer } from '../trace/index.js';
+import { Clock } from './clock.js';
+import type { Device } from './device.js';
+import { Random } from './random.js';
+import { HEADROOM, Skb } from './skb.js';
+
+export interface EmulationOptions {
+  readonly seed?: number;
+}
+
+export class Emulation {
+  readonly clock = new Clock();
+  readonly seed: number;
+  readonly random: Random;
+  readonly slabs = new SlabAllocator();
+  /** Builds steps only where this is set. */
+  tracer: Tracer | undefined = undefined;
+  #nextId = 1;
+  /** The softirq backlog: frames in the order in which they were put on wires. */
+  readonly #backlog: Skb[] = [];
+  #backlogHead = 0;
+
+  constructor(options: EmulationOptions = {}) {
+    this.seed = options.seed ?? 1;
+    this.random = new Random(this.seed);
+  }
+
+  /** An empty packet with headroom; `size` octets can be written from `data` on. */
+  allocSkb(size: number, headroom = HEADROOM): Skb {
+    const at = this.slabs.reserve(headroom + size);
+    const skb = new Skb(this.slabs.slab, at, at + headroom + size);
+    skb.data = at + headroom;
+    skb.tail = skb.data;
+    skb.id = this.#nextId++;
+    return skb;
+  }
+
+  /** A packet that already has its bytes, as a new identity. */
+  skbFrom(bytes: Uint8Array): Skb {
+    const skb = this.allocSkb(bytes.length);
+    skb.slab.bytes.set(bytes, skb.data);
+    skb.tail = skb.data + bytes.length;
+    return skb;
+  }
+
+  /** netif_rx(): the frame is received by `dev` once what runs now has finished. */
+  netifRx(dev: Device, skb: Skb): void {
+    skb.dev = dev;
+    this.#backlog.push(skb);
+  }
+
+  /** Receives what waits, until nothing waits any more; time stands still. */
+  drain(): void {
+    const backlog = this.#backlog;
+    while (this.#backlogHead < backlog.length) {
+      const skb = backlog[this.#backlogHead++];
+      if (skb?.dev !== undefined) skb.dev.receive(skb);
+      if (this.#backlogHead === 1024) {
+        backlog.splice(0, this.#backlogHead);
+        this.#backlogHead = 0;
+      }
+    }
+    backlog.length = 0;
+    this.#backlogHead = 0;
+  }
+
+  /** Runs until `done` says so, nothing is left to happen, or the time limit is reached. */
+  run(done: () => boolean = () => false, limitNs = Number.POSITIVE_INFINITY): void {
+    this.drain();
+    while (!done() && this.clock.runNext(limitNs)) this.drain();
+  }
+
+  /** Moves time on by `ns`, running what falls due. */
+  advance(ns: number): void {
+    const until = this.clock.nowNs + ns;
+    this.run(() => false, until);
+    this.clock.moveTo(until);
+  }
+}

@@ -1,0 +1,68 @@
+/** How long a packet may be on its way: route, device, and what ICMP told (net/ipv4/route.c). */
+
+import type { Ipv4Addr } from '../../packet/index.js';
+import type { Clock } from '../clock.js';
+import { NS_PER_S } from '../clock.js';
+import type { Device } from '../device.js';
+import type { Sysctls } from '../sysctl.js';
+import type { PathMtu, Route, RouteNextHop } from './route.js';
+
+/** IP_MAX_MTU. */
+export const IP_MAX_MTU = 0xffff;
+/** ip_rt_mtu_expires: ten minutes. */
+const MTU_EXPIRES_NS = 600 * NS_PER_S;
+
+/** What was learned for that destination and still holds. */
+export function learnedMtu(
+  nextHop: RouteNextHop | undefined,
+  destination: Ipv4Addr,
+  clock: Clock,
+): PathMtu | undefined {
+  const exception = nextHop?.exceptions?.get(destination);
+  return exception !== undefined && exception.expiresNs > clock.nowNs ? exception : undefined;
+}
+
+/** The part of ip_dst_mtu_maybe_forward() that looks no further than the first hop. */
+export const firstHopMtu = (route: Route | undefined, dev: Device): number =>
+  Math.min(route?.mtu ?? dev.mtu, IP_MAX_MTU);
+
+/** ipv4_mtu(): for packets that are made here a learned path MTU comes first. */
+export function outputMtu(
+  nextHop: RouteNextHop | undefined,
+  route: Route | undefined,
+  to: { readonly dev: Device; readonly destination: Ipv4Addr; readonly clock: Clock },
+): number {
+  return learnedMtu(nextHop, to.destination, to.clock)?.mtu ?? firstHopMtu(route, to.dev);
+}
+
+/**
+ * __ip_rt_update_pmtu(): all next hops of the route learn it, since any of them may carry the next packet.
+ * Differs: an MTU below min_pmtu is raised to it, but does not switch off path MTU discovery (mtu_locked).
+ */
+export function learnMtu(
+  route: Route,
+  nextHop: RouteNextHop,
+  learned: { readonly destination: Ipv4Addr; readonly mtu: number; readonly clock: Clock; readonly sysctl: Sysctls },
+): void {
+  const { destination, clock, sysctl } = learned;
+  if (nextHop.dev === undefined) return;
+  const present = outputMtu(nextHop, route, { dev: nextHop.dev, destination, clock });
+  if (present < learned.mtu) return;
+  const mtu = Math.max(learned.mtu, Math.min(present, sysctl.value('ipv4.min_pmtu')));
+  for (const each of route.nextHops) {
+    each.exceptions ??= new Map();
+    each.exceptions.set(destination, { mtu, expiresNs: clock.nowNs + MTU_EXPIRES_NS });
+  }
+}
+
+/**
+ * fib_nhc_update_mtu(): the device's MTU went from `before` to what it is now. Exceptions above it come down;
+ * those that it had limited go up with it.
+ */
+export function deviceMtuChanged(nextHop: RouteNextHop, dev: Device, before: number): void {
+  if (nextHop.dev !== dev || nextHop.exceptions === undefined) return;
+  for (const [destination, exception] of nextHop.exceptions) {
+    if (dev.mtu < exception.mtu || exception.mtu === before)
+      nextHop.exceptions.set(destination, { ...exception, mtu: dev.mtu });
+  }
+}

@@ -1,0 +1,54 @@
+/** A machine: its namespaces, its files, and the emulation that it lives in. */
+
+import type { Emulation } from './emulation.js';
+import { KernelError } from './errors.js';
+import { Netns } from './netns.js';
+
+export class Host {
+  readonly name: string;
+  readonly emulation: Emulation;
+  /** The namespace that the machine boots with. */
+  readonly netns: Netns;
+  /** Path to content: what `cat` prints. */
+  readonly files = new Map<string, string>();
+  readonly #named = new Map<string, Netns>();
+
+  constructor(emulation: Emulation, name: string) {
+    this.emulation = emulation;
+    this.name = name;
+    this.netns = new Netns(this, '');
+  }
+
+  /** All namespaces, the host's own first. */
+  get namespaces(): readonly Netns[] {
+    return [this.netns, ...this.#named.values()];
+  }
+
+  /** `ip netns add`. @throws KernelError EEXIST */
+  addNetns(name: string): Netns {
+    if (this.#named.has(name)) throw new KernelError('EEXIST', `netns add ${name}`);
+    const netns = new Netns(this, name);
+    this.#named.set(name, netns);
+    return netns;
+  }
+
+  /** By the name under /run/netns. */
+  namedNetns(name: string): Netns | undefined {
+    return this.#named.get(name);
+  }
+
+  /** By path: `/run/netns/x` or `/var/run/netns/x`; `/proc/1/ns/net` is the host's own. */
+  netnsAt(path: string): Netns | undefined {
+    if (path === '/proc/1/ns/net') return this.netns;
+    const match = /^(?:\/var)?\/run\/netns\/([^/]+)$/.exec(path);
+    return match?.[1] === undefined ? undefined : this.#named.get(match[1]);
+  }
+
+  /** `ip netns del`: devices go with it, and with a veth its peer. @throws KernelError ENOENT */
+  deleteNetns(name: string): void {
+    const netns = this.#named.get(name);
+    if (netns === undefined) throw new KernelError('ENOENT', `netns del ${name}`);
+    for (const dev of [...netns.devices]) netns.links.remove(dev);
+    this.#named.delete(name);
+  }
+}

@@ -1,0 +1,221 @@
+/** ICMP (RFC 792, RFC 1812 §4.3) as net/ipv4/icmp.c has it: errors sent and received, echo answered. */
+
+import {
+  encodeIcmp,
+  ICMP_HEADER_LENGTH,
+  ICMP_TYPE,
+  ICMP_UNREACHABLE_CODE,
+  Icmp as IcmpHeader,
+  INADDR_ANY,
+  IP_PROTOCOL,
+  IPV4_HEADER_LENGTH,
+  Ipv4,
+  type Ipv4Addr,
+  isIcmpError,
+} from '../../packet/index.js';
+import type { DropReason } from '../../trace/index.js';
+import type { Netns } from '../netns.js';
+import type { Skb } from '../skb.js';
+import { IcmpLimits } from './icmp-limits.js';
+
+/** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
+const ERROR_LENGTH_MAX = 576;
+/** IPTOS_PREC_INTERNETCONTROL. */
+const INTERNETWORK_CONTROL = 0xc0;
+const TOS_MASK = 0x1e;
+/** NR_ICMP_TYPES: types above are not known. */
+const TYPE_MAX = 18;
+
+/** An ICMP error that came for one of our sockets. Offsets are into `view`. */
+export interface IcmpError {
+  readonly type: number;
+  readonly code: number;
+  /** MTU of a fragmentation-needed, else 0. */
+  readonly mtu: number;
+  /** Who sent it. */
+  readonly from: Ipv4Addr;
+  readonly view: DataView;
+  /** The quoted IPv4 header. */
+  readonly quoted: number;
+  readonly end: number;
+  readonly skb: Skb;
+}
+
+export class Icmp {
+  readonly #netns: Netns;
+  readonly #limits: IcmpLimits;
+
+  constructor(netns: Netns) {
+    this.#netns = netns;
+    this.#limits = new IcmpLimits(netns.sysctl, netns.emulation.clock);
+  }
+
+  timeExceeded(skb: Skb): void {
+    this.send(skb, ICMP_TYPE.timeExceeded, 0);
+  }
+
+  fragmentationNeeded(skb: Skb, mtu: number): void {
+    this.send(skb, ICMP_TYPE.destinationUnreachable, ICMP_UNREACHABLE_CODE.fragmentationNeeded, mtu);
+  }
+
+  /** __icmp_send(): an error about `skb`, unless one of its many conditions forbids it. `info` is the second word. */
+  send(skb: Skb, type: number, code: number, info = 0): void {
+    const about = skb.ipv4;
+    const note = this.#forbidden(skb, about, type);
+    if (note !== undefined) {
+      this.#step(skb, { type, code, to: about.source, note });
+      return;
+    }
+    const tos = isIcmpError(type) ? (about.tos & TOS_MASK) | INTERNETWORK_CONTROL : about.tos;
+    const mark = this.#replyMark(skb);
+    const route = this.#netns.fib.routeOutput({
+      destination: about.source,
+      source: this.#errorSource(skb, about),
+      tos,
+      mark,
+      protocol: IP_PROTOCOL.icmp,
+    });
+    if (typeof route === 'string') {
+      this.#step(skb, { type, code, to: about.source, note: `no route back: ${route}` });
+      return;
+    }
+    const limit = this.#limits.allow(type, code, { destination: about.source, loopback: route.dev?.isLoopback ?? false });
+    if (limit !== undefined) {
+      this.#step(skb, { type, code, to: about.source, note: limit });
+      return;
+    }
+    this.#step(skb, { type, code, to: about.source, note: undefined });
+    const room = Math.min(route.mtu, ERROR_LENGTH_MAX) - IPV4_HEADER_LENGTH - ICMP_HEADER_LENGTH;
+    const quoted = Math.min(skb.tail - skb.network, room);
+    const answer = this.#netns.emulation.allocSkb(ICMP_HEADER_LENGTH + quoted);
+    answer.parent = skb.id;
+    answer.slab.bytes.set(skb.slab.bytes.subarray(skb.network, skb.network + quoted), answer.data + ICMP_HEADER_LENGTH);
+    answer.tail = answer.data + ICMP_HEADER_LENGTH + quoted;
+    encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
+    this.#netns.ipv4.output.send(answer, {
+      source: route.source,
+      destination: about.source,
+      protocol: IP_PROTOCOL.icmp,
+      route,
+      tos,
+      mark,
+      dontFragment: false,
+    });
+  }
+
+  /** icmp_rcv(). `data` stands at the ICMP header. */
+  receive(skb: Skb): DropReason | undefined {
+    const icmp = IcmpHeader.parse(skb.view, skb.data, skb.tail);
+    if (icmp === undefined) return 'pkt-too-small';
+    if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
+    if (icmp.type > TYPE_MAX) return 'unhandled-proto';
+    const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
+    if (toMany && icmp.type === ICMP_TYPE.echoRequest && this.#netns.sysctl.value('ipv4.icmp_echo_ignore_broadcasts') !== 0) {
+      return 'not-specified';
+    }
+    switch (icmp.type) {
+      case ICMP_TYPE.echoRequest:
+        return this.#echo(skb, icmp);
+      case ICMP_TYPE.echoReply:
+        return this.#netns.sockets.deliver(skb, IP_PROTOCOL.icmp);
+      case ICMP_TYPE.destinationUnreachable:
+      case ICMP_TYPE.timeExceeded:
+      case ICMP_TYPE.parameterProblem:
+      case ICMP_TYPE.sourceQuench:
+        return this.#error(skb, icmp);
+      default:
+        return 'not-specified';
+    }
+  }
+
+  /** icmp_echo(), icmp_reply(). */
+  #echo(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    const netns = this.#netns;
+    if (netns.sysctl.value('ipv4.icmp_echo_ignore_all') !== 0) return 'not-specified';
+    const request = skb.ipv4;
+    const mark = this.#replyMark(skb);
+    const route = netns.fib.routeOutput({
+      destination: request.source,
+      source: skb.route?.type === 'local' ? request.destination : INADDR_ANY,
+      tos: request.tos,
+      mark,
+      protocol: IP_PROTOCOL.icmp,
+    });
+    if (netns.emulation.tracer !== undefined) {
+      netns.trace(skb, { kind: 'deliver', protocol: IP_PROTOCOL.icmp, port: 0, note: 'echo request, answered by the kernel', because: [] });
+    }
+    if (typeof route === 'string') return undefined;
+    const length = skb.tail - icmp.payloadOffset;
+    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + length);
+    reply.parent = skb.id;
+    reply.slab.bytes.set(skb.slab.bytes.subarray(icmp.payloadOffset, skb.tail), reply.data + ICMP_HEADER_LENGTH);
+    reply.tail = reply.data + ICMP_HEADER_LENGTH + length;
+    encodeIcmp(reply.view, reply.data, { type: ICMP_TYPE.echoReply, code: 0, rest: icmp.rest, payloadLength: length });
+    netns.ipv4.output.send(reply, {
+      source: route.source,
+      destination: request.source,
+      protocol: IP_PROTOCOL.icmp,
+      route,
+      tos: request.tos,
+      mark,
+      dontFragment: false,
+    });
+    return undefined;
+  }
+
+  /** icmp_unreach(), icmp_socket_deliver(): the sender of the quoted packet is told. */
+  #error(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    const quotedAt = icmp.payloadOffset;
+    if (skb.tail - quotedAt < IPV4_HEADER_LENGTH) return 'pkt-too-small';
+    const quoted = new Ipv4(skb.view, quotedAt);
+    if (quoted.headerLength < IPV4_HEADER_LENGTH || quotedAt + quoted.headerLength > skb.tail) return 'ip-inhdr';
+    const needsFragmentation =
+      icmp.type === ICMP_TYPE.destinationUnreachable && icmp.code === ICMP_UNREACHABLE_CODE.fragmentationNeeded;
+    const mtu = needsFragmentation ? icmp.mtu : 0;
+    if (needsFragmentation && this.#netns.sysctl.value('ipv4.ip_no_pmtu_disc') === 0) {
+      this.#netns.fib.learnPmtu(quoted.destination, Math.max(mtu, this.#netns.sysctl.value('ipv4.min_pmtu')));
+    }
+    this.#netns.sockets.icmpError({
+      type: icmp.type,
+      code: icmp.code,
+      mtu,
+      from: skb.ipv4.source,
+      view: skb.view,
+      quoted: quotedAt,
+      end: skb.tail,
+      skb,
+    });
+    return undefined;
+  }
+
+  /** Why no error may be sent about this packet (RFC 1122 §3.2.2), or undefined. */
+  #forbidden(skb: Skb, about: Ipv4, type: number): string | undefined {
+    if (skb.route === undefined) return 'the packet was not routed';
+    if (skb.packetType === 'broadcast' || skb.packetType === 'multicast') return 'it came as a link-layer broadcast';
+    if (skb.route.type === 'broadcast' || skb.route.type === 'multicast') return 'it was sent to many';
+    if (about.fragmentOffset !== 0) return 'it is not the first fragment';
+    if (!isIcmpError(type) || about.protocol !== IP_PROTOCOL.icmp) return undefined;
+    const inner = IcmpHeader.parse(skb.view, skb.network + about.headerLength, skb.tail);
+    if (inner === undefined) return 'its ICMP header is cut off';
+    return isIcmpError(inner.type) || inner.type > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
+  }
+
+  /** The address that the packet was sent to where it is ours; else routing, or the way in, chooses. */
+  #errorSource(skb: Skb, about: Ipv4): Ipv4Addr {
+    const netns = this.#netns;
+    if (skb.route?.type === 'local') return about.destination;
+    if (skb.iif === 0 || netns.sysctl.value('ipv4.icmp_errors_use_inbound_ifaddr') === 0) return INADDR_ANY;
+    const dev = netns.devices.at(skb.iif);
+    return dev === undefined ? INADDR_ANY : netns.fib.selectSource(dev, about.source, 'link');
+  }
+
+  #replyMark(skb: Skb): number {
+    return this.#netns.sysctl.value('ipv4.fwmark_reflect') === 0 ? 0 : skb.mark;
+  }
+
+  #step(skb: Skb, what: { type: number; code: number; to: Ipv4Addr; note: string | undefined }): void {
+    if (this.#netns.emulation.tracer === undefined) return;
+    const { type, code, to, note } = what;
+    this.#netns.trace(skb, { kind: 'icmp', type, code, to, sent: note === undefined, ...(note === undefined ? {} : { note }) });
+  }
+}

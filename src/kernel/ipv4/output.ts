@@ -1,0 +1,193 @@
+/**
+ * The way out (net/ipv4/ip_output.c):
+ *
+ *     send → OUTPUT → output → POSTROUTING → finish → [fragment] → neighbour → device
+ */
+
+import {
+  encodeIpv4,
+  ETHERTYPE,
+  INADDR_ANY,
+  IPV4_DONT_FRAGMENT,
+  IPV4_HEADER_LENGTH,
+  type Ipv4Addr,
+} from '../../packet/index.js';
+import type { Errno } from '../errors.js';
+import type { Flow4, RouteResult } from '../fib/index.js';
+import type { Netns } from '../netns.js';
+import type { Skb } from '../skb.js';
+import type { Socket } from '../socket/socket.js';
+import { fragment } from './fragment.js';
+import { IdentGenerator } from './ident.js';
+import { traceRoute } from './route-step.js';
+
+/** What a transport protocol says of a packet whose header and payload it has written. */
+export interface SendRequest {
+  readonly source: Ipv4Addr;
+  readonly destination: Ipv4Addr;
+  readonly protocol: number;
+  readonly route: RouteResult;
+  readonly tos?: number;
+  /** Absent: net.ipv4.ip_default_ttl. */
+  readonly ttl?: number;
+  readonly dontFragment: boolean;
+  /** skb->ignore_df: may be cut here although DF is set. */
+  readonly ignoreDontFragment?: boolean;
+  readonly mark?: number;
+  readonly socket?: Socket;
+  /** Absent: 0 with DF, else the next of the generator. */
+  readonly identification?: number;
+  readonly options?: Uint8Array;
+}
+
+/** Least MTU that IPv4 runs over (RFC 791). */
+const IPV4_MIN_MTU = 68;
+
+export class Ipv4Output {
+  readonly #netns: Netns;
+  readonly #ident: IdentGenerator;
+
+  constructor(netns: Netns) {
+    this.#netns = netns;
+    this.#ident = new IdentGenerator(netns.emulation.random);
+  }
+
+  /** ip_queue_xmit(), ip_push_pending_frames(): writes the header and sends. `data` stands at the transport header. */
+  send(skb: Skb, request: SendRequest): Errno | undefined {
+    const { slabs } = this.#netns.emulation;
+    const payloadLength = skb.length;
+    skb.transport = skb.data;
+    const optionsLength = request.options === undefined ? 0 : (request.options.length + 3) & ~3;
+    const at = skb.push(IPV4_HEADER_LENGTH + optionsLength, slabs);
+    encodeIpv4(skb.view, at, {
+      source: request.source,
+      destination: request.destination,
+      protocol: request.protocol,
+      payloadLength,
+      ttl: request.ttl ?? this.#netns.sysctl.value('ipv4.ip_default_ttl'),
+      tos: request.tos ?? 0,
+      identification: request.identification ?? this.#identification(request),
+      flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
+      ...(request.options === undefined ? {} : { options: request.options }),
+    });
+    skb.network = at;
+    skb.protocol = ETHERTYPE.ipv4;
+    skb.mark = request.mark ?? request.socket?.mark ?? 0;
+    skb.socket = request.socket;
+    skb.route = request.route;
+    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour');
+  }
+
+  /** A whole packet made here (a TCP reset by REJECT, a raw socket): routed by its own header, then sent. */
+  sendRaw(skb: Skb): Errno | undefined {
+    const header = skb.ipv4;
+    const flow: Flow4 = {
+      destination: header.destination,
+      source: header.source,
+      tos: header.tos,
+      mark: skb.mark,
+      protocol: header.protocol,
+    };
+    const route = this.#netns.fib.routeOutput(flow);
+    if (typeof route === 'string') return route;
+    skb.transport = skb.network + header.headerLength;
+    skb.protocol = ETHERTYPE.ipv4;
+    skb.route = route;
+    return this.localOut(skb, 'honour');
+  }
+
+  /** ip_local_out(). */
+  localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment'): Errno | undefined {
+    const netns = this.#netns;
+    const out = skb.route?.dev;
+    if (netns.emulation.tracer !== undefined) this.#traceSend(skb);
+    if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return 'EPERM';
+    return this.output(skb, dontFragment);
+  }
+
+  /** dst_output(): ip_output(), or what an unusable route does. */
+  output(skb: Skb, dontFragment: 'honour' | 'may-fragment' = 'honour'): Errno | undefined {
+    const netns = this.#netns;
+    const dev = skb.route?.dev;
+    if (dev === undefined) {
+      netns.drop(skb, 'ip-outnoroutes');
+      return 'EHOSTUNREACH';
+    }
+    skb.dev = dev;
+    if (netns.netfilter.run('postrouting', skb, undefined, dev) !== 'accept') return 'EPERM';
+    return this.#finish(skb, dontFragment);
+  }
+
+  /** ip_finish_output(), ip_fragment(). */
+  #finish(skb: Skb, dontFragment: 'honour' | 'may-fragment'): Errno | undefined {
+    const netns = this.#netns;
+    const mtu = this.mtu(skb);
+    if (skb.tail - skb.network <= mtu) {
+      this.#transmit(skb);
+      return undefined;
+    }
+    const header = skb.ipv4;
+    if (header.dontFragment && (dontFragment === 'honour' || skb.fragMaxSize > mtu)) {
+      netns.ipv4.icmp.fragmentationNeeded(skb, mtu);
+      netns.drop(skb, 'pkt-too-big', `${skb.tail - skb.network} octets, MTU ${mtu}`);
+      return 'EMSGSIZE';
+    }
+    const pieces = fragment(netns.emulation, skb, Math.max(mtu, IPV4_MIN_MTU));
+    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
+    for (const piece of pieces) this.#transmit(piece);
+    return undefined;
+  }
+
+  /** ip_skb_dst_mtu(): a forwarded packet does not look at learned path MTUs (ip_forward_use_pmtu 0). */
+  mtu(skb: Skb): number {
+    const { route } = skb;
+    if (route?.dev === undefined) return 65_535;
+    if (skb.iif === 0 || this.#netns.sysctl.value('ipv4.ip_forward_use_pmtu') !== 0) return route.mtu;
+    return route.route?.mtu ?? route.dev.mtu;
+  }
+
+  /** ip_finish_output2(). */
+  #transmit(skb: Skb): void {
+    const { route } = skb;
+    if (route?.dev === undefined) return;
+    skb.data = skb.network;
+    this.#netns.neighbours.output(skb, route.dev, route.gateway ?? skb.ipv4.destination);
+  }
+
+  /**
+   * ip_route_me_harder(): a hook of OUTPUT changed what the route depends on.
+   * False where there is no route any more; the packet is then dropped here.
+   */
+  reroute(skb: Skb): boolean {
+    const netns = this.#netns;
+    const header = skb.ipv4;
+    const { source } = header;
+    const flow: Flow4 = {
+      destination: header.destination,
+      source: netns.fib.isLocal(source) ? source : INADDR_ANY,
+      tos: header.tos,
+      mark: skb.mark,
+      protocol: header.protocol,
+      ...(skb.socket?.device === undefined ? {} : { oif: skb.socket.device }),
+    };
+    const route = netns.fib.routeOutput(flow);
+    if (typeof route === 'string') {
+      netns.drop(skb, 'ip-outnoroutes', 'no route after OUTPUT changed the packet');
+      return false;
+    }
+    skb.route = route;
+    return true;
+  }
+
+  #identification(request: SendRequest): number {
+    if (request.dontFragment && request.ignoreDontFragment !== true) return 0;
+    return this.#ident.next(request.source, request.destination, request.protocol);
+  }
+
+  /** A socket says itself that it sent; what the kernel makes on its own is said here. */
+  #traceSend(skb: Skb): void {
+    const { protocol } = skb.ipv4;
+    if (skb.socket === undefined) this.#netns.trace(skb, { kind: 'send', protocol, note: 'made by the kernel' });
+    traceRoute(this.#netns, skb, 'output');
+  }
+}

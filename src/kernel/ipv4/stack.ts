@@ -1,0 +1,292 @@
+/**
+ * IPv4 (RFC 791, RFC 1812), stage by stage as net/ipv4 has it:
+ *
+ *     receive ─ PREROUTING ─ receiveFinish ─┬─ localDeliver ─ INPUT ─ protocol
+ *      (ip_rcv)              (route)        └─ forward ─ FORWARD ─ output ─ POSTROUTING ─ neighbour
+ */
+
+import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, IP_PROTOCOL, IPV4_HEADER_LENGTH, Ipv4 } from '../../packet/index.js';
+import type { DropReason } from '../../trace/index.js';
+import type { Device } from '../device.js';
+import type { Errno } from '../errors.js';
+import type { Flow4, RouteResult } from '../fib/index.js';
+import type { Netns } from '../netns.js';
+import type { Skb } from '../skb.js';
+import { Defrag } from './defrag.js';
+import { Icmp } from './icmp.js';
+import { compileOptions, recordRoute } from './options.js';
+import { Ipv4Output, type SendRequest } from './output.js';
+import { Redirects } from './redirect.js';
+import { traceRoute } from './route-step.js';
+
+/** More forwarding hops than any TTL allows: encapsulation in a loop. */
+const MAX_HOPS = 512;
+
+/** A tunnel that takes packets off the stack: UDP port or IP protocol. True where it took the packet. */
+export type TunnelReceiver = (skb: Skb) => boolean;
+
+export class Ipv4Stack {
+  readonly icmp: Icmp;
+  readonly output: Ipv4Output;
+  readonly defrag: Defrag;
+  /** UDP ports with an encapsulation socket (udp_tunnel_sock): VXLAN. */
+  readonly udpTunnels = new Map<number, TunnelReceiver>();
+  /** IP protocols with a tunnel handler: IP-in-IP. */
+  readonly protocolTunnels = new Map<number, TunnelReceiver>();
+  readonly #netns: Netns;
+  readonly #redirects: Redirects;
+
+  constructor(netns: Netns) {
+    this.#netns = netns;
+    this.icmp = new Icmp(netns);
+    this.output = new Ipv4Output(netns);
+    this.defrag = new Defrag(netns);
+    this.#redirects = new Redirects(netns.emulation.clock);
+  }
+
+  /** ip_route_output_key(). */
+  route(flow: Flow4): RouteResult | Errno {
+    return this.#netns.fib.routeOutput(flow);
+  }
+
+  send(skb: Skb, request: SendRequest): Errno | undefined {
+    return this.output.send(skb, request);
+  }
+
+  sendRaw(skb: Skb): Errno | undefined {
+    return this.output.sendRaw(skb);
+  }
+
+  reroute(skb: Skb): boolean {
+    return this.output.reroute(skb);
+  }
+
+  /** ip_rcv(): checks the header, then PREROUTING. `data` stands at the IPv4 header. */
+  receive(dev: Device, skb: Skb): void {
+    const netns = this.#netns;
+    if (skb.packetType === 'otherhost') {
+      netns.drop(skb, 'otherhost');
+      return;
+    }
+    const bad = checkHeader(skb);
+    if (bad !== undefined) {
+      netns.drop(skb, bad);
+      return;
+    }
+    if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
+    this.receiveFinish(dev, skb);
+  }
+
+  /** ip_rcv_finish(): where does it go? A packet that came over lo knows already. */
+  receiveFinish(dev: Device, skb: Skb): void {
+    const netns = this.#netns;
+    const header = skb.ipv4;
+    if (skb.route === undefined) {
+      const route = netns.fib.routeInput({
+        destination: header.destination,
+        source: header.source,
+        tos: header.tos,
+        mark: skb.mark,
+        iif: dev,
+        protocol: header.protocol,
+        ...ports(skb, header),
+      });
+      if (typeof route === 'string') {
+        netns.drop(skb, route);
+        return;
+      }
+      skb.route = route;
+    }
+    if (header.headerLength > IPV4_HEADER_LENGTH && !this.#optionsAccepted(skb, header)) return;
+    this.#dispatch(dev, skb, skb.route);
+  }
+
+  /** dst_input(). */
+  #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
+    const netns = this.#netns;
+    switch (route.type) {
+      case 'local':
+      case 'broadcast':
+        this.#traceInput(skb);
+        this.localDeliver(skb);
+        return;
+      case 'multicast':
+        netns.drop(skb, 'ip-inaddrerrors', 'multicast is not modelled');
+        return;
+      case 'unicast':
+        this.#traceInput(skb);
+        this.forward(skb, route);
+        return;
+      default:
+        this.#traceInput(skb);
+        this.#unroutable(dev, skb, route);
+    }
+  }
+
+  /** ip_error(), or dst_discard() for a blackhole. */
+  #unroutable(dev: Device, skb: Skb, route: RouteResult): void {
+    const netns = this.#netns;
+    const by = route.route;
+    if (dev.ipv4Conf.forwarding === 0 && route.route === undefined) {
+      netns.drop(skb, 'ip-inaddrerrors', 'not an address of this host, and forwarding is off');
+      return;
+    }
+    if (route.type === 'blackhole') {
+      netns.drop(skb, 'ip-innoroutes', 'blackhole route', by);
+      return;
+    }
+    const { network, host, filtered } = ICMP_UNREACHABLE_CODE;
+    const code = by === undefined ? network : route.type === 'prohibit' ? filtered : host;
+    this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
+    netns.drop(skb, 'ip-innoroutes', by === undefined ? 'no route' : `${route.type} route`, by);
+  }
+
+  /** ip_local_deliver(): reassembles, INPUT, then the protocol. */
+  localDeliver(skb: Skb): void {
+    const netns = this.#netns;
+    if (skb.ipv4.isFragment) {
+      const gathered = this.defrag.gather(skb, 'local-deliver');
+      if (gathered === 'queued') return;
+      if (gathered !== 'complete') {
+        netns.drop(skb, gathered);
+        return;
+      }
+      skb.transport = skb.network + skb.ipv4.headerLength;
+    }
+    if (netns.netfilter.run('input', skb, skb.dev, undefined) !== 'accept') return;
+    this.#toProtocol(skb);
+  }
+
+  /** ip_local_deliver_finish(). */
+  #toProtocol(skb: Skb): void {
+    const netns = this.#netns;
+    const header = skb.ipv4;
+    skb.data = skb.network + header.headerLength;
+    skb.transport = skb.data;
+    const { protocol } = header;
+    if (protocol === IP_PROTOCOL.udp && skb.tail - skb.data >= 8) {
+      const tunnel = this.udpTunnels.get(skb.view.getUint16(skb.data + 2));
+      if (tunnel?.(skb) === true) return;
+    }
+    if (this.protocolTunnels.get(protocol)?.(skb) === true) return;
+    const reason = this.#handler(skb, protocol);
+    if (reason !== undefined) netns.drop(skb, reason);
+  }
+
+  #handler(skb: Skb, protocol: number): DropReason | undefined {
+    if (protocol === IP_PROTOCOL.icmp) return this.icmp.receive(skb);
+    if (protocol === IP_PROTOCOL.tcp) return this.#netns.sockets.deliver(skb, protocol);
+    if (protocol === IP_PROTOCOL.udp) {
+      const reason = this.#netns.sockets.deliver(skb, protocol);
+      if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);
+      return reason;
+    }
+    this.#unreachable(skb, ICMP_UNREACHABLE_CODE.protocol);
+    return 'ip-noproto';
+  }
+
+  #unreachable(skb: Skb, code: number): void {
+    this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
+  }
+
+  /** ip_forward(). The route was found before, in ip_rcv_finish(). */
+  forward(skb: Skb, route: RouteResult): void {
+    const netns = this.#netns;
+    if (skb.packetType !== 'host') {
+      netns.drop(skb, 'not-specified', 'not addressed to this host on the link');
+      return;
+    }
+    const header = skb.ipv4;
+    if (header.ttl <= 1) {
+      this.icmp.timeExceeded(skb);
+      netns.drop(skb, 'ip-inhdr', 'TTL exceeded');
+      return;
+    }
+    const mtu = this.output.mtu(skb);
+    const length = skb.tail - skb.network;
+    if (length > mtu && header.dontFragment) {
+      this.icmp.fragmentationNeeded(skb, mtu);
+      netns.drop(skb, 'pkt-too-big', `${length} octets, MTU ${mtu}, not to be fragmented`);
+      return;
+    }
+    skb.hops += 1;
+    if (skb.hops > MAX_HOPS) {
+      netns.drop(skb, 'ip-too-many-hops');
+      return;
+    }
+    header.decrementTtl();
+    if (route.redirect) this.#redirect(skb, route);
+    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'forward', ttl: header.ttl });
+    if (netns.netfilter.run('forward', skb, skb.dev, route.dev) !== 'accept') return;
+    this.#forwardOptions(skb);
+    this.output.output(skb);
+  }
+
+  /** ip_rt_send_redirect(): the sender has a better first hop on its own link. */
+  #redirect(skb: Skb, route: RouteResult): void {
+    const header = skb.ipv4;
+    if (!this.#redirects.allow(header.source)) return;
+    this.icmp.send(skb, ICMP_TYPE.redirect, 1, route.gateway ?? header.destination);
+  }
+
+  /** ipv4_link_failure(): the neighbour did not answer. */
+  linkFailure(skb: Skb): void {
+    this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, ICMP_UNREACHABLE_CODE.host);
+  }
+
+  /** ip_rcv_options(). */
+  #optionsAccepted(skb: Skb, header: Ipv4): boolean {
+    const verdict = compileOptions(header);
+    if (verdict.kind === 'malformed') {
+      this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, verdict.pointer << 24);
+      this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
+      return false;
+    }
+    if (verdict.kind === 'source-route') {
+      this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
+      return false;
+    }
+    return true;
+  }
+
+  /** ip_forward_options(). */
+  #forwardOptions(skb: Skb): void {
+    const header = skb.ipv4;
+    if (header.headerLength === IPV4_HEADER_LENGTH) return;
+    const verdict = compileOptions(header);
+    const dev = skb.route?.dev;
+    if (verdict.kind !== 'ok' || verdict.recordRoute === 0 || dev === undefined) return;
+    const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
+    if (recordRoute(header, verdict.recordRoute, address)) header.fillChecksum();
+  }
+
+  #traceInput(skb: Skb): void {
+    if (this.#netns.emulation.tracer === undefined) return;
+    traceRoute(this.#netns, skb, 'input');
+  }
+}
+
+/** ip_rcv_core(): what is not even a header. The packet is cut to the length that its header says. */
+function checkHeader(skb: Skb): DropReason | undefined {
+  if (skb.length < IPV4_HEADER_LENGTH) return 'pkt-too-small';
+  const header = new Ipv4(skb.view, skb.network);
+  const { headerLength } = header;
+  if (header.version !== 4 || headerLength < IPV4_HEADER_LENGTH) return 'ip-inhdr';
+  if (skb.length < headerLength) return 'pkt-too-small';
+  if (!header.checksumValid()) return 'ip-csum';
+  const { totalLength } = header;
+  if (skb.length < totalLength) return 'pkt-too-small';
+  if (totalLength < headerLength) return 'ip-inhdr';
+  skb.tail = skb.network + totalLength;
+  skb.transport = skb.network + headerLength;
+  return undefined;
+}
+
+/** Ports of the first fragment, for rules and hashes that look at them. */
+function ports(skb: Skb, header: Ipv4): { sourcePort?: number; destinationPort?: number } {
+  const { protocol } = header;
+  const has = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
+  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return {};
+  return { sourcePort: skb.view.getUint16(skb.transport), destinationPort: skb.view.getUint16(skb.transport + 2) };
+}
+

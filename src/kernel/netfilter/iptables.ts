@@ -1,0 +1,182 @@
+/** The rules of a namespace as iptables sees them: restored from text, printed as text, and as state. */
+
+import type { TableName } from '../../trace/index.js';
+import type { IptablesTableState } from '../host-state.js';
+import type { Netns } from '../netns.js';
+import { RuleError } from './extension.js';
+import type { Rule } from './rule.js';
+import { Table } from './table.js';
+import { commitTable, detachRule } from './table-commit.js';
+import { TableDraft } from './table-draft.js';
+import { SAVE_ORDER } from './table-kinds.js';
+import { parseRule } from './text/rule-parser.js';
+import { type RestoreOptions, type RestoreProblem, Restorer } from './text/restore.js';
+import { splitWords } from './text/tokenize.js';
+
+export interface SaveOptions {
+  /** Counters of rules too (`-c`); those of chains are always printed. */
+  readonly counters?: boolean;
+  /** `-t`. */
+  readonly table?: TableName;
+  /** Adds the comment lines of the real tool, with this date. */
+  readonly generated?: string;
+}
+
+/** What a state asks for and cannot be had. */
+export interface StateProblem {
+  readonly table: TableName;
+  readonly chain: string;
+  /** Position of the rule in its chain, from 1. */
+  readonly position: number;
+  readonly severity: 'error' | 'unmodelled';
+  readonly message: string;
+}
+
+export class Iptables {
+  readonly #netns: Netns;
+  readonly #changed: () => void;
+  readonly #tables = new Map<TableName, Table>();
+
+  /** `changed` is called after every commit. */
+  constructor(netns: Netns, changed: () => void) {
+    this.#netns = netns;
+    this.#changed = changed;
+  }
+
+  /** Only tables that somebody has used exist. */
+  table(name: TableName): Table | undefined {
+    return this.#tables.get(name);
+  }
+
+  /** In the order of iptables-save. */
+  get tables(): readonly Table[] {
+    return SAVE_ORDER.map((name) => this.#tables.get(name)).filter((table) => table !== undefined);
+  }
+
+  /**
+   * iptables-restore: each table as a whole, at its COMMIT. An error leaves its table, and those after it, as they
+   * were; everything wrong in the text is reported.
+   */
+  restore(text: string, options: RestoreOptions = {}): readonly RestoreProblem[] {
+    const from = options.noflush === true ? 'as-is' : 'empty';
+    const restorer = new Restorer(
+      {
+        begin: (name) => new TableDraft(this.#tables.get(name) ?? new Table(name), from),
+        commit: (draft) => this.#commit(draft),
+      },
+      options,
+    );
+    return restorer.run(text);
+  }
+
+  #commit(draft: TableDraft): ReturnType<typeof commitTable> {
+    const problems = commitTable(draft, this.#netns);
+    if (problems.length > 0) return problems;
+    this.#tables.set(draft.table.name, draft.table);
+    this.#changed();
+    return problems;
+  }
+
+  /** The text of iptables-save 1.8.9 (nf_tables). */
+  save(options: SaveOptions = {}): string {
+    let text = '';
+    for (const table of this.tables) {
+      if (options.table === undefined || options.table === table.name) text += formatTable(table, options);
+    }
+    return text;
+  }
+
+  state(): IptablesTableState[] {
+    return this.tables.map((table) => table.state());
+  }
+
+  /**
+   * Makes the rules those of `state`. Rules that are there already keep their counters and what they remember;
+   * tables that `state` lacks go. A table with an error stays as it was.
+   */
+  apply(state: readonly IptablesTableState[]): readonly StateProblem[] {
+    const problems: StateProblem[] = [];
+    const wanted = new Set(state.map((table) => table.name));
+    for (const [name, table] of this.#tables) {
+      if (wanted.has(name)) continue;
+      for (const { rules } of table.chains.values()) for (const rule of rules) detachRule(rule, this.#netns);
+      this.#tables.delete(name);
+    }
+    for (const table of state) problems.push(...this.#applyTable(table));
+    this.#changed();
+    return problems;
+  }
+
+  #applyTable(state: IptablesTableState): StateProblem[] {
+    const table = this.#tables.get(state.name) ?? new Table(state.name);
+    const draft = new TableDraft(table, 'empty');
+    const problems: StateProblem[] = [];
+    for (const chain of state.chains) {
+      if (chain.policy === undefined) draft.declare(chain.name, '-', undefined);
+      else draft.setPolicy(chain.name, chain.policy);
+      const present = table.chains.get(chain.name);
+      const builtin = draft.chains.get(chain.name);
+      if (present !== undefined && builtin !== undefined) builtin.counters = undefined;
+    }
+    for (const chain of state.chains) {
+      const reusable = rulesByText(table.chains.get(chain.name)?.rules ?? []);
+      chain.rules.forEach(({ text, because }, i) => {
+        const place = { table: state.name, chain: chain.name, position: i + 1 };
+        const same = reusable.get(text)?.shift();
+        if (same !== undefined) {
+          same.because = because;
+          draft.require(chain.name).rules.push(same);
+          return;
+        }
+        try {
+          const parsed = parseRule(splitWords(text).words, 0, place);
+          for (const parts of parsed.rules) {
+            draft.append(chain.name, { parts, because, counters: parsed.counters, line: i + 1 });
+          }
+          for (const name of parsed.unmodelled) {
+            problems.push({ ...place, severity: 'unmodelled', message: `${name} is not modelled` });
+          }
+        } catch (error) {
+          if (!(error instanceof RuleError)) throw error;
+          problems.push({ ...place, severity: 'error', message: error.message });
+        }
+      });
+    }
+    if (problems.some((problem) => problem.severity === 'error')) return problems;
+    for (const { rule, chain, message } of commitTable(draft, this.#netns)) {
+      const position = (draft.chains.get(chain)?.rules.indexOf(rule) ?? -1) + 1;
+      problems.push({ table: state.name, chain, position, severity: 'error', message });
+    }
+    if (!problems.some((problem) => problem.severity === 'error')) this.#tables.set(table.name, table);
+    return problems;
+  }
+}
+
+function rulesByText(rules: readonly Rule[]): Map<string, Rule[]> {
+  const byText = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    const text = rule.toString();
+    const same = byText.get(text);
+    if (same === undefined) byText.set(text, [rule]);
+    else same.push(rule);
+  }
+  return byText;
+}
+
+function formatTable(table: Table, { counters, generated }: SaveOptions): string {
+  const chains = [...table.ordered()];
+  let text = generated === undefined ? '' : `# Generated by iptables-save v1.8.9 (nf_tables) on ${generated}\n`;
+  text += `*${table.name}\n`;
+  // Counters of user chains do not exist in nf_tables.
+  for (const { name, policy, packets, bytes } of chains) {
+    text += policy === undefined ? `:${name} - [0:0]\n` : `:${name} ${policy} [${packets}:${bytes}]\n`;
+  }
+  for (const { name, rules } of chains) {
+    for (const rule of rules) {
+      const words = rule.toString();
+      const prefix = counters === true ? `[${rule.packets}:${rule.bytes}] ` : '';
+      text += words === '' ? `${prefix}-A ${name}\n` : `${prefix}-A ${name} ${words}\n`;
+    }
+  }
+  return `${text}COMMIT\n${generated === undefined ? '' : `# Completed on ${generated}\n`}`;
+}

@@ -1,0 +1,53 @@
+/** `-m multiport`: up to fifteen ports, a range counting as two; net/netfilter/xt_multiport.c:multiport_mt(). */
+
+import { type MatchKind, RuleError } from '../extension.js';
+import { formatPortRange, parsePortRange, type PortRange } from '../options.js';
+
+const NAMES = ['--sports', '--dports', '--ports'] as const;
+/** XT_MULTI_PORTS. */
+const MAX_PORTS = 15;
+
+function parsePorts(text: string): PortRange[] {
+  const ranges = text.split(',').map((part) => parsePortRange(part));
+  const used = ranges.reduce((sum, { first, last }) => sum + (first === last ? 1 : 2), 0);
+  if (used > MAX_PORTS) throw new RuleError('too many ports specified');
+  return ranges;
+}
+
+/** A few ports are walked; no allocation. */
+function anyRange(ranges: readonly PortRange[], port: number): boolean {
+  for (const range of ranges) if (port >= range.first && port <= range.last) return true;
+  return false;
+}
+
+export const multiport = {
+  options: {
+    '--sports': { invertible: true, aliases: ['--source-ports'] },
+    '--dports': { invertible: true, aliases: ['--destination-ports'] },
+    '--ports': { invertible: true },
+  },
+  pure: true,
+  protocols: [6, 17, 136, 132, 33],
+  parse(options, context) {
+    if (![6, 17, 136, 132, 33].includes(context.protocol)) {
+      throw new RuleError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
+    }
+    const name = options.oneOf(NAMES);
+    const ranges = parsePorts(options.require(name));
+    const inverted = options.inverted(name);
+    return {
+      matches(packet) {
+        if (packet.fragmentOffset !== 0) return false;
+        if (packet.sourcePort < 0) {
+          packet.hotdrop = true; // too short for ports
+          return false;
+        }
+        const hit =
+          (name !== '--dports' && anyRange(ranges, packet.sourcePort)) ||
+          (name !== '--sports' && anyRange(ranges, packet.destinationPort));
+        return hit !== inverted;
+      },
+      toString: () => `${options.bang(name)}${name} ${ranges.map((range) => formatPortRange(range)).join()}`,
+    };
+  },
+} satisfies MatchKind;

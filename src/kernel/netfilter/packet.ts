@@ -1,0 +1,113 @@
+/**
+ * A packet as rules look at it (struct xt_action_param): header fields read once for a walk through a table,
+ * the devices, and what the walk has found out. One object a nesting depth, used again for every walk.
+ */
+
+import { INADDR_ANY, IP_PROTOCOL, type Ipv4Addr, ipv4 } from '../../packet/index.js';
+import type { HookName } from '../../trace/index.js';
+import type { Device } from '../device.js';
+import type { Netns } from '../netns.js';
+import type { Skb } from '../skb.js';
+import type { Rule } from './rule.js';
+
+const TOTAL_LENGTH = 2;
+const FRAGMENT = 6;
+const PROTOCOL = 9;
+const SOURCE = 12;
+const DESTINATION = 16;
+const FRAGMENT_OFFSET_MASK = 0x1fff;
+
+/** Protocols whose first four octets are two ports. */
+const hasPorts = (protocol: number): boolean =>
+  protocol === IP_PROTOCOL.tcp ||
+  protocol === IP_PROTOCOL.udp ||
+  protocol === IP_PROTOCOL.sctp ||
+  protocol === IP_PROTOCOL.udplite ||
+  protocol === IP_PROTOCOL.dccp;
+
+/** Octets that matches want to see of a transport header. */
+function shortest(protocol: number): number {
+  switch (protocol) {
+    case IP_PROTOCOL.tcp:
+      return 20;
+    case IP_PROTOCOL.sctp:
+      return 12;
+    case IP_PROTOCOL.udp:
+    case IP_PROTOCOL.udplite:
+      return 8;
+    default:
+      return 4;
+  }
+}
+
+export class RulePacket {
+  readonly netns: Netns;
+  skb: Skb;
+  hook: HookName = 'prerouting';
+  in: Device | undefined = undefined;
+  out: Device | undefined = undefined;
+  source: Ipv4Addr = INADDR_ANY;
+  destination: Ipv4Addr = INADDR_ANY;
+  protocol = 0;
+  /** In units of 8 octets. */
+  fragmentOffset = 0;
+  /** Offset of the transport header in `skb.view`. */
+  transport = 0;
+  /** Past the last octet of the datagram. */
+  end = 0;
+  /** -1 where the protocol has none, the packet is a later fragment, or it is too short. */
+  sourcePort = -1;
+  destinationPort = -1;
+  /** Shorter than its transport header, or a fragment that overlaps it: matches may drop it at once. */
+  odd = false;
+  /** A match says: drop this at once (xt_action_param.hotdrop). */
+  hotdrop = false;
+  /** The rule being asked, for matches that need to say who they are. */
+  rule: Rule | undefined = undefined;
+
+  constructor(netns: Netns, skb: Skb) {
+    this.netns = netns;
+    this.skb = skb;
+  }
+
+  /** Reads the header; `skb.network` stands at an IPv4 header that ip_rcv_core() has accepted. */
+  load(skb: Skb, hook: HookName, inDev: Device | undefined, outDev: Device | undefined): void {
+    const { view, network } = skb;
+    this.skb = skb;
+    this.hook = hook;
+    this.in = inDev;
+    this.out = outDev;
+    this.hotdrop = false;
+    this.source = ipv4(view.getInt32(network + SOURCE));
+    this.destination = ipv4(view.getInt32(network + DESTINATION));
+    const protocol = view.getUint8(network + PROTOCOL);
+    this.protocol = protocol;
+    this.fragmentOffset = view.getUint16(network + FRAGMENT) & FRAGMENT_OFFSET_MASK;
+    const transport = network + ((view.getUint8(network) & 0x0f) << 2);
+    this.transport = transport;
+    this.end = Math.min(skb.tail, network + view.getUint16(network + TOTAL_LENGTH));
+    this.sourcePort = -1;
+    this.destinationPort = -1;
+    this.odd = this.fragmentOffset === 1;
+    if (this.fragmentOffset !== 0) return;
+    if (this.end - transport < shortest(protocol)) this.odd = true;
+    else if (hasPorts(protocol)) {
+      this.sourcePort = view.getUint16(transport);
+      this.destinationPort = view.getUint16(transport + 2);
+    }
+  }
+
+  get view(): DataView {
+    return this.skb.view;
+  }
+
+  /** What counters add: the packet from its network header on. */
+  get length(): number {
+    return this.skb.tail - this.skb.network;
+  }
+
+  /** Octets of transport header and payload that are there. */
+  get transportLength(): number {
+    return this.end - this.transport;
+  }
+}

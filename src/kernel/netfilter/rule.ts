@@ -1,0 +1,211 @@
+/**
+ * A rule (struct ipt_entry): the basic conditions, matches in their order, and what follows. It prints itself as
+ * iptables-save does and counts what matched.
+ */
+
+import { formatIpv4, ipv4, ipv4Mask } from '../../packet/index.js';
+import type { Cause, Programmed, RuleOutcome } from '../../trace/index.js';
+import type { Chain } from './chain.js';
+import type { Match, MatchKind, Target, TargetKind } from './extension.js';
+import { formatInterfaceName, interfaceMatches, type InterfaceName } from './interface-name.js';
+import type { RulePacket } from './packet.js';
+import { formatProtocol } from './text/protocol-names.js';
+import type { UnknownExtension } from './unknown.js';
+
+/** `-s 10.0.0.0/8`: mask as a signed integer, not always contiguous. */
+export interface AddressTest {
+  readonly addr: number;
+  readonly mask: number;
+  readonly inverted: boolean;
+}
+
+export interface InterfaceTest extends InterfaceName {
+  readonly inverted: boolean;
+}
+
+/** The options that every rule has. */
+export interface BasicTests {
+  readonly source?: AddressTest;
+  readonly destination?: AddressTest;
+  readonly in?: InterfaceTest;
+  readonly out?: InterfaceTest;
+  readonly protocol?: { readonly number: number; readonly inverted: boolean };
+  /** `-f`: second and later fragments. */
+  readonly fragment?: { readonly inverted: boolean };
+}
+
+export interface RuleMatch {
+  readonly name: string;
+  /** Undefined where the match is not modelled. */
+  readonly kind: MatchKind | undefined;
+  readonly match: Match;
+}
+
+/** What happens to a packet that matches. */
+export type RuleAction =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'accept' | 'drop' | 'return' | 'queue' }
+  | { readonly kind: 'jump' | 'goto'; readonly chain: string }
+  | { readonly kind: 'target'; readonly name: string; readonly targetKind: TargetKind; readonly target: Target }
+  | { readonly kind: 'unknown'; readonly unknown: UnknownExtension };
+
+export interface RuleParts {
+  readonly tests: BasicTests;
+  readonly matches: readonly RuleMatch[];
+  readonly action: RuleAction;
+}
+
+export interface Counters {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+const contiguous = (mask: number): number | undefined => {
+  const length = mask === 0 ? 0 : 32 - Math.log2((~mask >>> 0) + 1);
+  return ipv4Mask(length) === mask ? length : undefined;
+};
+
+/** `10.0.0.1/32`, `10.0.0.0/255.0.255.0`. */
+function formatAddress({ addr, mask }: AddressTest): string {
+  const length = contiguous(mask);
+  return `${formatIpv4(ipv4(addr))}/${length ?? formatIpv4(ipv4(mask))}`;
+}
+
+const bang = (inverted: boolean): string => (inverted ? '! ' : '');
+
+/** `-s -d -i -o -p -f`, in this order. */
+function formatTests(tests: BasicTests): string[] {
+  const words: string[] = [];
+  const { source, destination, in: inDev, out, protocol, fragment } = tests;
+  if (source !== undefined) words.push(`${bang(source.inverted)}-s ${formatAddress(source)}`);
+  if (destination !== undefined) words.push(`${bang(destination.inverted)}-d ${formatAddress(destination)}`);
+  if (inDev !== undefined) words.push(`${bang(inDev.inverted)}-i ${formatInterfaceName(inDev)}`);
+  if (out !== undefined) words.push(`${bang(out.inverted)}-o ${formatInterfaceName(out)}`);
+  if (protocol !== undefined) words.push(`${bang(protocol.inverted)}-p ${formatProtocol(protocol.number)}`);
+  if (fragment !== undefined) words.push(`${bang(fragment.inverted)}-f`);
+  return words;
+}
+
+const withOptions = (head: string, options: string): string => (options === '' ? head : `${head} ${options}`);
+
+function formatAction(action: RuleAction): string | undefined {
+  switch (action.kind) {
+    case 'none':
+      return undefined;
+    case 'jump':
+      return `-j ${action.chain}`;
+    case 'goto':
+      return `-g ${action.chain}`;
+    case 'target':
+      return withOptions(`-j ${action.name}`, action.target.toString());
+    case 'unknown':
+      return withOptions(`-j ${action.unknown.name}`, action.unknown.toString());
+    default:
+      return `-j ${action.kind.toUpperCase()}`;
+  }
+}
+
+const addressHolds = (test: AddressTest | undefined, addr: number): boolean =>
+  test === undefined || ((addr & test.mask) === test.addr) !== test.inverted;
+
+const interfaceHolds = (test: InterfaceTest | undefined, dev: { readonly name: string } | undefined): boolean =>
+  test === undefined || interfaceMatches(test, dev) !== test.inverted;
+
+/** net/ipv4/netfilter/ip_tables.c:ip_packet_match(). */
+export function basicTestsHold(tests: BasicTests, packet: RulePacket): boolean {
+  const { protocol, fragment } = tests;
+  return (
+    addressHolds(tests.source, packet.source) &&
+    addressHolds(tests.destination, packet.destination) &&
+    interfaceHolds(tests.in, packet.in) &&
+    interfaceHolds(tests.out, packet.out) &&
+    (protocol === undefined || (protocol.number === packet.protocol) !== protocol.inverted) &&
+    (fragment === undefined || (packet.fragmentOffset !== 0) !== fragment.inverted)
+  );
+}
+
+/** Whether the packet matches: `unknown` where that hangs on a match that is not modelled. */
+export type MatchResult = 'yes' | 'no' | 'unknown';
+
+export class Rule implements Programmed {
+  readonly tests: BasicTests;
+  readonly matches: readonly RuleMatch[];
+  readonly action: RuleAction;
+  because: readonly Cause[];
+  packets: number;
+  bytes: number;
+  /** Where a jump or goto leads; set when the rule is put into a table. */
+  jumpsTo: Chain | undefined = undefined;
+  /** A match or the target is not modelled; settled when the matches are attached. */
+  unknown = false;
+  #text: string | undefined = undefined;
+
+  constructor(parts: RuleParts, more: { because: readonly Cause[]; counters?: Counters }) {
+    this.tests = parts.tests;
+    this.matches = parts.matches;
+    this.action = parts.action;
+    this.because = more.because;
+    this.packets = more.counters?.packets ?? 0;
+    this.bytes = more.counters?.bytes ?? 0;
+  }
+
+  /** What comes after `-A CHAIN `; empty for a rule that says nothing. */
+  toString(): string {
+    if (this.#text !== undefined) return this.#text;
+    const words = formatTests(this.tests);
+    for (const { name, match } of this.matches) words.push(withOptions(`-m ${name}`, match.toString()));
+    const action = formatAction(this.action);
+    if (action !== undefined) words.push(action);
+    const text = words.join(' ');
+    this.#text = text;
+    return text;
+  }
+
+  get needsConntrack(): boolean {
+    if (this.action.kind === 'target' && this.action.targetKind.needsConntrack === true) return true;
+    return this.matches.some(({ kind }) => kind?.needsConntrack === true);
+  }
+
+  /** The same with counters of its own, leading nowhere yet. */
+  renamed(to: string): Rule {
+    const { tests, matches, action } = this;
+    const moved: RuleAction = action.kind === 'jump' || action.kind === 'goto' ? { ...action, chain: to } : action;
+    return new Rule({ tests, matches, action: moved }, { because: this.because, counters: this });
+  }
+
+  /** Matches in their order, as the kernel asks them. */
+  matchesHold(packet: RulePacket): boolean {
+    packet.rule = this;
+    const { matches } = this;
+    for (let i = 0; i < matches.length; i++) if (matches[i]?.match.matches(packet) === false) return false;
+    return true;
+  }
+
+  /**
+   * For rules with something unknown: whatever is known may still rule the packet out. Behind the first unknown
+   * match only those are asked that change nothing by being asked.
+   */
+  mayMatch(packet: RulePacket): MatchResult {
+    packet.rule = this;
+    let result: MatchResult = 'yes';
+    for (const { match, kind } of this.matches) {
+      if (match.known === false) result = 'unknown';
+      else if ((result === 'yes' || kind?.pure === true) && !match.matches(packet)) return 'no';
+    }
+    return result;
+  }
+
+  /** What it does, for a trace. */
+  get outcome(): RuleOutcome {
+    const { action } = this;
+    switch (action.kind) {
+      case 'none':
+      case 'unknown':
+        return 'continue';
+      case 'target':
+        return action.target.outcome;
+      default:
+        return action.kind;
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** Puts a changed table into place: checks it as a whole, takes what its rules need, and only then shows it to packets. */
+
+import type { Netns } from '../netns.js';
+import { Chain } from './chain.js';
+import { RuleError } from './extension.js';
+import type { Rule } from './rule.js';
+import type { TableDraft } from './table-draft.js';
+import { findFault, fitsTable } from './validate.js';
+
+export interface CommitProblem {
+  readonly rule: Rule;
+  readonly chain: string;
+  readonly message: string;
+}
+
+const targetChain = ({ action }: Rule): string | undefined =>
+  action.kind === 'jump' || action.kind === 'goto' ? action.chain : undefined;
+
+const refused = (chain: string, error: string): string => `RULE_APPEND failed (${error}): rule in chain ${chain}`;
+
+/** What is wrong with new rules, one by one. */
+function checkRules(draft: TableDraft): CommitProblem[] {
+  const problems: CommitProblem[] = [];
+  for (const [chain, { rules }] of draft.chains) {
+    for (const rule of rules) {
+      if (!draft.lines.has(rule)) continue;
+      const next = targetChain(rule);
+      const to = next === undefined ? undefined : draft.chains.get(next);
+      if (next !== undefined && to === undefined) {
+        problems.push({ rule, chain, message: `Chain '${next}' does not exist` });
+      } else if (to?.builtin === true) {
+        problems.push({ rule, chain, message: refused(chain, 'Operation not supported') });
+      } else if (!fitsTable(rule, draft.table.name)) {
+        problems.push({ rule, chain, message: refused(chain, 'Invalid argument') });
+      }
+    }
+  }
+  return problems;
+}
+
+function checkTable(draft: TableDraft): CommitProblem[] {
+  const problems = checkRules(draft);
+  if (problems.length > 0) return problems;
+  const fault = findFault(draft.table.name, (chain) => draft.chains.get(chain)?.rules ?? []);
+  if (fault === undefined) return [];
+  return [{ rule: fault.rule, chain: fault.chain, message: refused(fault.chain, fault.error) }];
+}
+
+function attachables(rule: Rule): { attach?(netns: Netns): void; detach?(netns: Netns): void }[] {
+  const matches = rule.matches.map(({ match }) => match);
+  return rule.action.kind === 'target' ? [...matches, rule.action.target] : matches;
+}
+
+export function detachRule(rule: Rule, netns: Netns): void {
+  for (const part of attachables(rule)) part.detach?.(netns);
+}
+
+/** Takes what the rule needs; where one part cannot be had, none is kept. @throws RuleError */
+function attachRule(rule: Rule, netns: Netns): void {
+  const done: { detach?(netns: Netns): void }[] = [];
+  try {
+    for (const part of attachables(rule)) {
+      part.attach?.(netns);
+      done.push(part);
+    }
+  } catch (error) {
+    for (const part of done) part.detach?.(netns);
+    throw error;
+  }
+  const { action } = rule;
+  rule.unknown =
+    rule.matches.some(({ match }) => match.known === false) || (action.kind === 'unknown' && !action.unknown.harmless);
+}
+
+function attachNew(draft: TableDraft, netns: Netns): CommitProblem[] {
+  const problems: CommitProblem[] = [];
+  const attached: Rule[] = [];
+  for (const [chain, { rules }] of draft.chains) {
+    for (const rule of rules) {
+      if (!draft.lines.has(rule)) continue;
+      try {
+        attachRule(rule, netns);
+        attached.push(rule);
+      } catch (error) {
+        if (!(error instanceof RuleError)) throw error;
+        problems.push({ rule, chain, message: error.message });
+      }
+    }
+  }
+  if (problems.length > 0) for (const rule of attached) detachRule(rule, netns);
+  return problems;
+}
+
+/** Chains keep their identity by name. */
+function place(draft: TableDraft): void {
+  const { chains } = draft.table;
+  for (const name of chains.keys()) if (!draft.chains.has(name)) chains.delete(name);
+  for (const [name, wanted] of draft.chains) {
+    const chain = chains.get(name) ?? new Chain(name, wanted.policy);
+    chain.policy = wanted.policy;
+    if (wanted.counters !== undefined) chain.setCounters(wanted.counters);
+    chain.replaceRules(wanted.rules);
+    chains.set(name, chain);
+  }
+  for (const { rules } of chains.values()) {
+    for (const rule of rules) {
+      const next = targetChain(rule);
+      rule.jumpsTo = next === undefined ? undefined : chains.get(next);
+    }
+  }
+  for (const rule of draft.zeroed) {
+    rule.packets = 0;
+    rule.bytes = 0;
+  }
+}
+
+/** All of it, or nothing and the reasons. */
+export function commitTable(draft: TableDraft, netns: Netns): readonly CommitProblem[] {
+  const problems = checkTable(draft);
+  if (problems.length > 0) return problems;
+  const failed = attachNew(draft, netns);
+  if (failed.length > 0) return failed;
+
+  const kept = new Set<Rule>();
+  for (const { rules } of draft.chains.values()) for (const rule of rules) kept.add(rule);
+  const gone: Rule[] = [];
+  for (const { rules } of draft.table.chains.values()) for (const rule of rules) if (!kept.has(rule)) gone.push(rule);
+  place(draft);
+  for (const rule of gone) detachRule(rule, netns);
+  return [];
+}

@@ -1,0 +1,54 @@
+/** A table: its chains by name, the built-in ones by hook (struct xt_table). */
+
+import type { HookName, TableName } from '../../trace/index.js';
+import type { IptablesTableState } from '../host-state.js';
+import { Chain } from './chain.js';
+import { builtinName, TABLE_KINDS } from './table-kinds.js';
+
+export class Table {
+  readonly name: TableName;
+  /** Built-in chains first, in the order of their hooks. */
+  readonly chains = new Map<string, Chain>();
+  readonly #builtin = new Map<HookName, Chain>();
+
+  constructor(name: TableName) {
+    this.name = name;
+    for (const hook of TABLE_KINDS[name].hooks) {
+      const chain = new Chain(builtinName(hook), 'ACCEPT');
+      this.chains.set(chain.name, chain);
+      this.#builtin.set(hook, chain);
+    }
+  }
+
+  get hooks(): readonly HookName[] {
+    return TABLE_KINDS[this.name].hooks;
+  }
+
+  /** The chain that a hook enters by. */
+  builtin(hook: HookName): Chain | undefined {
+    return this.#builtin.get(hook);
+  }
+
+  /** Built-in chains, then the others by name: the order of iptables-save. */
+  *ordered(): Generator<Chain, void> {
+    yield* this.#builtin.values();
+    const users = [...this.chains.values()].filter((chain) => chain.policy === undefined);
+    yield* users.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get needsConntrack(): boolean {
+    for (const chain of this.chains.values()) if (chain.rules.some((rule) => rule.needsConntrack)) return true;
+    return false;
+  }
+
+  state(): IptablesTableState {
+    return {
+      name: this.name,
+      chains: [...this.ordered()].map(({ name, policy, rules }) => ({
+        name,
+        ...(policy === undefined ? {} : { policy }),
+        rules: rules.map((rule) => ({ text: rule.toString(), because: rule.because })),
+      })),
+    };
+  }
+}

@@ -1,0 +1,32 @@
+/** `-j NOTRACK` and `-j CT --notrack`: no connection for this packet; net/netfilter/xt_CT.c. */
+
+import type { Target, TargetKind } from '../extension.js';
+
+const untrack = (text: string): Target => ({
+  outcome: 'continue',
+  apply({ skb, netns }) {
+    // xt_ct_target(): never a packet that has its connection already.
+    if (skb.ct !== undefined) return 'continue';
+    netns.conntrack.setUntracked(skb);
+    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'set', field: 'notrack', value: 'untracked' });
+    return 'continue';
+  },
+  toString: () => text,
+});
+
+export const notrack = {
+  options: {},
+  tables: ['raw'],
+  needsConntrack: true,
+  parse: () => untrack(''),
+} satisfies TargetKind;
+
+export const ct = {
+  options: { '--notrack': { arguments: 0 } },
+  tables: ['raw'],
+  needsConntrack: true,
+  parse: (options): Target =>
+    options.has('--notrack')
+      ? untrack('--notrack')
+      : { outcome: 'continue', apply: () => 'continue', toString: () => '' },
+} satisfies TargetKind;

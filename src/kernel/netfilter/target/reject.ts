@@ -1,0 +1,130 @@
+/** `-j REJECT`: drops and says so; net/ipv4/netfilter/ipt_REJECT.c, nf_reject_ipv4.c. */
+
+import {
+  encodeIpv4,
+  encodeTcp,
+  IP_PROTOCOL,
+  IPV4_DONT_FRAGMENT,
+  IPV4_HEADER_LENGTH,
+  pseudoHeaderSum,
+  Tcp,
+  TCP_ACK,
+  TCP_HEADER_LENGTH,
+  TCP_RST,
+} from '../../../packet/index.js';
+import { type Target, type TargetKind, RuleError } from '../extension.js';
+import type { RulePacket } from '../packet.js';
+
+const DESTINATION_UNREACHABLE = 3;
+
+/** `--reject-with` names with the ICMP code; the first of each is printed. */
+const TYPES = [
+  ['icmp-net-unreachable', 'net-unreach', 0],
+  ['icmp-host-unreachable', 'host-unreach', 1],
+  ['icmp-proto-unreachable', 'proto-unreach', 2],
+  ['icmp-port-unreachable', 'port-unreach', 3],
+  ['icmp-net-prohibited', 'net-prohib', 9],
+  ['icmp-host-prohibited', 'host-prohib', 10],
+  ['icmp-admin-prohibited', 'admin-prohib', 13],
+] as const;
+
+/** nf_send_unreach(): not for later fragments, nor for what is broken. */
+function sendUnreachable(packet: RulePacket, code: number): void {
+  if (packet.fragmentOffset !== 0 || !transportChecksumOk(packet)) return;
+  packet.netns.ipv4.icmp.send(packet.skb, DESTINATION_UNREACHABLE, code);
+}
+
+/** nf_ip_checksum() for what REJECT sees of TCP; other protocols are taken as they are, as UDP without a checksum is. */
+function transportChecksumOk(packet: RulePacket): boolean {
+  if (packet.protocol !== IP_PROTOCOL.tcp || packet.skb.ipv4.moreFragments) return true;
+  const tcp = Tcp.parse(packet.view, packet.transport, packet.end);
+  return (
+    tcp?.checksumValid(
+      pseudoHeaderSum(packet.source, packet.destination, packet.protocol, packet.transportLength),
+      packet.end,
+    ) ?? false
+  );
+}
+
+/** Sequence and acknowledgment of the answer: the peer's own words turned around (nf_reject_ip_tcphdr_put()). */
+function resetFields(tcp: Tcp, payloadLength: number): { sequence: number; acknowledgment: number; flags: number } {
+  if (tcp.ack) return { sequence: tcp.acknowledgment, acknowledgment: 0, flags: TCP_RST };
+  const consumed = payloadLength + (tcp.syn ? 1 : 0) + (tcp.fin ? 1 : 0);
+  return { sequence: 0, acknowledgment: (tcp.sequence + consumed) >>> 0, flags: TCP_RST | TCP_ACK };
+}
+
+/** nf_send_reset(). */
+function sendReset(packet: RulePacket): void {
+  const { netns, skb } = packet;
+  if (packet.protocol !== IP_PROTOCOL.tcp || packet.fragmentOffset !== 0) return;
+  const tcp = Tcp.parse(packet.view, packet.transport, packet.end);
+  if (tcp === undefined || tcp.rst || !transportChecksumOk(packet)) return;
+
+  const reset = netns.emulation.allocSkb(IPV4_HEADER_LENGTH + TCP_HEADER_LENGTH);
+  const { view, data } = reset;
+  const transport = data + IPV4_HEADER_LENGTH;
+  reset.tail = transport + TCP_HEADER_LENGTH;
+  reset.network = data;
+  reset.transport = transport;
+  reset.parent = skb.id;
+  const source = packet.destination;
+  const destination = packet.source;
+  encodeIpv4(view, data, {
+    source,
+    destination,
+    protocol: IP_PROTOCOL.tcp,
+    payloadLength: TCP_HEADER_LENGTH,
+    ttl: netns.sysctl.value('ipv4.ip_default_ttl'),
+    flagsAndOffset: IPV4_DONT_FRAGMENT,
+  });
+  encodeTcp(view, transport, {
+    sourcePort: tcp.destinationPort,
+    destinationPort: tcp.sourcePort,
+    window: 0,
+    ...resetFields(tcp, packet.end - tcp.payloadOffset),
+  });
+  new Tcp(view, transport).fillChecksum(
+    pseudoHeaderSum(source, destination, IP_PROTOCOL.tcp, TCP_HEADER_LENGTH),
+    reset.tail,
+  );
+  reset.mark = netns.sysctl.value('ipv4.fwmark_reflect') === 0 ? 0 : skb.mark;
+  // ip_route_me_harder() with FLOWI_FLAG_ANYSRC: the answer speaks for an address that need not be ours.
+  const route = netns.ipv4.route({
+    destination,
+    source,
+    mark: reset.mark,
+    protocol: IP_PROTOCOL.tcp,
+    anySource: true,
+  });
+  if (typeof route === 'string') return;
+  reset.route = route;
+  reset.protocol = skb.protocol;
+  netns.conntrack.attach(reset, skb);
+  netns.ipv4.output.localOut(reset, 'honour');
+}
+
+const rejectTarget = (text: string, answer: (packet: RulePacket) => void): Target => ({
+  outcome: 'drop',
+  apply(packet) {
+    answer(packet);
+    return 'drop';
+  },
+  toString: () => `--reject-with ${text}`,
+});
+
+export const reject = {
+  options: { '--reject-with': {} },
+  tables: ['filter'],
+  hooks: ['input', 'forward', 'output'],
+  parse(options, { protocol }) {
+    const text = options.text('--reject-with') ?? 'icmp-port-unreachable';
+    if (text === 'tcp-reset' || text === 'tcp-rst') {
+      if (protocol !== IP_PROTOCOL.tcp) throw new RuleError('Invalid argument');
+      return rejectTarget('tcp-reset', sendReset);
+    }
+    const type = TYPES.find(([name, short]) => name === text || short === text);
+    if (type === undefined) throw new RuleError(`unknown reject type "${text}"`);
+    const [name, , code] = type;
+    return rejectTarget(name, (packet) => sendUnreachable(packet, code));
+  },
+} satisfies TargetKind;

@@ -1,0 +1,243 @@
+/** The text of iptables-restore, line by line: `*table`, `:CHAIN`, commands, `COMMIT`. */
+
+import type { Cause, TableName } from '../../../trace/index.js';
+import { NO_CAUSE } from '../../../trace/index.js';
+import { RuleError } from '../extension.js';
+import type { Counters } from '../rule.js';
+import type { NewRule, TableDraft } from '../table-draft.js';
+import { isTableName } from '../table-kinds.js';
+import type { CommitProblem } from '../table-commit.js';
+import { type ParsedRule, parseRule } from './rule-parser.js';
+import { splitWords } from './tokenize.js';
+
+export interface RestoreProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly table: TableName | undefined;
+  /** `error`: the table was not changed. `unmodelled`: kept and printed back, but what it does is not known. */
+  readonly severity: 'error' | 'unmodelled';
+  readonly message: string;
+}
+
+export interface RestoreOptions {
+  /** Tables are changed, not replaced. */
+  readonly noflush?: boolean;
+  /** Counters in the text are taken over. */
+  readonly counters?: boolean;
+  /** Why the rule of a line exists. */
+  readonly causes?: (line: number) => readonly Cause[];
+}
+
+/** What the text works on. */
+export interface RestoreTarget {
+  begin(table: TableName): TableDraft;
+  commit(draft: TableDraft): readonly CommitProblem[];
+}
+
+const COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['-A', '-A'],
+  ['--append', '-A'],
+  ['-I', '-I'],
+  ['--insert', '-I'],
+  ['-D', '-D'],
+  ['--delete', '-D'],
+  ['-R', '-R'],
+  ['--replace', '-R'],
+  ['-C', '-C'],
+  ['--check', '-C'],
+  ['-N', '-N'],
+  ['--new-chain', '-N'],
+  ['-X', '-X'],
+  ['--delete-chain', '-X'],
+  ['-F', '-F'],
+  ['--flush', '-F'],
+  ['-P', '-P'],
+  ['--policy', '-P'],
+  ['-E', '-E'],
+  ['--rename-chain', '-E'],
+  ['-Z', '-Z'],
+  ['--zero', '-Z'],
+]);
+
+const COUNTERS = /^\[(\d+):(\d+)\]$/;
+
+function parseCounters(text: string): Counters | undefined {
+  const match = COUNTERS.exec(text);
+  return match === null ? undefined : { packets: Number(match[1]), bytes: Number(match[2]) };
+}
+
+function requireWord(words: readonly string[], at: number, command: string): string {
+  const word = words[at];
+  if (word === undefined) throw new RuleError(`option "${command}" requires an argument`);
+  return word;
+}
+
+/** A rule's number where one stands, always from 1. */
+function parsePosition(word: string | undefined): number | undefined {
+  if (word === undefined || !/^\d+$/.test(word)) return undefined;
+  const position = Number(word);
+  if (position === 0) throw new RuleError(`Invalid rule number \`${word}'`);
+  return position;
+}
+
+/** Reads one restore text. */
+export class Restorer {
+  readonly #target: RestoreTarget;
+  readonly #options: RestoreOptions;
+  readonly #problems: RestoreProblem[] = [];
+  #draft: TableDraft | undefined = undefined;
+  /** Something is wrong with the table that is open, or was with one before: nothing is committed any more. */
+  #failed = false;
+  #line = 0;
+
+  constructor(target: RestoreTarget, options: RestoreOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  run(text: string): readonly RestoreProblem[] {
+    for (const line of text.split('\n')) {
+      this.#line += 1;
+      try {
+        this.#readLine(line);
+      } catch (error) {
+        if (!(error instanceof RuleError)) throw error;
+        this.#error(error.message);
+      }
+    }
+    if (this.#draft !== undefined) this.#error(`COMMIT expected at line ${this.#line}`);
+    return this.#problems;
+  }
+
+  #error(message: string, line: number = this.#line): void {
+    this.#failed = true;
+    this.#problems.push({ line, table: this.#draft?.table.name, severity: 'error', message });
+  }
+
+  #readLine(line: string): void {
+    const first = line.charAt(0);
+    if (first === '#' || line.trim() === '') return;
+    if (first === '*' && this.#draft === undefined) this.#begin(line.slice(1).trim());
+    else if (this.#draft === undefined)
+      this.#error(line.trim() === 'COMMIT' ? 'COMMIT without a table' : 'no table is open');
+    else if (line.trim() === 'COMMIT') this.#commit(this.#draft);
+    else if (first === ':') this.#declare(this.#draft, line.slice(1));
+    else this.#command(this.#draft, line);
+  }
+
+  #begin(name: string): void {
+    if (isTableName(name)) this.#draft = this.#target.begin(name);
+    else this.#error(`table name '${name}' invalid`);
+  }
+
+  #commit(draft: TableDraft): void {
+    if (!this.#failed) {
+      for (const { rule, message } of this.#target.commit(draft)) {
+        this.#error(message, draft.lines.get(rule) ?? this.#line);
+      }
+    }
+    this.#draft = undefined;
+  }
+
+  #declare(draft: TableDraft, text: string): void {
+    const [name = '', policy, counters] = text.split(/\s+/);
+    if (policy === undefined || policy === '') throw new RuleError(`invalid policy for chain '${name}'`);
+    const given = counters === undefined ? undefined : parseCounters(counters);
+    if (this.#options.counters === true && given === undefined && policy !== '-') {
+      throw new RuleError(`invalid policy counters for chain '${name}'`);
+    }
+    draft.declare(name, policy, this.#options.counters === true ? given : undefined);
+  }
+
+  #command(draft: TableDraft, line: string): void {
+    const split = splitWords(line);
+    if (split.unclosed) throw new RuleError('a quote is not closed');
+    const counters = parseCounters(split.words[0] ?? '');
+    const words = counters === undefined ? split.words : split.words.slice(1);
+    const given = words[0] ?? '';
+    const command = COMMANDS.get(given);
+    if (command === undefined)
+      throw new RuleError(given.startsWith('-') ? `unknown option "${given}"` : `Bad argument \`${given}'`);
+    if ('-A-I-D-R-C'.includes(command)) this.#ruleCommand(draft, { command, words, counters });
+    else chainCommand(draft, command, words);
+  }
+
+  #ruleCommand(
+    draft: TableDraft,
+    given: { readonly command: string; readonly words: readonly string[]; readonly counters: Counters | undefined },
+  ): void {
+    const { command, words } = given;
+    const chain = requireWord(words, 1, command);
+    const position = command === '-A' || command === '-C' ? undefined : parsePosition(words[2]);
+    if (command === '-R' && position === undefined) throw new RuleError('-R requires a rule number');
+    if (command === '-D' && position !== undefined && words.length === 3) {
+      draft.deleteAt(chain, position);
+      return;
+    }
+    const parsed = parseRule(words, position === undefined ? 2 : 3, { table: draft.table.name, chain });
+    const because = this.#options.causes?.(this.#line) ?? NO_CAUSE;
+    const counters = parsed.counters ?? (this.#options.counters === true ? given.counters : undefined);
+    const line = this.#line;
+    const rules: NewRule[] = parsed.rules.map((parts) => ({ parts, counters, because, line }));
+    apply(draft, { command, chain, position, rules });
+    if (command === '-A' || command === '-I' || command === '-R') this.#unmodelled(parsed);
+  }
+
+  #unmodelled({ unmodelled }: ParsedRule): void {
+    for (const name of unmodelled) {
+      const message = `${name} is not modelled`;
+      this.#problems.push({ line: this.#line, table: this.#draft?.table.name, severity: 'unmodelled', message });
+    }
+  }
+}
+
+function apply(
+  draft: TableDraft,
+  {
+    command,
+    chain,
+    position,
+    rules,
+  }: { command: string; chain: string; position: number | undefined; rules: readonly NewRule[] },
+): void {
+  for (const rule of rules) {
+    switch (command) {
+      case '-A':
+        draft.append(chain, rule);
+        break;
+      case '-I':
+        draft.insert(chain, position ?? 1, rule);
+        break;
+      case '-R':
+        draft.replace(chain, position ?? 1, rule);
+        break;
+      case '-D':
+        draft.deleteRule(chain, rule.parts);
+        break;
+      default:
+        draft.check(chain, rule.parts);
+    }
+  }
+}
+
+function chainCommand(draft: TableDraft, command: string, words: readonly string[]): void {
+  switch (command) {
+    case '-N':
+      draft.create(requireWord(words, 1, command));
+      return;
+    case '-X':
+      draft.delete(words[1]);
+      return;
+    case '-F':
+      draft.flush(words[1]);
+      return;
+    case '-P':
+      draft.setPolicy(requireWord(words, 1, command), requireWord(words, 2, command));
+      return;
+    case '-E':
+      draft.rename(requireWord(words, 1, command), requireWord(words, 2, command));
+      return;
+    default:
+      draft.zero(words[1], parsePosition(words[2]));
+  }
+}

@@ -1,0 +1,253 @@
+/** The words of a rule, from the command on: basic options read, the others dealt out to matches and target. */
+
+import type { OptionSpec, OptionTable } from '../extension.js';
+import { RuleError } from '../extension.js';
+import { matchKind, protocolMatch } from '../match/index.js';
+import type { GivenOption } from '../options.js';
+import { targetKind } from '../target/index.js';
+import { isUnmodelledTarget } from '../unknown.js';
+import { parseProtocol } from './protocol-names.js';
+
+/** A match or target as it stands in the rule. */
+export interface ExtensionWords {
+  readonly name: string;
+  /** Undefined where it is not modelled. */
+  readonly table: OptionTable | undefined;
+  readonly given: GivenOption[];
+  /** All of it, for printing back what is not understood. */
+  readonly verbatim: string[];
+  /** An option came that it does not have, in a form that iptables may know. */
+  unmodelled: boolean;
+}
+
+export interface RuleWords {
+  /** Basic options by short name: `-s`, `-d`, `-i`, `-o`, `-p`, `-f`. */
+  readonly basic: Map<string, { readonly value: string; readonly inverted: boolean }>;
+  readonly matches: ExtensionWords[];
+  readonly target: ExtensionWords | undefined;
+  readonly goto: boolean;
+  readonly counters: { readonly packets: number; readonly bytes: number } | undefined;
+}
+
+/** Long and short names of the basic options, by the short one. */
+const BASIC: ReadonlyMap<string, string> = new Map([
+  ['-s', '-s'],
+  ['--source', '-s'],
+  ['--src', '-s'],
+  ['-d', '-d'],
+  ['--destination', '-d'],
+  ['--dst', '-d'],
+  ['-i', '-i'],
+  ['--in-interface', '-i'],
+  ['-o', '-o'],
+  ['--out-interface', '-o'],
+  ['-p', '-p'],
+  ['--protocol', '-p'],
+  ['--proto', '-p'],
+  ['-f', '-f'],
+  ['--fragments', '-f'],
+  ['--fragment', '-f'],
+  ['-m', '-m'],
+  ['--match', '-m'],
+  ['-j', '-j'],
+  ['--jump', '-j'],
+  ['-g', '-g'],
+  ['--goto', '-g'],
+  ['-c', '-c'],
+  ['--set-counters', '-c'],
+  ['-4', '-4'],
+  ['--ipv4', '-4'],
+]);
+
+/** Basic options that `!` may stand before. */
+const INVERTIBLE: ReadonlySet<string> = new Set(['-s', '-d', '-i', '-o', '-p', '-f']);
+
+const LONG_NAMES: ReadonlyMap<string, string> = new Map([
+  ['-s', '--source'],
+  ['-d', '--destination'],
+  ['-m', '--match'],
+  ['-j', '--jump'],
+  ['-g', '--goto'],
+  ['-c', '--set-counters'],
+]);
+
+const isOption = (word: string): boolean => /^--?[a-z]/i.test(word);
+
+/** Options of a table by every spelling. */
+const SPELLINGS = new WeakMap<OptionTable, ReadonlyMap<string, { readonly name: string; readonly spec: OptionSpec }>>();
+
+function spellings(table: OptionTable): ReadonlyMap<string, { readonly name: string; readonly spec: OptionSpec }> {
+  const known = SPELLINGS.get(table);
+  if (known !== undefined) return known;
+  const made = new Map<string, { name: string; spec: OptionSpec }>();
+  for (const [name, spec] of Object.entries(table)) {
+    for (const spelling of [name, ...(spec.aliases ?? [])]) made.set(spelling, { name, spec });
+  }
+  SPELLINGS.set(table, made);
+  return made;
+}
+
+const extension = (name: string, table: OptionTable | undefined): ExtensionWords => ({
+  name,
+  table,
+  given: [],
+  verbatim: [],
+  unmodelled: false,
+});
+
+/** Reads the words in order; what an option means depends on what was loaded before it. */
+export class RuleReader {
+  readonly #words: readonly string[];
+  #at: number;
+  readonly #basic = new Map<string, { value: string; inverted: boolean }>();
+  readonly #matches: ExtensionWords[] = [];
+  #target: ExtensionWords | undefined = undefined;
+  #goto = false;
+  #counters: { packets: number; bytes: number } | undefined = undefined;
+  /** The extension that was named last. */
+  #last: ExtensionWords | undefined = undefined;
+
+  constructor(words: readonly string[], from: number) {
+    this.#words = words;
+    this.#at = from;
+  }
+
+  /** @throws RuleError */
+  read(): RuleWords {
+    while (this.#at < this.#words.length) this.#readOption();
+    return {
+      basic: this.#basic,
+      matches: this.#matches,
+      target: this.#target,
+      goto: this.#goto,
+      counters: this.#counters,
+    };
+  }
+
+  #next(option: string): string {
+    const word = this.#words[this.#at];
+    if (word === undefined) throw new RuleError(`option "${option}" requires an argument`);
+    this.#at += 1;
+    return word;
+  }
+
+  #readOption(): void {
+    let word = this.#next('');
+    const inverted = word === '!';
+    if (inverted) word = this.#next('!');
+    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+    const name = equals > 0 ? word.slice(0, equals) : word;
+    const value = equals > 0 ? word.slice(equals + 1) : undefined;
+    const basic = BASIC.get(name);
+    if (basic !== undefined) this.#readBasic(basic, { inverted, value });
+    else if (isOption(name)) this.#readExtension(name, { inverted, value });
+    else throw new RuleError(`Bad argument \`${word}'`);
+  }
+
+  #readBasic(name: string, given: { inverted: boolean; value: string | undefined }): void {
+    if (given.inverted && !INVERTIBLE.has(name)) {
+      throw new RuleError(`unexpected ! flag before ${LONG_NAMES.get(name) ?? name}`);
+    }
+    if (name === '-4') return;
+    if (name === '-f') {
+      this.#setBasic(name, '', given.inverted);
+      return;
+    }
+    const value = given.value ?? this.#next(LONG_NAMES.get(name) ?? name);
+    switch (name) {
+      case '-m':
+        this.#load(value);
+        return;
+      case '-j':
+      case '-g':
+        this.#setTarget(name, value);
+        return;
+      case '-c':
+        this.#setCounters(value);
+        return;
+      default:
+        this.#setBasic(name, value, given.inverted);
+    }
+  }
+
+  #setBasic(name: string, value: string, inverted: boolean): void {
+    if (this.#basic.has(name)) throw new RuleError(`multiple ${name} flags not allowed`);
+    this.#basic.set(name, { value, inverted });
+  }
+
+  #load(name: string): ExtensionWords {
+    const match = extension(name, matchKind(name)?.options);
+    this.#matches.push(match);
+    this.#last = match;
+    return match;
+  }
+
+  #setTarget(option: string, name: string): void {
+    if (this.#target !== undefined) throw new RuleError(`multiple ${option} flags not allowed`);
+    this.#goto = option === '-g';
+    this.#target = extension(name, this.#goto ? undefined : targetKind(name)?.options);
+    this.#last = this.#target;
+  }
+
+  /** `-c 5 6` or `-c 5,6`. */
+  #setCounters(value: string): void {
+    const [packets = '', bytes = this.#next('--set-counters')] = value.split(',');
+    if (!/^\d+$/.test(packets) || !/^\d+$/.test(bytes)) throw new RuleError('Bad argument for --set-counters');
+    this.#counters = { packets: Number(packets), bytes: Number(bytes) };
+  }
+
+  /** Whose option it is: that of the extension named last that has it, of `-p`'s own match, or nobody's known. */
+  #ownerOf(name: string): ExtensionWords | undefined {
+    const last = this.#last;
+    // `-j CHAIN -p tcp --dport 80` is a way to write it; a target that is not modelled keeps its options.
+    const perhapsChain = last !== undefined && last === this.#target && !isUnmodelledTarget(last.name);
+    if (last !== undefined && last.table === undefined && !perhapsChain) return last;
+    const loaded = [...this.#matches, ...(this.#target === undefined ? [] : [this.#target])];
+    if (last !== undefined) loaded.push(last);
+    const owner = loaded.findLast(({ table }) => table !== undefined && spellings(table).has(name));
+    return owner ?? this.#protocolOwner(name);
+  }
+
+  /** `-p tcp --dport 80`: the protocol's match comes by itself. */
+  #protocolOwner(name: string): ExtensionWords | undefined {
+    const given = this.#basic.get('-p');
+    const protocol = given === undefined || given.inverted ? undefined : parseProtocol(given.value);
+    const matchName = protocol === undefined ? undefined : protocolMatch(protocol);
+    if (matchName === undefined || this.#matches.some((match) => match.name === matchName)) return undefined;
+    const table = matchKind(matchName)?.options;
+    return table !== undefined && spellings(table).has(name) ? this.#load(matchName) : undefined;
+  }
+
+  #readExtension(name: string, given: { inverted: boolean; value: string | undefined }): void {
+    const owner = this.#ownerOf(name) ?? this.#last;
+    if (owner === undefined) throw new RuleError(`unknown option "${name}"`);
+    const known = owner.table === undefined ? undefined : spellings(owner.table).get(name);
+    if (given.inverted) owner.verbatim.push('!');
+    owner.verbatim.push(name);
+    if (known === undefined) {
+      owner.unmodelled = true;
+      this.#readUnknown(owner, given.value);
+      return;
+    }
+    if (given.inverted && known.spec.invertible !== true) {
+      throw new RuleError(`${owner.name}: option "${known.name}" cannot be inverted.`);
+    }
+    const values: string[] = [];
+    for (let i = 0; i < (known.spec.arguments ?? 1); i++) {
+      values.push(i === 0 && given.value !== undefined ? given.value : this.#next(known.name));
+    }
+    owner.verbatim.push(...values);
+    owner.given.push({ name: known.name, inverted: given.inverted, arguments: values });
+  }
+
+  /** An option that nobody here knows takes every word up to the next one. */
+  #readUnknown(owner: ExtensionWords, value: string | undefined): void {
+    if (value !== undefined) owner.verbatim.push(value);
+    for (;;) {
+      const word = this.#words[this.#at];
+      if (word === undefined || word === '!' || isOption(word)) return;
+      owner.verbatim.push(word);
+      this.#at += 1;
+    }
+  }
+}

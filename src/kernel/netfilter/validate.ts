@@ -1,0 +1,68 @@
+/**
+ * What the kernel checks of a table as a whole (net/netfilter/nf_tables_api.c:nft_chain_validate()): how deep
+ * chains lead into each other, and that nothing is reached from a hook where it must not be.
+ */
+
+import type { HookName, TableName } from '../../trace/index.js';
+import type { Rule } from './rule.js';
+import { builtinName, TABLE_KINDS } from './table-kinds.js';
+
+/** NFT_JUMP_STACK_SIZE: chains in a row, the built-in one included. A loop is a way that is too long. */
+export const MAX_JUMPS = 16;
+
+export interface Fault {
+  readonly chain: string;
+  readonly rule: Rule;
+  /** errno text. */
+  readonly error: 'Invalid argument' | 'Too many links';
+}
+
+type RulesOf = (chain: string) => readonly Rule[];
+
+function placement(rule: Rule): { tables: readonly TableName[] | undefined; hooks: readonly HookName[] | undefined }[] {
+  const { action } = rule;
+  const places = rule.matches.map(({ kind, match }) => ({ tables: kind?.tables, hooks: match.hooks ?? kind?.hooks }));
+  if (action.kind !== 'target') return places;
+  return [...places, { tables: action.targetKind.tables, hooks: action.target.hooks ?? action.targetKind.hooks }];
+}
+
+/** Tables are checked wherever the rule stands. */
+export const fitsTable = (rule: Rule, table: TableName): boolean =>
+  placement(rule).every(({ tables }) => tables?.includes(table) ?? true);
+
+const fitsHook = (rule: Rule, hook: HookName): boolean =>
+  placement(rule).every(({ hooks }) => hooks?.includes(hook) ?? true);
+
+const nextChain = ({ action }: Rule): string | undefined =>
+  action.kind === 'jump' || action.kind === 'goto' ? action.chain : undefined;
+
+/**
+ * Walks one hook's chains. Depth by longest way: a chain is looked at again only where it is reached deeper
+ * than before, so that many ways to one chain cost nothing.
+ */
+function walkHook(hook: HookName, rulesOf: RulesOf): Fault | undefined {
+  const depths = new Map<string, number>();
+  const visit = (chain: string, depth: number): Fault | undefined => {
+    if ((depths.get(chain) ?? 0) >= depth) return undefined;
+    depths.set(chain, depth);
+    for (const rule of rulesOf(chain)) {
+      if (!fitsHook(rule, hook)) return { chain, rule, error: 'Invalid argument' };
+      const next = nextChain(rule);
+      if (next === undefined) continue;
+      if (depth >= MAX_JUMPS) return { chain, rule, error: 'Too many links' };
+      const fault = visit(next, depth + 1);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  };
+  return visit(builtinName(hook), 1);
+}
+
+/** The first thing wrong, or undefined. */
+export function findFault(table: TableName, rulesOf: RulesOf): Fault | undefined {
+  for (const hook of TABLE_KINDS[table].hooks) {
+    const fault = walkHook(hook, rulesOf);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}

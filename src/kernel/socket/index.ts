@@ -1,0 +1,12 @@
+/** The face of sockets inside the kernel. */
+export type { DatagramOptions } from './datagram.js';
+export type { IcmpErrorReport } from './icmp-error.js';
+export type { TcpListenRequest, UdpListenRequest } from './listen.js';
+export { type EchoReply, type EchoRequest, PingSocket } from './ping-socket.js';
+export { type PathMtuDiscovery, Socket, type SocketEntry, type SocketOptions } from './socket.js';
+export { SocketTable } from './socket-table.js';
+export type { SocketNetns } from './stack.js';
+export type { TcpState } from './tcp/tcb.js';
+export { TcpListener } from './tcp/tcp-listener.js';
+export { type TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
+export { type UdpFrom, type UdpHandler, UdpSocket } from './udp-socket.js';

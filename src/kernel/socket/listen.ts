@@ -1,0 +1,21 @@
+/** What a program asks for that wants to be reached: the one call behind every server of the emulation. */
+
+import type { Ipv4Addr } from '../../packet/index.js';
+import type { SocketOptions } from './socket.js';
+import type { TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
+import type { UdpHandler } from './udp-socket.js';
+
+export interface TcpListenRequest extends TcpSocketOptions {
+  readonly protocol: 'tcp';
+  readonly address: Ipv4Addr;
+  readonly port: number;
+  /** Called with each connection when its handshake is complete, before any octet of it. */
+  readonly onConnection: (connection: TcpSocket) => void;
+}
+
+export interface UdpListenRequest extends SocketOptions {
+  readonly protocol: 'udp';
+  readonly address: Ipv4Addr;
+  readonly port: number;
+  readonly onMessage: UdpHandler;
+}

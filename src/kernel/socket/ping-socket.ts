@@ -1,0 +1,136 @@
+/** ICMP echo sockets (net/ipv4/ping.c): what ping and traceroute -I send and hear. */
+
+import {
+  bytesOf,
+  encodeIcmp,
+  formatIpv4,
+  ICMP_HEADER_LENGTH,
+  ICMP_TYPE,
+  Icmp,
+  icmpEcho,
+  INADDR_ANY,
+  INADDR_LOOPBACK,
+  IP_PROTOCOL,
+  type Ipv4Addr,
+} from '../../packet/index.js';
+import type { Errno } from '../errors.js';
+import type { IcmpError } from '../ipv4/icmp.js';
+import type { Skb } from '../skb.js';
+import { type DatagramOptions, IPV4_PAYLOAD_MAXIMUM, routeDatagram, sendDatagram, sizeProblem } from './datagram.js';
+import { classifyIcmp, type IcmpErrorReport, icmpReport, quotedPacket } from './icmp-error.js';
+import { Socket, type SocketEntry } from './socket.js';
+
+export interface EchoRequest extends DatagramOptions {
+  readonly destination: Ipv4Addr;
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+export interface EchoReply {
+  readonly source: Ipv4Addr;
+  readonly destination: Ipv4Addr;
+  readonly sequence: number;
+  readonly ttl: number;
+  readonly payload: Uint8Array;
+  /** Identity of the packet that brought it. */
+  readonly skbId: number;
+}
+
+export class PingSocket extends Socket {
+  readonly protocol = IP_PROTOCOL.icmp;
+  onReply: ((reply: EchoReply) => void) | undefined = undefined;
+  /** Time exceeded, unreachable and the others, about a request of this socket. */
+  onIcmpError: ((report: IcmpErrorReport) => void) | undefined = undefined;
+
+  get entry(): SocketEntry {
+    return {
+      protocol: 'icmp',
+      state: 'UNCONN',
+      localAddress: this.localAddress,
+      localPort: this.localPort,
+      remoteAddress: this.remoteAddress,
+      remotePort: this.remotePort,
+      receiveQueue: 0,
+      sendQueue: 0,
+      uid: this.uid,
+      device: this.device?.name,
+      process: this.process,
+      because: this.because,
+    };
+  }
+
+  /** The identifier of its echo messages. */
+  get identifier(): number {
+    return this.localPort;
+  }
+
+  /** Fixes source address and identifier; 0 chooses one. @throws KernelError EADDRINUSE, EADDRNOTAVAIL */
+  bind(address: Ipv4Addr, identifier = 0): void {
+    this.netns.sockets.bindPing(this, address, identifier);
+  }
+
+  /** ping_v4_sendmsg(). What the call returns at once; replies and ICMP errors come to the callbacks. */
+  send(request: EchoRequest): Errno | undefined {
+    const { payload, sequence } = request;
+    if (payload.length > IPV4_PAYLOAD_MAXIMUM - ICMP_HEADER_LENGTH) return 'EMSGSIZE';
+    const destination = request.destination === INADDR_ANY ? INADDR_LOOPBACK : request.destination;
+    if (this.localPort === 0) this.bind(INADDR_ANY);
+    const { sourcePort: _, ...flow } = this.flowTo(destination, 0);
+    const route = routeDatagram(this, flow, request);
+    if (typeof route === 'string') return route;
+    const problem = sizeProblem(this, payload.length + ICMP_HEADER_LENGTH + 20, route);
+    if (problem !== undefined) return problem;
+
+    const { netns } = this;
+    const length = ICMP_HEADER_LENGTH + payload.length;
+    const skb = netns.emulation.allocSkb(length);
+    skb.slab.bytes.set(payload, skb.data + ICMP_HEADER_LENGTH);
+    skb.tail = skb.data + length;
+    const rest = icmpEcho(this.identifier, sequence);
+    encodeIcmp(skb.view, skb.data, { type: ICMP_TYPE.echoRequest, code: 0, rest, payloadLength: payload.length });
+    if (netns.emulation.tracer !== undefined) {
+      const note = `ICMP echo request ${sequence} to ${formatIpv4(destination)}`;
+      netns.trace(skb, { kind: 'send', protocol: this.protocol, note });
+    }
+    const bound = request.source ?? this.localAddress;
+    const source = bound === INADDR_ANY ? route.source : bound;
+    return sendDatagram(this, { skb, source, destination, route, identification: undefined, options: request });
+  }
+
+  close(): void {
+    this.netns.sockets.removePing(this);
+  }
+
+  destroy(): void {
+    this.close();
+  }
+
+  /** ping_rcv(): an echo reply with our identifier. */
+  take(skb: Skb, icmp: Icmp): void {
+    const { netns } = this;
+    if (netns.emulation.tracer !== undefined) {
+      const note = `ICMP echo reply ${icmp.sequence}`;
+      const { protocol, because } = this;
+      netns.trace(skb, { kind: 'deliver', protocol, port: this.localPort, note, because });
+    }
+    const ip = skb.ipv4;
+    this.onReply?.({
+      source: ip.source,
+      destination: ip.destination,
+      sequence: icmp.sequence,
+      ttl: ip.ttl,
+      payload: bytesOf(skb.view, icmp.payloadOffset, skb.tail).slice(),
+      skbId: skb.id,
+    });
+  }
+
+  /** ping_err(). */
+  icmpError(error: IcmpError): void {
+    const meaning = classifyIcmp(error.type, error.code);
+    const packet = quotedPacket(error);
+    if (meaning === undefined || packet === undefined) return;
+    const { sequence } = new Icmp(error.view, packet.transport);
+    const report = { destination: packet.destination, port: 0, sequence };
+    this.onIcmpError?.(icmpReport(error, meaning.errno, report));
+  }
+}

@@ -1,0 +1,379 @@
+/** The sockets of a namespace: who has which port, and to whom a packet that came in belongs. */
+
+import { formatIpv4, Icmp, ICMP_TYPE, INADDR_ANY, IP_PROTOCOL, type Ipv4Addr, Tcp, Udp } from '../../packet/index.js';
+import type { DropReason } from '../../trace/index.js';
+import { type Errno, KernelError } from '../errors.js';
+import type { ListenerState } from '../host-state.js';
+import type { IcmpError } from '../ipv4/icmp.js';
+import type { Skb } from '../skb.js';
+import { ConnectionTable } from './connection-table.js';
+import { quotedPacket } from './icmp-error.js';
+import type { TcpListenRequest, UdpListenRequest } from './listen.js';
+import { PingSocket } from './ping-socket.js';
+import { type Arrival, findPort, findUdpPort, PortTable } from './port-table.js';
+import type { Socket, SocketEntry, SocketOptions } from './socket.js';
+import type { SocketNetns } from './stack.js';
+import { sendReset } from './tcp/reply.js';
+import { describeSegment, parseSegment, type Segment } from './tcp/segment.js';
+import { TcpListener } from './tcp/tcp-listener.js';
+import type { TcpRequest } from './tcp/tcp-request.js';
+import { type TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
+import { parseDatagram, UdpSocket } from './udp-socket.js';
+
+/** net.ipv4.ip_unprivileged_port_start. */
+const UNPRIVILEGED_PORT_START = 1024;
+
+export class SocketTable {
+  readonly #netns: SocketNetns;
+  /** Everybody with a local TCP port: listeners, connections, those in TIME_WAIT. */
+  readonly #tcpPorts = new PortTable<TcpListener | TcpSocket>();
+  readonly #listeners = new PortTable<TcpListener>();
+  readonly #connections = new ConnectionTable();
+  readonly #udp = new PortTable<UdpSocket>();
+  readonly #ping = new PortTable<PingSocket>();
+  #cause = 0;
+  #secret: number | undefined = undefined;
+
+  constructor(netns: SocketNetns) {
+    this.#netns = netns;
+  }
+
+  /** Identity of the packet that is being delivered, or 0: whatever is sent now is sent because of it. */
+  get cause(): number {
+    return this.#cause;
+  }
+
+  /** Drawn when it is first needed, so that a namespace without connections draws nothing. */
+  get secret(): number {
+    this.#secret ??= this.#netns.emulation.random.u32();
+    return this.#secret;
+  }
+
+  // Applications
+
+  tcp(options?: TcpSocketOptions): TcpSocket {
+    return new TcpSocket(this.#netns, options);
+  }
+
+  udp(options?: SocketOptions): UdpSocket {
+    return new UdpSocket(this.#netns, options);
+  }
+
+  ping(options?: SocketOptions): PingSocket {
+    return new PingSocket(this.#netns, options);
+  }
+
+  /**
+   * Listens, as a server does: SO_REUSEADDR unless told otherwise; `because` says why, and traces repeat it.
+   * @throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL
+   */
+  listen(request: TcpListenRequest): TcpListener;
+  listen(request: UdpListenRequest): UdpSocket;
+  listen(request: TcpListenRequest | UdpListenRequest): TcpListener | UdpSocket;
+  listen(request: TcpListenRequest | UdpListenRequest): TcpListener | UdpSocket {
+    if (request.protocol === 'udp') {
+      const socket = this.udp(request);
+      socket.bind(request.address, request.port);
+      socket.onMessage = request.onMessage;
+      return socket;
+    }
+    const listener = new TcpListener(this.#netns, { reuseAddress: true, ...request }, request.onConnection);
+    this.bindTcp(listener, request.address, request.port);
+    this.#listeners.insert(listener);
+    return listener;
+  }
+
+  /** All sockets, as `ss -a` lists them: TCP, UDP, then ICMP. */
+  entries(): SocketEntry[] {
+    const all: { readonly entry: SocketEntry }[] = [
+      ...this.#listeners,
+      ...this.#connections,
+      ...this.#udp,
+      ...this.#ping,
+    ];
+    return all.map(({ entry }) => entry);
+  }
+
+  /** What listens, as programmed state: by protocol, port and address. */
+  listeners(): ListenerState[] {
+    const states: ListenerState[] = [];
+    for (const listener of this.#listeners) states.push(listenerState('tcp', listener));
+    for (const socket of this.#udp) if (socket.remotePort === 0) states.push(listenerState('udp', socket));
+    const key = ({ protocol, port, address }: ListenerState): string =>
+      `${protocol} ${String(port).padStart(5)} ${address}`;
+    return states.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  }
+
+  /** The namespace goes: all sockets with it, without a word to anybody. */
+  destroy(): void {
+    const all = [...this.#listeners, ...this.#connections, ...this.#udp, ...this.#ping];
+    for (const socket of all) socket.destroy();
+  }
+
+  // Packets
+
+  /**
+   * A packet for this host. `data` stands at the transport header, `network` at the IPv4 header. The answer is why it
+   * was not taken: `no-socket` for UDP is what the caller answers with port unreachable; TCP resets by itself.
+   */
+  deliver(skb: Skb, protocol: number): DropReason | undefined {
+    const before = this.#cause;
+    this.#cause = skb.id;
+    const reason = this.#dispatch(skb, protocol);
+    this.#cause = before;
+    return reason;
+  }
+
+  /** An ICMP error whose quoted packet may be of one of our sockets. */
+  icmpError(error: IcmpError): void {
+    const packet = quotedPacket(error);
+    if (packet === undefined) return;
+    const { view } = error;
+    const before = this.#cause;
+    this.#cause = error.skb.id;
+    const addresses = { localAddress: packet.source, remoteAddress: packet.destination, ifindex: error.skb.iif };
+    if (packet.protocol === IP_PROTOCOL.tcp) {
+      const { sourcePort, destinationPort } = new Tcp(view, packet.transport);
+      this.#connections.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort })?.icmpError(error);
+    } else if (packet.protocol === IP_PROTOCOL.udp) {
+      const { sourcePort, destinationPort } = new Udp(view, packet.transport);
+      this.#udp.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort })?.icmpError(error);
+    } else if (packet.protocol === IP_PROTOCOL.icmp) {
+      const { type, identifier } = new Icmp(view, packet.transport);
+      if (type === ICMP_TYPE.echoRequest) {
+        this.#ping.lookup({ ...addresses, localPort: identifier, remotePort: 0 })?.icmpError(error);
+      }
+    }
+    this.#cause = before;
+  }
+
+  #dispatch(skb: Skb, protocol: number): DropReason | undefined {
+    switch (protocol) {
+      case IP_PROTOCOL.tcp:
+        return this.#deliverTcp(skb);
+      case IP_PROTOCOL.udp:
+        return this.#deliverUdp(skb);
+      case IP_PROTOCOL.icmp:
+        return this.#deliverEcho(skb);
+      default:
+        return 'ip-noproto';
+    }
+  }
+
+  /** tcp_v4_rcv(). */
+  #deliverTcp(skb: Skb): DropReason | undefined {
+    const segment = parseSegment(skb);
+    if (typeof segment === 'string') return segment;
+    const arrival = arrivalOf(segment);
+    const tracing = this.#netns.emulation.tracer !== undefined;
+    const connection = this.#connections.lookup(arrival);
+    if (connection !== undefined) {
+      if (tracing) this.#traceTcp(segment, connection);
+      return connection.receive(segment);
+    }
+    const listener = this.#listeners.lookup(arrival);
+    if (listener !== undefined) {
+      if (tracing) this.#traceTcp(segment, listener);
+      return listener.receive(segment);
+    }
+    sendReset(this.#netns, segment);
+    return 'no-socket';
+  }
+
+  /** __udp4_lib_rcv(). */
+  #deliverUdp(skb: Skb): DropReason | undefined {
+    const ip = skb.ipv4;
+    const udp = parseDatagram(skb, ip);
+    if (typeof udp === 'string') return udp;
+    const arrival: Arrival = {
+      localAddress: ip.destination,
+      localPort: udp.destinationPort,
+      remoteAddress: ip.source,
+      remotePort: udp.sourcePort,
+      ifindex: skb.iif,
+    };
+    const type = skb.route?.type;
+    if (type === 'broadcast' || type === 'multicast') {
+      const sockets = this.#udp.lookupAll(arrival);
+      for (const socket of sockets) socket.take(skb, ip, udp);
+      return sockets.length === 0 ? 'no-socket' : undefined;
+    }
+    const socket = this.#udp.lookup(arrival);
+    return socket === undefined ? 'no-socket' : socket.take(skb, ip, udp);
+  }
+
+  /** ping_rcv(). The checksum was seen to by icmp_rcv(). */
+  #deliverEcho(skb: Skb): DropReason | undefined {
+    const icmp = Icmp.parse(skb.view, skb.data, skb.tail);
+    if (icmp === undefined) return 'pkt-too-small';
+    if (icmp.type !== ICMP_TYPE.echoReply) return 'no-socket';
+    const { source, destination } = skb.ipv4;
+    const socket = this.#ping.lookup({
+      localAddress: destination,
+      localPort: icmp.identifier,
+      remoteAddress: source,
+      remotePort: 0,
+      ifindex: skb.iif,
+    });
+    if (socket === undefined) return 'no-socket';
+    socket.take(skb, icmp);
+    return undefined;
+  }
+
+  #traceTcp(segment: Segment, { entry }: { readonly entry: SocketEntry }): void {
+    const netns = this.#netns;
+    const what = describeSegment(segment.flags, segment.length);
+    const who = entry.process === undefined ? entry.state : `${entry.process}, ${entry.state}`;
+    netns.trace(segment.skb, {
+      kind: 'deliver',
+      protocol: IP_PROTOCOL.tcp,
+      port: entry.localPort,
+      note: `TCP ${what} (${who})`,
+      because: entry.because,
+    });
+  }
+
+  // What follows is for the sockets of this folder.
+
+  /** inet_bind(), inet_csk_get_port(). */
+  bindTcp(socket: TcpListener | TcpSocket, address: Ipv4Addr, port: number): void {
+    this.#checkBind(socket, address, port);
+    const free = (candidate: number): boolean => this.#tcpPorts.mayBind(socket, address, candidate);
+    const { sysctl, emulation } = this.#netns;
+    const chosen =
+      port === 0 ? findPort(sysctl.localPortRange, emulation.random, 'other', free) : free(port) ? port : undefined;
+    this.#take(socket, address, chosen, port);
+    this.#tcpPorts.insert(socket);
+  }
+
+  /** udp_lib_get_port(). */
+  bindUdp(socket: UdpSocket, address: Ipv4Addr, port: number): void {
+    this.#checkBind(socket, address, port);
+    const free = (candidate: number): boolean => this.#udp.mayBind(socket, address, candidate);
+    const { sysctl, emulation } = this.#netns;
+    const chosen =
+      port === 0 ? findUdpPort(sysctl.localPortRange, emulation.random, free) : free(port) ? port : undefined;
+    this.#take(socket, address, chosen, port);
+    this.#udp.insert(socket);
+  }
+
+  /** ping_get_port(): identifiers are ports of their own kind. */
+  bindPing(socket: PingSocket, address: Ipv4Addr, identifier: number): void {
+    this.#checkBind(socket, address, identifier);
+    const free = (candidate: number): boolean => this.#ping.mayBind(socket, address, candidate);
+    const any = { first: 1, last: 65_535 };
+    const chosen =
+      identifier === 0
+        ? findUdpPort(any, this.#netns.emulation.random, free)
+        : free(identifier)
+          ? identifier
+          : undefined;
+    this.#take(socket, address, chosen, identifier);
+    this.#ping.insert(socket);
+  }
+
+  /** A UDP socket's addresses change under `change`; where it is found must change with them. */
+  moveUdp(socket: UdpSocket, change: () => void): void {
+    this.#udp.remove(socket);
+    change();
+    this.#udp.insert(socket);
+  }
+
+  /** inet_hash_connect(): a local port with which the four numbers are nobody else's. */
+  connectTcp(socket: TcpSocket, to: { source: Ipv4Addr; destination: Ipv4Addr; port: number }): Errno | undefined {
+    const tuple = { localAddress: to.source, remoteAddress: to.destination, remotePort: to.port };
+    const unique = (localPort: number): boolean => this.#connections.lookup({ ...tuple, localPort }) === undefined;
+    const bound = socket.localPort !== 0;
+    if (bound && !unique(socket.localPort)) return 'EADDRNOTAVAIL';
+    const { sysctl, emulation } = this.#netns;
+    const port = bound
+      ? socket.localPort
+      : findPort(sysctl.localPortRange, emulation.random, 'same', (candidate) => {
+          const there = this.#tcpPorts.at(candidate);
+          return there.every((other) => other instanceof TcpSocket && other.ephemeral) && unique(candidate);
+        });
+    if (port === undefined) return 'EADDRNOTAVAIL';
+    socket.ephemeral = !bound;
+    if (socket.localAddress === INADDR_ANY) socket.localAddress = to.source;
+    socket.localPort = port;
+    socket.remoteAddress = to.destination;
+    socket.remotePort = to.port;
+    if (!bound) this.#tcpPorts.insert(socket);
+    this.#connections.insert(socket);
+    return undefined;
+  }
+
+  insertRequest(request: TcpRequest): void {
+    this.#connections.insert(request);
+  }
+
+  removeRequest(request: TcpRequest): void {
+    this.#connections.remove(request);
+  }
+
+  insertConnection(socket: TcpSocket): void {
+    this.#tcpPorts.insert(socket);
+    this.#connections.insert(socket);
+  }
+
+  removeTcp(socket: TcpSocket): void {
+    this.#tcpPorts.remove(socket);
+    this.#connections.remove(socket);
+  }
+
+  removeListener(listener: TcpListener): void {
+    this.#tcpPorts.remove(listener);
+    this.#listeners.remove(listener);
+  }
+
+  removeUdp(socket: UdpSocket): void {
+    this.#udp.remove(socket);
+  }
+
+  removePing(socket: PingSocket): void {
+    this.#ping.remove(socket);
+  }
+
+  /** TCP_TW_SYN: a listener takes over from a connection in TIME_WAIT, which is forgotten. */
+  reopen(old: TcpSocket, segment: Segment, iss: number): { taken: boolean; reason: DropReason | undefined } {
+    const listener = this.#listeners.lookup(arrivalOf(segment));
+    if (listener === undefined) return { taken: false, reason: undefined };
+    old.forget();
+    return { taken: true, reason: listener.receive(segment, iss) };
+  }
+
+  #checkBind(socket: Socket, address: Ipv4Addr, port: number): void {
+    const what = `bind ${formatIpv4(address)}:${port}`;
+    if (!Number.isInteger(port) || port < 0 || port > 65_535 || socket.localPort !== 0) {
+      throw new KernelError('EINVAL', what);
+    }
+    const type = this.#netns.fib.addressType(address);
+    const ours = address === INADDR_ANY || type === 'local' || type === 'broadcast' || type === 'multicast';
+    if (!ours && this.#netns.sysctl.value('ipv4.ip_nonlocal_bind') === 0) throw new KernelError('EADDRNOTAVAIL', what);
+    const start = Number(this.#netns.sysctl.get('net.ipv4.ip_unprivileged_port_start') ?? UNPRIVILEGED_PORT_START);
+    const privileged = port !== 0 && port < start && socket.protocol !== IP_PROTOCOL.icmp;
+    if (privileged && socket.uid !== 0) throw new KernelError('EACCES', what);
+  }
+
+  #take(socket: Socket, address: Ipv4Addr, chosen: number | undefined, asked: number): void {
+    if (chosen === undefined) throw new KernelError('EADDRINUSE', `bind ${formatIpv4(address)}:${asked}`);
+    socket.localAddress = address;
+    socket.localPort = chosen;
+  }
+}
+
+const arrivalOf = (segment: Segment): Arrival => ({
+  localAddress: segment.destination,
+  localPort: segment.destinationPort,
+  remoteAddress: segment.source,
+  remotePort: segment.sourcePort,
+  ifindex: segment.skb.iif,
+});
+
+const listenerState = (protocol: ListenerState['protocol'], socket: Socket): ListenerState => ({
+  protocol,
+  address: socket.localAddress,
+  port: socket.localPort,
+  process: socket.process ?? '',
+  because: socket.because,
+});

@@ -1,0 +1,123 @@
+/** What every socket has (struct sock, struct inet_sock): who owns it, its addresses, how its packets are marked. */
+
+import { INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
+import { type Cause, NO_CAUSE } from '../../trace/index.js';
+import type { Device } from '../device.js';
+import type { Flow4 } from '../fib/types.js';
+import type { IcmpError } from '../ipv4/icmp.js';
+import type { SocketNetns } from './stack.js';
+
+/** IP_MTU_DISCOVER, ip(7). */
+export type PathMtuDiscovery = 'dont' | 'want' | 'do' | 'probe';
+
+export interface SocketOptions {
+  /** Owner, for the owner match. Default root. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** SO_MARK. */
+  readonly mark?: number;
+  readonly tos?: number;
+  readonly ttl?: number;
+  /** SO_BINDTODEVICE. */
+  readonly device?: Device;
+  readonly reuseAddress?: boolean;
+  readonly reusePort?: boolean;
+  /** SO_BROADCAST. */
+  readonly broadcast?: boolean;
+  /** Default `want`, or `dont` where sysctl ip_no_pmtu_disc is set. */
+  readonly pathMtuDiscovery?: PathMtuDiscovery;
+  /** SO_RCVBUF and SO_SNDBUF: octets of payload that may wait; TCP and UDP have defaults of their own. */
+  readonly receiveBuffer?: number;
+  readonly sendBuffer?: number;
+  /** The program that owns it, for listings. */
+  readonly process?: string;
+  /** Why the program has this socket open. */
+  readonly because?: readonly Cause[];
+}
+
+/** A line of `ss -a` or `netstat -an`. */
+export interface SocketEntry {
+  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  /** TCP's states as `ss` and conntrack name them; `UNCONN` or `ESTAB` for the others. */
+  readonly state: string;
+  readonly localAddress: Ipv4Addr;
+  readonly localPort: number;
+  readonly remoteAddress: Ipv4Addr;
+  readonly remotePort: number;
+  readonly receiveQueue: number;
+  readonly sendQueue: number;
+  readonly uid: number;
+  readonly device: string | undefined;
+  readonly process: string | undefined;
+  readonly because: readonly Cause[];
+}
+
+export abstract class Socket {
+  abstract readonly protocol: number;
+  readonly netns: SocketNetns;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mark: number;
+  readonly tos: number;
+  /** Undefined takes the namespace's default. */
+  readonly ttl: number | undefined;
+  readonly device: Device | undefined;
+  readonly reuseAddress: boolean;
+  readonly reusePort: boolean;
+  readonly broadcast: boolean;
+  readonly pathMtuDiscovery: PathMtuDiscovery;
+  readonly process: string | undefined;
+  readonly because: readonly Cause[];
+  /** 0.0.0.0: any of ours. */
+  localAddress: Ipv4Addr = INADDR_ANY;
+  /** 0: not bound. For a ping socket, the ICMP identifier. */
+  localPort = 0;
+  remoteAddress: Ipv4Addr = INADDR_ANY;
+  /** 0: not connected. */
+  remotePort = 0;
+
+  constructor(netns: SocketNetns, options: SocketOptions = {}) {
+    this.netns = netns;
+    this.uid = options.uid ?? 0;
+    this.gid = options.gid ?? 0;
+    this.mark = options.mark ?? 0;
+    this.tos = options.tos ?? 0;
+    this.ttl = options.ttl;
+    this.device = options.device;
+    this.reuseAddress = options.reuseAddress ?? false;
+    this.reusePort = options.reusePort ?? false;
+    this.broadcast = options.broadcast ?? false;
+    // net/ipv4/af_inet.c:inet_create()
+    const discovers = netns.sysctl.value('ipv4.ip_no_pmtu_disc') === 0;
+    this.pathMtuDiscovery = options.pathMtuDiscovery ?? (discovers ? 'want' : 'dont');
+    this.process = options.process;
+    this.because = options.because ?? NO_CAUSE;
+  }
+
+  /** A listener: its address conflicts with others' even where both ask for reuse. */
+  get listening(): boolean {
+    return false;
+  }
+
+  abstract get entry(): SocketEntry;
+
+  /** An ICMP error quotes a packet of this socket. */
+  abstract icmpError(error: IcmpError): void;
+
+  /** The namespace goes: forget everything, send nothing. */
+  abstract destroy(): void;
+
+  /** The flow of a packet from here to `destination` (flowi4_init_output()). */
+  flowTo(destination: Ipv4Addr, port: number): Flow4 {
+    return {
+      source: this.localAddress,
+      destination,
+      tos: this.tos,
+      mark: this.mark,
+      protocol: this.protocol,
+      sourcePort: this.localPort,
+      destinationPort: port,
+      ...(this.device === undefined ? {} : { oif: this.device }),
+    };
+  }
+}

@@ -1,0 +1,99 @@
+/** What happens when a connection's timer expires (net/ipv4/tcp_timer.c). */
+
+import { pushPending, probeWindow, retransmit, sendAck } from './output.js';
+import { RTO_INITIAL_NS, RTO_MAX_NS, RTO_MIN_NS } from './rtt.js';
+import type { Tcb } from './tcb.js';
+import { armProbe, armRetransmit } from './timers.js';
+
+export type TimerKind = Tcb['timerKind'] | 'delayed-ack';
+
+/** tcp_orphan_retries() where the sysctl is 0. */
+const ORPHAN_RETRIES = 8;
+
+const handshaking = (tcb: Tcb): boolean => tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV';
+
+export function timerExpired(tcb: Tcb, kind: TimerKind): void {
+  if (kind === 'retransmit') retransmitTimer(tcb);
+  else if (kind === 'probe') probeTimer(tcb);
+  else sendAck(tcb);
+}
+
+/** tcp_retransmit_timer(). */
+function retransmitTimer(tcb: Tcb): void {
+  const head = tcb.sending.inFlight[0];
+  if (head === undefined) return;
+  if (writeTimedOut(tcb)) {
+    tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
+    return;
+  }
+  // tcp_enter_loss(): nothing in flight is believed to have arrived (RFC 2018 §8)
+  for (const sent of tcb.sending.inFlight) {
+    sent.sacked = false;
+    sent.lost = true;
+  }
+  tcb.recoverEnd = tcb.sndNxt;
+  tcb.recovery = 'timeout';
+  tcb.duplicateAcks = 0;
+  retransmit(tcb, head);
+  tcb.retransmits += 1;
+  const linear = tcb.state === 'SYN_SENT' && tcb.retransmits <= synLinearTimeouts(tcb);
+  if (!linear) {
+    tcb.backoff += 1;
+    tcb.timeoutNs = Math.min(tcb.timeoutNs * 2, RTO_MAX_NS);
+  }
+  armRetransmit(tcb);
+}
+
+/**
+ * net.ipv4.tcp_syn_linear_timeouts: how many first retransmissions of a SYN come a second apart.
+ * Differs: 0 by default, as up to Linux 6.4; since 6.5 it is 4.
+ */
+function synLinearTimeouts(tcb: Tcb): number {
+  return Number(tcb.socket.netns.sysctl.get('net.ipv4.tcp_syn_linear_timeouts') ?? 0);
+}
+
+/** tcp_write_timeout(): whether it has been tried long enough. */
+function writeTimedOut(tcb: Tcb): boolean {
+  const { sysctl } = tcb.socket.netns;
+  if (handshaking(tcb)) {
+    const retries = sysctl.value('ipv4.tcp_syn_retries');
+    const extra = tcb.state === 'SYN_SENT' ? synLinearTimeouts(tcb) : 0;
+    return tcb.retransmits >= retries + extra || retransmitsTimedOut(tcb, retries, RTO_INITIAL_NS);
+  }
+  const orphanRetries = sysctl.value('ipv4.tcp_orphan_retries') || ORPHAN_RETRIES;
+  return retransmitsTimedOut(tcb, tcb.orphaned ? orphanRetries : sysctl.value('ipv4.tcp_retries2'), RTO_MIN_NS);
+}
+
+/**
+ * retransmits_timed_out(): sysctls count retransmissions, but what is compared is the time that so many would take from
+ * `base` on (tcp_model_timeout()).
+ */
+function retransmitsTimedOut(tcb: Tcb, boundary: number, base: number): boolean {
+  if (tcb.retransmits === 0 || tcb.retransmitStartNs === undefined) return false;
+  const doublings = Math.floor(Math.log2(RTO_MAX_NS / base));
+  const timeout =
+    boundary <= doublings
+      ? (2 ** (boundary + 1) - 1) * base
+      : (2 ** (doublings + 1) - 1) * base + (boundary - doublings) * RTO_MAX_NS;
+  return tcb.nowNs - tcb.retransmitStartNs >= timeout;
+}
+
+/** tcp_probe_timer(), tcp_send_probe0(). */
+function probeTimer(tcb: Tcb): void {
+  const { sysctl } = tcb.socket.netns;
+  const limit = tcb.orphaned
+    ? sysctl.value('ipv4.tcp_orphan_retries') || ORPHAN_RETRIES
+    : sysctl.value('ipv4.tcp_retries2');
+  if (tcb.probes >= limit) {
+    tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
+    return;
+  }
+  probeWindow(tcb);
+  if (tcb.sending.inFlight.length > 0) {
+    pushPending(tcb);
+    return;
+  }
+  tcb.probes += 1;
+  tcb.backoff = Math.min(tcb.backoff + 1, 15);
+  armProbe(tcb);
+}

@@ -1,0 +1,197 @@
+/**
+ * What the installation of Calico says in Kubernetes objects: a node's address and tunnels, and the settings
+ * with which calico-node starts. What they mean is for src/calico to say.
+ */
+
+import { type Cidr, type IpAddress, parseCidr, parseIp } from './address.js';
+import type { TemplateContainer } from './kinds/pod.js';
+import type { Labels } from './schema/kind.js';
+import { labelOf } from './selector.js';
+import { type ObjectSource, parseEmbedded } from './source/documents.js';
+import { field } from './source/json.js';
+import type { Store } from './store.js';
+import type { CalicoNodeResource, DaemonSet, KubeNode } from './types.js';
+
+/** libcalico-go/lib/backend/k8s/resources/node.go: where the Kubernetes datastore keeps Calico's part of a Node. */
+export const NODE_ANNOTATIONS = {
+  ipv4Address: 'projectcalico.org/IPv4Address',
+  ipv6Address: 'projectcalico.org/IPv6Address',
+  ipv4IPIPTunnelAddr: 'projectcalico.org/IPv4IPIPTunnelAddr',
+  asNumber: 'projectcalico.org/ASNumber',
+  routeReflectorClusterID: 'projectcalico.org/RouteReflectorClusterID',
+  ipv4VXLANTunnelAddr: 'projectcalico.org/IPv4VXLANTunnelAddr',
+  ipv6VXLANTunnelAddr: 'projectcalico.org/IPv6VXLANTunnelAddr',
+  vxlanTunnelMACAddr: 'projectcalico.org/VXLANTunnelMACAddr',
+  vxlanTunnelMACAddrV6: 'projectcalico.org/VXLANTunnelMACAddrV6',
+} as const;
+
+/** Calico's view of a node, wherever it was written. */
+export interface CalicoNodeView {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly bgp: CalicoNodeBgp | undefined;
+  readonly ipv4VXLANTunnelAddr: IpAddress | undefined;
+  readonly ipv6VXLANTunnelAddr: IpAddress | undefined;
+  /** Empty where Felix is to derive it. */
+  readonly vxlanTunnelMACAddr: string;
+  readonly vxlanTunnelMACAddrV6: string;
+  readonly source: ObjectSource;
+}
+
+export interface CalicoNodeBgp {
+  readonly asNumber: number | undefined;
+  /** The node's own address with its subnet. */
+  readonly ipv4Address: Cidr | undefined;
+  readonly ipv6Address: Cidr | undefined;
+  readonly ipv4IPIPTunnelAddr: IpAddress | undefined;
+  readonly routeReflectorClusterID: string;
+}
+
+const fromResource = ({ name, labels, spec, source }: CalicoNodeResource): CalicoNodeView => ({
+  name,
+  labels,
+  bgp: spec.bgp,
+  ipv4VXLANTunnelAddr: spec.ipv4VXLANTunnelAddr,
+  ipv6VXLANTunnelAddr: spec.ipv6VXLANTunnelAddr,
+  vxlanTunnelMACAddr: spec.vxlanTunnelMACAddr,
+  vxlanTunnelMACAddrV6: spec.vxlanTunnelMACAddrV6,
+  source,
+});
+
+/** An address without a prefix length is the host's own. */
+export function parseNodeAddress(text: string): Cidr | undefined {
+  if (text.includes('/')) return parseCidr(text);
+  const addr = parseIp(text);
+  if (addr === undefined) return undefined;
+  return typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 };
+}
+
+/** `64512`, or RFC 5396's `65000.1`. */
+export function parseAsNumber(text: string): number | undefined {
+  const match = /^(\d{1,10})(?:\.(\d{1,5}))?$/.exec(text);
+  if (match === null) return undefined;
+  return match[2] === undefined ? Number(match[1]) : Number(match[1]) * 0x10000 + Number(match[2]);
+}
+
+function fromAnnotations({ name, labels, annotations, source }: KubeNode): CalicoNodeView {
+  const text = (key: keyof typeof NODE_ANNOTATIONS): string => labelOf(annotations, NODE_ANNOTATIONS[key]) ?? '';
+  const bgp: CalicoNodeBgp = {
+    asNumber: parseAsNumber(text('asNumber')),
+    ipv4Address: parseNodeAddress(text('ipv4Address')),
+    ipv6Address: parseNodeAddress(text('ipv6Address')),
+    ipv4IPIPTunnelAddr: parseIp(text('ipv4IPIPTunnelAddr')),
+    routeReflectorClusterID: text('routeReflectorClusterID'),
+  };
+  const hasBgp = Object.values(bgp).some((value) => value !== undefined && value !== '');
+  return {
+    name,
+    labels,
+    bgp: hasBgp ? bgp : undefined,
+    ipv4VXLANTunnelAddr: parseIp(text('ipv4VXLANTunnelAddr')),
+    ipv6VXLANTunnelAddr: parseIp(text('ipv6VXLANTunnelAddr')),
+    vxlanTunnelMACAddr: text('vxlanTunnelMACAddr'),
+    vxlanTunnelMACAddrV6: text('vxlanTunnelMACAddrV6'),
+    source,
+  };
+}
+
+/** A Node of Calico's group goes before annotations: it is calicoctl's reading of them. */
+export function calicoNode(store: Store, name: string): CalicoNodeView | undefined {
+  const resource = store.get('CalicoNode', '', name);
+  if (resource !== undefined) return fromResource(resource);
+  const node = store.get('Node', '', name);
+  return node && fromAnnotations(node);
+}
+
+/** All nodes of either kind, by name. */
+export function calicoNodes(store: Store): readonly CalicoNodeView[] {
+  const names = new Set([...store.list('Node'), ...store.list('CalicoNode')].map(({ name }) => name));
+  return [...names].sort().flatMap((name) => calicoNode(store, name) ?? []);
+}
+
+export type EnvValue =
+  | { readonly kind: 'text'; readonly text: string }
+  /** The pod's own: `spec.nodeName`, `status.podIP`. */
+  | { readonly kind: 'field'; readonly fieldPath: string }
+  /** From a secret or a container's resources, or from a ConfigMap that is not there. */
+  | { readonly kind: 'unresolved'; readonly from: string };
+
+export interface CalicoNodeSettings {
+  readonly daemonSet: DaemonSet;
+  /** The environment of the `calico-node` container. */
+  readonly env: ReadonlyMap<string, EnvValue>;
+  /** The environment of the `install-cni` init container: CNI_MTU, CNI_CONF_NAME … Empty where there is none. */
+  readonly installEnv: ReadonlyMap<string, EnvValue>;
+  /** The template that install-cni fills in, or undefined where Calico does not write a CNI configuration. */
+  readonly cniNetworkConfig: string | undefined;
+}
+
+type EnvEntry = TemplateContainer['env'][number];
+
+function resolve({ value, valueFrom }: EnvEntry, store: Store, namespace: string): EnvValue | undefined {
+  if (valueFrom === undefined) return { kind: 'text', text: value ?? '' };
+  const { configMapKeyRef, fieldRef } = valueFrom;
+  if (fieldRef !== undefined) return { kind: 'field', fieldPath: fieldRef.fieldPath };
+  if (configMapKeyRef === undefined) {
+    return { kind: 'unresolved', from: valueFrom.secretKeyRef === undefined ? 'a resource field' : 'a secret' };
+  }
+  const { name, key } = configMapKeyRef;
+  const text = labelOf(store.get('ConfigMap', namespace, name)?.data ?? {}, key);
+  if (text !== undefined) return { kind: 'text', text };
+  return configMapKeyRef.optional
+    ? undefined
+    : { kind: 'unresolved', from: `ConfigMap ${namespace}/${name}, key ${key}` };
+}
+
+/** `envFrom` first, then `env`; of two with one name the later (kubelet_pods.go:makeEnvironmentVariables()). */
+export function containerEnvironment(
+  container: TemplateContainer,
+  store: Store,
+  namespace: string,
+): ReadonlyMap<string, EnvValue> {
+  const env = new Map<string, EnvValue>();
+  for (const { prefix, configMapRef } of container.envFrom) {
+    const data = configMapRef && store.get('ConfigMap', namespace, configMapRef.name)?.data;
+    for (const [name, text] of Object.entries(data ?? {})) env.set(prefix + name, { kind: 'text', text });
+  }
+  for (const entry of container.env) {
+    const value = resolve(entry, store, namespace);
+    if (value !== undefined) env.set(entry.name, value);
+  }
+  return env;
+}
+
+const NODE_NAME = 'calico-node';
+/** The public manifests', and the operator's. */
+const NAMESPACES = ['kube-system', 'calico-system'];
+const NONE: ReadonlyMap<string, EnvValue> = new Map();
+
+/** The settings of the DaemonSet `calico-node`, or undefined where Calico is not installed by one. */
+export function calicoNodeSettings(store: Store): CalicoNodeSettings | undefined {
+  const daemonSet = NAMESPACES.map((namespace) => store.get('DaemonSet', namespace, NODE_NAME)).find(
+    (set) => set !== undefined,
+  );
+  if (daemonSet === undefined) return undefined;
+  const { containers, initContainers } = daemonSet.spec.template.environments;
+  const environment = (container: TemplateContainer | undefined): ReadonlyMap<string, EnvValue> =>
+    container === undefined ? NONE : containerEnvironment(container, store, daemonSet.namespace);
+  const installEnv = environment(initContainers.find(({ name }) => name === 'install-cni'));
+  const template = installEnv.get('CNI_NETWORK_CONFIG');
+  return {
+    daemonSet,
+    env: environment(containers.find(({ name }) => name === NODE_NAME)),
+    installEnv,
+    cniNetworkConfig:
+      template?.kind === 'text'
+        ? template.text
+        : store.get('ConfigMap', daemonSet.namespace, 'calico-config')?.data['cni_network_config'],
+  };
+}
+
+/** kubeadm's `networking.podSubnet`, which calico-node prefers to its own default pool. */
+export function kubeadmPodSubnets(store: Store): readonly Cidr[] {
+  const text = store.get('ConfigMap', 'kube-system', 'kubeadm-config')?.data['ClusterConfiguration'];
+  const subnets = field(field(parseEmbedded(text ?? ''), 'networking'), 'podSubnet');
+  if (typeof subnets !== 'string') return [];
+  return subnets.split(',').flatMap((subnet) => parseCidr(subnet.trim()) ?? []);
+}

@@ -1,0 +1,110 @@
+/** What the workload controllers share: who owns which pods, and a pod made from a template. */
+
+import type { LabelSelector, PodSpec, PodTemplate } from '../kinds/pod.js';
+import { generateName, seededUuid } from '../names.js';
+import { controllerOf, isActive } from '../pods.js';
+import type { Labels, Meta } from '../schema/kind.js';
+import { Random } from '../seeded.js';
+import { matchesSelector } from '../selector.js';
+import type { FieldPath } from '../source/json.js';
+import type { Store } from '../store.js';
+import type { Pod } from '../types.js';
+
+/** A workload as its pods know it. */
+export interface Owner extends Meta {
+  readonly kind: string;
+}
+
+const ownerKey = (namespace: string, kind: string, name: string): string => `${namespace}/${kind}/${name}`;
+
+/** The pods of a cluster by who they belong to. Kept up as pods are made. */
+export class PodOwnership {
+  readonly #store: Store;
+  readonly #owned = new Map<string, Pod[]>();
+  readonly #orphans = new Map<string, Pod[]>();
+
+  constructor(store: Store) {
+    this.#store = store;
+    for (const pod of store.list('Pod')) this.#note(pod);
+  }
+
+  #note(pod: Pod): void {
+    const owner = controllerOf(pod);
+    const [index, key] =
+      owner === undefined
+        ? [this.#orphans, pod.namespace]
+        : [this.#owned, ownerKey(pod.namespace, owner.kind, owner.name)];
+    const pods = index.get(key);
+    if (pods === undefined) index.set(key, [pod]);
+    else pods.push(pod);
+  }
+
+  /** Those that refer to it. */
+  owned(namespace: string, kind: string, name: string): readonly Pod[] {
+    return this.#owned.get(ownerKey(namespace, kind, name)) ?? [];
+  }
+
+  /** Those that refer to it, and those of nobody that its selector would have it adopt. */
+  podsOf(owner: Owner, selector: LabelSelector): readonly Pod[] {
+    const orphans = this.#orphans.get(owner.namespace) ?? [];
+    const adopted = orphans.filter(({ labels }) => matchesSelector(selector, labels));
+    return [...this.owned(owner.namespace, owner.kind, owner.name), ...adopted];
+  }
+
+  activePodsOf(owner: Owner, selector: LabelSelector): readonly Pod[] {
+    return this.podsOf(owner, selector).filter(isActive);
+  }
+
+  isTaken(namespace: string, name: string): boolean {
+    return this.#store.get('Pod', namespace, name) !== undefined;
+  }
+
+  create(pod: Pod): void {
+    this.#store.put('Pod', pod);
+    this.#note(pod);
+  }
+}
+
+export interface Making {
+  readonly owner: Owner;
+  readonly template: PodTemplate;
+  /** Where the template stands in the object that `owner.source` is about. */
+  readonly templatePath?: FieldPath;
+  readonly seed: number;
+  /** Tells apart the makings of one owner, where each pod is for something of its own. */
+  readonly purpose?: string;
+  readonly labels?: Labels;
+  readonly annotations?: Labels;
+  readonly spec?: PodSpec;
+}
+
+const TEMPLATE_PATH: FieldPath = ['spec', 'template'];
+
+/** controller_utils.go:GetPodFromTemplate(). */
+export function podFromTemplate(name: string, making: Making): Pod {
+  const { owner, template, seed } = making;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace: owner.namespace,
+    name,
+    labels: { ...template.labels, ...making.labels },
+    annotations: { ...template.annotations, ...making.annotations },
+    uid: seededUuid(seed, `Pod/${owner.namespace}/${name}`),
+    ownerReferences: [{ kind: owner.kind, name: owner.name, uid: owner.uid, controller: true }],
+    terminating: false,
+    source: owner.source.inside(making.templatePath ?? TEMPLATE_PATH),
+    spec: making.spec ?? template.spec,
+    status: { phase: 'Pending', podIPs: [], hostIP: undefined, ready: undefined },
+  };
+}
+
+/** `count` pods named `<owner>-<five characters>`. */
+export function createPods(count: number, pods: PodOwnership, making: Making): void {
+  const { owner, seed, purpose = '' } = making;
+  const random = Random.for(seed, `${owner.kind}/${owner.namespace}/${owner.name}/${purpose}`);
+  for (let i = 0; i < count; i++) {
+    const name = generateName(`${owner.name}-`, random, (candidate) => pods.isTaken(owner.namespace, candidate));
+    pods.create(podFromTemplate(name, making));
+  }
+}

@@ -1,0 +1,75 @@
+/** The face of `kubernetes`: objects from files, the store that holds them, and what the control plane makes of them. */
+
+export * from './address.js';
+export {
+  type CalicoNodeBgp,
+  type CalicoNodeSettings,
+  type CalicoNodeView,
+  calicoNode,
+  calicoNodeSettings,
+  calicoNodes,
+  containerEnvironment,
+  type EnvValue,
+  kubeadmPodSubnets,
+  NODE_ANNOTATIONS,
+} from './calico-node.js';
+export type { AllocationAttribute } from './kinds/calico-ipam.js';
+export type { BgpFilterRule } from './kinds/calico-bgp.js';
+export type { NetworkPolicyPeer, NetworkPolicyPort } from './kinds/network-policy.js';
+export type { Taint } from './kinds/node.js';
+export type {
+  Container,
+  ContainerPort,
+  LabelSelector,
+  PodSpec,
+  PodStatus,
+  PodTemplate,
+  Probe,
+  Protocol,
+  SelectorRequirement,
+  TemplateContainer,
+  Toleration,
+} from './kinds/pod.js';
+export type { EndpointSlicePort, ServicePort, ServiceSpec } from './kinds/service.js';
+export {
+  ALL_KINDS,
+  type Bodies,
+  isKind,
+  KINDS,
+  type Kind,
+  type KubernetesObject,
+  type ObjectOf,
+} from './kinds/table.js';
+export { type LoadedCluster, loadCluster } from './load.js';
+export { type LoadObjectsOptions, Loading, loadObjects, type RegisteredKind, registeredKind } from './load-objects.js';
+export * from './messages.js';
+export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
+export { controllerOf, isActive, isFinished, isReady } from './pods.js';
+export { readSources, type Sources } from './read-sources.js';
+export { type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
+export * as schema from './schema/schema.js';
+export type { Schema, Value } from './schema/schema.js';
+export { fnv1a, Random } from './seeded.js';
+export { hasLabels, labelOf, matchesSelector } from './selector.js';
+export {
+  type Documents,
+  loadDocuments,
+  ObjectSource,
+  parseEmbedded,
+  type RawDocument,
+  unwritten,
+} from './source/documents.js';
+export {
+  describe,
+  type FieldPath,
+  field,
+  formatPath,
+  isList,
+  isObject,
+  type Json,
+  type JsonObject,
+} from './source/json.js';
+export type { Position, SourceText } from './source/source-text.js';
+export { type Listener, Store, type StoreEvent, Table } from './store.js';
+export * from './types.js';
+export { UNMODELLED_FIELDS } from './unmodelled.js';

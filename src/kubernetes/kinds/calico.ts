@@ -1,0 +1,165 @@
+/** Calico's own kinds as `crd.projectcalico.org/v1` and `projectcalico.org/v3` write them: pools, nodes, settings, BGP. */
+
+import { type Cidr, isIpv4Cidr, isNetwork } from '../address.js';
+import { isObject, type JsonObject } from '../source/json.js';
+import {
+  address,
+  addressOrCidr,
+  check,
+  cidr,
+  count,
+  either,
+  flag,
+  INVALID,
+  integer,
+  listOf,
+  map,
+  matching,
+  oneOf,
+  optional,
+  orEmpty,
+  port,
+  raw,
+  rawMap,
+  record,
+  type Schema,
+  text,
+  type Value,
+  withDefault,
+} from '../schema/schema.js';
+
+const encapsulation = withDefault(oneOf('Never', 'Always', 'CrossSubnet'), 'Never');
+/** IPPool's `blockSize` limits: a /20 to /32, a /116 to /128. */
+const BLOCK_SIZES = { ipv4: { least: 20, most: 32, usual: 26 }, ipv6: { least: 116, most: 128, usual: 122 } };
+
+const DEFAULT_USES: readonly ('Workload' | 'Tunnel' | 'LoadBalancer')[] = ['Workload', 'Tunnel'];
+
+const poolFields = record(
+  {
+    cidr,
+    ipipMode: encapsulation,
+    vxlanMode: encapsulation,
+    natOutgoing: withDefault(flag, false),
+    disabled: withDefault(flag, false),
+    disableBGPExport: withDefault(flag, false),
+    blockSize: withDefault(integer(0, 128), 0),
+    nodeSelector: map(withDefault(text, ''), (selector) => selector || 'all()'),
+    namespaceSelector: withDefault(text, ''),
+    allowedUses: map(listOf(oneOf('Workload', 'Tunnel', 'LoadBalancer')), (uses) =>
+      uses.length > 0 ? uses : DEFAULT_USES,
+    ),
+    assignmentMode: withDefault(oneOf('Automatic', 'Manual'), 'Automatic'),
+    ipip: optional(raw),
+    'nat-outgoing': optional(flag),
+  },
+  { closed: true },
+);
+
+const sizesOf = (pool: { readonly cidr: Cidr }) => (isIpv4Cidr(pool.cidr) ? BLOCK_SIZES.ipv4 : BLOCK_SIZES.ipv6);
+
+/** libcalico-go/lib/validator/v3/validator.go:validateIPPool(). */
+function poolRule(pool: Value<typeof poolFields>) {
+  const { least, most } = sizesOf(pool);
+  if (!isNetwork(pool.cidr)) return { path: ['cidr'], expected: 'a network, with no bits set behind the prefix' };
+  const size = pool.blockSize;
+  if (size !== 0 && (size < least || size > most)) {
+    return { path: ['blockSize'], expected: `a whole number from ${least} to ${most}` };
+  }
+  if (pool.cidr.length > (size || sizesOf(pool).usual)) {
+    return { path: ['cidr'], expected: `a network of at least one block (/${size || sizesOf(pool).usual})` };
+  }
+  if (pool.ipipMode !== 'Never' && pool.vxlanMode !== 'Never') {
+    return { path: ['vxlanMode'], expected: 'Never where ipipMode is not' };
+  }
+  if (pool.ipipMode !== 'Never' && !isIpv4Cidr(pool.cidr)) {
+    return { path: ['ipipMode'], expected: 'Never in an IPv6 pool' };
+  }
+  return undefined;
+}
+
+const poolSpec = map(check(poolFields, poolRule), (pool) => ({
+  ...pool,
+  blockSize: pool.blockSize || sizesOf(pool).usual,
+}));
+export const ipPoolBody = record({ spec: poolSpec });
+
+/** A whole number, or the dotted form of RFC 5396 (`65000.1`). */
+export const asNumber: Schema<number> = map(
+  either('an AS number', integer(0, 0xffffffff), matching(/^\d{1,10}$|^\d{1,5}\.\d{1,5}$/, 'an AS number')),
+  (given) => {
+    if (typeof given === 'number') return given;
+    const [high = '0', low] = given.split('.');
+    return low === undefined ? Number(high) : Number(high) * 0x10000 + Number(low);
+  },
+);
+
+/** Node.spec.bgp and the tunnel addresses beside it. */
+export const calicoNodeBody = record({
+  spec: orEmpty(
+    record({
+      bgp: optional(
+        record({
+          asNumber: optional(asNumber),
+          ipv4Address: optional(addressOrCidr),
+          ipv6Address: optional(addressOrCidr),
+          ipv4IPIPTunnelAddr: optional(address),
+          routeReflectorClusterID: withDefault(text, ''),
+        }),
+      ),
+      ipv4VXLANTunnelAddr: optional(address),
+      ipv6VXLANTunnelAddr: optional(address),
+      vxlanTunnelMACAddr: withDefault(text, ''),
+      vxlanTunnelMACAddrV6: withDefault(text, ''),
+      wireguard: optional(rawMap),
+      addresses: listOf(record({ address: text, type: withDefault(text, '') })),
+      orchRefs: listOf(record({ nodeName: withDefault(text, ''), orchestrator: withDefault(text, '') })),
+    }),
+  ),
+});
+
+const felixSettings = record({
+  nodeSelector: withDefault(text, ''),
+  bpfEnabled: optional(flag),
+  chainInsertMode: optional(text),
+  defaultEndpointToHostAction: optional(text),
+  interfacePrefix: optional(text),
+  ipipEnabled: optional(flag),
+  ipipMTU: optional(count),
+  ipv6Support: optional(flag),
+  mtuIfacePattern: optional(text),
+  natOutgoingAddress: optional(address),
+  natPortRange: optional(either('a port or a range such as 32768:65535', port, text)),
+  vxlanEnabled: optional(flag),
+  vxlanMTU: optional(count),
+  vxlanMTUV6: optional(count),
+  vxlanPort: optional(port),
+  vxlanVNI: optional(integer(1, 0xffffff)),
+  wireguardEnabled: optional(flag),
+  wireguardEnabledV6: optional(flag),
+  wireguardMTU: optional(count),
+});
+
+/** What the dataplane needs by type; `fields` has every setting as it was given, for Felix's own reading. */
+const felixSpec = orEmpty<Value<typeof felixSettings> & { readonly fields: JsonObject }>({
+  ...felixSettings,
+  read: (value, at) => {
+    const settings = felixSettings.read(value, at);
+    return settings === INVALID || !isObject(value) ? INVALID : { ...settings, fields: value };
+  },
+  absent: (at) => at.fail('a map', undefined),
+});
+export const felixConfigurationBody = record({ spec: felixSpec });
+
+export const clusterInformationBody = record({
+  spec: orEmpty(
+    record({
+      clusterGUID: withDefault(text, ''),
+      clusterType: withDefault(text, ''),
+      calicoVersion: withDefault(text, ''),
+      datastoreReady: optional(flag),
+    }),
+  ),
+});
+
+/** Policy and endpoint kinds: their own module reads them (their selectors are Calico's language). */
+export const rawSpecBody = record({ spec: withDefault(rawMap, {}) });

@@ -1,0 +1,104 @@
+/** Nodes and the small core kinds (k8s.io/api/core/v1). */
+
+import { type IpAddress, parseIp, parseIps } from '../address.js';
+import { textMap } from '../schema/kind.js';
+import {
+  address,
+  check,
+  cidr,
+  flag,
+  listOf,
+  map,
+  oneOf,
+  optional,
+  orEmpty,
+  record,
+  type Schema,
+  text,
+  type Value,
+  withDefault,
+} from '../schema/schema.js';
+
+const taint = record({
+  key: text,
+  value: withDefault(text, ''),
+  effect: oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute'),
+});
+export type Taint = Value<typeof taint>;
+
+const nodeSpec = map(
+  orEmpty(
+    record({
+      podCIDR: optional(cidr),
+      podCIDRs: listOf(cidr),
+      taints: listOf(taint),
+      unschedulable: withDefault(flag, false),
+      providerID: withDefault(text, ''),
+    }),
+  ),
+  ({ podCIDR, podCIDRs, ...spec }) => ({
+    ...spec,
+    podCIDRs: podCIDRs.length > 0 || podCIDR === undefined ? podCIDRs : [podCIDR],
+  }),
+);
+
+/** A quantity that counts things: `110`, "110", "1k". */
+const wholeQuantity: Schema<number> = {
+  expected: 'a whole quantity such as 110',
+  blankIsAbsent: true,
+  absent: (at) => at.fail('a whole quantity', undefined),
+  read: (value, at) => {
+    const match = /^(\d{1,9})(k?)$/.exec(typeof value === 'number' || typeof value === 'string' ? `${value}` : '');
+    if (match === null) return at.fail('a whole quantity such as 110', value);
+    return Number(match[1]) * (match[2] === '' ? 1 : 1000);
+  },
+};
+
+/** kubelet's --max-pods. */
+export const DEFAULT_MAX_PODS = 110;
+
+interface NodeAddress {
+  readonly type: string;
+  readonly address: string;
+}
+
+const isIpType = (type: string): boolean => type === 'InternalIP' || type === 'ExternalIP';
+
+const nodeAddress: Schema<NodeAddress> = check(record({ type: text, address: text }), (given) =>
+  isIpType(given.type) && parseIp(given.address) === undefined
+    ? { path: ['address'], expected: address.expected }
+    : undefined,
+);
+
+const ofType = (addresses: readonly NodeAddress[], type: string): readonly IpAddress[] =>
+  parseIps(addresses.filter((given) => given.type === type).map((given) => given.address));
+
+const nodeStatus = map(
+  orEmpty(
+    record({
+      addresses: listOf(nodeAddress),
+      allocatable: orEmpty(record({ pods: withDefault(wholeQuantity, DEFAULT_MAX_PODS) })),
+      conditions: listOf(record({ type: text, status: text })),
+    }),
+  ),
+  ({ addresses, allocatable, conditions }) => {
+    const ready = conditions.find(({ type }) => type === 'Ready');
+    return {
+      /** In the order that kubelet or the cloud gave them: the first of a family is the node's own. */
+      internalIPs: ofType(addresses, 'InternalIP'),
+      externalIPs: ofType(addresses, 'ExternalIP'),
+      hostname: addresses.find(({ type }) => type === 'Hostname')?.address,
+      maxPods: allocatable.pods,
+      /** Undefined where nothing is recorded. */
+      ready: ready === undefined ? undefined : ready.status === 'True',
+    };
+  },
+);
+
+export const nodeBody = record({ spec: nodeSpec, status: nodeStatus });
+
+export const namespaceBody = record({});
+export const serviceAccountBody = record({});
+export const configMapBody = record({ data: textMap });
+/** Values as they are written: base64 under `data`. */
+export const secretBody = record({ type: withDefault(text, 'Opaque'), data: textMap, stringData: textMap });

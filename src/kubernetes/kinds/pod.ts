@@ -1,0 +1,223 @@
+/** Pods, and the pod template that workloads share (k8s.io/api/core/v1). */
+
+import {
+  address,
+  count,
+  flag,
+  INVALID,
+  integer,
+  INT32_MAX,
+  listOf,
+  map,
+  oneOf,
+  optional,
+  orEmpty,
+  port,
+  portOrZero,
+  portReference,
+  record,
+  type Schema,
+  text,
+  type Value,
+  withDefault,
+  rawMap,
+} from '../schema/schema.js';
+import { textMap } from '../schema/kind.js';
+
+export const protocol = withDefault(oneOf('TCP', 'UDP', 'SCTP'), 'TCP');
+export type Protocol = Value<typeof protocol>;
+
+const containerPort = record({
+  name: withDefault(text, ''),
+  containerPort: port,
+  protocol,
+  hostPort: withDefault(portOrZero, 0),
+  hostIP: optional(address),
+});
+export type ContainerPort = Value<typeof containerPort>;
+
+const httpGet = record({
+  path: withDefault(text, '/'),
+  port: portReference,
+  host: withDefault(text, ''),
+  scheme: withDefault(oneOf('HTTP', 'HTTPS'), 'HTTP'),
+});
+
+/** Defaults of pkg/apis/core/v1/defaults.go:SetDefaults_Probe(). */
+const probe = record({
+  httpGet: optional(httpGet),
+  tcpSocket: optional(record({ port: portReference, host: withDefault(text, '') })),
+  grpc: optional(record({ port, service: withDefault(text, '') })),
+  exec: optional(rawMap),
+  initialDelaySeconds: withDefault(count, 0),
+  periodSeconds: withDefault(integer(0, INT32_MAX), 10),
+  timeoutSeconds: withDefault(integer(0, INT32_MAX), 1),
+  successThreshold: withDefault(integer(0, INT32_MAX), 1),
+  failureThreshold: withDefault(integer(0, INT32_MAX), 3),
+});
+export type Probe = Value<typeof probe>;
+
+const container = record({
+  name: text,
+  image: withDefault(text, ''),
+  ports: listOf(containerPort),
+  livenessProbe: optional(probe),
+  readinessProbe: optional(probe),
+  startupProbe: optional(probe),
+  /** `Always` makes an init container a sidecar. */
+  restartPolicy: optional(text),
+});
+export type Container = Value<typeof container>;
+
+export const selectorRequirement = record({
+  key: text,
+  operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'),
+  values: listOf(text),
+});
+export type SelectorRequirement = Value<typeof selectorRequirement>;
+
+export const labelSelector = record({ matchLabels: textMap, matchExpressions: listOf(selectorRequirement) });
+/** Both empty selects everything. */
+export type LabelSelector = Value<typeof labelSelector>;
+
+const nodeRequirement = record({
+  key: text,
+  operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'),
+  values: listOf(text),
+});
+export type NodeRequirement = Value<typeof nodeRequirement>;
+
+const nodeTerm = record({ matchExpressions: listOf(nodeRequirement), matchFields: listOf(nodeRequirement) });
+export type NodeTerm = Value<typeof nodeTerm>;
+
+const affinity = record({
+  nodeAffinity: optional(
+    record({
+      requiredDuringSchedulingIgnoredDuringExecution: optional(record({ nodeSelectorTerms: listOf(nodeTerm) })),
+    }),
+  ),
+});
+export type Affinity = Value<typeof affinity>;
+
+const toleration = record({
+  key: withDefault(text, ''),
+  operator: withDefault(oneOf('Exists', 'Equal'), 'Equal'),
+  value: withDefault(text, ''),
+  effect: optional(oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute')),
+});
+export type Toleration = Value<typeof toleration>;
+
+const dnsConfig = record({
+  nameservers: listOf(address),
+  searches: listOf(text),
+  options: listOf(record({ name: text, value: optional(text) })),
+});
+
+const dnsPolicy = withDefault(oneOf('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'), 'ClusterFirst');
+
+const podSpecFields = {
+  nodeName: withDefault(text, ''),
+  nodeSelector: textMap,
+  affinity: optional(affinity),
+  tolerations: listOf(toleration),
+  hostNetwork: withDefault(flag, false),
+  serviceAccountName: withDefault(text, 'default'),
+  hostname: withDefault(text, ''),
+  subdomain: withDefault(text, ''),
+  hostAliases: listOf(record({ ip: address, hostnames: listOf(text) })),
+  dnsPolicy,
+  dnsConfig: optional(dnsConfig),
+  containers: listOf(container),
+  initContainers: listOf(container),
+} as const;
+
+/** A container of a host-network pod listens on the node itself (pkg/apis/core/v1/defaults.go:defaultHostNetworkPorts()). */
+const onHost = (containers: readonly Container[]): readonly Container[] =>
+  containers.map((given) => ({
+    ...given,
+    ports: given.ports.map((entry) => ({ ...entry, hostPort: entry.hostPort || entry.containerPort })),
+  }));
+
+export const podSpec = map(record(podSpecFields), (spec) =>
+  spec.hostNetwork
+    ? { ...spec, containers: onHost(spec.containers), initContainers: onHost(spec.initContainers) }
+    : spec,
+);
+export type PodSpec = Value<typeof podSpec>;
+
+const podPhase = oneOf('Pending', 'Running', 'Succeeded', 'Failed', 'Unknown');
+
+const podStatus = map(
+  orEmpty(
+    record({
+      phase: optional(podPhase),
+      podIP: optional(address),
+      podIPs: listOf(record({ ip: optional(address) })),
+      hostIP: optional(address),
+      conditions: listOf(record({ type: text, status: text })),
+    }),
+  ),
+  ({ phase, podIP, podIPs, hostIP, conditions }) => {
+    const listed = podIPs.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+    const ready = conditions.find(({ type }) => type === 'Ready');
+    return {
+      phase,
+      podIPs: listed.length > 0 || podIP === undefined ? listed : [podIP],
+      hostIP,
+      /** Undefined where nothing is recorded: a pod that was never run. */
+      ready: ready === undefined ? undefined : ready.status === 'True',
+    };
+  },
+);
+export type PodStatus = Value<typeof podStatus>;
+
+export const podBody = record({ spec: podSpec, status: podStatus });
+
+const envSource = record({
+  configMapKeyRef: optional(record({ name: withDefault(text, ''), key: text, optional: withDefault(flag, false) })),
+  fieldRef: optional(record({ fieldPath: text })),
+  secretKeyRef: optional(rawMap),
+  resourceFieldRef: optional(rawMap),
+});
+
+/** A template keeps the environment of its containers, which settings are read from (calico-node, kube-proxy). */
+const templateContainer = record({
+  name: text,
+  env: listOf(record({ name: text, value: optional(text), valueFrom: optional(envSource) })),
+  envFrom: listOf(
+    record({
+      prefix: withDefault(text, ''),
+      configMapRef: optional(record({ name: withDefault(text, ''), optional: withDefault(flag, false) })),
+    }),
+  ),
+  command: listOf(text),
+  args: listOf(text),
+});
+export type TemplateContainer = Value<typeof templateContainer>;
+
+const templateMetadata = orEmpty(record({ labels: textMap, annotations: textMap }));
+const environments = record({ containers: listOf(templateContainer), initContainers: listOf(templateContainer) });
+
+const asPods = record({ metadata: templateMetadata, spec: podSpec });
+const asTemplate = record({ spec: environments });
+
+/** `spec` is read twice: as the pods will have it, and for what only the template keeps. */
+export const podTemplate: Schema<PodTemplate> = {
+  expected: 'a pod template',
+  blankIsAbsent: false,
+  absent: (at) => at.fail('a pod template', undefined),
+  read: (value, at) => {
+    const pods = asPods.read(value, at);
+    if (pods === INVALID) return INVALID; // the second reading would repeat its mistakes
+    const kept = asTemplate.read(value, at);
+    if (kept === INVALID) return INVALID;
+    return { ...pods.metadata, spec: pods.spec, environments: kept.spec };
+  },
+};
+
+export interface PodTemplate {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: PodSpec;
+  readonly environments: Value<typeof environments>;
+}

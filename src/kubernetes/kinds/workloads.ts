@@ -1,0 +1,82 @@
+/** What makes pods: apps/v1, batch/v1 and the ReplicationController. */
+
+import { textMap } from '../schema/kind.js';
+import {
+  count,
+  flag,
+  listOf,
+  map,
+  oneOf,
+  optional,
+  orEmpty,
+  record,
+  text,
+  type Value,
+  withDefault,
+} from '../schema/schema.js';
+import { type LabelSelector, labelSelector, podTemplate } from './pod.js';
+
+const replicas = withDefault(count, 1);
+
+const deploymentSpec = record({ replicas, selector: labelSelector, template: podTemplate });
+export const deploymentBody = record({ spec: deploymentSpec });
+export const replicaSetBody = deploymentBody;
+export const daemonSetBody = record({ spec: record({ selector: labelSelector, template: podTemplate }) });
+
+export const statefulSetBody = record({
+  spec: record({
+    replicas,
+    selector: labelSelector,
+    template: podTemplate,
+    serviceName: withDefault(text, ''),
+    ordinals: orEmpty(record({ start: withDefault(count, 0) })),
+  }),
+});
+
+const exactly = (matchLabels: Readonly<Record<string, string>>): LabelSelector => ({
+  matchLabels,
+  matchExpressions: [],
+});
+
+/** Its selector is a plain map, the template's labels where there is none. */
+export const replicationControllerBody = record({
+  spec: map(record({ replicas, selector: textMap, template: podTemplate }), ({ selector, ...spec }) => ({
+    ...spec,
+    selector: exactly(Object.keys(selector).length > 0 ? selector : spec.template.labels),
+  })),
+});
+
+const jobSpec = record({
+  parallelism: withDefault(count, 1),
+  completions: optional(count),
+  completionMode: withDefault(oneOf('NonIndexed', 'Indexed'), 'NonIndexed'),
+  suspend: withDefault(flag, false),
+  selector: optional(labelSelector),
+  template: podTemplate,
+});
+
+const jobStatus = map(
+  orEmpty(
+    record({
+      succeeded: withDefault(count, 0),
+      completedIndexes: withDefault(text, ''),
+      conditions: listOf(record({ type: text, status: text })),
+    }),
+  ),
+  ({ conditions, ...status }) => ({
+    ...status,
+    finished: conditions.some(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True'),
+  }),
+);
+
+export const jobBody = record({ spec: jobSpec, status: jobStatus });
+
+export const cronJobBody = record({
+  spec: record({
+    schedule: text,
+    suspend: withDefault(flag, false),
+    jobTemplate: record({ spec: jobSpec }),
+  }),
+});
+
+export type JobSpec = Value<typeof jobSpec>;

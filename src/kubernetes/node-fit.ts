@@ -1,0 +1,102 @@
+/**
+ * Whether a node takes a pod: the scheduler's filters that need no knowledge of other pods
+ * (pkg/scheduler/framework/plugins/nodeaffinity, tainttoleration, nodeunschedulable). The DaemonSet
+ * controller asks the same.
+ */
+
+import type { NodeRequirement, NodeTerm, PodSpec, Toleration } from './kinds/pod.js';
+import type { Taint } from './kinds/node.js';
+import type { Labels } from './schema/kind.js';
+import { hasLabels, labelOf } from './selector.js';
+import type { KubeNode } from './types.js';
+
+/** A pod's wishes, apart from what it runs. */
+export type Placement = Pick<PodSpec, 'nodeSelector' | 'affinity' | 'tolerations'>;
+
+const integerOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[-+]?\d+$/.test(text) ? Number(text) : undefined;
+
+/** component-helpers/scheduling/corev1/nodeaffinity: Gt and Lt compare integers and fail on anything else. */
+function meets({ operator, values }: NodeRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+    case 'Lt': {
+      const actual = integerOf(value);
+      const bound = integerOf(values[0]);
+      if (actual === undefined || bound === undefined) return false;
+      return operator === 'Gt' ? actual > bound : actual < bound;
+    }
+  }
+}
+
+const fieldsOf = (node: KubeNode): Labels => ({ 'metadata.name': node.name });
+
+/** A term without requirements matches nothing. */
+function matchesTerm({ matchExpressions, matchFields }: NodeTerm, node: KubeNode): boolean {
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
+  const fields = fieldsOf(node);
+  return (
+    matchExpressions.every((requirement) => meets(requirement, labelOf(node.labels, requirement.key))) &&
+    matchFields.every((requirement) => meets(requirement, labelOf(fields, requirement.key)))
+  );
+}
+
+const requiredTerms = ({ affinity }: Placement): readonly NodeTerm[] | undefined =>
+  affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+
+/** nodeSelector, and one of the required terms where there are any. */
+export function matchesNodeAffinity(placement: Placement, node: KubeNode): boolean {
+  const terms = requiredTerms(placement);
+  return (
+    hasLabels(placement.nodeSelector, node.labels) &&
+    (terms === undefined || terms.some((term) => matchesTerm(term, node)))
+  );
+}
+
+/** The only nodes that the required terms leave, where every term names some: how DaemonSet pods are bound. */
+export function namedNodes(placement: Placement): readonly string[] | undefined {
+  const terms = requiredTerms(placement);
+  if (terms === undefined || terms.length === 0) return undefined;
+  const names: string[] = [];
+  for (const { matchFields } of terms) {
+    const byName = matchFields.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
+    if (byName === undefined) return undefined;
+    names.push(...byName.values);
+  }
+  return names;
+}
+
+/** k8s.io/api/core/v1/toleration.go:ToleratesTaint(). */
+function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+  if (effect !== undefined && effect !== taint.effect) return false;
+  if (key !== '' && key !== taint.key) return false;
+  return operator === 'Exists' || (key !== '' && value === taint.value);
+}
+
+const keepsOut = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
+
+/** The first taint that keeps the pod out, or undefined. */
+export const untoleratedTaint = ({ tolerations }: Placement, node: KubeNode): Taint | undefined =>
+  node.spec.taints.find((taint) => keepsOut(taint) && !tolerations.some((toleration) => tolerates(toleration, taint)));
+
+const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
+
+/** A cordoned node takes pods that tolerate the taint of that name only. */
+export const isCordonedFor = ({ tolerations }: Placement, node: KubeNode): boolean =>
+  node.spec.unschedulable && !tolerations.some((toleration) => tolerates(toleration, UNSCHEDULABLE));
+
+/** Why a node does not take a pod, in kube-scheduler's words; undefined where it does. */
+export function misfit(placement: Placement, node: KubeNode): string | undefined {
+  if (isCordonedFor(placement, node)) return 'node(s) were unschedulable';
+  const taint = untoleratedTaint(placement, node);
+  if (taint !== undefined) return `node(s) had untolerated taint {${taint.key}: ${taint.value}}`;
+  return matchesNodeAffinity(placement, node) ? undefined : "node(s) didn't match Pod's node affinity/selector";
+}

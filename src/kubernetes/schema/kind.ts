@@ -1,0 +1,82 @@
+/** What all objects have in common, and what the loader must know of a kind. */
+
+import { describe, type Json } from '../source/json.js';
+import type { ObjectSource } from '../source/documents.js';
+import { flag, listOf, map, mapOf, optional, orEmpty, record, type Schema, text, withDefault } from './schema.js';
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string | undefined;
+  readonly controller: boolean;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** An object's own part of `metadata`, and where it was written. */
+export interface Meta {
+  readonly apiVersion: string;
+  /** Empty for what belongs to the cluster as a whole. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly uid: string | undefined;
+  readonly ownerReferences: readonly OwnerReference[];
+  /** It has a deletionTimestamp: on its way out. */
+  readonly terminating: boolean;
+  readonly source: ObjectSource;
+}
+
+const ownerReference: Schema<OwnerReference> = record({
+  kind: text,
+  name: text,
+  uid: optional(text),
+  controller: withDefault(flag, false),
+});
+
+/** IsDNS1123Subdomain, which most kinds want, and what CRDs in Calico's own use add to it. */
+const NAME = /^[a-z0-9]([-a-z0-9._]{0,251}[a-z0-9])?$/;
+
+const objectName: Schema<string> = {
+  ...text,
+  expected: 'a name of lower case letters, digits, "-" and "."',
+  read: (value, at) =>
+    typeof value === 'string' && (value === '' || NAME.test(value)) ? value : at.fail(objectName.expected, value),
+};
+
+export const metadata = orEmpty(
+  record({
+    name: withDefault(objectName, ''),
+    generateName: withDefault(text, ''),
+    namespace: withDefault(objectName, ''),
+    labels: mapOf(text),
+    annotations: mapOf(text),
+    uid: optional(text),
+    ownerReferences: listOf(ownerReference),
+    deletionTimestamp: optional(text),
+  }),
+);
+
+export interface KindDefinition<B> {
+  /** As documents have it. */
+  readonly kind: string;
+  /** The API groups under which it comes; the version does not matter. '' is core (`v1`). */
+  readonly groups: readonly string[];
+  readonly namespaced: boolean;
+  /** Reads the whole document; `metadata` is read beside it. */
+  readonly body: Schema<B>;
+  /** The name of a document without `metadata.name`, where a kind has its own way. */
+  readonly nameOf?: (document: Json) => string;
+}
+
+/** `apps/v1` is of the group `apps`, `v1` of ''. */
+export const groupOf = (apiVersion: string): string => {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+};
+
+/** Labels with null as in `map: {key: null}` are empty texts to Kubernetes; other values are mistakes. */
+export const textMap: Schema<Labels> = map(mapOf(withDefault(text, '')), (labels) => labels);
+
+export const describeValue = describe;

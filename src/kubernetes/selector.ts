@@ -1,0 +1,33 @@
+/** Label selectors (k8s.io/apimachinery/pkg/labels): what a NetworkPolicy, a Service or a workload chooses. */
+
+import type { LabelSelector, SelectorRequirement } from './kinds/pod.js';
+import type { Labels } from './schema/kind.js';
+
+/** An own label, never what every object inherits. */
+export const labelOf = (labels: Labels, key: string): string | undefined =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined;
+
+/** Every pair is among the labels. No pairs match everything. */
+export function hasLabels(wanted: Labels, labels: Labels): boolean {
+  for (const key of Object.keys(wanted)) if (labelOf(labels, key) !== wanted[key]) return false;
+  return true;
+}
+
+/** selector.go:Requirement.Matches(): `NotIn` holds for a label that is not there. */
+function meets({ key, operator, values }: SelectorRequirement, labels: Labels): boolean {
+  const value = labelOf(labels, key);
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+  }
+}
+
+/** An empty selector matches everything; where it may be missing, what that means is the caller's to know. */
+export const matchesSelector = ({ matchLabels, matchExpressions }: LabelSelector, labels: Labels): boolean =>
+  hasLabels(matchLabels, labels) && matchExpressions.every((requirement) => meets(requirement, labels));

@@ -1,0 +1,32 @@
+/** Bytes and fields: the codecs, addresses, checksums, captures and the dissector. Pure, and safe for browsers. */
+
+export * from './address-text.js';
+export * from './arp.js';
+export * from './bytes.js';
+export * from './checksum.js';
+export { type DissectedNode, dissect, dissectedProblems, MAX_LAYERS } from './dissect.js';
+export * from './dns.js';
+export * from './ethernet.js';
+export * from './icmp.js';
+export * from './icmpv6.js';
+export * from './ip.js';
+export * from './ipv4.js';
+export * from './ipv6.js';
+export * from './mac.js';
+export * from './option-span.js';
+export {
+  type CaptureDirection,
+  type CapturedPacket,
+  type CaptureInterface,
+  type CaptureSection,
+  LINKTYPE,
+} from './pcapng.js';
+export * from './pcapng-reader.js';
+export * from './pcapng-writer.js';
+export * from './sctp.js';
+export * from './slab.js';
+export { type SummaryOptions, summarize } from './summarize.js';
+export * from './tcp.js';
+export * from './tcp-options.js';
+export * from './udp.js';
+export * from './vxlan.js';

@@ -1,0 +1,128 @@
+/** TCP options: MSS (RFC 9293 §3.2), window scale and timestamps (RFC 7323), selective acknowledgment (RFC 2018). */
+
+import { OPTION_NOP, optionSpans } from './option-span.js';
+
+/** Option kinds (IANA "TCP Option Kind Numbers"). */
+export const TCP_OPTION = {
+  end: 0,
+  nop: 1,
+  mss: 2,
+  windowScale: 3,
+  sackPermitted: 4,
+  sack: 5,
+  timestamps: 8,
+} as const;
+
+const MSS_LENGTH = 4;
+const WINDOW_SCALE_LENGTH = 3;
+const SACK_PERMITTED_LENGTH = 2;
+const TIMESTAMPS_LENGTH = 10;
+const SACK_BLOCK_LENGTH = 8;
+
+export interface SackBlock {
+  readonly left: number;
+  readonly right: number;
+}
+
+export interface TcpTimestamps {
+  readonly value: number;
+  readonly echo: number;
+}
+
+/** What a segment's options say; what is absent was not sent. */
+export interface TcpOptions {
+  readonly mss?: number;
+  readonly windowScale?: number;
+  readonly sackPermitted?: boolean;
+  readonly sack?: readonly SackBlock[];
+  readonly timestamps?: TcpTimestamps;
+}
+
+function sackBlocks(view: DataView, offset: number, length: number): SackBlock[] {
+  const blocks: SackBlock[] = [];
+  for (let at = offset; at < offset + length; at += SACK_BLOCK_LENGTH) {
+    blocks.push({ left: view.getUint32(at), right: view.getUint32(at + 4) });
+  }
+  return blocks;
+}
+
+/** One option as a piece of `TcpOptions`; nothing where its length is not its kind's (net/ipv4/tcp_input.c:tcp_parse_options()). */
+export function parseTcpOption(view: DataView, offset: number, length: number): TcpOptions | undefined {
+  const data = offset + 2;
+  switch (view.getUint8(offset)) {
+    case TCP_OPTION.mss:
+      return length === MSS_LENGTH ? { mss: view.getUint16(data) } : undefined;
+    case TCP_OPTION.windowScale:
+      return length === WINDOW_SCALE_LENGTH ? { windowScale: view.getUint8(data) } : undefined;
+    case TCP_OPTION.sackPermitted:
+      return length === SACK_PERMITTED_LENGTH ? { sackPermitted: true } : undefined;
+    case TCP_OPTION.sack: {
+      const whole = length > 2 && (length - 2) % SACK_BLOCK_LENGTH === 0;
+      return whole ? { sack: sackBlocks(view, data, length - 2) } : undefined;
+    }
+    case TCP_OPTION.timestamps:
+      return length === TIMESTAMPS_LENGTH
+        ? { timestamps: { value: view.getUint32(data), echo: view.getUint32(data + 4) } }
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The options in `[offset, end)`; what is malformed or unknown is passed over, as Linux does. */
+export function parseTcpOptions(view: DataView, offset: number, end: number): TcpOptions {
+  const options: TcpOptions = {};
+  for (const span of optionSpans(view, offset, end)) {
+    if (!span.malformed && span.length >= 2) Object.assign(options, parseTcpOption(view, span.offset, span.length));
+  }
+  return options;
+}
+
+const sackLength = (blocks: readonly SackBlock[] | undefined): number =>
+  blocks === undefined || blocks.length === 0 ? 0 : 4 + blocks.length * SACK_BLOCK_LENGTH;
+
+/** Octets that `encodeTcpOptions` writes, a multiple of four. */
+export function tcpOptionsLength(options: TcpOptions): number {
+  const permitted = options.sackPermitted === true && options.timestamps === undefined;
+  return (
+    (options.mss === undefined ? 0 : 4) +
+    (permitted ? 4 : 0) +
+    (options.timestamps === undefined ? 0 : 12) +
+    (options.windowScale === undefined ? 0 : 4) +
+    sackLength(options.sack)
+  );
+}
+
+/**
+ * Writes options in the order and with the padding of net/ipv4/tcp_output.c:tcp_options_write(): SACK-permitted
+ * fills the two octets before timestamps where both are sent.
+ */
+export function encodeTcpOptions(view: DataView, offset: number, options: TcpOptions): number {
+  let at = offset;
+  const word = (value: number): void => {
+    view.setInt32(at, value);
+    at += 4;
+  };
+  const { mss, windowScale, sackPermitted, sack, timestamps } = options;
+  const padding = (OPTION_NOP << 24) | (OPTION_NOP << 16);
+  const permitted = (TCP_OPTION.sackPermitted << 8) | SACK_PERMITTED_LENGTH;
+
+  if (mss !== undefined) word((TCP_OPTION.mss << 24) | (MSS_LENGTH << 16) | mss);
+  if (timestamps !== undefined) {
+    const before = sackPermitted === true ? permitted << 16 : padding;
+    word(before | (TCP_OPTION.timestamps << 8) | TIMESTAMPS_LENGTH);
+    word(timestamps.value);
+    word(timestamps.echo);
+  } else if (sackPermitted === true) word(padding | permitted);
+  if (windowScale !== undefined) {
+    word((OPTION_NOP << 24) | (TCP_OPTION.windowScale << 16) | (WINDOW_SCALE_LENGTH << 8) | windowScale);
+  }
+  if (sack !== undefined && sack.length > 0) {
+    word(padding | (TCP_OPTION.sack << 8) | (2 + sack.length * SACK_BLOCK_LENGTH));
+    for (const block of sack) {
+      word(block.left);
+      word(block.right);
+    }
+  }
+  return at - offset;
+}

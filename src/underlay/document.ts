@@ -1,0 +1,82 @@
+/**
+ * `kind: PhysicalNetwork`, `apiVersion: podwire.dev/v1alpha1`: what Kubernetes does not describe. Switches
+ * and the cables between them, subnets, routers, where the nodes are plugged in, and hosts outside.
+ * schemas/physical-network.schema.json says the same to editors.
+ */
+
+import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
+
+const { address, check, cidr, count, listOf, matching, number, oneOf, optional, port, record, text, withDefault } = schema;
+
+
+/** `250us`, `2ms`, `1.5s`: a delay with its unit. */
+const DURATION = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/;
+const UNIT_NS: Readonly<Record<string, number>> = { ns: 1, us: 1_000, ms: 1_000_000, s: 1_000_000_000 };
+
+/** Nanoseconds of a duration that the schema let pass. */
+export function durationNs(given: string): number {
+  const [, value = '0', unit = 'ns'] = DURATION.exec(given) ?? [];
+  return Math.round(Number(value) * (UNIT_NS[unit] ?? 1));
+}
+
+const duration = matching(DURATION, 'a duration such as 250us or 2ms');
+const mtu = check(count, (value) => (value >= 68 && value <= 65_535 ? undefined : { path: [], expected: 'an MTU from 68 to 65535' }));
+const loss = check(number, (value) => (value >= 0 && value <= 1 ? undefined : { path: [], expected: 'a chance from 0 to 1' }));
+const ifname = matching(/^[^\s/:]{1,15}$/, 'an interface name of at most 15 characters');
+
+const link = { mtu: optional(mtu), delay: optional(duration), loss: optional(loss) };
+
+const route = record({ to: cidr, via: optional(address), dev: optional(ifname), metric: optional(count) }, { closed: true });
+
+const listen = record(
+  { protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) },
+  { closed: true },
+);
+
+const networkInterface = record(
+  {
+    name: optional(ifname),
+    /** Subnet that the interface is plugged into; its switch is that subnet's. */
+    subnet: text,
+    address: optional(address),
+    ...link,
+  },
+  { closed: true },
+);
+
+const machine = {
+  name: text,
+  interfaces: listOf(networkInterface),
+  routes: listOf(route),
+};
+
+export const physicalNetworkBody = record({
+  spec: record(
+    {
+      switches: listOf(record({ name: text, mtu: optional(mtu) }, { closed: true })),
+      /** Trunks between switches. */
+      links: listOf(record({ from: text, to: text, ...link }, { closed: true })),
+      subnets: listOf(
+        record({ name: text, cidr, switch: optional(text), gateway: optional(address), mtu: optional(mtu), delay: optional(duration), loss: optional(loss) }, { closed: true }),
+      ),
+      routers: listOf(record(machine, { closed: true })),
+      nodes: listOf(record(machine, { closed: true })),
+      hosts: listOf(record({ ...machine, listen: listOf(listen) }, { closed: true })),
+    },
+    { closed: true },
+  ),
+});
+
+export type PhysicalNetworkSpec = Value<typeof physicalNetworkBody>['spec'];
+export type InterfaceSpec = PhysicalNetworkSpec['routers'][number]['interfaces'][number];
+export type MachineSpec = PhysicalNetworkSpec['routers'][number];
+export type HostSpec = PhysicalNetworkSpec['hosts'][number];
+
+export const PODWIRE_GROUP = 'podwire.dev';
+
+export const physicalNetworkKind: KindDefinition<Value<typeof physicalNetworkBody>> = {
+  kind: 'PhysicalNetwork',
+  groups: [PODWIRE_GROUP],
+  namespaced: false,
+  body: physicalNetworkBody,
+};

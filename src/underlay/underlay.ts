@@ -1,0 +1,124 @@
+/**
+ * The physical network at work: switches and cables, and machines that are built when somebody asks for
+ * them or a first frame reaches them.
+ */
+
+import { DEFAULT_PREFIX, type Ipv4Addr, type Mac } from '../packet/index.js';
+import { deviceMac, type Emulation, Host, type SleepingHost, Switch, type SwitchPort } from '../kernel/index.js';
+import type { InterfacePlan, MachinePlan, NetworkPlan } from './plan.js';
+
+/** Does to a machine what its role wants, after its interfaces have come up. */
+export type Equip = (host: Host, plan: MachinePlan) => void;
+
+export class Underlay {
+  readonly emulation: Emulation;
+  readonly plan: NetworkPlan;
+  readonly #equip: Equip;
+  readonly #switches = new Map<string, Switch>();
+  readonly #ports = new Map<string, SwitchPort>();
+  readonly #hosts = new Map<string, Host>();
+
+  constructor(emulation: Emulation, plan: NetworkPlan, equip: Equip) {
+    this.emulation = emulation;
+    this.plan = plan;
+    this.#equip = equip;
+    for (const { name } of plan.switches) this.#switches.set(name, new Switch(emulation, name));
+    for (const { from, to, cable } of plan.trunks) {
+      const other = this.#switches.get(to);
+      if (other !== undefined) this.#switches.get(from)?.connect(other, cable);
+    }
+    for (const machine of plan.machines.values()) this.#plugSleeping(machine);
+  }
+
+  get switches(): Iterable<Switch> {
+    return this.#switches.values();
+  }
+
+  /** Machines that have been built so far. */
+  get built(): Iterable<Host> {
+    return this.#hosts.values();
+  }
+
+  /** The machine of that name, built now if it was not; undefined where there is none. */
+  host(name: string): Host | undefined {
+    const there = this.#hosts.get(name);
+    if (there !== undefined) return there;
+    const plan = this.plan.machines.get(name);
+    return plan && this.#build(plan);
+  }
+
+  /** Which machine has an address on one of its physical interfaces. */
+  ownerOf(address: Ipv4Addr): MachinePlan | undefined {
+    for (const machine of this.plan.machines.values()) {
+      if (machine.interfaces.some((nic) => nic.address === address)) return machine;
+    }
+    return undefined;
+  }
+
+  /** Forgets a machine, so that it is built anew when it is next asked for. */
+  discard(name: string): void {
+    const plan = this.plan.machines.get(name);
+    if (plan === undefined || !this.#hosts.delete(name)) return;
+    for (const nic of plan.interfaces) {
+      const port = this.#ports.get(`${name}/${nic.name}`);
+      if (port !== undefined) {
+        port.nic = undefined;
+        port.sleeping = this.#sleeping(plan, nic);
+      }
+    }
+  }
+
+  #plugSleeping(machine: MachinePlan): void {
+    for (const nic of machine.interfaces) {
+      const port = this.#switches
+        .get(nic.switch)
+        ?.addSleepingPort(`${machine.name} ${nic.name}`, this.#sleeping(machine, nic), nic.cable);
+      if (port !== undefined) this.#ports.set(`${machine.name}/${nic.name}`, port);
+    }
+  }
+
+  #sleeping(machine: MachinePlan, nic: InterfacePlan): SleepingHost {
+    return {
+      mac: this.#mac(machine, nic),
+      addresses: nic.address === undefined ? [] : [nic.address],
+      wake: () => {
+        this.host(machine.name);
+      },
+    };
+  }
+
+  #mac(machine: MachinePlan, nic: InterfacePlan): Mac {
+    return deviceMac(this.emulation.seed, { host: machine.name, netns: '', name: nic.name });
+  }
+
+  #build(plan: MachinePlan): Host {
+    const host = new Host(this.emulation, plan.name);
+    this.#hosts.set(plan.name, host);
+    const { links, fib, sysctl } = host.netns;
+    links.set(links.require('lo'), { up: true });
+    for (const nic of plan.interfaces) this.#addInterface(host, plan, nic);
+    for (const { to, via, dev, metric } of plan.routes) {
+      fib.addRoute(
+        {
+          destination: to.length === 0 ? DEFAULT_PREFIX : to,
+          metric,
+          nextHops: [{ via, dev: dev === undefined ? undefined : links.require(dev) }],
+          because: plan.because,
+        },
+        'append',
+      );
+    }
+    if (plan.role === 'router') sysctl.set('net.ipv4.ip_forward', '1');
+    this.#equip(host, plan);
+    return host;
+  }
+
+  #addInterface(host: Host, plan: MachinePlan, nic: InterfacePlan): void {
+    const { links, fib } = host.netns;
+    const { because } = plan;
+    const dev = links.addEthernet({ name: nic.name, mtu: nic.mtu, mac: this.#mac(plan, nic), because });
+    this.#ports.get(`${plan.name}/${nic.name}`)?.plug(dev);
+    links.set(dev, { up: true });
+    if (nic.address !== undefined) fib.addAddress(dev, { address: nic.address, prefixLength: nic.prefixLength, because });
+  }
+}
