@@ -17,6 +17,7 @@ export {
   parseCidr,
   parseCidrOrAddress,
 } from './cidr.js';
+export * from './cni-plugin/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
 export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
@@ -37,6 +38,7 @@ export {
   type HostInterface,
   type ServiceCidr,
 } from './felix/calc/input.js';
+export { applyFelix } from './felix/dataplane/index.js';
 export { ipsetState, routeState } from './felix/dataplane/kernel-state.js';
 export { type FelixOwnership, programFelix, programTables } from './felix/dataplane/program.js';
 export { computeFelix } from './felix/felix.js';

@@ -9,7 +9,7 @@ import type { Address, Cidr } from './cidr.js';
 import type { Labels } from './policy/selector.js';
 
 export type EncapsulationMode = 'Never' | 'Always' | 'CrossSubnet';
-export type PoolUse = 'Workload' | 'Tunnel' | 'HostSecondaryInterface' | 'LoadBalancer';
+export type PoolUse = 'Workload' | 'Tunnel' | 'LoadBalancer';
 
 export interface IpPool {
   readonly name: string;

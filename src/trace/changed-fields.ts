@@ -1,6 +1,6 @@
 /** Which header fields differ between two moments of one packet, by the dissector's own fields. */
 
-import { type DissectedNode, dissect } from '../packet/index.js';
+import { type DissectedNode, dissect, LINKTYPE } from '../packet/index.js';
 import type { RecordedStep } from './recorder.js';
 
 export interface FieldChange {
@@ -15,7 +15,7 @@ const NOISE = /checksum/i;
 /** Leaf values by path, the layers named once each; checksums follow from the rest and are left out. */
 function leaves(node: DissectedNode, path: string, into: Map<string, string>): void {
   if (node.children.length === 0) {
-    if (!NOISE.test(node.name) && node.value !== undefined) into.set(path, node.value);
+    if (!NOISE.test(node.name) && node.value !== '') into.set(path, node.value);
     return;
   }
   for (const child of node.children) leaves(child, path === '' ? child.name : `${path}.${child.name}`, into);
@@ -24,7 +24,7 @@ function leaves(node: DissectedNode, path: string, into: Map<string, string>): v
 const layersOf = (recorded: RecordedStep): Map<string, string> => {
   const into = new Map<string, string>();
   if (recorded.bytes === undefined) return into;
-  const root = dissect(recorded.bytes, recorded.hasLinkHeader ? 'ethernet' : 'ip');
+  const root = dissect(recorded.bytes, recorded.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw);
   for (const layer of root.children) leaves(layer, layer.name, into);
   return into;
 };

@@ -1,11 +1,11 @@
 /** A traced connection as text, hop by hop: what `podwire trace` prints. */
 
-import { formatIpv4, summarize } from '../packet/index.js';
+import { formatIpv4, LINKTYPE, summarize } from '../packet/index.js';
 import { formatBecause, formatStep } from './format-step.js';
 import type { ConnectionTrace, PacketRole, TracePacket } from './connection.js';
 import { changedFields } from './changed-fields.js';
 import type { RecordedStep } from './recorder.js';
-import { firstBytes, type Hop } from './story.js';
+import { firstBytes, type Hop, lastOf } from './story.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 /** How parts of the text stand out; plain text by default. */
@@ -39,29 +39,34 @@ const LABEL_WIDTH = 11;
 function headline(packet: TracePacket): string {
   const first = firstBytes(packet.story);
   if (first?.bytes === undefined) return '';
-  return summarize(first.bytes, { link: first.hasLinkHeader ? 'ethernet' : 'ip' });
+  return summarize(first.bytes, { linkType: first.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw });
 }
 
 const milliseconds = (ns: number): string => `${(ns / 1e6).toFixed(3)} ms`;
 
-/** Which packets are shown hop by hop: the first of each role, and every one that was dropped. */
+/** Which packets are shown hop by hop: the first of each role, and the first of each role that was dropped. */
 function worthShowing(packets: readonly TracePacket[]): ReadonlySet<TracePacket> {
   const shown = new Set<TracePacket>();
-  const roles = new Set<PacketRole>();
+  const seen = new Set<string>();
   for (const packet of packets) {
     if (packet.role === 'arp') continue;
-    const dropped = packet.story.hops.some((hop) => hop.steps.some(({ step }) => step.kind === 'drop'));
-    if (!roles.has(packet.role) || (dropped && shown.size < 6)) shown.add(packet);
-    roles.add(packet.role);
+    const dropped = lastOf(packet.story, 'drop') !== undefined;
+    if (!seen.has(packet.role) || (dropped && !seen.has(`${packet.role} dropped`))) shown.add(packet);
+    seen.add(packet.role);
+    if (dropped) seen.add(`${packet.role} dropped`);
   }
   return shown;
 }
+
+/** A chain of somebody's own that ends without a decision says nothing. */
+const isSilent = ({ step }: RecordedStep): boolean => step.kind === 'rule' && step.rule === undefined && step.outcome === 'return';
 
 function formatHop(hop: Hop, before: RecordedStep | undefined, context: { trace: ConnectionTrace; style: TextStyle }): { lines: string[]; last: RecordedStep | undefined } {
   const { trace, style } = context;
   const lines = [`  ${style.heading(trace.nameOf(hop.place))}`];
   let last = before;
   for (const recorded of hop.steps) {
+    if (isSilent(recorded)) continue;
     const { label, text, because } = formatStep(recorded.step);
     const why = formatBecause(because);
     const paint = recorded.step.kind === 'drop' ? style.bad : recorded.step.kind === 'deliver' ? style.good : plain;

@@ -55,7 +55,8 @@ export class Recorder implements Tracer {
       this.lost += 1;
       return;
     }
-    const snapshot = SNAPSHOT.has(step.kind);
+    // Before a socket's segment has its network header there is no packet to show.
+    const snapshot = SNAPSHOT.has(step.kind) && (packet.hasLinkHeader || packet.network >= 0);
     this.steps.push({
       timeNs: this.#nowNs(),
       place,
@@ -70,6 +71,6 @@ export class Recorder implements Tracer {
 
 /** From the link-layer or network header on: inside the stack `data` may stand behind the header it is about. */
 function copyBytes(packet: TracedPacket): Uint8Array {
-  const start = packet.hasLinkHeader || packet.network < 0 ? packet.data : packet.network;
+  const start = packet.hasLinkHeader ? packet.data : packet.network;
   return new Uint8Array(packet.view.buffer, packet.view.byteOffset + start, packet.tail - start).slice();
 }

@@ -1,6 +1,6 @@
 /** A traced connection as data for programs. schemas/trace.schema.json describes it. */
 
-import { formatIpv4, formatMac, type Ipv4Addr, type Mac, summarize } from '../packet/index.js';
+import { formatIpv4, formatMac, type Ipv4Addr, LINKTYPE, type Mac, summarize } from '../packet/index.js';
 import type { Cause } from './cause.js';
 import { changedFields } from './changed-fields.js';
 import type { ConnectionTrace, TracePacket } from './connection.js';
@@ -126,7 +126,7 @@ function packetJson({ role, story }: TracePacket, trace: ConnectionTrace): JsonV
     parent: story.parent,
     role,
     startNs: story.startNs,
-    summary: first?.bytes === undefined ? '' : summarize(first.bytes, { link: first.hasLinkHeader ? 'ethernet' : 'ip' }),
+    summary: first?.bytes === undefined ? '' : summarize(first.bytes, { linkType: first.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw }),
     hops: story.hops.map((hop) => ({
       place: trace.nameOf(hop.place),
       host: hop.place.host,

@@ -11,7 +11,7 @@ import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
 import type { DropReason, RouteType } from '../../trace/index.js';
 import { NS_PER_S } from '../clock.js';
 import type { Device } from '../device.js';
-import type { Errno } from '../errors.js';
+import { ERRNO_TEXT, type Errno } from '../errors.js';
 import type { Scope } from '../host-state.js';
 import { orConf } from '../sysctl.js';
 import { Addresses } from './addresses.js';
@@ -37,6 +37,8 @@ const ALL_HOSTS = 0xe000_0001 | 0;
 
 /** What inet_rtm_getroute() takes where no protocol is asked for. */
 const IPPROTO_UDP = 17;
+
+const ERRNOS = Object.keys(ERRNO_TEXT) as readonly Errno[];
 
 export class Fib {
   readonly #context: FibContext;
@@ -256,23 +258,24 @@ export class Fib {
     return learnedMtu(this.#result.nextHop, flow.destination, this.#context.emulation.clock);
   }
 
-  /** The lines of `ip route get` for that flow, or why there is no way. No protocol means UDP, as to the kernel. */
-  describe(asked: Flow4): string | Errno | DropReason {
+  /**
+   * `ip route get` (inet_rtm_getroute()): the lines that it prints, or why there is no way; input that would be
+   * dropped is EINVAL, whatever the reason. No protocol means UDP.
+   */
+  routeGet(asked: Flow4): { readonly text: string } | { readonly errno: Errno } {
     const flow = { ...asked, protocol: asked.protocol ?? IPPROTO_UDP };
     const { iif } = flow;
     const result = iif === undefined ? this.routeOutput(flow) : this.routeInput({ ...flow, iif });
-    if (typeof result === 'string') return result;
-    if (result.error !== undefined) return result.error;
+    if (typeof result === 'string') return { errno: ERRNOS.find((errno) => errno === result) ?? 'EINVAL' };
+    if (result.error !== undefined) return { errno: result.error };
     const dev = iif ?? result.dev;
     const { nowNs } = this.#context.emulation.clock;
     const kept = iif === undefined && result.type === 'unicast' ? this.learnedPmtu(flow) : undefined;
     const learned = kept && { mtu: kept.mtu, seconds: Math.floor((kept.expiresNs - nowNs) / NS_PER_S) };
-    const isLocal =
-      result.type === 'multicast'
-        ? dev !== undefined && this.inGroup(dev, flow.destination)
-        : result.type !== 'unicast';
+    const inGroup = dev !== undefined && this.inGroup(dev, flow.destination);
+    const isLocal = result.type === 'multicast' ? inGroup : result.type !== 'unicast';
     const table = result.route && this.#tables.foundIn(result.route.table);
-    return formatRouteGet({ flow, result, learned, table, isLocal });
+    return { text: formatRouteGet({ flow, result, learned, table, isLocal }) };
   }
 
   #require(refusal: Refusal | undefined, request: () => string): void {

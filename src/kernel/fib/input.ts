@@ -177,8 +177,10 @@ export class InputRouter {
   /** ip_dst_mtu_maybe_forward(): learned path MTUs are not for packets of others, unless a switch says so. */
   #forwardMtu(route: Route, dev: Device, destination: Ipv4Addr): number {
     const { sysctl, emulation } = this.#context;
-    if (sysctl.value('ipv4.ip_forward_use_pmtu') === 0) return firstHopMtu(route, dev);
-    return outputMtu(this.#result.nextHop, route, { dev, destination, clock: emulation.clock });
+    const { nextHop } = this.#result;
+    const forOthersToo = nextHop?.exceptions !== undefined && sysctl.value('ipv4.ip_forward_use_pmtu') !== 0;
+    if (!forOthersToo) return firstHopMtu(route, dev);
+    return outputMtu(nextHop, route, { dev, destination, clock: emulation.clock });
   }
 
   #redirects(dev: Device, source: Ipv4Addr, gateway: Ipv4Addr | undefined): boolean {

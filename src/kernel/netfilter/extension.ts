@@ -89,8 +89,9 @@ export type TargetVerdict = 'continue' | 'accept' | 'drop' | 'stolen';
 export interface Target extends Lifecycle {
   /** What it does with a packet as a rule, for the trace. */
   readonly outcome: RuleOutcome;
-  /** Runs only on packets of these protocols, where `-p` must say so. */
+  /** Where that hangs on the options. */
   readonly hooks?: readonly HookName[];
+  readonly protocols?: readonly number[];
   apply(packet: RulePacket): TargetVerdict;
   /** The options alone. */
   toString(): string;

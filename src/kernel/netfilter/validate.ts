@@ -19,16 +19,34 @@ export interface Fault {
 
 type RulesOf = (chain: string) => readonly Rule[];
 
-function placement(rule: Rule): { tables: readonly TableName[] | undefined; hooks: readonly HookName[] | undefined }[] {
-  const { action } = rule;
-  const places = rule.matches.map(({ kind, match }) => ({ tables: kind?.tables, hooks: match.hooks ?? kind?.hooks }));
-  if (action.kind !== 'target') return places;
-  return [...places, { tables: action.targetKind.tables, hooks: action.target.hooks ?? action.targetKind.hooks }];
+interface Place {
+  readonly tables: readonly TableName[] | undefined;
+  readonly hooks: readonly HookName[] | undefined;
+  readonly protocols: readonly number[] | undefined;
 }
 
-/** Tables are checked wherever the rule stands. */
-export const fitsTable = (rule: Rule, table: TableName): boolean =>
-  placement(rule).every(({ tables }) => tables?.includes(table) ?? true);
+function placement({ matches, action }: Rule): Place[] {
+  const places = matches.map(({ kind, match }) => ({
+    tables: kind?.tables,
+    hooks: match.hooks ?? kind?.hooks,
+    protocols: kind?.protocols,
+  }));
+  if (action.kind !== 'target') return places;
+  const { target, targetKind: kind } = action;
+  return [
+    ...places,
+    { tables: kind.tables, hooks: target.hooks ?? kind.hooks, protocols: target.protocols ?? kind.protocols },
+  ];
+}
+
+/** xt_check_match(), xt_check_target(): tables and protocols are checked wherever the rule stands. */
+export function fitsTable(rule: Rule, table: TableName): boolean {
+  const { protocol } = rule.tests;
+  const number = protocol?.inverted === false ? protocol.number : -1;
+  return placement(rule).every(
+    ({ tables, protocols }) => (tables?.includes(table) ?? true) && (protocols?.includes(number) ?? true),
+  );
+}
 
 const fitsHook = (rule: Rule, hook: HookName): boolean =>
   placement(rule).every(({ hooks }) => hooks?.includes(hook) ?? true);

@@ -75,7 +75,7 @@ t.test('a host tries the blocks that upstream tries', NEEDS_VECTORS, async (t) =
   }
 });
 
-const POOL_USES: readonly PoolUse[] = ['Workload', 'Tunnel', 'HostSecondaryInterface', 'LoadBalancer'];
+const POOL_USES: readonly PoolUse[] = ['Workload', 'Tunnel', 'LoadBalancer'];
 
 function poolUse(text: string): PoolUse {
   const use = POOL_USES.find((one) => one === text);

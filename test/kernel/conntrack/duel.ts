@@ -39,6 +39,8 @@ const TOLERANCE_S = 2;
 export class Duel {
   readonly virtual: Gateway;
   readonly real: RealGateway;
+  /** What the real one let out in the last exchange. */
+  received: readonly Sent[] = [];
   /** Packets that were sent so far. */
   #packets = 0;
   /** When the clock on the wall was looked at last. */
@@ -61,9 +63,8 @@ export class Duel {
       header.identification = ++this.#packets & 0xffff;
       header.fillChecksum();
     }
-    const out = this.real.exchange(packets);
-    (this as any).lastOut = out;
-    const byId = new Map(out.map(({ bytes }) => [identification(bytes), bytes]));
+    this.received = this.real.exchange(packets);
+    const byId = new Map(this.received.map(({ bytes }) => [identification(bytes), bytes]));
     const differences: string[] = [];
     this.#catchUp();
     for (const { bytes } of packets) {

@@ -1,7 +1,6 @@
 /** A host that forwards, tracks and translates, and does nothing else: conntrack and NAT without a network stack. */
 
-import { Conntrack, type CtInfo, type NatRange } from '../../../src/kernel/conntrack/index.js';
-import type { ConntrackContext } from '../../../src/kernel/conntrack/index.js';
+import { Conntrack, type ConntrackContext, type CtInfo, type NatRange } from '../../../src/kernel/conntrack/index.js';
 import { NS_PER_S } from '../../../src/kernel/clock.js';
 import { Emulation } from '../../../src/kernel/emulation.js';
 import type { NfVerdict } from '../../../src/kernel/netfilter/hook.js';

@@ -3,7 +3,7 @@
  * what the real tools print. Only what the tests need; an unknown word is a mistake of the test.
  */
 
-import { ERRNO_TEXT, type Errno } from '../../../src/kernel/errors.js';
+import { ERRNO_TEXT } from '../../../src/kernel/errors.js';
 import {
   type AddressSpec,
   NetlinkError,
@@ -41,10 +41,6 @@ const NEIGHBOUR_STATES = ['reachable', 'stale', 'failed'] as const satisfies Nei
 
 const isRouteType = (word: string): word is RouteType => ROUTE_TYPES.includes(word);
 const isScope = (word: string): word is Scope => SCOPES.includes(word);
-
-/** Input that is dropped is EINVAL to `ip route get`, whatever the reason. */
-const asErrno = (answer: string): Errno =>
-  Object.keys(ERRNO_TEXT).find((name): name is Errno => name === answer) ?? 'EINVAL';
 
 class Words {
   readonly #words: string[];
@@ -158,9 +154,8 @@ function routeGet(words: Words, netns: FakeNetns): string {
     else if (word === 'dport') flow.destinationPort = words.number();
     else unknown(word);
   }
-  const answer = netns.fib.describe(flow);
-  if (answer.includes('cache')) return answer;
-  return `RTNETLINK answers: ${ERRNO_TEXT[asErrno(answer)]}`;
+  const answer = netns.fib.routeGet(flow);
+  return 'text' in answer ? answer.text : `RTNETLINK answers: ${ERRNO_TEXT[answer.errno]}`;
 }
 
 function route(words: Words, netns: FakeNetns): string {

@@ -10,6 +10,7 @@ import {
   isCrossSubnet,
   poolType,
   type PoolType,
+  type KnownPrefix,
   type PrefixFacts,
   type RouteSources,
   sameSubnet,
@@ -74,13 +75,13 @@ function readBlocks(path: readonly PrefixFacts[], cidr: Cidr, self: string): Rea
 
 function locate(
   sources: RouteSources,
-  facts: PrefixFacts,
+  { facts, text, path, pools }: KnownPrefix,
   live: ReadonlySet<string>,
   self: string,
 ): PrefixLocation | undefined {
   const { cidr, hosts, tunnels } = facts;
-  const reading = readBlocks(sources.around(cidr), cidr, self);
-  const liveEndpoint = live.has(formatCidr(cidr));
+  const reading = readBlocks(path, cidr, self);
+  const liveEndpoint = live.has(text);
   const [host] = hosts;
   const [tunnel] = tunnels;
   const owner = liveEndpoint ? self : tunnel?.node;
@@ -88,7 +89,6 @@ function locate(
   if (node === undefined) return undefined;
   // A node's address goes by the way to the node; a tunnel's, inside its node's block, by the block.
   const countsAsBlock = host === undefined && (reading.blockIsPrefix || tunnel === undefined || liveEndpoint);
-  const pools = sources.poolsAround(cidr);
   const type = pools.map(poolType).findLast((one) => one !== 'none') ?? 'none';
   const remote = sources.nodes.get(node);
   const nodeAddress = cidr.version === 4 ? remote?.ipv4Address : remote?.ipv6Address;
@@ -117,5 +117,5 @@ export function locatePrefixes(
   const live = new Set(
     endpoints.flatMap(({ networks }) => networks.filter(isHostCidr).map((network) => formatCidr(hostCidr(network)))),
   );
-  return sources.prefixes(version).flatMap((facts) => locate(sources, facts, live, node) ?? []);
+  return sources.prefixes(version).flatMap((known) => locate(sources, known, live, node) ?? []);
 }

@@ -35,6 +35,16 @@ export interface PrefixFacts {
   readonly tunnels: Tunnel[];
 }
 
+/** A prefix with all that bears on it. */
+export interface KnownPrefix {
+  readonly facts: PrefixFacts;
+  readonly text: string;
+  /** Facts about the prefixes around it and itself, widest first. */
+  readonly path: readonly PrefixFacts[];
+  /** The pools around it, widest first. */
+  readonly pools: readonly IpPool[];
+}
+
 const isForLoadBalancersOnly = ({ allowedUses }: IpPool): boolean =>
   allowedUses.length === 1 && allowedUses[0] === 'LoadBalancer';
 
@@ -53,6 +63,7 @@ export class RouteSources {
   readonly #facts = new Map<string, PrefixFacts>();
   /** Prefix lengths that occur, ascending, by family. */
   readonly #lengths: Readonly<Record<4 | 6, Set<number>>> = { 4: new Set(), 6: new Set() };
+  readonly #known = new Map<4 | 6, readonly KnownPrefix[]>();
   readonly nodes: ReadonlyMap<string, CalicoNode>;
 
   constructor(nodes: readonly CalicoNode[], pools: readonly IpPool[], blocks: readonly BlockSummary[]) {
@@ -93,24 +104,30 @@ export class RouteSources {
     tunnel(node.ipv4IpipTunnelAddress, 'ipip');
   }
 
-  /** All prefixes that something is known of, in order. */
-  prefixes(version: 4 | 6): PrefixFacts[] {
+  /** All prefixes that something is known of, in order. Looked up once for all hosts. */
+  prefixes(version: 4 | 6): readonly KnownPrefix[] {
+    const known = this.#known.get(version) ?? this.#lookUp(version);
+    this.#known.set(version, known);
+    return known;
+  }
+
+  #lookUp(version: 4 | 6): KnownPrefix[] {
+    const lengths = [...this.#lengths[version]].sort((a, b) => a - b);
     return [...this.#facts.values()]
       .filter(({ cidr }) => cidr.version === version)
-      .sort((a, b) => compareCidr(a.cidr, b.cidr));
+      .sort((a, b) => compareCidr(a.cidr, b.cidr))
+      .map((facts) => ({
+        facts,
+        text: formatCidr(facts.cidr),
+        path: this.#around(facts.cidr, lengths),
+        pools: this.#pools.filter((pool) => cidrCovers(networkOf(pool.cidr), facts.cidr)),
+      }));
   }
 
-  /** Facts about the prefixes around `cidr` and itself, widest first. */
-  around(cidr: Cidr): PrefixFacts[] {
-    return [...this.#lengths[cidr.version]]
+  #around(cidr: Cidr, lengths: readonly number[]): PrefixFacts[] {
+    return lengths
       .filter((length) => length <= cidr.length)
-      .sort((a, b) => a - b)
       .flatMap((length) => this.#facts.get(formatCidr(networkOf({ ...cidr, length }))) ?? []);
-  }
-
-  /** The pools around `cidr`, widest first. */
-  poolsAround(cidr: Cidr): IpPool[] {
-    return this.#pools.filter((pool) => cidrCovers(networkOf(pool.cidr), cidr));
   }
 }
 

@@ -6,6 +6,8 @@ import { formatPortRange, parsePortRange, type PortRange } from '../options.js';
 const NAMES = ['--sports', '--dports', '--ports'] as const;
 /** XT_MULTI_PORTS. */
 const MAX_PORTS = 15;
+/** tcp, udp, udplite, sctp, dccp. */
+const PROTOCOLS: ReadonlySet<number> = new Set([6, 17, 136, 132, 33]);
 
 function parsePorts(text: string): PortRange[] {
   const ranges = text.split(',').map((part) => parsePortRange(part));
@@ -27,9 +29,8 @@ export const multiport = {
     '--ports': { invertible: true },
   },
   pure: true,
-  protocols: [6, 17, 136, 132, 33],
   parse(options, context) {
-    if (![6, 17, 136, 132, 33].includes(context.protocol)) {
+    if (!PROTOCOLS.has(context.protocol)) {
       throw new RuleError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
     }
     const name = options.oneOf(NAMES);

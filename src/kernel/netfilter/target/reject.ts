@@ -116,11 +116,10 @@ export const reject = {
   options: { '--reject-with': {} },
   tables: ['filter'],
   hooks: ['input', 'forward', 'output'],
-  parse(options, { protocol }) {
+  parse(options) {
     const text = options.text('--reject-with') ?? 'icmp-port-unreachable';
     if (text === 'tcp-reset' || text === 'tcp-rst') {
-      if (protocol !== IP_PROTOCOL.tcp) throw new RuleError('Invalid argument');
-      return rejectTarget('tcp-reset', sendReset);
+      return { ...rejectTarget('tcp-reset', sendReset), protocols: [IP_PROTOCOL.tcp] };
     }
     const type = TYPES.find(([name, short]) => name === text || short === text);
     if (type === undefined) throw new RuleError(`unknown reject type "${text}"`);

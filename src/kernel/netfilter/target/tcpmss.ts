@@ -96,10 +96,9 @@ function mangle(packet: RulePacket, newMss: number): TargetVerdict {
 export const tcpmss = {
   options: { '--set-mss': {}, '--clamp-mss-to-pmtu': { arguments: 0 } },
   protocols: [6],
-  parse(options, { protocol }): Target {
+  parse(options): Target {
     const clamps = options.has('--clamp-mss-to-pmtu');
     const fixed = options.number('--set-mss', 0xffff);
-    if (protocol !== 6) throw new RuleError('TCPMSS target: only works with -p tcp');
     if (clamps === (fixed !== undefined)) throw new RuleError('TCPMSS target: At least one parameter is required');
     return {
       outcome: 'continue',

@@ -1,0 +1,16 @@
+/** `podwire`: finds the command and loads nothing but it. */
+
+const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => number }>>> = {
+  trace: () => import('./trace.js'),
+  exec: () => import('./exec.js'),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const load = COMMANDS[name];
+if (load === undefined) {
+  const { usage } = await import('./usage.js');
+  process.exitCode = usage(name);
+} else {
+  const { run } = await load();
+  process.exitCode = run(args);
+}

@@ -1,0 +1,90 @@
+/** Arguments of the commands, and the cluster that they name. */
+
+import { parseArgs } from 'node:util';
+import { Cluster } from '../cluster/index.js';
+import { type ConfigError, type Finding, formatConfigError, formatFinding } from '../kubernetes/index.js';
+
+/** What the user got wrong on the command line. */
+export class UsageError extends Error {}
+
+/** Everything behind `--` apart from the rest. */
+export function splitCommand(args: readonly string[]): { readonly own: readonly string[]; readonly command: readonly string[] } {
+  const at = args.indexOf('--');
+  return at < 0 ? { own: args, command: [] } : { own: args.slice(0, at), command: args.slice(at + 1) };
+}
+
+export interface CommonOptions {
+  readonly files: readonly string[];
+  readonly positionals: readonly string[];
+  readonly protocol: string;
+  readonly output: string;
+  readonly seed: number;
+  readonly quiet: boolean;
+  readonly every: boolean;
+}
+
+const SPEC = {
+  file: { type: 'string', short: 'f', multiple: true },
+  proto: { type: 'string', default: 'tcp' },
+  output: { type: 'string', short: 'o', default: 'text' },
+  seed: { type: 'string', default: '1' },
+  quiet: { type: 'boolean', short: 'q', default: false },
+  all: { type: 'boolean', short: 'a', default: false },
+} as const;
+
+/** @throws UsageError */
+export function parseOptions(args: readonly string[]): CommonOptions {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: SPEC, allowPositionals: true });
+    if (!/^\d{1,9}$/.test(values.seed)) throw new UsageError(`--seed wants a whole number, not "${values.seed}"`);
+    const files = values.file ?? [];
+    if (files.length === 0) throw new UsageError('no cluster: name files or folders with -f');
+    return {
+      files,
+      positionals,
+      protocol: values.proto,
+      output: values.output,
+      seed: Number(values.seed),
+      quiet: values.quiet,
+      every: values.all,
+    };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const MAX_SHOWN = 20;
+
+function print(lines: readonly string[]): void {
+  for (const line of lines.slice(0, MAX_SHOWN)) console.error(line);
+  if (lines.length > MAX_SHOWN) console.error(`… and ${lines.length - MAX_SHOWN} more`);
+}
+
+export const printErrors = (errors: readonly ConfigError[]): void => {
+  for (const error of errors) console.error(`error: ${formatConfigError(error)}`);
+};
+
+/** Warnings, and notices, on standard error. */
+export const printFindings = (findings: readonly Finding[]): void => print(findings.map(formatFinding));
+
+/** The cluster, or undefined where its files are wrong: the mistakes have been printed. */
+export function loadCluster(options: CommonOptions): Cluster | undefined {
+  const cluster = Cluster.load(options.files, { seed: options.seed });
+  if (cluster.errors.length === 0) return cluster;
+  printErrors(cluster.errors);
+  return undefined;
+}
+
+/** Runs a command; what the user got wrong is said on standard error, exit 2. */
+export function withUsage(run: () => number): number {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UsageError || (error instanceof Error && error.name === 'UnknownEndpoint')) {
+      console.error(`podwire: ${error.message}`);
+      return 2;
+    }
+    throw error;
+  }
+}

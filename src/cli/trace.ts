@@ -1,0 +1,66 @@
+/** `podwire trace`: sends one connection and prints what happened to it. */
+
+import { writeSync } from 'node:fs';
+import { isNameProblem, parseDestination, parseEndpointName } from '../cluster/index.js';
+import { type ConnectionTrace, formatMinimal, formatTrace, type TraceProtocol, traceJson, tracePcapng } from '../trace/index.js';
+import { type CommonOptions, loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
+import { ANSI_STYLE } from './style.js';
+
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+const OUTPUTS = ['text', 'json', 'pcapng', 'minimal'] as const;
+type Output = (typeof OUTPUTS)[number];
+
+const STDOUT = 1;
+
+export const run = (args: readonly string[]): number => withUsage(() => trace(parseOptions(args)));
+
+function trace(options: CommonOptions): number {
+  const protocol = PROTOCOLS.find((one) => one === options.protocol);
+  if (protocol === undefined) throw new UsageError(`--proto is tcp, udp or icmp, not "${options.protocol}"`);
+  const output = OUTPUTS.find((one) => one === options.output);
+  if (output === undefined) throw new UsageError(`-o is one of ${OUTPUTS.join(', ')}, not "${options.output}"`);
+  const [fromText, toText, extra] = options.positionals;
+  if (fromText === undefined || toText === undefined || extra !== undefined) throw new UsageError('trace wants two names: FROM TO[:PORT]');
+  const from = parseEndpointName(fromText);
+  if (isNameProblem(from)) throw new UsageError(`FROM: ${from.problem}`);
+  const to = parseDestination(toText);
+  if (isNameProblem(to)) throw new UsageError(`TO: ${to.problem}`);
+  const cluster = loadCluster(options);
+  if (cluster === undefined) return 2;
+  const traced = cluster.trace({ from, to, protocol });
+  print(traced, output, options);
+  if (!options.quiet) printFindings(cluster.findings);
+  return traced.verdict === 'answered' ? 0 : 1;
+}
+
+function print(traced: ConnectionTrace, output: Output, options: CommonOptions): void {
+  switch (output) {
+    case 'json':
+      write(`${JSON.stringify(traceJson(traced), null, 2)}\n`);
+      return;
+    case 'minimal':
+      write(`${formatMinimal(traced)}\n`);
+      return;
+    case 'pcapng':
+      if (process.stdout.isTTY) throw new UsageError('a capture is no text: send it to a file or to a program');
+      write(tracePcapng(traced));
+      return;
+    default:
+      write(`${formatTrace(traced, { ...(ANSI_STYLE === undefined ? {} : { style: ANSI_STYLE }), everyPacket: options.every })}\n`);
+  }
+}
+
+/** All of it, even into a pipe: process.exit must not cut it off. */
+function write(content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  let done = 0;
+  while (done < bytes.length) {
+    try {
+      done += writeSync(STDOUT, bytes, done);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+      if (error.code === 'EPIPE') return;
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** Help. */
+
+const TEXT = `podwire: what happens to this packet?
+
+  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|icmp] [-o text|json|pcapng|minimal] [--seed N]
+      sends a connection and prints its way, hop by hop
+  podwire exec -f PATH... HOST -- COMMAND...
+      runs a tool on a host or in a pod: ip, bridge, iptables-save, ipset, conntrack, sysctl, ping,
+      traceroute, nc, cat
+
+  PATH       files or folders of YAML or JSON; - is standard input
+  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address
+
+Exit status of trace: 0 delivered and answered, 1 not, 2 bad input.
+`;
+
+export function usage(command: string): number {
+  if (command === '' || command === 'help' || command === '--help' || command === '-h') {
+    console.log(TEXT);
+    return command === '' ? 2 : 0;
+  }
+  console.error(`podwire: unknown command "${command}"\n\n${TEXT}`);
+  return 2;
+}

@@ -1,0 +1,118 @@
+/** Calico on one node in the converged mode: its files, its CNI plugins, Felix. */
+
+import {
+  applyFelix,
+  calicoIpam,
+  calicoPlugin,
+  computeFelix,
+  type FelixCluster,
+  felixCluster,
+  felixLayers,
+  type FelixState,
+  type HostInterface,
+  type PluginDatastore,
+  parseCidr,
+  readFelixConfig,
+  recordedIpam,
+  storedEndpoints,
+} from '../calico/index.js';
+import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
+import type { Host } from '../kernel/index.js';
+import { calicoNodeSettings, type Store } from '../kubernetes/index.js';
+import { formatIpv4 } from '../packet/index.js';
+import type { Allocations } from './allocations.js';
+
+/** install-cni's own file, for a cluster whose manifests do not say. */
+const DEFAULT_CONFLIST = `{
+  "name": "k8s-pod-network",
+  "cniVersion": "0.3.1",
+  "plugins": [
+    {
+      "type": "calico",
+      "log_level": "info",
+      "datastore_type": "kubernetes",
+      "nodename": "__KUBERNETES_NODE_NAME__",
+      "mtu": __CNI_MTU__,
+      "ipam": {"type": "calico-ipam"},
+      "policy": {"type": "k8s"},
+      "kubernetes": {"kubeconfig": "__KUBECONFIG_FILEPATH__"}
+    },
+    {"type": "portmap", "snat": true, "capabilities": {"portMappings": true}},
+    {"type": "bandwidth", "capabilities": {"bandwidth": true}}
+  ]
+}
+`;
+
+/** Everything about Calico that all nodes share. */
+export class CalicoCluster {
+  readonly #store: Store;
+  readonly #allocations: Allocations;
+  #felix: FelixCluster | undefined = undefined;
+
+  constructor(store: Store, allocations: Allocations) {
+    this.#store = store;
+    this.#allocations = allocations;
+  }
+
+  /** Built when the first node asks. */
+  get felix(): FelixCluster {
+    this.#felix ??= felixCluster(this.#store, this.#allocations.ipam);
+    return this.#felix;
+  }
+
+  /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
+  binaries(): PluginBinaries {
+    const datastore: PluginDatastore = {
+      store: this.#store,
+      ipam: this.#allocations.ipam,
+      ipamContext: this.#allocations.context,
+    };
+    return new Map([
+      ...REFERENCE_PLUGINS,
+      ['calico', calicoPlugin(datastore)] as const,
+      ['calico-ipam', recordedIpam(datastore, calicoIpam(datastore))] as const,
+    ]);
+  }
+
+  /** What calico-node and install-cni write before the first pod starts. */
+  install(host: Host): void {
+    const settings = calicoNodeSettings(this.#store);
+    const mtu = settings?.installEnv.get('CNI_MTU');
+    const name = settings?.installEnv.get('CNI_CONF_NAME');
+    const file = name?.kind === 'text' ? name.text : '10-calico.conflist';
+    const template = settings?.cniNetworkConfig ?? DEFAULT_CONFLIST;
+    const content = template
+      .replaceAll('__KUBERNETES_NODE_NAME__', host.name)
+      .replaceAll('__CNI_MTU__', mtu?.kind === 'text' && mtu.text !== '' ? mtu.text : '0')
+      .replaceAll('__KUBECONFIG_FILEPATH__', '/etc/cni/net.d/calico-kubeconfig');
+    host.files.set(`/etc/cni/net.d/${file}`, content);
+    host.files.set('/var/lib/calico/nodename', host.name);
+    host.files.set('/var/lib/calico/mtu', String(this.#compute(host).mtu.pod));
+  }
+
+  /** Felix with everything that is on the node now; once more where its own tunnel device is new. */
+  runFelix(host: Host): void {
+    const first = this.#compute(host);
+    applyFelix(first, host);
+    if (first.vxlan !== undefined) applyFelix(this.#compute(host), host);
+  }
+
+  #compute(host: Host): FelixState {
+    const { config } = readFelixConfig(felixLayers(this.#store, host.name));
+    return computeFelix(this.felix, {
+      node: host.name,
+      config,
+      interfaces: hostInterfaces(host),
+      endpoints: storedEndpoints(this.#store).filter(({ node }) => node === host.name),
+    });
+  }
+}
+
+/** The host's interfaces as Felix reads them from the kernel. */
+const hostInterfaces = (host: Host): HostInterface[] =>
+  [...host.netns.devices].map(({ name, up, mtu, addresses }) => ({
+    name,
+    up,
+    mtu,
+    addresses: addresses.flatMap(({ address, prefixLength }) => parseCidr(`${formatIpv4(address)}/${prefixLength}`) ?? []),
+  }));

@@ -1,0 +1,72 @@
+/** Opens one connection from a namespace and waits for its outcome: what `podwire trace` sends. */
+
+import { type Errno, type Netns, NS_PER_S } from '../kernel/index.js';
+import type { Ipv4Addr } from '../packet/index.js';
+import type { Outcome, TraceProtocol } from '../trace/index.js';
+
+export interface ConnectionRequest {
+  readonly netns: Netns;
+  readonly destination: Ipv4Addr;
+  readonly port: number;
+  readonly protocol: TraceProtocol;
+  /** How long to wait on virtual time. */
+  readonly timeoutNs?: number;
+}
+
+/** As long as somebody would wait: three SYN retransmissions, and ARP's own three seconds. */
+const DEFAULT_TIMEOUT_NS = 7 * NS_PER_S;
+const PAYLOAD = new TextEncoder().encode('podwire');
+/** What ping sends: 56 octets. */
+const ECHO_PAYLOAD = Uint8Array.from({ length: 56 }, (_, i) => i);
+
+/** Runs the emulation until the connection has an outcome. The request's socket is closed before it returns. */
+export function runConnection(request: ConnectionRequest): Outcome {
+  let outcome: Outcome | undefined;
+  const settle = (given: Outcome): void => {
+    outcome ??= given;
+  };
+  const close = OPENERS[request.protocol](request, settle);
+  const { emulation } = request.netns;
+  const limit = emulation.clock.nowNs + (request.timeoutNs ?? DEFAULT_TIMEOUT_NS);
+  emulation.run(() => outcome !== undefined, limit);
+  const settled: Outcome = outcome ?? { kind: 'silence' };
+  close();
+  emulation.drain();
+  return settled;
+}
+
+type Opener = (request: ConnectionRequest, settle: (outcome: Outcome) => void) => () => void;
+
+const failed = (errno: Errno | undefined, settle: (outcome: Outcome) => void): void => {
+  if (errno !== undefined) settle({ kind: 'failed', note: errno });
+};
+
+const openTcp: Opener = ({ netns, destination, port }, settle) => {
+  const socket = netns.sockets.tcp();
+  socket.onConnect = () => settle({ kind: 'answered' });
+  socket.onError = (errno) => {
+    const byReset = errno === 'ECONNREFUSED' || errno === 'ECONNRESET';
+    settle(errno === 'ETIMEDOUT' ? { kind: 'silence' } : { kind: 'refused', by: byReset ? 'reset' : 'icmp', note: errno });
+  };
+  failed(socket.connect(destination, port), settle);
+  return () => socket.close();
+};
+
+const openUdp: Opener = ({ netns, destination, port }, settle) => {
+  const socket = netns.sockets.udp();
+  socket.onMessage = () => settle({ kind: 'answered' });
+  socket.onError = (errno) => settle({ kind: 'refused', by: 'icmp', note: errno });
+  const refused = socket.connect(destination, port);
+  failed(refused ?? socket.send(PAYLOAD), settle);
+  return () => socket.close();
+};
+
+const openIcmp: Opener = ({ netns, destination }, settle) => {
+  const socket = netns.sockets.ping();
+  socket.onReply = () => settle({ kind: 'answered' });
+  socket.onIcmpError = (report) => settle({ kind: 'refused', by: 'icmp', note: report.errno ?? 'an ICMP error' });
+  failed(socket.send({ destination, sequence: 1, payload: ECHO_PAYLOAD }), settle);
+  return () => socket.close();
+};
+
+const OPENERS: Readonly<Record<TraceProtocol, Opener>> = { tcp: openTcp, udp: openUdp, icmp: openIcmp };

@@ -1,0 +1,14 @@
+/** The face of `cluster`: topology in, hosts and traces out. */
+export { Cluster, type ClusterOptions, type TraceRequest, UnknownEndpoint } from './cluster.js';
+export {
+  type Destination,
+  type EndpointName,
+  formatEndpointName,
+  isNameProblem,
+  type NameProblem,
+  parseDestination,
+  parseEndpointName,
+} from './endpoint-name.js';
+export type { ExpectedTrace } from './expectations.js';
+export { type ConnectionRequest, runConnection } from './connection.js';
+export { startServer } from './servers.js';

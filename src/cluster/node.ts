@@ -1,0 +1,86 @@
+/** A node as it is when its kubelet, its CNI and Calico have done their work. */
+
+import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
+import { type Host, KernelError } from '../kernel/index.js';
+import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
+import type { CalicoCluster } from './calico-node.js';
+import type { HostConfigObject } from './documents.js';
+import { Kubelet } from './kubelet.js';
+import { startServer } from './servers.js';
+
+export interface NodeContext {
+  readonly store: Store;
+  readonly calico: CalicoCluster | undefined;
+  readonly hostConfigs: readonly HostConfigObject[];
+}
+
+/** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
+export function configsFor(context: NodeContext, name: string): readonly HostConfigObject[] {
+  const labels = context.store.get('Node', '', name)?.labels;
+  return context.hostConfigs.filter(({ body }) => {
+    const { hosts, nodeSelector } = body.spec;
+    if (hosts.includes(name)) return true;
+    if (hosts.length > 0 || labels === undefined) return false;
+    return Object.entries(nodeSelector).every(([key, value]) => labels[key] === value);
+  });
+}
+
+/** Files, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
+export function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
+  const { files, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+  const because = [{ kind: config.kind, name: config.name }];
+  const findings: Finding[] = [];
+  const report = (path: readonly (string | number)[], message: string): void => {
+    findings.push(finding(config, path, { code: 'unmodelled', severity: 'warning', message }));
+  };
+  for (const [path, content] of Object.entries(files)) host.files.set(path, content);
+  for (const [path, value] of Object.entries(sysctls)) attempt(() => host.netns.sysctl.set(path, value), (why) => report(['spec', 'sysctls', path], why));
+  if (ipsets !== undefined) {
+    for (const problem of host.netns.ipsets.restore(ipsets, { because })) report(['spec', 'ipsets'], `line ${problem.line}: ${problem.message}`);
+  }
+  if (iptables !== undefined) {
+    for (const problem of host.netns.netfilter.iptables.restore(iptables, { noflush: true })) {
+      report(['spec', 'iptables'], `line ${problem.line}: ${problem.message}`);
+    }
+  }
+  routes.forEach((route, i) => {
+    if (!isIpv4Cidr(route.to)) return;
+    const destination = route.to;
+    const dev = route.dev === undefined ? undefined : host.netns.devices.named(route.dev);
+    const via = route.via !== undefined && isIpv4(route.via) ? route.via : undefined;
+    attempt(
+      () => host.netns.fib.addRoute({ destination, metric: route.metric, nextHops: [{ via, dev }], because }, 'replace'),
+      (why) => report(['spec', 'routes', i], why),
+    );
+  });
+  for (const { protocol, port, address } of listen) {
+    startServer(host.netns, { protocol, port, address: address !== undefined && isIpv4(address) ? address : undefined, process: config.name, because });
+  }
+  return findings;
+}
+
+/** Runs a kernel call that a user's document asked for; its error is the user's to know. */
+function attempt(run: () => void, failed: (why: string) => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    failed(error.message);
+  }
+}
+
+/** Makes a Kubernetes node of a machine. */
+export function equipNode(host: Host, context: NodeContext): { readonly kubelet: Kubelet; readonly findings: readonly Finding[] } {
+  const { sysctl } = host.netns;
+  // kubeadm's preflight wants both of a node.
+  sysctl.set('net.ipv4.ip_forward', '1');
+  sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
+  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  context.calico?.install(host);
+  const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
+  const kubelet = new Kubelet(host, context.store, binaries);
+  kubelet.startPods();
+  startServer(host.netns, { protocol: 'tcp', port: 10_250, process: 'kubelet', because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }] });
+  context.calico?.runFelix(host);
+  return { kubelet, findings: [...findings, ...kubelet.findings] };
+}

@@ -1,0 +1,29 @@
+/** loopback: brings lo up; plugins/main/loopback. */
+
+import { formatIpv4 } from '../../packet/index.js';
+import { internalError } from '../errors.js';
+import type { Plugin } from '../plugin.js';
+import { reference, requireNetns } from './common.js';
+
+export const loopback: Plugin = {
+  ...reference,
+  add: (call) => {
+    const netns = requireNetns(call);
+    const lo = netns.links.require('lo');
+    netns.links.set(lo, { up: true });
+    if (call.prevResult !== undefined) return call.prevResult;
+    return {
+      interfaces: [{ name: call.ifName, mac: '00:00:00:00:00:00', sandbox: call.netnsPath }],
+      ips: lo.addresses.map(({ address, prefixLength }) => ({ interface: 0, address: `${formatIpv4(address)}/${prefixLength}` })),
+      routes: [],
+      dns: {},
+    };
+  },
+  del: ({ netns }) => {
+    if (netns !== undefined) netns.links.set(netns.links.require('lo'), { up: false });
+  },
+  check: (call) => {
+    if (!requireNetns(call).links.require('lo').up) throw internalError('loopback interface is down');
+    return undefined;
+  },
+};
