@@ -3,7 +3,7 @@
  * connection. 10,000 connections in the table; 64-octet packets that lie in a slab, as on the packet path.
  */
 
-import { type Conntrack, NAT_RANGE } from '../src/kernel/conntrack/index.js';
+import { type Conntrack, NAT_RANGE, type NatRange } from '../src/kernel/conntrack/index.js';
 import type { Skb } from '../src/kernel/skb.js';
 import { Gateway, type NatRules } from '../test/kernel/conntrack/gateway.js';
 import { address, tcp, udp } from '../test/kernel/conntrack/packets.js';
@@ -14,6 +14,12 @@ const PACKETS = 500_000;
 
 const client = (i: number): string => `10.${i & 63}.${(i >> 6) & 255}.7:${1024 + (i % 60_000)}`;
 const SERVER = '10.96.0.10:53';
+const NODE: NatRange = { flags: NAT_RANGE.mapIps, minAddr: address('172.18.0.2') };
+const BACKEND: NatRange = {
+  flags: NAT_RANGE.mapIps | NAT_RANGE.protoSpecified,
+  minAddr: address('10.244.1.7'),
+  minPort: 5353,
+};
 
 /** Millions a second, the median of several rounds. */
 function measure(name: string, round: () => number): void {
@@ -76,10 +82,7 @@ const tcpPacket = (i: number, direction: 'original' | 'reply'): Uint8Array =>
   measure('TCP, known connection, window checked', () => hits(gateway.conntrack, skbs));
 }
 {
-  const rules: NatRules = {
-    dnat: () => ({ flags: NAT_RANGE.mapIps | NAT_RANGE.protoSpecified, minAddr: address('10.244.1.7'), minPort: 5353 }),
-    snat: () => ({ flags: NAT_RANGE.mapIps, minAddr: address('172.18.0.2') }),
-  };
+  const rules: NatRules = { dnat: () => BACKEND, snat: () => NODE };
   const gateway = new Gateway(rules);
   const originals = Array.from({ length: FLOWS }, (_, i) => udpPacket(i, 'original'));
   const skbs = originals.map((bytes) => {
@@ -109,8 +112,7 @@ const tcpPacket = (i: number, direction: 'original' | 'reply'): Uint8Array =>
     }
     return skbs.length;
   });
-  const rules: NatRules = { snat: () => ({ flags: NAT_RANGE.mapIps, minAddr: address('172.18.0.2') }) };
-  const masquerading = new Gateway(rules);
+  const masquerading = new Gateway({ snat: () => NODE });
   const originals = Array.from({ length: 50_000 }, (_, i) => udpPacket(i, 'original'));
   const outgoing = originals.map((bytes) => masquerading.skb(bytes));
   measure('UDP, new connection, SNAT to one address', () => {

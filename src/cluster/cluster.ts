@@ -192,6 +192,11 @@ export class Cluster {
     return { netns, pod, label };
   }
 
+  /** The address that a name leads to. @throws UnknownEndpoint */
+  addressOf(endpoint: EndpointName): Ipv4Addr {
+    return this.#locate(endpoint).address;
+  }
+
   #equip(host: Host, plan: MachinePlan): void {
     if (plan.role === 'node') {
       const { kubelet, findings } = equipNode(host, this.#context);

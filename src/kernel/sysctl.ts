@@ -170,17 +170,13 @@ export class Sysctls {
   readonly neighDefault: Ipv4NeighConf = ipv4NeighConfDefaults();
   /** net.ipv4.ip_local_port_range, both ends included. */
   localPortRange: { readonly first: number; readonly last: number } = { first: 32_768, last: 60_999 };
-  readonly #values: Record<NetnsSysctl, number> = { ...NETNS_DEFAULTS };
+  /** Numbers of the packet path, read by constant names: `sysctl.values['ipv4.ip_default_ttl']`. Written by `set`. */
+  readonly values: Record<NetnsSysctl, number> = { ...NETNS_DEFAULTS };
   readonly #other = new Map<string, string>();
   readonly #devices: () => Iterable<SysctlDevice>;
 
   constructor(devices: () => Iterable<SysctlDevice>) {
     this.#devices = devices;
-  }
-
-  /** A number of the packet path: `sysctl.value('ipv4.ip_default_ttl')`. */
-  value(key: NetnsSysctl): number {
-    return this.#values[key];
   }
 
   /**
@@ -192,8 +188,8 @@ export class Sysctls {
     if (device !== null) this.#setDevice(path, device, text);
     else if (path === RANGE_PATH) this.#setRange(text);
     else if (path === 'net.ipv4.ip_forward') this.#setForwarding(this.#number(path, text));
-    else if (isKeyOf(this.#values, path.slice(4)) && path.startsWith('net.')) {
-      this.#values[path.slice(4) as NetnsSysctl] = this.#number(path, text);
+    else if (isKeyOf(this.values, path.slice(4)) && path.startsWith('net.')) {
+      this.values[path.slice(4) as NetnsSysctl] = this.#number(path, text);
     } else this.#other.set(path, text);
   }
 
@@ -208,7 +204,7 @@ export class Sysctls {
     }
     if (path === RANGE_PATH) return `${this.localPortRange.first}\t${this.localPortRange.last}`;
     const key = path.slice(4);
-    return isKeyOf(this.#values, key) ? String(this.#values[key]) : this.#other.get(path);
+    return isKeyOf(this.values, key) ? String(this.values[key]) : this.#other.get(path);
   }
 
   /** What a fresh namespace has at a path that is not a device's; undefined for a switch that is unknown. */
@@ -221,7 +217,7 @@ export class Sysctls {
   /** All switches with their values, sorted by path, as `sysctl -a` lists them. */
   list(): (readonly [path: string, value: string])[] {
     const rows: (readonly [string, string])[] = [...this.#other];
-    for (const [key, value] of Object.entries(this.#values)) rows.push([`net.${key}`, String(value)]);
+    for (const [key, value] of Object.entries(this.values)) rows.push([`net.${key}`, String(value)]);
     rows.push([RANGE_PATH, `${this.localPortRange.first}\t${this.localPortRange.last}`]);
     const conf = (name: string, record: Ipv4DevConf): void => {
       for (const [key, value] of Object.entries(record)) rows.push([`net.ipv4.conf.${name}.${key}`, String(value)]);
@@ -268,7 +264,7 @@ export class Sysctls {
 
   /** net/ipv4/devinet.c:inet_forward_change(): the namespace's switch sets all of them. */
   #setForwarding(value: number): void {
-    this.#values['ipv4.ip_forward'] = value;
+    this.values['ipv4.ip_forward'] = value;
     this.all.forwarding = value;
     this.default.forwarding = value;
     for (const device of this.#devices()) device.ipv4Conf.forwarding = value;

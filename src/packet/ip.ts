@@ -58,8 +58,8 @@ export const hostPrefix = (addr: Ipv4Addr): Ipv4Prefix => ({ addr, length: 32 })
 export const isLoopback = (addr: Ipv4Addr): boolean => (addr & 0xff000000) === 0x7f000000;
 /** 224.0.0.0/4, include/linux/in.h:ipv4_is_multicast(). */
 export const isMulticast = (addr: Ipv4Addr): boolean => (addr & 0xf0000000) === (0xe0000000 | 0);
-/** 0.0.0.0/8, include/linux/in.h:ipv4_is_zeronet(). */
-export const isZeronet = (addr: Ipv4Addr): boolean => (addr & 0xff000000) === 0;
+/** 0.0.0.0 alone since Linux 5.3, include/linux/in.h:ipv4_is_zeronet(). */
+export const isZeronet = (addr: Ipv4Addr): boolean => addr === 0;
 /** 255.255.255.255, include/linux/in.h:ipv4_is_lbcast(). */
 export const isLimitedBroadcast = (addr: Ipv4Addr): boolean => addr === INADDR_BROADCAST;
 /** 169.254.0.0/16, include/linux/in.h:ipv4_is_linklocal_169(). */

@@ -1,2 +1,3 @@
 /** The face of `tools`: the commands that `exec` offers. */
-export { runTool, type ToolResult } from './run.js';
+export { runTool, TOOLS } from './run.js';
+export type { Tool, ToolPlace, ToolResult } from './tool.js';

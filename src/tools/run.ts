@@ -1,14 +1,33 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
+import { cat, hostname, ls } from './files.js';
+import { bridge, conntrack, ipset, iptablesSave, sysctl } from './firewall.js';
+import { ip } from './ip.js';
+import { nc, ping, traceroute } from './probe.js';
+import { failure, type Tool, type ToolResult } from './tool.js';
 
-export interface ToolResult {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+/** Every command that `exec` offers. */
+export const TOOLS: Readonly<Record<string, Tool>> = {
+  bridge,
+  cat,
+  conntrack,
+  hostname,
+  ip,
+  ipset,
+  'iptables-save': iptablesSave,
+  ls,
+  nc,
+  ping,
+  sysctl,
+  traceroute,
+};
 
+/** Runs a command as it would run there. An unknown one ends with 127, as in a shell. */
 export function runTool(cluster: Cluster, endpoint: EndpointName, command: readonly string[]): ToolResult {
-  cluster.locate(endpoint);
-  return { exitCode: 127, stdout: '', stderr: `${command[0]}: command not found\n` };
+  const { netns, pod } = cluster.locate(endpoint);
+  const [name = '', ...args] = command;
+  const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
+  if (tool === undefined) return failure(127, `${name}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
+  return tool({ cluster, netns, pod }, args);
 }

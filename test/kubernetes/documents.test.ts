@@ -97,7 +97,7 @@ t.test('positions in JSON', (t) => {
   const position = load(text, 'a.json').documents[0]!.source.position(['metadata', 'name']);
   t.equal(lines[position.line - 1]?.slice(position.column - 1), '"a",');
   t.equal(at(text, [], 'a.json'), '5:5');
-  t.equal(at(text, ['metadata', 'labels', 'x'], 'a.json'), '9:19');
+  t.equal(at(text, ['metadata', 'labels', 'x'], 'a.json'), '10:19');
   t.equal(at('{"apiVersion":"v1","kind":"A"}\n {"apiVersion":"v1", "kind":"B"}', ['kind'], 'a.json'), '2:29');
   t.end();
 });

@@ -72,7 +72,8 @@ t.test('packets in packets without end are summarized up to a limit', (t) => {
   const bytes = new Uint8Array(20 * 200);
   const view = viewOf(bytes);
   const fields = { source: addr('10.0.0.1'), destination: addr('10.0.0.2'), protocol: 4 };
-  for (let at = 0; at < bytes.length; at += 20) encodeIpv4(view, at, { ...fields, payloadLength: bytes.length - at - 20 });
+  for (let at = 0; at < bytes.length; at += 20)
+    encodeIpv4(view, at, { ...fields, payloadLength: bytes.length - at - 20 });
   t.ok(new Ipv4(view, 3980).checksumValid());
   t.match(summarize(bytes, { linkType: LINKTYPE.raw }), /^(IP 10\.0\.0\.1 > 10\.0\.0\.2: ){32}\.\.\.$/);
   t.end();

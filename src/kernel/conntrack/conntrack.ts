@@ -226,13 +226,13 @@ export class Conntrack {
     }
     if (!this.#makeRoom(hash)) return 'full';
     const entry = new CtEntry(this.#nextId++, { original, reply }, tracker.initialState());
-    if (this.#context.sysctl.value('netfilter.nf_conntrack_acct') !== 0) entry.startAccounting();
+    if (this.#context.sysctl.values['netfilter.nf_conntrack_acct'] !== 0) entry.startAccounting();
     return entry;
   }
 
   /** __nf_conntrack_alloc(). Differs: what has expired goes first, where the kernel leaves that to a worker. */
   #makeRoom(hash: number): boolean {
-    const limit = this.#context.sysctl.value('netfilter.nf_conntrack_max');
+    const limit = this.#context.sysctl.values['netfilter.nf_conntrack_max'];
     if (limit === 0 || this.#store.size < limit) return true;
     this.#store.sweep();
     if (this.#store.size < limit) return true;

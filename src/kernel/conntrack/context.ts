@@ -11,7 +11,7 @@ export interface ConntrackContext {
     readonly random: Random;
     readonly tracer: Tracer | undefined;
   };
-  readonly sysctl: { value(key: NetnsSysctl): number };
+  readonly sysctl: { readonly values: Readonly<Record<NetnsSysctl, number>> };
   trace(skb: Skb, step: Step): void;
   drop(skb: Skb, reason: DropReason, note?: string): void;
 }

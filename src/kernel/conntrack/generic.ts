@@ -17,7 +17,7 @@ export class GenericTracker implements ProtocolTracker {
 
   packet(entry: CtEntry, packet: CtPacket): TrackVerdict {
     const context = this.#context;
-    refresh(context, entry, packet, context.sysctl.value('netfilter.nf_conntrack_generic_timeout'));
+    refresh(context, entry, packet, context.sysctl.values['netfilter.nf_conntrack_generic_timeout']);
     return 'accept';
   }
 }

@@ -39,7 +39,7 @@ export class IcmpTracker implements ProtocolTracker {
     const type = entry.original.destinationPort >>> 8;
     if (!QUESTIONS.has(type)) return invalid(packet, `no connection begins with ICMP type ${type}`);
     const context = this.#context;
-    refresh(context, entry, packet, context.sysctl.value('netfilter.nf_conntrack_icmp_timeout'));
+    refresh(context, entry, packet, context.sysctl.values['netfilter.nf_conntrack_icmp_timeout']);
     return 'accept';
   }
 }

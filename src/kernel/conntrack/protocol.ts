@@ -67,7 +67,7 @@ export function account(entry: CtEntry, packet: CtPacket): void {
 
 /** Checksums are looked at where packets come in, and unless nf_conntrack_checksum says no. */
 export const verifiesChecksums = (context: ConntrackContext, packet: CtPacket): boolean =>
-  packet.hook === 'prerouting' && context.sysctl.value('netfilter.nf_conntrack_checksum') !== 0;
+  packet.hook === 'prerouting' && context.sysctl.values['netfilter.nf_conntrack_checksum'] !== 0;
 
 /** nf_ip_checksum() with a pseudo-header: over everything behind the IPv4 header, whatever the transport header says. */
 export function transportChecksumValid({ view, ipv4, transport, end }: CtPacket): boolean {

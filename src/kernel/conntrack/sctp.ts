@@ -144,7 +144,7 @@ export class SctpTracker implements ProtocolTracker {
       state = next;
       if (old !== next && next === 'ESTABLISHED') entry.status |= IPS.assured;
     }
-    if (!keepTimeout) refresh(this.#context, entry, packet, this.#context.sysctl.value(TIMEOUT_KEYS[state]));
+    if (!keepTimeout) refresh(this.#context, entry, packet, this.#context.sysctl.values[TIMEOUT_KEYS[state]]);
     return 'accept';
   }
 }

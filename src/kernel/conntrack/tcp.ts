@@ -152,7 +152,7 @@ export class TcpTracker implements ProtocolTracker {
       noteOptions(original, tcp);
       return true;
     }
-    if (this.#context.sysctl.value('netfilter.nf_conntrack_tcp_loose') === 0) return false;
+    if (this.#context.sysctl.values['netfilter.nf_conntrack_tcp_loose'] === 0) return false;
     // Picked up in the middle: its options are unknown, so SACK is assumed and scaling makes windows unknowable.
     original.maxEnd = (segment.end + original.maxWindow) | 0;
     original.flags = TCP_CT_FLAG.sackPermitted | TCP_CT_FLAG.beLiberal;
@@ -202,7 +202,7 @@ export class TcpTracker implements ProtocolTracker {
     if ((receiver.flags & TCP_CT_FLAG.maxAckSet) !== 0 && connection.lastSegment !== SEGMENT.syn) {
       const established = old === TCP_STATE.established && entry.has(IPS.assured);
       if (sequence === 0 && !established) return { next, what: 'check-window' };
-      const lenient = this.#context.sysctl.value('netfilter.nf_conntrack_tcp_ignore_invalid_rst') !== 0;
+      const lenient = this.#context.sysctl.values['netfilter.nf_conntrack_tcp_ignore_invalid_rst'] !== 0;
       if (before(sequence, receiver.maxAck) && !lenient) return { next, what: 'invalid' };
       if (!established || sequence === receiver.maxAck) return { next, what: 'check-window' };
       if (endsTrain(connection, segment)) return { next, what: 'check-window' };
@@ -233,7 +233,7 @@ export class TcpTracker implements ProtocolTracker {
   #isLiberal(sender: TcpEnd): boolean {
     return (
       (sender.flags & TCP_CT_FLAG.beLiberal) !== 0 ||
-      this.#context.sysctl.value('netfilter.nf_conntrack_tcp_be_liberal') !== 0
+      this.#context.sysctl.values['netfilter.nf_conntrack_tcp_be_liberal'] !== 0
     );
   }
 
@@ -286,10 +286,10 @@ export class TcpTracker implements ProtocolTracker {
 
   #timeout(connection: TcpConnection, kind: number): number {
     const { sysctl } = this.#context;
-    const ofState = sysctl.value(TIMEOUT_KEYS[connection.code] ?? 'netfilter.nf_conntrack_tcp_timeout_syn_sent');
-    const givesUp = connection.retransmissions >= sysctl.value('netfilter.nf_conntrack_tcp_max_retrans');
+    const ofState = sysctl.values[TIMEOUT_KEYS[connection.code] ?? 'netfilter.nf_conntrack_tcp_timeout_syn_sent'];
+    const givesUp = connection.retransmissions >= sysctl.values['netfilter.nf_conntrack_tcp_max_retrans'];
     if (givesUp && ofState > this.#retransmittedSeconds()) return this.#retransmittedSeconds();
-    if (kind === SEGMENT.rst) return sysctl.value('netfilter.nf_conntrack_tcp_timeout_close');
+    if (kind === SEGMENT.rst) return sysctl.values['netfilter.nf_conntrack_tcp_timeout_close'];
     const unacknowledged =
       ((connection.original.flags | connection.reply.flags) & TCP_CT_FLAG.dataUnacknowledged) !== 0;
     if (unacknowledged && ofState > this.#unacknowledgedSeconds()) return this.#unacknowledgedSeconds();
@@ -297,11 +297,11 @@ export class TcpTracker implements ProtocolTracker {
   }
 
   #retransmittedSeconds(): number {
-    return this.#context.sysctl.value('netfilter.nf_conntrack_tcp_timeout_max_retrans');
+    return this.#context.sysctl.values['netfilter.nf_conntrack_tcp_timeout_max_retrans'];
   }
 
   #unacknowledgedSeconds(): number {
-    return this.#context.sysctl.value('netfilter.nf_conntrack_tcp_timeout_unacknowledged');
+    return this.#context.sysctl.values['netfilter.nf_conntrack_tcp_timeout_unacknowledged'];
   }
 }
 

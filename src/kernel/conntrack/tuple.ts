@@ -84,7 +84,7 @@ export function hashTuple(tuple: CtTuple): number {
 
 /** hash_by_src(): of the source half of an original tuple. */
 export function hashSource(tuple: CtTuple): number {
-  const hash = Math.imul(tuple.source ^ ((tuple.protocol << 16) | tuple.sourcePort), 0x9e3779b1);
-  const mixed = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  const hash = Math.imul(tuple.source, 0x9e3779b1);
+  const mixed = Math.imul((hash ^ (hash >>> 15)) + ((tuple.protocol << 16) | tuple.sourcePort), 0x85ebca6b);
   return mixed ^ (mixed >>> 13);
 }

@@ -52,7 +52,7 @@ export class UdpTracker implements ProtocolTracker {
     if (flow !== undefined && !entry.has(IPS.confirmed)) flow.streamNs = nowNs + STREAM_AFTER_NS;
     const isStream = entry.has(IPS.seenReply) && flow !== undefined && nowNs > flow.streamNs;
     const timeout = isStream ? 'netfilter.nf_conntrack_udp_timeout_stream' : 'netfilter.nf_conntrack_udp_timeout';
-    refresh(context, entry, packet, context.sysctl.value(timeout));
+    refresh(context, entry, packet, context.sysctl.values[timeout]);
     if (isStream && !entry.has(IPS.natClash)) entry.status |= IPS.assured;
     return 'accept';
   }

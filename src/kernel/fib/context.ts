@@ -1,17 +1,17 @@
 /** What routing needs of the namespace around it. Netns has all of it; tests make it of a few lines. */
 
 import type { Ipv4Addr } from '../../packet/index.js';
-import type { NeighbourState } from '../../trace/index.js';
+import type { NeighbourState, Place } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { DeviceTable } from '../device-table.js';
 import type { Clock } from '../clock.js';
-import type { Random } from '../random.js';
 import type { Sysctls } from '../sysctl.js';
 
 export interface FibContext {
   readonly devices: DeviceTable;
   readonly sysctl: Sysctls;
-  readonly emulation: { readonly clock: Clock; readonly random: Random };
+  readonly emulation: { readonly clock: Clock; readonly seed: number };
+  readonly place: Place;
   /** Asked where several next hops are equal: one whose neighbour answers is better (fib_good_nh()). */
   readonly neighbours?: {
     lookup(dev: Device, address: Ipv4Addr): { readonly state: NeighbourState; readonly valid: boolean } | undefined;

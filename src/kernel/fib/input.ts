@@ -178,7 +178,7 @@ export class InputRouter {
   #forwardMtu(route: Route, dev: Device, destination: Ipv4Addr): number {
     const { sysctl, emulation } = this.#context;
     const { nextHop } = this.#result;
-    const forOthersToo = nextHop?.exceptions !== undefined && sysctl.value('ipv4.ip_forward_use_pmtu') !== 0;
+    const forOthersToo = nextHop?.exceptions !== undefined && sysctl.values['ipv4.ip_forward_use_pmtu'] !== 0;
     if (!forOthersToo) return firstHopMtu(route, dev);
     return outputMtu(nextHop, route, { dev, destination, clock: emulation.clock });
   }

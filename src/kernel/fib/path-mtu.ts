@@ -48,7 +48,7 @@ export function learnMtu(
   if (nextHop.dev === undefined) return;
   const present = outputMtu(nextHop, route, { dev: nextHop.dev, destination, clock });
   if (present < learned.mtu) return;
-  const mtu = Math.max(learned.mtu, Math.min(present, sysctl.value('ipv4.min_pmtu')));
+  const mtu = Math.max(learned.mtu, Math.min(present, sysctl.values['ipv4.min_pmtu']));
   for (const each of route.nextHops) {
     each.exceptions ??= new Map();
     each.exceptions.set(destination, { mtu, expiresNs: clock.nowNs + MTU_EXPIRES_NS });

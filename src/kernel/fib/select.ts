@@ -2,8 +2,8 @@
  * Which of several equal ways a flow takes (net/ipv4/fib_semantics.c:fib_select_path()): ECMP by a hash of the
  * flow, and one of several default routes of the same metric by what ARP knows of their gateways.
  *
- * Differs: the kernel hashes with a key that is random at each boot. Here the key is drawn from the emulation's
- * generator when the first multipath route is used, or is net.ipv4.fib_multipath_hash_seed where that is set;
+ * Differs: the kernel hashes with a key that is random at each boot. Here the key is made of the emulation's seed
+ * and the machine's name, whatever was asked before, or is net.ipv4.fib_multipath_hash_seed where that is set;
  * hash policies 2 (inner addresses) and 3 (chosen fields) are taken as 0.
  */
 
@@ -36,17 +36,20 @@ const HASH_RANGE = 2 ** 31;
 
 export class PathSelector {
   readonly #context: FibContext;
-  #seed: number | undefined = undefined;
+  readonly #key: number;
 
   constructor(context: FibContext) {
     this.#context = context;
+    let key = mix(0, context.emulation.seed);
+    for (const letter of context.place.host) key = mix(key, letter.codePointAt(0) ?? 0);
+    this.#key = key;
   }
 
   /** fib_multipath_hash(): 31 bits. `given` is a hash that the packet already has. */
   hash(key: FlowKey, given: number | undefined): number {
     if (given !== undefined && given !== 0) return given >>> 1;
     let hash = mix(mix(this.#hashSeed(), key.source), key.destination);
-    if (this.#context.sysctl.value('ipv4.fib_multipath_hash_policy') === 1) {
+    if (this.#context.sysctl.values['ipv4.fib_multipath_hash_policy'] === 1) {
       hash = mix(mix(hash, (key.sourcePort << 16) | key.destinationPort), key.protocol);
     }
     return finish(hash) >>> 1;
@@ -54,9 +57,7 @@ export class PathSelector {
 
   #hashSeed(): number {
     const fixed = Number(this.#context.sysctl.get('net.ipv4.fib_multipath_hash_seed') ?? '0');
-    if (fixed !== 0) return fixed | 0;
-    this.#seed ??= this.#context.emulation.random.u32();
-    return this.#seed;
+    return fixed === 0 ? this.#key : fixed | 0;
   }
 
   /**
@@ -67,7 +68,7 @@ export class PathSelector {
     const { route } = result;
     if (route === undefined || route.nextHops.length < 2) return;
     const { sysctl } = this.#context;
-    const askNeighbours = sysctl.value('ipv4.fib_multipath_use_neigh') !== 0;
+    const askNeighbours = sysctl.values['ipv4.fib_multipath_use_neigh'] !== 0;
     let total = 0;
     for (const nextHop of route.nextHops) if (usable(nextHop, sysctl)) total += nextHop.weight;
     let weight = 0;

@@ -27,7 +27,7 @@ export interface DefragContext {
     readonly slabs: SlabAllocator;
     readonly tracer: Tracer | undefined;
   };
-  readonly sysctl: { value(key: NetnsSysctl): number };
+  readonly sysctl: { readonly values: Readonly<Record<NetnsSysctl, number>> };
   readonly devices: { at(ifindex: number): Device | undefined };
   readonly fib: { routeInput(flow: Flow4 & { iif: Device }): RouteResult | DropReason };
   readonly ipv4: { readonly icmp: { send(skb: Skb, type: number, code: number): void } };
@@ -82,7 +82,7 @@ export class Defrag {
   gather(skb: Skb, user: DefragUser): 'complete' | 'queued' | DropReason {
     const header = new Ipv4(skb.view, skb.network);
     if (!header.isFragment) return 'complete';
-    const limit = this.#context.sysctl.value('ipv4.ipfrag_high_thresh');
+    const limit = this.#context.sysctl.values['ipv4.ipfrag_high_thresh'];
     if (limit === 0 || this.#memory > limit) return 'proto-mem';
     const queue = this.#queueOf(header, user);
     this.#checkDistance(queue, header);
@@ -105,14 +105,14 @@ export class Defrag {
   }
 
   #startTimer(queue: FragmentQueue): void {
-    const timeoutNs = this.#context.sysctl.value('ipv4.ipfrag_time') * NS_PER_S;
+    const timeoutNs = this.#context.sysctl.values['ipv4.ipfrag_time'] * NS_PER_S;
     queue.timer?.cancel();
     queue.timer = this.#context.emulation.clock.schedule(timeoutNs, () => this.#expire(queue));
   }
 
   /** ip_frag_too_far(): identifications come round again; what is older than so many fragments is another datagram. */
   #checkDistance(queue: FragmentQueue, header: Ipv4): void {
-    const limit = this.#context.sysctl.value('ipv4.ipfrag_max_dist');
+    const limit = this.#context.sysctl.values['ipv4.ipfrag_max_dist'];
     const peer = this.#peers.get(header.source);
     if (limit === 0 || peer === undefined) return;
     const start = queue.peerCount;

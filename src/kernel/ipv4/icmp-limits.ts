@@ -38,15 +38,15 @@ export class IcmpLimits {
   /** icmpv4_mask_allow(). */
   #limited(type: number, code: number): boolean {
     if (type === ICMP_TYPE.destinationUnreachable && code === ICMP_UNREACHABLE_CODE.fragmentationNeeded) return false;
-    return ((1 << type) & this.#sysctl.value('ipv4.icmp_ratemask')) !== 0;
+    return ((1 << type) & this.#sysctl.values['ipv4.icmp_ratemask']) !== 0;
   }
 
   /** icmp_global_allow(): whole messages, refilled at most once in 20 ms. */
   #globalAllow(): boolean {
-    const burst = this.#sysctl.value('ipv4.icmp_msgs_burst');
+    const burst = this.#sysctl.values['ipv4.icmp_msgs_burst'];
     const elapsedNs = Math.min(this.#clock.nowNs - this.#creditNs, NS_PER_S);
     if (elapsedNs >= NS_PER_S / 50) {
-      const fresh = Math.floor((this.#sysctl.value('ipv4.icmp_msgs_per_sec') * elapsedNs) / NS_PER_S);
+      const fresh = Math.floor((this.#sysctl.values['ipv4.icmp_msgs_per_sec'] * elapsedNs) / NS_PER_S);
       if (fresh > 0) {
         this.#creditNs = this.#clock.nowNs;
         this.#credit = Math.min(this.#credit + fresh, burst);
@@ -59,7 +59,7 @@ export class IcmpLimits {
 
   /** inet_peer_xrlim_allow(). */
   #peerAllow(destination: Ipv4Addr): boolean {
-    const intervalNs = this.#sysctl.value('ipv4.icmp_ratelimit') * NS_PER_MS;
+    const intervalNs = this.#sysctl.values['ipv4.icmp_ratelimit'] * NS_PER_MS;
     if (intervalNs === 0) return true;
     const now = this.#clock.nowNs;
     const bucket = this.#peers.get(destination) ?? { tokensNs: BURST_FACTOR * intervalNs, lastNs: now };

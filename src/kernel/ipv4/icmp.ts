@@ -110,7 +110,7 @@ export class Icmp {
     if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
     if (icmp.type > TYPE_MAX) return 'unhandled-proto';
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
-    if (toMany && icmp.type === ICMP_TYPE.echoRequest && this.#netns.sysctl.value('ipv4.icmp_echo_ignore_broadcasts') !== 0) {
+    if (toMany && icmp.type === ICMP_TYPE.echoRequest && this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0) {
       return 'not-specified';
     }
     switch (icmp.type) {
@@ -131,7 +131,7 @@ export class Icmp {
   /** icmp_echo(), icmp_reply(). */
   #echo(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
     const netns = this.#netns;
-    if (netns.sysctl.value('ipv4.icmp_echo_ignore_all') !== 0) return 'not-specified';
+    if (netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
     const request = skb.ipv4;
     const mark = this.#replyMark(skb);
     const route = netns.fib.routeOutput({
@@ -172,8 +172,8 @@ export class Icmp {
     const needsFragmentation =
       icmp.type === ICMP_TYPE.destinationUnreachable && icmp.code === ICMP_UNREACHABLE_CODE.fragmentationNeeded;
     const mtu = needsFragmentation ? icmp.mtu : 0;
-    if (needsFragmentation && this.#netns.sysctl.value('ipv4.ip_no_pmtu_disc') === 0) {
-      this.#netns.fib.learnPmtu(quoted.destination, Math.max(mtu, this.#netns.sysctl.value('ipv4.min_pmtu')));
+    if (needsFragmentation && this.#netns.sysctl.values['ipv4.ip_no_pmtu_disc'] === 0) {
+      this.#netns.fib.learnPmtu(quoted.destination, Math.max(mtu, this.#netns.sysctl.values['ipv4.min_pmtu']));
     }
     this.#netns.sockets.icmpError({
       type: icmp.type,
@@ -204,13 +204,13 @@ export class Icmp {
   #errorSource(skb: Skb, about: Ipv4): Ipv4Addr {
     const netns = this.#netns;
     if (skb.route?.type === 'local') return about.destination;
-    if (skb.iif === 0 || netns.sysctl.value('ipv4.icmp_errors_use_inbound_ifaddr') === 0) return INADDR_ANY;
+    if (skb.iif === 0 || netns.sysctl.values['ipv4.icmp_errors_use_inbound_ifaddr'] === 0) return INADDR_ANY;
     const dev = netns.devices.at(skb.iif);
     return dev === undefined ? INADDR_ANY : netns.fib.selectSource(dev, about.source, 'link');
   }
 
   #replyMark(skb: Skb): number {
-    return this.#netns.sysctl.value('ipv4.fwmark_reflect') === 0 ? 0 : skb.mark;
+    return this.#netns.sysctl.values['ipv4.fwmark_reflect'] === 0 ? 0 : skb.mark;
   }
 
   #step(skb: Skb, what: { type: number; code: number; to: Ipv4Addr; note: string | undefined }): void {

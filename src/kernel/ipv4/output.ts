@@ -64,7 +64,7 @@ export class Ipv4Output {
       destination: request.destination,
       protocol: request.protocol,
       payloadLength,
-      ttl: request.ttl ?? this.#netns.sysctl.value('ipv4.ip_default_ttl'),
+      ttl: request.ttl ?? this.#netns.sysctl.values['ipv4.ip_default_ttl'],
       tos: request.tos ?? 0,
       identification: request.identification ?? this.#identification(request),
       flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
@@ -122,12 +122,15 @@ export class Ipv4Output {
   #finish(skb: Skb, dontFragment: 'honour' | 'may-fragment'): Errno | undefined {
     const netns = this.#netns;
     const mtu = this.mtu(skb);
-    if (skb.tail - skb.network <= mtu) {
+    const header = skb.ipv4;
+    // What came as fragments that were not to be cut further goes on as it came (IPSKB_FRAG_PMTU).
+    const cutAgain = header.dontFragment && skb.fragMaxSize > 0;
+    if (skb.tail - skb.network <= mtu && !(cutAgain && skb.tail - skb.network > skb.fragMaxSize)) {
       this.#transmit(skb);
       return undefined;
     }
-    const header = skb.ipv4;
-    if (header.dontFragment && (dontFragment === 'honour' || skb.fragMaxSize > mtu)) {
+    const honours = dontFragment === 'honour' && skb.fragMaxSize === 0;
+    if (header.dontFragment && (honours || skb.fragMaxSize > mtu)) {
       netns.ipv4.icmp.fragmentationNeeded(skb, mtu);
       netns.drop(skb, 'pkt-too-big', `${skb.tail - skb.network} octets, MTU ${mtu}`);
       return 'EMSGSIZE';
@@ -142,7 +145,7 @@ export class Ipv4Output {
   mtu(skb: Skb): number {
     const { route } = skb;
     if (route?.dev === undefined) return 65_535;
-    if (skb.iif === 0 || this.#netns.sysctl.value('ipv4.ip_forward_use_pmtu') !== 0) return route.mtu;
+    if (skb.iif === 0 || this.#netns.sysctl.values['ipv4.ip_forward_use_pmtu'] !== 0) return route.mtu;
     return route.route?.mtu ?? route.dev.mtu;
   }
 
@@ -162,9 +165,12 @@ export class Ipv4Output {
     const netns = this.#netns;
     const header = skb.ipv4;
     const { source } = header;
+    const kept = netns.fib.addressType(source);
+    const keeps = kept === 'local' || kept === 'unicast';
     const flow: Flow4 = {
       destination: header.destination,
-      source: netns.fib.isLocal(source) ? source : INADDR_ANY,
+      source: keeps ? source : INADDR_ANY,
+      anySource: keeps,
       tos: header.tos,
       mark: skb.mark,
       protocol: header.protocol,

@@ -15,7 +15,7 @@ export function traceRoute(netns: Netns, skb: Skb, direction: 'input' | 'output'
     type: route.type,
     table: route.route === undefined ? '' : formatTable(route.route.table),
     route: route.route,
-    rule: undefined,
+    rule: route.rule,
     dev: route.dev?.name,
     gateway: route.gateway,
     source: route.source,

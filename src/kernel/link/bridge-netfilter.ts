@@ -19,7 +19,7 @@ interface BridgeNetfilter {
 /** The hooks for this frame, or undefined where it goes past them. */
 export function bridgeNetfilter(bridge: Bridge, skb: Skb): BridgeNetfilter | undefined {
   const { netns } = bridge;
-  if (netns.sysctl.value('bridge.bridge-nf-call-iptables') === 0 || !carriesIpv4(skb)) return undefined;
+  if (netns.sysctl.values['bridge.bridge-nf-call-iptables'] === 0 || !carriesIpv4(skb)) return undefined;
   return {
     prerouting: (packet, dev) => prerouting(bridge, packet, dev),
     forward: (packet, out) => forward(bridge, packet, out),

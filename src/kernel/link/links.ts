@@ -222,7 +222,9 @@ export class Links {
     const lower = dev instanceof Vxlan && dev.config.dev !== undefined ? this.#netns.devices.named(dev.config.dev) : undefined;
     const max = lower === undefined ? MTU_MAX + (dev.isLoopback ? 1 : 0) : lower.mtu - VXLAN_OVERHEAD;
     if (mtu < MTU_MIN || mtu > max) throw new KernelError('EINVAL', `link set ${dev.name} mtu ${mtu}`);
+    const before = dev.mtu;
     dev.mtu = mtu;
+    this.#netns.fib.linkMtuChanged(dev, before);
   }
 
   /** dev_open(), dev_close(), and what inetdev_event() makes of it. */

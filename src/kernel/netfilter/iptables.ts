@@ -70,9 +70,15 @@ export class Iptables {
   }
 
   #commit(draft: TableDraft): ReturnType<typeof commitTable> {
+    const { name } = draft.table;
+    if (!draft.touched && (draft.from === 'empty' || !this.#tables.has(name))) {
+      this.#remove(name);
+      this.#changed();
+      return [];
+    }
     const problems = commitTable(draft, this.#netns);
     if (problems.length > 0) return problems;
-    this.#tables.set(draft.table.name, draft.table);
+    this.#tables.set(name, draft.table);
     this.#changed();
     return problems;
   }
@@ -97,14 +103,17 @@ export class Iptables {
   apply(state: readonly IptablesTableState[]): readonly StateProblem[] {
     const problems: StateProblem[] = [];
     const wanted = new Set(state.map((table) => table.name));
-    for (const [name, table] of this.#tables) {
-      if (wanted.has(name)) continue;
-      for (const { rules } of table.chains.values()) for (const rule of rules) detachRule(rule, this.#netns);
-      this.#tables.delete(name);
-    }
+    for (const name of this.#tables.keys()) if (!wanted.has(name)) this.#remove(name);
     for (const table of state) problems.push(...this.#applyTable(table));
     this.#changed();
     return problems;
+  }
+
+  #remove(name: TableName): void {
+    const table = this.#tables.get(name);
+    if (table === undefined) return;
+    for (const { rules } of table.chains.values()) for (const rule of rules) detachRule(rule, this.#netns);
+    this.#tables.delete(name);
   }
 
   #applyTable(state: IptablesTableState): StateProblem[] {

@@ -41,9 +41,13 @@ export class TableDraft {
   readonly lines = new Map<Rule, number>();
   /** Rules whose counters become zero with the commit. */
   readonly zeroed = new Set<Rule>();
+  readonly from: 'as-is' | 'empty';
+  /** Something was put into it: `*raw` and `COMMIT` alone make no table. */
+  touched = false;
 
   constructor(table: Table, from: 'as-is' | 'empty') {
     this.table = table;
+    this.from = from;
     const builtin = new Set(TABLE_KINDS[table.name].hooks.map(builtinName));
     for (const [name, chain] of table.chains) {
       const isBuiltin = builtin.has(name);
@@ -61,6 +65,7 @@ export class TableDraft {
   }
 
   require(name: string): DraftChain {
+    this.touched = true;
     const chain = this.chains.get(name);
     if (chain === undefined) throw new RuleError(NO_CHAIN);
     return chain;
@@ -68,6 +73,7 @@ export class TableDraft {
 
   /** `:NAME POLICY [packets:bytes]`: a user chain is emptied or made, a built-in one gets its policy. */
   declare(name: string, policy: string, counters: Counters | undefined): void {
+    this.touched = true;
     const chain = this.chains.get(name);
     if (chain?.builtin === true) {
       if (policy !== '-') chain.policy = parsePolicy(policy);
@@ -82,6 +88,7 @@ export class TableDraft {
   create(name: string): void {
     if (this.chains.has(name)) throw new RuleError('Chain already exists.');
     checkName(name);
+    this.touched = true;
     this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, rules: [] });
   }
 

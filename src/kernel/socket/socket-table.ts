@@ -349,7 +349,7 @@ export class SocketTable {
     }
     const type = this.#netns.fib.addressType(address);
     const ours = address === INADDR_ANY || type === 'local' || type === 'broadcast' || type === 'multicast';
-    if (!ours && this.#netns.sysctl.value('ipv4.ip_nonlocal_bind') === 0) throw new KernelError('EADDRNOTAVAIL', what);
+    if (!ours && this.#netns.sysctl.values['ipv4.ip_nonlocal_bind'] === 0) throw new KernelError('EADDRNOTAVAIL', what);
     const start = Number(this.#netns.sysctl.get('net.ipv4.ip_unprivileged_port_start') ?? UNPRIVILEGED_PORT_START);
     const privileged = port !== 0 && port < start && socket.protocol !== IP_PROTOCOL.icmp;
     if (privileged && socket.uid !== 0) throw new KernelError('EACCES', what);

@@ -88,7 +88,7 @@ export abstract class Socket {
     this.reusePort = options.reusePort ?? false;
     this.broadcast = options.broadcast ?? false;
     // net/ipv4/af_inet.c:inet_create()
-    const discovers = netns.sysctl.value('ipv4.ip_no_pmtu_disc') === 0;
+    const discovers = netns.sysctl.values['ipv4.ip_no_pmtu_disc'] === 0;
     this.pathMtuDiscovery = options.pathMtuDiscovery ?? (discovers ? 'want' : 'dont');
     this.process = options.process;
     this.because = options.because ?? NO_CAUSE;

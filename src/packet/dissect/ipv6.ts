@@ -82,7 +82,9 @@ export function dissectIpv6(place: Place): Layer {
   const offset = last === undefined ? ip.payloadOffset : last.offset + last.length;
   const value = `${formatIpv6(ip.source)} > ${formatIpv6(ip.destination)}`;
   const node = layerNode({ ...text, value }, fields, offset);
-  if (last?.malformed === true) return { node };
+  if (last?.malformed === true) {
+    return { node, next: { table: 'fixed', keys: [], place: { ...place, offset: end, end } } };
+  }
 
   const protocol = last?.nextHeader ?? ip.nextHeader;
   const fragment = fragmentOf(place.view, extensions);

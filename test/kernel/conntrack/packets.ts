@@ -55,7 +55,7 @@ interface IpSpec {
 }
 
 /** A packet with room for `length` octets of transport header and data, which `fill` writes. */
-export function ip(
+function ip(
   spec: IpSpec,
   protocol: number,
   length: number,
@@ -108,7 +108,7 @@ export function tcp(spec: TcpSpec): Uint8Array {
       destinationPort: destination.port,
       sequence: (spec.seq ?? 0) >>> 0,
       acknowledgment: (spec.ack ?? 0) >>> 0,
-      flags: [...spec.flags].reduce((bits, flag) => bits | (FLAGS[flag] ?? 0), 0),
+      flags: spec.flags.split('').reduce((bits, flag) => bits | (FLAGS[flag] ?? 0), 0),
       window: spec.win ?? 64_240,
       ...(spec.options === undefined ? {} : { options: spec.options }),
     });

@@ -5,7 +5,6 @@ import { Device } from '../../../src/kernel/device.js';
 import { DeviceTable } from '../../../src/kernel/device-table.js';
 import { Fib } from '../../../src/kernel/fib/index.js';
 import type { LinkKind } from '../../../src/kernel/host-state.js';
-import { Random } from '../../../src/kernel/random.js';
 import { Sysctls } from '../../../src/kernel/sysctl.js';
 import type { NeighbourState } from '../../../src/trace/index.js';
 import { type Ipv4Addr, type Ipv4Prefix, parseIpv4, parseIpv4Destination } from '../../../src/packet/index.js';
@@ -32,7 +31,8 @@ export class FakeDevice extends Device {
 export class FakeNetns {
   readonly devices = new DeviceTable();
   readonly sysctl = new Sysctls(() => this.devices);
-  readonly emulation = { clock: new Clock(), random: new Random(7) };
+  readonly emulation = { clock: new Clock(), seed: 7 };
+  readonly place: { host: string; netns: string };
   readonly states = new Map<string, NeighbourState>();
   readonly neighbours = {
     lookup: (dev: Device, address: Ipv4Addr): { state: NeighbourState; valid: boolean } | undefined => {
@@ -42,7 +42,8 @@ export class FakeNetns {
   };
   readonly fib: Fib;
 
-  constructor() {
+  constructor(host = 'node-1') {
+    this.place = { host, netns: '' };
     this.fib = new Fib(this);
     this.insert(new FakeDevice('lo', 'loopback', 65_536));
   }

@@ -224,6 +224,30 @@ t.test('flows spread over next hops by weight, each flow keeping to one', (test)
   test.end();
 });
 
+t.test('machines hash differently, and each always alike, unless fib_multipath_hash_seed is set', (test) => {
+  const choices = (host: string, seed?: string): string => {
+    const netns = new FakeNetns(host);
+    const commands = ['lo up', 'v0 up', 'p0 up', 'v1 up', 'p1 up'].map((link) => `ip link set ${link}`);
+    for (const name of ['0', '1']) netns.addVeth(`v${name}`, `p${name}`);
+    run(
+      netns,
+      ...commands,
+      'ip addr add 10.0.0.1/24 dev v0',
+      'ip addr add 10.1.0.1/24 dev v1',
+      'ip route add 20.0.0.0/8 nexthop via 10.0.0.2 nexthop via 10.1.0.2',
+    );
+    if (seed !== undefined) netns.sysctl.set('net.ipv4.fib_multipath_hash_seed', seed);
+    return Array.from(
+      { length: 64 },
+      (_, i) => route(netns.fib.routeOutput({ destination: ipv4(0x1400_0000 + i), source: ANY })).dev?.name,
+    ).join(' ');
+  };
+  test.equal(choices('node-1'), choices('node-1'));
+  test.not(choices('node-1'), choices('node-2'));
+  test.equal(choices('node-1', '42'), choices('node-2', '42'));
+  test.end();
+});
+
 t.test('with fib_multipath_use_neigh a gateway that does not answer is passed over', (test) => {
   const netns = netnsWith('10.0.0.1/24', '10.1.0.1/24');
   run(

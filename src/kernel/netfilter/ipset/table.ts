@@ -208,8 +208,8 @@ export class IpsetTable implements Iterable<SetSlot> {
   /** @throws IpsetError */
   rename(from: string, to: string): void {
     const slot = this.#slots.get(from) ?? fail('noSet');
-    if (this.#slots.has(to)) fail('renameExists');
     if (slot.references > 0) fail('renameInUse');
+    if (this.#slots.has(to)) fail('renameExists');
     this.#slots.delete(from);
     slot.name = to;
     this.#slots.set(to, slot);
@@ -271,10 +271,8 @@ export class IpsetTable implements Iterable<SetSlot> {
    */
   apply(state: readonly IpsetState[]): void {
     const wanted = new Map(state.map((set) => [set.name, set]));
-    for (const { name, set } of this.#ordered(undefined).reverse()) {
-      const to = wanted.get(name);
-      if (to === undefined || to.type !== set.type.name) set.flush();
-    }
+    // Lists are filled again below; until then they hold on to nothing.
+    for (const { set } of this.#slots.values()) if (set.type.storage === 'list') set.flush();
     for (const slot of this.#ordered(undefined)) {
       const to = wanted.get(slot.name);
       const goes =

@@ -74,7 +74,7 @@ function sendReset(packet: RulePacket): void {
     destination,
     protocol: IP_PROTOCOL.tcp,
     payloadLength: TCP_HEADER_LENGTH,
-    ttl: netns.sysctl.value('ipv4.ip_default_ttl'),
+    ttl: netns.sysctl.values['ipv4.ip_default_ttl'],
     flagsAndOffset: IPV4_DONT_FRAGMENT,
   });
   encodeTcp(view, transport, {
@@ -87,7 +87,7 @@ function sendReset(packet: RulePacket): void {
     pseudoHeaderSum(source, destination, IP_PROTOCOL.tcp, TCP_HEADER_LENGTH),
     reset.tail,
   );
-  reset.mark = netns.sysctl.value('ipv4.fwmark_reflect') === 0 ? 0 : skb.mark;
+  reset.mark = netns.sysctl.values['ipv4.fwmark_reflect'] === 0 ? 0 : skb.mark;
   // ip_route_me_harder() with FLOWI_FLAG_ANYSRC: the answer speaks for an address that need not be ours.
   const route = netns.ipv4.route({
     destination,

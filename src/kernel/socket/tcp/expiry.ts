@@ -56,12 +56,12 @@ function synLinearTimeouts(tcb: Tcb): number {
 function writeTimedOut(tcb: Tcb): boolean {
   const { sysctl } = tcb.socket.netns;
   if (handshaking(tcb)) {
-    const retries = sysctl.value('ipv4.tcp_syn_retries');
+    const retries = sysctl.values['ipv4.tcp_syn_retries'];
     const extra = tcb.state === 'SYN_SENT' ? synLinearTimeouts(tcb) : 0;
     return tcb.retransmits >= retries + extra || retransmitsTimedOut(tcb, retries, RTO_INITIAL_NS);
   }
-  const orphanRetries = sysctl.value('ipv4.tcp_orphan_retries') || ORPHAN_RETRIES;
-  return retransmitsTimedOut(tcb, tcb.orphaned ? orphanRetries : sysctl.value('ipv4.tcp_retries2'), RTO_MIN_NS);
+  const orphanRetries = sysctl.values['ipv4.tcp_orphan_retries'] || ORPHAN_RETRIES;
+  return retransmitsTimedOut(tcb, tcb.orphaned ? orphanRetries : sysctl.values['ipv4.tcp_retries2'], RTO_MIN_NS);
 }
 
 /**
@@ -82,8 +82,8 @@ function retransmitsTimedOut(tcb: Tcb, boundary: number, base: number): boolean 
 function probeTimer(tcb: Tcb): void {
   const { sysctl } = tcb.socket.netns;
   const limit = tcb.orphaned
-    ? sysctl.value('ipv4.tcp_orphan_retries') || ORPHAN_RETRIES
-    : sysctl.value('ipv4.tcp_retries2');
+    ? sysctl.values['ipv4.tcp_orphan_retries'] || ORPHAN_RETRIES
+    : sysctl.values['ipv4.tcp_retries2'];
   if (tcb.probes >= limit) {
     tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
     return;

@@ -47,11 +47,11 @@ export interface Negotiated {
 /** What a peer's SYN offers and we want too (tcp_parse_options(), tcp_openreq_init()). */
 export function negotiate(netns: SocketNetns, options: TcpOptions): Negotiated {
   const { sysctl } = netns;
-  const scaling = options.windowScale !== undefined && sysctl.value('ipv4.tcp_window_scaling') !== 0;
+  const scaling = options.windowScale !== undefined && sysctl.values['ipv4.tcp_window_scaling'] !== 0;
   const offered = options.mss ?? 0;
   return {
-    timestamps: options.timestamps !== undefined && sysctl.value('ipv4.tcp_timestamps') !== 0,
-    sack: options.sackPermitted === true && sysctl.value('ipv4.tcp_sack') !== 0,
+    timestamps: options.timestamps !== undefined && sysctl.values['ipv4.tcp_timestamps'] !== 0,
+    sack: options.sackPermitted === true && sysctl.values['ipv4.tcp_sack'] !== 0,
     scaling,
     sendScale: scaling ? Math.min(options.windowScale ?? 0, WINDOW_SCALE_MAXIMUM) : 0,
     mss: offered === 0 ? MSS_DEFAULT : offered,

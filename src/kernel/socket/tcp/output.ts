@@ -59,9 +59,9 @@ function options(tcb: Tcb): TcpOptions {
 function synOptions(tcb: Tcb): TcpOptions {
   const { sysctl } = tcb.socket.netns;
   const answer = tcb.state === 'SYN_RECV';
-  const timestamps = answer ? tcb.timestamps : sysctl.value('ipv4.tcp_timestamps') !== 0;
-  const sack = answer ? tcb.sack : sysctl.value('ipv4.tcp_sack') !== 0;
-  const scaling = answer ? tcb.receiveScale !== 0 : sysctl.value('ipv4.tcp_window_scaling') !== 0;
+  const timestamps = answer ? tcb.timestamps : sysctl.values['ipv4.tcp_timestamps'] !== 0;
+  const sack = answer ? tcb.sack : sysctl.values['ipv4.tcp_sack'] !== 0;
+  const scaling = answer ? tcb.receiveScale !== 0 : sysctl.values['ipv4.tcp_window_scaling'] !== 0;
   return {
     mss: tcb.advertisedMss,
     ...(sack ? { sackPermitted: true } : {}),

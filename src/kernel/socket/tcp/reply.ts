@@ -22,7 +22,7 @@ export interface Reply {
 }
 
 export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
-  const reflected = netns.sysctl.value('ipv4.fwmark_reflect') === 0 ? 0 : to.skb.mark;
+  const reflected = netns.sysctl.values['ipv4.fwmark_reflect'] === 0 ? 0 : to.skb.mark;
   const mark = reflected === 0 ? (reply.mark ?? 0) : reflected;
   const addresses = {
     source: to.destination,

@@ -163,7 +163,7 @@ export class TcpRequest {
     const { netns } = this.listener;
     const delay = Math.min(RTO_INITIAL_NS * 2 ** this.#timeouts, RTO_MAX_NS);
     this.#timer = netns.emulation.clock.schedule(delay, () => {
-      if (this.#timeouts >= netns.sysctl.value('ipv4.tcp_synack_retries')) {
+      if (this.#timeouts >= netns.sysctl.values['ipv4.tcp_synack_retries']) {
         this.drop();
         return;
       }

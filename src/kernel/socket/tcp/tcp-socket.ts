@@ -318,7 +318,7 @@ export class TcpSocket extends Socket {
     tcb.identification = random.below(0x10000);
     tcb.advertisedMss = advertisedMss(route);
     tcb.mssClamp = tcb.advertisedMss;
-    const scaling = netns.sysctl.value('ipv4.tcp_window_scaling') === 0 ? 'unscaled' : 'scaled';
+    const scaling = netns.sysctl.values['ipv4.tcp_window_scaling'] === 0 ? 'unscaled' : 'scaled';
     const first = firstWindow(tcb.receiveSpace, tcb.advertisedMss, scaling);
     tcb.rcvWnd = first.window;
     tcb.windowClamp = first.clamp;

@@ -71,7 +71,7 @@ export function restartTimeWait(tcb: Tcb): void {
 
 /** FIN_WAIT2 without anybody to read what the peer may still send (net.ipv4.tcp_fin_timeout). */
 export function waitForFin(tcb: Tcb): void {
-  const seconds = tcb.socket.netns.sysctl.value('ipv4.tcp_fin_timeout');
+  const seconds = tcb.socket.netns.sysctl.values['ipv4.tcp_fin_timeout'];
   tcb.waitTimer?.cancel();
   tcb.waitTimer = tcb.socket.netns.emulation.clock.schedule(seconds * NS_PER_S, () => tcb.socket.forget());
 }

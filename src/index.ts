@@ -1,0 +1,24 @@
+/** The library's face: `import { Cluster } from 'podwire'`. */
+export {
+  Cluster,
+  type ClusterOptions,
+  type Destination,
+  type EndpointName,
+  isNameProblem,
+  parseDestination,
+  parseEndpointName,
+  type TraceRequest,
+  UnknownEndpoint,
+} from './cluster/index.js';
+export { type ConfigError, type Finding, formatConfigError, formatFinding, type SourceText } from './kubernetes/index.js';
+export type { HostState, NetnsState } from './kernel/index.js';
+export { hostState, netnsState } from './kernel/index.js';
+export {
+  type ConnectionTrace,
+  formatMinimal,
+  formatTrace,
+  traceJson,
+  tracePcapng,
+  VERDICTS,
+  type Verdict,
+} from './trace/index.js';

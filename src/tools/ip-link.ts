@@ -1,0 +1,132 @@
+/** `ip link` and `ip addr`, as iproute2 6.1 prints them. */
+
+import { Bridge, type Device, Loopback, type Netns, Veth, Vxlan } from '../kernel/index.js';
+import { formatIpv4, formatMac } from '../packet/index.js';
+import { lines } from './tool.js';
+
+const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
+
+function flags(dev: Device): string[] {
+  const names = isLoopback(dev) ? ['LOOPBACK'] : ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+  if (!dev.up) return names;
+  const noCarrier = dev.carrier ? [] : ['NO-CARRIER'];
+  return [...noCarrier, ...names, 'UP', ...(dev.carrier ? ['LOWER_UP'] : [])];
+}
+
+/** operstate of RFC 2863, as the kernel's drivers set it. */
+function operstate(dev: Device): string {
+  if (!dev.up) return 'DOWN';
+  if (isLoopback(dev) || dev instanceof Vxlan) return 'UNKNOWN';
+  if (dev instanceof Veth) return dev.carrier ? 'UP' : 'LOWERLAYERDOWN';
+  if (dev instanceof Bridge && dev.ports.length === 0) return 'DOWN';
+  return dev.carrier ? 'UP' : 'DOWN';
+}
+
+function qdisc(dev: Device): string {
+  if (dev.kind === 'ethernet') return dev.up ? 'pfifo_fast' : 'noop';
+  return dev.up ? 'noqueue' : 'noop';
+}
+
+/** `@if2` where the other end is in another namespace, `@v1` where it is here. */
+function displayName(dev: Device): string {
+  if (!(dev instanceof Veth) || dev.peer === undefined) return dev.name;
+  return dev.peer.netns === dev.netns ? `${dev.name}@${dev.peer.name}` : `${dev.name}@if${dev.peer.ifindex}`;
+}
+
+/** The name of the namespace that holds the other end, or its number here where that is the host's own. */
+function linkNetns(dev: Device): string {
+  if (!(dev instanceof Veth) || dev.peer === undefined || dev.peer.netns === dev.netns) return '';
+  const { name } = dev.peer.netns;
+  return name === '' ? ' link-netnsid 0' : ` link-netns ${name}`;
+}
+
+const linkType = (dev: Device): string => (isLoopback(dev) ? 'loopback' : 'ether');
+const broadcastMac = (dev: Device): string => (isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff');
+
+function firstLine(dev: Device, mode: string): string {
+  const master = dev.port === undefined ? '' : ` master ${dev.port.bridge.name}`;
+  return `${dev.ifindex}: ${displayName(dev)}: <${flags(dev).join(',')}> mtu ${dev.mtu} qdisc ${qdisc(dev)}${master} state ${operstate(dev)}${mode} group default qlen ${dev.txqlen}`;
+}
+
+const secondLine = (dev: Device): string => `    link/${linkType(dev)} ${formatMac(dev.mac)} brd ${broadcastMac(dev)}${linkNetns(dev)}`;
+
+/** With `-d`: what the driver says. */
+function details(dev: Device): string[] {
+  if (dev instanceof Veth) return ['    veth'];
+  if (!(dev instanceof Vxlan)) return dev.kind === 'bridge' ? ['    bridge'] : [];
+  const { vni, local, dev: lower, port, learning } = dev.config;
+  const under = lower === undefined ? '' : ` dev ${lower}`;
+  const learn = learning ? '' : ' nolearning';
+  return [`    vxlan id ${vni} local ${formatIpv4(local)}${under} srcport 0 0 dstport ${port}${learn} ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx`];
+}
+
+export const formatLinks = (devices: readonly Device[], detailed: 'plain' | 'detailed'): string =>
+  lines(devices.flatMap((dev) => [firstLine(dev, ' mode DEFAULT'), secondLine(dev), ...(detailed === 'detailed' ? details(dev) : [])]));
+
+function addressLines(dev: Device): string[] {
+  return dev.addresses.flatMap((address) => {
+    const peer = address.peer === address.address ? '' : ` peer ${formatIpv4(address.peer)}`;
+    const brd = address.broadcast === undefined ? '' : ` brd ${formatIpv4(address.broadcast)}`;
+    const secondary = address.secondary ? ' secondary' : '';
+    const noPrefix = address.noPrefixRoute ? ' noprefixroute' : '';
+    return [
+      `    inet ${formatIpv4(address.address)}${peer}/${address.prefixLength}${brd} scope ${address.scope}${secondary}${noPrefix} ${address.label}`,
+      '       valid_lft forever preferred_lft forever',
+    ];
+  });
+}
+
+export const formatAddresses = (devices: readonly Device[]): string =>
+  lines(devices.flatMap((dev) => [firstLine(dev, ''), secondLine(dev), ...addressLines(dev)]));
+
+export const formatBrief = (devices: readonly Device[]): string =>
+  lines(
+    devices.map((dev) => {
+      const addresses = dev.addresses.map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength} `).join('');
+      return `${displayName(dev).padEnd(16)} ${operstate(dev).padEnd(14)} ${addresses}`;
+    }),
+  );
+
+export interface LinkJson {
+  readonly [key: string]: unknown;
+}
+
+export function linkJson(dev: Device): LinkJson {
+  const peer = dev instanceof Veth ? dev.peer : undefined;
+  const here = peer !== undefined && peer.netns === dev.netns;
+  return {
+    ifindex: dev.ifindex,
+    ...(peer === undefined ? {} : here ? { link: peer.name } : { link_index: peer.ifindex }),
+    ifname: dev.name,
+    flags: flags(dev),
+    mtu: dev.mtu,
+    qdisc: qdisc(dev),
+    ...(dev.port === undefined ? {} : { master: dev.port.bridge.name }),
+    operstate: operstate(dev),
+    group: 'default',
+    txqlen: dev.txqlen,
+    link_type: linkType(dev),
+    address: formatMac(dev.mac),
+    broadcast: broadcastMac(dev),
+  };
+}
+
+const FOREVER = 4_294_967_295;
+
+export const addressJson = (dev: Device): LinkJson => ({
+  ...linkJson(dev),
+  addr_info: dev.addresses.map((address) => ({
+    family: 'inet',
+    local: formatIpv4(address.address),
+    prefixlen: address.prefixLength,
+    ...(address.broadcast === undefined ? {} : { broadcast: formatIpv4(address.broadcast) }),
+    scope: address.scope,
+    ...(address.secondary ? { secondary: true } : {}),
+    label: address.label,
+    valid_life_time: FOREVER,
+    preferred_life_time: FOREVER,
+  })),
+});
+
+/** By index, as the kernel dumps them. */
+export const devicesOf = (netns: Netns): Device[] => [...netns.devices].sort((a, b) => a.ifindex - b.ifindex);

@@ -1,0 +1,25 @@
+/** What a tool is: a function of a namespace and its arguments. */
+
+import type { Cluster } from '../cluster/index.js';
+import type { Netns } from '../kernel/index.js';
+import type { Pod } from '../kubernetes/index.js';
+
+export interface ToolResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Where a tool runs. */
+export interface ToolPlace {
+  readonly cluster: Cluster;
+  readonly netns: Netns;
+  /** In a pod: the pod. */
+  readonly pod: Pod | undefined;
+}
+
+export type Tool = (place: ToolPlace, args: readonly string[]) => ToolResult;
+
+export const ok = (stdout: string): ToolResult => ({ exitCode: 0, stdout, stderr: '' });
+export const failure = (exitCode: number, message: string, stdout = ''): ToolResult => ({ exitCode, stdout, stderr: `${message}\n` });
+export const lines = (rows: readonly string[]): string => rows.map((row) => `${row}\n`).join('');
