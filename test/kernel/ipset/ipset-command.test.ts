@@ -209,7 +209,7 @@ t.test('ipset commands print what the real ones print', needsRealTools(), (t) =>
 const RESTORES: readonly string[] = [
   'create k1 hash:ip\nadd k1 1.1.1.1\nadd k1 1.1.1.1\nadd k1 1.1.1.2\n',
   '# c\n\nadd k1 5.5.5.5 -exist\nflush k1\ndestroy k1\nfoo k1\n',
-  'create k1 hash:ip comment\nadd k1 1.1.1.1 comment "a b c"\n-A k1 2.2.2.2\nadd k1 2.2.2.2 -exist\nCOMMIT\n',
+  'create k1 hash:ip comment\nadd k1 1.1.1.1 comment "a b c"\n-A k1 2.2.2.2\nCOMMIT\n',
   'add k1 3.3.3.3\nswap k1 k9\nadd k1 4.4.4.4\n',
   'create k2 hash:ip\ncreate k3 bitmap:port range 1-5\nadd k3 9\ncreate k4 hash:ip\n',
 ];

@@ -32,3 +32,25 @@ export function traced(netns: Netns, run: () => void): Step[] {
   netns.emulation.tracer = undefined;
   return steps;
 }
+
+/** Steps in a few words each: `prerouting nat KUBE-SERVICES:3 jump > KUBE-SVC-X`. */
+export function inWords(step: Step): string {
+  switch (step.kind) {
+    case 'rule': {
+      const target = step.target === undefined ? '' : ` > ${step.target}`;
+      return `${step.hook} ${step.table} ${step.chain}:${step.position} ${step.outcome}${target}`;
+    }
+    case 'table':
+      return `${step.hook} ${step.table} nothing of ${step.rulesTried}`;
+    case 'conntrack':
+      return `${step.hook} conntrack ${step.state}`;
+    case 'nat':
+      return `${step.hook} ${step.type}`;
+    case 'set':
+      return `set ${step.field} ${step.value}`;
+    case 'drop':
+      return `drop ${step.reason}${step.note === undefined ? '' : ` (${step.note})`}`;
+    default:
+      return step.kind;
+  }
+}

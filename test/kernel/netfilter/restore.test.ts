@@ -132,7 +132,7 @@ t.test('restores leave what the real tool leaves', needsRealTools(), (t) => {
   for (const [name, steps] of Object.entries(STORIES)) {
     t.test(name, (t) => {
       const real = realStory(steps);
-      ourStory(steps).forEach((ours, i) => t.equal(ours, real[i], steps[i]?.text));
+      ourStory(steps).forEach((ours, i) => t.equal(ours, real[i], steps[i]?.text ?? ''));
       t.end();
     });
   }
