@@ -10,7 +10,13 @@ export {
   type TraceRequest,
   UnknownEndpoint,
 } from './cluster/index.js';
-export { type ConfigError, type Finding, formatConfigError, formatFinding, type SourceText } from './kubernetes/index.js';
+export {
+  type ConfigError,
+  type Finding,
+  formatConfigError,
+  formatFinding,
+  type SourceText,
+} from './kubernetes/index.js';
 export type { HostState, NetnsState } from './kernel/index.js';
 export { hostState, netnsState } from './kernel/index.js';
 export {

@@ -8,7 +8,10 @@ import { type ConfigError, type Finding, formatConfigError, formatFinding } from
 export class UsageError extends Error {}
 
 /** Everything behind `--` apart from the rest. */
-export function splitCommand(args: readonly string[]): { readonly own: readonly string[]; readonly command: readonly string[] } {
+export function splitCommand(args: readonly string[]): {
+  readonly own: readonly string[];
+  readonly command: readonly string[];
+} {
   const at = args.indexOf('--');
   return at < 0 ? { own: args, command: [] } : { own: args.slice(0, at), command: args.slice(at + 1) };
 }

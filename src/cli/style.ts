@@ -2,7 +2,10 @@
 
 import type { TextStyle } from '../trace/index.js';
 
-const escape = (open: number, close: number) => (text: string): string => `\u001b[${open}m${text}\u001b[${close}m`;
+const escape =
+  (open: number, close: number) =>
+  (text: string): string =>
+    `\u001b[${open}m${text}\u001b[${close}m`;
 
 const wanted = process.env['NO_COLOR'] === undefined && process.stdout.isTTY;
 

@@ -2,7 +2,14 @@
 
 import { writeSync } from 'node:fs';
 import { isNameProblem, parseDestination, parseEndpointName } from '../cluster/index.js';
-import { type ConnectionTrace, formatMinimal, formatTrace, type TraceProtocol, traceJson, tracePcapng } from '../trace/index.js';
+import {
+  type ConnectionTrace,
+  formatMinimal,
+  formatTrace,
+  type TraceProtocol,
+  traceJson,
+  tracePcapng,
+} from '../trace/index.js';
 import { type CommonOptions, loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
 import { ANSI_STYLE } from './style.js';
 
@@ -20,7 +27,8 @@ function trace(options: CommonOptions): number {
   const output = OUTPUTS.find((one) => one === options.output);
   if (output === undefined) throw new UsageError(`-o is one of ${OUTPUTS.join(', ')}, not "${options.output}"`);
   const [fromText, toText, extra] = options.positionals;
-  if (fromText === undefined || toText === undefined || extra !== undefined) throw new UsageError('trace wants two names: FROM TO[:PORT]');
+  if (fromText === undefined || toText === undefined || extra !== undefined)
+    throw new UsageError('trace wants two names: FROM TO[:PORT]');
   const from = parseEndpointName(fromText);
   if (isNameProblem(from)) throw new UsageError(`FROM: ${from.problem}`);
   const to = parseDestination(toText);
@@ -46,7 +54,9 @@ function print(traced: ConnectionTrace, output: Output, options: CommonOptions):
       write(tracePcapng(traced));
       return;
     default:
-      write(`${formatTrace(traced, { ...(ANSI_STYLE === undefined ? {} : { style: ANSI_STYLE }), everyPacket: options.every })}\n`);
+      write(
+        `${formatTrace(traced, { ...(ANSI_STYLE === undefined ? {} : { style: ANSI_STYLE }), everyPacket: options.every })}\n`,
+      );
   }
 }
 

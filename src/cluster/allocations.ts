@@ -25,7 +25,15 @@ import {
   storedIpam,
   storedNodes,
 } from '../calico/index.js';
-import { type Finding, finding, isFinished, isIpv4, NODE_ANNOTATIONS, type Pod, type Store } from '../kubernetes/index.js';
+import {
+  type Finding,
+  finding,
+  isFinished,
+  isIpv4,
+  NODE_ANNOTATIONS,
+  type Pod,
+  type Store,
+} from '../kubernetes/index.js';
 import { containerId } from './sandbox.js';
 
 const ANNOTATION = 'cni.projectcalico.org/';
@@ -76,7 +84,11 @@ class Allocation {
   }
 
   /** Assigns what is on record but not in any block of the input. */
-  #keep(address: Address, host: string, about: { readonly handleId: string; readonly attributes: Record<string, string> }): void {
+  #keep(
+    address: Address,
+    host: string,
+    about: { readonly handleId: string; readonly attributes: Record<string, string> },
+  ): void {
     try {
       assignAddress(this.ipam, address, { host, ...about }, this.#context);
     } catch (error) {
@@ -86,8 +98,16 @@ class Allocation {
   }
 
   #keepTunnel({ name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip }: CalicoNode): void {
-    if (vxlan !== undefined) this.#keep(vxlan, name, { handleId: `vxlan-tunnel-addr-${name}`, attributes: { node: name, type: 'vxlanTunnelAddress' } });
-    if (ipip !== undefined) this.#keep(ipip, name, { handleId: `ipip-tunnel-addr-${name}`, attributes: { node: name, type: 'ipipTunnelAddress' } });
+    if (vxlan !== undefined)
+      this.#keep(vxlan, name, {
+        handleId: `vxlan-tunnel-addr-${name}`,
+        attributes: { node: name, type: 'vxlanTunnelAddress' },
+      });
+    if (ipip !== undefined)
+      this.#keep(ipip, name, {
+        handleId: `ipip-tunnel-addr-${name}`,
+        attributes: { node: name, type: 'ipipTunnelAddress' },
+      });
   }
 
   #keepPod(pod: Pod): void {
@@ -108,7 +128,13 @@ class Allocation {
       if (!(error instanceof IpamError)) throw error;
       const subject = this.#store.get('Node', '', node.name) ?? this.#store.get('CalicoNode', '', node.name);
       if (subject === undefined) return;
-      this.findings.push(finding(subject, [], { code: 'no-address', severity: 'warning', message: `no tunnel address: ${error.message}` }));
+      this.findings.push(
+        finding(subject, [], {
+          code: 'no-address',
+          severity: 'warning',
+          message: `no tunnel address: ${error.message}`,
+        }),
+      );
     }
   }
 
@@ -193,6 +219,8 @@ class Allocation {
   }
 
   #withoutAddress(pod: Pod, why: string): void {
-    this.findings.push(finding(pod, [], { code: 'no-address', severity: 'warning', message: `the pod gets no address: ${why}` }));
+    this.findings.push(
+      finding(pod, [], { code: 'no-address', severity: 'warning', message: `the pod gets no address: ${why}` }),
+    );
   }
 }

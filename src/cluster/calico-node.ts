@@ -114,5 +114,7 @@ const hostInterfaces = (host: Host): HostInterface[] =>
     name,
     up,
     mtu,
-    addresses: addresses.flatMap(({ address, prefixLength }) => parseCidr(`${formatIpv4(address)}/${prefixLength}`) ?? []),
+    addresses: addresses.flatMap(
+      ({ address, prefixLength }) => parseCidr(`${formatIpv4(address)}/${prefixLength}`) ?? [],
+    ),
   }));

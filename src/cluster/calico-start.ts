@@ -33,7 +33,14 @@ export interface CalicoStart {
   readonly findings: readonly Finding[];
 }
 
-const CALICO_KINDS = ['IPPool', 'FelixConfiguration', 'ClusterInformation', 'CalicoNode', 'BGPConfiguration', 'IPAMBlock'] as const;
+const CALICO_KINDS = [
+  'IPPool',
+  'FelixConfiguration',
+  'ClusterInformation',
+  'CalicoNode',
+  'BGPConfiguration',
+  'IPAMBlock',
+] as const;
 
 /** Whether anything in the input is Calico's. */
 export const speaksOfCalico = (store: Store): boolean =>
@@ -100,7 +107,13 @@ export function startCalico(store: Store, plan: NetworkPlan, otherCni: boolean):
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     const subject = settings?.daemonSet ?? firstNode;
-    findings.push(finding(subject, [], { code: 'calico-setting', severity: 'warning', message: `calico-node does not start: ${error.message}` }));
+    findings.push(
+      finding(subject, [], {
+        code: 'calico-setting',
+        severity: 'warning',
+        message: `calico-node does not start: ${error.message}`,
+      }),
+    );
   }
   findings.push(...recordNodeAddresses(store, plan, environment));
   return { used: true, findings };
@@ -122,10 +135,22 @@ function recordNodeAddresses(store: Store, plan: NetworkPlan, environment: Envir
         store.put('Node', { ...node, annotations });
         return [];
       }
-      return [finding(node, [], { code: 'calico-setting', severity: 'warning', message: 'calico-node finds no address of this node' })];
+      return [
+        finding(node, [], {
+          code: 'calico-setting',
+          severity: 'warning',
+          message: 'calico-node finds no address of this node',
+        }),
+      ];
     } catch (error) {
       if (!(error instanceof StartupError)) throw error;
-      return [finding(node, [], { code: 'calico-setting', severity: 'warning', message: `calico-node does not start: ${error.message}` })];
+      return [
+        finding(node, [], {
+          code: 'calico-setting',
+          severity: 'warning',
+          message: `calico-node does not start: ${error.message}`,
+        }),
+      ];
     }
   });
 }

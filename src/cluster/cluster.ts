@@ -2,7 +2,14 @@
 
 import { formatAddress, storedNodes } from '../calico/index.js';
 import { Emulation, type Host, type Netns } from '../kernel/index.js';
-import { type ConfigError, type Finding, nearMatches, type Pod, type SourceText, type Store } from '../kubernetes/index.js';
+import {
+  type ConfigError,
+  type Finding,
+  nearMatches,
+  type Pod,
+  type SourceText,
+  type Store,
+} from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import {
   assignRoles,
@@ -70,14 +77,19 @@ export class Cluster {
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
-  constructor(sources: readonly SourceText[], options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
+  constructor(
+    sources: readonly SourceText[],
+    options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {},
+  ) {
     const seed = options.seed ?? 1;
     const documents = loadDocuments(sources, seed);
     const { store } = documents;
     this.store = store;
     this.emulation = new Emulation({ seed });
     const network = planNetwork(store, documents.networks);
-    const otherCni = documents.hostConfigs.some(({ body }) => Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')));
+    const otherCni = documents.hostConfigs.some(({ body }) =>
+      Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
+    );
     const calico = startCalico(store, network.plan, otherCni);
     const allocations = calico.used ? allocate(store, () => 0n) : undefined;
     this.errors = [...(options.errors ?? []), ...documents.errors, ...network.errors];
@@ -114,14 +126,16 @@ export class Cluster {
   /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
   node(name: string): Host {
     const host = this.#plan(name)?.role === 'node' ? this.underlay.host(name) : undefined;
-    if (host === undefined) throw new UnknownEndpoint(`there is no node "${name}"`, nearMatches(name, this.#machineNames('node')));
+    if (host === undefined)
+      throw new UnknownEndpoint(`there is no node "${name}"`, nearMatches(name, this.#machineNames('node')));
     return host;
   }
 
   /** A machine by name: a node, a router, a host outside. @throws UnknownEndpoint */
   host(name: string): Host {
     const host = this.underlay.host(name);
-    if (host === undefined) throw new UnknownEndpoint(`there is no host "${name}"`, nearMatches(name, this.underlay.plan.machines.keys()));
+    if (host === undefined)
+      throw new UnknownEndpoint(`there is no host "${name}"`, nearMatches(name, this.underlay.plan.machines.keys()));
     return host;
   }
 
@@ -138,7 +152,8 @@ export class Cluster {
     if (pod.spec.nodeName === '') throw new UnknownEndpoint(`pod "${pod.namespace}/${pod.name}" is on no node`);
     const host = this.node(pod.spec.nodeName);
     const sandbox = this.#kubelets.get(host.name)?.sandboxes.get(`${pod.namespace}/${pod.name}`);
-    if (sandbox === undefined) throw new UnknownEndpoint(`pod "${pod.namespace}/${pod.name}" has no network: ${this.#whyNot(pod)}`);
+    if (sandbox === undefined)
+      throw new UnknownEndpoint(`pod "${pod.namespace}/${pod.name}" has no network: ${this.#whyNot(pod)}`);
     return sandbox.netns;
   }
 
@@ -146,8 +161,9 @@ export class Cluster {
   podAddress(pod: Pod): Ipv4Addr | undefined {
     if (pod.spec.hostNetwork) return this.#machineAddress(pod.spec.nodeName);
     const current = this.store.get('Pod', pod.namespace, pod.name) ?? pod;
-    const recorded = recordedAddresses(current).map((address) => parseIpv4(formatAddress(address)));
-    const [first] = recorded.filter((address) => address !== undefined);
+    const first = recordedAddresses(current)
+      .map((address) => parseIpv4(formatAddress(address)))
+      .find((address) => address !== undefined);
     if (first !== undefined) return first;
     this.podNetns(pod);
     return this.#kubelets.get(pod.spec.nodeName)?.sandboxes.get(`${pod.namespace}/${pod.name}`)?.address;
@@ -171,10 +187,19 @@ export class Cluster {
     const recorder = new Recorder(() => this.emulation.clock.nowNs);
     this.emulation.tracer = recorder;
     try {
-      const outcome = runConnection({ netns: from.netns, destination: to.address, port: port ?? 0, protocol: request.protocol });
+      const outcome = runConnection({
+        netns: from.netns,
+        destination: to.address,
+        port: port ?? 0,
+        protocol: request.protocol,
+      });
       const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
       const facts = { store: this.store, fromPod: from.pod, toPod: to.pod ?? this.#podAt(to.address) };
-      return concludeTrace({ from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf }, outcome, facts);
+      return concludeTrace(
+        { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf },
+        outcome,
+        facts,
+      );
     } finally {
       this.emulation.tracer = undefined;
     }
@@ -202,7 +227,8 @@ export class Cluster {
       const { kubelet, findings } = equipNode(host, this.#context);
       this.#kubelets.set(host.name, kubelet);
       this.#findings.push(...findings);
-    } else for (const config of configsFor(this.#context, host.name)) this.#findings.push(...applyHostConfig(host, config));
+    } else
+      for (const config of configsFor(this.#context, host.name)) this.#findings.push(...applyHostConfig(host, config));
     for (const { protocol, port, address } of plan.listen) {
       startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
     }
@@ -253,7 +279,10 @@ export class Cluster {
   #podAt(address: Ipv4Addr): Pod | undefined {
     return this.store
       .list('Pod')
-      .find((pod) => !pod.spec.hostNetwork && recordedAddresses(pod).some((one) => formatAddress(one) === formatIpv4(address)));
+      .find(
+        (pod) =>
+          !pod.spec.hostNetwork && recordedAddresses(pod).some((one) => formatAddress(one) === formatIpv4(address)),
+      );
   }
 
   /** The only port that is declared, where there is one. */
@@ -263,7 +292,9 @@ export class Cluster {
   }
 
   #whyNot(pod: Pod): string {
-    const found = this.#findings.find(({ object, code }) => code === 'cni-failed' && object === `Pod ${pod.namespace}/${pod.name}`);
+    const found = this.#findings.find(
+      ({ object, code }) => code === 'cni-failed' && object === `Pod ${pod.namespace}/${pod.name}`,
+    );
     return found?.message ?? 'it does not run';
   }
 

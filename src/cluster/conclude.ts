@@ -2,7 +2,15 @@
 
 import type { Pod, Store } from '../kubernetes/index.js';
 import { formatIpv4 } from '../packet/index.js';
-import { type ConnectionTrace, explainEnd, judge, lastOf, type Outcome, type TracePacket, type Verdict } from '../trace/index.js';
+import {
+  type ConnectionTrace,
+  explainEnd,
+  judge,
+  lastOf,
+  type Outcome,
+  type TracePacket,
+  type Verdict,
+} from '../trace/index.js';
 import { explainClosed } from './listeners.js';
 import { unknownReasons } from './unmodelled.js';
 
@@ -27,12 +35,17 @@ const withRole = (packets: readonly TracePacket[], role: TracePacket['role']): r
 function translatedSource({ packets, from }: Unjudged): string | undefined {
   for (const { story } of withRole(packets, 'request')) {
     const nat = lastOf(story, 'nat')?.step;
-    if (nat?.type === 'snat') return `The destination sees ${formatIpv4(nat.after.source)} as the source, not ${formatIpv4(from.address)}.`;
+    if (nat?.type === 'snat')
+      return `The destination sees ${formatIpv4(nat.after.source)} as the source, not ${formatIpv4(from.address)}.`;
   }
   return undefined;
 }
 
-function explain(trace: Unjudged, verdict: Verdict, about: { readonly outcome: Outcome; readonly facts: Facts }): string[] {
+function explain(
+  trace: Unjudged,
+  verdict: Verdict,
+  about: { readonly outcome: Outcome; readonly facts: Facts },
+): string[] {
   const { packets, nameOf, to, protocol } = trace;
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
@@ -40,13 +53,16 @@ function explain(trace: Unjudged, verdict: Verdict, about: { readonly outcome: O
   if (verdict === 'refused' && about.facts.toPod !== undefined && to.port !== undefined && protocol !== 'icmp') {
     sentences.push(explainClosed(about.facts.toPod, protocol, to.port));
   }
-  const ends = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].map(({ story }) => explainEnd(story, nameOf));
-  const [firstEnd] = ends.filter((end) => end !== undefined);
+  const ends = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].map(({ story }) =>
+    explainEnd(story, nameOf),
+  );
+  const firstEnd = ends.find((end) => end !== undefined);
   if (verdict !== 'answered' && firstEnd !== undefined) sentences.push(firstEnd);
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }
-  if (verdict === 'refused' && sentences.length === 0) sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
+  if (verdict === 'refused' && sentences.length === 0)
+    sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
   const source = translatedSource(trace);
   if (source !== undefined) sentences.push(source);
   return sentences;

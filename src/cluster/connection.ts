@@ -46,7 +46,9 @@ const openTcp: Opener = ({ netns, destination, port }, settle) => {
   socket.onConnect = () => settle({ kind: 'answered' });
   socket.onError = (errno) => {
     const byReset = errno === 'ECONNREFUSED' || errno === 'ECONNRESET';
-    settle(errno === 'ETIMEDOUT' ? { kind: 'silence' } : { kind: 'refused', by: byReset ? 'reset' : 'icmp', note: errno });
+    settle(
+      errno === 'ETIMEDOUT' ? { kind: 'silence' } : { kind: 'refused', by: byReset ? 'reset' : 'icmp', note: errno },
+    );
   };
   failed(socket.connect(destination, port), settle);
   return () => socket.close();

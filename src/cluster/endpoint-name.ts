@@ -20,7 +20,7 @@ export interface NameProblem {
 
 const FORMS = 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
-export const isNameProblem = <T extends object>(value: T | NameProblem): value is NameProblem => 'problem' in value;
+export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
 export function parseEndpointName(text: string): EndpointName | NameProblem {
   const address = parseIpv4(text);
@@ -28,7 +28,9 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   const [kind, first = '', second, extra] = text.split('/');
   if (kind === 'pod' && first !== '' && extra === undefined) {
     // As kubectl has it, a pod without a namespace is in `default`.
-    return second === undefined ? { kind, namespace: 'default', name: first } : { kind, namespace: first, name: second };
+    return second === undefined
+      ? { kind, namespace: 'default', name: first }
+      : { kind, namespace: first, name: second };
   }
   if ((kind === 'node' || kind === 'host') && first !== '' && second === undefined) return { kind, name: first };
   return { problem: `"${text}" is none of ${FORMS}` };
@@ -42,7 +44,8 @@ export function parseDestination(text: string): Destination | NameProblem {
   if (isNameProblem(endpoint)) return endpoint;
   if (portText === undefined) return { endpoint, port: undefined };
   const port = Number(portText);
-  if (!/^\d+$/.test(portText) || port < 1 || port > 65_535) return { problem: `"${portText}" is not a port from 1 to 65535` };
+  if (!/^\d+$/.test(portText) || port < 1 || port > 65_535)
+    return { problem: `"${portText}" is not a port from 1 to 65535` };
   return { endpoint, port };
 }
 

@@ -3,7 +3,14 @@
  * its own, networked by CNI, in which all its containers live. Host-network pods use the node's namespace.
  */
 
-import { type Attachment, CniError, type CniObject, CniRuntime, type NetworkList, type PluginBinaries } from '../cni/index.js';
+import {
+  type Attachment,
+  CniError,
+  type CniObject,
+  CniRuntime,
+  type NetworkList,
+  type PluginBinaries,
+} from '../cni/index.js';
 import type { Host, Netns } from '../kernel/index.js';
 import { type Finding, finding, formatIp, isFinished, type Pod, type Store } from '../kubernetes/index.js';
 import { type Ipv4Addr, parseIpv4Prefix } from '../packet/index.js';
@@ -113,7 +120,8 @@ export class Kubelet {
     const { pod, netns } = sandbox;
     this.sandboxes.set(`${pod.namespace}/${pod.name}`, sandbox);
     for (const { protocol, port, because } of podListeners(pod, this.#store)) {
-      if (protocol !== 'sctp') startServer(netns, { protocol, port, process: pod.spec.containers[0]?.name ?? pod.name, because });
+      if (protocol !== 'sctp')
+        startServer(netns, { protocol, port, process: pod.spec.containers[0]?.name ?? pod.name, because });
     }
   }
 }

@@ -16,7 +16,11 @@ const PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
 
 const selects = (service: Service, pod: Pod): boolean => {
   const wanted = Object.entries(service.spec.selector);
-  return service.namespace === pod.namespace && wanted.length > 0 && wanted.every(([key, value]) => pod.labels[key] === value);
+  return (
+    service.namespace === pod.namespace &&
+    wanted.length > 0 &&
+    wanted.every(([key, value]) => pod.labels[key] === value)
+  );
 };
 
 /** A target port by number, or by the name that a container gives it. */
@@ -50,7 +54,12 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
       const target = targetPort(port.targetPort ?? port.port, port.protocol, pod);
       if (target === undefined) continue;
       const detail = `target port ${target}`;
-      add(PROTOCOLS[port.protocol], target, { kind: 'Service', namespace: service.namespace, name: service.name, detail });
+      add(PROTOCOLS[port.protocol], target, {
+        kind: 'Service',
+        namespace: service.namespace,
+        name: service.name,
+        detail,
+      });
     }
   }
   return [...found.values()];

@@ -1,6 +1,13 @@
 /** Files to objects, podwire's own kinds included. */
 
-import { loadCluster, type LoadedCluster, readSources, registeredKind, type SourceText, type ConfigError } from '../kubernetes/index.js';
+import {
+  loadCluster,
+  type LoadedCluster,
+  readSources,
+  registeredKind,
+  type SourceText,
+  type ConfigError,
+} from '../kubernetes/index.js';
 import { hostConfigKind, physicalNetworkKind } from '../underlay/index.js';
 import { type ExpectationsSpec, expectationsKind } from './expectations.js';
 import { type HostConfigObject, type PhysicalNetworkObject } from './documents.js';
@@ -26,10 +33,21 @@ export function loadDocuments(sources: readonly SourceText[], seed: number): Clu
 }
 
 /** Files and folders by path; `-` is standard input. A path that cannot be read is an error like any other. */
-export function readPaths(paths: readonly string[]): { readonly sources: readonly SourceText[]; readonly errors: readonly ConfigError[] } {
+export function readPaths(paths: readonly string[]): {
+  readonly sources: readonly SourceText[];
+  readonly errors: readonly ConfigError[];
+} {
   const { sources, unreadable } = readSources(paths);
   const errors = unreadable.map(
-    ({ path, why }): ConfigError => ({ file: path, line: 0, column: 0, object: '', path: '', expected: 'a file or folder that can be read', got: why }),
+    ({ path, why }): ConfigError => ({
+      file: path,
+      line: 0,
+      column: 0,
+      object: '',
+      path: '',
+      expected: 'a file or folder that can be read',
+      got: why,
+    }),
   );
   return { sources, errors };
 }

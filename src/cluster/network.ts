@@ -1,7 +1,15 @@
 /** The physical network of a cluster: as written, or as it is assumed. */
 
 import { cidrFromStore, ipv4Of, addressOf } from '../calico/index.js';
-import { calicoNodes, type ConfigError, configError, type Finding, finding, isIpv4, type Store } from '../kubernetes/index.js';
+import {
+  calicoNodes,
+  type ConfigError,
+  configError,
+  type Finding,
+  finding,
+  isIpv4,
+  type Store,
+} from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
 import { defaultNetwork, type NetworkPlan, type NodePlace, Planner } from '../underlay/index.js';
 import type { PhysicalNetworkObject } from './documents.js';
@@ -39,7 +47,9 @@ export function planNetwork(store: Store, networks: readonly PhysicalNetworkObje
   const errors = planner.problems
     .filter(({ severity }) => severity === 'error')
     .map(({ path, expected, got }) => configError(document, path, { expected, got }));
-  const second = others.map((other) => configError(other, [], { expected: 'one PhysicalNetwork', got: `another beside ${document.name}` }));
+  const second = others.map((other) =>
+    configError(other, [], { expected: 'one PhysicalNetwork', got: `another beside ${document.name}` }),
+  );
   const findings = planner.problems
     .filter(({ severity }) => severity === 'warning')
     .map(({ path, expected, got }) =>

@@ -34,9 +34,14 @@ export function applyHostConfig(host: Host, config: HostConfigObject): Finding[]
     findings.push(finding(config, path, { code: 'unmodelled', severity: 'warning', message }));
   };
   for (const [path, content] of Object.entries(files)) host.files.set(path, content);
-  for (const [path, value] of Object.entries(sysctls)) attempt(() => host.netns.sysctl.set(path, value), (why) => report(['spec', 'sysctls', path], why));
+  for (const [path, value] of Object.entries(sysctls))
+    attempt(
+      () => host.netns.sysctl.set(path, value),
+      (why) => report(['spec', 'sysctls', path], why),
+    );
   if (ipsets !== undefined) {
-    for (const problem of host.netns.ipsets.restore(ipsets, { because })) report(['spec', 'ipsets'], `line ${problem.line}: ${problem.message}`);
+    for (const problem of host.netns.ipsets.restore(ipsets, { because }))
+      report(['spec', 'ipsets'], `line ${problem.line}: ${problem.message}`);
   }
   if (iptables !== undefined) {
     for (const problem of host.netns.netfilter.iptables.restore(iptables, { noflush: true })) {
@@ -49,12 +54,19 @@ export function applyHostConfig(host: Host, config: HostConfigObject): Finding[]
     const dev = route.dev === undefined ? undefined : host.netns.devices.named(route.dev);
     const via = route.via !== undefined && isIpv4(route.via) ? route.via : undefined;
     attempt(
-      () => host.netns.fib.addRoute({ destination, metric: route.metric, nextHops: [{ via, dev }], because }, 'replace'),
+      () =>
+        host.netns.fib.addRoute({ destination, metric: route.metric, nextHops: [{ via, dev }], because }, 'replace'),
       (why) => report(['spec', 'routes', i], why),
     );
   });
   for (const { protocol, port, address } of listen) {
-    startServer(host.netns, { protocol, port, address: address !== undefined && isIpv4(address) ? address : undefined, process: config.name, because });
+    startServer(host.netns, {
+      protocol,
+      port,
+      address: address !== undefined && isIpv4(address) ? address : undefined,
+      process: config.name,
+      because,
+    });
   }
   return findings;
 }
@@ -70,7 +82,10 @@ function attempt(run: () => void, failed: (why: string) => void): void {
 }
 
 /** Makes a Kubernetes node of a machine. */
-export function equipNode(host: Host, context: NodeContext): { readonly kubelet: Kubelet; readonly findings: readonly Finding[] } {
+export function equipNode(
+  host: Host,
+  context: NodeContext,
+): { readonly kubelet: Kubelet; readonly findings: readonly Finding[] } {
   const { sysctl } = host.netns;
   // kubeadm's preflight wants both of a node.
   sysctl.set('net.ipv4.ip_forward', '1');
@@ -80,7 +95,12 @@ export function equipNode(host: Host, context: NodeContext): { readonly kubelet:
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
   const kubelet = new Kubelet(host, context.store, binaries);
   kubelet.startPods();
-  startServer(host.netns, { protocol: 'tcp', port: 10_250, process: 'kubelet', because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }] });
+  startServer(host.netns, {
+    protocol: 'tcp',
+    port: 10_250,
+    process: 'kubelet',
+    because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }],
+  });
   context.calico?.runFelix(host);
   return { kubelet, findings: [...findings, ...kubelet.findings] };
 }

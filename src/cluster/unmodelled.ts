@@ -4,7 +4,15 @@
  */
 
 import { cidrContains, parseSelector, SelectorError, storedPools, addressOfIpv4 } from '../calico/index.js';
-import { type Finding, finding, formatObject, isIpv4, matchesSelector, type Pod, type Store } from '../kubernetes/index.js';
+import {
+  type Finding,
+  finding,
+  formatObject,
+  isIpv4,
+  matchesSelector,
+  type Pod,
+  type Store,
+} from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 
 const POLICY_KINDS = [
@@ -35,7 +43,8 @@ export function unmodelledFindings(store: Store): Finding[] {
       finding(pool, ['spec', 'ipipMode'], {
         code: 'unmodelled',
         severity: 'notice',
-        message: 'routes between nodes for this pool are BIRD’s, which does not run yet; traces between nodes are unknown',
+        message:
+          'routes between nodes for this pool are BIRD’s, which does not run yet; traces between nodes are unknown',
       }),
     );
   return [...policies, ...pools];
@@ -50,7 +59,8 @@ export function unknownReasons(store: Store, ends: readonly (Pod | undefined)[],
   const [from, to] = ends;
   const betweenNodes = from?.spec.nodeName !== to?.spec.nodeName;
   const pool = betweenNodes ? birdPool(store, destination) : undefined;
-  if (pool !== undefined) reasons.push(`IPPool ${pool} has no VXLAN: its routes between nodes are BIRD’s, which does not run yet.`);
+  if (pool !== undefined)
+    reasons.push(`IPPool ${pool} has no VXLAN: its routes between nodes are BIRD’s, which does not run yet.`);
   return [...new Set(reasons)];
 }
 
@@ -59,9 +69,15 @@ function policiesOf(store: Store, pod: Pod): string[] {
     .list('NetworkPolicy', pod.namespace)
     .filter(({ spec }) => matchesSelector(spec.podSelector, pod.labels));
   const calico = (['CalicoNetworkPolicy', 'GlobalNetworkPolicy'] as const).flatMap((kind) =>
-    store.list(kind).filter(({ namespace, spec }) => (namespace === '' || namespace === pod.namespace) && selectsPod(spec['selector'], pod)),
+    store
+      .list(kind)
+      .filter(
+        ({ namespace, spec }) => (namespace === '' || namespace === pod.namespace) && selectsPod(spec['selector'], pod),
+      ),
   );
-  const others = (['ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const).flatMap((kind) => store.list(kind));
+  const others = (['ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const).flatMap(
+    (kind) => store.list(kind),
+  );
   return [...kubernetes, ...calico, ...others].map(
     (policy) => `${formatObject(policy)} may apply to Pod ${pod.namespace}/${pod.name}; policy is not enforced yet.`,
   );

@@ -53,8 +53,12 @@ export interface CniObject {
 export const isCniObject = (value: CniJson | undefined): value is CniObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+export const isCniList = (value: CniJson | undefined): value is readonly CniJson[] => Array.isArray(value);
+
 const given = (key: string, value: CniJson | undefined): CniObject =>
-  value === undefined || value === '' || value === 0 || (Array.isArray(value) && value.length === 0) ? {} : { [key]: value };
+  value === undefined || value === '' || value === 0 || (Array.isArray(value) && value.length === 0)
+    ? {}
+    : { [key]: value };
 
 const dnsJson = (dns: CniDns): CniObject => ({
   ...given('nameservers', dns.nameservers),
@@ -67,7 +71,12 @@ const routeJson = (route: CniRoute, version: string): CniObject => ({
   dst: route.dst,
   ...given('gw', route.gw),
   ...(versionAtLeast(version, '1.1.0')
-    ? { ...given('mtu', route.mtu), ...given('priority', route.priority), ...given('scope', route.scope), ...given('table', route.table) }
+    ? {
+        ...given('mtu', route.mtu),
+        ...given('priority', route.priority),
+        ...given('scope', route.scope),
+        ...given('table', route.table),
+      }
     : {}),
 });
 
@@ -92,7 +101,9 @@ function oldJson(result: CniResult, version: string): CniObject {
   const family = (ipv6: boolean): CniObject | undefined => {
     const ip = result.ips.find(({ address }) => isIpv6Text(address) === ipv6);
     if (ip === undefined) return undefined;
-    const routes = result.routes.filter(({ dst }) => isIpv6Text(dst) === ipv6).map(({ dst, gw }) => ({ dst, ...given('gw', gw) }));
+    const routes = result.routes
+      .filter(({ dst }) => isIpv6Text(dst) === ipv6)
+      .map(({ dst, gw }) => ({ dst, ...given('gw', gw) }));
     return { ip: ip.address, ...given('gateway', ip.gateway), ...given('routes', routes) };
   };
   const [ip4, ip6] = [family(false), family(true)];
@@ -113,15 +124,26 @@ export function resultJson(result: CniResult, version: string): CniObject {
   if (!versionAtLeast(version, '0.3.0')) return oldJson(result, version);
   return {
     cniVersion: version,
-    ...given('interfaces', result.interfaces.map((nic) => interfaceJson(nic, version))),
-    ...given('ips', result.ips.map((ip) => ipJson(ip, version))),
-    ...given('routes', result.routes.map((route) => routeJson(route, version))),
+    ...given(
+      'interfaces',
+      result.interfaces.map((nic) => interfaceJson(nic, version)),
+    ),
+    ...given(
+      'ips',
+      result.ips.map((ip) => ipJson(ip, version)),
+    ),
+    ...given(
+      'routes',
+      result.routes.map((route) => routeJson(route, version)),
+    ),
     dns: dnsJson(result.dns),
   };
 }
 
-const list = (value: CniJson | undefined): readonly CniObject[] => (Array.isArray(value) ? value.filter(isCniObject) : []);
-const text = (value: CniJson | undefined): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const list = (value: CniJson | undefined): readonly CniObject[] =>
+  Array.isArray(value) ? value.filter(isCniObject) : [];
+const text = (value: CniJson | undefined): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
 const number = (value: CniJson | undefined): number | undefined => (typeof value === 'number' ? value : undefined);
 const texts = (value: CniJson | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
@@ -155,7 +177,9 @@ function parseOld(value: CniObject): CniResult {
   const families = [value['ip4'], value['ip6']].filter(isCniObject);
   return {
     interfaces: [],
-    ips: families.map((family) => defined<CniIp>({ interface: undefined, address: text(family['ip']) ?? '', gateway: text(family['gateway']) })),
+    ips: families.map((family) =>
+      defined<CniIp>({ interface: undefined, address: text(family['ip']) ?? '', gateway: text(family['gateway']) }),
+    ),
     routes: families.flatMap((family) => list(family['routes']).map(parseRoute)),
     dns: parseDns(value['dns']),
   };
@@ -174,7 +198,11 @@ export function parseResult(value: CniObject): CniResult {
       }),
     ),
     ips: list(value['ips']).map((ip) =>
-      defined<CniIp>({ interface: number(ip['interface']), address: text(ip['address']) ?? '', gateway: text(ip['gateway']) }),
+      defined<CniIp>({
+        interface: number(ip['interface']),
+        address: text(ip['address']) ?? '',
+        gateway: text(ip['gateway']),
+      }),
     ),
     routes: list(value['routes']).map(parseRoute),
     dns: parseDns(value['dns']),
@@ -183,5 +211,7 @@ export function parseResult(value: CniObject): CniResult {
 
 /** Go's json.MarshalIndent(v, "", "    "), HTML escapes included. */
 export const printJson = (value: CniObject): string =>
-  JSON.stringify(value, null, 4)
-    .replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(value, null, 4).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );

@@ -6,7 +6,15 @@
 import type { Host } from '../kernel/index.js';
 import { CNI_ERROR, CniError } from './errors.js';
 import type { CniEnvironment, PluginBinaries, ProcessExit } from './plugin.js';
-import { type CniJson, type CniObject, type CniResult, EMPTY_RESULT, isCniObject, parseResult } from './result.js';
+import {
+  type CniJson,
+  type CniObject,
+  type CniResult,
+  EMPTY_RESULT,
+  isCniList,
+  isCniObject,
+  parseResult,
+} from './result.js';
 import { execPlugin, parseErrorJson, pluginMachine } from './skel.js';
 import { CNI_VERSION_MISSING, versionAtLeast } from './version.js';
 
@@ -120,7 +128,10 @@ export class CniRuntime {
   check(network: NetworkList, attachment: Attachment): void {
     if (network.disableCheck) return;
     if (!versionAtLeast(network.cniVersion, '0.4.0')) {
-      throw new CniError(CNI_ERROR.incompatibleVersion, `configuration version "${network.cniVersion}" does not support CHECK`);
+      throw new CniError(
+        CNI_ERROR.incompatibleVersion,
+        `configuration version "${network.cniVersion}" does not support CHECK`,
+      );
     }
     const previous = this.#cached(network, attachment);
     for (const plugin of network.plugins) {
@@ -137,7 +148,11 @@ export class CniRuntime {
     if (!versionAtLeast(network.cniVersion, '1.1.0')) return;
     const valid = wanted.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
     for (const plugin of network.plugins) {
-      const config = { ...this.#config(network, plugin, {}), 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid };
+      const config = {
+        ...this.#config(network, plugin, {}),
+        'cni.dev/valid-attachments': valid,
+        'cni.dev/attachments': valid,
+      };
       this.#call('GC', undefined, config);
     }
   }
@@ -193,7 +208,9 @@ export class CniRuntime {
       CNI_CONTAINERID: attachment?.containerId ?? '',
       CNI_NETNS: attachment?.netnsPath ?? '',
       CNI_IFNAME: attachment?.ifName ?? '',
-      CNI_ARGS: Object.entries(attachment?.args ?? {}).map(([key, value]) => `${key}=${value}`).join(';'),
+      CNI_ARGS: Object.entries(attachment?.args ?? {})
+        .map(([key, value]) => `${key}=${value}`)
+        .join(';'),
       CNI_PATH: CNI_BIN_DIR,
     };
     const exit = execPlugin(plugin, { env, stdin: JSON.stringify(config) }, pluginMachine(this.#host, this.#binaries));
@@ -234,8 +251,8 @@ export class CniRuntime {
       if (!path.startsWith(`${CNI_CACHE_DIR}/`)) continue;
       const entry = parseObject(path, content);
       if (entry['networkName'] !== network.name) continue;
-      const pairs = Array.isArray(entry['cniArgs']) ? entry['cniArgs'] : [];
-      const args = Object.fromEntries(pairs.filter(Array.isArray).map(([key, value]) => [text(key), text(value)]));
+      const pairs = isCniList(entry['cniArgs']) ? entry['cniArgs'] : [];
+      const args = Object.fromEntries(pairs.filter(isCniList).map(([key, value]) => [text(key), text(value)]));
       const capabilities = entry['capabilityArgs'];
       found.push({
         containerId: text(entry['containerId']),

@@ -6,7 +6,16 @@
 import { ERRNO_TEXT, type Host, KernelError } from '../kernel/index.js';
 import { CNI_ERROR, CniError, internalError } from './errors.js';
 import type { CniEnvironment, Plugin, PluginBinaries, PluginCall, PluginMachine, ProcessExit } from './plugin.js';
-import { type CniJson, type CniObject, type CniResult, EMPTY_RESULT, isCniObject, parseResult, printJson, resultJson } from './result.js';
+import {
+  type CniJson,
+  type CniObject,
+  type CniResult,
+  EMPTY_RESULT,
+  isCniObject,
+  parseResult,
+  printJson,
+  resultJson,
+} from './result.js';
 import { CNI_VERSION_MISSING, requireSupported, versionAtLeast } from './version.js';
 
 type Command = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
@@ -20,7 +29,11 @@ const REQUIRED: readonly (readonly [keyof CniEnvironment, readonly string[]])[] 
 ];
 
 /** Runs a plugin as a process: environment and stdin in, exit code and stdout out. */
-export function execPlugin(plugin: Plugin, input: { readonly env: CniEnvironment; readonly stdin: string }, machine: PluginMachine): ProcessExit {
+export function execPlugin(
+  plugin: Plugin,
+  input: { readonly env: CniEnvironment; readonly stdin: string },
+  machine: PluginMachine,
+): ProcessExit {
   try {
     return { exitCode: 0, stdout: run(plugin, input, machine), stderr: '' };
   } catch (error) {
@@ -34,7 +47,9 @@ export function execPlugin(plugin: Plugin, input: { readonly env: CniEnvironment
 }
 
 function run(plugin: Plugin, { env, stdin }: { env: CniEnvironment; stdin: string }, machine: PluginMachine): string {
-  const missing = REQUIRED.filter(([name, commands]) => commands.includes(env.CNI_COMMAND) && env[name] === '').map(([name]) => name);
+  const missing = REQUIRED.filter(([name, commands]) => commands.includes(env.CNI_COMMAND) && env[name] === '').map(
+    ([name]) => name,
+  );
   if (env.CNI_COMMAND === '') missing.unshift('CNI_COMMAND');
   if (missing.length > 0) {
     throw new CniError(CNI_ERROR.invalidEnvironment, `required env variables [${missing.join(',')}] missing`);
@@ -106,11 +121,19 @@ const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** validateConfig(). */
 function validConfig(stdin: string): CniObject {
   const config = parseJson(stdin);
-  if (!isCniObject(config)) throw new CniError(CNI_ERROR.decoding, 'error unmarshall network config: json: cannot unmarshal into Go value of type types.NetConf');
+  if (!isCniObject(config))
+    throw new CniError(
+      CNI_ERROR.decoding,
+      'error unmarshall network config: json: cannot unmarshal into Go value of type types.NetConf',
+    );
   const name = config['name'];
   if (name === undefined || name === '') throw new CniError(CNI_ERROR.invalidNetworkConfig, 'missing network name');
   if (typeof name !== 'string' || !NETWORK_NAME.test(name)) {
-    throw new CniError(CNI_ERROR.invalidNetworkConfig, 'invalid characters found in network name', String(name));
+    throw new CniError(
+      CNI_ERROR.invalidNetworkConfig,
+      'invalid characters found in network name',
+      typeof name === 'string' ? name : JSON.stringify(name),
+    );
   }
   return config;
 }
@@ -119,7 +142,11 @@ function validConfig(stdin: string): CniObject {
 function checkContainerId({ CNI_COMMAND: command, CNI_CONTAINERID: id }: CniEnvironment): void {
   if (id === '' && (command === 'GC' || command === 'STATUS')) return;
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id)) {
-    throw new CniError(CNI_ERROR.invalidEnvironment, id === '' ? 'missing containerID' : 'invalid characters in containerID', id);
+    throw new CniError(
+      CNI_ERROR.invalidEnvironment,
+      id === '' ? 'missing containerID' : 'invalid characters in containerID',
+      id,
+    );
   }
 }
 
@@ -171,7 +198,8 @@ export function parseArgs(text: string): ReadonlyMap<string, string> {
 export function pluginMachine(host: Host, binaries: PluginBinaries): PluginMachine {
   const machine: PluginMachine = {
     host,
-    delegate: (type, call, command) => delegate(binaries, machine, { type, call, command: command ?? (call.command as Command) }),
+    delegate: (type, call, command) =>
+      delegate(binaries, machine, { type, call, command: command ?? (call.command as Command) }),
   };
   return machine;
 }

@@ -30,5 +30,9 @@ export function versionAtLeast(a: string, b: string): boolean {
 export function requireSupported(version: string, supported: readonly string[]): void {
   if (supported.includes(version)) return;
   const list = supported.map((one) => `"${one}"`).join(' ');
-  throw new CniError(CNI_ERROR.incompatibleVersion, 'incompatible CNI versions', `config is "${version}", plugin supports [${list}]`);
+  throw new CniError(
+    CNI_ERROR.incompatibleVersion,
+    'incompatible CNI versions',
+    `config is "${version}", plugin supports [${list}]`,
+  );
 }

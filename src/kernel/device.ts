@@ -60,7 +60,14 @@ export abstract class Device {
   readonly addresses: InterfaceAddress[] = [];
   readonly ipv4Conf: Ipv4DevConf = ipv4DevConfDefaults();
   readonly neighConf: Ipv4NeighConf = ipv4NeighConfDefaults();
-  readonly counters: DeviceCounters = { rxPackets: 0, rxBytes: 0, rxDropped: 0, txPackets: 0, txBytes: 0, txDropped: 0 };
+  readonly counters: DeviceCounters = {
+    rxPackets: 0,
+    rxBytes: 0,
+    rxDropped: 0,
+    txPackets: 0,
+    txBytes: 0,
+    txDropped: 0,
+  };
   /** Set where this device is a port of a bridge. */
   port: BridgePort | undefined = undefined;
   tap: Tap | undefined = undefined;

@@ -1,9 +1,36 @@
 /** What the kernel answers to somebody who asks for the impossible: an errno name and what was asked. */
 
 export type Errno =
-  | 'EPERM' | 'ENOENT' | 'ESRCH' | 'ENXIO' | 'EAGAIN' | 'ENOMEM' | 'EACCES' | 'EBUSY' | 'EEXIST' | 'ENODEV' | 'EINVAL'
-  | 'ERANGE' | 'ELOOP' | 'EMSGSIZE' | 'EPROTONOSUPPORT' | 'EOPNOTSUPP' | 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'ENETDOWN' | 'ENETUNREACH'
-  | 'ECONNABORTED' | 'ECONNRESET' | 'ENOBUFS' | 'EISCONN' | 'ENOTCONN' | 'ETIMEDOUT' | 'ECONNREFUSED' | 'EHOSTUNREACH' | 'EPIPE' | 'ENOPROTOOPT';
+  | 'EPERM'
+  | 'ENOENT'
+  | 'ESRCH'
+  | 'ENXIO'
+  | 'EAGAIN'
+  | 'ENOMEM'
+  | 'EACCES'
+  | 'EBUSY'
+  | 'EEXIST'
+  | 'ENODEV'
+  | 'EINVAL'
+  | 'ERANGE'
+  | 'ELOOP'
+  | 'EMSGSIZE'
+  | 'EPROTONOSUPPORT'
+  | 'EOPNOTSUPP'
+  | 'EADDRINUSE'
+  | 'EADDRNOTAVAIL'
+  | 'ENETDOWN'
+  | 'ENETUNREACH'
+  | 'ECONNABORTED'
+  | 'ECONNRESET'
+  | 'ENOBUFS'
+  | 'EISCONN'
+  | 'ENOTCONN'
+  | 'ETIMEDOUT'
+  | 'ECONNREFUSED'
+  | 'EHOSTUNREACH'
+  | 'EPIPE'
+  | 'ENOPROTOOPT';
 
 /** errno text, as strerror(3) has it. */
 export const ERRNO_TEXT: Readonly<Record<Errno, string>> = {

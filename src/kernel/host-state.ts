@@ -11,7 +11,16 @@ export type LinkKind = 'loopback' | 'veth' | 'ethernet' | 'bridge' | 'vxlan' | '
 export type Scope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 
 /** /etc/iproute2/rt_protos, as far as anything here writes them; others by number. */
-export const RT_PROTOCOL = { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, bird: 12, dhcp: 16, felix: 80 } as const;
+export const RT_PROTOCOL = {
+  unspec: 0,
+  redirect: 1,
+  kernel: 2,
+  boot: 3,
+  static: 4,
+  bird: 12,
+  dhcp: 16,
+  felix: 80,
+} as const;
 /** /etc/iproute2/rt_tables. */
 export const RT_TABLE = { default: 253, main: 254, local: 255 } as const;
 

@@ -48,7 +48,7 @@ export class Host {
   deleteNetns(name: string): void {
     const netns = this.#named.get(name);
     if (netns === undefined) throw new KernelError('ENOENT', `netns del ${name}`);
-    for (const dev of [...netns.devices]) netns.links.remove(dev);
+    for (const dev of Array.from(netns.devices)) netns.links.remove(dev);
     this.#named.delete(name);
   }
 }

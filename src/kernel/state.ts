@@ -60,7 +60,9 @@ function linkState(dev: Device): LinkState {
     txqlen: dev.txqlen,
     because: dev.because,
     ...(dev.port === undefined ? {} : { master: dev.port.bridge.name, bridgePort: dev.port.state }),
-    ...(dev instanceof Veth && dev.peer !== undefined ? { peer: { netns: dev.peer.netns.name, name: dev.peer.name } } : {}),
+    ...(dev instanceof Veth && dev.peer !== undefined
+      ? { peer: { netns: dev.peer.netns.name, name: dev.peer.name } }
+      : {}),
     ...(dev instanceof Ethernet && dev.cable !== undefined ? { attachedTo: dev.cable.name } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
   };
@@ -106,7 +108,14 @@ function neighbourStates(netns: Netns): NeighbourEntryState[] {
   const states: NeighbourEntryState[] = [];
   for (const entry of netns.neighbours.entries()) {
     if (entry.state !== 'permanent') continue;
-    states.push({ dev: entry.dev.name, address: entry.address, mac: entry.mac, state: entry.state, proxy: false, because: entry.because });
+    states.push({
+      dev: entry.dev.name,
+      address: entry.address,
+      mac: entry.mac,
+      state: entry.state,
+      proxy: false,
+      because: entry.because,
+    });
   }
   for (const { dev, address, because } of netns.neighbours.proxies()) {
     states.push({ dev: dev.name, address, state: 'permanent', proxy: true, because });
@@ -123,7 +132,13 @@ function fdbStates(dev: Device): FdbEntryState[] {
   if (!(dev instanceof Bridge)) return [];
   return [...dev.entries()]
     .filter(({ permanent, port }) => permanent && port !== undefined)
-    .map(({ mac, port, because }) => ({ dev: port?.dev.name ?? dev.name, mac, where: 'master', permanent: true, because }));
+    .map(({ mac, port, because }) => ({
+      dev: port?.dev.name ?? dev.name,
+      mac,
+      where: 'master',
+      permanent: true,
+      because,
+    }));
 }
 
 /** Switches whose value a fresh namespace with the same devices would not have. */
@@ -177,7 +192,8 @@ function addLink(host: Host, netns: Netns, { link, all }: { link: LinkState; all
       return;
     case 'veth': {
       const { peer } = link;
-      const far = peer && all.netns.find(({ name }) => name === peer.netns)?.links.find(({ name }) => name === peer.name);
+      const far =
+        peer && all.netns.find(({ name }) => name === peer.netns)?.links.find(({ name }) => name === peer.name);
       assert(peer !== undefined && far !== undefined, `the other end of veth ${link.name} is in the state`);
       netns.links.addVeth(link, { ...far, netns: require(host, peer.netns) });
       return;
@@ -194,13 +210,17 @@ export function applyNetnsState(netns: Netns, state: NetnsState): void {
     if (link.master === undefined) continue;
     const master = links.require(link.master);
     assert(master instanceof Bridge, 'a master is a bridge');
-    links.set(links.require(link.name), { master, ...(link.bridgePort === undefined ? {} : { bridgePort: link.bridgePort }) });
+    links.set(links.require(link.name), {
+      master,
+      ...(link.bridgePort === undefined ? {} : { bridgePort: link.bridgePort }),
+    });
   }
   for (const [path, value] of Object.entries(state.sysctls)) netns.sysctl.set(path, value);
   for (const link of state.links) links.set(links.require(link.name), { up: link.up, mtu: link.mtu, mac: link.mac });
   for (const address of state.addresses) {
     const dev = links.require(address.dev);
-    if (!dev.addresses.some(({ address: there }: { address: Ipv4Addr }) => there === address.address)) fib.addAddress(dev, address);
+    if (!dev.addresses.some(({ address: there }: { address: Ipv4Addr }) => there === address.address))
+      fib.addAddress(dev, address);
   }
   for (const rule of state.rules) if (!isDefaultRule(rule.priority)) fib.addRule(rule);
   for (const route of state.routes) applyRoute(netns, route);

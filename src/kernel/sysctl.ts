@@ -280,8 +280,11 @@ export class Sysctls {
 }
 
 /** IN_DEV_MAXCONF: the larger of the device's and `all`'s (rp_filter, arp_ignore, arp_announce). */
-export const maxConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): number => Math.max(all[key], dev[key]);
+export const maxConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): number =>
+  Math.max(all[key], dev[key]);
 /** IN_DEV_ORCONF: set on the device or on `all` (proxy_arp, log_martians, accept_local, route_localnet…). */
-export const orConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): boolean => all[key] !== 0 || dev[key] !== 0;
+export const orConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): boolean =>
+  all[key] !== 0 || dev[key] !== 0;
 /** IN_DEV_ANDCONF: set on both (src_valid_mark is ANDed with nothing; accept_redirects is). */
-export const andConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): boolean => all[key] !== 0 && dev[key] !== 0;
+export const andConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): boolean =>
+  all[key] !== 0 && dev[key] !== 0;

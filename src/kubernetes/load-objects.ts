@@ -98,7 +98,7 @@ function readObject<B>(
   reader.enter('metadata');
   const given = metadata.read(field(document.value, 'metadata') ?? {}, reader);
   const name = nameOf(document, { definition, subject, seed: loading.seed });
-  if (name === '') {
+  if (name === '' && given !== INVALID) {
     reader.enter('name');
     reader.fail('a name', undefined);
     reader.leave();

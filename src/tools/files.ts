@@ -21,11 +21,21 @@ function resolvConf(place: ToolPlace, pod: Pod): string {
   const usesCluster = dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && !hostNetwork);
   const extra = (dnsConfig?.nameservers ?? []).map(formatIp);
   const searches = dnsConfig?.searches ?? [];
-  const options = (dnsConfig?.options ?? []).map(({ name, value }) => (value === undefined ? name : `${name}:${value}`));
+  const options = (dnsConfig?.options ?? []).map(({ name, value }) =>
+    value === undefined ? name : `${name}:${value}`,
+  );
   if (!usesCluster && dnsPolicy !== 'None') {
-    return host + lines([...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []), ...extra.map((one) => `nameserver ${one}`)]);
+    return (
+      host +
+      lines([
+        ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []),
+        ...extra.map((one) => `nameserver ${one}`),
+      ])
+    );
   }
-  const domains = usesCluster ? [`${pod.namespace}.svc.${CLUSTER_DOMAIN}`, `svc.${CLUSTER_DOMAIN}`, CLUSTER_DOMAIN] : [];
+  const domains = usesCluster
+    ? [`${pod.namespace}.svc.${CLUSTER_DOMAIN}`, `svc.${CLUSTER_DOMAIN}`, CLUSTER_DOMAIN]
+    : [];
   const hostSearch = usesCluster ? (/^search\s+(.*)$/m.exec(host)?.[1]?.split(/\s+/) ?? []) : [];
   const search = [...domains, ...hostSearch, ...searches];
   const servers = [...(usesCluster ? [clusterDns(place)] : []), ...extra];
@@ -49,7 +59,8 @@ function hostsFile(place: ToolPlace, pod: Pod): string {
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
   ];
-  if (address !== undefined) rows.push(`${formatIpv4(address)}\t${pod.spec.hostname === '' ? pod.name : pod.spec.hostname}`);
+  if (address !== undefined)
+    rows.push(`${formatIpv4(address)}\t${pod.spec.hostname === '' ? pod.name : pod.spec.hostname}`);
   if (pod.spec.hostAliases.length > 0) {
     rows.push('', '# Entries added by HostAliases.');
     for (const { ip, hostnames } of pod.spec.hostAliases) rows.push(`${formatIp(ip)}\t${hostnames.join('\t')}`);
@@ -76,7 +87,14 @@ export const cat: Tool = (place, args) => {
       const content = known.get(path);
       return content === undefined ? failure(1, `cat: ${path}: No such file or directory`) : ok(content());
     })
-    .reduce((all, one) => ({ exitCode: Math.max(all.exitCode, one.exitCode), stdout: all.stdout + one.stdout, stderr: all.stderr + one.stderr }), ok(''));
+    .reduce(
+      (all, one) => ({
+        exitCode: Math.max(all.exitCode, one.exitCode),
+        stdout: all.stdout + one.stdout,
+        stderr: all.stderr + one.stderr,
+      }),
+      ok(''),
+    );
 };
 
 export const ls: Tool = (place, args) => {
@@ -86,7 +104,10 @@ export const ls: Tool = (place, args) => {
     if (path === folder) names.add(path);
     else if (path.startsWith(`${folder}/`)) names.add(path.slice(folder.length + 1).split('/')[0] ?? '');
   }
-  return names.size === 0 ? failure(2, `ls: cannot access '${folder}': No such file or directory`) : ok(lines([...names].sort()));
+  return names.size === 0
+    ? failure(2, `ls: cannot access '${folder}': No such file or directory`)
+    : ok(lines([...names].sort()));
 };
 
-export const hostname: Tool = ({ pod, netns }) => ok(`${pod === undefined || pod.spec.hostNetwork ? netns.host.name : podHostname(pod)}\n`);
+export const hostname: Tool = ({ pod, netns }) =>
+  ok(`${pod === undefined || pod.spec.hostNetwork ? netns.host.name : podHostname(pod)}\n`);

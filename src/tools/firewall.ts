@@ -24,19 +24,24 @@ export const ipset: Tool = ({ netns }, args) => {
     return failure(1, 'ipset v7.17: The set with the given name does not exist');
   }
   if (command === 'save') return ok(sets.save(name));
-  if (command === 'list') return ok(sets.list(name, args.includes('-n') ? 'names' : args.includes('-t') ? 'terse' : 'full'));
+  if (command === 'list')
+    return ok(sets.list(name, args.includes('-n') ? 'names' : args.includes('-t') ? 'terse' : 'full'));
   return failure(2, `ipset v7.17: only save and list are offered here, not "${command}"`);
 };
 
 export const conntrack: Tool = ({ netns }, args) => {
   const command = args[0] ?? '';
   if (command === '-S') return failure(1, 'conntrack: -S is not modelled');
-  if (command !== '-L' && command !== '--dump') return failure(2, `conntrack v1.4.7 (conntrack-tools): only -L is offered here, not "${command}"`);
+  if (command !== '-L' && command !== '--dump')
+    return failure(2, `conntrack v1.4.7 (conntrack-tools): only -L is offered here, not "${command}"`);
   const at = args.findIndex((word) => word === '-p' || word === '--proto');
   const name = at < 0 ? undefined : args[at + 1];
   const protocol = Object.entries(IP_PROTOCOL).find(([key]) => key === name)?.[1];
-  if (name !== undefined && protocol === undefined) return failure(2, `conntrack v1.4.7 (conntrack-tools): \`${name}' unsupported protocol`);
-  const entries = netns.conntrack.entries().filter((entry) => protocol === undefined || entry.original.protocol === protocol);
+  if (name !== undefined && protocol === undefined)
+    return failure(2, `conntrack v1.4.7 (conntrack-tools): \`${name}' unsupported protocol`);
+  const entries = netns.conntrack
+    .entries()
+    .filter((entry) => protocol === undefined || entry.original.protocol === protocol);
   return {
     exitCode: 0,
     stdout: lines(entries.map((entry) => netns.conntrack.format(entry))),
@@ -47,7 +52,8 @@ export const conntrack: Tool = ({ netns }, args) => {
 /** `bridge fdb [show] [dev D]`. Entries that every device has for multicast are left out. */
 export const bridge: Tool = ({ netns }, args) => {
   const [object = '', ...rest] = args;
-  if (object === '' || !'fdb'.startsWith(object)) return failure(1, `Object "${object}" is not modelled, try "bridge fdb".`);
+  if (object === '' || !'fdb'.startsWith(object))
+    return failure(1, `Object "${object}" is not modelled, try "bridge fdb".`);
   const at = rest.indexOf('dev');
   const only = at < 0 ? undefined : rest[at + 1];
   const rows: string[] = [];
@@ -59,11 +65,13 @@ export const bridge: Tool = ({ netns }, args) => {
     }
     if (!(dev instanceof Bridge)) continue;
     for (const { dev: port } of dev.ports) {
-      if (only === undefined || only === port.name) rows.push(`${formatMac(port.mac)} dev ${port.name} master ${dev.name} permanent`);
+      if (only === undefined || only === port.name)
+        rows.push(`${formatMac(port.mac)} dev ${port.name} master ${dev.name} permanent`);
     }
     for (const { mac, port, permanent } of dev.entries()) {
       const name = port?.dev.name ?? dev.name;
-      if (only === undefined || only === name) rows.push(`${formatMac(mac)} dev ${name} master ${dev.name}${permanent ? ' permanent' : ''}`);
+      if (only === undefined || only === name)
+        rows.push(`${formatMac(mac)} dev ${name} master ${dev.name}${permanent ? ' permanent' : ''}`);
     }
   }
   return ok(lines(rows));
@@ -78,7 +86,8 @@ export const sysctl: Tool = ({ netns }, args) => {
   for (const key of keys) {
     const path = key.replaceAll('/', '.');
     const value = netns.sysctl.get(path);
-    if (value === undefined) missing.push(`sysctl: cannot stat /proc/sys/${path.replaceAll('.', '/')}: No such file or directory\n`);
+    if (value === undefined)
+      missing.push(`sysctl: cannot stat /proc/sys/${path.replaceAll('.', '/')}: No such file or directory\n`);
     else rows.push(bare ? value : `${path} = ${value}`);
   }
   return { exitCode: missing.length > 0 ? 255 : 0, stdout: lines(rows), stderr: missing.join('') };

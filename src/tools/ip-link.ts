@@ -48,7 +48,8 @@ function firstLine(dev: Device, mode: string): string {
   return `${dev.ifindex}: ${displayName(dev)}: <${flags(dev).join(',')}> mtu ${dev.mtu} qdisc ${qdisc(dev)}${master} state ${operstate(dev)}${mode} group default qlen ${dev.txqlen}`;
 }
 
-const secondLine = (dev: Device): string => `    link/${linkType(dev)} ${formatMac(dev.mac)} brd ${broadcastMac(dev)}${linkNetns(dev)}`;
+const secondLine = (dev: Device): string =>
+  `    link/${linkType(dev)} ${formatMac(dev.mac)} brd ${broadcastMac(dev)}${linkNetns(dev)}`;
 
 /** With `-d`: what the driver says. */
 function details(dev: Device): string[] {
@@ -57,11 +58,19 @@ function details(dev: Device): string[] {
   const { vni, local, dev: lower, port, learning } = dev.config;
   const under = lower === undefined ? '' : ` dev ${lower}`;
   const learn = learning ? '' : ' nolearning';
-  return [`    vxlan id ${vni} local ${formatIpv4(local)}${under} srcport 0 0 dstport ${port}${learn} ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx`];
+  return [
+    `    vxlan id ${vni} local ${formatIpv4(local)}${under} srcport 0 0 dstport ${port}${learn} ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx`,
+  ];
 }
 
 export const formatLinks = (devices: readonly Device[], detailed: 'plain' | 'detailed'): string =>
-  lines(devices.flatMap((dev) => [firstLine(dev, ' mode DEFAULT'), secondLine(dev), ...(detailed === 'detailed' ? details(dev) : [])]));
+  lines(
+    devices.flatMap((dev) => [
+      firstLine(dev, ' mode DEFAULT'),
+      secondLine(dev),
+      ...(detailed === 'detailed' ? details(dev) : []),
+    ]),
+  );
 
 function addressLines(dev: Device): string[] {
   return dev.addresses.flatMap((address) => {
@@ -82,7 +91,9 @@ export const formatAddresses = (devices: readonly Device[]): string =>
 export const formatBrief = (devices: readonly Device[]): string =>
   lines(
     devices.map((dev) => {
-      const addresses = dev.addresses.map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength} `).join('');
+      const addresses = dev.addresses
+        .map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength} `)
+        .join('');
       return `${displayName(dev).padEnd(16)} ${operstate(dev).padEnd(14)} ${addresses}`;
     }),
   );

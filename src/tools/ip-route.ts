@@ -1,6 +1,14 @@
 /** `ip route`, `ip rule`, `ip neigh`. */
 
-import { ERRNO_TEXT, type FibRoute, formatRoute, formatRule, type Netns, parseTable, RT_TABLE } from '../kernel/index.js';
+import {
+  ERRNO_TEXT,
+  type FibRoute,
+  formatRoute,
+  formatRule,
+  type Netns,
+  parseTable,
+  RT_TABLE,
+} from '../kernel/index.js';
 import { compareIpv4, formatIpv4, formatMac, INADDR_ANY, parseIpv4 } from '../packet/index.js';
 import { failure, lines, ok, type ToolResult } from './tool.js';
 
@@ -11,9 +19,12 @@ const inTable = (netns: Netns, table: number | undefined): FibRoute[] =>
 export function showRoutes(netns: Netns, selector: ReadonlyMap<string, string>): ToolResult {
   const name = selector.get('table') ?? 'main';
   const table = name === 'all' ? undefined : parseTable(name);
-  if (name !== 'all' && table === undefined) return failure(255, `Error: argument "${name}" is wrong: table id value is invalid\n`);
+  if (name !== 'all' && table === undefined)
+    return failure(255, `Error: argument "${name}" is wrong: table id value is invalid\n`);
   const dev = selector.get('dev');
-  const routes = inTable(netns, table).filter((route) => dev === undefined || route.nextHops.some((hop) => hop.dev?.name === dev));
+  const routes = inTable(netns, table).filter(
+    (route) => dev === undefined || route.nextHops.some((hop) => hop.dev?.name === dev),
+  );
   return ok(lines(routes.map((route) => formatRoute(route, { showTable: table === undefined }))));
 }
 
@@ -24,7 +35,8 @@ export function routesJson(netns: Netns): readonly object[] {
     const prefix = formatIpv4(destination.addr);
     return {
       ...(type === 'unicast' ? {} : { type }),
-      dst: destination.length === 0 ? 'default' : destination.length === 32 ? prefix : `${prefix}/${destination.length}`,
+      dst:
+        destination.length === 0 ? 'default' : destination.length === 32 ? prefix : `${prefix}/${destination.length}`,
       ...(hop?.via === undefined ? {} : { gateway: formatIpv4(hop.via) }),
       ...(hop?.dev === undefined ? {} : { dev: hop.dev.name }),
       ...protocolJson(route),
@@ -65,7 +77,9 @@ export const showRules = (netns: Netns): ToolResult => ok(lines(netns.fib.rules.
 /** `ip neigh [dev D]`: entries without need of ARP are left out, as ip does. */
 export function showNeighbours(netns: Netns, dev: string | undefined): ToolResult {
   const entries = [...netns.neighbours.entries()]
-    .filter((entry) => entry.state !== 'noarp' && entry.state !== 'none' && (dev === undefined || entry.dev.name === dev))
+    .filter(
+      (entry) => entry.state !== 'noarp' && entry.state !== 'none' && (dev === undefined || entry.dev.name === dev),
+    )
     .sort((a, b) => a.dev.ifindex - b.dev.ifindex || compareIpv4(a.address, b.address));
   return ok(
     lines(
@@ -76,4 +90,3 @@ export function showNeighbours(netns: Netns, dev: string | undefined): ToolResul
     ),
   );
 }
-

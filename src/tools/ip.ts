@@ -12,13 +12,13 @@ interface Options {
 }
 
 /** Words that take a value, in every object that is modelled. */
-const SELECTORS = ['dev', 'table', 'from', 'iif', 'mark', 'to', 'nud'];
+const SELECTORS = new Set(['dev', 'table', 'from', 'iif', 'mark', 'to', 'nud']);
 
 function selectorOf(args: readonly string[]): ReadonlyMap<string, string> {
   const selector = new Map<string, string>();
   for (let i = 0; i < args.length; i += 1) {
     const word = args[i] ?? '';
-    if (SELECTORS.includes(word)) {
+    if (SELECTORS.has(word)) {
       selector.set(word, args[i + 1] ?? '');
       i += 1;
     } else if (!selector.has('dev')) selector.set('dev', word);
@@ -36,15 +36,27 @@ function chosen(place: ToolPlace, args: readonly string[]): readonly Device[] | 
 
 const json = (rows: readonly object[]): ToolResult => ok(`${JSON.stringify(rows)}\n`);
 
-function showLinks(place: ToolPlace, args: readonly string[], options: Options & { readonly object: 'link' | 'addr' }): ToolResult {
+function showLinks(
+  place: ToolPlace,
+  args: readonly string[],
+  options: Options & { readonly object: 'link' | 'addr' },
+): ToolResult {
   const devices = chosen(place, args);
   if (typeof devices === 'string') return failure(1, devices);
   if (options.json) return json(devices.map(options.object === 'link' ? linkJson : addressJson));
   if (options.brief) return ok(formatBrief(devices));
-  return ok(options.object === 'link' ? formatLinks(devices, options.detailed ? 'detailed' : 'plain') : formatAddresses(devices));
+  return ok(
+    options.object === 'link'
+      ? formatLinks(devices, options.detailed ? 'detailed' : 'plain')
+      : formatAddresses(devices),
+  );
 }
 
-function route(place: ToolPlace, verb: string, { args, options }: { args: readonly string[]; options: Options }): ToolResult {
+function route(
+  place: ToolPlace,
+  verb: string,
+  { args, options }: { args: readonly string[]; options: Options },
+): ToolResult {
   if (verb !== '' && 'get'.startsWith(verb)) return getRoute(place.netns, args[0] ?? '', selectorOf(args.slice(1)));
   return options.json ? json(routesJson(place.netns)) : showRoutes(place.netns, selectorOf(args));
 }
@@ -60,8 +72,8 @@ export const ip: Tool = (place, given) => {
   const [name = '', next = '', ...rest] = words;
   const object = OBJECTS.find((one) => one.startsWith(name) && name !== '');
   if (object === undefined) return failure(1, `Object "${name}" is unknown, try "ip help".`);
-  const known = ['-j', '-json', '-d', '-details', '-4', '-br', '-brief', '-n', '-o'];
-  const unknown = flags.find((flag) => !known.includes(flag));
+  const known = new Set(['-j', '-json', '-d', '-details', '-4', '-br', '-brief', '-n', '-o']);
+  const unknown = flags.find((flag) => !known.has(flag));
   if (unknown !== undefined) return failure(1, `Option "${unknown}" is not modelled.`);
   const has = (...names: string[]): boolean => flags.some((flag) => names.includes(flag));
   const options: Options = { json: has('-j', '-json'), brief: has('-br', '-brief'), detailed: has('-d', '-details') };

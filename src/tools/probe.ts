@@ -6,7 +6,10 @@ import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { failure, lines, ok, type Tool, type ToolPlace } from './tool.js';
 
 /** Options with a value, the others, and what is left. */
-function parse(args: readonly string[], withValue: readonly string[]): { values: ReadonlyMap<string, string>; flags: ReadonlySet<string>; rest: string[] } {
+function parse(
+  args: readonly string[],
+  withValue: readonly string[],
+): { values: ReadonlyMap<string, string>; flags: ReadonlySet<string>; rest: string[] } {
   const values = new Map<string, string>();
   const flags = new Set<string>();
   const rest: string[] = [];
@@ -41,7 +44,13 @@ const number = (text: string | undefined, fallback: number): number => {
 
 type Echo =
   | { readonly kind: 'reply'; readonly from: Ipv4Addr; readonly ttl: number; readonly timeNs: number }
-  | { readonly kind: 'error'; readonly from: Ipv4Addr; readonly text: string; readonly type: number; readonly timeNs: number }
+  | {
+      readonly kind: 'error';
+      readonly from: Ipv4Addr;
+      readonly text: string;
+      readonly type: number;
+      readonly timeNs: number;
+    }
   | { readonly kind: 'silence' }
   | { readonly kind: 'failed'; readonly errno: Errno };
 
@@ -77,11 +86,17 @@ function sendEcho(request: EchoRequest): Echo {
   const socket = netns.sockets.ping();
   const start = emulation.clock.nowNs;
   const answers: Echo[] = [];
-  socket.onReply = ({ source, ttl }) => answers.push({ kind: 'reply', from: source, ttl, timeNs: emulation.clock.nowNs - start });
+  socket.onReply = ({ source, ttl }) =>
+    answers.push({ kind: 'reply', from: source, ttl, timeNs: emulation.clock.nowNs - start });
   socket.onIcmpError = ({ type, code, from, mtu }) =>
     answers.push({ kind: 'error', from, text: icmpText(type, code, mtu), type, timeNs: emulation.clock.nowNs - start });
   const payload = Uint8Array.from({ length: size }, (_, i) => i & 0xff);
-  const errno = socket.send({ destination, sequence, payload, ...(request.ttl === undefined ? {} : { ttl: request.ttl }) });
+  const errno = socket.send({
+    destination,
+    sequence,
+    payload,
+    ...(request.ttl === undefined ? {} : { ttl: request.ttl }),
+  });
   if (errno === undefined) emulation.run(() => answers.length > 0, start + request.timeoutNs);
   socket.close();
   const [first] = answers;
@@ -104,24 +119,49 @@ export const ping: Tool = ({ cluster, netns }, args) => {
   const started = netns.emulation.clock.nowNs;
   for (let sequence = 1; sequence <= count; sequence += 1) {
     const sentNs = netns.emulation.clock.nowNs;
-    const echo = sendEcho({ netns, destination, sequence, size, ttl, timeoutNs: number(values.get('-W'), 10) * NS_PER_S });
-    if (echo.kind === 'failed') return failure(2, `ping: ${echo.errno === 'ENETUNREACH' ? 'connect' : 'sendmsg'}: ${errnoText(echo.errno)}`);
+    const echo = sendEcho({
+      netns,
+      destination,
+      sequence,
+      size,
+      ttl,
+      timeoutNs: number(values.get('-W'), 10) * NS_PER_S,
+    });
+    if (echo.kind === 'failed')
+      return failure(2, `ping: ${echo.errno === 'ENETUNREACH' ? 'connect' : 'sendmsg'}: ${errnoText(echo.errno)}`);
     if (echo.kind === 'reply') {
       times.push(echo.timeNs);
-      rows.push(`${size + 8} bytes from ${formatIpv4(echo.from)}: icmp_seq=${sequence} ttl=${echo.ttl} time=${milliseconds(echo.timeNs)} ms`);
+      rows.push(
+        `${size + 8} bytes from ${formatIpv4(echo.from)}: icmp_seq=${sequence} ttl=${echo.ttl} time=${milliseconds(echo.timeNs)} ms`,
+      );
     } else if (echo.kind === 'error') {
       errors += 1;
       rows.push(`From ${formatIpv4(echo.from)} icmp_seq=${sequence} ${echo.text}`);
     }
     const nextNs = sentNs + number(values.get('-i'), 1) * NS_PER_S;
-    if (sequence < count && netns.emulation.clock.nowNs < nextNs) netns.emulation.advance(nextNs - netns.emulation.clock.nowNs);
+    if (sequence < count && netns.emulation.clock.nowNs < nextNs)
+      netns.emulation.advance(nextNs - netns.emulation.clock.nowNs);
   }
-  rows.push('', `--- ${name} ping statistics ---`, summary({ count, received: times.length, errors, elapsedNs: netns.emulation.clock.nowNs - started }));
+  rows.push(
+    '',
+    `--- ${name} ping statistics ---`,
+    summary({ count, received: times.length, errors, elapsedNs: netns.emulation.clock.nowNs - started }),
+  );
   if (times.length > 0) rows.push(spread(times));
   return { exitCode: times.length > 0 ? 0 : 1, stdout: lines(rows), stderr: '' };
 };
 
-function summary({ count, received, errors, elapsedNs }: { count: number; received: number; errors: number; elapsedNs: number }): string {
+function summary({
+  count,
+  received,
+  errors,
+  elapsedNs,
+}: {
+  count: number;
+  received: number;
+  errors: number;
+  elapsedNs: number;
+}): string {
   const lost = Math.round(((count - received) / count) * 100);
   const withErrors = errors === 0 ? '' : `, +${errors} errors`;
   return `${count} packets transmitted, ${received} received${withErrors}, ${lost}% packet loss, time ${Math.floor(elapsedNs / NS_PER_MS)}ms`;
@@ -176,7 +216,12 @@ export const traceroute: Tool = ({ cluster, netns }, args) => {
     });
     rows.push(`${String(ttl).padStart(2)} ${hopText(probes)}`);
     silent = probes.every(({ kind }) => kind === 'silence') ? silent + 1 : 0;
-    if (probes.some((echo) => echo.kind === 'reply' || (echo.kind === 'error' && echo.type !== 11) || echo.kind === 'failed')) break;
+    if (
+      probes.some(
+        (echo) => echo.kind === 'reply' || (echo.kind === 'error' && echo.type !== 11) || echo.kind === 'failed',
+      )
+    )
+      break;
   }
   return ok(lines(rows));
 };
@@ -202,7 +247,8 @@ export const nc: Tool = ({ cluster, netns }: ToolPlace, args) => {
   if (!letters.includes('z')) return failure(1, 'nc: only -z, which sends no data, is offered here');
   const [name = '', portText = ''] = rest;
   const destination = resolve(cluster, name);
-  if (destination === undefined) return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: Name or service not known`);
+  if (destination === undefined)
+    return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: Name or service not known`);
   const port = Number(portText);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return failure(1, `nc: port number invalid: ${portText}`);
   const protocol = letters.includes('u') ? 'udp' : 'tcp';
@@ -210,11 +256,17 @@ export const nc: Tool = ({ cluster, netns }: ToolPlace, args) => {
   const outcome = runConnection({ netns, destination, port, protocol, timeoutNs });
   const verbose = letters.includes('v');
   if (outcome.kind === 'answered') {
-    const text = verbose ? `Connection to ${name} (${formatIpv4(destination)}) ${port} port [${protocol}/*] succeeded!\n` : '';
+    const text = verbose
+      ? `Connection to ${name} (${formatIpv4(destination)}) ${port} port [${protocol}/*] succeeded!\n`
+      : '';
     return { exitCode: 0, stdout: '', stderr: text };
   }
   const why = outcome.kind === 'silence' ? 'Connection timed out' : outcomeText(outcome.note);
-  return { exitCode: 1, stdout: '', stderr: verbose ? `nc: connect to ${formatIpv4(destination)} port ${port} (${protocol}) failed: ${why}\n` : '' };
+  return {
+    exitCode: 1,
+    stdout: '',
+    stderr: verbose ? `nc: connect to ${formatIpv4(destination)} port ${port} (${protocol}) failed: ${why}\n` : '',
+  };
 };
 
 const isErrno = (text: string): text is Errno => Object.hasOwn(ERRNO_TEXT, text);

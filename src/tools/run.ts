@@ -28,6 +28,7 @@ export function runTool(cluster: Cluster, endpoint: EndpointName, command: reado
   const { netns, pod } = cluster.locate(endpoint);
   const [name = '', ...args] = command;
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
-  if (tool === undefined) return failure(127, `${name}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
+  if (tool === undefined)
+    return failure(127, `${name}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
   return tool({ cluster, netns, pod }, args);
 }

@@ -21,5 +21,9 @@ export interface ToolPlace {
 export type Tool = (place: ToolPlace, args: readonly string[]) => ToolResult;
 
 export const ok = (stdout: string): ToolResult => ({ exitCode: 0, stdout, stderr: '' });
-export const failure = (exitCode: number, message: string, stdout = ''): ToolResult => ({ exitCode, stdout, stderr: `${message}\n` });
+export const failure = (exitCode: number, message: string, stdout = ''): ToolResult => ({
+  exitCode,
+  stdout,
+  stderr: `${message}\n`,
+});
 export const lines = (rows: readonly string[]): string => rows.map((row) => `${row}\n`).join('');

@@ -29,7 +29,8 @@ const layersOf = (recorded: RecordedStep): Map<string, string> => {
   return into;
 };
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((octet, i) => octet === b[i]);
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((octet, i) => octet === b[i]);
 
 /** Changes of fields that both moments have. Link-layer headers come and go with each hop and are not compared with nothing. */
 export function changedFields(before: RecordedStep | undefined, after: RecordedStep): FieldChange[] {

@@ -27,7 +27,7 @@ export const DROP_REASONS = {
   'dup-frag': 'a fragment that overlaps another',
   'frag-too-far': 'too many fragments of one source at once',
   'netfilter-drop': 'a netfilter rule dropped it',
-  'otherhost': 'addressed to another MAC address',
+  otherhost: 'addressed to another MAC address',
   'arp-pvlan-disable': 'ARP request from a device whose answer would go back where it came from',
   'neigh-createfail': 'no neighbour entry could be made',
   'neigh-failed': 'the neighbour did not answer ARP',

@@ -20,7 +20,9 @@ function word(step: Step): string | undefined {
     case 'nat':
       return `${step.type} ${formatTuple(step.before)} = ${formatTuple(step.after)}`;
     case 'route':
-      return step.dev === undefined ? `route ${step.type}` : `route ${step.type} dev ${step.dev}${step.gateway === undefined ? '' : ` via ${formatIpv4(step.gateway)}`}`;
+      return step.dev === undefined
+        ? `route ${step.type}`
+        : `route ${step.type} dev ${step.dev}${step.gateway === undefined ? '' : ` via ${formatIpv4(step.gateway)}`}`;
     case 'conntrack':
       return step.direction === 'reply' ? `ct ${step.state} reply` : `ct ${step.state}`;
     case 'encapsulate':

@@ -12,7 +12,9 @@ export interface StepText {
   readonly because: readonly Cause[];
 }
 
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(IP_PROTOCOL).map(([name, number]) => [number, name]));
+const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(IP_PROTOCOL).map(([name, number]) => [number, name]),
+);
 
 /** `tcp`, `udp`, or the number. */
 export const protocolName = (protocol: number): string => PROTOCOL_NAMES.get(protocol) ?? `protocol ${protocol}`;
@@ -33,7 +35,12 @@ const withNote = (text: string, note: string | undefined): string => (note === u
 
 type Formatters = { readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => StepText };
 
-const ICMP_NAMES: Readonly<Record<number, string>> = { 3: 'destination unreachable', 5: 'redirect', 11: 'time exceeded', 12: 'parameter problem' };
+const ICMP_NAMES: Readonly<Record<number, string>> = {
+  3: 'destination unreachable',
+  5: 'redirect',
+  11: 'time exceeded',
+  12: 'parameter problem',
+};
 
 function formatRule(step: Extract<Step, { kind: 'rule' }>): StepText {
   const where = `${step.hook} ${step.chain}`;
@@ -44,7 +51,10 @@ function formatRule(step: Extract<Step, { kind: 'rule' }>): StepText {
 
 function formatRoute(step: Extract<Step, { kind: 'route' }>): StepText {
   if (step.route === undefined) {
-    const text = step.type === 'unicast' ? `${formatIpv4(step.destination)} dev ${step.dev ?? '?'}` : `no route to ${formatIpv4(step.destination)}`;
+    const text =
+      step.type === 'unicast'
+        ? `${formatIpv4(step.destination)} dev ${step.dev ?? '?'}`
+        : `no route to ${formatIpv4(step.destination)}`;
     return line('route', text);
   }
   const table = step.table === 'main' || step.table === '' ? '' : ` table ${step.table}`;
@@ -64,22 +74,42 @@ const FORMATTERS: Formatters = {
   rule: formatRule,
   table: ({ table, hook, rulesTried }) => line(table, `${hook}: none of ${rulesTried} rules matched`),
   conntrack: (step) =>
-    line('conntrack', withNote(`${step.state}${step.direction === 'reply' ? ', reply direction' : ''}`, step.note), step.entry?.because),
+    line(
+      'conntrack',
+      withNote(`${step.state}${step.direction === 'reply' ? ', reply direction' : ''}`, step.note),
+      step.entry?.because,
+    ),
   nat: ({ type, before, after }) => line(type, `${formatTuple(before)} becomes ${formatTuple(after)}`),
   route: formatRoute,
   neighbour: formatNeighbour,
   arp: ({ action, address, note }) => line('arp', withNote(`${action} ${formatIpv4(address)}`, note)),
-  bridge: ({ bridge, action, ports }) => line('bridge', `${bridge}: ${action}${ports.length === 0 ? '' : ` to ${ports.join(', ')}`}`),
+  bridge: ({ bridge, action, ports }) =>
+    line('bridge', `${bridge}: ${action}${ports.length === 0 ? '' : ` to ${ports.join(', ')}`}`),
   fdb: ({ dev, mac, remote, because }) =>
-    line('fdb', `${formatMac(mac)} dev ${dev}${remote === undefined ? ': no entry' : ` dst ${formatIpv4(remote)}`}`, because),
+    line(
+      'fdb',
+      `${formatMac(mac)} dev ${dev}${remote === undefined ? ': no entry' : ` dst ${formatIpv4(remote)}`}`,
+      because,
+    ),
   encapsulate: ({ protocol, source, destination, vni }) =>
-    line('encapsulate', `${protocol}${vni === undefined ? '' : ` vni ${vni}`} ${formatIpv4(source)} → ${formatIpv4(destination)}`),
-  decapsulate: ({ dev, protocol, vni }) => line('decapsulate', `${protocol}${vni === undefined ? '' : ` vni ${vni}`} into ${dev}`),
+    line(
+      'encapsulate',
+      `${protocol}${vni === undefined ? '' : ` vni ${vni}`} ${formatIpv4(source)} → ${formatIpv4(destination)}`,
+    ),
+  decapsulate: ({ dev, protocol, vni }) =>
+    line('decapsulate', `${protocol}${vni === undefined ? '' : ` vni ${vni}`} into ${dev}`),
   forward: ({ ttl }) => line('forward', `TTL is ${ttl} now`),
   fragment: ({ mtu, pieces }) => line('fragment', `into ${pieces} pieces for MTU ${mtu}`),
-  reassemble: ({ pieces, complete }) => line('reassemble', complete ? `${pieces} fragments` : `waits, ${pieces} fragments so far`),
+  reassemble: ({ pieces, complete }) =>
+    line('reassemble', complete ? `${pieces} fragments` : `waits, ${pieces} fragments so far`),
   icmp: ({ type, code, to, sent, note }) =>
-    line('icmp', withNote(`${ICMP_NAMES[type] ?? `type ${type}`} code ${code} ${sent ? 'sent to' : 'not sent to'} ${formatIpv4(to)}`, note)),
+    line(
+      'icmp',
+      withNote(
+        `${ICMP_NAMES[type] ?? `type ${type}`} code ${code} ${sent ? 'sent to' : 'not sent to'} ${formatIpv4(to)}`,
+        note,
+      ),
+    ),
   deliver: ({ protocol, note, because }) => line('deliver', `${protocolName(protocol)}: ${note}`, because),
   send: ({ protocol, note }) => line('send', `${protocolName(protocol)}: ${note}`),
   set: ({ field, value }) => line('set', `${field} ${value}`),

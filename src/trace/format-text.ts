@@ -59,9 +59,14 @@ function worthShowing(packets: readonly TracePacket[]): ReadonlySet<TracePacket>
 }
 
 /** A chain of somebody's own that ends without a decision says nothing. */
-const isSilent = ({ step }: RecordedStep): boolean => step.kind === 'rule' && step.rule === undefined && step.outcome === 'return';
+const isSilent = ({ step }: RecordedStep): boolean =>
+  step.kind === 'rule' && step.rule === undefined && step.outcome === 'return';
 
-function formatHop(hop: Hop, before: RecordedStep | undefined, context: { trace: ConnectionTrace; style: TextStyle }): { lines: string[]; last: RecordedStep | undefined } {
+function formatHop(
+  hop: Hop,
+  before: RecordedStep | undefined,
+  context: { trace: ConnectionTrace; style: TextStyle },
+): { lines: string[]; last: RecordedStep | undefined } {
   const { trace, style } = context;
   const lines = [`  ${style.heading(trace.nameOf(hop.place))}`];
   let last = before;
@@ -70,17 +75,25 @@ function formatHop(hop: Hop, before: RecordedStep | undefined, context: { trace:
     const { label, text, because } = formatStep(recorded.step);
     const why = formatBecause(because);
     const paint = recorded.step.kind === 'drop' ? style.bad : recorded.step.kind === 'deliver' ? style.good : plain;
-    lines.push(`    ${style.faint(label.padEnd(LABEL_WIDTH))} ${paint(text)}${why === '' ? '' : ` ${style.faint(why)}`}`);
+    lines.push(
+      `    ${style.faint(label.padEnd(LABEL_WIDTH))} ${paint(text)}${why === '' ? '' : ` ${style.faint(why)}`}`,
+    );
     if (recorded.bytes === undefined) continue;
     for (const change of changedFields(last, recorded)) {
-      lines.push(`    ${''.padEnd(LABEL_WIDTH)} ${style.changed(`${change.field}: ${change.before} → ${change.after}`)}`);
+      lines.push(
+        `    ${''.padEnd(LABEL_WIDTH)} ${style.changed(`${change.field}: ${change.before} → ${change.after}`)}`,
+      );
     }
     last = recorded;
   }
   return { lines, last };
 }
 
-function formatPacket(packet: TracePacket, number: number, context: { trace: ConnectionTrace; style: TextStyle }): string[] {
+function formatPacket(
+  packet: TracePacket,
+  number: number,
+  context: { trace: ConnectionTrace; style: TextStyle },
+): string[] {
   const { style } = context;
   const title = `${ROLE_TITLES[packet.role]}, packet ${number}, at ${milliseconds(packet.story.startNs)}`;
   const lines = [style.heading(title), `  ${headline(packet)}`];
@@ -101,7 +114,11 @@ export function formatTrace(trace: ConnectionTrace, options: TextOptions = {}): 
   const port = trace.to.port === undefined ? '' : `:${trace.to.port}`;
   const ends = `${trace.from.label} (${formatIpv4(trace.from.address)}) → ${trace.to.label}${trace.to.label.includes(formatIpv4(trace.to.address)) ? '' : ` (${formatIpv4(trace.to.address)})`}${port}, ${trace.protocol}`;
   const paint = isGood(trace.verdict) ? style.good : style.bad;
-  const lines = [style.heading(ends), `${paint(trace.verdict)}: ${VERDICTS[trace.verdict]}`, ...trace.explanation.map((sentence) => `  ${sentence}`)];
+  const lines = [
+    style.heading(ends),
+    `${paint(trace.verdict)}: ${VERDICTS[trace.verdict]}`,
+    ...trace.explanation.map((sentence) => `  ${sentence}`),
+  ];
   const shown = options.everyPacket === true ? new Set(trace.packets) : worthShowing(trace.packets);
   const context = { trace, style };
   trace.packets.forEach((packet, i) => {
@@ -110,7 +127,10 @@ export function formatTrace(trace: ConnectionTrace, options: TextOptions = {}): 
   const others = trace.packets.filter((packet) => !shown.has(packet));
   if (others.length > 0) {
     lines.push('', style.heading('Other packets'));
-    for (const packet of others) lines.push(`  ${String(trace.packets.indexOf(packet) + 1).padStart(3)}  ${milliseconds(packet.story.startNs)}  ${headline(packet)}`);
+    for (const packet of others)
+      lines.push(
+        `  ${String(trace.packets.indexOf(packet) + 1).padStart(3)}  ${milliseconds(packet.story.startNs)}  ${headline(packet)}`,
+      );
   }
   return lines.join('\n');
 }

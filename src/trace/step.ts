@@ -41,7 +41,16 @@ export type RouteType =
   | 'prohibit'
   | 'throw';
 
-export type NeighbourState = 'none' | 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'noarp' | 'permanent';
+export type NeighbourState =
+  | 'none'
+  | 'incomplete'
+  | 'reachable'
+  | 'stale'
+  | 'delay'
+  | 'probe'
+  | 'failed'
+  | 'noarp'
+  | 'permanent';
 
 export type Step =
   /** A frame came in on a device. */
@@ -103,21 +112,62 @@ export type Step =
       /** True where the packet waits for the answer. */
       readonly pending: boolean;
     }
-  | { readonly kind: 'arp'; readonly dev: string; readonly action: 'reply' | 'proxy-reply' | 'ignore' | 'learn'; readonly address: Ipv4Addr; readonly note?: string }
-  | { readonly kind: 'bridge'; readonly bridge: string; readonly action: 'forward' | 'flood' | 'local' | 'learn'; readonly ports: readonly string[] }
-  | { readonly kind: 'fdb'; readonly dev: string; readonly mac: Mac; readonly remote: Ipv4Addr | undefined; readonly because: readonly Cause[] }
-  | { readonly kind: 'encapsulate'; readonly dev: string; readonly protocol: 'vxlan' | 'ipip'; readonly source: Ipv4Addr; readonly destination: Ipv4Addr; readonly vni?: number }
+  | {
+      readonly kind: 'arp';
+      readonly dev: string;
+      readonly action: 'reply' | 'proxy-reply' | 'ignore' | 'learn';
+      readonly address: Ipv4Addr;
+      readonly note?: string;
+    }
+  | {
+      readonly kind: 'bridge';
+      readonly bridge: string;
+      readonly action: 'forward' | 'flood' | 'local' | 'learn';
+      readonly ports: readonly string[];
+    }
+  | {
+      readonly kind: 'fdb';
+      readonly dev: string;
+      readonly mac: Mac;
+      readonly remote: Ipv4Addr | undefined;
+      readonly because: readonly Cause[];
+    }
+  | {
+      readonly kind: 'encapsulate';
+      readonly dev: string;
+      readonly protocol: 'vxlan' | 'ipip';
+      readonly source: Ipv4Addr;
+      readonly destination: Ipv4Addr;
+      readonly vni?: number;
+    }
   | { readonly kind: 'decapsulate'; readonly dev: string; readonly protocol: 'vxlan' | 'ipip'; readonly vni?: number }
   | { readonly kind: 'forward'; readonly ttl: number }
   | { readonly kind: 'fragment'; readonly mtu: number; readonly pieces: number }
   | { readonly kind: 'reassemble'; readonly pieces: number; readonly complete: boolean }
-  | { readonly kind: 'icmp'; readonly type: number; readonly code: number; readonly to: Ipv4Addr; readonly sent: boolean; readonly note?: string }
+  | {
+      readonly kind: 'icmp';
+      readonly type: number;
+      readonly code: number;
+      readonly to: Ipv4Addr;
+      readonly sent: boolean;
+      readonly note?: string;
+    }
   /** A socket took it (or ICMP answered an echo request). */
-  | { readonly kind: 'deliver'; readonly protocol: number; readonly port: number; readonly note: string; readonly because: readonly Cause[] }
+  | {
+      readonly kind: 'deliver';
+      readonly protocol: number;
+      readonly port: number;
+      readonly note: string;
+      readonly because: readonly Cause[];
+    }
   /** A socket made it. */
   | { readonly kind: 'send'; readonly protocol: number; readonly note: string }
   /** A target that changes something but decides nothing (MARK, LOG, DSCP…), after the fact. */
-  | { readonly kind: 'set'; readonly field: 'mark' | 'connmark' | 'dscp' | 'log' | 'nflog' | 'notrack' | 'recent'; readonly value: string }
+  | {
+      readonly kind: 'set';
+      readonly field: 'mark' | 'connmark' | 'dscp' | 'log' | 'nflog' | 'notrack' | 'recent';
+      readonly value: string;
+    }
   | { readonly kind: 'link'; readonly from: string; readonly to: string; readonly delayNs: number }
   | { readonly kind: 'drop'; readonly reason: DropReason; readonly note?: string; readonly by?: Programmed };
 

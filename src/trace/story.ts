@@ -65,7 +65,10 @@ type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>;
 const isKind = <K extends Step['kind']>(step: Step, kind: K): step is StepOf<K> => step.kind === kind;
 
 /** The last step of a kind, with where it happened. */
-export function lastOf<K extends Step['kind']>(story: PacketStory, kind: K): { recorded: RecordedStep; step: StepOf<K> } | undefined {
+export function lastOf<K extends Step['kind']>(
+  story: PacketStory,
+  kind: K,
+): { recorded: RecordedStep; step: StepOf<K> } | undefined {
   let found: { recorded: RecordedStep; step: StepOf<K> } | undefined;
   for (const recorded of stepsOf(story)) {
     const { step } = recorded;

@@ -21,8 +21,11 @@ const tuple = (flow: FlowTuple): JsonValue => ({
   destinationPort: flow.destinationPort,
 });
 
-const optional = <T>(key: string, value: T | undefined, form: (value: T) => JsonValue): { readonly [key: string]: JsonValue } =>
-  value === undefined ? {} : { [key]: form(value) };
+const optional = <T>(
+  key: string,
+  value: T | undefined,
+  form: (value: T) => JsonValue,
+): { readonly [key: string]: JsonValue } => (value === undefined ? {} : { [key]: form(value) });
 
 const ip = (addr: Ipv4Addr): JsonValue => formatIpv4(addr);
 const mac = (addr: Mac): JsonValue => formatMac(addr);
@@ -36,69 +39,90 @@ export const causeJson = (cause: Cause): JsonValue => ({
   ...optional('detail', cause.detail, same),
 });
 
-/** The fields of a step that are its own, beside kind and text. */
-function details(step: Step): { readonly [key: string]: JsonValue } {
-  switch (step.kind) {
-    case 'receive':
-    case 'transmit':
-      return { dev: step.dev };
-    case 'rule':
-      return {
-        hook: step.hook,
-        table: step.table,
-        chain: step.chain,
-        position: step.position,
-        outcome: step.outcome,
-        ...optional('rule', step.rule, asText),
-        ...optional('target', step.target, same),
-      };
-    case 'table':
-      return { hook: step.hook, table: step.table, rulesTried: step.rulesTried };
-    case 'conntrack':
-      return { hook: step.hook, state: step.state, direction: step.direction, ...optional('entry', step.entry, asText), ...optional('note', step.note, same) };
-    case 'nat':
-      return { hook: step.hook, type: step.type, before: tuple(step.before), after: tuple(step.after) };
-    case 'route':
-      return {
-        direction: step.direction,
-        destination: formatIpv4(step.destination),
-        type: step.type,
-        table: step.table,
-        ...optional('route', step.route, asText),
-        ...optional('dev', step.dev, same),
-        ...optional('gateway', step.gateway, ip),
-        ...optional('source', step.source, ip),
-        ...optional('mtu', step.mtu, same),
-      };
-    case 'neighbour':
-      return { dev: step.dev, address: formatIpv4(step.address), state: step.state, pending: step.pending, ...optional('mac', step.mac, mac) };
-    case 'arp':
-      return { dev: step.dev, action: step.action, address: formatIpv4(step.address), ...optional('note', step.note, same) };
-    case 'bridge':
-      return { bridge: step.bridge, action: step.action, ports: step.ports };
-    case 'fdb':
-      return { dev: step.dev, mac: formatMac(step.mac), ...optional('remote', step.remote, ip) };
-    case 'encapsulate':
-      return { dev: step.dev, protocol: step.protocol, source: formatIpv4(step.source), destination: formatIpv4(step.destination), ...optional('vni', step.vni, same) };
-    case 'decapsulate':
-      return { dev: step.dev, protocol: step.protocol, ...optional('vni', step.vni, same) };
-    case 'icmp':
-      return { type: step.type, code: step.code, to: formatIpv4(step.to), sent: step.sent, ...optional('note', step.note, same) };
-    case 'drop':
-      return { reason: step.reason, ...optional('note', step.note, same), ...optional('by', step.by, asText) };
-    case 'deliver':
-      return { protocol: step.protocol, port: step.port, note: step.note };
-    default:
-      return otherDetails(step);
-  }
-}
+type Fields = { readonly [key: string]: JsonValue };
+type FieldsOf = { readonly [K in Step['kind']]: (step: Extract<Step, { kind: K }>) => Fields };
 
-type Covered = 'receive' | 'transmit' | 'rule' | 'table' | 'conntrack' | 'nat' | 'route' | 'neighbour' | 'arp' | 'bridge' | 'fdb' | 'encapsulate' | 'decapsulate' | 'icmp' | 'drop' | 'deliver';
-
-/** Steps whose fields are plain values already. */
-function otherDetails(step: Exclude<Step, { kind: Covered }>): { readonly [key: string]: JsonValue } {
+/** For steps whose fields are plain values already. */
+function plainFields(
+  step: Extract<Step, { kind: 'set' | 'send' | 'forward' | 'fragment' | 'reassemble' | 'link' }>,
+): Fields {
   const { kind: _, ...fields } = step;
   return fields;
+}
+
+const devOnly = ({ dev }: { readonly dev: string }): Fields => ({ dev });
+
+/** The fields of a step that are its own, beside kind and text. */
+const DETAILS: FieldsOf = {
+  receive: devOnly,
+  transmit: devOnly,
+  rule: (step) => ({
+    hook: step.hook,
+    table: step.table,
+    chain: step.chain,
+    position: step.position,
+    outcome: step.outcome,
+    ...optional('rule', step.rule, asText),
+    ...optional('target', step.target, same),
+  }),
+  table: ({ hook, table, rulesTried }) => ({ hook, table, rulesTried }),
+  conntrack: ({ hook, state, direction, entry, note }) => ({
+    hook,
+    state,
+    direction,
+    ...optional('entry', entry, asText),
+    ...optional('note', note, same),
+  }),
+  nat: ({ hook, type, before, after }) => ({ hook, type, before: tuple(before), after: tuple(after) }),
+  route: (step) => ({
+    direction: step.direction,
+    destination: formatIpv4(step.destination),
+    type: step.type,
+    table: step.table,
+    ...optional('route', step.route, asText),
+    ...optional('rule', step.rule, asText),
+    ...optional('dev', step.dev, same),
+    ...optional('gateway', step.gateway, ip),
+    ...optional('source', step.source, ip),
+    ...optional('mtu', step.mtu, same),
+  }),
+  neighbour: ({ dev, address, state, pending, mac: lladdr }) => ({
+    dev,
+    address: formatIpv4(address),
+    state,
+    pending,
+    ...optional('mac', lladdr, mac),
+  }),
+  arp: ({ dev, action, address, note }) => ({
+    dev,
+    action,
+    address: formatIpv4(address),
+    ...optional('note', note, same),
+  }),
+  bridge: ({ bridge, action, ports }) => ({ bridge, action, ports }),
+  fdb: (step) => ({ dev: step.dev, mac: formatMac(step.mac), ...optional('remote', step.remote, ip) }),
+  encapsulate: (step) => ({
+    dev: step.dev,
+    protocol: step.protocol,
+    source: formatIpv4(step.source),
+    destination: formatIpv4(step.destination),
+    ...optional('vni', step.vni, same),
+  }),
+  decapsulate: ({ dev, protocol, vni }) => ({ dev, protocol, ...optional('vni', vni, same) }),
+  icmp: ({ type, code, to, sent, note }) => ({ type, code, to: formatIpv4(to), sent, ...optional('note', note, same) }),
+  deliver: ({ protocol, port, note }) => ({ protocol, port, note }),
+  drop: ({ reason, note, by }) => ({ reason, ...optional('note', note, same), ...optional('by', by, asText) }),
+  set: plainFields,
+  send: plainFields,
+  forward: plainFields,
+  fragment: plainFields,
+  reassemble: plainFields,
+  link: plainFields,
+};
+
+function details(step: Step): Fields {
+  const fieldsOf: (step: never) => Fields = DETAILS[step.kind];
+  return fieldsOf(step as never);
 }
 
 function stepJson(recorded: RecordedStep, before: RecordedStep | undefined): JsonValue {
@@ -111,7 +135,9 @@ function stepJson(recorded: RecordedStep, before: RecordedStep | undefined): Jso
     text,
     ...details(step),
     ...(because.length === 0 ? {} : { because: because.map(causeJson) }),
-    ...(changes.length === 0 ? {} : { changes: changes.map(({ field, before: old, after }) => ({ field, before: old, after })) }),
+    ...(changes.length === 0
+      ? {}
+      : { changes: changes.map(({ field, before: old, after }) => ({ field, before: old, after })) }),
     ...(recorded.bytes === undefined ? {} : { bytes: hex(recorded.bytes) }),
   };
 }
@@ -126,7 +152,10 @@ function packetJson({ role, story }: TracePacket, trace: ConnectionTrace): JsonV
     parent: story.parent,
     role,
     startNs: story.startNs,
-    summary: first?.bytes === undefined ? '' : summarize(first.bytes, { linkType: first.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw }),
+    summary:
+      first?.bytes === undefined
+        ? ''
+        : summarize(first.bytes, { linkType: first.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw }),
     hops: story.hops.map((hop) => ({
       place: trace.nameOf(hop.place),
       host: hop.place.host,

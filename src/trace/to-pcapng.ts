@@ -9,7 +9,12 @@ import type { RecordedStep } from './recorder.js';
 export function tracePcapng(trace: ConnectionTrace): Uint8Array {
   const writer = new PcapngWriter({ userApplication: 'podwire' });
   const interfaces = new Map<string, number>();
-  const rows: { recorded: RecordedStep; name: string; direction: 'inbound' | 'outbound'; comment: string | undefined }[] = [];
+  const rows: {
+    recorded: RecordedStep;
+    name: string;
+    direction: 'inbound' | 'outbound';
+    comment: string | undefined;
+  }[] = [];
   for (const { story } of trace.packets) {
     const end = explainEnd(story, trace.nameOf);
     const frames = story.hops.flatMap((hop) => hop.steps);
@@ -27,7 +32,13 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
     const id = interfaces.get(name) ?? writer.addInterface({ name });
     interfaces.set(name, id);
     if (recorded.bytes === undefined) continue;
-    writer.addPacket({ interfaceId: id, timestamp: recorded.timeNs, bytes: recorded.bytes, direction, ...(comment === undefined ? {} : { comments: [comment] }) });
+    writer.addPacket({
+      interfaceId: id,
+      timestamp: recorded.timeNs,
+      bytes: recorded.bytes,
+      direction,
+      ...(comment === undefined ? {} : { comments: [comment] }),
+    });
   }
   return writer.take();
 }

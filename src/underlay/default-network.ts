@@ -3,7 +3,16 @@
  * several where Calico's records say so, and one router with an address on each.
  */
 
-import { compareIpv4, formatPrefix, type Ipv4Addr, type Ipv4Prefix, ipv4, ipv4Network, ipv4Range, prefixEquals } from '../packet/index.js';
+import {
+  compareIpv4,
+  formatPrefix,
+  type Ipv4Addr,
+  type Ipv4Prefix,
+  ipv4,
+  ipv4Network,
+  ipv4Range,
+  prefixEquals,
+} from '../packet/index.js';
 import type { PhysicalNetworkSpec } from './document.js';
 import type { NodePlace } from './plan.js';
 
@@ -34,7 +43,9 @@ function subnetsOf(nodes: readonly NodePlace[]): Ipv4Prefix[] {
     if (prefixLength === undefined || prefixLength === 32) guessed.push(internalIp);
     else add({ addr: ipv4Network(internalIp, prefixLength), length: prefixLength });
   }
-  const left = guessed.filter((addr) => !found.some(({ addr: network, length }) => ipv4Network(addr, length) === network));
+  const left = guessed.filter(
+    (addr) => !found.some(({ addr: network, length }) => ipv4Network(addr, length) === network),
+  );
   const one = left.length === 0 ? undefined : cover(left);
   if (one !== undefined) add(one);
   else for (const addr of left) add({ addr: ipv4Network(addr, LONGEST), length: LONGEST });

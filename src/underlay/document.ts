@@ -6,8 +6,8 @@
 
 import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
 
-const { address, check, cidr, count, listOf, matching, number, oneOf, optional, port, record, text, withDefault } = schema;
-
+const { address, check, cidr, count, listOf, matching, number, oneOf, optional, port, record, text, withDefault } =
+  schema;
 
 /** `250us`, `2ms`, `1.5s`: a delay with its unit. */
 const DURATION = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/;
@@ -20,13 +20,20 @@ export function durationNs(given: string): number {
 }
 
 const duration = matching(DURATION, 'a duration such as 250us or 2ms');
-const mtu = check(count, (value) => (value >= 68 && value <= 65_535 ? undefined : { path: [], expected: 'an MTU from 68 to 65535' }));
-const loss = check(number, (value) => (value >= 0 && value <= 1 ? undefined : { path: [], expected: 'a chance from 0 to 1' }));
+const mtu = check(count, (value) =>
+  value >= 68 && value <= 65_535 ? undefined : { path: [], expected: 'an MTU from 68 to 65535' },
+);
+const loss = check(number, (value) =>
+  value >= 0 && value <= 1 ? undefined : { path: [], expected: 'a chance from 0 to 1' },
+);
 const ifname = matching(/^[^\s/:]{1,15}$/, 'an interface name of at most 15 characters');
 
 const link = { mtu: optional(mtu), delay: optional(duration), loss: optional(loss) };
 
-const route = record({ to: cidr, via: optional(address), dev: optional(ifname), metric: optional(count) }, { closed: true });
+const route = record(
+  { to: cidr, via: optional(address), dev: optional(ifname), metric: optional(count) },
+  { closed: true },
+);
 
 const listen = record(
   { protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) },
@@ -57,7 +64,18 @@ export const physicalNetworkBody = record({
       /** Trunks between switches. */
       links: listOf(record({ from: text, to: text, ...link }, { closed: true })),
       subnets: listOf(
-        record({ name: text, cidr, switch: optional(text), gateway: optional(address), mtu: optional(mtu), delay: optional(duration), loss: optional(loss) }, { closed: true }),
+        record(
+          {
+            name: text,
+            cidr,
+            switch: optional(text),
+            gateway: optional(address),
+            mtu: optional(mtu),
+            delay: optional(duration),
+            loss: optional(loss),
+          },
+          { closed: true },
+        ),
       ),
       routers: listOf(record(machine, { closed: true })),
       nodes: listOf(record(machine, { closed: true })),

@@ -27,7 +27,10 @@ export const hostConfigBody = record({
         record({ to: cidr, via: optional(address), dev: optional(text), metric: optional(count) }, { closed: true }),
       ),
       listen: listOf(
-        record({ protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) }, { closed: true }),
+        record(
+          { protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) },
+          { closed: true },
+        ),
       ),
     },
     { closed: true },

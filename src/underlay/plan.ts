@@ -1,9 +1,22 @@
 /** What the physical network consists of, resolved: every interface knows its switch, subnet and cable. */
 
-import { formatIpv4, formatPrefix, type Ipv4Addr, type Ipv4Prefix, ipv4Network, prefixContains } from '../packet/index.js';
+import {
+  formatIpv4,
+  formatPrefix,
+  type Ipv4Addr,
+  type Ipv4Prefix,
+  ipv4Network,
+  prefixContains,
+} from '../packet/index.js';
 import type { Cause } from '../trace/index.js';
 import { type Cidr, type IpAddress, isIpv4, isIpv4Cidr } from '../kubernetes/index.js';
-import { durationNs, type HostSpec, type InterfaceSpec, type MachineSpec, type PhysicalNetworkSpec } from './document.js';
+import {
+  durationNs,
+  type HostSpec,
+  type InterfaceSpec,
+  type MachineSpec,
+  type PhysicalNetworkSpec,
+} from './document.js';
 
 export interface CablePlan {
   readonly mtu?: number;
@@ -70,7 +83,8 @@ export interface NodePlace {
 
 const DEFAULT_MTU = 1500;
 
-const ipv4Of = (addr: IpAddress | undefined): Ipv4Addr | undefined => (addr !== undefined && isIpv4(addr) ? addr : undefined);
+const ipv4Of = (addr: IpAddress | undefined): Ipv4Addr | undefined =>
+  addr !== undefined && isIpv4(addr) ? addr : undefined;
 const prefixOf = (cidr: Cidr): Ipv4Prefix => (isIpv4Cidr(cidr) ? cidr : { addr: 0 as Ipv4Addr, length: 0 });
 
 interface SubnetPlan {
@@ -82,7 +96,11 @@ interface SubnetPlan {
   readonly cable: CablePlan;
 }
 
-const cableOf = (spec: { mtu: number | undefined; delay: string | undefined; loss: number | undefined }): CablePlan => ({
+const cableOf = (spec: {
+  mtu: number | undefined;
+  delay: string | undefined;
+  loss: number | undefined;
+}): CablePlan => ({
   ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
   ...(spec.delay === undefined ? {} : { delayNs: durationNs(spec.delay) }),
   ...(spec.loss === undefined ? {} : { loss: spec.loss }),
@@ -114,7 +132,8 @@ export class Planner {
     routers.forEach((spec, i) => this.#add(spec, { role: 'router', path: ['spec', 'routers', i], listen: [] }));
     placed.forEach((spec, i) => {
       const node = nodes.find(({ name }) => name === spec.name);
-      if (node === undefined) this.#problem('warning', ['spec', 'nodes', i, 'name'], 'a Node of the cluster', spec.name);
+      if (node === undefined)
+        this.#problem('warning', ['spec', 'nodes', i, 'name'], 'a Node of the cluster', spec.name);
       this.#add(this.#withInternalIp(spec, node), { role: 'node', path: ['spec', 'nodes', i], listen: [] });
     });
     for (const node of nodes) if (!this.#machines.has(node.name)) this.#placeNode(node);
@@ -128,7 +147,10 @@ export class Planner {
   }
 
   #switches(): { name: string }[] {
-    const names = new Set([...this.#spec.switches.map(({ name }) => name), ...this.#subnets.map((subnet) => subnet.switch)]);
+    const names = new Set([
+      ...this.#spec.switches.map(({ name }) => name),
+      ...this.#subnets.map((subnet) => subnet.switch),
+    ]);
     return [...names].map((name) => ({ name }));
   }
 
@@ -142,11 +164,17 @@ export class Planner {
     };
     return this.#spec.links.flatMap((link, i) => {
       for (const end of ['from', 'to'] as const) {
-        if (!group.has(link[end])) this.#problem('error', ['spec', 'links', i, end], 'the name of a switch or subnet', link[end]);
+        if (!group.has(link[end]))
+          this.#problem('error', ['spec', 'links', i, end], 'the name of a switch or subnet', link[end]);
       }
       const [from, to] = [find(link.from), find(link.to)];
       if (from === to) {
-        this.#problem('error', ['spec', 'links', i], 'links without a loop', `${link.from} and ${link.to} are joined already`);
+        this.#problem(
+          'error',
+          ['spec', 'links', i],
+          'links without a loop',
+          `${link.from} and ${link.to} are joined already`,
+        );
         return [];
       }
       group.set(from, to);
@@ -183,7 +211,12 @@ export class Planner {
   #interface(nic: InterfaceSpec, index: number, path: (string | number)[]): InterfacePlan | undefined {
     const subnet = this.#subnets.find(({ name }) => name === nic.subnet);
     if (subnet === undefined) {
-      this.#problem('error', [...path, 'subnet'], `one of ${this.#subnets.map(({ name }) => name).join(', ')}`, nic.subnet);
+      this.#problem(
+        'error',
+        [...path, 'subnet'],
+        `one of ${this.#subnets.map(({ name }) => name).join(', ')}`,
+        nic.subnet,
+      );
       return undefined;
     }
     const address = ipv4Of(nic.address);
@@ -212,9 +245,15 @@ export class Planner {
   /** A node that the document does not place: eth0 on the subnet that holds its InternalIP. */
   #placeNode(node: NodePlace): void {
     const { internalIp } = node;
-    const subnet = internalIp === undefined ? undefined : this.#subnets.find(({ cidr }) => prefixContains(cidr, internalIp));
+    const subnet =
+      internalIp === undefined ? undefined : this.#subnets.find(({ cidr }) => prefixContains(cidr, internalIp));
     if (subnet === undefined) {
-      this.#problem('warning', ['spec', 'subnets'], `a subnet for Node ${node.name}`, internalIp === undefined ? 'no InternalIP' : formatIpv4(internalIp));
+      this.#problem(
+        'warning',
+        ['spec', 'subnets'],
+        `a subnet for Node ${node.name}`,
+        internalIp === undefined ? 'no InternalIP' : formatIpv4(internalIp),
+      );
     }
     const nic: InterfaceSpec | undefined = subnet && {
       name: 'eth0',
@@ -233,16 +272,26 @@ export class Planner {
     for (const nic of interfaces) {
       const gateway = this.#subnets.find(({ name }) => name === nic.subnet)?.gateway;
       if (gateway === undefined || nic.address === undefined || nic.address === gateway) continue;
-      return [...routes, { to: { addr: ipv4Network(gateway, 0), length: 0 }, via: gateway, dev: nic.name, metric: undefined }];
+      return [
+        ...routes,
+        { to: { addr: ipv4Network(gateway, 0), length: 0 }, via: gateway, dev: nic.name, metric: undefined },
+      ];
     }
     return routes;
   }
 
   #checkGateways(): void {
-    const owned = new Set([...this.#machines.values()].flatMap(({ interfaces }) => interfaces.map(({ address }) => address)));
+    const owned = new Set(
+      [...this.#machines.values()].flatMap(({ interfaces }) => interfaces.map(({ address }) => address)),
+    );
     this.#subnets.forEach(({ gateway }, i) => {
       if (gateway === undefined || owned.has(gateway)) return;
-      this.#problem('warning', ['spec', 'subnets', i, 'gateway'], 'an address that a machine has', `${formatIpv4(gateway)}, which nobody answers for`);
+      this.#problem(
+        'warning',
+        ['spec', 'subnets', i, 'gateway'],
+        'an address that a machine has',
+        `${formatIpv4(gateway)}, which nobody answers for`,
+      );
     });
   }
 }

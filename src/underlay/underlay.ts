@@ -119,6 +119,7 @@ export class Underlay {
     const dev = links.addEthernet({ name: nic.name, mtu: nic.mtu, mac: this.#mac(plan, nic), because });
     this.#ports.get(`${plan.name}/${nic.name}`)?.plug(dev);
     links.set(dev, { up: true });
-    if (nic.address !== undefined) fib.addAddress(dev, { address: nic.address, prefixLength: nic.prefixLength, because });
+    if (nic.address !== undefined)
+      fib.addAddress(dev, { address: nic.address, prefixLength: nic.prefixLength, because });
   }
 }

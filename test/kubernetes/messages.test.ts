@@ -36,13 +36,13 @@ const ERRORS: readonly [string, string][] = [
   ],
   [
     pool('ipipMode: Sometimes'),
-    'c.yaml:4:38: IPPool p: spec.ipipMode: expected one of Never, Always, CrossSubnet, got "Sometimes"',
+    'c.yaml:4:37: IPPool p: spec.ipipMode: expected one of Never, Always, CrossSubnet, got "Sometimes"',
   ],
-  [pool('blockSize: 33'), 'c.yaml:4:39: IPPool p: spec.blockSize: expected a whole number from 20 to 32, got 33'],
-  [pool('natOutgoing: "true"'), 'c.yaml:4:41: IPPool p: spec.natOutgoing: expected true or false, got "true"'],
+  [pool('blockSize: 33'), 'c.yaml:4:38: IPPool p: spec.blockSize: expected a whole number from 20 to 32, got 33'],
+  [pool('natOutgoing: "true"'), 'c.yaml:4:40: IPPool p: spec.natOutgoing: expected true or false, got "true"'],
   [
     pool('ipipMode: Always, vxlanMode: Always'),
-    'c.yaml:4:57: IPPool p: spec.vxlanMode: expected Never where ipipMode is not, got "Always"',
+    'c.yaml:4:56: IPPool p: spec.vxlanMode: expected Never where ipipMode is not, got "Always"',
   ],
   [
     `${head('v1', 'Service')}spec:\n  ports:\n  - port: 80\n    protocol: HTTP\n  - port: 70000\n`,
@@ -54,7 +54,7 @@ const ERRORS: readonly [string, string][] = [
     'c.yaml:4:19: Service default/x: spec.clusterIP: expected an address or "None", got "ten"',
   ],
   [`${head('v1', 'Pod')}spec: []\n`, 'c.yaml:4:7: Pod default/x: spec: expected a map, got an empty list'],
-  [`${head('v1', 'Pod')}`, 'c.yaml:1:1: Pod default/x: spec: expected a map, got nothing'],
+  [(head('v1', 'Pod')), 'c.yaml:1:1: Pod default/x: spec: expected a map, got nothing'],
   [
     `${head('v1', 'Pod')}spec: {containers: {}}\n`,
     'c.yaml:4:20: Pod default/x: spec.containers: expected a list, got a map',
@@ -89,8 +89,8 @@ const ERRORS: readonly [string, string][] = [
     'c.yaml:4:44: IPAMBlock x: spec.allocations[1]: expected an attribute index or null, got "x"',
   ],
   [
-    'apiVersion: v1\nkind: Node\nmetadata:\n  name: n\n  annotations:\n    projectcalico.org/IPv4Address: ten\n',
-    'c.yaml:6:36: Node n: metadata.annotations["projectcalico.org/IPv4Address"]: expected an address with its prefix length, such as 10.0.0.1/24, got "ten"',
+    'apiVersion: v1\nkind: Node\nmetadata:\n  name: n1\n  annotations:\n    projectcalico.org/IPv4Address: ten\n',
+    'c.yaml:6:36: Node n1: metadata.annotations["projectcalico.org/IPv4Address"]: expected an address with its prefix length, such as 10.0.0.1/24, got "ten"',
   ],
 ];
 
@@ -116,10 +116,10 @@ t.test('all mistakes of all files come in one run, in reading order', (t) => {
 
 t.test('calicoctl’s objects may have scalars where text is wanted, the API server’s not', (t) => {
   const labelled = (apiVersion: string) =>
-    `apiVersion: ${apiVersion}\nkind: Node\nmetadata:\n  name: n\n  labels: {rr: yes, n: 7}\n`;
+    `apiVersion: ${apiVersion}\nkind: Node\nmetadata:\n  name: n1\n  labels: {rr: yes, num: 7}\n`;
   const { store, errors } = load(labelled(V3));
   t.same(errors, []);
-  t.same(store.get('CalicoNode', '', 'n')?.labels, { rr: 'true', n: '7' });
+  t.same(store.get('CalicoNode', '', 'n1')?.labels, { rr: 'true', num: '7' });
   t.equal(errorsOf(labelled('v1')).length, 2);
   t.end();
 });
@@ -177,7 +177,7 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
   [
     'two pods with one address',
     withStatus('a', '10.0.0.1') + withStatus('b', '10.0.0.1') + NODE,
-    [/^c.yaml:11:18: warning: Pod default\/b: its address 10\.0\.0\.1 is also that of Pod default\/a$/],
+    [/^c.yaml:12:17: warning: Pod default\/b: its address 10\.0\.0\.1 is also that of Pod default\/a$/],
   ],
   [
     'host-network pods share an address on purpose',
@@ -226,7 +226,7 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
     'a mistyped field',
     pool('natOutgoin: true'),
     [
-      /^c.yaml:4:40: warning: IPPool p: no field of this kind is called "natOutgoin" \(near: natOutgoing\): it has no effect$/,
+      /^c.yaml:4:39: warning: IPPool p: no field of this kind is called "natOutgoin" \(near: natOutgoing\): it has no effect$/,
     ],
   ],
   [
@@ -247,7 +247,7 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
   ],
   [
     'a namespace that is only mentioned',
-    `${head('v1', 'ConfigMap').replace('x}', 'x, namespace: shop}')}`,
+    (head('v1', 'ConfigMap').replace('x}', 'x, namespace: shop}')),
     [/^c.yaml:3:31: notice: ConfigMap shop\/x: namespace shop is not among the input/],
   ],
   [

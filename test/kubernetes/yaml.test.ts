@@ -115,7 +115,7 @@ for (const [name, text] of WRONG) {
 
 t.test('aliases are expanded within a bound', (t) => {
   const laughs = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
-  for (const [i, name] of [...'bcdefgh'].entries()) {
+  for (const [i, name] of Array.from('bcdefgh').entries()) {
     const inner = 'abcdefg'.charAt(i);
     laughs.push(`${name}: &${name} [${Array.from({ length: 10 }, () => `*${inner}`).join(', ')}]`);
   }

@@ -1,7 +1,15 @@
 /** bridge: a veth from a bridge of the host into the container; plugins/main/bridge. */
 
 import { Bridge, type Host, type Veth } from '../../kernel/index.js';
-import { formatIpv4, formatMac, type Ipv4Addr, ipv4, ipv4BroadcastOf, ipv4Network, parseMac } from '../../packet/index.js';
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4Addr,
+  ipv4,
+  ipv4BroadcastOf,
+  ipv4Network,
+  parseMac,
+} from '../../packet/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniObject, CniResult } from '../result.js';
@@ -28,7 +36,8 @@ const DEFAULT_BRIDGE = 'cni0';
 function load({ config }: PluginCall): BridgeConfig {
   if (number(config['vlan']) !== 0) throw internalError('vlan of the bridge plugin is not modelled');
   const hairpin = flag(config['hairpinMode']);
-  if (hairpin && flag(config['promiscMode'])) throw internalError('cannot set hairpin mode and promiscuous mode at the same time.');
+  if (hairpin && flag(config['promiscMode']))
+    throw internalError('cannot set hairpin mode and promiscuous mode at the same time.');
   const isDefaultGateway = flag(config['isDefaultGateway']);
   return {
     name: text(config['name']),
@@ -45,20 +54,27 @@ function load({ config }: PluginCall): BridgeConfig {
 }
 
 const macOf = (config: CniObject): string =>
-  text(object(config['runtimeConfig'])['mac']) || text(object(object(config['args'])['cni'])['mac']) || text(config['mac']);
+  text(object(config['runtimeConfig'])['mac']) ||
+  text(object(object(config['args'])['cni'])['mac']) ||
+  text(config['mac']);
 
 /** ensureBridge(). @throws CniError where the name is something else's */
 function ensureBridge(host: Host, { bridge: name, mtu }: BridgeConfig): Bridge {
   const { links, devices } = host.netns;
   const there = devices.named(name);
-  if (there !== undefined && !(there instanceof Bridge)) throw internalError(`"${name}" already exists but is not a bridge`);
+  if (there !== undefined && !(there instanceof Bridge))
+    throw internalError(`"${name}" already exists but is not a bridge`);
   const bridge = there ?? links.addBridge({ name, ...(mtu === 0 ? {} : { mtu }) });
   links.set(bridge, { up: true });
   return bridge;
 }
 
 /** setupVeth(): one end in the container, the other a port of the bridge. */
-function addVeth(host: Host, call: PluginCall, { bridge, conf }: { readonly bridge: Bridge; readonly conf: BridgeConfig }): Veth {
+function addVeth(
+  host: Host,
+  call: PluginCall,
+  { bridge, conf }: { readonly bridge: Bridge; readonly conf: BridgeConfig },
+): Veth {
   const netns = requireNetns(call);
   if (netns.devices.named(call.ifName) !== undefined) {
     throw internalError(`container veth name provided (${call.ifName}) already exists`);
@@ -81,7 +97,8 @@ function withGateways(result: CniResult, conf: BridgeConfig): CniResult {
   const ips = result.ips.map((ip) => {
     const [found] = ipv4Of([ip]);
     if (found === undefined) return { ...ip, interface: 2 };
-    const gateway = gatewayOf(ip) ?? (conf.isGateway ? ipv4(ipv4Network(found.prefix.addr, found.prefix.length) + 1) : undefined);
+    const gateway =
+      gatewayOf(ip) ?? (conf.isGateway ? ipv4(ipv4Network(found.prefix.addr, found.prefix.length) + 1) : undefined);
     return { ...ip, interface: 2, ...(gateway === undefined ? {} : { gateway: formatIpv4(gateway) }) };
   });
   const [first] = ips;
@@ -91,11 +108,17 @@ function withGateways(result: CniResult, conf: BridgeConfig): CniResult {
 }
 
 /** ensureAddr(): the gateway's address on the bridge; another of the same subnet is in the way. @throws CniError */
-function ensureAddress(host: Host, bridge: Bridge, wanted: { readonly address: Ipv4Addr; readonly length: number; readonly force: 'force' | 'keep' }): void {
+function ensureAddress(
+  host: Host,
+  bridge: Bridge,
+  wanted: { readonly address: Ipv4Addr; readonly length: number; readonly force: 'force' | 'keep' },
+): void {
   const { address, length, force } = wanted;
-  for (const other of [...bridge.addresses]) {
+  for (const other of bridge.addresses.slice()) {
     if (other.address === address && other.prefixLength === length) return;
-    const overlaps = ipv4Network(other.address, Math.min(length, other.prefixLength)) === ipv4Network(address, Math.min(length, other.prefixLength));
+    const overlaps =
+      ipv4Network(other.address, Math.min(length, other.prefixLength)) ===
+      ipv4Network(address, Math.min(length, other.prefixLength));
     if (!overlaps) continue;
     if (force === 'keep') {
       throw internalError(`"${bridge.name}" already has an IP address different from ${formatIpv4(address)}/${length}`);
@@ -122,7 +145,9 @@ function add(call: PluginCall, machine: PluginMachine): CniResult {
     const result = withGateways(assigned, conf);
     configureInterface(requireNetns(call), inside, result);
     if (conf.isGateway) addGateways(host, bridge, { result, conf });
-    if (conf.ipMasq) for (const { prefix } of ipv4Of(result.ips)) setupMasquerade(host.netns, prefix, { network: conf.name, containerId: call.containerId });
+    if (conf.ipMasq)
+      for (const { prefix } of ipv4Of(result.ips))
+        setupMasquerade(host.netns, prefix, { network: conf.name, containerId: call.containerId });
     return { ...result, interfaces };
   } catch (error) {
     machine.delegate(conf.ipamType, call, 'DEL');
@@ -136,11 +161,19 @@ function assign(call: PluginCall, machine: PluginMachine, { ipamType }: BridgeCo
   return result;
 }
 
-function addGateways(host: Host, bridge: Bridge, { result, conf }: { readonly result: CniResult; readonly conf: BridgeConfig }): void {
+function addGateways(
+  host: Host,
+  bridge: Bridge,
+  { result, conf }: { readonly result: CniResult; readonly conf: BridgeConfig },
+): void {
   for (const { ip, prefix } of ipv4Of(result.ips)) {
     const gateway = gatewayOf(ip);
     if (gateway === undefined) continue;
-    ensureAddress(host, bridge, { address: gateway, length: prefix.length, force: conf.forceAddress ? 'force' : 'keep' });
+    ensureAddress(host, bridge, {
+      address: gateway,
+      length: prefix.length,
+      force: conf.forceAddress ? 'force' : 'keep',
+    });
   }
   host.netns.sysctl.set('net.ipv4.ip_forward', '1');
 }

@@ -23,5 +23,7 @@ export const texts = (value: CniJson | undefined): readonly string[] =>
 /** ns.GetNS(). @throws CniError */
 export function requireNetns({ netns, netnsPath }: PluginCall): Netns {
   if (netns !== undefined) return netns;
-  throw internalError(`failed to open netns "${netnsPath}": failed to Statfs "${netnsPath}": no such file or directory`);
+  throw internalError(
+    `failed to open netns "${netnsPath}": failed to Statfs "${netnsPath}": no such file or directory`,
+  );
 }

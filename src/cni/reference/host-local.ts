@@ -1,10 +1,21 @@
 /** host-local: addresses out of ranges, recorded in files of the host; plugins/ipam/host-local. */
 
-import { formatIpv4, formatPrefix, type Ipv4Addr, type Ipv4Prefix, ipv4, ipv4Network, ipv4Range, parseIpv4, parseIpv4Prefix, prefixContains } from '../../packet/index.js';
+import {
+  formatIpv4,
+  formatPrefix,
+  type Ipv4Addr,
+  type Ipv4Prefix,
+  ipv4,
+  ipv4Network,
+  ipv4Range,
+  parseIpv4,
+  parseIpv4Prefix,
+  prefixContains,
+} from '../../packet/index.js';
 import type { Host } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
-import type { CniIp, CniObject, CniResult, CniRoute } from '../result.js';
+import { type CniIp, type CniObject, type CniResult, type CniRoute, isCniList } from '../result.js';
 import { object, objects, reference, text, texts } from './common.js';
 
 const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
@@ -35,7 +46,9 @@ function canonical(entry: CniObject): Range {
   if (subnet === undefined) throw internalError(`invalid CIDR address: ${given}`);
   if (subnet.length > 30) throw internalError(`Network ${given} too small to allocate from`);
   if (ipv4Network(subnet.addr, subnet.length) !== subnet.addr) {
-    throw internalError(`Network has host bits set. For a subnet mask of length ${subnet.length} the network address is ${formatIpv4(ipv4Network(subnet.addr, subnet.length))}`);
+    throw internalError(
+      `Network has host bits set. For a subnet mask of length ${subnet.length} the network address is ${formatIpv4(ipv4Network(subnet.addr, subnet.length))}`,
+    );
   }
   const { first, last } = ipv4Range(subnet);
   const address = (key: string, fallback: Ipv4Addr): Ipv4Addr => {
@@ -44,9 +57,18 @@ function canonical(entry: CniObject): Range {
     if (parsed === undefined) throw internalError(`invalid IP address: ${value}`);
     return parsed;
   };
-  const range = { subnet, start: address('rangeStart', offset(first, 1)), end: address('rangeEnd', offset(last, -1)), gateway: address('gateway', offset(first, 1)) };
-  for (const [key, addr] of [['RangeStart', range.start], ['RangeEnd', range.end]] as const) {
-    if (!prefixContains(subnet, addr)) throw internalError(`${key} ${formatIpv4(addr)} not in network ${formatPrefix(subnet)}`);
+  const range = {
+    subnet,
+    start: address('rangeStart', offset(first, 1)),
+    end: address('rangeEnd', offset(last, -1)),
+    gateway: address('gateway', offset(first, 1)),
+  };
+  for (const [key, addr] of [
+    ['RangeStart', range.start],
+    ['RangeEnd', range.end],
+  ] as const) {
+    if (!prefixContains(subnet, addr))
+      throw internalError(`${key} ${formatIpv4(addr)} not in network ${formatPrefix(subnet)}`);
   }
   return range;
 }
@@ -56,9 +78,9 @@ function load(call: PluginCall): IpamConfig {
   const ipam = object(call.config['ipam']);
   if (Object.keys(ipam).length === 0) throw internalError("IPAM config missing 'ipam' key");
   const own = text(ipam['subnet']) === '' ? [] : [[canonical(ipam)]];
-  const listed = Array.isArray(ipam['ranges']) ? ipam['ranges'].map((set) => objects(set).map(canonical)) : [];
+  const listed = isCniList(ipam['ranges']) ? ipam['ranges'].map((set) => objects(set).map(canonical)) : [];
   const asked = object(call.config['runtimeConfig'])['ipRanges'];
-  const dynamic = Array.isArray(asked) ? asked.map((set) => objects(set).map(canonical)) : [];
+  const dynamic = isCniList(asked) ? asked.map((set) => objects(set).map(canonical)) : [];
   const ranges = [...dynamic, ...own, ...listed];
   if (ranges.length === 0) throw internalError('no IP ranges specified');
   const args = texts(object(object(call.config['args'])['cni'])['ips']);
@@ -69,7 +91,10 @@ function load(call: PluginCall): IpamConfig {
     name: text(call.config['name']),
     directory: `${text(ipam['dataDir']) || DEFAULT_DATA_DIR}/${text(call.config['name'])}`,
     ranges,
-    routes: objects(ipam['routes']).map((route) => ({ dst: text(route['dst']), ...(text(route['gw']) === '' ? {} : { gw: text(route['gw']) }) })),
+    routes: objects(ipam['routes']).map((route) => ({
+      dst: text(route['dst']),
+      ...(text(route['gw']) === '' ? {} : { gw: text(route['gw']) }),
+    })),
     wanted: wanted.map((one) => {
       const addr = parseIpv4(one.split('/')[0] ?? '');
       if (addr === undefined) throw internalError(`invalid CIDR ${one}: invalid IP address`);
@@ -80,7 +105,8 @@ function load(call: PluginCall): IpamConfig {
 
 const owner = (call: PluginCall): string => `${call.containerId}${LINE_BREAK}${call.ifName}`;
 
-const inRange = (range: Range, addr: Ipv4Addr): boolean => unsigned(addr) >= unsigned(range.start) && unsigned(addr) <= unsigned(range.end);
+const inRange = (range: Range, addr: Ipv4Addr): boolean =>
+  unsigned(addr) >= unsigned(range.start) && unsigned(addr) <= unsigned(range.end);
 
 /** A file a reserved address: who made it first has it. */
 class Reservations {
@@ -106,17 +132,24 @@ class Reservations {
   }
 
   *addressesOf(who: string): Generator<string> {
-    for (const [path, content] of this.#files) if (path.startsWith(`${this.#directory}/`) && content === who) yield path;
+    for (const [path, content] of this.#files)
+      if (path.startsWith(`${this.#directory}/`) && content === who) yield path;
   }
 
   release(who: string): void {
-    for (const path of [...this.addressesOf(who)]) this.#files.delete(path);
+    for (const path of Array.from(this.addressesOf(who))) this.#files.delete(path);
   }
 }
 
 /** RangeIter: round robin behind the last reserved address, each once, never a gateway. */
-function* candidates(set: readonly Range[], last: Ipv4Addr | undefined): Generator<{ readonly addr: Ipv4Addr; readonly range: Range }> {
-  const all: { readonly range: Range; readonly size: number }[] = set.map((range) => ({ range, size: unsigned(range.end) - unsigned(range.start) + 1 }));
+function* candidates(
+  set: readonly Range[],
+  last: Ipv4Addr | undefined,
+): Generator<{ readonly addr: Ipv4Addr; readonly range: Range }> {
+  const all: { readonly range: Range; readonly size: number }[] = set.map((range) => ({
+    range,
+    size: unsigned(range.end) - unsigned(range.start) + 1,
+  }));
   const total = all.reduce((sum, { size }) => sum + size, 0);
   const nth = (index: number): { readonly addr: Ipv4Addr; readonly range: Range } | undefined => {
     let left = index;
@@ -140,7 +173,8 @@ function* candidates(set: readonly Range[], last: Ipv4Addr | undefined): Generat
   }
 }
 
-const rangeText = (set: readonly Range[]): string => set.map(({ start, end }) => `${formatIpv4(start)}-${formatIpv4(end)}`).join(',');
+const rangeText = (set: readonly Range[]): string =>
+  set.map(({ start, end }) => `${formatIpv4(start)}-${formatIpv4(end)}`).join(',');
 
 const ipOf = (addr: Ipv4Addr, range: Range): CniIp => ({
   address: `${formatIpv4(addr)}/${range.subnet.length}`,
@@ -148,7 +182,11 @@ const ipOf = (addr: Ipv4Addr, range: Range): CniIp => ({
 });
 
 /** IPAllocator.Get(). @throws CniError */
-function allocate(reservations: Reservations, set: readonly Range[], about: { index: number; wanted: Ipv4Addr | undefined; who: string }): CniIp {
+function allocate(
+  reservations: Reservations,
+  set: readonly Range[],
+  about: { index: number; wanted: Ipv4Addr | undefined; who: string },
+): CniIp {
   const { index, wanted, who } = about;
   if (wanted !== undefined) {
     const range = set.find((one) => inRange(one, wanted));
@@ -172,7 +210,9 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
   const left = [...config.wanted];
   try {
     if ([...reservations.addressesOf(who)].length > 0) {
-      throw internalError(`failed to allocate for range 0: ${[...reservations.addressesOf(who)].map((path) => path.split('/').at(-1)).join(', ')} has been allocated to ${call.containerId}, duplicate allocation is not allowed`);
+      throw internalError(
+        `failed to allocate for range 0: ${[...reservations.addressesOf(who)].map((path) => path.split('/').at(-1)).join(', ')} has been allocated to ${call.containerId}, duplicate allocation is not allowed`,
+      );
     }
     const ips = config.ranges.map((set, index) => {
       const at = left.findIndex((addr) => set.some((range) => prefixContains(range.subnet, addr)));
@@ -184,7 +224,8 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
       }
     });
     const [unmet] = left;
-    if (unmet !== undefined) throw internalError(`failed to allocate all requested IPs: ${left.map(formatIpv4).join(' ')}`);
+    if (unmet !== undefined)
+      throw internalError(`failed to allocate all requested IPs: ${left.map(formatIpv4).join(' ')}`);
     return { interfaces: [], ips, routes: config.routes, dns: {} };
   } catch (error) {
     if (!(error instanceof Error && error.message.includes('duplicate'))) reservations.release(who);

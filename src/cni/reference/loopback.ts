@@ -14,7 +14,10 @@ export const loopback: Plugin = {
     if (call.prevResult !== undefined) return call.prevResult;
     return {
       interfaces: [{ name: call.ifName, mac: '00:00:00:00:00:00', sandbox: call.netnsPath }],
-      ips: lo.addresses.map(({ address, prefixLength }) => ({ interface: 0, address: `${formatIpv4(address)}/${prefixLength}` })),
+      ips: lo.addresses.map(({ address, prefixLength }) => ({
+        interface: 0,
+        address: `${formatIpv4(address)}/${prefixLength}`,
+      })),
       routes: [],
       dns: {},
     };

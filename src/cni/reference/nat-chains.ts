@@ -7,10 +7,13 @@ const MAX_CHAIN_LENGTH = 28;
 
 /** utils.FormatChainNameWithPrefix(): `CNI-` + a part of SHA-512 of network and container. */
 export const chainName = (network: string, containerId: string, infix = ''): string =>
-  `CNI-${infix}${createHash('sha512').update(network + containerId).digest('hex')}`.slice(0, MAX_CHAIN_LENGTH);
+  `CNI-${infix}${createHash('sha512')
+    .update(network + containerId)
+    .digest('hex')}`.slice(0, MAX_CHAIN_LENGTH);
 
 /** utils.FormatComment(). */
-export const comment = (network: string, containerId: string): string => `name: \\"${network}\\" id: \\"${containerId}\\"`;
+export const comment = (network: string, containerId: string): string =>
+  `name: \\"${network}\\" id: \\"${containerId}\\"`;
 
 const KERNEL_CHAINS = ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'];
 
@@ -25,7 +28,9 @@ export class NatTable {
     const tables = netns.netfilter.iptables.state();
     this.#others = tables.filter(({ name }) => name !== 'nat');
     const there = tables.find(({ name }) => name === 'nat');
-    this.#chains = [...(there?.chains ?? KERNEL_CHAINS.map((name): ChainState => ({ name, policy: 'ACCEPT', rules: [] })))];
+    this.#chains = [
+      ...(there?.chains ?? KERNEL_CHAINS.map((name): ChainState => ({ name, policy: 'ACCEPT', rules: [] }))),
+    ];
   }
 
   rules(chain: string): readonly RuleTextState[] | undefined {
@@ -58,6 +63,8 @@ export class NatTable {
   }
 
   #edit(name: string, change: (rules: readonly RuleTextState[]) => readonly RuleTextState[]): void {
-    this.#chains = this.#chains.map((chain) => (chain.name === name ? { ...chain, rules: change(chain.rules) } : chain));
+    this.#chains = this.#chains.map((chain) =>
+      chain.name === name ? { ...chain, rules: change(chain.rules) } : chain,
+    );
   }
 }

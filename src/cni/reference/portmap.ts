@@ -65,12 +65,18 @@ function containerAddress(result: CniResult): { readonly addr: Ipv4Addr; readonl
 }
 
 /** The rules of one container's chain: marks for hairpin and localhost, then the translation. */
-function mappingRules(conf: PortmapConfig, one: Mapping, container: { readonly addr: Ipv4Addr; readonly length: number }): string[] {
+function mappingRules(
+  conf: PortmapConfig,
+  one: Mapping,
+  container: { readonly addr: Ipv4Addr; readonly length: number },
+): string[] {
   const onlyTo = one.hostIp === '' || one.hostIp === '0.0.0.0' ? '' : `-d ${one.hostIp}/32 `;
   const port = `-p ${one.protocol} -m ${one.protocol} --dport ${one.hostPort}`;
   const setMark = conf.externalSetMarkChain === '' ? SETMARK_CHAIN : conf.externalSetMarkChain;
   const subnet = formatPrefix({ addr: ipv4Network(container.addr, container.length), length: container.length });
-  const marks = conf.snat ? [subnet, '127.0.0.1/32'].map((source) => `-s ${source} ${onlyTo}${port} -j ${setMark}`) : [];
+  const marks = conf.snat
+    ? [subnet, '127.0.0.1/32'].map((source) => `-s ${source} ${onlyTo}${port} -j ${setMark}`)
+    : [];
   const target = formatPrefix({ addr: container.addr, length: 32 }).replace('/32', '');
   return [...marks, `${onlyTo}${port} -j DNAT --to-destination ${target}:${one.containerPort}`];
 }
@@ -112,7 +118,10 @@ function addMasquerade(nat: NatTable, { mark, externalSetMarkChain }: PortmapCon
   const bits = `0x${mark.toString(16)}`;
   if (externalSetMarkChain === '') {
     nat.ensureChain(SETMARK_CHAIN);
-    nat.addUnique(SETMARK_CHAIN, `-m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${bits}/${bits}`);
+    nat.addUnique(
+      SETMARK_CHAIN,
+      `-m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${bits}/${bits}`,
+    );
   }
   nat.ensureChain(MASQ_CHAIN);
   nat.addUnique('POSTROUTING', `-m comment --comment "CNI portfwd requiring masquerade" -j ${MASQ_CHAIN}`, 'insert');
@@ -141,7 +150,8 @@ function check(call: PluginCall, { host }: PluginMachine): undefined {
   if (call.prevResult === undefined) throw internalError('Required prevResult missing');
   if (conf.mappings.length === 0) return undefined;
   const own = chainName(conf.name, call.containerId, 'DN-');
-  if (new NatTable(host.netns).rules(own) === undefined) throw internalError(`could not check ipv4 dnat: chain ${own} does not exist`);
+  if (new NatTable(host.netns).rules(own) === undefined)
+    throw internalError(`could not check ipv4 dnat: chain ${own} does not exist`);
   return undefined;
 }
 

@@ -12,22 +12,37 @@ import { setupMasquerade, teardownMasquerade } from './masquerade.js';
 const ipamType = ({ config }: PluginCall): string => text(object(config['ipam'])['type']);
 
 /** setupContainerVeth(): to everything, the gateway included, by the gateway. */
-function routeThroughGateway(netns: Netns, dev: Veth, { prefix, gateway }: { prefix: Ipv4Prefix; gateway: Ipv4Addr }): void {
+function routeThroughGateway(
+  netns: Netns,
+  dev: Veth,
+  { prefix, gateway }: { prefix: Ipv4Prefix; gateway: Ipv4Addr },
+): void {
   const subnet = { addr: ipv4Network(prefix.addr, prefix.length), length: prefix.length };
   if (subnet.length < 32) {
     netns.fib.deleteRoute({ destination: subnet, scope: 'link' });
   }
-  netns.fib.addRoute({ destination: hostPrefix(gateway), scope: 'link', prefSrc: prefix.addr, nextHops: [{ dev }] }, 'replace');
+  netns.fib.addRoute(
+    { destination: hostPrefix(gateway), scope: 'link', prefSrc: prefix.addr, nextHops: [{ dev }] },
+    'replace',
+  );
   if (subnet.length < 32) {
     netns.fib.addRoute({ destination: subnet, prefSrc: prefix.addr, nextHops: [{ dev, via: gateway }] }, 'replace');
   }
 }
 
-function connect(call: PluginCall, { host }: PluginMachine, result: CniResult): { readonly inside: Veth; readonly outside: Veth } {
+function connect(
+  call: PluginCall,
+  { host }: PluginMachine,
+  result: CniResult,
+): { readonly inside: Veth; readonly outside: Veth } {
   const netns = requireNetns(call);
-  if (netns.devices.named(call.ifName) !== undefined) throw internalError(`container veth name provided (${call.ifName}) already exists`);
+  if (netns.devices.named(call.ifName) !== undefined)
+    throw internalError(`container veth name provided (${call.ifName}) already exists`);
   const mtu = number(call.config['mtu']) === 0 ? {} : { mtu: number(call.config['mtu']) };
-  const inside = netns.links.addVeth({ name: call.ifName, ...mtu }, { name: vethName(host, call), ...mtu, netns: host.netns });
+  const inside = netns.links.addVeth(
+    { name: call.ifName, ...mtu },
+    { name: vethName(host, call), ...mtu, netns: host.netns },
+  );
   const outside = inside.peer;
   if (outside === undefined) throw internalError('the veth has no other end');
   host.netns.links.set(outside, { up: true });
@@ -41,7 +56,9 @@ function connect(call: PluginCall, { host }: PluginMachine, result: CniResult): 
 }
 
 const withGateway = ({ routes, ips }: CniResult): CniResult['routes'] =>
-  routes.map((route) => (route.gw !== undefined || ips[0]?.gateway === undefined ? route : { ...route, gw: ips[0].gateway }));
+  routes.map((route) =>
+    route.gw !== undefined || ips[0]?.gateway === undefined ? route : { ...route, gw: ips[0].gateway },
+  );
 
 function add(call: PluginCall, machine: PluginMachine): CniResult {
   const { host } = machine;
@@ -53,8 +70,12 @@ function add(call: PluginCall, machine: PluginMachine): CniResult {
     for (const { ip, prefix } of ipv4Of(assigned.ips)) {
       const gateway = gatewayOf(ip);
       if (gateway !== undefined) host.netns.fib.addAddress(outside, { address: gateway, prefixLength: 32 });
-      host.netns.fib.addRoute({ destination: hostPrefix(prefix.addr), scope: 'host', nextHops: [{ dev: outside }] }, 'replace');
-      if (flag(call.config['ipMasq'])) setupMasquerade(host.netns, prefix, { network: text(call.config['name']), containerId: call.containerId });
+      host.netns.fib.addRoute(
+        { destination: hostPrefix(prefix.addr), scope: 'host', nextHops: [{ dev: outside }] },
+        'replace',
+      );
+      if (flag(call.config['ipMasq']))
+        setupMasquerade(host.netns, prefix, { network: text(call.config['name']), containerId: call.containerId });
     }
     return {
       ...assigned,

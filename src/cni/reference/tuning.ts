@@ -8,7 +8,9 @@ import type { CniResult } from '../result.js';
 import { number, object, reference, requireNetns, text } from './common.js';
 
 const macOf = ({ config }: PluginCall): string =>
-  text(object(config['runtimeConfig'])['mac']) || text(object(object(config['args'])['cni'])['mac']) || text(config['mac']);
+  text(object(config['runtimeConfig'])['mac']) ||
+  text(object(object(config['args'])['cni'])['mac']) ||
+  text(config['mac']);
 
 const sysctls = ({ config }: PluginCall): readonly (readonly [string, string])[] =>
   Object.entries(object(config['sysctl'])).map(([path, value]) => [path, text(value)] as const);
@@ -39,14 +41,17 @@ function add(call: PluginCall): CniResult {
     throw internalError(`failed to get "${ifName}": Link not found`);
   }
   const wantedMac = mac === '' ? undefined : parseMac(mac);
-  if (mac !== '' && wantedMac === undefined) throw internalError(`invalid args ${mac} for MAC addr: address ${mac}: invalid MAC address`);
+  if (mac !== '' && wantedMac === undefined)
+    throw internalError(`invalid args ${mac} for MAC addr: address ${mac}: invalid MAC address`);
   netns.links.set(dev, {
     ...(wantedMac === undefined ? {} : { mac: wantedMac }),
     ...(mtu === 0 ? {} : { mtu }),
     ...(txqlen === 0 ? {} : { txqlen }),
   });
   if (wantedMac === undefined) return prevResult;
-  const interfaces = prevResult.interfaces.map((nic) => (nic.name === ifName && nic.sandbox !== undefined ? { ...nic, mac: formatMac(wantedMac) } : nic));
+  const interfaces = prevResult.interfaces.map((nic) =>
+    nic.name === ifName && nic.sandbox !== undefined ? { ...nic, mac: formatMac(wantedMac) } : nic,
+  );
   return { ...prevResult, interfaces };
 }
 
@@ -55,12 +60,15 @@ function check(call: PluginCall): undefined {
   const netns = requireNetns(call);
   for (const [path, value] of sysctls(call)) {
     const current = netns.sysctl.get(pathOf(path, call.ifName));
-    if (current !== value) throw internalError(`Error: Tuning configured value of ${path} is ${value}, current value is ${current ?? ''}`);
+    if (current !== value)
+      throw internalError(`Error: Tuning configured value of ${path} is ${value}, current value is ${current ?? ''}`);
   }
   const dev = netns.devices.named(call.ifName);
   const mac = macOf(call);
   if (dev !== undefined && mac !== '' && mac !== formatMac(dev.mac)) {
-    throw internalError(`Error: Tuning configured Ethernet of ${call.ifName} is ${mac}, current value is ${formatMac(dev.mac)}`);
+    throw internalError(
+      `Error: Tuning configured Ethernet of ${call.ifName} is ${mac}, current value is ${formatMac(dev.mac)}`,
+    );
   }
   const mtu = number(call.config['mtu']);
   if (dev !== undefined && mtu !== 0 && dev.mtu !== mtu) {

@@ -37,7 +37,11 @@ export function fragment(emulation: Emulation, skb: Skb, mtu: number): Skb[] {
 }
 
 /** A packet of its own with the header and a part of the payload; its notes are those of the whole. */
-function cut(emulation: Emulation, skb: Skb, part: { readonly headerLength: number; readonly from: number; readonly length: number }): Skb {
+function cut(
+  emulation: Emulation,
+  skb: Skb,
+  part: { readonly headerLength: number; readonly from: number; readonly length: number },
+): Skb {
   const piece = emulation.allocSkb(part.headerLength + part.length);
   const { bytes } = skb.slab;
   const start = skb.network + part.headerLength + part.from;

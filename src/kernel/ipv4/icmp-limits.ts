@@ -29,7 +29,11 @@ export class IcmpLimits {
   }
 
   /** Undefined where the message may go, else which limit holds it back. */
-  allow(type: number, code: number, to: { readonly destination: Ipv4Addr; readonly loopback: boolean }): string | undefined {
+  allow(
+    type: number,
+    code: number,
+    to: { readonly destination: Ipv4Addr; readonly loopback: boolean },
+  ): string | undefined {
     if (!this.#limited(type, code) || to.loopback) return undefined;
     if (!this.#globalAllow()) return 'limited by net.ipv4.icmp_msgs_per_sec';
     return this.#peerAllow(to.destination) ? undefined : 'limited by net.ipv4.icmp_ratelimit';

@@ -79,7 +79,10 @@ export class Icmp {
       this.#step(skb, { type, code, to: about.source, note: `no route back: ${route}` });
       return;
     }
-    const limit = this.#limits.allow(type, code, { destination: about.source, loopback: route.dev?.isLoopback ?? false });
+    const limit = this.#limits.allow(type, code, {
+      destination: about.source,
+      loopback: route.dev?.isLoopback ?? false,
+    });
     if (limit !== undefined) {
       this.#step(skb, { type, code, to: about.source, note: limit });
       return;
@@ -110,7 +113,11 @@ export class Icmp {
     if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
     if (icmp.type > TYPE_MAX) return 'unhandled-proto';
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
-    if (toMany && icmp.type === ICMP_TYPE.echoRequest && this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0) {
+    if (
+      toMany &&
+      icmp.type === ICMP_TYPE.echoRequest &&
+      this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0
+    ) {
       return 'not-specified';
     }
     switch (icmp.type) {
@@ -142,7 +149,13 @@ export class Icmp {
       protocol: IP_PROTOCOL.icmp,
     });
     if (netns.emulation.tracer !== undefined) {
-      netns.trace(skb, { kind: 'deliver', protocol: IP_PROTOCOL.icmp, port: 0, note: 'echo request, answered by the kernel', because: [] });
+      netns.trace(skb, {
+        kind: 'deliver',
+        protocol: IP_PROTOCOL.icmp,
+        port: 0,
+        note: 'echo request, answered by the kernel',
+        because: [],
+      });
     }
     if (typeof route === 'string') return undefined;
     const length = skb.tail - icmp.payloadOffset;
@@ -216,6 +229,13 @@ export class Icmp {
   #step(skb: Skb, what: { type: number; code: number; to: Ipv4Addr; note: string | undefined }): void {
     if (this.#netns.emulation.tracer === undefined) return;
     const { type, code, to, note } = what;
-    this.#netns.trace(skb, { kind: 'icmp', type, code, to, sent: note === undefined, ...(note === undefined ? {} : { note }) });
+    this.#netns.trace(skb, {
+      kind: 'icmp',
+      type,
+      code,
+      to,
+      sent: note === undefined,
+      ...(note === undefined ? {} : { note }),
+    });
   }
 }

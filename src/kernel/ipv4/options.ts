@@ -50,7 +50,10 @@ export function compileOptions(header: Ipv4): OptionsVerdict {
   return { kind: 'ok', recordRoute, timestamp };
 }
 
-function malformedAt(header: Ipv4, { type, at, length }: { type: number; at: number; length: number }): number | undefined {
+function malformedAt(
+  header: Ipv4,
+  { type, at, length }: { type: number; at: number; length: number },
+): number | undefined {
   const pointer = (): number => header.view.getUint8(header.offset + at + 2);
   if (type === RECORD_ROUTE) {
     if (length < 3) return at + 1;

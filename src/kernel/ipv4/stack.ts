@@ -289,4 +289,3 @@ function ports(skb: Skb, header: Ipv4): { sourcePort?: number; destinationPort?:
   if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return {};
   return { sourcePort: skb.view.getUint16(skb.transport), destinationPort: skb.view.getUint16(skb.transport + 2) };
 }
-

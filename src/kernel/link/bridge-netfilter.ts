@@ -5,10 +5,13 @@
  * leaves by the bridge device itself (br_nf_pre_routing_finish()).
  */
 
-import { ETHERNET_HEADER_LENGTH, ETHERTYPE, Ipv4 } from '../../packet/index.js';
+import { Ethernet, ETHERNET_HEADER_LENGTH, ETHERTYPE, Ipv4 } from '../../packet/index.js';
 import type { Device } from '../device.js';
 import type { Skb } from '../skb.js';
-import { type Bridge, carriesIpv4 } from './bridge.js';
+import type { Bridge } from './bridge.js';
+
+/** Whether the frame carries IPv4: nothing else is looked at here. */
+const carriesIpv4 = (skb: Skb): boolean => new Ethernet(skb.view, skb.data).etherType === ETHERTYPE.ipv4;
 
 interface BridgeNetfilter {
   /** False where the packet is not the bridge's any more. */

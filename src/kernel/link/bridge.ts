@@ -6,7 +6,7 @@
  *                                                                        → port:  [FORWARD, POSTROUTING] → port
  */
 
-import { ETHERTYPE, Ethernet, isGroupMac, type Mac } from '../../packet/index.js';
+import { Ethernet, isGroupMac, type Mac } from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
@@ -94,7 +94,11 @@ export class Bridge extends Device {
   /** br_stp_recalculate_bridge_id() and br_mtu_auto_adjust(): lowest MAC and lowest MTU of the ports. */
   #followPorts(): void {
     if (this.ports.length === 0) return;
-    if (!this.#macSet) this.mac = this.ports.reduce((least, { dev }) => (dev.mac < least ? dev.mac : least), this.ports[0]?.dev.mac ?? this.mac);
+    if (!this.#macSet)
+      this.mac = this.ports.reduce(
+        (least, { dev }) => (dev.mac < least ? dev.mac : least),
+        this.ports[0]?.dev.mac ?? this.mac,
+      );
     this.mtu = Math.min(...this.ports.map(({ dev }) => dev.mtu));
   }
 
@@ -183,7 +187,11 @@ export class Bridge extends Device {
 
   #forward(skb: Skb, out: BridgePort, port: BridgePort): void {
     if (!this.#allowed(out, port)) {
-      this.drop(skb, 'bridge-no-egress-port', out === port ? 'same port, hairpin mode is off' : `port ${out.dev.name} takes no frame`);
+      this.drop(
+        skb,
+        'bridge-no-egress-port',
+        out === port ? 'same port, hairpin mode is off' : `port ${out.dev.name} takes no frame`,
+      );
       return;
     }
     this.#step(skb, 'forward', [out]);
@@ -239,6 +247,3 @@ export class Bridge extends Device {
     this.netns.trace(skb, { kind: 'bridge', bridge: this.name, action, ports: ports.map(({ dev }) => dev.name) });
   }
 }
-
-/** Whether the frame carries IPv4 (bridge-nf-call-iptables looks at nothing else here). */
-export const carriesIpv4 = (skb: Skb): boolean => new Ethernet(skb.view, skb.data).etherType === ETHERTYPE.ipv4;

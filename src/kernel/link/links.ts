@@ -51,7 +51,10 @@ const validName = (name: string): boolean =>
  * The address that a device gets where nobody gives it one: locally administered, and a function of where
  * the device is made and of nothing else. (Linux draws it at random.)
  */
-export function deviceMac(seed: number, at: { readonly host: string; readonly netns: string; readonly name: string }): Mac {
+export function deviceMac(
+  seed: number,
+  at: { readonly host: string; readonly netns: string; readonly name: string },
+): Mac {
   const text = `${at.host}/${at.netns}/${at.name}`;
   let a = seed ^ 0x811c9dc5;
   let b = 0x9747b28c;
@@ -149,7 +152,8 @@ export class Links {
   /** `ip link set DEV netns NETNS [name NAME]`: addresses, routes and neighbours stay behind. */
   move(dev: Device, to: Netns, name: string = dev.name): void {
     if (dev.isLoopback || dev.kind === 'bridge') throw new KernelError('EINVAL', `link set ${dev.name} netns`);
-    if (to.devices.named(name) !== undefined && to !== this.#netns) throw new KernelError('EEXIST', `link set ${dev.name} netns`);
+    if (to.devices.named(name) !== undefined && to !== this.#netns)
+      throw new KernelError('EEXIST', `link set ${dev.name} netns`);
     this.#leave(dev);
     dev.name = name;
     const free = to.devices.at(dev.ifindex) === undefined;
@@ -167,7 +171,7 @@ export class Links {
         this.#netns.ipv4.udpTunnels.delete(dev.config.port);
       }
     }
-    if (dev instanceof Bridge) for (const port of [...dev.ports]) dev.removePort(port.dev);
+    if (dev instanceof Bridge) for (const port of dev.ports.slice()) dev.removePort(port.dev);
     if (!(dev instanceof Veth) || dev.peer === undefined) return;
     const { peer } = dev;
     dev.peer = undefined;
@@ -188,7 +192,8 @@ export class Links {
     const request = `link add ${options.name}`;
     if (!validName(options.name)) throw new KernelError('EINVAL', request);
     if (this.#netns.devices.named(options.name) !== undefined) throw new KernelError('EEXIST', request);
-    if (options.mtu !== undefined && (options.mtu < MTU_MIN || options.mtu > MTU_MAX)) throw new KernelError('EINVAL', `${request} mtu ${options.mtu}`);
+    if (options.mtu !== undefined && (options.mtu < MTU_MIN || options.mtu > MTU_MAX))
+      throw new KernelError('EINVAL', `${request} mtu ${options.mtu}`);
     if (options.mac !== undefined && isGroupMac(options.mac)) throw new KernelError('EADDRNOTAVAIL', request);
   }
 
@@ -212,14 +217,16 @@ export class Links {
 
   /** @throws KernelError EADDRNOTAVAIL for a group or zero address */
   #setMac(dev: Device, mac: Mac): void {
-    if (isGroupMac(mac) || (mac === MAC_ZERO && !dev.isLoopback)) throw new KernelError('EADDRNOTAVAIL', `link set ${dev.name} address`);
+    if (isGroupMac(mac) || (mac === MAC_ZERO && !dev.isLoopback))
+      throw new KernelError('EADDRNOTAVAIL', `link set ${dev.name} address`);
     if (dev instanceof Bridge) dev.setMac(mac);
     else dev.mac = mac;
   }
 
   /** A VXLAN device can be no longer than its lower device leaves room for (vxlan_change_mtu()). */
   #setMtu(dev: Device, mtu: number): void {
-    const lower = dev instanceof Vxlan && dev.config.dev !== undefined ? this.#netns.devices.named(dev.config.dev) : undefined;
+    const lower =
+      dev instanceof Vxlan && dev.config.dev !== undefined ? this.#netns.devices.named(dev.config.dev) : undefined;
     const max = lower === undefined ? MTU_MAX + (dev.isLoopback ? 1 : 0) : lower.mtu - VXLAN_OVERHEAD;
     if (mtu < MTU_MIN || mtu > max) throw new KernelError('EINVAL', `link set ${dev.name} mtu ${mtu}`);
     const before = dev.mtu;

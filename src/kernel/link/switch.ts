@@ -8,7 +8,16 @@
  * makes no entry for a request that is not for us).
  */
 
-import { ARP_LENGTH, Arp, ETHERNET_HEADER_LENGTH, ETHERTYPE, Ethernet as EthernetHeader, type Ipv4Addr, isGroupMac, type Mac } from '../../packet/index.js';
+import {
+  ARP_LENGTH,
+  Arp,
+  ETHERNET_HEADER_LENGTH,
+  ETHERTYPE,
+  Ethernet as EthernetHeader,
+  type Ipv4Addr,
+  isGroupMac,
+  type Mac,
+} from '../../packet/index.js';
 import type { Emulation } from '../emulation.js';
 import type { Skb } from '../skb.js';
 import type { Cable, Ethernet } from './ethernet.js';
@@ -126,7 +135,9 @@ export class Switch {
   }
 
   #flood(port: SwitchPort, skb: Skb, from: Ethernet): void {
-    const out = this.ports.filter((other) => other !== port && (other.nic !== undefined || other.trunk !== undefined || other.concerns(skb)));
+    const out = this.ports.filter(
+      (other) => other !== port && (other.nic !== undefined || other.trunk !== undefined || other.concerns(skb)),
+    );
     if (out.length === 0) {
       from.drop(skb, 'bridge-no-egress-port', `${this.name}: nobody has that address`);
       return;
@@ -160,7 +171,12 @@ export class Switch {
     }
     const delayNs = (way.in.options.delayNs ?? 0) + (out.options.delayNs ?? 0);
     if (this.#emulation.tracer !== undefined) {
-      from.netns.trace(skb, { kind: 'link', from: `${this.name} ${way.in.name}`, to: `${this.name} ${out.name}`, delayNs });
+      from.netns.trace(skb, {
+        kind: 'link',
+        from: `${this.name} ${way.in.name}`,
+        to: `${this.name} ${out.name}`,
+        delayNs,
+      });
     }
     if (delayNs === 0) arrive();
     else this.#emulation.clock.schedule(delayNs, arrive);

@@ -85,7 +85,13 @@ export class Vxlan extends Device {
     const { destination } = new Ethernet(skb.view, skb.data);
     const entry = this.#find(destination) ?? this.#fdb.get(MAC_ZERO);
     if (netns.emulation.tracer !== undefined) {
-      netns.trace(skb, { kind: 'fdb', dev: this.name, mac: destination, remote: entry?.remote, because: entry?.because ?? NO_CAUSE });
+      netns.trace(skb, {
+        kind: 'fdb',
+        dev: this.name,
+        mac: destination,
+        remote: entry?.remote,
+        because: entry?.because ?? NO_CAUSE,
+      });
     }
     if (entry === undefined) this.drop(skb, 'vxlan-no-remote');
     else this.#encapsulate(skb, entry.remote);
@@ -123,7 +129,14 @@ export class Vxlan extends Device {
     const pseudo = pseudoHeaderSum(route.source, remote, IP_PROTOCOL.udp, UDP_HEADER_LENGTH + payloadLength);
     new Udp(skb.view, at).fillChecksum(pseudo);
     if (netns.emulation.tracer !== undefined) {
-      netns.trace(skb, { kind: 'encapsulate', dev: this.name, protocol: 'vxlan', source: route.source, destination: remote, vni: config.vni });
+      netns.trace(skb, {
+        kind: 'encapsulate',
+        dev: this.name,
+        protocol: 'vxlan',
+        source: route.source,
+        destination: remote,
+        vni: config.vni,
+      });
     }
     skb.iif = 0;
     skb.socket = undefined;
@@ -249,7 +262,11 @@ export class VxlanSocket {
       return true;
     }
     const header = VxlanHeader.parse(skb.view, udp.payloadOffset, udp.end);
-    if (header === undefined || udp.end - header.payloadOffset < ETHERNET_HEADER_LENGTH || header.flags !== VXLAN_FLAG_VNI) {
+    if (
+      header === undefined ||
+      udp.end - header.payloadOffset < ETHERNET_HEADER_LENGTH ||
+      header.flags !== VXLAN_FLAG_VNI
+    ) {
       netns.drop(skb, 'vxlan-invalid-hdr');
       return true;
     }

@@ -1,6 +1,19 @@
 /** ARP (RFC 826) as net/ipv4/arp.c has it: who is asked, who answers for whom, what is learned. */
 
-import { ARP_LENGTH, Arp as ArpHeader, encodeArp, encodeEthernet, ETHERNET_HEADER_LENGTH, ETHERTYPE, INADDR_ANY, type Ipv4Addr, isLoopback, isMulticast, MAC_ZERO, type Mac } from '../../packet/index.js';
+import {
+  ARP_LENGTH,
+  Arp as ArpHeader,
+  encodeArp,
+  encodeEthernet,
+  ETHERNET_HEADER_LENGTH,
+  ETHERTYPE,
+  INADDR_ANY,
+  type Ipv4Addr,
+  isLoopback,
+  isMulticast,
+  MAC_ZERO,
+  type Mac,
+} from '../../packet/index.js';
 import { NS_PER_MS } from '../clock.js';
 import type { Device } from '../device.js';
 import type { Netns } from '../netns.js';
@@ -21,6 +34,13 @@ interface ArpMessage {
   readonly to: Mac;
   /** The packet that this message is about. */
   readonly parent: number;
+}
+
+/** What was made of a message, for a trace. */
+interface ArpAction {
+  readonly action: 'reply' | 'proxy-reply' | 'ignore' | 'learn';
+  readonly address: Ipv4Addr;
+  readonly note?: string;
 }
 
 export class Arp {
@@ -82,7 +102,7 @@ export class Arp {
     }
     const route = fib.routeInput({ destination: targetIp, source: senderIp, iif: dev });
     if (typeof route === 'string') {
-      this.#step(skb, dev, 'ignore', targetIp, `its source would be dropped: ${route}`);
+      this.#step(skb, dev, { action: 'ignore', address: targetIp, note: `its source would be dropped: ${route}` });
       return false;
     }
     if (route.type === 'local') {
@@ -92,12 +112,20 @@ export class Arp {
       return true;
     }
     if (route.type !== 'unicast' || dev.ipv4Conf.forwarding === 0) {
-      this.#step(skb, dev, 'ignore', targetIp, route.type === 'unicast' ? 'forwarding is off' : 'no route to that address');
+      this.#step(skb, dev, {
+        action: 'ignore',
+        address: targetIp,
+        note: route.type === 'unicast' ? 'forwarding is off' : 'no route to that address',
+      });
       return false;
     }
     const proxied = this.#proxies(dev, route.dev) || (route.dev !== dev && neighbours.isProxy(dev, targetIp));
     if (!proxied) {
-      this.#step(skb, dev, 'ignore', targetIp, route.dev === dev ? 'it is on the same link' : 'proxy_arp is off');
+      this.#step(skb, dev, {
+        action: 'ignore',
+        address: targetIp,
+        note: route.dev === dev ? 'it is on the same link' : 'proxy_arp is off',
+      });
       return false;
     }
     neighbours.update(neighbours.require(dev, senderIp), senderMac, 'stale');
@@ -119,11 +147,13 @@ export class Arp {
       this.#reply(dev, skb, arp, 'proxy-reply');
       return;
     }
-    emulation.clock.schedule(emulation.random.below(delay) * NS_PER_CENTISECOND, () => this.#reply(dev, skb, arp, 'proxy-reply'));
+    emulation.clock.schedule(emulation.random.below(delay) * NS_PER_CENTISECOND, () =>
+      this.#reply(dev, skb, arp, 'proxy-reply'),
+    );
   }
 
   #reply(dev: Device, skb: Skb, arp: ArpHeader, action: 'reply' | 'proxy-reply'): void {
-    this.#step(skb, dev, action, arp.targetIp);
+    this.#step(skb, dev, { action, address: arp.targetIp });
     this.#send(dev, {
       operation: REPLY,
       senderIp: arp.targetIp,
@@ -143,9 +173,11 @@ export class Arp {
       case 1:
         return onDevice === undefined;
       case 2:
-        return onDevice === undefined || ((onDevice.address ^ senderIp) >>> (32 - onDevice.prefixLength || 0)) !== 0;
+        return onDevice === undefined || (onDevice.address ^ senderIp) >>> (32 - onDevice.prefixLength || 0) !== 0;
       case 3: {
-        const owner = [...this.#netns.devices].flatMap((other) => other.addresses).find(({ address }) => address === targetIp);
+        const owner = [...this.#netns.devices]
+          .flatMap((other) => other.addresses)
+          .find(({ address }) => address === targetIp);
         return owner?.scope === 'host';
       }
       case 8:
@@ -172,7 +204,7 @@ export class Arp {
     const neighbour = neighbours.lookup(dev, senderIp) ?? (accepts ? neighbours.require(dev, senderIp) : undefined);
     if (neighbour === undefined) return;
     const state = arp.operation === REPLY && skb.packetType === 'host' ? 'reachable' : 'stale';
-    this.#step(skb, dev, 'learn', senderIp);
+    this.#step(skb, dev, { action: 'learn', address: senderIp });
     neighbours.update(neighbour, senderMac, state);
   }
 
@@ -182,7 +214,9 @@ export class Arp {
     const source = skb === undefined || skb.network < 0 ? INADDR_ANY : skb.ipv4.source;
     const level = maxConf(sysctl.all, dev.ipv4Conf, 'arp_announce');
     const local = source !== INADDR_ANY && fib.isLocal(source);
-    const onLink = dev.addresses.some(({ address, prefixLength }) => prefixLength < 32 && ((address ^ target) >>> (32 - prefixLength)) === 0);
+    const onLink = dev.addresses.some(
+      ({ address, prefixLength }) => prefixLength < 32 && (address ^ target) >>> (32 - prefixLength) === 0,
+    );
     if (local && (level === 0 || (level === 1 && onLink))) return source;
     return fib.selectSource(dev, target, 'link');
   }
@@ -207,11 +241,11 @@ export class Arp {
   }
 
   #ignored(skb: Skb, dev: Device, address: Ipv4Addr, note: string): void {
-    this.#step(skb, dev, 'ignore', address, note);
+    this.#step(skb, dev, { action: 'ignore', address, note });
   }
 
-  #step(skb: Skb, dev: Device, action: 'reply' | 'proxy-reply' | 'ignore' | 'learn', address: Ipv4Addr, note?: string): void {
+  #step(skb: Skb, dev: Device, what: ArpAction): void {
     if (this.#netns.emulation.tracer === undefined) return;
-    this.#netns.trace(skb, { kind: 'arp', dev: dev.name, action, address, ...(note === undefined ? {} : { note }) });
+    this.#netns.trace(skb, { kind: 'arp', dev: dev.name, ...what });
   }
 }

@@ -9,7 +9,17 @@
  * and nothing is collected as garbage.
  */
 
-import { ETHERTYPE, encodeEthernet, INADDR_BROADCAST, type Ipv4Addr, isMulticast, MAC_BROADCAST, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
+import {
+  ETHERTYPE,
+  encodeEthernet,
+  INADDR_BROADCAST,
+  type Ipv4Addr,
+  isMulticast,
+  MAC_BROADCAST,
+  MAC_ZERO,
+  type Mac,
+  macFromParts,
+} from '../../packet/index.js';
 import { type Cause, type NeighbourState, NO_CAUSE } from '../../trace/index.js';
 import { NS_PER_MS, NS_PER_S, type Timer } from '../clock.js';
 import type { Device } from '../device.js';
@@ -91,7 +101,8 @@ export class NeighbourTable {
       this.#proxies.set(dev, proxies.set(entry.address, entry.because));
       return;
     }
-    if (options.exclusive && this.lookup(dev, entry.address) !== undefined) throw new KernelError('EEXIST', 'neigh add');
+    if (options.exclusive && this.lookup(dev, entry.address) !== undefined)
+      throw new KernelError('EEXIST', 'neigh add');
     const neighbour = this.require(dev, entry.address);
     neighbour.because = entry.because;
     neighbour.timer?.cancel();
@@ -119,8 +130,13 @@ export class NeighbourTable {
     return this.#proxies.get(dev)?.has(address) ?? false;
   }
 
-  *proxies(): IterableIterator<{ readonly dev: Device; readonly address: Ipv4Addr; readonly because: readonly Cause[] }> {
-    for (const [dev, addresses] of this.#proxies) for (const [address, because] of addresses) yield { dev, address, because };
+  *proxies(): IterableIterator<{
+    readonly dev: Device;
+    readonly address: Ipv4Addr;
+    readonly because: readonly Cause[];
+  }> {
+    for (const [dev, addresses] of this.#proxies)
+      for (const [address, because] of addresses) yield { dev, address, because };
   }
 
   /** neigh_ifdown(): the device went down or away. */
@@ -198,7 +214,9 @@ export class NeighbourTable {
     const { clock } = this.#netns.emulation;
     if (neighbour.state === 'stale') {
       neighbour.state = 'delay';
-      neighbour.timer = clock.schedule(neighbour.dev.neighConf.delay_first_probe_time * NS_PER_S, () => this.#probe(neighbour));
+      neighbour.timer = clock.schedule(neighbour.dev.neighConf.delay_first_probe_time * NS_PER_S, () =>
+        this.#probe(neighbour),
+      );
       return;
     }
     if (neighbour.state !== 'none' && neighbour.state !== 'failed') return;
@@ -217,7 +235,9 @@ export class NeighbourTable {
       return;
     }
     neighbour.probes += 1;
-    neighbour.timer = emulation.clock.schedule(neighConf.retrans_time_ms * NS_PER_MS, () => this.#solicit(neighbour, neighbour.queue[0]));
+    neighbour.timer = emulation.clock.schedule(neighConf.retrans_time_ms * NS_PER_MS, () =>
+      this.#solicit(neighbour, neighbour.queue[0]),
+    );
     arp.solicit(neighbour, skb, MAC_BROADCAST);
   }
 

@@ -75,10 +75,7 @@ t.test('CONNMARK carries marks between packets and their connection', (t) => {
     router.at('postrouting', skb);
     return [skb.ct?.mark, skb.mark];
   };
-  t.same(
-    through(SYN, 0x1205),
-    [0x0005, 0x1205].map((value, i) => (i === 0 ? 0x05 : value)),
-  );
+  t.same(through(SYN, 0x1205), [0x0005, 0x1205]);
   t.same(through(UDP, 0x30), [0x7, 0x37]);
   t.end();
 });
@@ -334,7 +331,11 @@ t.test('what OUTPUT changes is routed again', (t) => {
   );
   const { netns } = router;
   netns.fib.addRule({ priority: 100, fwmark: { value: 7, mask: 0xffff_ffff }, action: 'lookup', table: 100 });
-  netns.fib.addRoute({ table: 100, destination: { addr: ipv4(0), length: 0 }, dev: 'eth0', via: addr('10.0.0.7') });
+  netns.fib.addRoute({
+    table: 100,
+    destination: { addr: ipv4(0), length: 0 },
+    nextHops: [{ dev: router.eth0, via: addr('10.0.0.7') }],
+  });
   const route = netns.fib.routeOutput({ destination: addr('10.1.0.2'), source: ipv4(0) });
   const routed = (skb: Skb): void => {
     if (typeof route !== 'string') skb.route = route;

@@ -53,7 +53,7 @@ t.test("Felix' sets and rules, as saved by a real kernel, are read and printed w
 });
 
 /** Strings under one key, anywhere in a JSON value. */
-function* valuesOf(value: unknown, key: string): Generator<unknown> {
+function* valuesOf(value: unknown, key: string): Generator {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, member] of Object.entries(value)) {
     if (name === key) yield member;

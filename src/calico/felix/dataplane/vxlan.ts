@@ -10,7 +10,7 @@ export function applyVxlan(netns: Netns, wanted: VxlanDevice | undefined): void 
   const dev = requireDevice(netns, wanted);
   netns.links.set(dev, { up: true });
   const address = ipv4Of(wanted.address);
-  for (const other of [...dev.addresses]) {
+  for (const other of dev.addresses.slice()) {
     if (other.address !== address) netns.fib.deleteAddress(dev, other.address, other.prefixLength);
   }
   if (dev.addresses.length === 0) netns.fib.addAddress(dev, { address, prefixLength: 32, because: wanted.because });
