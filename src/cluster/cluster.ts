@@ -24,7 +24,7 @@ import { type MachinePlan, Underlay } from '../underlay/index.js';
 import { allocate, recordedAddresses } from './allocations.js';
 import { CalicoCluster } from './calico-node.js';
 import { startCalico } from './calico-start.js';
-import { runConnection } from './connection.js';
+import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
 import { concludeTrace } from './conclude.js';
 import type { ExpectedTrace } from './expectations.js';
@@ -187,19 +187,19 @@ export class Cluster {
     const recorder = new Recorder(() => this.emulation.clock.nowNs);
     this.emulation.tracer = recorder;
     try {
-      const outcome = runConnection({
+      const connection = openConnection({
         netns: from.netns,
         destination: to.address,
         port: port ?? 0,
         protocol: request.protocol,
       });
+      // How a connection is closed says nothing about the way to its end.
+      this.emulation.tracer = undefined;
+      connection.close();
       const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
       const facts = { store: this.store, fromPod: from.pod, toPod: to.pod ?? this.#podAt(to.address) };
-      return concludeTrace(
-        { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf },
-        outcome,
-        facts,
-      );
+      const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
+      return concludeTrace(trace, connection.outcome, facts);
     } finally {
       this.emulation.tracer = undefined;
     }

@@ -19,20 +19,40 @@ const PAYLOAD = new TextEncoder().encode('podwire');
 /** What ping sends: 56 octets. */
 const ECHO_PAYLOAD = Uint8Array.from({ length: 56 }, (_, i) => i);
 
-/** Runs the emulation until the connection has an outcome. The request's socket is closed before it returns. */
-export function runConnection(request: ConnectionRequest): Outcome {
+/** A connection that has come to its outcome, and is still open. */
+export interface OpenConnection {
+  readonly outcome: Outcome;
+  /** Closes the socket and lets the farewells pass. */
+  close(): void;
+}
+
+/** How long the last packets of a connection that is closed may take. */
+const SETTLE_NS = NS_PER_S;
+
+/** Runs the emulation until the connection has an outcome. */
+export function openConnection(request: ConnectionRequest): OpenConnection {
   let outcome: Outcome | undefined;
   const settle = (given: Outcome): void => {
     outcome ??= given;
   };
-  const close = OPENERS[request.protocol](request, settle);
+  const closeSocket = OPENERS[request.protocol](request, settle);
   const { emulation } = request.netns;
   const limit = emulation.clock.nowNs + (request.timeoutNs ?? DEFAULT_TIMEOUT_NS);
   emulation.run(() => outcome !== undefined, limit);
-  const settled: Outcome = outcome ?? { kind: 'silence' };
-  close();
-  emulation.drain();
-  return settled;
+  return {
+    outcome: outcome ?? { kind: 'silence' },
+    close: () => {
+      closeSocket();
+      emulation.advance(SETTLE_NS);
+    },
+  };
+}
+
+/** Opens a connection, waits for its outcome, and closes it. */
+export function runConnection(request: ConnectionRequest): Outcome {
+  const connection = openConnection(request);
+  connection.close();
+  return connection.outcome;
 }
 
 type Opener = (request: ConnectionRequest, settle: (outcome: Outcome) => void) => () => void;

@@ -54,7 +54,7 @@ const ERRORS: readonly [string, string][] = [
     'c.yaml:4:19: Service default/x: spec.clusterIP: expected an address or "None", got "ten"',
   ],
   [`${head('v1', 'Pod')}spec: []\n`, 'c.yaml:4:7: Pod default/x: spec: expected a map, got an empty list'],
-  [(head('v1', 'Pod')), 'c.yaml:1:1: Pod default/x: spec: expected a map, got nothing'],
+  [head('v1', 'Pod'), 'c.yaml:1:1: Pod default/x: spec: expected a map, got nothing'],
   [
     `${head('v1', 'Pod')}spec: {containers: {}}\n`,
     'c.yaml:4:20: Pod default/x: spec.containers: expected a list, got a map',
@@ -226,7 +226,7 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
     'a mistyped field',
     pool('natOutgoin: true'),
     [
-      /^c.yaml:4:39: warning: IPPool p: no field of this kind is called "natOutgoin" \(near: natOutgoing\): it has no effect$/,
+      /^c.yaml:4:39: warning: IPPool p: no field of this kind is called "natOutgoin" \(near: natOutgoing, nat-outgoing\): it has no effect$/,
     ],
   ],
   [
@@ -247,8 +247,8 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
   ],
   [
     'a namespace that is only mentioned',
-    (head('v1', 'ConfigMap').replace('x}', 'x, namespace: shop}')),
-    [/^c.yaml:3:31: notice: ConfigMap shop\/x: namespace shop is not among the input/],
+    head('v1', 'ConfigMap').replace('x}', 'x, namespace: shop}'),
+    [/^c.yaml:3:32: notice: ConfigMap shop\/x: namespace shop is not among the input/],
   ],
   [
     'a CronJob',

@@ -23,15 +23,15 @@ export interface InterfaceTest extends InterfaceName {
   readonly inverted: boolean;
 }
 
-/** The options that every rule has. */
+/** The options that every rule has. Every rule's object has all of them, so that all have one shape. */
 export interface BasicTests {
-  readonly source?: AddressTest;
-  readonly destination?: AddressTest;
-  readonly in?: InterfaceTest;
-  readonly out?: InterfaceTest;
-  readonly protocol?: { readonly number: number; readonly inverted: boolean };
+  readonly source: AddressTest | undefined;
+  readonly destination: AddressTest | undefined;
+  readonly in: InterfaceTest | undefined;
+  readonly out: InterfaceTest | undefined;
+  readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
   /** `-f`: second and later fragments. */
-  readonly fragment?: { readonly inverted: boolean };
+  readonly fragment: { readonly inverted: boolean } | undefined;
 }
 
 export interface RuleMatch {

@@ -398,7 +398,7 @@ t.test('a receiver that does not read closes its window, and opens it when it do
   t.equal(client.send(payload), 200_000);
   hosts.run(5_000);
   t.ok(server.unread > 60_000 && server.unread < 65_536 + 1448, `${server.unread} octets wait`);
-  t.equal(hosts.sent.filter(({ from }) => from === 'b').at(-1)?.tcp.window, 0);
+  t.equal(hosts.sent.findLast(({ from }) => from === 'b')?.tcp.window, 0);
   const probes = hosts.sent.filter(({ from, length, tcp }) => from === 'a' && length === 0 && tcp.sequence !== 0);
   t.ok(probes.length >= 3, 'probes ask for room');
   t.ok(probes.length < 10, 'less and less often');

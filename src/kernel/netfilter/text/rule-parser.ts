@@ -71,20 +71,6 @@ function protocolTest(words: RuleWords): BasicTests['protocol'] {
   return undefined;
 }
 
-/** The tests that all rules of the line share, addresses apart. */
-function sharedTests(words: RuleWords): BasicTests {
-  const inDev = interfaceTest(words, '-i');
-  const out = interfaceTest(words, '-o');
-  const protocol = protocolTest(words);
-  const fragment = words.basic.get('-f');
-  return {
-    ...(inDev === undefined ? {} : { in: inDev }),
-    ...(out === undefined ? {} : { out }),
-    ...(protocol === undefined ? {} : { protocol }),
-    ...(fragment === undefined ? {} : { fragment: { inverted: fragment.inverted } }),
-  };
-}
-
 function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
   const { name } = words;
   const kind = words.unmodelled ? undefined : matchKind(name);
@@ -136,17 +122,15 @@ export function parseRule(
 ): ParsedRule {
   const read = new RuleReader(words, from).read();
   checkDevices(place.chain, read);
-  const shared = sharedTests(read);
-  const protocol = shared.protocol?.inverted === false ? shared.protocol.number : 0;
-  const context: RuleContext = { table: place.table, protocol };
+  const inDev = interfaceTest(read, '-i');
+  const out = interfaceTest(read, '-o');
+  const protocol = protocolTest(read);
+  const fragment = read.basic.get('-f');
+  const context: RuleContext = { table: place.table, protocol: protocol?.inverted === false ? protocol.number : 0 };
   const rules: RuleParts[] = [];
   for (const source of addressTests(read, '-s')) {
     for (const destination of addressTests(read, '-d')) {
-      const tests: BasicTests = {
-        ...(source === undefined ? {} : { source }),
-        ...(destination === undefined ? {} : { destination }),
-        ...shared,
-      };
+      const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
       // Matches have state of their own, so each rule gets its own.
       const matches = read.matches.map((match) => buildMatch(match, context));
       rules.push({ tests, matches, action: buildAction(read, context) });
