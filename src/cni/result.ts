@@ -140,6 +140,23 @@ export function resultJson(result: CniResult, version: string): CniObject {
   };
 }
 
+/** Every object's keys in order, and no `dns` that says nothing. */
+export function sortedResult(result: CniObject): CniObject {
+  const { dns, ...rest } = result;
+  const sort = (value: CniJson): CniJson => {
+    if (isCniList(value)) return value.map(sort);
+    if (!isCniObject(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, one]) => [key, sort(one)]),
+    );
+  };
+  const whole: CniObject = isCniObject(dns) && Object.keys(dns).length > 0 ? { ...rest, dns } : rest;
+  const sorted = sort(whole);
+  return isCniObject(sorted) ? sorted : whole;
+}
+
 const list = (value: CniJson | undefined): readonly CniObject[] =>
   Array.isArray(value) ? value.filter(isCniObject) : [];
 const text = (value: CniJson | undefined): string | undefined =>

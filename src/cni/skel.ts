@@ -15,6 +15,7 @@ import {
   parseResult,
   printJson,
   resultJson,
+  sortedResult,
 } from './result.js';
 import { CNI_VERSION_MISSING, requireSupported, versionAtLeast } from './version.js';
 
@@ -67,7 +68,7 @@ function dispatch(plugin: Plugin, call: PluginCall, machine: PluginMachine): str
   switch (call.command) {
     case 'ADD':
       requireSupported(call.version, plugin.versions);
-      return printJson(resultJson(plugin.add(call, machine), call.writtenVersion));
+      return printResult(plugin, resultJson(plugin.add(call, machine), call.writtenVersion), call);
     case 'DEL':
       requireSupported(call.version, plugin.versions);
       plugin.del(call, machine);
@@ -86,6 +87,12 @@ function dispatch(plugin: Plugin, call: PluginCall, machine: PluginMachine): str
     default:
       throw new CniError(CNI_ERROR.invalidEnvironment, `unknown CNI_COMMAND: ${call.command}`);
   }
+}
+
+/** As the library that the plugin is built with prints it. */
+function printResult(plugin: Plugin, result: CniObject, { writtenVersion }: PluginCall): string {
+  const sorts = plugin.resultKeys === 'sorted' && writtenVersion !== '' && versionAtLeast(writtenVersion, '1.0.0');
+  return printJson(sorts ? sortedResult(result) : result);
 }
 
 /** Commands that came later need a configuration, and a plugin, of a version that has them. */

@@ -1,5 +1,5 @@
 /**
- * The two kinds of message (docs/architecture.md): a `ConfigError` is what cannot be understood and ends
+ * The two kinds of message: a `ConfigError` is what cannot be understood and ends
  * the run; a `Finding` is what a real cluster would accept, and suffer from, and changes no exit status.
  */
 

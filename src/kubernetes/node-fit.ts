@@ -90,7 +90,7 @@ export const untoleratedTaint = ({ tolerations }: Placement, node: KubeNode): Ta
 const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
 
 /** A cordoned node takes pods that tolerate the taint of that name only. */
-export const isCordonedFor = ({ tolerations }: Placement, node: KubeNode): boolean =>
+const isCordonedFor = ({ tolerations }: Placement, node: KubeNode): boolean =>
   node.spec.unschedulable && !tolerations.some((toleration) => tolerates(toleration, UNSCHEDULABLE));
 
 /** Why a node does not take a pod, in kube-scheduler's words; undefined where it does. */

@@ -12,5 +12,5 @@ export const isFinished = ({ status }: Pod): boolean => status.phase === 'Succee
 /** controller_utils.go:IsPodActive(): what counts as a replica. */
 export const isActive = (pod: Pod): boolean => !isFinished(pod) && !pod.terminating;
 
-/** kubectl.kubernetes.io/pkg/util/podutils: not ready only where that is recorded; a pod that never ran is taken to work. */
+/** Not ready only where that is recorded: a pod that podwire made, or that was written by hand, is taken to work. */
 export const isReady = (pod: Pod): boolean => isActive(pod) && pod.status.ready !== false;

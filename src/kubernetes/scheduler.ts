@@ -5,71 +5,13 @@
  * Differs: no resources, no pod affinity, no topology spread, no preferences, no pre-emption.
  */
 
-import { type IpAddress } from './address.js';
 import type { PodSpec } from './kinds/pod.js';
 import { type Finding, finding } from './messages.js';
 import { misfit, namedNodes } from './node-fit.js';
+import { hostPortsOf, Place, PlaceQueue } from './place.js';
 import { controllerOf, isFinished } from './pods.js';
 import type { Store } from './store.js';
 import type { KubeNode, Pod } from './types.js';
-
-interface HostPort {
-  readonly protocol: string;
-  readonly port: number;
-  /** Undefined: on every address. */
-  readonly hostIP: IpAddress | undefined;
-}
-
-const hostPortsOf = ({ containers }: PodSpec): readonly HostPort[] =>
-  containers.flatMap(({ ports }) =>
-    ports
-      .filter(({ hostPort }) => hostPort !== 0)
-      .map(({ protocol, hostPort, hostIP }) => ({
-        protocol,
-        port: hostPort,
-        hostIP: hostIP === 0 ? undefined : hostIP,
-      })),
-  );
-
-/** framework/types.go:HostPortInfo.CheckConflict(): one without an address conflicts with any. */
-const conflicts = (a: HostPort, b: HostPort): boolean =>
-  a.protocol === b.protocol &&
-  a.port === b.port &&
-  (a.hostIP === undefined || b.hostIP === undefined || String(a.hostIP) === String(b.hostIP));
-
-/** A node and what runs on it so far. */
-class Place {
-  readonly node: KubeNode;
-  #pods = 0;
-  readonly #hostPorts: HostPort[] = [];
-
-  constructor(node: KubeNode) {
-    this.node = node;
-  }
-
-  get pods(): number {
-    return this.#pods;
-  }
-
-  take({ spec }: Pod): void {
-    this.#pods++;
-    this.#hostPorts.push(...hostPortsOf(spec));
-  }
-
-  /** Why it has no room for a pod that would fit an empty node. */
-  full(hostPorts: readonly HostPort[]): string | undefined {
-    if (hostPorts.some((wanted) => this.#hostPorts.some((held) => conflicts(wanted, held)))) {
-      return "node(s) didn't have free ports for the requested pod ports";
-    }
-    return this.#pods >= this.node.status.maxPods ? 'Too many pods' : undefined;
-  }
-}
-
-interface Fitting {
-  readonly places: readonly Place[];
-  /** Reason to the nodes that it excludes. */
-  readonly excluded: ReadonlyMap<string, readonly string[]>;
-}
 
 const MAX_NAMED = 5;
 
@@ -94,11 +36,12 @@ const add = (reasons: Map<string, string[]>, reason: string, name: string): void
 class Scheduler {
   readonly #places: readonly Place[];
   readonly #byName = new Map<string, Place>();
-  /** Pods of one template share their spec, and what fits them. */
-  readonly #fitting = new Map<PodSpec, Fitting>();
+  readonly #bySpec = new Map<PodSpec, PlaceQueue>();
+  /** Most workloads of a cluster ask for the same: nothing. */
+  readonly #byWishes = new Map<string, PlaceQueue>();
 
   constructor(nodes: readonly KubeNode[]) {
-    this.#places = nodes.map((node) => new Place(node));
+    this.#places = nodes.map((node, rank) => new Place(node, rank));
     for (const place of this.#places) this.#byName.set(place.node.name, place);
   }
 
@@ -106,40 +49,40 @@ class Scheduler {
     this.#byName.get(pod.spec.nodeName)?.take(pod);
   }
 
-  #fittingFor(spec: PodSpec): Fitting {
-    const held = this.#fitting.get(spec);
+  #queueFor(spec: PodSpec): PlaceQueue {
+    const held = this.#bySpec.get(spec);
     if (held !== undefined) return held;
-    const excluded = new Map<string, string[]>();
-    const only = namedNodes(spec);
-    const named = only?.flatMap((name) => this.#byName.get(name) ?? []);
-    const places = (named ?? this.#places).filter(({ node }) => {
-      const reason = misfit(spec, node);
-      if (reason !== undefined) add(excluded, reason, node.name);
-      return reason === undefined;
-    });
-    const passed = named === undefined ? [] : this.#places.filter((place) => !named.includes(place));
-    for (const { node } of passed) add(excluded, "node(s) didn't match Pod's node affinity/selector", node.name);
-    const fitting = { places, excluded };
-    this.#fitting.set(spec, fitting);
-    return fitting;
+    const wishes = JSON.stringify([spec.nodeSelector, spec.affinity, spec.tolerations]);
+    const queue = this.#byWishes.get(wishes) ?? new PlaceQueue(this.#fitting(spec));
+    this.#byWishes.set(wishes, queue);
+    this.#bySpec.set(spec, queue);
+    return queue;
+  }
+
+  /** The places that would take it were they empty. */
+  #fitting(spec: PodSpec): readonly Place[] {
+    const named = namedNodes(spec)?.flatMap((name) => this.#byName.get(name) ?? []);
+    return [...new Set(named ?? this.#places)].filter(({ node }) => misfit(spec, node) === undefined);
+  }
+
+  #explain(pod: Pod): string {
+    const hostPorts = hostPortsOf(pod.spec);
+    const reasons = new Map<string, string[]>();
+    for (const place of this.#places) {
+      const inTheWay = place.hasFree(hostPorts)
+        ? 'Too many pods'
+        : "node(s) didn't have free ports for the requested pod ports";
+      add(reasons, misfit(pod.spec, place.node) ?? inTheWay, place.node.name);
+    }
+    return explain(this.#places.length, reasons);
   }
 
   /** The node for a pod, or why there is none. */
   place(pod: Pod): { readonly node: KubeNode } | { readonly why: string } {
-    const { places, excluded } = this.#fittingFor(pod.spec);
-    const hostPorts = hostPortsOf(pod.spec);
-    let best: Place | undefined;
-    for (const place of places) {
-      if (best !== undefined && place.pods >= best.pods) continue; // places are in order of name
-      if (place.full(hostPorts) === undefined) best = place;
-    }
-    if (best !== undefined) {
-      best.take(pod);
-      return { node: best.node };
-    }
-    const reasons = new Map([...excluded].map(([reason, names]) => [reason, [...names]]));
-    for (const place of places) add(reasons, place.full(hostPorts) ?? '', place.node.name);
-    return { why: explain(this.#places.length, reasons) };
+    const place = this.#queueFor(pod.spec).emptiest(hostPortsOf(pod.spec));
+    if (place === undefined) return { why: this.#explain(pod) };
+    place.take(pod);
+    return { node: place.node };
   }
 }
 

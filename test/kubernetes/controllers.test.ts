@@ -185,9 +185,9 @@ t.test('an Indexed Job’s pods have the lowest indexes that are not done', (t) 
   const { store } = load(...NODES, job);
   t.same(
     podsOf(store)
-      .map(({ annotations }) => annotations['batch.kubernetes.io/job-completion-index'])
-      .sort(),
-    ['2', '4', '5'],
+      .map(({ annotations }) => Number(annotations['batch.kubernetes.io/job-completion-index']))
+      .sort((a, b) => a - b),
+    [2, 4, 5],
   );
   t.same(
     podsOf(store)

@@ -107,9 +107,9 @@ const MISTAKES: readonly [string, string, string][] = [
   [
     'kind: Pod\nmetadata: {}\n',
     'in.yaml',
-    'in.yaml:1:1: apiVersion: expected text: every object has an apiVersion, got nothing',
+    "in.yaml:1:1: apiVersion: expected the object's apiVersion as text, got nothing",
   ],
-  ['apiVersion: v1\nkind: 7\n', 'in.yaml', 'in.yaml:2:7: kind: expected text: every object has a kind, got 7'],
+  ['apiVersion: v1\nkind: 7\n', 'in.yaml', "in.yaml:2:7: kind: expected the object's kind as text, got 7"],
   ['- a\n', 'in.yaml', 'in.yaml:1:1: expected a Kubernetes object, that is a map with apiVersion and kind, got a list'],
   ['---\nhello\n', '-', '-:2:1: expected a Kubernetes object, that is a map with apiVersion and kind, got "hello"'],
   ['apiVersion: v1\nkind: List\nitems: {}\n', 'in.yaml', 'in.yaml:3:8: items: expected a list, got a map'],

@@ -9,7 +9,7 @@ const uid = (n: number): string => `${hex(n, 8)}-7f3c-4b8e-9d1a-${hex(n * 7919, 
 const hashOf = (n: number): string =>
   hex(Math.imul(n + 1, 0x9e3779b1) >>> 0, 8).replace(/\d/g, (digit) => 'ghjkmnpqrs'.charAt(Number(digit)));
 
-export const podAddress = (n: number): string => `10.244.${Math.floor(n / 250) % 256}.${(n % 250) + 1}`;
+const podAddress = (n: number): string => `10.244.${Math.floor(n / 250) % 256}.${(n % 250) + 1}`;
 const nodeName = (n: number): string => `worker-${String(n % NODES).padStart(3, '0')}`;
 
 function container(name: string, port: number, n: number): string {

@@ -3,7 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { formatConfigError, formatFinding, isObject, type Json, loadCluster } from '../../src/kubernetes/index.js';
+import {
+  calicoNodeSettings,
+  formatConfigError,
+  formatFinding,
+  isObject,
+  type Json,
+  loadCluster,
+} from '../../src/kubernetes/index.js';
 import { field, isList } from '../../src/kubernetes/source/json.js';
 import { parseBlock } from '../../src/kubernetes/source/yaml-block.js';
 import { parseQuoted, parseYaml } from '../../src/kubernetes/source/yaml-full.js';
@@ -67,6 +74,68 @@ t.test('the datastores of the CNI calls load', { skip }, (t) => {
     t.equal(errors.length, wrong, [file, ...errors.map(formatConfigError)].join('\n'));
     t.ok(store.list('ClusterInformation').length > 0 || /not-ready/.test(file), file);
   }
-  t.ok(objects > 300, `${objects} objects`);
+  t.ok(objects > 250, `${objects} objects`);
+  t.end();
+});
+
+/** What manifests.json says of a variable: its text, or where it is from. */
+function toEnv(name: string, value: Json): object {
+  if (typeof value === 'string') return { name, value };
+  const from = field(value, 'from');
+  const fieldPath = field(from, 'fieldPath');
+  return { name, valueFrom: fieldPath === undefined ? { configMapKeyRef: from } : { fieldRef: { fieldPath } } };
+}
+
+const entries = (value: Json | undefined): [string, Json][] => (isObject(value) ? Object.entries(value) : []);
+
+t.test('the settings of upstream’s manifests are resolved', { skip }, (t) => {
+  for (const [name, manifest] of entries(parse(join(CALICO, 'manifest/manifests.json')))) {
+    const containers = field(manifest, 'containers');
+    const ofNode = (isList(containers) ? containers : []).filter(
+      (entry) => field(entry, 'workload') === 'DaemonSet/calico-node',
+    );
+    const list = (init: boolean): object[] =>
+      ofNode
+        .filter((entry) => field(entry, 'init') === init)
+        .map((entry) => ({
+          name: field(entry, 'name'),
+          env: entries(field(entry, 'env')).map(([key, value]) => toEnv(key, value)),
+        }));
+    if (ofNode.length === 0) continue;
+    const template = field(manifest, 'cniNetworkConfigTemplate') ?? '';
+    const data = Object.fromEntries([...entries(field(manifest, 'configMap')), ['cni_network_config', template]]);
+    const objects = [
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'calico-config', namespace: 'kube-system' }, data },
+      {
+        apiVersion: 'apps/v1',
+        kind: 'DaemonSet',
+        metadata: { name: 'calico-node', namespace: 'kube-system' },
+        spec: { selector: {}, template: { spec: { containers: list(false), initContainers: list(true) } } },
+      },
+    ];
+    const { store, errors } = loadCluster(
+      [{ file: name, text: objects.map((object) => JSON.stringify(object)).join('\n') }],
+      { seed: 1 },
+    );
+    t.same(errors.map(formatConfigError), [], name);
+    const settings = calicoNodeSettings(store);
+    for (const [key, value] of entries(
+      field(
+        ofNode.find((entry) => field(entry, 'name') === 'calico-node'),
+        'env',
+      ),
+    )) {
+      const from = field(value, 'from');
+      const mapKey = field(from, 'key');
+      const expected =
+        typeof value === 'string'
+          ? { kind: 'text', text: value }
+          : typeof mapKey === 'string'
+            ? { kind: 'text', text: field(data, mapKey) }
+            : { kind: 'field' };
+      t.match(settings?.env.get(key), expected, `${name} ${key}`);
+    }
+    t.equal(settings?.cniNetworkConfig, field(manifest, 'cniNetworkConfigTemplate'), name);
+  }
   t.end();
 });

@@ -578,7 +578,7 @@ function withoutUdpChecksum(frame: Uint8Array): Uint8Array {
 }
 
 const sctpFrame = (chunks: Parameters<typeof sctp>[1]): Uint8Array =>
-  ip4Frame({ ...PODS, protocol: IP_PROTOCOL.sctp }, sctp([36412, 2000], chunks));
+  ip4Frame({ ...PODS, protocol: IP_PROTOCOL.sctp }, sctp([5000, 2000], chunks));
 
 const sctpFrames: readonly NamedFrame[] = [
   { name: 'sctp init', bytes: sctpFrame([{ type: SCTP_CHUNK.init, value: initBody }]) },

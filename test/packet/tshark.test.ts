@@ -102,7 +102,7 @@ function tsharkRanges(frames: readonly Uint8Array[]): ReadonlyMap<string, string
       const ranges = new Map<string, string[]>();
       for (const [field] of packet.matchAll(/<field [^>]*>/g)) {
         const attribute = (name: string): string => new RegExp(` ${name}="([^"]*)"`).exec(field)?.[1] ?? '';
-        if (attribute('hide') === 'yes' && attribute('name') !== 'tcp.seq_raw') continue;
+        if (attribute('hide') === 'yes' && !attribute('name').endsWith('_raw')) continue;
         const list = ranges.get(attribute('name')) ?? [];
         ranges.set(attribute('name'), [...list, `${attribute('pos')}+${attribute('size')}`]);
       }

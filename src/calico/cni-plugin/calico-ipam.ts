@@ -64,6 +64,7 @@ export function calicoIpam(datastore: PluginDatastore): Plugin {
   return {
     versions: CALICO_CNI_VERSIONS,
     libraryVersion: CALICO_LIBRARY_VERSION,
+    resultKeys: 'sorted',
     add: (call, machine) => add(datastore, call, machine),
     del: (call, machine) => del(datastore, call, machine),
     check: () => undefined,
@@ -105,6 +106,10 @@ function addAsked(
 
 function autoAdd(datastore: PluginDatastore, call: PluginCall, conf: CalicoNetConf): CniResult {
   const context = datastore.ipamContext();
+  if (context.nodeLabels(conf.nodename) === undefined) {
+    const { nodename } = conf;
+    throw internalError(`resource does not exist: Node(${nodename}) with error: nodes "${nodename}" not found`);
+  }
   const wanted: { version: 4 | 6; pools: readonly string[] }[] = [];
   if (conf.ipam['assign_ipv4'] !== 'false') wanted.push({ version: 4, pools: conf.ipv4Pools });
   if (conf.ipam['assign_ipv6'] === 'true') wanted.push({ version: 6, pools: conf.ipv6Pools });

@@ -24,6 +24,7 @@ export function calicoPlugin(datastore: PluginDatastore): Plugin {
   return {
     versions: CALICO_CNI_VERSIONS,
     libraryVersion: CALICO_LIBRARY_VERSION,
+    resultKeys: 'sorted',
     add: (call, machine) => new Add(datastore, call, machine).run(),
     del: (call, machine) => del(datastore, call, machine),
     // Upstream verifies nothing.
@@ -109,12 +110,7 @@ class Add {
     }
     if (asked === '') return this.#ipam(overrides);
     const answers = listAnnotation(asked).map((address) => this.#ipamWithAddress(address));
-    return {
-      interfaces: [],
-      ips: answers.flatMap(({ ips }) => ips),
-      routes: answers.flatMap(({ routes }) => routes),
-      dns: {},
-    };
+    return { interfaces: [], ips: answers.flatMap(({ ips }) => ips), routes: [], dns: {} };
   }
 
   #ipam(overrides: CniObject, args: ReadonlyMap<string, string> = this.#call.args): CniResult {
@@ -174,6 +170,8 @@ class Add {
         mtu: this.#conf.mtu,
         mac: wantedMac === undefined ? undefined : parseMac(wantedMac),
         allowIpForwarding: this.#conf.allowIpForwarding,
+        // Addresses out of annotations get no host route from the plugin; Felix adds it later.
+        hostRoutes: pod !== undefined && asksForAddresses(pod) ? 'none' : 'each-address',
         because: podCauses(pod),
       });
       if (pod !== undefined) this.#recordPod(pod, assigned);
@@ -199,6 +197,9 @@ class Add {
     });
   }
 }
+
+const asksForAddresses = ({ annotations }: Pod): boolean =>
+  (annotations[`${ANNOTATION}ipAddrs`] ?? '') !== '' || (annotations[`${ANNOTATION}ipAddrsNoIpam`] ?? '') !== '';
 
 const podCauses = (pod: Pod | undefined): readonly Cause[] =>
   pod === undefined ? [] : [{ kind: 'Pod', namespace: pod.namespace, name: pod.name }];

@@ -28,6 +28,7 @@ export interface PodNetwork {
   /** Annotation hwAddr. */
   readonly mac: Mac | undefined;
   readonly allowIpForwarding: boolean;
+  readonly hostRoutes: 'each-address' | 'none';
   readonly because: readonly Cause[];
 }
 
@@ -50,7 +51,7 @@ export function connectPod(pod: PodNetwork): Mac {
   for (const address of pod.addresses) netns.fib.addAddress(inside, { address, prefixLength: 32, because });
   addPodRoutes(pod, inside);
   netns.sysctl.set('net.ipv4.ip_forward', pod.allowIpForwarding ? '1' : '0');
-  addHostRoutes(pod, outside);
+  if (pod.hostRoutes === 'each-address') addHostRoutes(pod, outside);
   setHostSwitches(host, hostVeth);
   return inside.mac;
 }

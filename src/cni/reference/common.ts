@@ -9,7 +9,11 @@ import { type CniJson, type CniObject, isCniObject } from '../result.js';
 export const REFERENCE_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 export const REFERENCE_LIBRARY_VERSION = '1.1.0';
 
-export const reference = { versions: REFERENCE_VERSIONS, libraryVersion: REFERENCE_LIBRARY_VERSION } as const;
+export const reference = {
+  versions: REFERENCE_VERSIONS,
+  libraryVersion: REFERENCE_LIBRARY_VERSION,
+  resultKeys: 'declared',
+} as const;
 
 export const text = (value: CniJson | undefined): string => (typeof value === 'string' ? value : '');
 export const number = (value: CniJson | undefined): number => (typeof value === 'number' ? value : 0);

@@ -52,7 +52,8 @@ export class Chain {
   name: string;
   /** Of built-in chains. */
   policy: Policy | undefined;
-  /** Of packets that reached the policy. */
+  /** Of packets that reached the policy, where `counting`. */
+  counting = false;
   packets = 0;
   bytes = 0;
   #rules: readonly Rule[] = [];

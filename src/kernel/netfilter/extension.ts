@@ -78,6 +78,8 @@ export interface MatchKind extends Placement {
   readonly options: OptionTable;
   /** Being asked changes nothing: rules may ask such matches in any order. */
   readonly pure: boolean;
+  /** Says nothing about packets: is never asked. */
+  readonly decorative?: true;
   readonly needsConntrack?: true;
   /** @throws RuleError */
   parse(options: Options, context: RuleContext): Match;

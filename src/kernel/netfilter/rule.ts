@@ -139,10 +139,13 @@ export class Rule implements Programmed {
   /** A match or the target is not modelled; settled when the matches are attached. */
   unknown = false;
   #text: string | undefined = undefined;
+  /** Those of the matches that can say no. */
+  readonly #asked: readonly Match[];
 
   constructor(parts: RuleParts, more: { because: readonly Cause[]; counters?: Counters }) {
     this.tests = parts.tests;
     this.matches = parts.matches;
+    this.#asked = parts.matches.filter(({ kind }) => kind?.decorative !== true).map(({ match }) => match);
     this.action = parts.action;
     this.because = more.because;
     this.packets = more.counters?.packets ?? 0;
@@ -166,18 +169,20 @@ export class Rule implements Programmed {
     return this.matches.some(({ kind }) => kind?.needsConntrack === true);
   }
 
-  /** The same with counters of its own, leading nowhere yet. */
+  /** The same, matches and what they hold included, but leading to a chain of another name. */
   renamed(to: string): Rule {
     const { tests, matches, action } = this;
     const moved: RuleAction = action.kind === 'jump' || action.kind === 'goto' ? { ...action, chain: to } : action;
-    return new Rule({ tests, matches, action: moved }, { because: this.because, counters: this });
+    const rule = new Rule({ tests, matches, action: moved }, { because: this.because, counters: this });
+    rule.unknown = this.unknown;
+    return rule;
   }
 
   /** Matches in their order, as the kernel asks them. */
   matchesHold(packet: RulePacket): boolean {
     packet.rule = this;
-    const { matches } = this;
-    for (let i = 0; i < matches.length; i++) if (matches[i]?.match.matches(packet) === false) return false;
+    const asked = this.#asked;
+    for (let i = 0; i < asked.length; i++) if (asked[i]?.matches(packet) === false) return false;
     return true;
   }
 

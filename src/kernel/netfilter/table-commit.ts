@@ -98,6 +98,7 @@ function place(draft: TableDraft): void {
   for (const [name, wanted] of draft.chains) {
     const chain = chains.get(name) ?? new Chain(name, wanted.policy);
     chain.policy = wanted.policy;
+    chain.counting = wanted.counting;
     if (wanted.counters !== undefined) chain.setCounters(wanted.counters);
     chain.replaceRules(wanted.rules);
     chains.set(name, chain);
@@ -121,7 +122,7 @@ export function commitTable(draft: TableDraft, netns: Netns): readonly CommitPro
   const failed = attachNew(draft, netns);
   if (failed.length > 0) return failed;
 
-  const kept = new Set<Rule>();
+  const kept = new Set<Rule>(draft.inherited);
   for (const { rules } of draft.chains.values()) for (const rule of rules) kept.add(rule);
   const gone: Rule[] = [];
   for (const { rules } of draft.table.chains.values()) for (const rule of rules) if (!kept.has(rule)) gone.push(rule);

@@ -16,6 +16,8 @@ export interface DraftChain {
   policy: Policy | undefined;
   /** Undefined: as they are now. */
   counters: Counters | undefined;
+  /** nf_tables counts at a policy only where somebody has ever declared, set or zeroed it. */
+  counting: boolean;
   rules: Rule[];
 }
 
@@ -41,6 +43,8 @@ export class TableDraft {
   readonly lines = new Map<Rule, number>();
   /** Rules whose counters become zero with the commit. */
   readonly zeroed = new Set<Rule>();
+  /** Rules whose matches live on in a renamed copy. */
+  readonly inherited = new Set<Rule>();
   readonly from: 'as-is' | 'empty';
   /** Something was put into it: `*raw` and `COMMIT` alone make no table. */
   touched = false;
@@ -56,10 +60,11 @@ export class TableDraft {
           builtin: isBuiltin,
           policy: chain.policy,
           counters: undefined,
+          counting: chain.counting,
           rules: [...chain.rules],
         });
       } else if (isBuiltin) {
-        this.chains.set(name, { builtin: true, policy: 'ACCEPT', counters: ZERO, rules: [] });
+        this.chains.set(name, { builtin: true, policy: 'ACCEPT', counters: ZERO, counting: false, rules: [] });
       }
     }
   }
@@ -76,12 +81,12 @@ export class TableDraft {
     this.touched = true;
     const chain = this.chains.get(name);
     if (chain?.builtin === true) {
-      if (policy !== '-') chain.policy = parsePolicy(policy);
+      if (policy !== '-') setPolicy(chain, parsePolicy(policy));
       if (counters !== undefined) chain.counters = counters;
       return;
     }
     if (chain === undefined) checkName(name);
-    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, rules: [] });
+    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, counting: false, rules: [] });
   }
 
   /** `-N`. */
@@ -89,14 +94,14 @@ export class TableDraft {
     if (this.chains.has(name)) throw new RuleError('Chain already exists.');
     checkName(name);
     this.touched = true;
-    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, rules: [] });
+    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, counting: false, rules: [] });
   }
 
   /** `-P`. */
   setPolicy(name: string, policy: string): void {
     const chain = this.require(name);
     if (!chain.builtin) throw new RuleError('Bad built-in chain name.');
-    chain.policy = parsePolicy(policy);
+    setPolicy(chain, parsePolicy(policy));
   }
 
   /** `-F`, of all chains without a name. */
@@ -150,7 +155,8 @@ export class TableDraft {
         if (!users.has(rule)) return rule;
         const renamed = rule.renamed(to);
         const line = this.lines.get(rule);
-        if (line !== undefined) this.lines.set(renamed, line);
+        if (line === undefined) this.inherited.add(rule);
+        else this.lines.set(renamed, line);
         return renamed;
       });
     }
@@ -225,8 +231,16 @@ export class TableDraft {
 
   #zeroChain(chain: DraftChain): void {
     chain.counters = ZERO;
+    chain.counting = chain.builtin;
     for (const rule of chain.rules) this.zeroed.add(rule);
   }
+}
+
+/** A policy that is set begins to count anew. */
+function setPolicy(chain: DraftChain, policy: Policy): void {
+  chain.policy = policy;
+  chain.counters = ZERO;
+  chain.counting = true;
 }
 
 function parsePolicy(text: string): Policy {

@@ -144,8 +144,10 @@ export class Walk {
 
   #policy(table: Table, base: Chain): NfVerdict {
     const { packet } = this;
-    base.packets += 1;
-    base.bytes += packet.length;
+    if (base.counting) {
+      base.packets += 1;
+      base.bytes += packet.length;
+    }
     const accepts = base.policy !== 'DROP';
     if (this.#netns.emulation.tracer !== undefined) {
       const { hook } = packet;

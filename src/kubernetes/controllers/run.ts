@@ -6,6 +6,7 @@ import type { CronJob } from '../types.js';
 import { runDaemonSet } from './daemon-set.js';
 import { runJob } from './job.js';
 import { PodOwnership } from './pods.js';
+import { ReplicaSetIndex } from './replica-sets.js';
 import { type Controllers, runDeployment, runReplicas } from './replicas.js';
 import { runStatefulSet } from './stateful-set.js';
 
@@ -21,7 +22,7 @@ const cronJobFinding = (cronJob: CronJob): Finding =>
   });
 
 export function runControllers(store: Store, seed: number): readonly Finding[] {
-  const controllers: Controllers = { store, pods: new PodOwnership(store), seed };
+  const controllers: Controllers = { store, pods: new PodOwnership(store), sets: new ReplicaSetIndex(store), seed };
   for (const set of store.list('DaemonSet')) runDaemonSet(set, controllers);
   for (const set of store.list('StatefulSet')) runStatefulSet(set, controllers);
   for (const deployment of store.list('Deployment')) runDeployment(deployment, controllers);

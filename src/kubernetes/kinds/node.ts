@@ -55,7 +55,7 @@ const wholeQuantity: Schema<number> = {
 };
 
 /** kubelet's --max-pods. */
-export const DEFAULT_MAX_PODS = 110;
+const DEFAULT_MAX_PODS = 110;
 
 interface NodeAddress {
   readonly type: string;

@@ -1,8 +1,8 @@
 /** What all objects have in common, and what the loader must know of a kind. */
 
-import { describe, type Json } from '../source/json.js';
+import type { Json } from '../source/json.js';
 import type { ObjectSource } from '../source/documents.js';
-import { flag, listOf, map, mapOf, optional, orEmpty, record, type Schema, text, withDefault } from './schema.js';
+import { flag, listOf, mapOf, optional, orEmpty, record, type Schema, text, withDefault } from './schema.js';
 
 export interface OwnerReference {
   readonly kind: string;
@@ -12,6 +12,9 @@ export interface OwnerReference {
 }
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** Labels, annotations, a ConfigMap's data. A null value is an empty text, as in Go's decoding. */
+export const textMap: Schema<Labels> = mapOf(withDefault(text, ''));
 
 /** An object's own part of `metadata`, and where it was written. */
 export interface Meta {
@@ -50,8 +53,8 @@ export const metadata = orEmpty(
     name: withDefault(objectName, ''),
     generateName: withDefault(text, ''),
     namespace: withDefault(objectName, ''),
-    labels: mapOf(text),
-    annotations: mapOf(text),
+    labels: textMap,
+    annotations: textMap,
     uid: optional(text),
     ownerReferences: listOf(ownerReference),
     deletionTimestamp: optional(text),
@@ -75,8 +78,3 @@ export const groupOf = (apiVersion: string): string => {
   const slash = apiVersion.indexOf('/');
   return slash < 0 ? '' : apiVersion.slice(0, slash);
 };
-
-/** Labels with null as in `map: {key: null}` are empty texts to Kubernetes; other values are mistakes. */
-export const textMap: Schema<Labels> = map(mapOf(withDefault(text, '')), (labels) => labels);
-
-export const describeValue = describe;

@@ -239,10 +239,8 @@ class Collector {
     else items.forEach((item, i) => this.add(item, source.inside(['items', i]), itemDefaults(list)));
   }
 
-  #missing(source: ObjectSource, name: string, got: Json | undefined): void {
-    this.errors.push(
-      syntaxError(source, `text: every object has an ${name}`.replace('an kind', 'a kind'), describe(got), [name]),
-    );
+  #missing(source: ObjectSource, name: 'kind' | 'apiVersion', got: Json | undefined): void {
+    this.errors.push(syntaxError(source, `the object's ${name} as text`, describe(got), [name]));
   }
 }
 

@@ -131,6 +131,21 @@ t.test('a set in use cannot be destroyed, and a swap changes what its rules see'
   t.end();
 });
 
+t.test('a rule keeps its set when the chain that it leads to gets another name', (t) => {
+  const netns = newNetns();
+  const { iptables } = netns.netfilter;
+  netns.ipsets.restore('create s hash:ip\nadd s 10.0.0.1\n');
+  iptables.restore('*filter\n:U - [0:0]\n-A FORWARD -m set --match-set s src -j U\n-A U -j DROP\nCOMMIT\n');
+  t.notOk(takes(netns, PACKETS.web));
+  iptables.restore('*filter\n-E U V\n-E V W\nCOMMIT\n', { noflush: true });
+  t.match(iptables.save({ counters: true }), '[1:40] -A FORWARD -m set --match-set s src -j W');
+  t.notOk(takes(netns, PACKETS.web));
+  t.throws(() => netns.ipsets.destroy('s'), /in use/);
+  iptables.restore('*filter\n-F\nCOMMIT\n', { noflush: true });
+  netns.ipsets.destroy('s');
+  t.end();
+});
+
 t.test('a refused table holds on to no set', (t) => {
   const netns = newNetns();
   netns.ipsets.restore('create s hash:ip\n');

@@ -113,7 +113,7 @@ t.test('the drop names the rule that decided', (t) => {
 
 t.test('rules count what matched them, policies what reached them', (t) => {
   const netns = gate(
-    '*filter\n:U - [0:0]\n-A FORWARD -p tcp -j U\n-A FORWARD -p udp -j DROP\n-A U -m mark --mark 9\nCOMMIT\n',
+    '*filter\n:FORWARD ACCEPT [0:0]\n:U - [0:0]\n-A FORWARD -p tcp -j U\n-A FORWARD -p udp -j DROP\n-A U -m mark --mark 9\nCOMMIT\n',
   );
   for (const bytes of [SYN, SYN, UDP]) run(netns, bytes);
   t.match(
@@ -127,6 +127,23 @@ t.test('rules count what matched them, policies what reached them', (t) => {
       '[0:0] -A U -m mark --mark 0x9',
     ].join('\n'),
   );
+  t.end();
+});
+
+t.test('a policy counts only where somebody declared, set or zeroed it', (t) => {
+  const netns = gate('*filter\n-A INPUT -p tcp\nCOMMIT\n');
+  const forwarded = (): string => {
+    run(netns, SYN);
+    return /:FORWARD.*/.exec(netns.netfilter.iptables.save())?.[0] ?? '';
+  };
+  t.equal(forwarded(), ':FORWARD ACCEPT [0:0]');
+  load(netns, '*filter\n-Z\nCOMMIT\n');
+  t.equal(forwarded(), ':FORWARD ACCEPT [1:40]');
+  t.equal(forwarded(), ':FORWARD ACCEPT [2:80]');
+  load(netns, '*filter\n:FORWARD ACCEPT [7:7]\nCOMMIT\n');
+  t.equal(forwarded(), ':FORWARD ACCEPT [8:47]');
+  load(netns, '*filter\n-P FORWARD ACCEPT\nCOMMIT\n');
+  t.equal(forwarded(), ':FORWARD ACCEPT [1:40]');
   t.end();
 });
 

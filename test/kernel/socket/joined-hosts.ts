@@ -14,6 +14,7 @@ import { Sysctls } from '../../../src/kernel/sysctl.js';
 import {
   encodeIcmp,
   encodeIpv4,
+  encodeTcp,
   formatIpv4,
   ICMP_HEADER_LENGTH,
   INADDR_ANY,
@@ -24,12 +25,15 @@ import {
   ipv4,
   isLoopback,
   parseIpv4,
+  pseudoHeaderSum,
   Tcp,
   TCP_ACK,
   TCP_FIN,
   TCP_PSH,
   TCP_RST,
   TCP_SYN,
+  type TcpFields,
+  tcpHeaderLength,
   viewOf,
 } from '../../../src/packet/index.js';
 import type { DropReason, Step } from '../../../src/trace/index.js';
@@ -255,6 +259,20 @@ export class JoinedHosts {
 }
 
 const fib = (host: TestHost, address: Ipv4Addr): boolean => host.fib.addressType(address) === 'local';
+
+/** A segment made by hand, as somebody on the path would, for one of the hosts: IPv4 header first. */
+export function forge(fields: TcpFields & { source: Ipv4Addr; destination: Ipv4Addr; payload?: Uint8Array }): Uint8Array {
+  const headerLength = tcpHeaderLength(fields.options);
+  const payload = fields.payload ?? new Uint8Array();
+  const bytes = new Uint8Array(20 + headerLength + payload.length);
+  const view = viewOf(bytes);
+  const { source, destination } = fields;
+  encodeIpv4(view, 0, { source, destination, protocol: IP_PROTOCOL.tcp, payloadLength: bytes.length - 20 });
+  encodeTcp(view, 20, fields);
+  bytes.set(payload, 20 + headerLength);
+  new Tcp(view, 20).fillChecksum(pseudoHeaderSum(source, destination, IP_PROTOCOL.tcp, bytes.length - 20), bytes.length);
+  return bytes;
+}
 
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 export const octets = (value: string): Uint8Array => new TextEncoder().encode(value);

@@ -9,6 +9,7 @@ const MAX_LENGTH = 255;
 export const comment = {
   options: { '--comment': {} },
   pure: true,
+  decorative: true,
   parse(options) {
     const text = options.require('--comment');
     if (text.length > MAX_LENGTH) throw new RuleError('comment: COMMENT must be shorter than 256 characters');

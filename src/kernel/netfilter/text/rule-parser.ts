@@ -58,7 +58,8 @@ function interfaceTest(words: RuleWords, option: '-i' | '-o'): InterfaceTest | u
   const given = words.basic.get(option);
   if (given === undefined) return undefined;
   const name = parseInterfaceName(given.value);
-  return name.wildcard && name.name === '' && !given.inverted ? undefined : { ...name, inverted: given.inverted };
+  if (name.wildcard && name.name === '' && !given.inverted) return undefined;
+  return { name: name.name, wildcard: name.wildcard, inverted: given.inverted };
 }
 
 function protocolTest(words: RuleWords): BasicTests['protocol'] {

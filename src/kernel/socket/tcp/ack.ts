@@ -98,9 +98,13 @@ function progress(tcb: Tcb, segment: Segment): void {
   armRetransmit(tcb);
 }
 
-/** tcp_ack_update_rtt(): by a segment sent only once (Karn), else by the timestamp that came back. */
+/**
+ * tcp_ack_update_rtt(): by the first segment where none was sent twice (Karn: what waited behind a repeated one tells
+ * nothing either), else by the timestamp that came back.
+ */
 function measure(tcb: Tcb, segment: Segment, gone: readonly SentSegment[]): void {
-  const once = gone.find((sent) => sent.transmissions === 1 && !sent.sacked);
+  const repeated = gone.some((sent) => sent.transmissions > 1);
+  const once = repeated ? undefined : gone.find((sent) => !sent.sacked);
   const echo = segment.options.timestamps?.echo;
   if (once !== undefined) tcb.rtt.measure(tcb.nowNs - once.sentNs, tcb.sndUna, tcb.sndNxt);
   else if (tcb.timestamps && echo !== undefined && echo !== 0) {

@@ -26,14 +26,7 @@ function retransmitTimer(tcb: Tcb): void {
     tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
     return;
   }
-  // tcp_enter_loss(): nothing in flight is believed to have arrived (RFC 2018 §8)
-  for (const sent of tcb.sending.inFlight) {
-    sent.sacked = false;
-    sent.lost = true;
-  }
-  tcb.recoverEnd = tcb.sndNxt;
-  tcb.recovery = 'timeout';
-  tcb.duplicateAcks = 0;
+  enterLoss(tcb, head.sacked);
   retransmit(tcb, head);
   tcb.retransmits += 1;
   const linear = tcb.state === 'SYN_SENT' && tcb.retransmits <= synLinearTimeouts(tcb);
@@ -42,6 +35,20 @@ function retransmitTimer(tcb: Tcb): void {
     tcb.timeoutNs = Math.min(tcb.timeoutNs * 2, RTO_MAX_NS);
   }
   armRetransmit(tcb);
+}
+
+/**
+ * tcp_enter_loss(): what was not selectively acknowledged is lost. A peer that has told of the first segment and still
+ * does not acknowledge it has thrown it away, and perhaps the others (RFC 2018 §8).
+ */
+function enterLoss(tcb: Tcb, reneged: boolean): void {
+  for (const sent of tcb.sending.inFlight) {
+    if (reneged) sent.sacked = false;
+    sent.lost = !sent.sacked;
+  }
+  tcb.recoverEnd = tcb.sndNxt;
+  tcb.recovery = 'timeout';
+  tcb.duplicateAcks = 0;
 }
 
 /**
