@@ -1,4 +1,4 @@
-/** A traced connection as data for programs. schemas/trace.schema.json describes it. */
+/** A traced connection as data for programs. */
 
 import { formatIpv4, formatMac, type Ipv4Addr, LINKTYPE, type Mac, summarize } from '../packet/index.js';
 import type { Cause } from './cause.js';

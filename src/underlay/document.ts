@@ -1,7 +1,6 @@
 /**
  * `kind: PhysicalNetwork`, `apiVersion: podwire.dev/v1alpha1`: what Kubernetes does not describe. Switches
  * and the cables between them, subnets, routers, where the nodes are plugged in, and hosts outside.
- * schemas/physical-network.schema.json says the same to editors.
  */
 
 import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';

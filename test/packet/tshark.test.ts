@@ -69,8 +69,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   'udp.checksum': 'udp.checksum',
   'tcp.sourcePort': 'tcp.srcport',
   'tcp.destinationPort': 'tcp.dstport',
-  'tcp.sequence': 'tcp.seq_raw',
-  'tcp.acknowledgment': 'tcp.ack_raw',
+  'tcp.sequence': 'tcp.seq',
+  'tcp.acknowledgment': 'tcp.ack',
   'tcp.window': 'tcp.window_size_value',
   'tcp.checksum': 'tcp.checksum',
   'tcp.urgentPointer': 'tcp.urgent_pointer',
@@ -102,7 +102,7 @@ function tsharkRanges(frames: readonly Uint8Array[]): ReadonlyMap<string, string
       const ranges = new Map<string, string[]>();
       for (const [field] of packet.matchAll(/<field [^>]*>/g)) {
         const attribute = (name: string): string => new RegExp(` ${name}="([^"]*)"`).exec(field)?.[1] ?? '';
-        if (attribute('hide') === 'yes' && !attribute('name').endsWith('_raw')) continue;
+        if (attribute('hide') === 'yes') continue;
         const list = ranges.get(attribute('name')) ?? [];
         ranges.set(attribute('name'), [...list, `${attribute('pos')}+${attribute('size')}`]);
       }

@@ -2,13 +2,13 @@
 
 export type { Chain, Policy } from './chain.js';
 export type { HookState, NfVerdict } from './hook.js';
-export { Iptables, type SaveOptions, type StateProblem } from './iptables.js';
+export type { Iptables, SaveOptions, StateProblem } from './iptables.js';
 export { IpsetError } from './ipset/errors.js';
 export type { Ipset, SetSlot } from './ipset/set.js';
 export { type IpsetProblem, type IpsetRestoreOptions, IpsetTable } from './ipset/table.js';
 export { type Chooser, Netfilter } from './netfilter.js';
 export type { NfacctObject, NfacctTable } from './nfacct-table.js';
 export type { RecentEntry, RecentList, RecentTable } from './recent-table.js';
-export { Rule } from './rule.js';
+export type { Rule } from './rule.js';
 export type { Table } from './table.js';
 export type { RestoreOptions, RestoreProblem } from './text/restore.js';

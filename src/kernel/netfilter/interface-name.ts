@@ -15,6 +15,9 @@ export function parseInterfaceName(text: string): InterfaceName {
   if (text.length > MAX_NAME) {
     throw new RuleError(`interface name \`${text}' must be shorter than IFNAMSIZ (${MAX_NAME})`);
   }
+  // Differs: iptables warns and keeps such a name, which no device can have and its own save text cannot carry.
+  if (/[\s/]/.test(text))
+    throw new RuleError(`interface name \`${text}' has a character that the kernel does not allow`);
   const wildcard = text.endsWith('+');
   return { name: wildcard ? text.slice(0, -1) : text, wildcard };
 }

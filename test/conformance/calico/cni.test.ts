@@ -199,7 +199,7 @@ function checkDatastore(t: Test, bed: Bed, after: Json): void {
     );
   }
   for (const pod of after.get('pods').list()) {
-    const [found] = bed.store.list('Pod').filter(({ name }) => name === pod.get('name').text());
+    const found = bed.store.list('Pod').find(({ name }) => name === pod.get('name').text());
     t.same(found?.annotations, pod.get('annotations').value, 'annotations of the pod');
   }
 }

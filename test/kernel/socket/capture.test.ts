@@ -51,13 +51,15 @@ function relative(packets: readonly Packet[]): string[] {
     if (firstIdentification[from] < 0 && ip.identification !== 0) firstIdentification[from] = ip.identification;
     const sequence = (tcp.sequence - firstSequence[from]) >>> 0;
     const acknowledgment = tcp.ack ? (tcp.acknowledgment - firstSequence[other]) >>> 0 : tcp.acknowledgment;
-    const identification = ip.identification === 0 ? 'zero' : `+${(ip.identification - firstIdentification[from]) & 0xffff}`;
+    const identification =
+      ip.identification === 0 ? 'zero' : `+${(ip.identification - firstIdentification[from]) & 0xffff}`;
     let echo = 'no timestamps';
     const at = timestampsAt(tcp);
     if (at >= 0) {
       lastTimestamp[from] = view.getUint32(at);
       const echoed = view.getUint32(at + 4);
-      echo = echoed === 0 ? 'echoes nothing' : echoed === lastTimestamp[other] ? 'echoes the last' : 'echoes an older one';
+      echo =
+        echoed === 0 ? 'echoes nothing' : echoed === lastTimestamp[other] ? 'echoes the last' : 'echoes an older one';
       view.setUint32(at, 0);
       view.setUint32(at + 4, 0);
     }
@@ -103,7 +105,9 @@ t.test('a conversation is the one that Linux had, octet by octet', async (t) => 
   server.close();
   hosts.run(200);
   compare(t, hosts, CONVERSATION, AUTO_TUNED);
-  const stamps = hosts.sent.filter(({ from }) => from === 'a').map(({ tcp }) => tcp.parseOptions().timestamps?.value ?? 0);
+  const stamps = hosts.sent
+    .filter(({ from }) => from === 'a')
+    .map(({ tcp }) => tcp.parseOptions().timestamps?.value ?? 0);
   // Linux: 0 0 200 401 401 401 801 1002 milliseconds
   t.same(
     stamps.map((value) => value - stamps[0]!),

@@ -84,8 +84,7 @@ export class TestHost implements SocketNetns {
   unroutable: Errno | undefined = undefined;
   routeType: RouteResult['type'] = 'unicast';
   readonly fib = {
-    addressType: (address: Ipv4Addr): string =>
-      address === this.address || isLoopback(address) ? 'local' : 'unicast',
+    addressType: (address: Ipv4Addr): string => (address === this.address || isLoopback(address) ? 'local' : 'unicast'),
   };
   readonly ipv4 = {
     route: (flow: Flow4): RouteResult | Errno => this.unroutable ?? this.#route(flow),
@@ -133,7 +132,12 @@ export class TestHost implements SocketNetns {
     if (type === 8) {
       const { source } = skb.ipv4;
       const reply = skb.slab.bytes.slice(skb.data, skb.tail);
-      encodeIcmp(viewOf(reply), 0, { type: 0, code: 0, rest: viewOf(reply).getInt32(4), payloadLength: reply.length - 8 });
+      encodeIcmp(viewOf(reply), 0, {
+        type: 0,
+        code: 0,
+        rest: viewOf(reply).getInt32(4),
+        payloadLength: reply.length - 8,
+      });
       this.#transmit(reply, { source: this.address, destination: source, protocol: IP_PROTOCOL.icmp }, skb.id);
       return;
     }
@@ -166,7 +170,11 @@ export class TestHost implements SocketNetns {
     return undefined;
   }
 
-  #transmit(payload: Uint8Array, request: Omit<SendRequest, 'route' | 'dontFragment'> & { dontFragment?: boolean }, parent: number): void {
+  #transmit(
+    payload: Uint8Array,
+    request: Omit<SendRequest, 'route' | 'dontFragment'> & { dontFragment?: boolean },
+    parent: number,
+  ): void {
     const bytes = new Uint8Array(20 + payload.length);
     const df = request.dontFragment ?? false;
     this.#ident += 1;
@@ -177,8 +185,7 @@ export class TestHost implements SocketNetns {
       payloadLength: payload.length,
       tos: request.tos ?? 0,
       ttl: request.ttl ?? 64,
-      identification:
-        request.identification ?? (df && request.ignoreDontFragment !== true ? 0 : this.#ident),
+      identification: request.identification ?? (df && request.ignoreDontFragment !== true ? 0 : this.#ident),
       flagsAndOffset: df ? IPV4_DONT_FRAGMENT : 0,
     });
     bytes.set(payload, 20);
@@ -261,7 +268,9 @@ export class JoinedHosts {
 const fib = (host: TestHost, address: Ipv4Addr): boolean => host.fib.addressType(address) === 'local';
 
 /** A segment made by hand, as somebody on the path would, for one of the hosts: IPv4 header first. */
-export function forge(fields: TcpFields & { source: Ipv4Addr; destination: Ipv4Addr; payload?: Uint8Array }): Uint8Array {
+export function forge(
+  fields: TcpFields & { source: Ipv4Addr; destination: Ipv4Addr; payload?: Uint8Array },
+): Uint8Array {
   const headerLength = tcpHeaderLength(fields.options);
   const payload = fields.payload ?? new Uint8Array();
   const bytes = new Uint8Array(20 + headerLength + payload.length);
@@ -270,7 +279,10 @@ export function forge(fields: TcpFields & { source: Ipv4Addr; destination: Ipv4A
   encodeIpv4(view, 0, { source, destination, protocol: IP_PROTOCOL.tcp, payloadLength: bytes.length - 20 });
   encodeTcp(view, 20, fields);
   bytes.set(payload, 20 + headerLength);
-  new Tcp(view, 20).fillChecksum(pseudoHeaderSum(source, destination, IP_PROTOCOL.tcp, bytes.length - 20), bytes.length);
+  new Tcp(view, 20).fillChecksum(
+    pseudoHeaderSum(source, destination, IP_PROTOCOL.tcp, bytes.length - 20),
+    bytes.length,
+  );
   return bytes;
 }
 

@@ -92,7 +92,7 @@ function reader(socket: TcpSocket, hosts: JoinedHosts, random: Random): Side {
 
 const isPrefix = (part: Uint8Array, whole: Uint8Array): boolean => bytesEqual(part, whole.subarray(0, part.length));
 
-t.test('through loss, repetition, reordering and damage', async (t) => {
+t.test('through loss, repetition, reordering and damage', async () => {
   fc.assert(
     fc.property(
       WEATHER,
@@ -104,7 +104,10 @@ t.test('through loss, repetition, reordering and damage', async (t) => {
         hosts.a.mtu = mtu;
         hosts.wire = weatherWire(weather);
         const random = new Random(weather.seed ^ 1);
-        const sides: { server: Side | undefined; sender: Sender | undefined } = { server: undefined, sender: undefined };
+        const sides: { server: Side | undefined; sender: Sender | undefined } = {
+          server: undefined,
+          sender: undefined,
+        };
         hosts.b.sockets.listen({
           protocol: 'tcp',
           address: INADDR_ANY,
@@ -125,12 +128,14 @@ t.test('through loss, repetition, reordering and damage', async (t) => {
 
         const states = [...hosts.a.sockets.entries(), ...hosts.b.sockets.entries()].map(({ state }) => state);
         // Nothing is left but the listener, and an end that waits for a peer which gave up without a word.
-        if (states.some((state) => state !== 'LISTEN' && state !== 'FIN_WAIT2' && state !== 'ESTABLISHED')) return false;
+        if (states.some((state) => state !== 'LISTEN' && state !== 'FIN_WAIT2' && state !== 'ESTABLISHED'))
+          return false;
         const serverGot = concatBytes(sides.server?.got ?? []);
         const clientGot = concatBytes(clientSide.got);
         if (!isPrefix(serverGot, sender.bytes)) return false;
         if (sides.sender !== undefined && !isPrefix(clientGot, sides.sender.bytes)) return false;
-        if (clientSide.error !== undefined || sides.server?.error !== undefined) return weather.loss > 0 || weather.damage > 0;
+        if (clientSide.error !== undefined || sides.server?.error !== undefined)
+          return weather.loss > 0 || weather.damage > 0;
         return (
           sides.server !== undefined &&
           serverGot.length === there &&
@@ -144,7 +149,7 @@ t.test('through loss, repetition, reordering and damage', async (t) => {
   );
 });
 
-t.test('on a wire that only reorders and repeats, nobody ever sees an error', async (t) => {
+t.test('on a wire that only reorders and repeats, nobody ever sees an error', async () => {
   fc.assert(
     fc.property(WEATHER, fc.nat({ max: 100_000 }), (weather, size) => {
       const hosts = new JoinedHosts(weather.seed);
@@ -178,7 +183,7 @@ t.test('on a wire that only reorders and repeats, nobody ever sees an error', as
   );
 });
 
-t.test('any octets given to the sockets end in a drop or a socket, never in an exception', async (t) => {
+t.test('any octets given to the sockets end in a drop or a socket, never in an exception', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 0, maxLength: 80 }), fc.constantFrom(6, 17, 1), (payload, protocol) => {
       const hosts = new JoinedHosts();

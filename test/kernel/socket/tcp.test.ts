@@ -12,7 +12,8 @@ interface Pair {
 }
 
 /** A connection from a to b, port 80; what the handshake sent is forgotten. */
-function connected(options: { client?: TcpSocketOptions; server?: TcpSocketOptions; mtu?: number; delay?: number } = {},
+function connected(
+  options: { client?: TcpSocketOptions; server?: TcpSocketOptions; mtu?: number; delay?: number } = {},
 ): Pair {
   const hosts = new JoinedHosts();
   hosts.wire = () => [options.delay ?? 0];
@@ -327,7 +328,12 @@ t.test('a SYN-ACK that nobody acknowledges is repeated tcp_synack_retries times,
     once = false;
     return [0];
   };
-  hosts.b.sockets.listen({ protocol: 'tcp', address: INADDR_ANY, port: 80, onConnection: () => t.fail('no handshake') });
+  hosts.b.sockets.listen({
+    protocol: 'tcp',
+    address: INADDR_ANY,
+    port: 80,
+    onConnection: () => t.fail('no handshake'),
+  });
   hosts.a.sockets.tcp().connect(B, 80);
   hosts.run(62_000);
   t.same(
@@ -345,20 +351,23 @@ t.test('a SYN-ACK that nobody acknowledges is repeated tcp_synack_retries times,
   );
 });
 
-t.test('data that nobody acknowledges are repeated from 200 ms on, doubling, and given up with ETIMEDOUT', async (t) => {
-  const { hosts, client } = connected({ delay: 5 });
-  const heard = listen(client);
-  hosts.wire = () => [];
-  const start = hosts.emulation.clock.nowNs / NS_PER_S;
-  client.send(octets('lost'));
-  hosts.run();
-  const gaps = hosts.times(() => true).map((at, i, all) => Math.round((at - (all[i - 1] ?? start)) * 1000) / 1000);
-  t.same(gaps.slice(0, 11), [0, 0.21, 0.42, 0.84, 1.68, 3.36, 6.72, 13.44, 26.88, 53.76, 107.52]);
-  t.same(gaps.slice(11), [120, 120, 120, 120, 120], 'tcp_retries2 is 15');
-  t.same(heard, ['ETIMEDOUT']);
-  const took = Math.round(hosts.emulation.clock.nowNs / NS_PER_S - start);
-  t.equal(took, 935);
-});
+t.test(
+  'data that nobody acknowledges are repeated from 200 ms on, doubling, and given up with ETIMEDOUT',
+  async (t) => {
+    const { hosts, client } = connected({ delay: 5 });
+    const heard = listen(client);
+    hosts.wire = () => [];
+    const start = hosts.emulation.clock.nowNs / NS_PER_S;
+    client.send(octets('lost'));
+    hosts.run();
+    const gaps = hosts.times(() => true).map((at, i, all) => Math.round((at - (all[i - 1] ?? start)) * 1000) / 1000);
+    t.same(gaps.slice(0, 11), [0, 0.21, 0.42, 0.84, 1.68, 3.36, 6.72, 13.44, 26.88, 53.76, 107.52]);
+    t.same(gaps.slice(11), [120, 120, 120, 120, 120], 'tcp_retries2 is 15');
+    t.same(heard, ['ETIMEDOUT']);
+    const took = Math.round(hosts.emulation.clock.nowNs / NS_PER_S - start);
+    t.equal(took, 935);
+  },
+);
 
 t.test('an orphan gives up sooner', async (t) => {
   const { hosts, client } = connected();

@@ -45,7 +45,7 @@ const other = (name: string, storage: 'bitmap' | 'list', dimension: Dimension): 
   features: dimension,
 });
 
-export const SET_TYPES = {
+const SET_TYPES = {
   'hash:ip': hash('hash:ip', 6, ['ip']),
   'hash:net': hash('hash:net', 7, ['net']),
   'hash:mac': hash('hash:mac', 1, ['mac']),

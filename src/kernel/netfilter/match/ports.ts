@@ -30,7 +30,7 @@ const inside = (port: number, { first, last, inverted }: PortTest): boolean =>
 export const portsMatch = (packet: RulePacket, tests: PortTests): boolean =>
   inside(packet.sourcePort, tests.source) && inside(packet.destinationPort, tests.destination);
 
-export const isAnyPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && !inverted;
+const isAnyPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && !inverted;
 
 function formatTest(name: string, test: PortTest): string[] {
   return isAnyPort(test) ? [] : [`${test.inverted ? '! ' : ''}${name} ${formatPortRange(test)}`];

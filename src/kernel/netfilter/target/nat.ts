@@ -18,14 +18,14 @@ const FLAGS = [
   ['--persistent', NAT_RANGE.persistent],
 ] as const;
 
-export const natFlags = (options: Options): number =>
+const natFlags = (options: Options): number =>
   FLAGS.reduce((bits, [name, bit]) => (options.has(name) ? bits | bit : bits), 0);
 
-export const formatNatFlags = (options: Options): string[] =>
+const formatNatFlags = (options: Options): string[] =>
   FLAGS.filter(([name]) => options.has(name)).map(([name]) => name);
 
 /** `80`, `80-90`; ports want a protocol that has them. */
-export function parseNatPorts(text: string, { protocol }: RuleContext): PortRange {
+function parseNatPorts(text: string, { protocol }: RuleContext): PortRange {
   if (!WITH_PORTS.has(protocol)) throw new RuleError('Need TCP, UDP, SCTP or DCCP with port specification');
   const [from = '', to = from] = text.split('-');
   const range = { first: parsePort(from), last: parsePort(to) };
