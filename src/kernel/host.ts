@@ -48,6 +48,7 @@ export class Host {
   deleteNetns(name: string): void {
     const netns = this.#named.get(name);
     if (netns === undefined) throw new KernelError('ENOENT', `netns del ${name}`);
+    netns.sockets.destroy();
     for (const dev of Array.from(netns.devices)) netns.links.remove(dev);
     this.#named.delete(name);
   }

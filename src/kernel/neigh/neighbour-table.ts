@@ -200,7 +200,7 @@ export class NeighbourTable {
     } else if (dev.noArp) {
       neighbour.state = 'noarp';
       neighbour.mac = dev.mac;
-    } else if (address === INADDR_BROADCAST || dev.addresses.some(({ broadcast }) => broadcast === address)) {
+    } else if (address === INADDR_BROADCAST || this.#netns.fib.addressType(address, dev) === 'broadcast') {
       neighbour.state = 'noarp';
       neighbour.mac = MAC_BROADCAST;
     }

@@ -15,7 +15,6 @@ import {
   encodeIcmp,
   encodeIpv4,
   encodeTcp,
-  formatIpv4,
   ICMP_HEADER_LENGTH,
   INADDR_ANY,
   IP_PROTOCOL,
@@ -288,4 +287,3 @@ export function forge(
 
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 export const octets = (value: string): Uint8Array => new TextEncoder().encode(value);
-export const endpoint = (address: Ipv4Addr, port: number): string => `${formatIpv4(address)}:${port}`;

@@ -35,7 +35,7 @@ function link(a: Netns, b: Netns, net: string, ends: readonly [number, number], 
   ] as const) {
     const device = netns.links.require(dev);
     netns.links.set(device, { up: true });
-    netns.fib.addAddress(device, { address: ip(`${net}.${last}`), prefixLength: 24 });
+    netns.fib.addAddress(device, { address: ip(`${net}.${last}`), prefixLength: 24, broadcast: ip(`${net}.255`) });
   }
 }
 
@@ -176,7 +176,7 @@ t.test('nobody listens, no route, and a firewall that says nothing, no, or ICMP'
     ['tcp-reset', 'ECONNREFUSED'],
     ['icmp-port-unreachable', 'ECONNREFUSED'],
     ['icmp-admin-prohibited', 'EHOSTUNREACH'],
-  ]) {
+  ] as const) {
     const net = threeHosts();
     const rule = `-A FORWARD -p tcp --dport 80 -j REJECT --reject-with ${reject}`;
     net.router.netfilter.iptables.restore(`*filter\n${rule}\nCOMMIT\n`);

@@ -165,7 +165,7 @@ export function sendActiveReset(tcb: Tcb): void {
 }
 
 /** tcp_xmit_probe_skb(): an octet that was acknowledged already, so that the peer must answer. */
-export function sendProbe(tcb: Tcb): void {
+function sendProbe(tcb: Tcb): void {
   emit(tcb, { sequence: advance(tcb.sndUna, -1), flags: TCP_ACK, note: 'window probe' });
 }
 

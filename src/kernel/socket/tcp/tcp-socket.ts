@@ -37,8 +37,8 @@ export interface TcpSocketOptions extends SocketOptions {
 }
 
 /**
- * Callbacks run when a segment or timer has been dealt with, never from inside a call of the application, and no more
- * after `close()` or `abort()`.
+ * Callbacks run when a segment or timer has been dealt with, never from inside a call of the application (but for
+ * `resume()`), and no more after `close()` or `abort()`.
  */
 export class TcpSocket extends Socket {
   readonly protocol = IP_PROTOCOL.tcp;
@@ -273,10 +273,17 @@ export class TcpSocket extends Socket {
 
   /** Tells the application what happened, oldest first. */
   flush(): void {
-    const { tcb } = this;
     if (this.#flushing) return;
     this.#flushing = true;
-    const { events } = tcb;
+    try {
+      this.#tellAll();
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  #tellAll(): void {
+    const { events } = this.tcb;
     this.#tell(events.connected, () => this.onConnect?.());
     events.connected = false;
     this.#hand();
@@ -284,10 +291,10 @@ export class TcpSocket extends Socket {
     events.writable = false;
     const { error } = events;
     events.error = undefined;
-    this.#tell(error !== undefined, () => this.onError?.(error ?? 'ECONNRESET'));
-    this.#tell(events.closed && this.#endTold, () => this.onClose?.());
-    if (this.#endTold) events.closed = false;
-    this.#flushing = false;
+    if (error !== undefined) this.#tell(true, () => this.onError?.(error));
+    if (!events.closed || !this.#endTold) return;
+    events.closed = false;
+    this.#tell(true, () => this.onClose?.());
   }
 
   #tell(happened: boolean, callback: () => void): void {
