@@ -90,11 +90,11 @@ export class CalicoCluster {
     host.files.set('/var/lib/calico/mtu', String(this.#compute(host).mtu.pod));
   }
 
-  /** Felix with everything that is on the node now; once more where its own tunnel device is new. */
-  runFelix(host: Host): void {
+  /** Felix with everything that is on the node now, once more where its tunnel device is new; what the kernel refused. */
+  runFelix(host: Host): readonly string[] {
     const first = this.#compute(host);
-    applyFelix(first, host);
-    if (first.vxlan !== undefined) applyFelix(this.#compute(host), host);
+    const refused = applyFelix(first, host);
+    return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host);
   }
 
   #compute(host: Host): FelixState {

@@ -101,6 +101,11 @@ export function equipNode(
     process: 'kubelet',
     because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }],
   });
-  context.calico?.runFelix(host);
+  const refused = context.calico?.runFelix(host) ?? [];
+  const node = context.store.get('Node', '', host.name);
+  if (node !== undefined) {
+    for (const message of refused)
+      findings.push(finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }));
+  }
   return { kubelet, findings: [...findings, ...kubelet.findings] };
 }

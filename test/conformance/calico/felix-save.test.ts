@@ -5,9 +5,11 @@
 
 import { execFileSync } from 'node:child_process';
 import t from 'tap';
+import { applyFelix } from '../../../src/calico/felix/dataplane/index.js';
 import { computeFelix } from '../../../src/calico/felix/felix.js';
 import { formatIpsets, formatTables } from '../../../src/calico/felix/format.js';
 import type { FelixState } from '../../../src/calico/felix/state.js';
+import { Emulation, Host } from '../../../src/kernel/index.js';
 import { nodesWithoutPolicy } from './e2e-cases.js';
 import { loadE2eCase } from './e2e-input.js';
 import { NEEDS_VECTORS, readVector } from './vectors.js';
@@ -47,7 +49,22 @@ const REAL_KERNEL: Printer = {
   },
 };
 
-const PRINTERS: Readonly<Record<string, Printer>> = { 'the real kernel': REAL_KERNEL };
+/** Felix's whole state applied to an emulated host, as a node has it. */
+const VIRTUAL_KERNEL: Printer = {
+  print: (state) => {
+    const host = new Host(new Emulation(), 'node');
+    const { netns } = host;
+    netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
+    applyFelix(state, host);
+    return netns.netfilter.iptables.save();
+  },
+  unavailable: () => undefined,
+};
+
+const PRINTERS: Readonly<Record<string, Printer>> = {
+  'the real kernel': REAL_KERNEL,
+  'the virtual kernel': VIRTUAL_KERNEL,
+};
 
 /** By table, without counters and the comments of the tool. */
 function tablesOf(text: string): Record<string, string[]> {

@@ -10,7 +10,8 @@ import { programTables } from './program.js';
 import { applyRoutes } from './routes.js';
 import { applyVxlan } from './vxlan.js';
 
-export function applyFelix(state: FelixState, host: Host): void {
+/** What the kernel refused, one sentence each. */
+export function applyFelix(state: FelixState, host: Host): string[] {
   const { netns } = host;
   for (const [path, content] of Object.entries(state.files)) host.files.set(path, content);
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
@@ -21,7 +22,7 @@ export function applyFelix(state: FelixState, host: Host): void {
     netns.ipsets.restore(formatIpsets([set]), { exist: true, because: set.because });
   }
   netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
-  applyRoutes(netns, state);
+  return applyRoutes(netns, state);
 }
 
 /** A switch of an interface that has gone in the meantime is no loss. */

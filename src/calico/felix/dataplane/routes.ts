@@ -1,6 +1,6 @@
 /** Felix's slice of the routing table; felix/routetable. What others have on Calico's interfaces goes away. */
 
-import { type FibRoute, type Netns, RT_PROTOCOL, RT_TABLE } from '../../../kernel/index.js';
+import { type FibRoute, KernelError, type Netns, RT_PROTOCOL, RT_TABLE } from '../../../kernel/index.js';
 import { ipv4Of, ipv4PrefixOf } from '../../cidr.js';
 import type { FelixRoute, FelixState } from '../state.js';
 
@@ -13,13 +13,21 @@ const isJudged = (route: FibRoute): boolean =>
   route.protocol !== RT_PROTOCOL.kernel &&
   (route.protocol === RT_PROTOCOL.felix || route.nextHops.some(({ dev }) => isCalicoInterface(dev?.name)));
 
-/** Makes the table what Felix wants: strangers on its interfaces removed, its own routes there. */
-export function applyRoutes(netns: Netns, state: FelixState): void {
+/** Makes the table what Felix wants, and says which routes the kernel refused: Felix logs those and tries again. */
+export function applyRoutes(netns: Netns, state: FelixState): string[] {
   for (const route of [...netns.fib.routes()].filter(isJudged)) {
     const { table, destination, metric, protocol, type } = route;
     netns.fib.deleteRoute({ table, destination, metric, protocol, type });
   }
-  for (const route of state.routes) addRoute(netns, route);
+  return state.routes.flatMap((route) => {
+    try {
+      addRoute(netns, route);
+      return [];
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      return [error.message];
+    }
+  });
 }
 
 function addRoute(netns: Netns, route: FelixRoute): void {
