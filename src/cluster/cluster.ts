@@ -5,6 +5,7 @@ import { Emulation, type Host, type Netns } from '../kernel/index.js';
 import {
   type ConfigError,
   type Finding,
+  finding,
   nearMatches,
   type Pod,
   type SourceText,
@@ -109,7 +110,17 @@ export class Cluster {
     for (const pod of store.list('Pod')) {
       this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${pod.namespace}/${pod.name}`);
     }
-    this.underlay = new Underlay(this.emulation, network.plan, (host, plan) => this.#equip(host, plan));
+    const [document] = documents.networks;
+    this.underlay = new Underlay(this.emulation, network.plan, {
+      equip: (host, plan) => this.#equip(host, plan),
+      refused: ({ name }, message) => {
+        if (document !== undefined) {
+          this.#findings.push(
+            finding(document, [], { code: 'network', severity: 'warning', message: `${name}: ${message}` }),
+          );
+        }
+      },
+    });
   }
 
   /** From files and folders; `-` is standard input. */

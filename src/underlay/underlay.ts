@@ -4,24 +4,41 @@
  */
 
 import { DEFAULT_PREFIX, type Ipv4Addr, type Mac } from '../packet/index.js';
-import { deviceMac, type Emulation, Host, type SleepingHost, Switch, type SwitchPort } from '../kernel/index.js';
-import type { InterfacePlan, MachinePlan, NetworkPlan } from './plan.js';
+import {
+  deviceMac,
+  type Emulation,
+  Host,
+  KernelError,
+  type SleepingHost,
+  Switch,
+  type SwitchPort,
+} from '../kernel/index.js';
+import type { InterfacePlan, MachinePlan, NetworkPlan, RoutePlan } from './plan.js';
 
 /** Does to a machine what its role wants, after its interfaces have come up. */
 export type Equip = (host: Host, plan: MachinePlan) => void;
+
+/** Told of what the kernel of a machine refused of its plan. */
+export type Refused = (plan: MachinePlan, message: string) => void;
 
 export class Underlay {
   readonly emulation: Emulation;
   readonly plan: NetworkPlan;
   readonly #equip: Equip;
+  readonly #refused: Refused;
   readonly #switches = new Map<string, Switch>();
   readonly #ports = new Map<string, SwitchPort>();
   readonly #hosts = new Map<string, Host>();
 
-  constructor(emulation: Emulation, plan: NetworkPlan, equip: Equip) {
+  constructor(
+    emulation: Emulation,
+    plan: NetworkPlan,
+    listeners: { readonly equip: Equip; readonly refused: Refused },
+  ) {
     this.emulation = emulation;
     this.plan = plan;
-    this.#equip = equip;
+    this.#equip = listeners.equip;
+    this.#refused = listeners.refused;
     for (const { name } of plan.switches) this.#switches.set(name, new Switch(emulation, name));
     for (const { from, to, cable } of plan.trunks) {
       const other = this.#switches.get(to);
@@ -94,23 +111,23 @@ export class Underlay {
   #build(plan: MachinePlan): Host {
     const host = new Host(this.emulation, plan.name);
     this.#hosts.set(plan.name, host);
-    const { links, fib, sysctl } = host.netns;
+    const { links, sysctl } = host.netns;
     links.set(links.require('lo'), { up: true });
-    for (const nic of plan.interfaces) this.#addInterface(host, plan, nic);
-    for (const { to, via, dev, metric } of plan.routes) {
-      fib.addRoute(
-        {
-          destination: to.length === 0 ? DEFAULT_PREFIX : to,
-          metric,
-          nextHops: [{ via, dev: dev === undefined ? undefined : links.require(dev) }],
-          because: plan.because,
-        },
-        'append',
-      );
-    }
+    for (const nic of plan.interfaces) this.#attempt(plan, () => this.#addInterface(host, plan, nic));
+    for (const route of plan.routes) this.#attempt(plan, () => addRoute(host, plan, route));
     if (plan.role === 'router') sysctl.set('net.ipv4.ip_forward', '1');
     this.#equip(host, plan);
     return host;
+  }
+
+  /** A document may ask for what the kernel refuses; the rest of the machine works on. */
+  #attempt(plan: MachinePlan, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      this.#refused(plan, error.message);
+    }
   }
 
   #addInterface(host: Host, plan: MachinePlan, nic: InterfacePlan): void {
@@ -122,4 +139,11 @@ export class Underlay {
     if (nic.address !== undefined)
       fib.addAddress(dev, { address: nic.address, prefixLength: nic.prefixLength, because });
   }
+}
+
+function addRoute(host: Host, { because }: MachinePlan, { to, via, dev, metric }: RoutePlan): void {
+  const { links, fib } = host.netns;
+  const nextHop = { via, dev: dev === undefined ? undefined : links.require(dev) };
+  const destination = to.length === 0 ? DEFAULT_PREFIX : to;
+  fib.addRoute({ destination, metric, nextHops: [nextHop], because }, 'append');
 }
