@@ -55,7 +55,7 @@ await rm(join(PROJECT, SUITES), { recursive: true, force: true });
 await mkdir(join(PROJECT, SUITES), { recursive: true });
 for (const [name, files] of suites) {
   const imports = files.map((file) => `import '../../test/${file}';\n`).join('');
-  await writeFile(join(PROJECT, SUITES, `${name}.test.ts`), imports);
+  await writeFile(join(PROJECT, SUITES, `${name}.test.ts`), `import '../../test/fixed-seed.ts';\n${imports}`);
 }
 
 const outputs = await bundle({

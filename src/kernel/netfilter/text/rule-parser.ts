@@ -76,6 +76,8 @@ function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
   const { name } = words;
   const kind = words.unmodelled ? undefined : matchKind(name);
   if (kind === undefined) {
+    // A module's name is a word: what is none is refused, as iptables refuses every module that it cannot load.
+    if (!/^[\w-]+$/.test(name)) throw new RuleError(`Couldn't load match \`${name}'`);
     return { name, kind: undefined, match: unknownMatch(new UnknownExtension(name, words.verbatim)) };
   }
   return { name, kind, match: kind.parse(new Options(name, words.given), context) };
