@@ -1,0 +1,239 @@
+/** Input that is wrong: what cannot be understood is an error with its place, what a cluster would suffer from is a finding. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import t from 'tap';
+import {
+  Cluster,
+  isNameProblem,
+  parseDestination,
+  parseEndpointName,
+  UnknownEndpoint,
+} from '../../src/cluster/index.js';
+import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
+import { traceJson, type ConnectionTrace } from '../../src/trace/index.js';
+
+const TOPOLOGIES = ['two-nodes-vxlan', 'vxlan-crosssubnet', 'same-node', 'bridge-plugin'] as const;
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+const sourcesOf = (name: string): Source[] =>
+  readdirSync(`topologies/${name}`)
+    .filter((file) => file.endsWith('.yaml') && file !== 'expectations.yaml')
+    .map((file) => ({ file, text: readFileSync(`topologies/${name}/${file}`, 'utf8') }));
+
+/** Values that are wrong nearly everywhere, and right somewhere. */
+const SCALARS = [
+  '',
+  'null',
+  '""',
+  '-1',
+  '0',
+  '1.5',
+  '65536',
+  '1e99',
+  'true',
+  '[]',
+  '{}',
+  '[[]]',
+  '~x',
+  '"\\u0000"',
+  '__proto__',
+  'constructor',
+  '0.0.0.0',
+  '255.255.255.255',
+  '127.0.0.1',
+  '10.0.0.0/33',
+  '0.0.0.0/0',
+  '10.0.0.0/32',
+  'fd00::1',
+  'fd00::/64',
+  'node2',
+  'rack',
+  '&a [*a]',
+  '!!binary x',
+  `"${'x'.repeat(300)}"`,
+] as const;
+
+type Mutation =
+  | { readonly kind: 'delete' | 'double' | 'indent' | 'swap'; readonly at: number }
+  | { readonly kind: 'scalar'; readonly at: number; readonly which: number; readonly value: string };
+
+const at = fc.nat(10_000);
+const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('delete', 'double', 'indent', 'swap'), at }),
+  {
+    arbitrary: fc.record({ kind: fc.constant('scalar'), at, which: fc.nat(7), value: fc.constantFrom(...SCALARS) }),
+    weight: 4,
+  },
+);
+
+/** The nth value behind a colon in a line, in block or flow style. */
+function withScalar(line: string, which: number, value: string): string {
+  const found = [...line.matchAll(/: *([^\s,{}[\]][^,}\]]*)/g)];
+  const chosen = found[which % Math.max(found.length, 1)];
+  if (chosen === undefined) return line;
+  const start = chosen.index;
+  return `${line.slice(0, start)}: ${value}${line.slice(start + chosen[0].length)}`;
+}
+
+function mutate(text: string, change: Mutation): string {
+  const lines = text.split('\n');
+  const i = change.at % lines.length;
+  const line = lines[i] ?? '';
+  const next = lines[i + 1] ?? '';
+  switch (change.kind) {
+    case 'delete':
+      return lines.toSpliced(i, 1).join('\n');
+    case 'double':
+      return lines.toSpliced(i, 0, line).join('\n');
+    case 'indent':
+      return lines.toSpliced(i, 1, `  ${line}`).join('\n');
+    case 'swap':
+      return lines.toSpliced(i, 2, next, line).join('\n');
+    case 'scalar':
+      return lines.toSpliced(i, 1, withScalar(line, change.which, change.value)).join('\n');
+  }
+}
+
+function traced(cluster: Cluster, fromText: string, toText: string): ConnectionTrace | undefined {
+  const from = parseEndpointName(fromText);
+  const to = parseDestination(toText);
+  if (isNameProblem(from) || isNameProblem(to)) throw new Error('bad names in the test');
+  try {
+    return cluster.trace({ from, to, protocol: 'tcp' });
+  } catch (error) {
+    if (error instanceof UnknownEndpoint) return undefined;
+    throw error;
+  }
+}
+
+const ENDS: Readonly<Record<(typeof TOPOLOGIES)[number], readonly [string, string]>> = {
+  'two-nodes-vxlan': ['pod/default/client', 'pod/default/web:80'],
+  'vxlan-crosssubnet': ['pod/shop/client', 'pod/shop/far:5432'],
+  'same-node': ['pod/default/client', 'pod/default/web:8080'],
+  'bridge-plugin': ['pod/default/a', 'pod/default/c:80'],
+};
+
+const RUNS = Number(process.env['PODWIRE_RUNS'] ?? 60);
+
+for (const name of TOPOLOGIES) {
+  t.test(`changed lines of ${name} end in messages or in a trace, never in a crash`, (t) => {
+    const original = sourcesOf(name);
+    const [from, to] = ENDS[name];
+    const property = fc.property(fc.nat(10), fc.array(mutation, { minLength: 1, maxLength: 3 }), (which, changes) => {
+      const sources = original.map((source, i) =>
+        i === which % original.length ? { ...source, text: changes.reduce(mutate, source.text) } : source,
+      );
+      const cluster = new Cluster(sources);
+      if (cluster.errors.length > 0) {
+        for (const error of cluster.errors) if (!/^\w+\.yaml:\d+:\d+: /.test(formatConfigError(error))) return false;
+        return true;
+      }
+      const trace = traced(cluster, from, to);
+      if (trace !== undefined) JSON.stringify(traceJson(trace));
+      return cluster.findings.every((found) => formatFinding(found) !== '');
+    });
+    fc.assert(property, { numRuns: RUNS, seed: 4242 });
+    t.pass(`${RUNS} times`);
+    t.end();
+  });
+}
+
+/** two-nodes-vxlan with other documents behind its own. */
+const withMore = (more: string): Cluster =>
+  new Cluster([...sourcesOf('two-nodes-vxlan'), { file: 'more.yaml', text: more }]);
+
+const pod = (name: string, more: { nodeName?: string; annotations?: string; podIP?: string }): string => `apiVersion: v1
+kind: Pod
+metadata:
+  name: ${name}
+  namespace: default
+  annotations: ${more.annotations ?? '{}'}
+spec:
+  nodeName: ${more.nodeName ?? 'node1'}
+  containers: [{name: c, image: i, ports: [{containerPort: 80}]}]
+${more.podIP === undefined ? '' : `status: {phase: Running, podIP: ${more.podIP}, podIPs: [{ip: ${more.podIP}}]}\n`}`;
+
+const found = (cluster: Cluster, code: string): object[] =>
+  cluster.findings
+    .filter((one) => one.code === code)
+    .map(({ object, file, line, severity }) => ({ object, file, line, severity }));
+
+t.test('a pod on a node that is gone is a finding, and cannot be reached', (t) => {
+  const cluster = withMore(pod('lost', { nodeName: 'node9' }));
+  t.same(cluster.errors, []);
+  t.same(found(cluster, 'pod-on-missing-node'), [
+    { object: 'Pod default/lost', file: 'more.yaml', line: 8, severity: 'warning' },
+  ]);
+  t.throws(() => cluster.podNetns(cluster.pod('default', 'lost')), /there is no node "node9".*node1/);
+  t.end();
+});
+
+t.test('two pods with one address are a finding', (t) => {
+  const cluster = withMore(
+    [pod('one', { podIP: '192.168.9.9' }), pod('two', { podIP: '192.168.9.9', nodeName: 'node2' })].join('---\n'),
+  );
+  t.same(cluster.errors, []);
+  t.match(found(cluster, 'address-in-use-twice'), [{ file: 'more.yaml', severity: 'warning' }]);
+  t.not(traced(cluster, 'pod/default/client', 'pod/default/one:80'), undefined, 'and traced all the same');
+  t.end();
+});
+
+const pool = (name: string, cidr: string): string =>
+  `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec: {cidr: ${cidr}, vxlanMode: Always}\n`;
+
+t.test('overlapping pools are a finding', (t) => {
+  const cluster = withMore(pool('inner', '192.168.64.0/18'));
+  t.same(cluster.errors, []);
+  t.match(found(cluster, 'pools-overlap'), [{ severity: 'warning' }]);
+  t.end();
+});
+
+t.test('a pool by a name that there is not is an error with file, line and near matches', (t) => {
+  const annotations = `{cni.projectcalico.org/ipv4pools: '["default-ipv4-ipool"]'}`;
+  const [error, ...others] = withMore(pod('picky', { annotations })).errors.map(formatConfigError);
+  t.match(error, /^more\.yaml:6:\d+: Pod default\/picky: .*"default-ipv4-ipool" \(near: default-ipv4-ippool\)$/);
+  t.same(others, []);
+  t.end();
+});
+
+t.test('every mistake of a run is told', (t) => {
+  const broken = withMore(`${pool('a', '10.0.0.0/99')}---\n${pool('b', 'nonsense')}---\n[not, an, object]\n`);
+  t.equal(broken.errors.length, 3);
+  t.same(
+    broken.errors.map(({ line }) => line),
+    [4, 9, 11],
+  );
+  t.end();
+});
+
+const policy = (selector: string): string => `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: default}
+spec: {podSelector: {matchLabels: {app: ${selector}}}, policyTypes: [Ingress]}
+`;
+
+t.test('what policy could decide is unknown until policy is enforced', (t) => {
+  const cluster = withMore(policy('web'));
+  const trace = traced(cluster, 'pod/default/client', 'pod/default/web:80');
+  t.equal(trace?.verdict, 'unknown');
+  t.match(trace?.explanation, [/NetworkPolicy default\/closed/]);
+  t.match(found(cluster, 'unmodelled'), [{ object: 'NetworkPolicy default/closed', severity: 'notice' }]);
+  const other = traced(withMore(policy('other')), 'pod/default/client', 'pod/default/web:80');
+  t.equal(other?.verdict, 'answered', 'a policy that selects neither pod decides nothing');
+  t.end();
+});
+
+t.test('a name that names nothing comes with near matches', (t) => {
+  const cluster = withMore('');
+  t.throws(() => cluster.pod('default', 'wbe'), {
+    message: /there is no pod "default\/wbe"; did you mean default\/web/,
+  });
+  t.throws(() => cluster.node('nod1'), /did you mean node1 or node2/);
+  t.throws(() => cluster.host('internett'), /did you mean internet/);
+  t.end();
+});
