@@ -34,6 +34,7 @@ import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
 import type { Kubelet } from './kubelet.js';
 import { netnsName } from './sandbox.js';
+import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { unmodelledFindings } from './unmodelled.js';
 
@@ -87,13 +88,14 @@ export class Cluster {
     const { store } = documents;
     this.store = store;
     this.emulation = new Emulation({ seed });
+    const badSelectors = takeOutBadSelectors(store);
     const network = planNetwork(store, documents.networks);
     const otherCni = documents.hostConfigs.some(({ body }) =>
       Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
     );
     const calico = startCalico(store, network.plan, otherCni);
     const allocations = calico.used ? allocate(store, () => 0n) : undefined;
-    this.errors = [...(options.errors ?? []), ...documents.errors, ...network.errors];
+    this.errors = [...(options.errors ?? []), ...documents.errors, ...badSelectors, ...network.errors];
     this.expectations = documents.expectations.flatMap(({ traces }) => traces);
     this.#findings = [
       ...documents.findings,

@@ -13,7 +13,7 @@ export function schemaOf(name: string): ValidateFunction {
 
 /** What is wrong, a line a mistake; empty where all is well. */
 export function mistakes(validate: ValidateFunction, value: unknown): string[] {
-  if (validate(value) === true) return [];
+  if (validate(value)) return [];
   return (validate.errors ?? []).map(
     ({ instancePath, message = '', params }) => `${instancePath}: ${message} ${JSON.stringify(params)}`,
   );

@@ -89,7 +89,10 @@ function programmed({ netns }: Host): Programmed[] {
   return [...routes, ...rules];
 }
 
-const names = ({ because }: Programmed): string[] => because.map(({ detail: _, ...object }) => formatCause(object));
+const names = ({ because }: Programmed): string[] =>
+  because.map(({ kind, namespace, name }) =>
+    formatCause({ kind, name, ...(namespace === undefined ? {} : { namespace }) }),
+  );
 
 /** Names of what must be found, so that a change which loses a cause is seen. */
 const AT_LEAST: Readonly<Record<string, number>> = {

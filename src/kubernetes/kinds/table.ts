@@ -110,7 +110,7 @@ const byDocument = new Map<string, Kind>(
 /** The store's kind for a document, or undefined for one that the store does not know. */
 export function kindOf(document: { readonly apiVersion: string; readonly kind: string }): Kind | undefined {
   const group = groupOf(document.apiVersion);
-  const renamed = CALICO.includes(group) ? RENAMED[document.kind] : undefined;
+  const renamed = CALICO.includes(group) && Object.hasOwn(RENAMED, document.kind) ? RENAMED[document.kind] : undefined;
   return renamed ?? byDocument.get(`${group}/${document.kind}`);
 }
 
