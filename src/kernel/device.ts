@@ -8,6 +8,7 @@ import { type Cause, type DropReason, NO_CAUSE } from '../trace/index.js';
 import type { BridgePort } from './link/bridge.js';
 import type { LinkKind, Scope } from './host-state.js';
 import type { Netns } from './netns.js';
+import type { TokenBucket } from './qdisc/token-bucket.js';
 import type { Skb } from './skb.js';
 import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
 
@@ -71,6 +72,8 @@ export abstract class Device {
   /** Set where this device is a port of a bridge. */
   port: BridgePort | undefined = undefined;
   tap: Tap | undefined = undefined;
+  /** What holds frames back on the way out; undefined sends at once (noqueue, or a queue that is never full). */
+  qdisc: TokenBucket | undefined = undefined;
   #netns: Netns | undefined = undefined;
 
   constructor(options: DeviceOptions) {
@@ -118,13 +121,22 @@ export abstract class Device {
   /** ndo_start_xmit: the frame, link-layer header written, leaves by this device. */
   abstract startXmit(skb: Skb): void;
 
-  /** dev_queue_xmit(): checks, taps and counters, then the device's own way. */
+  /** dev_queue_xmit(): through the queueing discipline, where there is one. */
   transmit(skb: Skb): void {
     if (!this.up) {
       this.drop(skb, 'dev-ready');
       return;
     }
     skb.dev = this;
+    if (this.qdisc === undefined) this.#hardStartXmit(skb);
+    else if (!this.qdisc.enqueue(skb, (next) => this.#hardStartXmit(next))) {
+      this.counters.txDropped += 1;
+      this.drop(skb, 'qdisc-drop');
+    }
+  }
+
+  /** dev_hard_start_xmit(): counters and taps, then the device's own way. */
+  #hardStartXmit(skb: Skb): void {
     const { counters } = this;
     counters.txPackets += 1;
     counters.txBytes += skb.length;

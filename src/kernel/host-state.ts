@@ -6,6 +6,7 @@
 
 import type { Ipv4Addr, Ipv4Prefix, Mac } from '../packet/index.js';
 import type { Cause, RouteType, TableName } from '../trace/index.js';
+import type { TokenBucketState } from './qdisc/token-bucket.js';
 
 export type LinkKind = 'loopback' | 'veth' | 'ethernet' | 'bridge' | 'vxlan' | 'dummy' | 'ipip';
 export type Scope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
@@ -67,6 +68,8 @@ export interface LinkState {
   readonly peer?: { readonly netns: string; readonly name: string };
   /** What an ethernet device is plugged into: `<switch or link name>`. */
   readonly attachedTo?: string;
+  /** A token bucket on the way out. */
+  readonly qdisc?: TokenBucketState;
   readonly vxlan?: VxlanState;
   readonly ipip?: IpipState;
   readonly because: readonly Cause[];

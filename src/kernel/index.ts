@@ -14,6 +14,7 @@ export * from './link/index.js';
 export { Neighbour, NeighbourTable } from './neigh/neighbour-table.js';
 export * from './netfilter/index.js';
 export { Netns } from './netns.js';
+export { TokenBucket, type TokenBucketState } from './qdisc/token-bucket.js';
 export { Random } from './random.js';
 export { HEADROOM, type PacketType, Skb } from './skb.js';
 export * from './socket/index.js';

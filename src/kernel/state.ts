@@ -21,6 +21,7 @@ import type {
 } from './host-state.js';
 import { Bridge, Ethernet, Veth, Vxlan } from './link/index.js';
 import type { Netns } from './netns.js';
+import { TokenBucket } from './qdisc/token-bucket.js';
 import { ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
 
 /** Everything that is programmed on a host. */
@@ -65,6 +66,7 @@ function linkState(dev: Device): LinkState {
       : {}),
     ...(dev instanceof Ethernet && dev.cable !== undefined ? { attachedTo: dev.cable.name } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
+    ...(dev.qdisc === undefined ? {} : { qdisc: dev.qdisc.state }),
   };
 }
 
@@ -216,7 +218,11 @@ export function applyNetnsState(netns: Netns, state: NetnsState): void {
     });
   }
   for (const [path, value] of Object.entries(state.sysctls)) netns.sysctl.set(path, value);
-  for (const link of state.links) links.set(links.require(link.name), { up: link.up, mtu: link.mtu, mac: link.mac });
+  for (const link of state.links) {
+    const dev = links.require(link.name);
+    links.set(dev, { up: link.up, mtu: link.mtu, mac: link.mac });
+    if (link.qdisc !== undefined) dev.qdisc = new TokenBucket(netns.emulation.clock, link.qdisc);
+  }
   for (const address of state.addresses) {
     const dev = links.require(address.dev);
     if (!dev.addresses.some(({ address: there }: { address: Ipv4Addr }) => there === address.address))
