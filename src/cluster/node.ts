@@ -44,7 +44,7 @@ export function applyHostConfig(host: Host, config: HostConfigObject): Finding[]
       report(['spec', 'ipsets'], `line ${problem.line}: ${problem.message}`);
   }
   if (iptables !== undefined) {
-    for (const problem of host.netns.netfilter.iptables.restore(iptables, { noflush: true })) {
+    for (const problem of host.netns.netfilter.iptables.restore(iptables, { noflush: true, causes: () => because })) {
       report(['spec', 'iptables'], `line ${problem.line}: ${problem.message}`);
     }
   }

@@ -157,6 +157,7 @@ export abstract class Device {
     counters.rxBytes += skb.length;
     skb.dev = this;
     skb.iif = this.ifindex;
+    skb.mac = this.hardHeaderLength > 0 ? skb.data : -1;
     this.tap?.(this, skb, 'in');
     const { netns } = this;
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'receive', dev: this.name });

@@ -88,21 +88,24 @@ function addressLines(dev: Device): string[] {
 export const formatAddresses = (devices: readonly Device[]): string =>
   lines(devices.flatMap((dev) => [firstLine(dev, ''), secondLine(dev), ...addressLines(dev)]));
 
-export const formatBrief = (devices: readonly Device[]): string =>
-  lines(
-    devices.map((dev) => {
-      const addresses = dev.addresses
-        .map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength} `)
-        .join('');
-      return `${displayName(dev).padEnd(16)} ${operstate(dev).padEnd(14)} ${addresses}`;
-    }),
+/** With `-br`: a line for each device. */
+const formatBrief = (devices: readonly Device[], rest: (dev: Device) => string): string =>
+  lines(devices.map((dev) => `${displayName(dev).padEnd(16)} ${operstate(dev).padEnd(14)} ${rest(dev)}`));
+
+export const formatBriefAddresses = (devices: readonly Device[]): string =>
+  formatBrief(devices, (dev) =>
+    dev.addresses.map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength} `).join(''),
   );
+
+export const formatBriefLinks = (devices: readonly Device[]): string =>
+  formatBrief(devices, (dev) => `${formatMac(dev.mac)} <${flags(dev).join(',')}> `);
 
 export interface LinkJson {
   readonly [key: string]: unknown;
 }
 
-export function linkJson(dev: Device): LinkJson {
+/** What `ip link` and `ip addr` have in common; only the former tells the link mode. */
+function deviceJson(dev: Device, object: 'link' | 'addr'): LinkJson {
   const peer = dev instanceof Veth ? dev.peer : undefined;
   const here = peer !== undefined && peer.netns === dev.netns;
   return {
@@ -114,6 +117,7 @@ export function linkJson(dev: Device): LinkJson {
     qdisc: qdisc(dev),
     ...(dev.port === undefined ? {} : { master: dev.port.bridge.name }),
     operstate: operstate(dev),
+    ...(object === 'link' ? { linkmode: 'DEFAULT' } : {}),
     group: 'default',
     txqlen: dev.txqlen,
     link_type: linkType(dev),
@@ -122,10 +126,12 @@ export function linkJson(dev: Device): LinkJson {
   };
 }
 
+export const linkJson = (dev: Device): LinkJson => deviceJson(dev, 'link');
+
 const FOREVER = 4_294_967_295;
 
 export const addressJson = (dev: Device): LinkJson => ({
-  ...linkJson(dev),
+  ...deviceJson(dev, 'addr'),
   addr_info: dev.addresses.map((address) => ({
     family: 'inet',
     local: formatIpv4(address.address),

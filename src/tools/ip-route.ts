@@ -5,6 +5,7 @@ import {
   type FibRoute,
   formatRoute,
   formatRule,
+  formatTable,
   type Netns,
   parseTable,
   RT_TABLE,
@@ -15,8 +16,15 @@ import { failure, lines, ok, type ToolResult } from './tool.js';
 const inTable = (netns: Netns, table: number | undefined): FibRoute[] =>
   [...netns.fib.routes(table)].filter((route) => table === undefined || route.table === table);
 
-/** `ip route [show] [table T] [dev D]`. */
-export function showRoutes(netns: Netns, selector: ReadonlyMap<string, string>): ToolResult {
+interface Chosen {
+  readonly routes: readonly FibRoute[];
+  /** Where one was named, `ip` does not repeat it. */
+  readonly dev: string | undefined;
+  readonly showTable: boolean;
+}
+
+/** `ip route [show] [table T] [dev D]`, or what is wrong with it. */
+function chosenRoutes(netns: Netns, selector: ReadonlyMap<string, string>): Chosen | ToolResult {
   const name = selector.get('table') ?? 'main';
   const table = name === 'all' ? undefined : parseTable(name);
   if (name !== 'all' && table === undefined)
@@ -25,11 +33,26 @@ export function showRoutes(netns: Netns, selector: ReadonlyMap<string, string>):
   const routes = inTable(netns, table).filter(
     (route) => dev === undefined || route.nextHops.some((hop) => hop.dev?.name === dev),
   );
-  return ok(lines(routes.map((route) => formatRoute(route, { showTable: table === undefined }))));
+  return { routes, dev, showTable: table === undefined };
 }
 
-export function routesJson(netns: Netns): readonly object[] {
-  return inTable(netns, RT_TABLE.main).map((route) => {
+const withoutDev = (text: string, dev: string | undefined): string =>
+  dev === undefined ? text : text.replace(` dev ${dev} `, ' ');
+
+export function showRoutes(netns: Netns, selector: ReadonlyMap<string, string>): ToolResult {
+  const chosen = chosenRoutes(netns, selector);
+  if ('exitCode' in chosen) return chosen;
+  const { routes, dev, showTable } = chosen;
+  return ok(lines(routes.map((route) => withoutDev(formatRoute(route, { showTable }), dev))));
+}
+
+export function showRoutesJson(netns: Netns, selector: ReadonlyMap<string, string>): ToolResult {
+  const chosen = chosenRoutes(netns, selector);
+  return 'exitCode' in chosen ? chosen : ok(`${JSON.stringify(routesJson(chosen))}\n`);
+}
+
+function routesJson({ routes, dev, showTable }: Chosen): readonly object[] {
+  return routes.map((route) => {
     const [hop] = route.nextHops;
     const { destination, metric, prefSrc, scope, type } = route;
     const prefix = formatIpv4(destination.addr);
@@ -38,12 +61,14 @@ export function routesJson(netns: Netns): readonly object[] {
       dst:
         destination.length === 0 ? 'default' : destination.length === 32 ? prefix : `${prefix}/${destination.length}`,
       ...(hop?.via === undefined ? {} : { gateway: formatIpv4(hop.via) }),
-      ...(hop?.dev === undefined ? {} : { dev: hop.dev.name }),
+      ...(hop?.dev === undefined || dev !== undefined ? {} : { dev: hop.dev.name }),
+      ...(showTable && route.table !== RT_TABLE.main ? { table: formatTable(route.table) } : {}),
       ...protocolJson(route),
       ...(scope === 'global' ? {} : { scope }),
       ...(prefSrc === undefined ? {} : { prefsrc: formatIpv4(prefSrc) }),
       ...(metric === 0 ? {} : { metric }),
       flags: hop?.onlink === true ? ['onlink'] : [],
+      ...(route.mtu === undefined ? {} : { metrics: [{ mtu: route.mtu }] }),
     };
   });
 }
@@ -84,8 +109,9 @@ export function showNeighbours(netns: Netns, dev: string | undefined): ToolResul
   return ok(
     lines(
       entries.map((entry) => {
+        const where = dev === undefined ? ` dev ${entry.dev.name}` : '';
         const mac = entry.valid ? ` lladdr ${formatMac(entry.mac)}` : '';
-        return `${formatIpv4(entry.address)} dev ${entry.dev.name}${mac} ${entry.state.toUpperCase()} `;
+        return `${formatIpv4(entry.address)}${where}${mac} ${entry.state.toUpperCase()} `;
       }),
     ),
   );

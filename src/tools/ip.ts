@@ -1,8 +1,16 @@
 /** `ip`: objects and verbs may be abbreviated, as in iproute2. */
 
 import type { Device } from '../kernel/index.js';
-import { addressJson, devicesOf, formatAddresses, formatBrief, formatLinks, linkJson } from './ip-link.js';
-import { getRoute, routesJson, showNeighbours, showRoutes, showRules } from './ip-route.js';
+import {
+  addressJson,
+  devicesOf,
+  formatAddresses,
+  formatBriefAddresses,
+  formatBriefLinks,
+  formatLinks,
+  linkJson,
+} from './ip-link.js';
+import { getRoute, showNeighbours, showRoutes, showRoutesJson, showRules } from './ip-route.js';
 import { failure, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 interface Options {
@@ -44,7 +52,7 @@ function showLinks(
   const devices = chosen(place, args);
   if (typeof devices === 'string') return failure(1, devices);
   if (options.json) return json(devices.map(options.object === 'link' ? linkJson : addressJson));
-  if (options.brief) return ok(formatBrief(devices));
+  if (options.brief) return ok(options.object === 'link' ? formatBriefLinks(devices) : formatBriefAddresses(devices));
   return ok(
     options.object === 'link'
       ? formatLinks(devices, options.detailed ? 'detailed' : 'plain')
@@ -58,7 +66,8 @@ function route(
   { args, options }: { args: readonly string[]; options: Options },
 ): ToolResult {
   if (verb !== '' && 'get'.startsWith(verb)) return getRoute(place.netns, args[0] ?? '', selectorOf(args.slice(1)));
-  return options.json ? json(routesJson(place.netns)) : showRoutes(place.netns, selectorOf(args));
+  const selector = selectorOf(args);
+  return options.json ? showRoutesJson(place.netns, selector) : showRoutes(place.netns, selector);
 }
 
 const OBJECTS = ['address', 'link', 'route', 'rule', 'neighbour', 'neighbor'] as const;

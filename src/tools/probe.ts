@@ -2,7 +2,7 @@
 
 import { runConnection, type Cluster, isNameProblem, parseEndpointName } from '../cluster/index.js';
 import { ERRNO_TEXT, type Errno, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
-import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { failure, lines, ok, type Tool, type ToolPlace } from './tool.js';
 
 /** Options with a value, the others, and what is left. */
@@ -78,12 +78,13 @@ interface EchoRequest {
   readonly size: number;
   readonly ttl: number | undefined;
   readonly timeoutNs: number;
+  readonly pathMtuDiscovery?: PathMtuDiscovery;
 }
 
 function sendEcho(request: EchoRequest): Echo {
-  const { netns, destination, sequence, size } = request;
+  const { netns, destination, sequence, size, pathMtuDiscovery } = request;
   const { emulation } = netns;
-  const socket = netns.sockets.ping();
+  const socket = netns.sockets.ping(pathMtuDiscovery === undefined ? {} : { pathMtuDiscovery });
   const start = emulation.clock.nowNs;
   const answers: Echo[] = [];
   socket.onReply = ({ source, ttl }) =>
@@ -105,6 +106,16 @@ function sendEcho(request: EchoRequest): Echo {
 
 const errnoText = (errno: Errno): string => ERRNO_TEXT[errno];
 
+/** `-M`, or undefined for what ping does unasked. */
+type PathMtuDiscovery = 'do' | 'dont' | 'want' | 'probe';
+const PMTU_HINTS: readonly PathMtuDiscovery[] = ['do', 'dont', 'want', 'probe'];
+
+/** A message that does not fit: the socket's error queue tells ping how much does (iputils ping.c:receive_error_msg()). */
+function tooLong(netns: Netns, destination: Ipv4Addr): string {
+  const route = netns.ipv4.route({ destination, source: INADDR_ANY });
+  return `ping: local error: message too long, mtu=${typeof route === 'string' ? 0 : route.mtu}`;
+}
+
 export const ping: Tool = ({ cluster, netns }, args) => {
   const { values, rest } = parse(args, ['-c', '-s', '-W', '-t', '-i', '-M', '-w']);
   const [name = ''] = rest;
@@ -113,6 +124,10 @@ export const ping: Tool = ({ cluster, netns }, args) => {
   const count = number(values.get('-c'), 3);
   const size = number(values.get('-s'), 56);
   const ttl = values.has('-t') ? number(values.get('-t'), 64) : undefined;
+  const hint = values.get('-M');
+  const pathMtuDiscovery = PMTU_HINTS.find((one) => one === hint);
+  if (hint !== undefined && pathMtuDiscovery === undefined) return failure(1, `ping: invalid -M argument: ${hint}`);
+  const complaints: string[] = [];
   const rows = [`PING ${name} (${formatIpv4(destination)}) ${size}(${size + 28}) bytes of data.`];
   const times: number[] = [];
   let errors = 0;
@@ -126,8 +141,12 @@ export const ping: Tool = ({ cluster, netns }, args) => {
       size,
       ttl,
       timeoutNs: number(values.get('-W'), 10) * NS_PER_S,
+      ...(pathMtuDiscovery === undefined ? {} : { pathMtuDiscovery }),
     });
-    if (echo.kind === 'failed')
+    if (echo.kind === 'failed' && echo.errno === 'EMSGSIZE') {
+      errors += 1;
+      complaints.push(tooLong(netns, destination));
+    } else if (echo.kind === 'failed')
       return failure(2, `ping: ${echo.errno === 'ENETUNREACH' ? 'connect' : 'sendmsg'}: ${errnoText(echo.errno)}`);
     if (echo.kind === 'reply') {
       times.push(echo.timeNs);
@@ -148,7 +167,7 @@ export const ping: Tool = ({ cluster, netns }, args) => {
     summary({ count, received: times.length, errors, elapsedNs: netns.emulation.clock.nowNs - started }),
   );
   if (times.length > 0) rows.push(spread(times));
-  return { exitCode: times.length > 0 ? 0 : 1, stdout: lines(rows), stderr: '' };
+  return { exitCode: times.length > 0 ? 0 : 1, stdout: lines(rows), stderr: lines(complaints) };
 };
 
 function summary({

@@ -7,6 +7,8 @@ import type { Step } from './step.js';
 import type { Place, TracedPacket, Tracer } from './tracer.js';
 
 export interface RecordedStep {
+  /** Place in the recording: of what happens at one moment, one thing still comes before the other. */
+  readonly order: number;
   /** Nanoseconds of virtual time. */
   readonly timeNs: number;
   readonly place: Place;
@@ -58,6 +60,7 @@ export class Recorder implements Tracer {
     // Before a socket's segment has its network header there is no packet to show.
     const snapshot = SNAPSHOT.has(step.kind) && (packet.hasLinkHeader || packet.network >= 0);
     this.steps.push({
+      order: this.steps.length,
       timeNs: this.#nowNs(),
       place,
       packet: packet.id,

@@ -27,7 +27,7 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
       rows.push({ recorded, name: `${trace.nameOf(recorded.place)} ${step.dev}`, direction, comment });
     }
   }
-  rows.sort((a, b) => a.recorded.timeNs - b.recorded.timeNs);
+  rows.sort((a, b) => a.recorded.order - b.recorded.order);
   for (const { recorded, name, direction, comment } of rows) {
     const id = interfaces.get(name) ?? writer.addInterface({ name });
     interfaces.set(name, id);

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
-import { formatConfigError } from '../../src/kubernetes/index.js';
+import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import { Ipv4, formatIpv4 } from '../../src/packet/index.js';
 import { type ConnectionTrace, formatMinimal, type PacketStory, stepsOf } from '../../src/trace/index.js';
 
@@ -53,6 +53,8 @@ for (const name of readdirSync(FOLDER)) {
         t.end();
       });
     }
+    const warnings = cluster.findings.filter(({ severity }) => severity === 'warning');
+    t.same(warnings.map(formatFinding), [], 'has nothing that a real cluster would suffer from');
     t.end();
   });
 }

@@ -1,0 +1,235 @@
+/** The command line as a user has it: the built program in a process of its own. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { mistakes, schemaOf } from '../cluster/schema-files.js';
+
+const PROGRAM = 'dist/cli/main.js';
+const skip = existsSync(PROGRAM) ? false : `${PROGRAM} is not built: npm run build`;
+const TSHARK = spawnSync('tshark', ['-v']).status === 0 ? false : 'tshark is not installed';
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly bytes: Buffer;
+}
+
+function run(args: readonly string[], input = ''): Ran {
+  const { NO_COLOR: _, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    input,
+    env,
+    maxBuffer: 1 << 26,
+  });
+  return { status, stdout: stdout.toString(), stderr: stderr.toString(), bytes: stdout };
+}
+
+const VXLAN = ['-f', 'topologies/two-nodes-vxlan'];
+const CLIENT_TO_WEB = ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:80'];
+
+t.test('trace ends with 0 where the connection was answered, with 1 where it was not', { skip }, (t) => {
+  const answered = run(CLIENT_TO_WEB);
+  t.equal(answered.status, 0);
+  t.match(answered.stdout, /^answered: /m);
+  t.equal(answered.stderr, '');
+  t.notMatch(answered.stdout, '\u001b', 'no colours into a pipe');
+  const refused = run(['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:81']);
+  t.equal(refused.status, 1);
+  t.match(refused.stdout, /^refused: /m);
+  const unreachable = run(['trace', ...VXLAN, 'host/internet', 'pod/default/web:80']);
+  t.equal(unreachable.status, 1);
+  t.match(unreachable.stdout, /^unreachable: /m);
+  t.end();
+});
+
+t.test(
+  'what the user got wrong ends with 2, its words on standard error and nothing on standard output',
+  { skip },
+  (t) => {
+    const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+      ['no cluster', ['trace', 'pod/a', 'pod/b'], /no cluster: name files or folders with -f/],
+      ['one name', ['trace', ...VXLAN, 'pod/default/client'], /trace wants two names/],
+      [
+        'an unknown pod',
+        ['trace', ...VXLAN, 'pod/default/clint', 'pod/default/web:80'],
+        /no pod "default\/clint"; did you mean default\/client/,
+      ],
+      [
+        'an unknown node',
+        ['trace', ...VXLAN, 'node/node3', 'pod/default/web:80'],
+        /no node "node3"; did you mean node1 or node2/,
+      ],
+      ['a name of no form', ['trace', ...VXLAN, 'client', 'pod/default/web:80'], /FROM: "client" is none of/],
+      [
+        'a port that there is not',
+        ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:65536'],
+        /"65536" is not a port/,
+      ],
+      ['a protocol', [...CLIENT_TO_WEB, '--proto', 'sctp'], /--proto is tcp, udp or icmp/],
+      ['an output', [...CLIENT_TO_WEB, '-o', 'xml'], /-o is one of/],
+      ['a seed', [...CLIENT_TO_WEB, '--seed', '-1'], /--seed/],
+      ['an option', [...CLIENT_TO_WEB, '--frobnicate'], /--frobnicate/],
+      ['a command', ['frobnicate'], /unknown command "frobnicate"/],
+      ['a folder that is not there', ['trace', '-f', 'topologies/nowhere', 'pod/a', 'pod/b'], /topologies\/nowhere/],
+      ['exec without a command', ['exec', ...VXLAN, 'node/node1'], /exec wants a command behind --/],
+    ];
+    for (const [what, args, message] of cases) {
+      const { status, stdout, stderr } = run(args);
+      t.equal(status, 2, what);
+      t.match(stderr, message);
+      t.notMatch(stderr, /^\s+at /m, 'no stack');
+      t.equal(stdout, '');
+    }
+    t.end();
+  },
+);
+
+t.test('input that cannot be understood is told with file, line and column', { skip }, (t) => {
+  const text = 'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata:\n  name: a\nspec:\n  cidr: 10.0.0.0/99\n';
+  const wrong = run(['trace', ...VXLAN, '-f', '-', 'pod/default/client', 'pod/default/web:80'], text);
+  t.equal(wrong.status, 2);
+  t.match(wrong.stderr, /^error: \S+:6:9: IPPool a: spec\.cidr: expected a CIDR .*, got "10\.0\.0\.0\/99"$/m);
+  const broken = run(['trace', '-f', '-', 'pod/a', 'pod/b'], 'apiVersion: v1\nkind: Pod\nmetadata: {name: [\n');
+  t.equal(broken.status, 2);
+  t.match(broken.stderr, /^error: \S+:\d+:\d+: /m);
+  t.notMatch(broken.stderr, /^\s+at /m, 'no stack');
+  t.end();
+});
+
+t.test('findings go to standard error and change no exit status', { skip }, (t) => {
+  const pod = 'apiVersion: v1\nkind: Pod\nmetadata: {name: lost}\nspec: {nodeName: node9, containers: [{name: c}]}\n';
+  const args = ['trace', ...VXLAN, '-f', '-', 'pod/default/client', 'pod/default/web:80'];
+  const told = run(args, pod);
+  t.equal(told.status, 0);
+  t.match(told.stderr, /^\S+:4:\d+: warning: Pod default\/lost: /m);
+  t.equal(run([...args, '-q'], pod).stderr, '', '-q keeps them back');
+  t.end();
+});
+
+t.test('help is for those who ask', { skip }, (t) => {
+  const asked = run(['--help']);
+  t.equal(asked.status, 0);
+  t.match(asked.stdout, /podwire trace -f PATH/);
+  t.equal(run([]).status, 2, 'no command at all is a mistake');
+  t.end();
+});
+
+const TRACES: readonly (readonly [string, readonly string[]])[] = [
+  ['through the tunnel', CLIENT_TO_WEB],
+  ['to a host outside', ['trace', ...VXLAN, 'pod/default/client', 'host/internet:443']],
+  ['to a closed UDP port', ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:40000', '--proto', 'udp']],
+  ['with ping', ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web', '--proto', 'icmp']],
+  ['nowhere', ['trace', ...VXLAN, 'host/internet', 'pod/default/web:80']],
+  ['to a hostPort', ['trace', '-f', 'topologies/kubectl-dump', 'host/desk', 'node/shop-worker2:30443']],
+  ['over a bridge', ['trace', '-f', 'topologies/bridge-plugin', 'pod/default/a', 'pod/default/b:80']],
+];
+
+t.test('-o json is what schemas/trace.schema.json says', { skip }, (t) => {
+  const validate = schemaOf('trace');
+  for (const [what, args] of TRACES) {
+    const { stdout } = run([...args, '-o', 'json']);
+    const value: unknown = JSON.parse(stdout);
+    t.same(mistakes(validate, value), [], what);
+    t.notSame(mistakes(validate, { ...Object(value), verdict: 'fine' }), [], 'another verdict is not valid');
+  }
+  t.end();
+});
+
+/** A capture as tshark reads it, a line a frame: malformed or not, expert messages, protocols. */
+function tshark(t: Test, capture: Buffer): string[] {
+  const file = join(t.testdir({ 'trace.pcapng': capture }), 'trace.pcapng');
+  const checks = ['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+  const fields = ['_ws.malformed', '_ws.expert.severity', '_ws.expert.message', 'frame.protocols'].flatMap((f) => [
+    '-e',
+    f,
+  ]);
+  const { stdout, stderr, status } = spawnSync('tshark', ['-r', file, ...checks, '-T', 'fields', ...fields]);
+  if (status !== 0) throw new Error(`tshark: ${stderr.toString()}`);
+  return stdout.toString().trimEnd().split('\n');
+}
+
+/** Severities of tshark's expert messages (epan/proto.h: PI_WARN, PI_ERROR). */
+const WARN = 6_291_456;
+
+/**
+ * What tshark warns of because it ought to. A frame is seen once at each device that it passes. A node asks for
+ * its pods from a device without an address, so with that of eth0 and another MAC (net/ipv4/arp.c:arp_solicit()).
+ */
+const EXPECTED =
+  /retransmission|Duplicate ACK|Connection reset|out-of-order|previous segment|No response seen|no response found|Duplicate IP address configured/i;
+
+t.test('-o pcapng is a capture in which tshark finds nothing wrong', { skip: skip || TSHARK }, (t) => {
+  for (const [what, args] of TRACES) {
+    const frames = tshark(t, run([...args, '-o', 'pcapng']).bytes);
+    t.ok(frames.length > 1, what);
+    const wrong = frames.filter((frame) => {
+      const [malformed = '', severities = '', messages = ''] = frame.split('\t');
+      const loud = severities.split(',').some((severity) => Number(severity) >= WARN);
+      return malformed !== '' || (loud && !EXPECTED.test(messages));
+    });
+    t.same(wrong, [], `${what}: ${frames.length} frames`);
+  }
+  t.ok(
+    tshark(t, run([...CLIENT_TO_WEB, '-o', 'pcapng']).bytes).some((frame) =>
+      frame.includes('vxlan:eth:ethertype:ip:tcp'),
+    ),
+  );
+  t.end();
+});
+
+t.test('a capture has its frames in the order in which they were sent', { skip: skip || TSHARK }, (t) => {
+  const args = ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web', '--proto', 'icmp', '-o', 'pcapng'];
+  const protocols = tshark(t, run(args).bytes).map((frame) => frame.split('\t')[3]);
+  const [first] = protocols;
+  t.equal(first, 'eth:ethertype:arp', 'ARP goes before the packet that waits for it');
+  const answers = protocols.lastIndexOf('eth:ethertype:arp');
+  t.ok(
+    protocols.indexOf('eth:ethertype:ip:udp:vxlan:eth:ethertype:ip:icmp:data') > protocols.indexOf('eth:ethertype:arp'),
+  );
+  t.ok(answers < protocols.length - 2, 'and the answer comes last');
+  t.end();
+});
+
+t.test('-o minimal is a text to keep and compare', { skip }, (t) => {
+  t.equal(
+    run([...CLIENT_TO_WEB, '-o', 'minimal']).stdout,
+    `tcp pod/default/client pod/default/web:80 answered
+request
+  pod/default/client: route unicast dev eth0 via 169.254.1.1, tx eth0
+  node/node1: rx calia7a3e029a7b, ct new, route unicast dev vxlan.calico via 192.168.104.0, forward ttl 63, tx vxlan.calico, encap vxlan 172.18.0.2 > 172.18.0.3, route unicast dev eth0, tx eth0
+  node/node2: rx eth0, route local dev lo, decap vxlan, rx vxlan.calico, ct new, route unicast dev cali68caf03a5f4, forward ttl 62, tx cali68caf03a5f4
+  pod/default/web: rx eth0, route local dev lo, deliver tcp
+reply
+  pod/default/web: route unicast dev eth0 via 169.254.1.1, tx eth0
+  node/node2: rx cali68caf03a5f4, ct established reply, route unicast dev vxlan.calico via 192.168.166.128, forward ttl 63, tx vxlan.calico, encap vxlan 172.18.0.3 > 172.18.0.2, route unicast dev eth0, tx eth0
+  node/node1: rx eth0, route local dev lo, decap vxlan, rx vxlan.calico, ct established reply, route unicast dev calia7a3e029a7b, forward ttl 62, tx calia7a3e029a7b
+  pod/default/client: rx eth0, route local dev lo, deliver tcp
+`,
+  );
+  t.end();
+});
+
+t.test('the same command twice gives the same bytes', { skip }, (t) => {
+  for (const output of ['text', 'json', 'minimal', 'pcapng']) {
+    const args = [...CLIENT_TO_WEB, '-o', output];
+    t.ok(run(args).bytes.equals(run(args).bytes), output);
+  }
+  const seeded = [...CLIENT_TO_WEB, '-o', 'json', '--seed', '7'];
+  t.ok(run(seeded).bytes.equals(run(seeded).bytes), 'with another seed too');
+  t.notOk(run(seeded).bytes.equals(run([...CLIENT_TO_WEB, '-o', 'json']).bytes), 'and another seed draws otherwise');
+  t.end();
+});
+
+t.test('exec runs a tool and ends as the tool does', { skip }, (t) => {
+  const shown = run(['exec', ...VXLAN, 'node/node1', '--', 'ip', 'route']);
+  t.equal(shown.status, 0);
+  t.match(shown.stdout, /^default via 172\.18\.0\.1 dev eth0 $/m);
+  const missing = run(['exec', ...VXLAN, 'node/node1', '--', 'nmap']);
+  t.equal(missing.status, 127);
+  t.match(missing.stderr, /nmap: command not found/);
+  t.equal(run(['exec', ...VXLAN, 'pod/default/client', '--', 'nc', '-z', '192.168.104.1', '81']).status, 1);
+  t.end();
+});

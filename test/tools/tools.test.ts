@@ -1,0 +1,210 @@
+/** What `podwire exec` prints in a topology of two nodes, and what it is for a reader who knows the real tools. */
+
+import t from 'tap';
+import { type Cluster } from '../../src/cluster/index.js';
+import { loadTopology, outputOf, toolIn } from './run-in.js';
+
+const NODE = 'node/node1';
+const CLIENT = 'pod/default/client';
+const WEB = '192.168.104.1';
+
+/** Each case has a cluster of its own: what a tool sends leaves traces behind. */
+const fresh = (): Cluster => loadTopology('two-nodes-vxlan');
+
+const shows: readonly (readonly [string, string, string])[] = [
+  [
+    NODE,
+    'ip route',
+    `default via 172.18.0.1 dev eth0 
+172.18.0.0/24 dev eth0 proto kernel scope link src 172.18.0.2 
+192.168.104.0/26 via 192.168.104.0 dev vxlan.calico onlink mtu 1450 
+blackhole 192.168.166.128/26 proto 80 
+192.168.166.129 dev calia7a3e029a7b scope link metric 1024 
+`,
+  ],
+  [CLIENT, 'ip route', 'default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n'],
+  [
+    NODE,
+    'ip route show dev eth0 table main',
+    'default via 172.18.0.1 \n172.18.0.0/24 proto kernel scope link src 172.18.0.2 \n',
+  ],
+  [NODE, 'ip neigh', '192.168.104.0 dev vxlan.calico lladdr 66:2d:bf:44:a6:8b PERMANENT \n'],
+  [NODE, 'bridge fdb', '66:2d:bf:44:a6:8b dev vxlan.calico dst 172.18.0.3 self permanent\n'],
+  [NODE, 'bridge fdb show dev eth0', ''],
+  [NODE, 'ip rule', '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n'],
+  [NODE, 'sysctl net.ipv4.ip_forward', 'net.ipv4.ip_forward = 1\n'],
+  [NODE, 'sysctl -n net/ipv4/ip_forward', '1\n'],
+  [NODE, 'sysctl -n net.ipv4.conf.calia7a3e029a7b.proxy_arp', '1\n'],
+  [CLIENT, 'sysctl -n net.ipv4.ip_forward', '0\n'],
+  [
+    CLIENT,
+    'cat /etc/resolv.conf',
+    'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n',
+  ],
+  [CLIENT, 'hostname', 'client\n'],
+  [NODE, 'hostname', 'node1\n'],
+  [NODE, 'conntrack -L', ''],
+];
+
+for (const [place, command, expected] of shows) {
+  t.test(`${command} in ${place}`, (t) => {
+    t.equal(outputOf(fresh(), place, command), expected);
+    t.end();
+  });
+}
+
+t.test('ip addr in a pod has its address and its veth', (t) => {
+  t.match(
+    outputOf(fresh(), CLIENT, 'ip addr show eth0'),
+    /^2: eth0@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP group default qlen 1000\n {4}link\/ether [0-9a-f:]{17} brd ff:ff:ff:ff:ff:ff link-netnsid 0\n {4}inet 192\.168\.166\.129\/32 scope global eth0\n {7}valid_lft forever preferred_lft forever\n$/,
+  );
+  t.end();
+});
+
+t.test('ip -j addr is the same as data', (t) => {
+  const [lo, eth0, ...others]: unknown[] = JSON.parse(outputOf(fresh(), CLIENT, 'ip -j addr'));
+  t.match(lo, { ifname: 'lo', operstate: 'UNKNOWN', addr_info: [{ local: '127.0.0.1', prefixlen: 8, scope: 'host' }] });
+  t.match(eth0, {
+    ifindex: 2,
+    ifname: 'eth0',
+    mtu: 1450,
+    addr_info: [{ family: 'inet', local: '192.168.166.129', prefixlen: 32, scope: 'global', label: 'eth0' }],
+  });
+  t.same(others, []);
+  t.end();
+});
+
+t.test('iptables-save prints Felix’s rules in iptables-restore’s form', (t) => {
+  const cluster = fresh();
+  const saved = outputOf(cluster, NODE, 'iptables-save');
+  t.same(
+    new Set([...saved.matchAll(/^\*(\w+)$/gm)].map(([, table]) => table)),
+    new Set(['filter', 'mangle', 'nat', 'raw']),
+  );
+  t.match(saved, /^-A FORWARD -m comment --comment "cali:[\w-]{16}" -j cali-FORWARD$/m);
+  t.match(saved, /^-A cali-fw-calia7a3e029a7b /m);
+  const filter = outputOf(cluster, NODE, 'iptables-save -t filter');
+  t.ok(saved.includes(filter.slice(filter.indexOf('*filter'), filter.indexOf('COMMIT'))), 'one table is a part of all');
+  t.match(outputOf(cluster, NODE, 'iptables-save -c -t nat'), /^\[\d+:\d+\] -A PREROUTING /m, '-c has counters');
+  t.match(toolIn(cluster, NODE, 'iptables-save -t fliter'), { exitCode: 1, stderr: /fliter/ });
+  t.end();
+});
+
+t.test('rules have counted a packet after it went by', (t) => {
+  const cluster = fresh();
+  const counted = (): number =>
+    Number(
+      /^\[(\d+):\d+\] -A cali-FORWARD -i cali\+ .*cali-from-wl-dispatch$/m.exec(
+        outputOf(cluster, NODE, 'iptables-save -c'),
+      )?.[1],
+    );
+  t.equal(counted(), 0);
+  toolIn(cluster, CLIENT, `ping -c 3 ${WEB}`);
+  t.equal(counted(), 3);
+  t.end();
+});
+
+t.test('ipset prints Felix’s sets', (t) => {
+  const cluster = fresh();
+  const saved = outputOf(cluster, NODE, 'ipset save');
+  t.match(saved, /^create cali40masq-ipam-pools hash:net family inet hashsize 1024 maxelem 1048576 /m);
+  t.match(saved, /^add cali40masq-ipam-pools 192\.168\.0\.0\/16$/m);
+  t.match(saved, /^add cali40all-vxlan-net 172\.18\.0\.3$/m);
+  t.match(
+    outputOf(cluster, NODE, 'ipset list cali40all-vxlan-net'),
+    /^Name: .*\nType: hash:net\n(.*\n)+Members:\n172\.18\.0\.3\n$/,
+  );
+  t.match(toolIn(cluster, NODE, 'ipset list none'), {
+    exitCode: 1,
+    stderr: /The set with the given name does not exist/,
+  });
+  t.end();
+});
+
+t.test('ping counts, and time is the emulation’s', (t) => {
+  t.equal(
+    outputOf(fresh(), CLIENT, `ping -c 2 ${WEB}`),
+    `PING 192.168.104.1 (192.168.104.1) 56(84) bytes of data.
+64 bytes from 192.168.104.1: icmp_seq=1 ttl=62 time=0.160 ms
+64 bytes from 192.168.104.1: icmp_seq=2 ttl=62 time=0.080 ms
+
+--- 192.168.104.1 ping statistics ---
+2 packets transmitted, 2 received, 0% packet loss, time 1000ms
+rtt min/avg/max/mdev = 0.080/0.120/0.160/0.040 ms
+`,
+  );
+  const lost = toolIn(fresh(), NODE, 'ping -c 1 -W 1 172.18.0.99');
+  t.equal(lost.exitCode, 1);
+  t.match(lost.stdout, /1 packets transmitted, 0 received, .*100% packet loss/);
+  t.match(toolIn(fresh(), CLIENT, 'ping nowhere'), {
+    exitCode: 2,
+    stderr: 'ping: nowhere: Name or service not known\n',
+  });
+  t.end();
+});
+
+t.test('ping -M do tells that a message does not fit', (t) => {
+  const cluster = fresh();
+  const fits = toolIn(cluster, CLIENT, `ping -c 1 -M do -s 1422 ${WEB}`);
+  t.match(fits, { exitCode: 0, stderr: '' });
+  const { exitCode, stdout, stderr } = toolIn(cluster, CLIENT, `ping -c 1 -M do -s 1423 ${WEB}`);
+  t.equal(exitCode, 1);
+  t.equal(stderr, 'ping: local error: message too long, mtu=1450\n');
+  t.match(stdout, /1 packets transmitted, 0 received, \+1 errors, 100% packet loss/);
+  t.match(toolIn(cluster, CLIENT, `ping -c 1 -M dont -s 1423 ${WEB}`), { exitCode: 0 }, 'without DF it is cut');
+  t.match(toolIn(cluster, CLIENT, `ping -M no ${WEB}`), { exitCode: 1, stderr: /invalid -M argument/ });
+  t.end();
+});
+
+t.test('traceroute passes both nodes', (t) => {
+  const hops = outputOf(fresh(), CLIENT, `traceroute -q 1 ${WEB}`).trimEnd().split('\n').slice(1);
+  t.same(
+    hops.map((hop) => hop.trim().split(/ +/).slice(0, 2)),
+    [
+      ['1', '172.18.0.2'],
+      ['2', '192.168.104.0'],
+      ['3', WEB],
+    ],
+  );
+  t.end();
+});
+
+t.test('nc -z tells an open port from a closed one and from silence', (t) => {
+  t.same(toolIn(fresh(), CLIENT, `nc -zv ${WEB} 80`), {
+    exitCode: 0,
+    stdout: '',
+    stderr: `Connection to ${WEB} (${WEB}) 80 port [tcp/*] succeeded!\n`,
+  });
+  t.same(toolIn(fresh(), CLIENT, `nc -zv ${WEB} 81`), {
+    exitCode: 1,
+    stdout: '',
+    stderr: `nc: connect to ${WEB} port 81 (tcp) failed: Connection refused\n`,
+  });
+  t.match(toolIn(fresh(), NODE, 'nc -zv 172.18.0.99 80'), { exitCode: 1, stderr: /failed: No route to host\n$/ });
+  t.match(toolIn(fresh(), CLIENT, `nc -zv ${WEB} 99999`), { exitCode: 1, stderr: /port number invalid/ });
+  t.end();
+});
+
+t.test('conntrack -L has what was sent', (t) => {
+  const cluster = fresh();
+  toolIn(cluster, CLIENT, `ping -c 1 ${WEB}`);
+  t.match(
+    outputOf(cluster, NODE, 'conntrack -L -p icmp'),
+    /^icmp +1 \d+ src=192\.168\.166\.129 dst=192\.168\.104\.1 type=8 code=0 id=\d+ packets=1 bytes=84 src=192\.168\.104\.1 dst=192\.168\.166\.129 type=0 code=0 id=\d+ /m,
+  );
+  t.end();
+});
+
+t.test('what is not offered says so', (t) => {
+  const cluster = fresh();
+  t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });
+  t.match(toolIn(cluster, NODE, 'ip route add default via 1.2.3.4'), { exitCode: 1, stderr: /only what shows/ });
+  t.match(toolIn(cluster, NODE, 'ip link show none'), { exitCode: 1, stderr: 'Device "none" does not exist.\n' });
+  t.match(toolIn(cluster, CLIENT, 'cat /etc/passwd'), {
+    exitCode: 1,
+    stderr: 'cat: /etc/passwd: No such file or directory\n',
+  });
+  t.match(toolIn(cluster, NODE, 'sysctl net.none'), { exitCode: 255, stderr: /cannot stat \/proc\/sys\/net\/none/ });
+  t.equal(toolIn(cluster, NODE, 'constructor').exitCode, 127);
+  t.end();
+});
