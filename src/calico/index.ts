@@ -38,9 +38,7 @@ export {
   type HostInterface,
   type ServiceCidr,
 } from './felix/calc/input.js';
-export { applyFelix } from './felix/dataplane/index.js';
-export { ipsetState, routeState } from './felix/dataplane/kernel-state.js';
-export { type FelixOwnership, programFelix, programTables } from './felix/dataplane/program.js';
+export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
 export { computeFelix } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {

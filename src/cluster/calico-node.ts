@@ -6,6 +6,7 @@ import {
   calicoPlugin,
   computeFelix,
   type FelixCluster,
+  type FelixConfig,
   felixCluster,
   felixLayers,
   type FelixState,
@@ -92,16 +93,20 @@ export class CalicoCluster {
 
   /** Felix with everything that is on the node now, once more where its tunnel device is new; what the kernel refused. */
   runFelix(host: Host): readonly string[] {
+    const ownership = this.#config(host);
     const first = this.#compute(host);
-    const refused = applyFelix(first, host);
-    return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host);
+    const refused = applyFelix(first, host, ownership);
+    return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host, ownership);
+  }
+
+  #config(host: Host): FelixConfig {
+    return readFelixConfig(felixLayers(this.#store, host.name)).config;
   }
 
   #compute(host: Host): FelixState {
-    const { config } = readFelixConfig(felixLayers(this.#store, host.name));
     return computeFelix(this.felix, {
       node: host.name,
-      config,
+      config: this.#config(host),
       interfaces: hostInterfaces(host),
       endpoints: storedEndpoints(this.#store).filter(({ node }) => node === host.name),
     });

@@ -1,28 +1,38 @@
 /**
  * Brings a host's kernel to what Felix wants, each time from whatever is there: sets before the rules that
- * use them, the tunnel device before its routes.
+ * use them and away after, the tunnel device before its routes.
  */
 
 import { type Host, KernelError } from '../../../kernel/index.js';
 import { formatIpsets } from '../format.js';
 import type { FelixState } from '../state.js';
-import { programTables } from './program.js';
-import { applyRoutes } from './routes.js';
+import { applyRoutes, type FelixOwnership } from './routes.js';
+import { programTables } from './tables.js';
 import { applyVxlan } from './vxlan.js';
 
+export type { FelixOwnership } from './routes.js';
+
+/** Sets of both families, and those that are being built. */
+const OWN_IPSET = /^cali[46][0t]/;
+
+/** FelixConfiguration's defaults. */
+const DEFAULT_OWNERSHIP: FelixOwnership = { interfacePrefixes: ['cali'], removeExternalRoutes: true };
+
 /** What the kernel refused, one sentence each. */
-export function applyFelix(state: FelixState, host: Host): string[] {
+export function applyFelix(state: FelixState, host: Host, ownership: FelixOwnership = DEFAULT_OWNERSHIP): string[] {
   const { netns } = host;
   for (const [path, content] of Object.entries(state.files)) host.files.set(path, content);
-  for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   applyVxlan(netns, state.vxlan);
-  for (const set of state.ipsets) {
-    if (set.version !== 4) continue;
+  for (const { path, value } of state.sysctls) setSwitch(host, path, value);
+  const wanted = state.ipsets.filter(({ version }) => version === 4);
+  for (const set of wanted) {
     if (netns.ipsets.get(set.name) !== undefined) netns.ipsets.flush(set.name);
     netns.ipsets.restore(formatIpsets([set]), { exist: true, because: set.because });
   }
   netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
-  return applyRoutes(netns, state);
+  const names = new Set(wanted.map(({ name }) => name));
+  for (const { name } of Array.from(netns.ipsets)) if (OWN_IPSET.test(name) && !names.has(name)) netns.ipsets.destroy(name);
+  return applyRoutes(netns, state, ownership);
 }
 
 /** A switch of an interface that has gone in the meantime is no loss. */

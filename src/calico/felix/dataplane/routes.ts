@@ -1,21 +1,30 @@
-/** Felix's slice of the routing table; felix/routetable. What others have on Calico's interfaces goes away. */
+/** Felix' slice of the routing table; felix/routetable. */
 
 import { type FibRoute, KernelError, type Netns, RT_PROTOCOL, RT_TABLE } from '../../../kernel/index.js';
 import { ipv4Of, ipv4PrefixOf } from '../../cidr.js';
 import type { FelixRoute, FelixState } from '../state.js';
 
-const isCalicoInterface = (name: string | undefined): boolean =>
-  name !== undefined && (name.startsWith('cali') || name === 'vxlan.calico');
+export interface FelixOwnership {
+  /** `cali`: interfaces that begin so are workloads'. */
+  readonly interfacePrefixes: readonly string[];
+  /** Whether strangers' routes on them go. */
+  readonly removeExternalRoutes: boolean;
+}
 
-/** RemoveExternalRoutes: on its own interfaces, and with its own protocol number, every route is Felix's to judge. */
-const isJudged = (route: FibRoute): boolean =>
-  route.table === RT_TABLE.main &&
-  route.protocol !== RT_PROTOCOL.kernel &&
-  (route.protocol === RT_PROTOCOL.felix || route.nextHops.some(({ dev }) => isCalicoInterface(dev?.name)));
+/** What Felix takes away where it does not want it: its own routes, and strangers on workload interfaces. */
+function isJudged(route: FibRoute, { interfacePrefixes, removeExternalRoutes }: FelixOwnership): boolean {
+  if (route.table !== RT_TABLE.main || route.protocol === RT_PROTOCOL.kernel) return false;
+  const onOwnDevice = route.nextHops.some(({ dev }) => {
+    const name = dev?.name ?? '';
+    if (name === 'vxlan.calico') return true;
+    return removeExternalRoutes && interfacePrefixes.some((prefix) => name.startsWith(prefix));
+  });
+  return onOwnDevice || route.protocol === RT_PROTOCOL.felix;
+}
 
 /** Makes the table what Felix wants, and says which routes the kernel refused: Felix logs those and tries again. */
-export function applyRoutes(netns: Netns, state: FelixState): string[] {
-  for (const route of [...netns.fib.routes()].filter(isJudged)) {
+export function applyRoutes(netns: Netns, state: FelixState, ownership: FelixOwnership): string[] {
+  for (const route of [...netns.fib.routes()].filter((one) => isJudged(one, ownership))) {
     const { table, destination, metric, protocol, type } = route;
     netns.fib.deleteRoute({ table, destination, metric, protocol, type });
   }

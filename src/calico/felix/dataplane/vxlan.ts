@@ -4,9 +4,15 @@ import { type Netns, Vxlan } from '../../../kernel/index.js';
 import { ipv4Of } from '../../cidr.js';
 import type { Vtep, VxlanDevice } from '../state.js';
 
-/** The device as wanted: one that is different is made anew. Its only address is the tunnel address. */
+const DEVICE = 'vxlan.calico';
+
+/** The device as wanted: one that is different is made anew, one that nobody wants goes. */
 export function applyVxlan(netns: Netns, wanted: VxlanDevice | undefined): void {
-  if (wanted === undefined) return;
+  if (wanted === undefined) {
+    const there = netns.devices.named(DEVICE);
+    if (there !== undefined) netns.links.remove(there);
+    return;
+  }
   const dev = requireDevice(netns, wanted);
   netns.links.set(dev, { up: true });
   const address = ipv4Of(wanted.address);
@@ -14,7 +20,7 @@ export function applyVxlan(netns: Netns, wanted: VxlanDevice | undefined): void 
     if (other.address !== address) netns.fib.deleteAddress(dev, other.address, other.prefixLength);
   }
   if (dev.addresses.length === 0) netns.fib.addAddress(dev, { address, prefixLength: 32, because: wanted.because });
-  for (const vtep of wanted.vteps) applyVtep(netns, dev, vtep);
+  applyVteps(netns, dev, wanted.vteps);
 }
 
 function requireDevice(netns: Netns, wanted: VxlanDevice): Vxlan {
@@ -35,15 +41,23 @@ const matches = ({ config, mac, mtu }: Vxlan, wanted: VxlanDevice): boolean =>
   mac === wanted.mac &&
   mtu === wanted.mtu;
 
-/** A permanent neighbour and a permanent forwarding entry for each remote end. */
-function applyVtep(netns: Netns, dev: Vxlan, { tunnelAddress, hostAddress, mac, because }: Vtep): void {
-  netns.neighbours.set({
-    dev: dev.name,
-    address: ipv4Of(tunnelAddress),
-    mac,
-    state: 'permanent',
-    proxy: false,
-    because,
-  });
-  dev.replaceEntry(mac, ipv4Of(hostAddress), because);
+/** A permanent neighbour and a permanent forwarding entry for each remote end; those of ends that are gone go. */
+function applyVteps(netns: Netns, dev: Vxlan, vteps: readonly Vtep[]): void {
+  const addresses = new Set(vteps.map(({ tunnelAddress }) => ipv4Of(tunnelAddress)));
+  const macs = new Set(vteps.map(({ mac }) => mac));
+  for (const { dev: on, address } of Array.from(netns.neighbours.entries())) {
+    if (on === dev && !addresses.has(address)) netns.neighbours.delete(dev, address);
+  }
+  for (const { mac } of Array.from(dev.entries())) if (!macs.has(mac)) dev.deleteEntry(mac);
+  for (const { tunnelAddress, hostAddress, mac, because } of vteps) {
+    netns.neighbours.set({
+      dev: dev.name,
+      address: ipv4Of(tunnelAddress),
+      mac,
+      state: 'permanent',
+      proxy: false,
+      because,
+    });
+    dev.replaceEntry(mac, ipv4Of(hostAddress), because);
+  }
 }
