@@ -31,7 +31,8 @@ export function applyFelix(state: FelixState, host: Host, ownership: FelixOwners
   }
   netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
   const names = new Set(wanted.map(({ name }) => name));
-  for (const { name } of Array.from(netns.ipsets)) if (OWN_IPSET.test(name) && !names.has(name)) netns.ipsets.destroy(name);
+  for (const { name } of Array.from(netns.ipsets))
+    if (OWN_IPSET.test(name) && !names.has(name)) netns.ipsets.destroy(name);
   return applyRoutes(netns, state, ownership);
 }
 
