@@ -52,6 +52,8 @@ export interface Plugin {
   readonly versions: readonly string[];
   /** What VERSION says of the library that the plugin is built with. */
   readonly libraryVersion: string;
+  /** What it says of itself where no command is given; an error where it says nothing. */
+  readonly about?: string;
   /** Libraries from 1.2 on print results of 1.0.0 and later with sorted keys, and an empty `dns` not at all. */
   readonly resultKeys: 'declared' | 'sorted';
   add(call: PluginCall, machine: PluginMachine): CniResult;

@@ -35,6 +35,11 @@ export function execPlugin(
   input: { readonly env: CniEnvironment; readonly stdin: string },
   machine: PluginMachine,
 ): ProcessExit {
+  // Without a command there is a person at the terminal.
+  if (input.env.CNI_COMMAND === '' && plugin.about !== undefined) {
+    const stderr = `${plugin.about}\nCNI protocol versions supported: ${plugin.versions.join(', ')}\n`;
+    return { exitCode: 0, stdout: '', stderr };
+  }
   try {
     return { exitCode: 0, stdout: run(plugin, input, machine), stderr: '' };
   } catch (error) {
@@ -68,7 +73,7 @@ function dispatch(plugin: Plugin, call: PluginCall, machine: PluginMachine): str
   switch (call.command) {
     case 'ADD':
       requireSupported(call.version, plugin.versions);
-      return printResult(plugin, resultJson(plugin.add(call, machine), call.writtenVersion), call);
+      return printResult(plugin, plugin.add(call, machine), call);
     case 'DEL':
       requireSupported(call.version, plugin.versions);
       plugin.del(call, machine);
@@ -89,10 +94,12 @@ function dispatch(plugin: Plugin, call: PluginCall, machine: PluginMachine): str
   }
 }
 
-/** As the library that the plugin is built with prints it. */
-function printResult(plugin: Plugin, result: CniObject, { writtenVersion }: PluginCall): string {
-  const sorts = plugin.resultKeys === 'sorted' && writtenVersion !== '' && versionAtLeast(writtenVersion, '1.0.0');
-  return printJson(sorts ? sortedResult(result) : result);
+/** As the library that the plugin is built with prints it; the older takes no version for the first. */
+function printResult(plugin: Plugin, result: CniResult, { version, writtenVersion }: PluginCall): string {
+  const sorted = plugin.resultKeys === 'sorted';
+  const json = resultJson(result, sorted ? writtenVersion : version);
+  const sorts = sorted && writtenVersion !== '' && versionAtLeast(writtenVersion, '1.0.0');
+  return printJson(sorts ? sortedResult(json) : json);
 }
 
 /** Commands that came later need a configuration, and a plugin, of a version that has them. */
@@ -128,11 +135,15 @@ const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** validateConfig(). */
 function validConfig(stdin: string): CniObject {
   const config = parseJson(stdin);
-  if (!isCniObject(config))
-    throw new CniError(
-      CNI_ERROR.decoding,
-      'error unmarshall network config: json: cannot unmarshal into Go value of type types.NetConf',
-    );
+  if (!isCniObject(config)) {
+    const kind = Array.isArray(config) ? 'array' : typeof config === 'boolean' ? 'bool' : typeof config;
+    throw config === null
+      ? new CniError(CNI_ERROR.invalidNetworkConfig, 'missing network name')
+      : new CniError(
+          CNI_ERROR.decoding,
+          `error unmarshall network config: json: cannot unmarshal ${kind} into Go value of type struct { Name string "json:\\"name\\"" }`,
+        );
+  }
   const name = config['name'];
   if (name === undefined || name === '') throw new CniError(CNI_ERROR.invalidNetworkConfig, 'missing network name');
   if (typeof name !== 'string' || !NETWORK_NAME.test(name)) {
@@ -217,6 +228,7 @@ function delegate(
   machine: PluginMachine,
   { type, call, command }: { readonly type: string; readonly call: PluginCall; readonly command: Command },
 ): CniResult {
+  if (type === '') throw internalError('no plugin name provided');
   const plugin = binaries.get(type);
   if (plugin === undefined) throw internalError(`failed to find plugin "${type}" in path [${call.path}]`);
   const env: CniEnvironment = {

@@ -7,19 +7,26 @@ export const CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0
 /** A configuration without `cniVersion` is of the first. */
 export const CNI_VERSION_MISSING = '0.1.0';
 
-/** [major, minor, micro], or undefined for text that is no version. */
-function parts(version: string): readonly number[] | undefined {
-  const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(version);
-  return match?.slice(1).map(Number);
+const PARTS = ['major', 'minor', 'micro'] as const;
+
+/** ParseVersion(): parts that are left out are 0. @throws CniError for text that is no version */
+function parts(version: string): readonly number[] {
+  const texts = version.split('.');
+  if (texts.length > 3) throw new CniError(CNI_ERROR.decoding, `invalid version "${version}": too many parts`);
+  return PARTS.map((part, i) => {
+    const text = texts[i] ?? '0';
+    if (/^[+-]?\d+$/.test(text)) return Number(text);
+    throw new CniError(
+      CNI_ERROR.decoding,
+      `failed to convert ${part} version part "${text}": strconv.Atoi: parsing "${text}": invalid syntax`,
+    );
+  });
 }
 
 /** Whether `a` is `b` or later. @throws CniError for text that is no version */
 export function versionAtLeast(a: string, b: string): boolean {
   const [left, right] = [parts(a), parts(b)];
-  if (left === undefined || right === undefined) {
-    throw new CniError(CNI_ERROR.decoding, `failed to parse version "${left === undefined ? a : b}"`);
-  }
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < PARTS.length; i += 1) {
     const difference = (left[i] ?? 0) - (right[i] ?? 0);
     if (difference !== 0) return difference > 0;
   }

@@ -32,7 +32,10 @@ export interface PodNetwork {
   readonly because: readonly Cause[];
 }
 
-/** Makes the veth, its addresses, routes and switches. Returns the pod's MAC. @throws CniError, KernelError */
+/**
+ * Makes the veth and, where the pod has IPv4 addresses, the routes and switches that they need. Returns the pod's MAC.
+ * @throws CniError, KernelError
+ */
 export function connectPod(pod: PodNetwork): Mac {
   const { host, netns, ifName, hostVeth, because } = pod;
   const old = host.netns.devices.named(hostVeth);
@@ -49,10 +52,13 @@ export function connectPod(pod: PodNetwork): Mac {
   host.netns.links.set(outside, { up: true });
   netns.links.set(inside, { up: true });
   for (const address of pod.addresses) netns.fib.addAddress(inside, { address, prefixLength: 32, because });
-  addPodRoutes(pod, inside);
-  netns.sysctl.set('net.ipv4.ip_forward', pod.allowIpForwarding ? '1' : '0');
+  if (pod.addresses.length > 0) {
+    addPodRoutes(pod, inside);
+    netns.sysctl.set('net.ipv4.ip_forward', pod.allowIpForwarding ? '1' : '0');
+    setHostSwitches(host, hostVeth);
+  }
+  host.netns.sysctl.set(`net.ipv6.conf.${hostVeth}.accept_ra`, '0');
   if (pod.hostRoutes === 'each-address') addHostRoutes(pod, outside);
-  setHostSwitches(host, hostVeth);
   return inside.mac;
 }
 
@@ -84,13 +90,13 @@ function addHostRoutes({ host, addresses, because }: PodNetwork, dev: Veth): voi
   }
 }
 
+/** configureSysctls(). */
 function setHostSwitches(host: Host, name: string): void {
   const { sysctl } = host.netns;
   sysctl.set(`net.ipv4.conf.${name}.route_localnet`, '1');
   sysctl.set(`net.ipv4.neigh.${name}.proxy_delay`, '0');
   sysctl.set(`net.ipv4.conf.${name}.proxy_arp`, '1');
   sysctl.set(`net.ipv4.conf.${name}.forwarding`, '1');
-  sysctl.set(`net.ipv6.conf.${name}.accept_ra`, '0');
 }
 
 /** CleanUpNamespace(): deleting the pod's end takes the host's end with it. */

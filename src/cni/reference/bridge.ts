@@ -1,21 +1,25 @@
 /** bridge: a veth from a bridge of the host into the container; plugins/main/bridge. */
 
-import { Bridge, type Host, type Veth } from '../../kernel/index.js';
+import { Bridge, type Host, KernelError, type Veth } from '../../kernel/index.js';
 import {
   formatIpv4,
   formatMac,
   type Ipv4Addr,
+  type Ipv4Prefix,
   ipv4,
-  ipv4BroadcastOf,
   ipv4Network,
+  MAC_BROADCAST,
+  type Mac,
   parseMac,
 } from '../../packet/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
-import type { CniObject, CniResult } from '../result.js';
-import { flag, number, object, reference, requireNetns, text } from './common.js';
-import { checkInterface, configureInterface, gatewayOf, ipv4Of, vethName } from './interface.js';
-import { setupMasquerade, teardownMasquerade } from './masquerade.js';
+import type { CniObject, CniResult, CniRoute } from '../result.js';
+import { goErrno } from '../skel.js';
+import { checkBridge } from './bridge-check.js';
+import { checkArgs, checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
+import { addAddress, configureInterface, dnsOf, gatewayOf, ipv4Of, setupVeth } from './interface.js';
+import { setupMasquerade, teardownError } from './masquerade.js';
 
 interface BridgeConfig {
   readonly name: string;
@@ -26,18 +30,32 @@ interface BridgeConfig {
   readonly ipMasq: boolean;
   readonly mtu: number;
   readonly hairpin: boolean;
+  readonly promisc: boolean;
   readonly mac: string;
   readonly ipamType: string;
 }
 
 const DEFAULT_BRIDGE = 'cni0';
 
+const FIELDS = {
+  bridge: 'string',
+  isGateway: 'bool',
+  isDefaultGateway: 'bool',
+  forceAddress: 'bool',
+  ipMasq: 'bool',
+  mtu: 'int',
+  hairpinMode: 'bool',
+  promiscMode: 'bool',
+  vlan: 'int',
+  preserveDefaultVlan: 'bool',
+} as const;
+
 /** loadNetConf(). @throws CniError */
-function load({ config }: PluginCall): BridgeConfig {
-  if (number(config['vlan']) !== 0) throw internalError('vlan of the bridge plugin is not modelled');
-  const hairpin = flag(config['hairpinMode']);
-  if (hairpin && flag(config['promiscMode']))
-    throw internalError('cannot set hairpin mode and promiscuous mode at the same time.');
+function load(call: PluginCall): BridgeConfig {
+  const { config } = call;
+  checkFields(call, FIELDS, 'failed to load netconf');
+  checkVlan(number(config['vlan']));
+  checkArgs(call, ['MAC']);
   const isDefaultGateway = flag(config['isDefaultGateway']);
   return {
     name: text(config['name']),
@@ -47,53 +65,56 @@ function load({ config }: PluginCall): BridgeConfig {
     forceAddress: flag(config['forceAddress']),
     ipMasq: flag(config['ipMasq']),
     mtu: number(config['mtu']),
-    hairpin,
-    mac: macOf(config),
+    hairpin: flag(config['hairpinMode']),
+    promisc: flag(config['promiscMode']),
+    mac: macOf(config) || (call.args.get('MAC') ?? ''),
     ipamType: text(object(config['ipam'])['type']),
   };
 }
 
-const macOf = (config: CniObject): string =>
-  text(object(config['runtimeConfig'])['mac']) ||
-  text(object(object(config['args'])['cni'])['mac']) ||
-  text(config['mac']);
+/** Differs: bridges know no VLANs here. @throws CniError */
+function checkVlan(vlan: number): void {
+  if (vlan < 0 || vlan > 4094) throw internalError(`invalid VLAN ID ${vlan} (must be between 0 and 4094)`);
+  if (vlan !== 0) throw internalError('vlan of the bridge plugin is not modelled');
+}
 
-/** ensureBridge(). @throws CniError where the name is something else's */
-function ensureBridge(host: Host, { bridge: name, mtu }: BridgeConfig): Bridge {
+const macOf = (config: CniObject): string =>
+  text(object(config['runtimeConfig'])['mac']) || text(object(object(config['args'])['cni'])['mac']);
+
+/** setupBridge(). @throws CniError where it cannot be made, or the name is something else's */
+function setupBridge(host: Host, conf: BridgeConfig): Bridge {
   const { links, devices } = host.netns;
+  const { bridge: name, mtu } = conf;
   const there = devices.named(name);
   if (there !== undefined && !(there instanceof Bridge))
-    throw internalError(`"${name}" already exists but is not a bridge`);
-  const bridge = there ?? links.addBridge({ name, ...(mtu === 0 ? {} : { mtu }) });
-  links.set(bridge, { up: true });
-  return bridge;
+    throw internalError(`failed to create bridge "${name}": "${name}" already exists but is not a bridge`);
+  try {
+    const bridge = there ?? links.addBridge({ name, ...(mtu === 0 ? {} : { mtu }) });
+    links.set(bridge, { up: true });
+    return bridge;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    // nla_policy of IFLA_IFNAME answers for a name that is too long before dev_valid_name() does.
+    const errno = goErrno(name.length > 15 ? 'ERANGE' : error.errno);
+    throw internalError(`failed to create bridge "${name}": could not add "${name}": ${errno}`);
+  }
 }
 
 /** setupVeth(): one end in the container, the other a port of the bridge. */
-function addVeth(
+function addPort(
   host: Host,
   call: PluginCall,
   { bridge, conf }: { readonly bridge: Bridge; readonly conf: BridgeConfig },
-): Veth {
-  const netns = requireNetns(call);
-  if (netns.devices.named(call.ifName) !== undefined) {
-    throw internalError(`container veth name provided (${call.ifName}) already exists`);
-  }
+): { readonly inside: Veth; readonly outside: Veth } {
+  requireNetns(call);
   const mac = conf.mac === '' ? undefined : parseMac(conf.mac);
-  const mtu = conf.mtu === 0 ? {} : { mtu: conf.mtu };
-  const inside = netns.links.addVeth(
-    { name: call.ifName, ...mtu, ...(mac === undefined ? {} : { mac }) },
-    { name: vethName(host, call), ...mtu, netns: host.netns },
-  );
-  const outside = inside.peer;
-  if (outside === undefined) throw internalError('the veth has no other end');
-  netns.links.set(inside, { up: true });
-  host.netns.links.set(outside, { up: true, master: bridge, bridgePort: { hairpin: conf.hairpin } });
-  return inside;
+  const ends = setupVeth(host, call, { mtu: conf.mtu, mac });
+  host.netns.links.set(ends.outside, { master: bridge, bridgePort: { hairpin: conf.hairpin } });
+  return ends;
 }
 
 /** calcGateways(): the first address of the subnet where IPAM names none; a default route where it is wanted. */
-function withGateways(result: CniResult, conf: BridgeConfig): CniResult {
+function withGateways(result: CniResult, conf: BridgeConfig): CniResult & { readonly added: readonly CniRoute[] } {
   const ips = result.ips.map((ip) => {
     const [found] = ipv4Of([ip]);
     if (found === undefined) return { ...ip, interface: 2 };
@@ -102,78 +123,99 @@ function withGateways(result: CniResult, conf: BridgeConfig): CniResult {
     return { ...ip, interface: 2, ...(gateway === undefined ? {} : { gateway: formatIpv4(gateway) }) };
   });
   const [first] = ips;
-  const wantsDefault = conf.isDefaultGateway && !result.routes.some(({ dst }) => dst === '0.0.0.0/0');
-  const added = wantsDefault && first?.gateway !== undefined ? [{ dst: '0.0.0.0/0', gw: first.gateway }] : [];
-  return { ...result, ips, routes: [...result.routes, ...added] };
+  // A default route that names no gateway does not count: the one that is added then meets it.
+  const found = result.routes.some(({ dst, gw }) => dst === '0.0.0.0/0' && gw !== undefined);
+  const gw = conf.isDefaultGateway && !found ? first?.gateway : undefined;
+  const added = gw === undefined ? [] : [{ dst: '0.0.0.0/0', gw }];
+  return { ...result, ips, routes: [...result.routes, ...added], added };
 }
 
-/** ensureAddr(): the gateway's address on the bridge; another of the same subnet is in the way. @throws CniError */
+/** ensureAddr(): the gateway's address on the bridge; any other is in the way. @throws CniError */
 function ensureAddress(
   host: Host,
   bridge: Bridge,
-  wanted: { readonly address: Ipv4Addr; readonly length: number; readonly force: 'force' | 'keep' },
+  wanted: { readonly prefix: Ipv4Prefix; readonly mac: Mac; readonly force: 'force' | 'keep' },
 ): void {
-  const { address, length, force } = wanted;
-  for (const other of bridge.addresses.slice()) {
-    if (other.address === address && other.prefixLength === length) return;
-    const overlaps =
-      ipv4Network(other.address, Math.min(length, other.prefixLength)) ===
-      ipv4Network(address, Math.min(length, other.prefixLength));
-    if (!overlaps) continue;
+  const { prefix, force } = wanted;
+  for (const { address, prefixLength } of bridge.addresses.slice()) {
+    if (address === prefix.addr && prefixLength === prefix.length) return;
     if (force === 'keep') {
-      throw internalError(`"${bridge.name}" already has an IP address different from ${formatIpv4(address)}/${length}`);
+      const text = `${formatIpv4(prefix.addr)}/${prefix.length}`;
+      throw internalError(
+        `failed to set bridge addr: "${bridge.name}" already has an IP address different from ${text}`,
+      );
     }
-    host.netns.fib.deleteAddress(bridge, other.address, other.prefixLength);
+    host.netns.fib.deleteAddress(bridge, address, prefixLength);
   }
-  host.netns.fib.addAddress(bridge, { address, prefixLength: length, broadcast: ipv4BroadcastOf(address, length) });
+  addAddress(host.netns, bridge, prefix);
+  // The address that it had before there were ports: from now on it follows them no more.
+  host.netns.links.set(bridge, { mac: wanted.mac });
 }
 
 function add(call: PluginCall, machine: PluginMachine): CniResult {
   const conf = load(call);
+  if (conf.hairpin && conf.promisc)
+    throw internalError('cannot set hairpin mode and promiscuous mode at the same time.');
   const { host } = machine;
-  const bridge = ensureBridge(host, conf);
-  const inside = addVeth(host, call, { bridge, conf });
-  const outside = inside.peer;
-  const interfaces = [
-    { name: bridge.name, mac: formatMac(bridge.mac) },
-    { name: outside?.name ?? '', mac: formatMac(outside?.mac ?? bridge.mac) },
-    { name: call.ifName, mac: formatMac(inside.mac), sandbox: call.netnsPath },
-  ];
-  if (conf.ipamType === '') return { interfaces, ips: [], routes: [], dns: {} };
-  const assigned = assign(call, machine, conf);
+  const bridge = setupBridge(host, conf);
+  const bridgeMac = bridge.mac;
+  const { inside, outside } = addPort(host, call, { bridge, conf });
+  const layer3 = conf.ipamType === '' ? undefined : addLayer3(call, machine, { bridge, bridgeMac, inside, conf });
+  if (layer3 === undefined) inside.netns.links.set(inside, { up: true });
+  return {
+    interfaces: [
+      { name: bridge.name, mac: formatMac(bridge.mac) },
+      { name: outside.name, mac: formatMac(outside.mac) },
+      { name: call.ifName, mac: formatMac(inside.mac), sandbox: call.netnsPath },
+    ],
+    ips: layer3?.ips ?? [],
+    routes: layer3?.routes ?? [],
+    dns: layer3?.dns ?? {},
+  };
+}
+
+interface Connected {
+  readonly bridge: Bridge;
+  /** The bridge's before the container came. */
+  readonly bridgeMac: Mac;
+  readonly inside: Veth;
+  readonly conf: BridgeConfig;
+}
+
+/** Addresses and routes from IPAM; what it gave is given back where something fails. */
+function addLayer3(call: PluginCall, machine: PluginMachine, connected: Connected): CniResult {
+  const { bridge, bridgeMac, inside, conf } = connected;
+  const { host } = machine;
+  const assigned = machine.delegate(conf.ipamType, call, 'ADD');
   try {
+    if (assigned.ips.length === 0) throw internalError('IPAM plugin returned missing IP config');
     const result = withGateways(assigned, conf);
-    configureInterface(requireNetns(call), inside, result);
-    if (conf.isGateway) addGateways(host, bridge, { result, conf });
+    const netns = requireNetns(call);
+    netns.sysctl.set(`net.ipv4.conf.${call.ifName}.arp_notify`, '1');
+    configureInterface(netns, inside, result, result.added);
+    // inetdev_send_gratuitous_arp(): the interface comes up with its addresses on it.
+    for (const { address } of inside.addresses) netns.arp.announce(inside, address, MAC_BROADCAST);
+    if (conf.isGateway) addGateways(host, bridge, { result, conf, mac: bridgeMac });
     if (conf.ipMasq)
       for (const { prefix } of ipv4Of(result.ips))
         setupMasquerade(host.netns, prefix, { network: conf.name, containerId: call.containerId });
-    return { ...result, interfaces };
+    return { ...result, dns: dnsOf(call.config) };
   } catch (error) {
     machine.delegate(conf.ipamType, call, 'DEL');
     throw error;
   }
 }
 
-function assign(call: PluginCall, machine: PluginMachine, { ipamType }: BridgeConfig): CniResult {
-  const result = machine.delegate(ipamType, call, 'ADD');
-  if (result.ips.length === 0) throw internalError('IPAM plugin returned missing IP config');
-  return result;
-}
-
 function addGateways(
   host: Host,
   bridge: Bridge,
-  { result, conf }: { readonly result: CniResult; readonly conf: BridgeConfig },
+  { result, conf, mac }: { readonly result: CniResult; readonly conf: BridgeConfig; readonly mac: Mac },
 ): void {
   for (const { ip, prefix } of ipv4Of(result.ips)) {
-    const gateway = gatewayOf(ip);
-    if (gateway === undefined) continue;
-    ensureAddress(host, bridge, {
-      address: gateway,
-      length: prefix.length,
-      force: conf.forceAddress ? 'force' : 'keep',
-    });
+    const addr: Ipv4Addr | undefined = gatewayOf(ip);
+    if (addr === undefined) continue;
+    const force = conf.forceAddress ? 'force' : 'keep';
+    ensureAddress(host, bridge, { prefix: { addr, length: prefix.length }, mac, force });
   }
   host.netns.sysctl.set('net.ipv4.ip_forward', '1');
 }
@@ -183,19 +225,23 @@ function del(call: PluginCall, machine: PluginMachine): void {
   const conf = load(call);
   if (conf.ipamType !== '') machine.delegate(conf.ipamType, call, 'DEL');
   const dev = call.netns?.devices.named(call.ifName);
-  if (dev !== undefined) call.netns?.links.remove(dev);
-  if (conf.ipMasq) teardownMasquerade(machine.host.netns, { network: conf.name, containerId: call.containerId });
+  if (dev === undefined) return;
+  const addresses = dev.addresses.map(({ address }) => address);
+  dev.netns.links.remove(dev);
+  if (conf.ipamType === '' || !conf.ipMasq) return;
+  const of = { network: conf.name, containerId: call.containerId };
+  for (const address of addresses) {
+    const error = teardownError(machine.host.netns, address, of);
+    if (error !== undefined) throw error;
+  }
 }
 
 function check(call: PluginCall, machine: PluginMachine): undefined {
   const conf = load(call);
-  const netns = requireNetns(call);
-  if (conf.ipamType !== '') machine.delegate(conf.ipamType, call, 'CHECK');
-  if (call.prevResult === undefined) throw internalError('Required prevResult missing');
-  const bridge = machine.host.netns.devices.named(conf.bridge);
-  if (!(bridge instanceof Bridge)) throw internalError(`Interface name ${conf.bridge} not found`);
-  checkInterface(call, netns, call.prevResult);
+  requireNetns(call);
+  machine.delegate(conf.ipamType, call, 'CHECK');
+  checkBridge(call, machine.host.netns, conf.bridge);
   return undefined;
 }
 
-export const bridge: Plugin = { ...reference, add, del, check };
+export const bridge: Plugin = { ...reference('bridge'), add, del, check };

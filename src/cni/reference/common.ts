@@ -2,18 +2,20 @@
 
 import type { Netns } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
-import type { PluginCall } from '../plugin.js';
+import type { Plugin, PluginCall } from '../plugin.js';
 import { type CniJson, type CniObject, isCniObject } from '../result.js';
 
 /** Debian's 1.1.1; 1.1.0 of the specification from the text, since those stop at 1.0.0. */
-export const REFERENCE_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
-export const REFERENCE_LIBRARY_VERSION = '1.1.0';
+const REFERENCE_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+const REFERENCE_LIBRARY_VERSION = '1.1.0';
 
-export const reference = {
+/** What all have in common, by the name of the binary. */
+export const reference = (name: string): Pick<Plugin, 'versions' | 'libraryVersion' | 'resultKeys' | 'about'> => ({
   versions: REFERENCE_VERSIONS,
   libraryVersion: REFERENCE_LIBRARY_VERSION,
   resultKeys: 'declared',
-} as const;
+  about: `CNI ${name} plugin version unknown`,
+});
 
 export const text = (value: CniJson | undefined): string => (typeof value === 'string' ? value : '');
 export const number = (value: CniJson | undefined): number => (typeof value === 'number' ? value : 0);
@@ -23,6 +25,39 @@ export const objects = (value: CniJson | undefined): readonly CniObject[] =>
   Array.isArray(value) ? value.filter(isCniObject) : [];
 export const texts = (value: CniJson | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+
+export type FieldType = 'string' | 'bool' | 'int';
+
+const goKind = (value: CniJson): string => {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'number' && !Number.isInteger(value) ? `number ${value}` : typeof value;
+};
+
+const fits = (value: CniJson, type: FieldType): boolean => {
+  if (value === null) return true;
+  if (type === 'int') return typeof value === 'number' && Number.isInteger(value);
+  return typeof value === (type === 'bool' ? 'boolean' : 'string');
+};
+
+/** Fields of another type than the plugin's struct has, in encoding/json's words. @throws CniError */
+export function checkFields({ config }: PluginCall, types: Readonly<Record<string, FieldType>>, prefix: string): void {
+  for (const [key, type] of Object.entries(types)) {
+    const value = config[key];
+    if (value === undefined || fits(value, type)) continue;
+    throw internalError(
+      `${prefix}: json: cannot unmarshal ${goKind(value)} into Go struct field NetConf.${key} of type ${type}`,
+    );
+  }
+}
+
+/** types.LoadArgs(): CNI_ARGS holds nothing else than these, unless it says so itself. @throws CniError */
+export function checkArgs({ args }: PluginCall, known: readonly string[]): void {
+  if (/^(1|t|true)$/i.test(args.get('IgnoreUnknown') ?? '')) return;
+  const unknown = [...args].filter(([key]) => key !== 'IgnoreUnknown' && !known.includes(key));
+  if (unknown.length === 0) return;
+  throw internalError(`ARGS: unknown args [${unknown.map(([key, value]) => `"${key}=${value}"`).join(' ')}]`);
+}
 
 /** ns.GetNS(). @throws CniError */
 export function requireNetns({ netns, netnsPath }: PluginCall): Netns {

@@ -1,114 +1,20 @@
 /** host-local: addresses out of ranges, recorded in files of the host; plugins/ipam/host-local. */
 
-import {
-  formatIpv4,
-  formatPrefix,
-  type Ipv4Addr,
-  type Ipv4Prefix,
-  ipv4,
-  ipv4Network,
-  ipv4Range,
-  parseIpv4,
-  parseIpv4Prefix,
-  prefixContains,
-} from '../../packet/index.js';
 import type { Host } from '../../kernel/index.js';
+import { formatIpv4, type Ipv4Addr, ipv4, parseIpv4 } from '../../packet/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
-import { type CniIp, type CniObject, type CniResult, type CniRoute, isCniList } from '../result.js';
-import { object, objects, reference, text, texts } from './common.js';
+import type { CniDns, CniIp, CniResult } from '../result.js';
+import { reference } from './common.js';
+import { inRange, loadIpamConfig, type Range, type RangeSet, setText } from './host-local-config.js';
 
-const DEFAULT_DATA_DIR = '/var/lib/cni/networks';
 const LINE_BREAK = '\r\n';
 
-interface Range {
-  readonly subnet: Ipv4Prefix;
-  readonly start: Ipv4Addr;
-  readonly end: Ipv4Addr;
-  readonly gateway: Ipv4Addr;
-}
-
-interface IpamConfig {
-  readonly name: string;
-  readonly directory: string;
-  readonly ranges: readonly (readonly Range[])[];
-  readonly routes: readonly CniRoute[];
-  readonly wanted: readonly Ipv4Addr[];
-}
-
-const offset = (addr: Ipv4Addr, by: number): Ipv4Addr => ipv4(addr + by);
 const unsigned = (addr: Ipv4Addr): number => addr >>> 0;
-
-/** Range.Canonicalize(): the first address behind the network's to the last before the broadcast, the gateway first. */
-function canonical(entry: CniObject): Range {
-  const given = text(entry['subnet']);
-  const subnet = parseIpv4Prefix(given);
-  if (subnet === undefined) throw internalError(`invalid CIDR address: ${given}`);
-  if (subnet.length > 30) throw internalError(`Network ${given} too small to allocate from`);
-  if (ipv4Network(subnet.addr, subnet.length) !== subnet.addr) {
-    throw internalError(
-      `Network has host bits set. For a subnet mask of length ${subnet.length} the network address is ${formatIpv4(ipv4Network(subnet.addr, subnet.length))}`,
-    );
-  }
-  const { first, last } = ipv4Range(subnet);
-  const address = (key: string, fallback: Ipv4Addr): Ipv4Addr => {
-    const value = text(entry[key]);
-    const parsed = value === '' ? fallback : parseIpv4(value);
-    if (parsed === undefined) throw internalError(`invalid IP address: ${value}`);
-    return parsed;
-  };
-  const range = {
-    subnet,
-    start: address('rangeStart', offset(first, 1)),
-    end: address('rangeEnd', offset(last, -1)),
-    gateway: address('gateway', offset(first, 1)),
-  };
-  for (const [key, addr] of [
-    ['RangeStart', range.start],
-    ['RangeEnd', range.end],
-  ] as const) {
-    if (!prefixContains(subnet, addr))
-      throw internalError(`${key} ${formatIpv4(addr)} not in network ${formatPrefix(subnet)}`);
-  }
-  return range;
-}
-
-/** LoadIPAMConfig(). @throws CniError */
-function load(call: PluginCall): IpamConfig {
-  const ipam = object(call.config['ipam']);
-  if (Object.keys(ipam).length === 0) throw internalError("IPAM config missing 'ipam' key");
-  const own = text(ipam['subnet']) === '' ? [] : [[canonical(ipam)]];
-  const listed = isCniList(ipam['ranges']) ? ipam['ranges'].map((set) => objects(set).map(canonical)) : [];
-  const asked = object(call.config['runtimeConfig'])['ipRanges'];
-  const dynamic = isCniList(asked) ? asked.map((set) => objects(set).map(canonical)) : [];
-  const ranges = [...dynamic, ...own, ...listed];
-  if (ranges.length === 0) throw internalError('no IP ranges specified');
-  const args = texts(object(object(call.config['args'])['cni'])['ips']);
-  const capability = texts(object(call.config['runtimeConfig'])['ips']);
-  const environment = call.args.get('IP');
-  const wanted = [...(environment === undefined || environment === '' ? [] : [environment]), ...args, ...capability];
-  return {
-    name: text(call.config['name']),
-    directory: `${text(ipam['dataDir']) || DEFAULT_DATA_DIR}/${text(call.config['name'])}`,
-    ranges,
-    routes: objects(ipam['routes']).map((route) => ({
-      dst: text(route['dst']),
-      ...(text(route['gw']) === '' ? {} : { gw: text(route['gw']) }),
-    })),
-    wanted: wanted.map((one) => {
-      const addr = parseIpv4(one.split('/')[0] ?? '');
-      if (addr === undefined) throw internalError(`invalid CIDR ${one}: invalid IP address`);
-      return addr;
-    }),
-  };
-}
 
 const owner = (call: PluginCall): string => `${call.containerId}${LINE_BREAK}${call.ifName}`;
 
-const inRange = (range: Range, addr: Ipv4Addr): boolean =>
-  unsigned(addr) >= unsigned(range.start) && unsigned(addr) <= unsigned(range.end);
-
-/** A file a reserved address: who made it first has it. */
+/** A file a reserved address (backend/disk): who made it first has it. */
 class Reservations {
   readonly #files: Host['files'];
   readonly #directory: string;
@@ -131,115 +37,150 @@ class Reservations {
     return parseIpv4(this.#files.get(`${this.#directory}/last_reserved_ip.${index}`) ?? '');
   }
 
-  *addressesOf(who: string): Generator<string> {
-    for (const [path, content] of this.#files)
-      if (path.startsWith(`${this.#directory}/`) && content === who) yield path;
+  /** Before interfaces were recorded there was the container alone. */
+  addressesOf(call: PluginCall): Ipv4Addr[] {
+    const own = this.#addressesWith(owner(call));
+    return own.length > 0 ? own : this.#addressesWith(call.containerId);
   }
 
-  release(who: string): void {
-    for (const path of Array.from(this.addressesOf(who))) this.#files.delete(path);
+  #addressesWith(content: string): Ipv4Addr[] {
+    const found: Ipv4Addr[] = [];
+    const prefix = `${this.#directory}/`;
+    for (const [path, text] of this.#files) {
+      if (!path.startsWith(prefix) || text.trim() !== content) continue;
+      const addr = parseIpv4(path.slice(prefix.length));
+      if (addr !== undefined) found.push(addr);
+    }
+    return found;
   }
+
+  release(call: PluginCall): void {
+    for (const addr of this.addressesOf(call)) this.#files.delete(`${this.#directory}/${formatIpv4(addr)}`);
+  }
+}
+
+interface Candidate {
+  readonly addr: Ipv4Addr;
+  readonly range: Range;
 }
 
 /** RangeIter: round robin behind the last reserved address, each once, never a gateway. */
-function* candidates(
-  set: readonly Range[],
-  last: Ipv4Addr | undefined,
-): Generator<{ readonly addr: Ipv4Addr; readonly range: Range }> {
-  const all: { readonly range: Range; readonly size: number }[] = set.map((range) => ({
-    range,
-    size: unsigned(range.end) - unsigned(range.start) + 1,
-  }));
-  const total = all.reduce((sum, { size }) => sum + size, 0);
-  const nth = (index: number): { readonly addr: Ipv4Addr; readonly range: Range } | undefined => {
-    let left = index;
-    for (const { range, size } of all) {
-      if (left < size) return { addr: offset(range.start, left), range };
-      left -= size;
-    }
-    return undefined;
-  };
-  let start = 0;
-  if (last !== undefined) {
-    let before = 0;
-    for (const { range, size } of all) {
-      if (inRange(range, last)) start = before + unsigned(last) - unsigned(range.start) + 1;
-      before += size;
+function* candidates(set: RangeSet, last: Ipv4Addr | undefined): Generator<Candidate> {
+  const first = last === undefined ? -1 : set.findIndex((range) => inRange(range, last));
+  const [start] = set;
+  if (start === undefined) return;
+  const from: Candidate | undefined =
+    first < 0 || last === undefined ? undefined : { addr: last, range: set[first] ?? start };
+  const before: Candidate[] = [];
+  // Those up to the last reserved one come when the others are through.
+  let waiting = from !== undefined;
+  for (const range of set) {
+    for (let at = unsigned(range.start); at <= unsigned(range.end); at += 1) {
+      const candidate = { addr: ipv4(at), range };
+      if (waiting) before.push(candidate);
+      else if (candidate.addr !== range.gateway) yield candidate;
+      if (range === from?.range && candidate.addr === from.addr) waiting = false;
     }
   }
-  for (let i = 0; i < total; i += 1) {
-    const candidate = nth((start + i) % total);
-    if (candidate !== undefined && candidate.addr !== candidate.range.gateway) yield candidate;
-  }
+  for (const candidate of before) if (candidate.addr !== candidate.range.gateway) yield candidate;
 }
 
-const rangeText = (set: readonly Range[]): string =>
-  set.map(({ start, end }) => `${formatIpv4(start)}-${formatIpv4(end)}`).join(',');
-
-const ipOf = (addr: Ipv4Addr, range: Range): CniIp => ({
-  address: `${formatIpv4(addr)}/${range.subnet.length}`,
-  gateway: formatIpv4(range.gateway),
+const ipOf = (addr: Ipv4Addr, { subnet, gateway }: Range): CniIp => ({
+  address: `${formatIpv4(addr)}/${subnet.length}`,
+  gateway: formatIpv4(gateway),
 });
 
-/** IPAllocator.Get(). @throws CniError */
-function allocate(
+/** IPAllocator.Get() for an address that was asked for. @throws CniError */
+function allocateWanted(
   reservations: Reservations,
-  set: readonly Range[],
-  about: { index: number; wanted: Ipv4Addr | undefined; who: string },
+  set: RangeSet,
+  { index, wanted, who }: { readonly index: number; readonly wanted: Ipv4Addr; readonly who: string },
 ): CniIp {
-  const { index, wanted, who } = about;
-  if (wanted !== undefined) {
-    const range = set.find((one) => inRange(one, wanted));
-    if (range === undefined) throw internalError(`${formatIpv4(wanted)} not in range set ${rangeText(set)}`);
-    if (wanted === range.gateway) throw internalError(`requested ip ${formatIpv4(wanted)} is subnet's gateway`);
-    if (!reservations.reserve(wanted, who, index)) {
-      throw internalError(`requested IP address ${formatIpv4(wanted)} is not available in range set ${rangeText(set)}`);
-    }
-    return ipOf(wanted, range);
+  const range = set.find((one) => inRange(one, wanted));
+  if (range === undefined) throw internalError(`${formatIpv4(wanted)} not in range set ${setText(set)}`);
+  if (wanted === range.gateway) throw internalError(`requested ip ${formatIpv4(wanted)} is subnet's gateway`);
+  if (!reservations.reserve(wanted, who, index)) {
+    throw internalError(`requested IP address ${formatIpv4(wanted)} is not available in range set ${setText(set)}`);
+  }
+  return ipOf(wanted, range);
+}
+
+/** IPAllocator.Get() for any address. @throws CniError */
+function allocateAny(
+  reservations: Reservations,
+  set: RangeSet,
+  { index, call }: { readonly index: number; readonly call: PluginCall },
+): CniIp {
+  const has = reservations.addressesOf(call).find((addr) => set.some((range) => inRange(range, addr)));
+  if (has !== undefined) {
+    throw internalError(
+      `${formatIpv4(has)} has been allocated to ${call.containerId}, duplicate allocation is not allowed`,
+    );
   }
   for (const { addr, range } of candidates(set, reservations.last(index))) {
-    if (reservations.reserve(addr, who, index)) return ipOf(addr, range);
+    if (reservations.reserve(addr, owner(call), index)) return ipOf(addr, range);
   }
-  throw internalError(`no IP addresses available in range set: ${rangeText(set)}`);
+  throw internalError(`no IP addresses available in range set: ${setText(set)}`);
+}
+
+/** One address a set; when a later one fails, the earlier are given back. @throws CniError */
+function allocate(
+  reservations: Reservations,
+  call: PluginCall,
+  { ranges, wanted }: { readonly ranges: readonly RangeSet[]; readonly wanted: readonly Ipv4Addr[] },
+): CniIp[] {
+  const left = [...new Set(wanted)];
+  const ips: CniIp[] = [];
+  try {
+    for (const [index, set] of ranges.entries()) {
+      const at = left.findIndex((addr) => set.some((range) => inRange(range, addr)));
+      const [asked] = at < 0 ? [] : left.splice(at, 1);
+      ips.push(
+        asked === undefined
+          ? allocateAny(reservations, set, { index, call })
+          : allocateWanted(reservations, set, { index, wanted: asked, who: owner(call) }),
+      );
+    }
+  } catch (error) {
+    if (ips.length > 0) reservations.release(call);
+    throw internalError(`failed to allocate for range ${ips.length}: ${error instanceof Error ? error.message : ''}`);
+  }
+  if (left.length === 0) return ips;
+  reservations.release(call);
+  throw internalError(`failed to allocate all requested IPs: ${left.map(formatIpv4).join(' ')}`);
+}
+
+/** parseResolvConf(). @throws CniError */
+function readResolvConf(host: Host, path: string): CniDns {
+  if (path === '') return {};
+  const content = host.files.get(path);
+  if (content === undefined) throw internalError(`open ${path}: no such file or directory`);
+  const rows = content
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith(';'))
+    .map((line) => line.split(/\s+/))
+    .filter((words) => words.length > 1);
+  const all = (keyword: string): string[] => rows.filter(([first]) => first === keyword).flatMap(([, ...rest]) => rest);
+  const nameservers = rows.filter(([first]) => first === 'nameserver').map(([, server = '']) => server);
+  const domain = rows.findLast(([first]) => first === 'domain')?.[1];
+  return { nameservers, ...(domain === undefined ? {} : { domain }), search: all('search'), options: all('options') };
 }
 
 function add(call: PluginCall, { host }: PluginMachine): CniResult {
-  const config = load(call);
-  const reservations = new Reservations(host, config.directory);
-  const who = owner(call);
-  const left = [...config.wanted];
-  try {
-    if ([...reservations.addressesOf(who)].length > 0) {
-      throw internalError(
-        `failed to allocate for range 0: ${[...reservations.addressesOf(who)].map((path) => path.split('/').at(-1)).join(', ')} has been allocated to ${call.containerId}, duplicate allocation is not allowed`,
-      );
-    }
-    const ips = config.ranges.map((set, index) => {
-      const at = left.findIndex((addr) => set.some((range) => prefixContains(range.subnet, addr)));
-      const [wanted] = at < 0 ? [] : left.splice(at, 1);
-      try {
-        return allocate(reservations, set, { index, wanted, who });
-      } catch (error) {
-        throw internalError(`failed to allocate for range ${index}: ${error instanceof Error ? error.message : ''}`);
-      }
-    });
-    const [unmet] = left;
-    if (unmet !== undefined)
-      throw internalError(`failed to allocate all requested IPs: ${left.map(formatIpv4).join(' ')}`);
-    return { interfaces: [], ips, routes: config.routes, dns: {} };
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('duplicate'))) reservations.release(who);
-    throw error;
-  }
+  const config = loadIpamConfig(call);
+  const dns = readResolvConf(host, config.resolvConf);
+  const ips = allocate(new Reservations(host, config.directory), call, config);
+  return { interfaces: [], ips, routes: config.routes, dns };
 }
 
 export const hostLocal: Plugin = {
-  ...reference,
+  ...reference('host-local'),
   add,
-  del: (call, { host }) => new Reservations(host, load(call).directory).release(owner(call)),
+  del: (call, { host }) => new Reservations(host, loadIpamConfig(call).directory).release(call),
   check: (call, { host }) => {
-    const reservations = new Reservations(host, load(call).directory);
-    if ([...reservations.addressesOf(owner(call))].length === 0) {
+    const reservations = new Reservations(host, loadIpamConfig(call).directory);
+    if (reservations.addressesOf(call).length === 0) {
       throw internalError(`host-local: Failed to find address added by container ${call.containerId}`);
     }
     return undefined;

@@ -1,14 +1,21 @@
 /** loopback: brings lo up; plugins/main/loopback. */
 
 import { formatIpv4 } from '../../packet/index.js';
+import type { Netns } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
-import type { Plugin } from '../plugin.js';
+import type { Plugin, PluginCall } from '../plugin.js';
 import { reference, requireNetns } from './common.js';
 
+/** ns.WithNetNSPath() says less than ns.GetNS(). @throws CniError */
+function requireOpen({ netns, netnsPath }: PluginCall): Netns {
+  if (netns === undefined) throw internalError(`failed to Statfs "${netnsPath}": no such file or directory`);
+  return netns;
+}
+
 export const loopback: Plugin = {
-  ...reference,
+  ...reference('loopback'),
   add: (call) => {
-    const netns = requireNetns(call);
+    const netns = requireOpen(call);
     const lo = netns.links.require('lo');
     netns.links.set(lo, { up: true });
     if (call.prevResult !== undefined) return call.prevResult;

@@ -1,7 +1,8 @@
 /** ipMasq: one chain a container, that leaves its own subnet alone (pkg/ip/ipmasq_linux.go). */
 
 import type { Netns } from '../../kernel/index.js';
-import { formatIpv4, formatPrefix, type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
+import { formatIpv4, formatPrefix, type Ipv4Addr, type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
+import { type CniError, internalError } from '../errors.js';
 import { chainName, comment, NatTable } from './nat-chains.js';
 
 export interface MasqueradeOf {
@@ -23,10 +24,37 @@ export function setupMasquerade(netns: Netns, address: Ipv4Prefix, { network, co
   nat.commit();
 }
 
-export function teardownMasquerade(netns: Netns, { network, containerId }: MasqueradeOf): void {
+/**
+ * TeardownIPMasq() for an address that the container's interface had: its rule, and the chain, which cannot go
+ * while another address's rule leads to it. Returns what iptables says, undefined where all went well.
+ */
+export function teardownError(
+  netns: Netns,
+  address: Ipv4Addr,
+  { network, containerId }: MasqueradeOf,
+): CniError | undefined {
   const chain = chainName(network, containerId);
   const nat = new NatTable(netns);
-  if (nat.rules(chain) === undefined) return;
-  nat.deleteChain(chain);
+  const source = formatIpv4(address);
+  if (nat.rules(chain) === undefined) {
+    return iptablesError(
+      `-D POSTROUTING -s ${source} -j ${chain} -m comment --comment name: "${network}" id: "${containerId}"`,
+      `exit status 2: iptables v1.8.9 (nf_tables): Chain '${chain}' does not exist\nTry \`iptables -h' or 'iptables --help' for more information.\n`,
+    );
+  }
+  const note = `-m comment --comment "${comment(network, containerId)}"`;
+  nat.deleteRule('POSTROUTING', `-s ${source}/32 ${note} -j ${chain}`);
+  nat.clearChain(chain);
+  const busy = nat.leadsTo(chain);
+  if (!busy) nat.deleteChain(chain);
   nat.commit();
+  return busy
+    ? iptablesError(
+        `-X ${chain}`,
+        `exit status 4: iptables v1.8.9 (nf_tables):  CHAIN_DEL failed (Device or resource busy): chain ${chain}\n`,
+      )
+    : undefined;
 }
+
+const iptablesError = (args: string, said: string): CniError =>
+  internalError(`running [/usr/sbin/iptables -t nat ${args} --wait]: ${said}`);

@@ -51,6 +51,24 @@ export class NatTable {
     });
   }
 
+  /** `iptables -D`, where it is there. */
+  deleteRule(chain: string, text: string): void {
+    this.#edit(chain, (rules) => {
+      const at = rules.findIndex((rule) => rule.text === text);
+      return at < 0 ? rules : rules.toSpliced(at, 1);
+    });
+  }
+
+  /** `iptables -F`. */
+  clearChain(chain: string): void {
+    this.#edit(chain, () => []);
+  }
+
+  /** Whether a rule jumps to that chain. */
+  leadsTo(chain: string): boolean {
+    return this.#chains.some(({ rules }) => rules.some(({ text }) => text.endsWith(`-j ${chain}`)));
+  }
+
   /** Removes a chain and every rule that leads to it. */
   deleteChain(name: string): void {
     this.#chains = this.#chains

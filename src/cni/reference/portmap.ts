@@ -1,30 +1,33 @@
 /** portmap: hostPorts as DNAT rules, iptables backend; plugins/meta/portmap. Chained, after an interface plugin. */
 
-import { formatPrefix, type Ipv4Addr, ipv4Network, parseIpv4Prefix } from '../../packet/index.js';
+import { type Ipv4Addr, type Ipv4Prefix, parseIpv4Prefix } from '../../packet/index.js';
+import type { Netns } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniObject, CniResult } from '../result.js';
-import { flag, number, object, objects, reference, text } from './common.js';
+import { checkFields, flag, number, object, objects, reference, text, texts } from './common.js';
 import { chainName, comment, NatTable } from './nat-chains.js';
+import {
+  type DnatChain,
+  DNAT_CHAIN,
+  dnatChain,
+  ENTRY_RULE,
+  MASQ_CHAIN,
+  type Mapping,
+  SETMARK_CHAIN,
+} from './portmap-rules.js';
 
-const DNAT_CHAIN = 'CNI-HOSTPORT-DNAT';
-const SETMARK_CHAIN = 'CNI-HOSTPORT-SETMARK';
-const MASQ_CHAIN = 'CNI-HOSTPORT-MASQ';
 const DEFAULT_MARK_BIT = 13;
-
-interface Mapping {
-  readonly hostPort: number;
-  readonly containerPort: number;
-  readonly protocol: string;
-  readonly hostIp: string;
-}
+const ENTRY_CHAINS = ['PREROUTING', 'OUTPUT'] as const;
+const FIELDS = { snat: 'bool', markMasqBit: 'int', externalSetMarkChain: 'string' } as const;
+const PREFIX = 'failed to parse config';
 
 interface PortmapConfig {
   readonly name: string;
   readonly snat: boolean;
   readonly mark: number;
-  readonly externalSetMarkChain: string;
-  readonly conditions: string;
+  readonly externalSetMarkChain: string | undefined;
+  readonly conditions: readonly string[];
   readonly mappings: readonly Mapping[];
 }
 
@@ -36,59 +39,49 @@ const mapping = (entry: CniObject): Mapping => ({
 });
 
 /** parseConfig(). @throws CniError */
-function parse({ config }: PluginCall): PortmapConfig {
-  const bit = config['markMasqBit'] === undefined ? DEFAULT_MARK_BIT : number(config['markMasqBit']);
-  const external = text(config['externalSetMarkChain']);
-  if (external !== '' && config['markMasqBit'] !== undefined) {
-    throw internalError('cannot specify both externalSetMarkChain and markMasqBit');
+function parse(call: PluginCall): PortmapConfig {
+  const { config } = call;
+  checkFields(call, FIELDS, `${PREFIX}: failed to parse network configuration`);
+  const { markMasqBit, externalSetMarkChain: external } = config;
+  if (external !== undefined && markMasqBit !== undefined) {
+    throw internalError(`${PREFIX}: Cannot specify externalSetMarkChain and markMasqBit`);
   }
-  if (bit < 0 || bit > 31) throw internalError('MasqMarkBit must be between 0 and 31');
+  const bit = markMasqBit === undefined ? DEFAULT_MARK_BIT : number(markMasqBit);
+  if (bit < 0 || bit > 31) throw internalError(`${PREFIX}: MasqMarkBit must be between 0 and 31`);
   const mappings = objects(object(config['runtimeConfig'])['portMappings']).map(mapping);
   for (const { hostPort, containerPort } of mappings) {
-    if (containerPort <= 0) throw internalError(`Invalid container port number: ${containerPort}`);
-    if (hostPort <= 0) throw internalError(`Invalid host port number: ${hostPort}`);
+    if (containerPort <= 0) throw internalError(`${PREFIX}: Invalid container port number: ${containerPort}`);
+    if (hostPort <= 0) throw internalError(`${PREFIX}: Invalid host port number: ${hostPort}`);
   }
-  const conditions = Array.isArray(config['conditionsV4']) ? config['conditionsV4'].map(text).join(' ') : '';
   return {
     name: text(config['name']),
     snat: config['snat'] === undefined || flag(config['snat']),
     mark: 2 ** bit,
-    externalSetMarkChain: external,
-    conditions,
+    externalSetMarkChain: external === undefined ? undefined : text(external),
+    conditions: texts(config['conditionsV4']),
     mappings,
   };
 }
 
 /** The container's first IPv4 address, with the prefix length of the result. */
-function containerAddress(result: CniResult): { readonly addr: Ipv4Addr; readonly length: number } | undefined {
-  return result.ips.map(({ address }) => parseIpv4Prefix(address)).find((prefix) => prefix !== undefined);
-}
+const containerAddress = ({ ips }: CniResult): Ipv4Prefix | undefined =>
+  ips.map(({ address }) => parseIpv4Prefix(address)).find((prefix) => prefix !== undefined);
 
-/** The rules of one container's chain: marks for hairpin and localhost, then the translation. */
-function mappingRules(
-  conf: PortmapConfig,
-  one: Mapping,
-  container: { readonly addr: Ipv4Addr; readonly length: number },
-): string[] {
-  const onlyTo = one.hostIp === '' || one.hostIp === '0.0.0.0' ? '' : `-d ${one.hostIp}/32 `;
-  const port = `-p ${one.protocol} -m ${one.protocol} --dport ${one.hostPort}`;
-  const setMark = conf.externalSetMarkChain === '' ? SETMARK_CHAIN : conf.externalSetMarkChain;
-  const subnet = formatPrefix({ addr: ipv4Network(container.addr, container.length), length: container.length });
-  const marks = conf.snat
-    ? [subnet, '127.0.0.1/32'].map((source) => `-s ${source} ${onlyTo}${port} -j ${setMark}`)
-    : [];
-  const target = formatPrefix({ addr: container.addr, length: 32 }).replace('/32', '');
-  return [...marks, `${onlyTo}${port} -j DNAT --to-destination ${target}:${one.containerPort}`];
-}
-
-function protocols(mappings: readonly Mapping[]): readonly (readonly [string, readonly Mapping[]])[] {
-  const order = ['tcp', 'udp', 'sctp'];
-  return order.flatMap((protocol) => {
-    const found = mappings.filter((one) => one.protocol === protocol);
-    return found.length === 0 ? [] : [[protocol, found] as const];
+function chainOf(call: PluginCall, conf: PortmapConfig, container: Ipv4Prefix): DnatChain {
+  return dnatChain({
+    name: ownChain(call),
+    mappings: conf.mappings,
+    container,
+    setMark: conf.snat ? (conf.externalSetMarkChain ?? SETMARK_CHAIN) : undefined,
+    conditions: conf.conditions,
+    note: comment(conf.name, call.containerId),
+    plainNote: `name: "${conf.name}" id: "${call.containerId}"`,
   });
 }
 
+const ownChain = ({ config, containerId }: PluginCall): string => chainName(text(config['name']), containerId, 'DN-');
+
+/** forwardPorts(). */
 function add(call: PluginCall, { host }: PluginMachine): CniResult {
   const conf = parse(call);
   const { prevResult } = call;
@@ -96,63 +89,65 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
   const container = containerAddress(prevResult);
   if (conf.mappings.length === 0 || container === undefined) return prevResult;
   const nat = new NatTable(host.netns);
-  if (conf.snat) addMasquerade(nat, conf);
+  if (conf.snat && conf.externalSetMarkChain === undefined) addMasquerade(nat, conf.mark);
   nat.ensureChain(DNAT_CHAIN);
-  for (const chain of ['PREROUTING', 'OUTPUT']) nat.addUnique(chain, `-m addrtype --dst-type LOCAL -j ${DNAT_CHAIN}`);
-  const own = chainName(conf.name, call.containerId, 'DN-');
-  nat.deleteChain(own);
-  nat.ensureChain(own);
-  for (const one of conf.mappings) for (const rule of mappingRules(conf, one, container)) nat.addUnique(own, rule);
-  const conditions = conf.conditions === '' ? '' : `${conf.conditions} `;
-  for (const [protocol, list] of protocols(conf.mappings)) {
-    const ports = list.map(({ hostPort }) => hostPort).join(',');
-    const note = `-m comment --comment "dnat ${comment(conf.name, call.containerId)}"`;
-    nat.addUnique(DNAT_CHAIN, `-p ${protocol} ${conditions}${note} -m multiport --dports ${ports} -j ${own}`);
-  }
+  for (const chain of ENTRY_CHAINS) nat.addUnique(chain, ENTRY_RULE);
+  const own = chainOf(call, conf, container);
+  nat.deleteChain(own.name);
+  nat.ensureChain(own.name);
+  for (const { text } of own.rules) nat.addUnique(own.name, text);
+  for (const { text } of own.entryRules) nat.addUnique(DNAT_CHAIN, text);
   nat.commit();
-  allowLocalnet(host.netns, container.addr, conf.snat);
+  if (conf.snat) allowLocalnet(host.netns, container.addr);
   return prevResult;
 }
 
-function addMasquerade(nat: NatTable, { mark, externalSetMarkChain }: PortmapConfig): void {
+function addMasquerade(nat: NatTable, mark: number): void {
   const bits = `0x${mark.toString(16)}`;
-  if (externalSetMarkChain === '') {
-    nat.ensureChain(SETMARK_CHAIN);
-    nat.addUnique(
-      SETMARK_CHAIN,
-      `-m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${bits}/${bits}`,
-    );
-  }
+  nat.ensureChain(SETMARK_CHAIN);
+  nat.addUnique(
+    SETMARK_CHAIN,
+    `-m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark ${bits}/${bits}`,
+  );
   nat.ensureChain(MASQ_CHAIN);
   nat.addUnique('POSTROUTING', `-m comment --comment "CNI portfwd requiring masquerade" -j ${MASQ_CHAIN}`, 'insert');
   nat.addUnique(MASQ_CHAIN, `-m mark --mark ${bits}/${bits} -j MASQUERADE`);
 }
 
 /** Connections from 127.0.0.1 leave by the interface that leads to the container. */
-function allowLocalnet(netns: PluginMachine['host']['netns'], address: Ipv4Addr, snat: boolean): void {
-  if (!snat) return;
-  const route = netns.fib.lookup({ destination: address, source: address });
-  const dev = route?.nextHop?.dev;
-  if (dev !== undefined) netns.sysctl.set(`net.ipv4.conf.${dev.name}.route_localnet`, '1');
+function allowLocalnet({ fib, sysctl }: Netns, address: Ipv4Addr): void {
+  const dev = fib.lookup({ destination: address, source: address })?.nextHop?.dev;
+  if (dev !== undefined) sysctl.set(`net.ipv4.conf.${dev.name}.route_localnet`, '1');
 }
 
-/** DEL knows the chain by its name: it needs no prevResult. */
+/** unforwardPorts(): DEL knows the chain by its name and needs no prevResult. */
 function del(call: PluginCall, { host }: PluginMachine): void {
-  const own = chainName(text(call.config['name']), call.containerId, 'DN-');
+  parse(call);
   const nat = new NatTable(host.netns);
-  if (nat.rules(own) === undefined) return;
-  nat.deleteChain(own);
+  if (nat.rules(ownChain(call)) === undefined) return;
+  nat.deleteChain(ownChain(call));
   nat.commit();
 }
 
+/** checkPorts(): rules from the last to the first. @throws CniError what is missing */
 function check(call: PluginCall, { host }: PluginMachine): undefined {
   const conf = parse(call);
   if (call.prevResult === undefined) throw internalError('Required prevResult missing');
-  if (conf.mappings.length === 0) return undefined;
-  const own = chainName(conf.name, call.containerId, 'DN-');
-  if (new NatTable(host.netns).rules(own) === undefined)
-    throw internalError(`could not check ipv4 dnat: chain ${own} does not exist`);
+  const container = containerAddress(call.prevResult);
+  if (conf.mappings.length === 0 || container === undefined) return undefined;
+  const nat = new NatTable(host.netns);
+  const own = chainOf(call, conf, container);
+  const missing = (said: string, table = 'table nat'): never => {
+    throw internalError(`could not check ipv4 dnat: ${said} not found in ${table}`);
+  };
+  const rules = nat.rules(own.name) ?? missing(`chain ${own.name}`, 'iptables table nat');
+  const whole = (list: DnatChain['rules']): string => `[${list.map(({ args }) => `[${args.join(' ')}]`).join(' ')}]`;
+  for (const { text } of own.rules)
+    if (!rules.some((rule) => rule.text === text)) missing(`rule ${whole(own.rules)} in chain ${own.name}`);
+  for (const { text } of own.entryRules)
+    if (nat.rules(DNAT_CHAIN)?.some((rule) => rule.text === text) !== true)
+      missing(`rule ${whole(own.entryRules)} in chain ${DNAT_CHAIN}`);
   return undefined;
 }
 
-export const portmap: Plugin = { ...reference, add, del, check };
+export const portmap: Plugin = { ...reference('portmap'), add, del, check };

@@ -1,80 +1,179 @@
 /** tuning: switches, MAC address, MTU and queue length of a container's interface; plugins/meta/tuning. Chained. */
 
-import { KernelError } from '../../kernel/index.js';
+import { type Device, type Host, KernelError, type LinkChanges } from '../../kernel/index.js';
 import { formatMac, parseMac } from '../../packet/index.js';
 import { internalError } from '../errors.js';
-import type { Plugin, PluginCall } from '../plugin.js';
-import type { CniResult } from '../result.js';
-import { number, object, reference, requireNetns, text } from './common.js';
+import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
+import { type CniJson, type CniObject, type CniResult, isCniObject } from '../result.js';
+import { goErrno } from '../skel.js';
+import { checkArgs, checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
 
-const macOf = ({ config }: PluginCall): string =>
-  text(object(config['runtimeConfig'])['mac']) ||
-  text(object(object(config['args'])['cni'])['mac']) ||
-  text(config['mac']);
+const DEFAULT_DATA_DIR = '/run/cni/tuning';
+const FIELDS = {
+  mac: 'string',
+  promisc: 'bool',
+  mtu: 'int',
+  allmulti: 'bool',
+  txQLen: 'int',
+  dataDir: 'string',
+} as const;
 
-const sysctls = ({ config }: PluginCall): readonly (readonly [string, string])[] =>
-  Object.entries(object(config['sysctl'])).map(([path, value]) => [path, text(value)] as const);
+interface TuningConfig {
+  readonly sysctls: readonly (readonly [key: string, value: string])[];
+  readonly mac: string;
+  readonly mtu: number;
+  /** Differs: plugins have it from 1.2.0 on. */
+  readonly txqlen: number;
+  /** Differs: devices have neither here; they are recorded and otherwise without effect. */
+  readonly promisc: boolean;
+  readonly allmulti: boolean;
+  readonly backup: string;
+}
 
-/** `net/ipv4/conf/IFNAME/…`: IFNAME stands for the interface, `/` and `.` may change places. */
-const pathOf = (path: string, ifName: string): string => path.replaceAll('/', '.').replaceAll('IFNAME', ifName);
+/** parseConf(). @throws CniError */
+function load(call: PluginCall): TuningConfig {
+  const { config } = call;
+  checkFields(call, FIELDS, 'failed to load netconf');
+  checkArgs(call, ['MAC']);
+  const mac =
+    text(object(config['runtimeConfig'])['mac']) ||
+    text(object(object(config['args'])['cni'])['mac']) ||
+    (call.args.get('MAC') ?? '') ||
+    text(config['mac']);
+  return {
+    sysctls: Object.entries(object(config['sysctl'])).map(([key, value]) => [key, text(value)] as const),
+    mac,
+    mtu: number(config['mtu']),
+    txqlen: number(config['txQLen']),
+    promisc: flag(config['promisc']),
+    allmulti: config['allmulti'] !== undefined,
+    backup: `${text(config['dataDir']) || DEFAULT_DATA_DIR}/${call.containerId}_${call.ifName}.json`,
+  };
+}
 
-function add(call: PluginCall): CniResult {
-  const { prevResult, ifName } = call;
-  if (prevResult === undefined) throw internalError('Required prevResult missing');
-  const netns = requireNetns(call);
-  for (const [path, value] of sysctls(call)) {
-    const wanted = pathOf(path, ifName);
-    if (!wanted.startsWith('net.')) throw internalError(`invalid net sysctl key: "${wanted.replaceAll('.', '/')}"`);
+/** filepath.Join("/proc/sys", key) with `.` as `/`, cleaned. */
+function fileOf(key: string): string {
+  const parts: string[] = ['proc', 'sys'];
+  const slashed = key.includes('/') ? key : key.replaceAll('.', '/');
+  for (const part of slashed.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}
+
+const NET = '/proc/sys/net/';
+const pathOf = (file: string): string => file.slice('/proc/sys/'.length).replaceAll('/', '.');
+
+/** @throws CniError with Go's words for a file that cannot be written */
+function setSysctls(call: PluginCall, sysctls: TuningConfig['sysctls']): void {
+  const { sysctl } = requireNetns(call);
+  for (const [key, value] of sysctls) {
+    const file = fileOf(key.replaceAll('IFNAME', call.ifName));
+    if (!file.startsWith(NET)) throw internalError(`invalid net sysctl key: "${key}"`);
     try {
-      netns.sysctl.set(wanted, value);
+      sysctl.set(pathOf(file), value);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
-      throw internalError(`open /proc/sys/${wanted.replaceAll('.', '/')}: no such file or directory`);
+      throw internalError(`${error.errno === 'ENOENT' ? 'open' : 'write'} ${file}: ${goErrno(error.errno)}`);
     }
   }
-  const dev = netns.devices.named(ifName);
-  const mac = macOf(call);
-  const mtu = number(call.config['mtu']);
-  const txqlen = number(call.config['txQLen']);
-  if (dev === undefined) {
-    if (mac === '' && mtu === 0 && txqlen === 0) return prevResult;
-    throw internalError(`failed to get "${ifName}": Link not found`);
+}
+
+/** createBackup(): what DEL puts back. */
+function backUp({ files }: Host, dev: Device, conf: TuningConfig): void {
+  const before = {
+    ...(conf.mac === '' ? {} : { mac: formatMac(dev.mac) }),
+    ...(conf.promisc ? { promisc: false } : {}),
+    ...(conf.mtu === 0 ? {} : { mtu: dev.mtu }),
+    ...(conf.allmulti ? { allmulti: false } : {}),
+  };
+  files.set(conf.backup, JSON.stringify(before, null, 1));
+}
+
+/** As netlink answers, without saying what was asked. @throws CniError */
+function change(dev: Device, changes: LinkChanges): void {
+  try {
+    dev.netns.links.set(dev, changes);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw internalError(goErrno(error.errno));
   }
-  const wantedMac = mac === '' ? undefined : parseMac(mac);
-  if (mac !== '' && wantedMac === undefined)
-    throw internalError(`invalid args ${mac} for MAC addr: address ${mac}: invalid MAC address`);
-  netns.links.set(dev, {
-    ...(wantedMac === undefined ? {} : { mac: wantedMac }),
-    ...(mtu === 0 ? {} : { mtu }),
-    ...(txqlen === 0 ? {} : { txqlen }),
-  });
-  if (wantedMac === undefined) return prevResult;
+}
+
+function changeMac(dev: Device, written: string): void {
+  const mac = parseMac(written);
+  if (mac === undefined)
+    throw internalError(`invalid args ${written} for MAC addr: address ${written}: invalid MAC address`);
+  change(dev, { mac });
+}
+
+function add(call: PluginCall, { host }: PluginMachine): CniResult {
+  const conf = load(call);
+  const { prevResult, ifName } = call;
+  if (prevResult === undefined) throw internalError('Required prevResult missing');
+  const { devices } = requireNetns(call);
+  setSysctls(call, conf.sysctls);
+  const changes = conf.mac !== '' || conf.mtu !== 0 || conf.promisc || conf.allmulti;
+  if (!changes && conf.txqlen === 0) return prevResult;
+  const dev = devices.named(ifName);
+  if (dev === undefined) throw internalError(`failed to get "${ifName}": Link not found`);
+  if (changes) backUp(host, dev, conf);
+  if (conf.mac !== '') changeMac(dev, conf.mac);
+  if (conf.mtu !== 0) change(dev, { mtu: conf.mtu });
+  if (conf.txqlen !== 0) change(dev, { txqlen: conf.txqlen });
+  if (conf.mac === '') return prevResult;
   const interfaces = prevResult.interfaces.map((nic) =>
-    nic.name === ifName && nic.sandbox !== undefined ? { ...nic, mac: formatMac(wantedMac) } : nic,
+    nic.name === ifName && nic.sandbox !== undefined ? { ...nic, mac: conf.mac } : nic,
   );
   return { ...prevResult, interfaces };
 }
 
+/** restoreBackup(): without the namespace there is nothing to put back. */
+function del(call: PluginCall, { host }: PluginMachine): void {
+  const { backup } = load(call);
+  const content = host.files.get(backup);
+  if (content === undefined || call.netns === undefined) return;
+  host.files.delete(backup);
+  const dev = call.netns.devices.named(call.ifName);
+  const before = JSON.parse(content) as CniJson;
+  if (dev === undefined || !isCniObject(before)) return;
+  restore(dev, before);
+}
+
+function restore(dev: Device, before: CniObject): void {
+  if (text(before['mac']) !== '') changeMac(dev, text(before['mac']));
+  if (number(before['mtu']) !== 0) change(dev, { mtu: number(before['mtu']) });
+}
+
 function check(call: PluginCall): undefined {
+  const conf = load(call);
   if (call.prevResult === undefined) throw internalError('Required prevResult missing');
-  const netns = requireNetns(call);
-  for (const [path, value] of sysctls(call)) {
-    const current = netns.sysctl.get(pathOf(path, call.ifName));
+  const { devices, sysctl } = requireNetns(call);
+  for (const [key, value] of conf.sysctls) {
+    // IFNAME is not replaced here.
+    const file = fileOf(key);
+    const current = sysctl.get(pathOf(file));
+    if (current === undefined) throw internalError(`open ${file}: no such file or directory`);
     if (current !== value)
-      throw internalError(`Error: Tuning configured value of ${path} is ${value}, current value is ${current ?? ''}`);
+      throw internalError(`Error: Tuning configured value of ${file} is ${value}, current value is ${current}`);
   }
-  const dev = netns.devices.named(call.ifName);
-  const mac = macOf(call);
-  if (dev !== undefined && mac !== '' && mac !== formatMac(dev.mac)) {
-    throw internalError(
-      `Error: Tuning configured Ethernet of ${call.ifName} is ${mac}, current value is ${formatMac(dev.mac)}`,
-    );
-  }
-  const mtu = number(call.config['mtu']);
-  if (dev !== undefined && mtu !== 0 && dev.mtu !== mtu) {
-    throw internalError(`Error: Tuning configured MTU of ${call.ifName} is ${mtu}, current value is ${dev.mtu}`);
-  }
+  const dev = devices.named(call.ifName);
+  if (dev === undefined) throw internalError(`Cannot find container link ${call.ifName}`);
+  checkDevice(dev, conf);
   return undefined;
 }
 
-export const tuning: Plugin = { ...reference, add, del: () => undefined, check };
+/** @throws CniError */
+function checkDevice(dev: Device, conf: TuningConfig): void {
+  const differs = (what: string, configured: string | number, current: string | number): never => {
+    throw internalError(
+      `Error: Tuning configured ${what} of ${dev.name} is ${configured}, current value is ${current}`,
+    );
+  };
+  if (conf.mac !== '' && conf.mac !== formatMac(dev.mac)) differs('Ethernet', conf.mac, formatMac(dev.mac));
+  if (conf.mtu !== 0 && conf.mtu !== dev.mtu) differs('MTU', conf.mtu, dev.mtu);
+  if (conf.txqlen !== 0 && conf.txqlen !== dev.txqlen) differs('Transmit Queue Length', conf.txqlen, dev.txqlen);
+}
+
+export const tuning: Plugin = { ...reference('tuning'), add, del, check };

@@ -1,0 +1,91 @@
+import type { CniObject } from '../../../src/cni/index.js';
+import { bridge, chained } from './chained.js';
+import { bothDoTheSame, type Invocation } from './compare.js';
+
+const tuning = chained('tuning');
+const bandwidth = chained('bandwidth');
+
+const REFUSED: readonly (readonly [string, Invocation])[] = [
+  ['tuning alone', tuning('ADD')],
+  ['tuning CHECK alone', tuning('CHECK')],
+  ['bandwidth alone', bandwidth('ADD', { ingressRate: 1000, ingressBurst: 1000 })],
+];
+for (const [name, step] of REFUSED) bothDoTheSame(`refused: ${name}`, [step]);
+for (const [name, step] of REFUSED) bothDoTheSame(`after a bridge: ${name}`, [bridge('ADD'), step]);
+
+const TUNINGS: readonly (readonly [string, CniObject])[] = [
+  ['nothing', {}],
+  ['switches', { sysctl: { 'net.ipv4.conf.eth0.rp_filter': '2', 'net.ipv4.conf.IFNAME.arp_notify': '1' } }],
+  ['switches with slashes', { sysctl: { 'net/ipv4/conf/eth0/rp_filter': '1' } }],
+  ['a switch of the namespace', { sysctl: { 'net.ipv4.ip_forward': '1' } }],
+  ['a switch that is not there', { sysctl: { 'net.ipv4.conf.eth9.rp_filter': '1' } }],
+  ['a value that is no number', { sysctl: { 'net.ipv4.conf.eth0.rp_filter': 'x' } }],
+  ['an MTU', { mtu: 1234 }],
+  ['an MTU too small', { mtu: 12 }],
+  ['a MAC address', { mac: '02:11:22:33:44:66' }],
+  ['a MAC address of the runtime', { runtimeConfig: { mac: '02:11:22:33:44:67' }, mac: '02:11:22:33:44:66' }],
+  ['a MAC address of the arguments', { args: { cni: { mac: '02:11:22:33:44:68' } }, mac: '02:11:22:33:44:66' }],
+  ['a MAC address that is none', { mac: 'what' }],
+  ['a MAC address of a group', { mac: '03:00:00:00:00:01' }],
+  ['everything', { mtu: 1300, mac: '02:11:22:33:44:69', promisc: true, allmulti: true }],
+];
+for (const [name, fields] of TUNINGS) {
+  bothDoTheSame(`tuning: ${name}`, [
+    bridge('ADD'),
+    tuning('ADD', fields),
+    tuning('CHECK', fields),
+    tuning('DEL', fields),
+  ]);
+}
+for (const key of ['kernel.hostname', '../kernel/hostname']) {
+  bothDoTheSame(`tuning: ${key} is none of the network's`, [bridge('ADD'), tuning('ADD', { sysctl: { [key]: 'x' } })]);
+}
+bothDoTheSame('tuning: MAC by CNI_ARGS', [
+  bridge('ADD'),
+  tuning('ADD', {}, { args: 'MAC=02:11:22:33:44:70' }),
+  tuning('ADD', {}, { args: 'IgnoreUnknown=1;MAC=02:11:22:33:44:70;A=B' }),
+]);
+bothDoTheSame('tuning: an interface that is not there', [
+  bridge('ADD'),
+  tuning('ADD', { mtu: 1300 }, { ifName: 'eth9' }),
+  tuning('ADD', {}, { ifName: 'eth9' }),
+]);
+bothDoTheSame('tuning: CHECK finds what was changed by hand', [
+  bridge('ADD'),
+  tuning('ADD', { mtu: 1300, mac: '02:11:22:33:44:71', sysctl: { 'net.ipv4.conf.eth0.rp_filter': '1' } }),
+  {
+    side: 'pod',
+    real: 'sysctl -qw net.ipv4.conf.eth0.rp_filter=0',
+    emulated: ({ sysctl }) => sysctl.set('net.ipv4.conf.eth0.rp_filter', '0'),
+  },
+  tuning('CHECK', { sysctl: { 'net.ipv4.conf.eth0.rp_filter': '1' } }),
+  {
+    side: 'pod',
+    real: 'ip link set eth0 mtu 1200',
+    emulated: ({ links }) => links.set(links.require('eth0'), { mtu: 1200 }),
+  },
+  tuning('CHECK', { mtu: 1300 }),
+  tuning('CHECK', { mac: '02:11:22:33:44:72' }),
+]);
+
+const LIMITS: readonly (readonly [string, CniObject])[] = [
+  ['no limits', {}],
+  ['a rate without a burst', { ingressRate: 1000 }],
+  ['a burst without a rate', { egressBurst: 1000 }],
+  ['a negative rate', { ingressRate: -1, ingressBurst: 10 }],
+  ['a burst too large', { ingressRate: 1000, ingressBurst: 34359738369 }],
+  ['a rate of the runtime without a burst', { runtimeConfig: { bandwidth: { egressRate: 1000 } } }],
+];
+for (const [name, fields] of LIMITS)
+  bothDoTheSame(`bandwidth: ${name}`, [bridge('ADD'), bandwidth('ADD', fields), bandwidth('DEL', fields)]);
+
+const loopback = chained('loopback');
+bothDoTheSame('loopback', [
+  loopback('ADD', {}, { ifName: 'lo' }),
+  loopback('CHECK', {}, { ifName: 'lo' }),
+  loopback('DEL', {}, { ifName: 'lo' }),
+  loopback('CHECK', {}, { ifName: 'lo' }),
+  loopback('DEL', {}, { ifName: 'lo', netns: 'missing' }),
+]);
+bothDoTheSame('loopback behind another plugin', [bridge('ADD'), loopback('ADD'), loopback('CHECK'), loopback('DEL')]);
+bothDoTheSame('loopback without a namespace', [loopback('ADD', {}, { ifName: 'lo', netns: 'missing' })]);
