@@ -1,9 +1,10 @@
 /**
- * bandwidth: takes limits for a container's traffic; plugins/meta/bandwidth. Chained.
- * Differs: the limits are checked and kept in the configuration, the traffic is not shaped (docs/fidelity.md).
+ * bandwidth: limits a container's traffic with token buckets; plugins/meta/bandwidth. Chained.
+ * Differs: what the container sends is held back at its own end of the veth; the real plugin redirects it to
+ * an ifb device of the host that has the bucket (docs/fidelity.md).
  */
 
-import { type Host, Veth } from '../../kernel/index.js';
+import { type Host, TokenBucket, type TokenBucketState, Veth } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniObject, CniResult } from '../result.js';
@@ -46,6 +47,27 @@ function checkRate(rate: number, burst: number): void {
   if (burst / 8 >= 2 ** 32) throw internalError('burst cannot be more than 4GB');
 }
 
+/** latencyInUsec: how long a packet may wait. */
+const LATENCY_MS = 25;
+const MS_PER_S = 1000;
+
+/** Bits in the configuration, octets in the kernel; ifb_creator.go:createTBF(). */
+function bucketOf(rateBits: number, burstBits: number): TokenBucketState {
+  const rate = Math.floor(rateBits / 8);
+  const burst = Math.floor(burstBits / 8);
+  return { rate, burst, limit: Math.floor((rate * LATENCY_MS) / MS_PER_S) + burst };
+}
+
+/** ingress: towards the container, at the host's end. egress: away from it. */
+function shape({ emulation }: Host, call: PluginCall, limits: Limits): void {
+  const inside = call.netns?.devices.named(call.ifName);
+  if (!(inside instanceof Veth) || inside.peer === undefined) return;
+  const { ingressRate, ingressBurst, egressRate, egressBurst } = limits;
+  const { clock } = emulation;
+  if (ingressRate > 0) inside.peer.qdisc = new TokenBucket(clock, bucketOf(ingressRate, ingressBurst));
+  if (egressRate > 0) inside.qdisc = new TokenBucket(clock, bucketOf(egressRate, egressBurst));
+}
+
 /** A queueing discipline on a device without a queue gives it one (net/sched/sch_api.c:qdisc_create()). */
 function addQueue({ netns }: Host, call: PluginCall): void {
   const inside = call.netns?.devices.named(call.ifName);
@@ -55,9 +77,10 @@ function addQueue({ netns }: Host, call: PluginCall): void {
 }
 
 function add(call: PluginCall, { host }: PluginMachine): CniResult {
-  const { ingressRate } = load(call);
+  const limits = load(call);
   if (call.prevResult === undefined) throw internalError('must be called as chained plugin');
-  if (ingressRate > 0) addQueue(host, call);
+  if (limits.ingressRate > 0) addQueue(host, call);
+  shape(host, call, limits);
   return call.prevResult;
 }
 

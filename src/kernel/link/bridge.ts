@@ -6,7 +6,7 @@
  *                                                                        → port:  [FORWARD, POSTROUTING] → port
  */
 
-import { Ethernet, isGroupMac, type Mac } from '../../packet/index.js';
+import { Ethernet, isGroupMac, MAC_ZERO, type Mac } from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
@@ -93,7 +93,11 @@ export class Bridge extends Device {
 
   /** br_stp_recalculate_bridge_id() and br_mtu_auto_adjust(): lowest MAC and lowest MTU of the ports. */
   #followPorts(): void {
-    if (this.ports.length === 0) return;
+    if (this.ports.length === 0) {
+      // br_stp_recalculate_bridge_id(): without ports the least address is none at all.
+      if (!this.#macSet) this.mac = MAC_ZERO;
+      return;
+    }
     if (!this.#macSet)
       this.mac = this.ports.reduce(
         (least, { dev }) => (dev.mac < least ? dev.mac : least),
