@@ -53,9 +53,11 @@ function explain(
   if (verdict === 'refused' && about.facts.toPod !== undefined && to.port !== undefined && protocol !== 'icmp') {
     sentences.push(explainClosed(about.facts.toPod, protocol, to.port));
   }
-  const ends = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].map(({ story }) =>
-    explainEnd(story, nameOf),
+  // A port where nobody listens is no packet lost: it is what `refused` says.
+  const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
+    ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
   );
+  const ends = told.map(({ story }) => explainEnd(story, nameOf));
   const firstEnd = ends.find((end) => end !== undefined);
   if (verdict !== 'answered' && firstEnd !== undefined) sentences.push(firstEnd);
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
