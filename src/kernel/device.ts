@@ -10,7 +10,13 @@ import type { LinkKind, Scope } from './host-state.js';
 import type { Netns } from './netns.js';
 import type { TokenBucket } from './qdisc/token-bucket.js';
 import type { Skb } from './skb.js';
-import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
+import {
+  type Ipv4DevConf,
+  type Ipv4NeighConf,
+  ipv4DevConfDefaults,
+  ipv4NeighConfDefaults,
+  SwitchesSet,
+} from './sysctl.js';
 
 /** An IPv4 address of a device (struct in_ifaddr). */
 export interface InterfaceAddress {
@@ -61,6 +67,7 @@ export abstract class Device {
   readonly addresses: InterfaceAddress[] = [];
   readonly ipv4Conf: Ipv4DevConf = ipv4DevConfDefaults();
   readonly neighConf: Ipv4NeighConf = ipv4NeighConfDefaults();
+  readonly switchesSet = new SwitchesSet();
   readonly counters: DeviceCounters = {
     rxPackets: 0,
     rxBytes: 0,

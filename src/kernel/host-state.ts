@@ -53,6 +53,17 @@ export interface BridgePortState {
   readonly isolated: boolean;
 }
 
+/** A cable between an interface and a switch of the physical network. */
+export interface CableState {
+  readonly switch: string;
+  /** One way, nanoseconds. */
+  readonly delayNs: number;
+  /** Chance from 0 to 1 that a frame is lost. */
+  readonly loss: number;
+  /** Longest IP packet that it carries; 0 for no limit of its own. */
+  readonly mtu: number;
+}
+
 export interface LinkState {
   readonly ifindex: number;
   readonly name: string;
@@ -66,8 +77,8 @@ export interface LinkState {
   readonly bridgePort?: BridgePortState;
   /** Other end of a veth. */
   readonly peer?: { readonly netns: string; readonly name: string };
-  /** What an ethernet device is plugged into: `<switch or link name>`. */
-  readonly attachedTo?: string;
+  /** What an ethernet device is plugged into. */
+  readonly cable?: CableState;
   /** A token bucket on the way out. */
   readonly qdisc?: TokenBucketState;
   readonly vxlan?: VxlanState;
@@ -196,7 +207,7 @@ export interface NetnsState {
   readonly rules: readonly RuleState[];
   readonly neighbours: readonly NeighbourEntryState[];
   readonly fdb: readonly FdbEntryState[];
-  /** Only those that differ from a fresh namespace. */
+  /** Only those that differ from a fresh namespace, in an order in which they can be set. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ipsets: readonly IpsetState[];
   readonly iptables: readonly IptablesTableState[];

@@ -9,6 +9,7 @@ export { assert, ERRNO_TEXT, type Errno, KernelError } from './errors.js';
 export * from './fib/index.js';
 export { Host } from './host.js';
 export * from './host-state.js';
+export { type IpProblem, runIpBatch, runIpCommand } from './ip-command/index.js';
 export type { IcmpError, SendRequest } from './ipv4/index.js';
 export * from './link/index.js';
 export { Neighbour, NeighbourTable } from './neigh/neighbour-table.js';

@@ -22,7 +22,6 @@ import type {
 import { Bridge, Ethernet, Veth, Vxlan } from './link/index.js';
 import type { Netns } from './netns.js';
 import { TokenBucket } from './qdisc/token-bucket.js';
-import { ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
 
 /** Everything that is programmed on a host. */
 export function hostState(host: Host): HostState {
@@ -43,7 +42,7 @@ export function netnsState(netns: Netns): NetnsState {
     rules: netns.fib.rules.map((rule) => rule.toState()),
     neighbours: neighbourStates(netns),
     fdb: devices.flatMap(fdbStates),
-    sysctls: changedSysctls(netns),
+    sysctls: Object.fromEntries(netns.sysctl.changed()),
     ipsets: netns.ipsets.state(),
     iptables: netns.netfilter.iptables.state(),
     listeners: netns.sockets.listeners(),
@@ -64,7 +63,7 @@ function linkState(dev: Device): LinkState {
     ...(dev instanceof Veth && dev.peer !== undefined
       ? { peer: { netns: dev.peer.netns.name, name: dev.peer.name } }
       : {}),
-    ...(dev instanceof Ethernet && dev.cable !== undefined ? { attachedTo: dev.cable.name } : {}),
+    ...(dev instanceof Ethernet && dev.cable !== undefined ? { cable: dev.cable.state } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
     ...(dev.qdisc === undefined ? {} : { qdisc: dev.qdisc.state }),
   };
@@ -141,19 +140,6 @@ function fdbStates(dev: Device): FdbEntryState[] {
       permanent: true,
       because,
     }));
-}
-
-/** Switches whose value a fresh namespace with the same devices would not have. */
-function changedSysctls(netns: Netns): Record<string, string> {
-  const conf: Readonly<Record<string, number>> = { ...ipv4DevConfDefaults() };
-  const neigh: Readonly<Record<string, number>> = { ...ipv4NeighConfDefaults() };
-  const changed: Record<string, string> = {};
-  for (const [path, value] of netns.sysctl.list()) {
-    const [, kind, key = ''] = /^net\.ipv4\.(conf|neigh)\..+\.([a-z0-9_]+)$/.exec(path) ?? [];
-    const initial = kind === 'conf' ? conf[key] : kind === 'neigh' ? neigh[key] : netns.sysctl.initial(path);
-    if (String(initial) !== value) changed[path] = value;
-  }
-  return changed;
 }
 
 /** Programs a host from scratch. Other ends of veths are made with the namespace that names them first. */

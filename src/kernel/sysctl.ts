@@ -58,6 +58,9 @@ export const ipv4DevConfDefaults = (): Ipv4DevConf => ({
   src_valid_mark: 0,
 });
 
+/** net.ipv4.conf.all: ipv4_devconf differs from ipv4_devconf_dflt in this. */
+const ipv4AllDefaults = (): Ipv4DevConf => ({ ...ipv4DevConfDefaults(), accept_source_route: 0 });
+
 /** net.ipv4.neigh.<dev>.<key>, net/ipv4/arp.c:arp_tbl.parms. Times in the sysctl's own unit. */
 export interface Ipv4NeighConf {
   base_reachable_time_ms: number;
@@ -156,18 +159,56 @@ export interface SysctlDevice {
   readonly name: string;
   readonly ipv4Conf: Ipv4DevConf;
   readonly neighConf: Ipv4NeighConf;
+  /** Switches that were set on the device, and no longer follow `default`. */
+  readonly switchesSet: SwitchesSet;
+}
+
+type Kind = 'conf' | 'neigh';
+
+/**
+ * Which switches follow `default` no longer (the bitmaps `state` of struct ipv4_devconf and `data_state` of struct
+ * neigh_parms): those that were written, and all of them once the device has an address (ipv4_devconf_setall()).
+ */
+export class SwitchesSet {
+  #all = false;
+  readonly #keys = new Set<string>();
+
+  add(kind: Kind, key: string): void {
+    this.#keys.add(`${kind} ${key}`);
+  }
+
+  addAll(): void {
+    this.#all = true;
+  }
+
+  has(kind: Kind, key: string): boolean {
+    return this.#all || this.#keys.has(`${kind} ${key}`);
+  }
+
+  /** What a device that is new takes over from `default`. */
+  copyFrom(other: SwitchesSet): void {
+    this.#all = false;
+    this.#keys.clear();
+    for (const key of other.#keys) this.#keys.add(key);
+  }
 }
 
 const DEV_PATH = /^net\.ipv4\.(conf|neigh)\.(.+)\.([a-z0-9_]+)$/;
 const RANGE_PATH = 'net.ipv4.ip_local_port_range';
 
+const byPath = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : a > b ? 1 : 0);
+
 const isKeyOf = <T extends object>(record: T, key: string): key is string & keyof T => Object.hasOwn(record, key);
+
+const initialValue = (key: string): number | undefined =>
+  isKeyOf(NETNS_DEFAULTS, key) ? NETNS_DEFAULTS[key] : undefined;
 
 export class Sysctls {
   /** net.ipv4.conf.all and .default: not devices, but written like ones. */
-  readonly all: Ipv4DevConf = { ...ipv4DevConfDefaults(), accept_source_route: 0 };
+  readonly all: Ipv4DevConf = ipv4AllDefaults();
   readonly default: Ipv4DevConf = ipv4DevConfDefaults();
   readonly neighDefault: Ipv4NeighConf = ipv4NeighConfDefaults();
+  readonly #defaultsSet = new SwitchesSet();
   /** net.ipv4.ip_local_port_range, both ends included. */
   localPortRange: { readonly first: number; readonly last: number } = { first: 32_768, last: 60_999 };
   /** Numbers of the packet path, read by constant names: `sysctl.values['ipv4.ip_default_ttl']`. Written by `set`. */
@@ -193,6 +234,42 @@ export class Sysctls {
     } else this.#other.set(path, text);
   }
 
+  /** A device comes into the namespace: it has what `default` has (inetdev_init(), neigh_parms_alloc()). */
+  inherit(device: SysctlDevice): void {
+    Object.assign(device.ipv4Conf, this.default);
+    Object.assign(device.neighConf, this.neighDefault);
+    device.switchesSet.copyFrom(this.#defaultsSet);
+  }
+
+  /**
+   * Switches that a namespace with the same devices has otherwise before anybody sets one, in an order in which they
+   * can be set: `all` and `default` before the devices that follow them.
+   */
+  changed(): (readonly [path: string, value: string])[] {
+    const rows: (readonly [string, string])[] = [...this.#other];
+    for (const [key, value] of Object.entries(this.values)) {
+      if (value !== initialValue(key)) rows.push([`net.${key}`, String(value)]);
+    }
+    const range = this.get(RANGE_PATH) ?? '';
+    if (range !== this.initial(RANGE_PATH)) rows.push([RANGE_PATH, range]);
+    rows.sort(byPath);
+    const forwarding = this.values['ipv4.ip_forward'];
+    const compare = (where: string, record: object, initial: object): void => {
+      const before = new Map<string, unknown>(Object.entries(initial));
+      for (const [key, value] of Object.entries(record)) {
+        if (value !== before.get(key)) rows.push([`net.ipv4.${where}.${key}`, String(value)]);
+      }
+    };
+    compare('conf.all', this.all, { ...ipv4AllDefaults(), forwarding });
+    compare('conf.default', this.default, { ...ipv4DevConfDefaults(), forwarding });
+    compare('neigh.default', this.neighDefault, ipv4NeighConfDefaults());
+    for (const { name, ipv4Conf, neighConf } of this.#devices()) {
+      compare(`conf.${name}`, ipv4Conf, this.default);
+      compare(`neigh.${name}`, neighConf, this.neighDefault);
+    }
+    return rows;
+  }
+
   /** The value as text, or undefined where no such switch exists. */
   get(path: string): string | undefined {
     const device = DEV_PATH.exec(path);
@@ -209,9 +286,7 @@ export class Sysctls {
 
   /** What a fresh namespace has at a path that is not a device's; undefined for a switch that is unknown. */
   initial(path: string): string | undefined {
-    if (path === RANGE_PATH) return '32768\t60999';
-    const key = path.slice(4);
-    return isKeyOf(NETNS_DEFAULTS, key) ? String(NETNS_DEFAULTS[key]) : undefined;
+    return path === RANGE_PATH ? '32768\t60999' : initialValue(path.slice(4))?.toString();
   }
 
   /** All switches with their values, sorted by path, as `sysctl -a` lists them. */
@@ -232,7 +307,7 @@ export class Sysctls {
       conf(device.name, device.ipv4Conf);
       neigh(device.name, device.neighConf);
     }
-    return rows.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    return rows.sort(byPath);
   }
 
   #number(path: string, text: string): number {
@@ -259,7 +334,19 @@ export class Sysctls {
     }
     const value = this.#number(path, text);
     Object.assign(record, { [key]: value });
+    const which: Kind = kind === 'conf' ? 'conf' : 'neigh';
+    if (name === 'default') this.#spread(which, key, value);
+    for (const device of this.#devices()) if (device.name === name) device.switchesSet.add(which, key);
     if (kind === 'conf' && key === 'forwarding' && name === 'all') this.#setForwarding(value);
+  }
+
+  /** devinet_copy_dflt_conf(), neigh_copy_dflt_parms(): devices follow `default` where nobody set their own. */
+  #spread(kind: Kind, key: string, value: number): void {
+    this.#defaultsSet.add(kind, key);
+    for (const device of this.#devices()) {
+      if (!device.switchesSet.has(kind, key))
+        Object.assign(kind === 'conf' ? device.ipv4Conf : device.neighConf, { [key]: value });
+    }
   }
 
   /** net/ipv4/devinet.c:inet_forward_change(): the namespace's switch sets all of them. */
@@ -267,7 +354,10 @@ export class Sysctls {
     this.values['ipv4.ip_forward'] = value;
     this.all.forwarding = value;
     this.default.forwarding = value;
-    for (const device of this.#devices()) device.ipv4Conf.forwarding = value;
+    for (const device of this.#devices()) {
+      device.ipv4Conf.forwarding = value;
+      device.switchesSet.add('conf', 'forwarding');
+    }
   }
 
   #setRange(text: string): void {

@@ -76,6 +76,8 @@ export class Addresses {
   add(dev: Device, spec: AddressSpec): Refusal | undefined {
     const list = dev.addresses;
     if (spec.prefixLength < 0 || spec.prefixLength > 32) return refuse('EINVAL', 'ipv4: Invalid prefix length');
+    // rtm_to_ifaddr(): from here on `default` no longer speaks for the device.
+    dev.switchesSet.addAll();
     const entry: InterfaceAddress = {
       address: spec.address,
       prefixLength: spec.prefixLength,

@@ -204,8 +204,7 @@ export class Links {
     }
     dev.ifindex = options.ifindex ?? devices.freeIndex();
     dev.netns = this.#netns;
-    Object.assign(dev.ipv4Conf, sysctl.default);
-    Object.assign(dev.neighConf, sysctl.neighDefault);
+    sysctl.inherit(dev);
     devices.insert(dev);
     return dev;
   }
