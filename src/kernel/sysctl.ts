@@ -386,12 +386,16 @@ export const andConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevCo
  * on to new namespaces (devinet_init_net()), an emulated one these. `neigh.default` is there only in the namespace
  * that the machine booted with.
  */
-export const freshSwitches = (): (readonly [path: string, value: string])[] =>
-  (
+export const freshSwitches = (): (readonly [path: string, value: string])[] => [
+  ...(
     [
       ['conf.all', ipv4AllDefaults()],
       ['conf.default', ipv4DevConfDefaults()],
     ] as const
   ).flatMap(([where, record]) =>
     Object.entries(record).map(([key, value]) => [`net.ipv4.${where}.${key}`, String(value)] as const),
-  );
+  ),
+  // What TCP here takes for given, and newer kernels start otherwise.
+  ['net.ipv4.tcp_rmem', '4096\t131072\t6291456'],
+  ['net.ipv4.tcp_syn_linear_timeouts', '0'],
+];

@@ -2,4 +2,4 @@
 export { runTool, TOOLS } from './run.js';
 export type { Tool, ToolPlace, ToolResult } from './tool.js';
 export { clusterExport, exportClusterNetns, type ExportOptions } from './export/cluster.js';
-export { netnsFileName } from './export/netns.js';
+export { exportNetns, type NetnsExport, netnsFileName } from './export/netns.js';

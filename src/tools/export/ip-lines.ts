@@ -1,10 +1,11 @@
-/** Programmed state as lines of `ip -batch` and `bridge -batch`, in the order in which a kernel takes them. */
+/**
+ * Programmed state as lines of `ip -batch` and `bridge -batch`, in the order in which a kernel takes them. Tables and
+ * protocols are numbers: in a batch, iproute2 6.1 takes a name that it has seen before for the number seen last.
+ */
 
 import {
   type AddressState,
   type FdbEntryState,
-  formatRouteProtocol,
-  formatTable,
   type HostState,
   type LinkState,
   type NeighbourEntryState,
@@ -34,7 +35,10 @@ export const linkWords = ({ name, ifindex, mac, mtu, txqlen }: LinkState): strin
   `name ${name} index ${ifindex} address ${formatMac(mac)} mtu ${mtu} txqueuelen ${txqlen}`;
 
 /** The other end of a veth, where it is in the same state. */
-function peerOf(host: HostState, link: LinkState): { readonly netns: NetnsState; readonly link: LinkState } | undefined {
+function peerOf(
+  host: HostState,
+  link: LinkState,
+): { readonly netns: NetnsState; readonly link: LinkState } | undefined {
   const netns = host.netns.find(({ name }) => name === link.peer?.netns);
   const far = netns?.links.find(({ name }) => name === link.peer?.name);
   return netns === undefined || far === undefined ? undefined : { netns, link: far };
@@ -74,7 +78,8 @@ export function linkLines(
         return [`${add} type veth peer ${linkWords(peer.link)}${where}`];
       }
       case 'bridge':
-        return [`${add} type bridge stp_state 0 forward_delay 0`];
+        // Nobody here takes part in IGMP: groups are flooded.
+        return [`${add} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`];
       case 'dummy':
         return [`${add} type dummy`];
       case 'vxlan':
@@ -104,17 +109,20 @@ function vxlanWords({ vxlan }: LinkState): string {
 /** Ports into their bridges, then what adding a port has changed, then up. */
 export function linkSetLines(netns: NetnsState): string[] {
   return [
-    ...netns.links.flatMap(({ name, master, bridgePort: port }) => {
-      if (master === undefined) return [];
-      const options = port && [
-        'type bridge_slave',
-        `hairpin ${onOff(port.hairpin)}`,
-        `learning ${onOff(port.learning)}`,
-        `flood ${onOff(port.flood)}`,
-        `isolated ${onOff(port.isolated)}`,
-      ];
-      return [words(`link set ${name} master ${master}`, ...(options ?? []))];
-    }),
+    ...netns.links.flatMap(({ name, master, bridgePort: port }) => [
+      ...(master === undefined ? [] : [`link set ${name} master ${master}`]),
+      ...(master === undefined || port === undefined
+        ? []
+        : [
+            words(
+              `link set ${name} type bridge_slave`,
+              `hairpin ${onOff(port.hairpin)}`,
+              `learning ${onOff(port.learning)}`,
+              `flood ${onOff(port.flood)}`,
+              `isolated ${onOff(port.isolated)}`,
+            ),
+          ]),
+    ]),
     ...netns.links
       .filter(({ kind }) => kind === 'bridge')
       .map(({ name, mac, mtu }) => `link set ${name} address ${formatMac(mac)} mtu ${mtu}`),
@@ -154,8 +162,8 @@ function routeLine(route: RouteState): string {
     formatDestination(route.destination),
     route.tos !== 0 && `tos ${hex(route.tos)}`,
     !several && first !== undefined && hopWords(first),
-    route.table !== RT_TABLE.main && `table ${formatTable(route.table)}`,
-    `proto ${formatRouteProtocol(route.protocol)}`,
+    route.table !== RT_TABLE.main && `table ${route.table}`,
+    `proto ${route.protocol}`,
     `scope ${route.scope}`,
     route.prefSrc !== undefined && `src ${formatIpv4(route.prefSrc)}`,
     route.metric !== 0 && `metric ${route.metric}`,
@@ -205,8 +213,8 @@ function ruleLine(rule: RuleState): string {
     rule.ipProtocol !== undefined && rule.ipProtocol !== 0 && `ipproto ${rule.ipProtocol}`,
     rule.sourcePorts !== undefined && `sport ${rule.sourcePorts.first}-${rule.sourcePorts.last}`,
     rule.destinationPorts !== undefined && `dport ${rule.destinationPorts.first}-${rule.destinationPorts.last}`,
-    rule.protocol !== RT_PROTOCOL.unspec && `protocol ${formatRouteProtocol(rule.protocol)}`,
-    action === 'lookup' ? `lookup ${formatTable(rule.table ?? RT_TABLE.main)}` : undefined,
+    rule.protocol !== RT_PROTOCOL.unspec && `protocol ${rule.protocol}`,
+    action === 'lookup' ? `lookup ${rule.table ?? RT_TABLE.main}` : undefined,
     action === 'goto' ? `goto ${rule.goto ?? 0}` : undefined,
     action !== 'lookup' && action !== 'goto' && action,
     optional('suppress_prefixlength', rule.suppressPrefixLength),

@@ -4,15 +4,7 @@
  */
 
 import type { HostState, IptablesTableState, NetnsState } from '../../kernel/index.js';
-import {
-  addressLines,
-  fdbLines,
-  linkLines,
-  linkSetLines,
-  neighbourLines,
-  routeLines,
-  ruleLines,
-} from './ip-lines.js';
+import { addressLines, fdbLines, linkLines, linkSetLines, neighbourLines, routeLines, ruleLines } from './ip-lines.js';
 import { ECHO_SERVER, listenWords } from './listen.js';
 import { quote, withInput } from './shell.js';
 import { freshSwitchLines, switchLines } from './sysctl-lines.js';
@@ -46,6 +38,15 @@ switches() { # NAMESPACE; lines "PATH VALUE" on standard input
 written_checksums() { # NAMESPACE
   command -v ethtool > /dev/null || return 0
   ip netns exec "$1" sh -c 'for dev in $(ls /sys/class/net); do ethtool -K "$dev" rx off tx off; done' > /dev/null 2>&1 || true
+}
+
+# A bridge hears of a carrier a moment later, and forwards nothing before.
+forwarding() { # NAMESPACE
+  local tries
+  for tries in {1..50}; do
+    bridge -n "$1" link show | grep -q 'state disabled' || return 0
+    sleep 0.02
+  done
 }
 
 shape() { # NAMESPACE DEVICE QDISC...
@@ -97,6 +98,7 @@ class Script {
       ...this.#firewall(),
       ...this.#cables(),
       ...this.#listeners(),
+      ...this.#bridges(),
     ];
     const all = [this.#wireNetns, ...this.#spaces.map(({ name }) => name)];
     const lines = [
@@ -177,7 +179,6 @@ class Script {
         ...withInput(`switches ${quote(name)}`, switchLines(netns)),
         ...this.#batch(name, linkSetLines(netns)),
       ]),
-      // A port learns only while its cable has somebody at the other end.
       ...withInput(`bridge -n ${quote(this.#wireNetns)} -batch -`, this.#wire.fdbLines()),
     ];
   }
@@ -212,7 +213,10 @@ class Script {
     return [
       ...this.#wire
         .netem()
-        .map(({ host, dev, words }) => `shape ${quote(host === undefined ? this.#wireNetns : ownNetns(host))} ${dev} ${words}`),
+        .map(
+          ({ host, dev, words }) =>
+            `shape ${quote(host === undefined ? this.#wireNetns : ownNetns(host))} ${dev} ${words}`,
+        ),
       ...this.#spaces.flatMap(({ netns, name }) =>
         netns.links.flatMap(({ name: dev, qdisc }) =>
           qdisc === undefined
@@ -221,6 +225,11 @@ class Script {
         ),
       ),
     ];
+  }
+
+  #bridges(): string[] {
+    const own = this.#spaces.filter(({ netns }) => netns.links.some(({ kind }) => kind === 'bridge'));
+    return [this.#wireNetns, ...own.map(({ name }) => name)].map((name) => `forwarding ${quote(name)}`);
   }
 
   #listeners(): string[] {

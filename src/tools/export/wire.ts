@@ -74,9 +74,9 @@ export class Wire {
     ];
   }
 
-  /** A switch knows where its hosts are plugged in; on the others they are behind the trunk, and learned. */
+  /** A switch knows where its hosts are plugged in, and still learns where they move to. */
   fdbLines(): string[] {
-    return this.#ports.map(({ name, link }) => `fdb add ${formatMac(link.mac)} dev ${name} master dynamic`);
+    return this.#ports.map(({ name, link }) => `fdb add ${formatMac(link.mac)} dev ${name} master static`);
   }
 
   /** `DEVICE WORDS OF NETEM`, for cables with a delay or a loss: both directions, each at its sending end. */
