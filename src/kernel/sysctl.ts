@@ -265,8 +265,8 @@ export class Sysctls {
     differing('conf.default', this.default, { ...ipv4DevConfDefaults(), forwarding });
     differing('neigh.default', this.neighDefault, ipv4NeighConfDefaults());
     for (const { name, ipv4Conf, neighConf } of this.#devices()) {
-      differing(`conf.${name}`, ipv4Conf, this.default);
-      // Namespaces but the machine's first know no neigh.default, and their devices not what it says.
+      // Whether a device has followed `default` depends on what came first; and neigh.default is not everywhere.
+      differing(`conf.${name}`, ipv4Conf, this.default, { ...ipv4DevConfDefaults(), forwarding });
       differing(`neigh.${name}`, neighConf, this.neighDefault, ipv4NeighConfDefaults());
     }
     return rows;
@@ -398,4 +398,6 @@ export const freshSwitches = (): (readonly [path: string, value: string])[] => [
   // What TCP here takes for given, and newer kernels start otherwise.
   ['net.ipv4.tcp_rmem', '4096\t131072\t6291456'],
   ['net.ipv4.tcp_syn_linear_timeouts', '0'],
+  // A namespace begins as if br_netfilter had not been loaded.
+  ['net.bridge.bridge-nf-call-iptables', '0'],
 ];
