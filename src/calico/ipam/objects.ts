@@ -89,7 +89,7 @@ function affinityState(text: string): AffinityState {
 
 function loadAffinity({ cidr, node, type, state = '' }: BlockAffinitySpec): BlockAffinity {
   const owner: AffinityOwner = { type: type === 'virtual' ? 'virtual' : 'host', host: node };
-  return { owner, cidr: requireCidr(cidr), state: affinityState(state) };
+  return { owner, cidr: requireCidr(cidr), state: affinityState(state), ...(state === '' && { implicit: true }) };
 }
 
 /** Throws IpamError where a CIDR is none. */
@@ -143,7 +143,8 @@ function printBlock(block: AllocationBlock, strictAffinity: boolean): PrintedObj
 }
 
 function printAffinity(affinity: BlockAffinity): PrintedObject {
-  const { owner, cidr, state } = affinity;
+  const { owner, cidr, implicit } = affinity;
+  const state = implicit === true ? '' : affinity.state;
   const labels = {
     'projectcalico.org/affinity-type': owner.type,
     'projectcalico.org/hostname-hash': hostnameHash(owner.host),

@@ -40,6 +40,8 @@ export class IpamStore {
   /** Names of the affinities of each owner. */
   readonly #byOwner = new Map<string, Set<string>>();
   readonly #handles = new Map<string, Map<string, number>>();
+  /** Counts changes of affinities: who has read them knows by it whether to read again. */
+  affinityRevision = 0;
   /** Undefined until something asked for it, or an IPAMConfig object was loaded. */
   storedConfig: IpamConfig | undefined = undefined;
 
@@ -96,6 +98,7 @@ export class IpamStore {
   }
 
   putAffinity(affinity: BlockAffinity): void {
+    this.affinityRevision += 1;
     const name = affinityName(affinity);
     this.#affinities.set(name, affinity);
     const owner = affinityText(affinity.owner);
@@ -104,6 +107,7 @@ export class IpamStore {
   }
 
   deleteAffinity(affinity: BlockAffinity): void {
+    this.affinityRevision += 1;
     const name = affinityName(affinity);
     this.#affinities.delete(name);
     this.#byOwner.get(affinityText(affinity.owner))?.delete(name);

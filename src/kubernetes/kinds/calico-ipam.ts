@@ -72,12 +72,17 @@ export const ipamBlockBody = record({
   }),
 });
 
+const affinityState: Schema<'' | 'confirmed' | 'pending' | 'pendingDeletion'> = map(
+  oneOf('confirmed', 'pending', 'pendingDeletion'),
+  (state) => state,
+);
+
 export const blockAffinityBody = record({
   spec: record({
     cidr,
     node: text,
-    /** An empty state counts as confirmed. */
-    state: withDefault(oneOf('confirmed', 'pending', 'pendingDeletion'), 'confirmed'),
+    /** An empty state counts as confirmed, but is not the same to whoever prints it. */
+    state: withDefault(affinityState, ''),
     type: withDefault(oneOf('host', 'virtual'), 'host'),
     deleted: textualFlag,
   }),
