@@ -18,8 +18,10 @@ export {
   parseCidrOrAddress,
 } from './cidr.js';
 export * from './cni-plugin/index.js';
+export * from './confd/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
+export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
 export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { blockSummaries, ipamContext, storedIpam } from './datastore/ipam.js';
 export {

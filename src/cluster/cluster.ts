@@ -218,6 +218,11 @@ export class Cluster {
     }
   }
 
+  /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
+  refreshFiles(host: Host): void {
+    if (this.#plan(host.name)?.role === 'node') this.#context.calico?.runConfd(host);
+  }
+
   /** Moves virtual time on. */
   advance(milliseconds: number): void {
     this.emulation.advance(milliseconds * 1_000_000);

@@ -4,6 +4,7 @@
  */
 
 import { type Cidr, type IpAddress, parseCidr, parseIp } from './address.js';
+import { parseAsNumber } from './as-number.js';
 import type { TemplateContainer } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 import { labelOf } from './selector.js';
@@ -64,13 +65,6 @@ export function parseNodeAddress(text: string): Cidr | undefined {
   const addr = parseIp(text);
   if (addr === undefined) return undefined;
   return typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 };
-}
-
-/** `64512`, or RFC 5396's `65000.1`. */
-export function parseAsNumber(text: string): number | undefined {
-  const match = /^(\d{1,10})(?:\.(\d{1,5}))?$/.exec(text);
-  if (match === null) return undefined;
-  return match[2] === undefined ? Number(match[1]) : Number(match[1]) * 0x10000 + Number(match[2]);
 }
 
 function fromAnnotations({ name, labels, annotations, source }: KubeNode): CalicoNodeView {

@@ -242,8 +242,8 @@ export function storedWorkloadPeers(store: Store): ReadonlyMap<string, readonly 
       (one) => isAt(one, endpoint.node, node?.labels ?? {}) && selects(one.localWorkloadSelector, lookup),
     );
     if (peer === undefined) continue;
-    const [ipv4] = endpoint.networks.filter(({ version }) => version === 4);
-    const [ipv6] = endpoint.networks.filter(({ version }) => version === 6);
+    const ipv4 = endpoint.networks.find(({ version }) => version === 4);
+    const ipv6 = endpoint.networks.find(({ version }) => version === 6);
     const workload = { bgpPeer: peer.name, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
     found.set(endpoint.node, [...(found.get(endpoint.node) ?? []), workload]);
   }

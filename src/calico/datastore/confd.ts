@@ -3,12 +3,11 @@
  * changed; confd/pkg/backends/calico/client.go. All nodes of a cluster share one.
  */
 
-import { type Kind, type Store } from '../../kubernetes/index.js';
+import { calicoNodeSettings, type Kind, type Store } from '../../kubernetes/index.js';
 import { ConfdCluster } from '../confd/cluster.js';
 import type { ConfdHost, ConfdResources } from '../confd/model.js';
 import type { IpamStore } from '../ipam/store.js';
-import type { Environment } from '../startup/environment.js';
-import { variable } from '../startup/environment.js';
+import { type Backend, type Environment, networkingBackend, variable } from '../startup/environment.js';
 import {
   bgpBlocks,
   storedBgpConfiguration,
@@ -20,6 +19,7 @@ import {
   storedWorkloadPeers,
 } from './bgp.js';
 import { storedAdvertisedServices } from './bgp-services.js';
+import { nodeEnvironment } from './felix.js';
 import { storedPools } from './resources.js';
 
 /** What was read of the store, as long as it is right. */
@@ -157,3 +157,15 @@ export const confdOptions = (environment: Environment): ConfdOptions => ({
   namespace: variable(environment, 'NAMESPACE') || DEFAULT_NAMESPACE,
   usePodCidr: variable(environment, 'USE_POD_CIDR').toLowerCase() === 'true',
 });
+
+/**
+ * Which daemons run on a node. Where no DaemonSet says, BIRD is taken to run as soon as something needs it: a
+ * pool without VXLAN, or a resource of BGP's.
+ */
+export function storedBackend(store: Store, node: string): Backend {
+  const settings = calicoNodeSettings(store);
+  if (settings !== undefined) return networkingBackend(nodeEnvironment(settings, node));
+  const pools = storedPools(store);
+  const speaksBgp = store.list('BGPPeer').length > 0 || store.list('BGPConfiguration').length > 0;
+  return speaksBgp || pools.some(({ vxlanMode }) => vxlanMode === 'Never') ? 'bird' : 'vxlan';
+}
