@@ -20,6 +20,8 @@ export {
 export * from './cni-plugin/index.js';
 export * from './confd/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
+export { bgpFindings } from './datastore/bgp-findings.js';
+export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
 export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
 export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';

@@ -2,8 +2,10 @@
 
 import {
   addressOf,
+  bgpFindings,
   type Cidr,
   cidrFromStore,
+  confdOptions,
   defaultPools,
   type Environment,
   formatAddress,
@@ -13,6 +15,7 @@ import {
   type NodeBgp,
   nodeEnvironment,
   type OtherNode,
+  poolFindings,
   startNode,
   StartupError,
   storedInternalIps,
@@ -105,8 +108,13 @@ class Start {
   }
 
   run(firstNode: KubeNode): void {
+    // Before pools are added: the recorded state is held against those that were written.
+    const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
+    if (!otherIpam) this.findings.push(...poolFindings(this.#store));
     this.#makePools(firstNode);
     for (const node of this.#store.list('Node')) this.#startNode(node);
+    const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
+    this.findings.push(...bgpFindings(this.#store, namespace));
   }
 
   #environment(node: string): Environment {

@@ -59,7 +59,7 @@ const POD_IPS = 'cni.projectcalico.org/podIPs';
 const POD_IP = 'cni.projectcalico.org/podIP';
 
 /** The CNI plugin's word goes before the kubelet's, which comes later and goes later. */
-function podAddresses({ annotations, status }: Pod): Cidr[] {
+export function podAddresses({ annotations, status }: Pod): Cidr[] {
   const recorded = (annotations[POD_IPS] ?? '') || (annotations[POD_IP] ?? '');
   if (recorded !== '') return recorded.split(',').flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
   return status.podIPs.map((address) => hostCidr(addressFromStore(address)));
