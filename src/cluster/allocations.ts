@@ -21,6 +21,7 @@ import {
   parseCidr,
   parseCidrOrAddress,
   reconcileTunnelAddresses,
+  recordIpam,
   shortfall,
   storedIpam,
   storedNodes,
@@ -60,6 +61,7 @@ export function recordedAddresses(pod: Pod): Address[] {
 export function allocate(store: Store, nowNs: () => bigint): Allocations {
   const allocation = new Allocation(store, nowNs);
   allocation.run();
+  recordIpam(store, allocation.ipam);
   return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
 }
 

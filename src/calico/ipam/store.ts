@@ -12,6 +12,7 @@ import {
   affinityName,
   affinityText,
   type BlockAffinity,
+  blockName,
   DEFAULT_IPAM_CONFIG,
   type IpamConfig,
 } from './model.js';
@@ -62,7 +63,7 @@ export class IpamStore {
 
   /** Sorted by object name. */
   blocks(): AllocationBlock[] {
-    return [...this.#blocks.values()].sort((a, b) => compareText(formatCidr(a.cidr), formatCidr(b.cidr)));
+    return [...this.#blocks.values()].sort((a, b) => compareText(blockName(a.cidr), blockName(b.cidr)));
   }
 
   block(cidr: Cidr): AllocationBlock | undefined {
