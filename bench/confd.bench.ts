@@ -26,7 +26,7 @@ ${reflects ? '    projectcalico.org/RouteReflectorClusterID: 244.0.0.1\n' : ''}-
 apiVersion: crd.projectcalico.org/v1
 kind: BlockAffinity
 metadata: {name: node-${i}-block}
-spec: {node: node-${i}, cidr: ${`10.${64 + (i >> 10)}.${(i >> 2) & 255}.${(i & 3) * 64}`}/26, state: confirmed, deleted: "false"}
+spec: {node: node-${i}, cidr: 10.${64 + (i >> 10)}.${(i >> 2) & 255}.${(i & 3) * 64}/26, state: confirmed, deleted: "false"}
 `;
   });
   const peers = `apiVersion: projectcalico.org/v3

@@ -33,11 +33,11 @@ for (const [kind, { kind: written, namespaced }] of CALICO_KINDS) {
       const events: string[] = [];
       const other = new Store();
       const stop = other.watch(name, (event) => events.push(event.type));
-      other.put(name, object as never);
-      other.put(name, object as never);
+      other.put(name, object);
+      other.put(name, object);
       other.delete(name, object.namespace, object.name);
       stop();
-      other.put(name, object as never);
+      other.put(name, object);
       t.same(events, ['added', 'modified', 'deleted'], apiVersion);
     }
     return undefined;
