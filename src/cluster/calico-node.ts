@@ -5,6 +5,7 @@ import {
   calicoIpam,
   calicoPlugin,
   computeFelix,
+  type ConfdCluster,
   ConfdDatastore,
   confdHost,
   confdOptions,
@@ -52,12 +53,16 @@ const DEFAULT_CONFLIST = `{
 }
 `;
 
+const UNCHANGED: ConfdRun = { changed: [], reload: { bird: false, bird6: false } };
+
 /** Everything about Calico that all nodes share. */
 export class CalicoCluster {
   readonly #store: Store;
   readonly #allocations: Allocations;
   #felix: FelixCluster | undefined = undefined;
   #confd: ConfdDatastore | undefined = undefined;
+  /** The view that a host's files were rendered of. */
+  readonly #rendered = new WeakMap<Host, ConfdCluster>();
 
   constructor(store: Store, allocations: Allocations) {
     this.#store = store;
@@ -117,7 +122,10 @@ export class CalicoCluster {
   /** confd writes BIRD's files, those that have changed since; undefined on a node where BIRD does not run. */
   runConfd(host: Host): ConfdRun | undefined {
     if (storedBackend(this.#store, host.name) !== 'bird') return undefined;
-    return runConfd(host.files, this.confd.cluster, confdHost(this.#environment(host.name), host.name));
+    const { cluster } = this.confd;
+    if (this.#rendered.get(host) === cluster) return UNCHANGED;
+    this.#rendered.set(host, cluster);
+    return runConfd(host.files, cluster, confdHost(this.#environment(host.name), host.name));
   }
 
   #environment(node: string): Environment {

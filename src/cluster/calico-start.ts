@@ -1,6 +1,7 @@
 /** What calico-node does when the nodes start: the default pool, where there is none; each node's address and AS. */
 
 import {
+  type Address,
   addressOf,
   bgpFindings,
   type Cidr,
@@ -14,7 +15,6 @@ import {
   ipv4Of,
   type NodeBgp,
   nodeEnvironment,
-  type OtherNode,
   poolFindings,
   startNode,
   StartupError,
@@ -100,11 +100,24 @@ class Start {
   readonly #settings: CalicoNodeSettings | undefined;
   /** Variables that have been complained of: all nodes have the same. */
   readonly #told = new Set<string>();
+  /** Names of nodes by the address that they have. */
+  readonly #owners = new Map<string, string>();
 
   constructor(store: Store, plan: NetworkPlan) {
     this.#store = store;
     this.#plan = plan;
     this.#settings = calicoNodeSettings(store);
+    for (const { name, bgp } of calicoNodes(store)) {
+      this.#own(name, {
+        ...(bgp?.ipv4Address && { ipv4Address: cidrFromStore(bgp.ipv4Address) }),
+        ...(bgp?.ipv6Address && { ipv6Address: cidrFromStore(bgp.ipv6Address) }),
+      });
+    }
+  }
+
+  #own(name: string, { ipv4Address, ipv6Address }: NodeBgp): void {
+    for (const cidr of [ipv4Address, ipv6Address])
+      if (cidr !== undefined) this.#owners.set(formatAddress(addressOf(cidr)), name);
   }
 
   run(firstNode: KubeNode): void {
@@ -114,7 +127,16 @@ class Start {
     this.#makePools(firstNode);
     for (const node of this.#store.list('Node')) this.#startNode(node);
     const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
-    this.findings.push(...bgpFindings(this.#store, namespace));
+    this.findings.push(...bgpFindings(this.#store, namespace), ...this.#ineffective());
+  }
+
+  /** Set by many older manifests; v3.32.1 takes back what it announces as soon as its own Node arrives. */
+  #ineffective(): Finding[] {
+    const name = 'CALICO_ADVERTISE_CLUSTER_IPS';
+    const source = this.#settings && variableSource(this.#store, this.#settings.daemonSet, name);
+    if (source === undefined) return [];
+    const message = `${name} has no lasting effect: serviceClusterIPs of BGPConfiguration "default" decides`;
+    return [finding(source.subject, source.path, { code: 'calico-setting', severity: 'warning', message })];
   }
 
   #environment(node: string): Environment {
@@ -152,22 +174,15 @@ class Start {
       return;
     }
     const host = detectionHost(this.#plan.machines.get(node.name), storedInternalIps(this.#store, node.name));
+    const ownerOf = (address: Address): string | undefined => this.#owners.get(formatAddress(address));
     try {
-      const found = startNode(this.#environment(node.name), host, { known, others: this.#others(node.name) });
-      if (found !== undefined) this.#record(node, found);
+      const found = startNode(this.#environment(node.name), host, { known, ownerOf });
+      if (found === undefined) return;
+      this.#own(node.name, found);
+      this.#record(node, found);
     } catch (error) {
       this.#report(node, error);
     }
-  }
-
-  #others(name: string): OtherNode[] {
-    return calicoNodes(this.#store)
-      .filter((other) => other.name !== name)
-      .map(({ name: other, bgp }) => ({
-        name: other,
-        ...(bgp?.ipv4Address && { ipv4Address: cidrFromStore(bgp.ipv4Address) }),
-        ...(bgp?.ipv6Address && { ipv6Address: cidrFromStore(bgp.ipv6Address) }),
-      }));
   }
 
   /** startup.go:validateIP(): an address that no interface has is used all the same, and leads nowhere. */

@@ -103,6 +103,12 @@ t.test('a variable that ends calico-node is told where it was written', async (t
   ]);
 });
 
+t.test('a variable that has lost its effect is told', async (t) => {
+  t.match(told(start('        - {name: CALICO_ADVERTISE_CLUSTER_IPS, value: 10.96.0.0/12}')), [
+    /^cluster\.yaml:20:\d+: .*CALICO_ADVERTISE_CLUSTER_IPS has no lasting effect/,
+  ]);
+});
+
 t.test('an AS number of the environment is in the files of BIRD', async (t) => {
   const cluster = start("        - {name: AS, value: '65001'}");
   const host = cluster.node('node1');

@@ -3,7 +3,7 @@
  * node/pkg/lifecycle/startup/startup.go: configureAndCheckIPAddressSubnets(), configureASNumber().
  */
 
-import { type Cidr, formatAddress, sameAddress } from '../cidr.js';
+import { type Address, addressOf, type Cidr, formatAddress, sameAddress } from '../cidr.js';
 import { parseAsNumber } from '../../kubernetes/index.js';
 import { type DetectionHost, nodeAddress } from './autodetect.js';
 import { type Environment, networkingBackend, StartupError, variable } from './environment.js';
@@ -14,10 +14,8 @@ export interface NodeBgp {
   readonly asNumber?: number;
 }
 
-/** Another node, as the datastore has it. */
-export interface OtherNode extends NodeBgp {
-  readonly name: string;
-}
+/** The name of another node that has an address, by the datastore. */
+export type AddressOwner = (address: Address) => string | undefined;
 
 function environmentAsNumber(environment: Environment): number | undefined {
   const text = variable(environment, 'AS');
@@ -31,16 +29,12 @@ const same = (a: Cidr | undefined, b: Cidr | undefined): boolean =>
   a !== undefined && b !== undefined && sameAddress(a, b);
 
 /** A node does not start with an address that another has. */
-function checkConflicts(found: NodeBgp, others: readonly OtherNode[]): void {
-  for (const { name, ipv4Address, ipv6Address } of others) {
-    const shared = same(found.ipv4Address, ipv4Address)
-      ? ipv4Address
-      : same(found.ipv6Address, ipv6Address)
-        ? ipv6Address
-        : undefined;
-    if (shared === undefined) continue;
-    const text = formatAddress(shared);
-    throw new StartupError(shared.version === 4 ? 'IP' : 'IP6', `an address that Node ${name} does not have`, text);
+function checkConflicts({ ipv4Address, ipv6Address }: NodeBgp, ownerOf: AddressOwner): void {
+  for (const cidr of [ipv4Address, ipv6Address]) {
+    const other = cidr && ownerOf(addressOf(cidr));
+    if (cidr === undefined || other === undefined) continue;
+    const variableName = cidr.version === 4 ? 'IP' : 'IP6';
+    throw new StartupError(variableName, `an address that Node ${other} does not have`, formatAddress(addressOf(cidr)));
   }
 }
 
@@ -55,7 +49,7 @@ const changed = (found: NodeBgp, known: NodeBgp): boolean =>
 export function startNode(
   environment: Environment,
   host: DetectionHost,
-  { known, others }: { readonly known: NodeBgp; readonly others: readonly OtherNode[] },
+  { known, ownerOf }: { readonly known: NodeBgp; readonly ownerOf: AddressOwner },
 ): NodeBgp | undefined {
   if (networkingBackend(environment) === 'none') return undefined;
   const ipv4Address = nodeAddress(environment, 4, host, known.ipv4Address);
@@ -68,6 +62,7 @@ export function startNode(
     ...(ipv6Address && { ipv6Address }),
     ...(asNumber !== undefined && { asNumber }),
   };
-  if (changed(found, known) && variable(environment, 'DISABLE_NODE_IP_CHECK') !== 'true') checkConflicts(found, others);
+  if (changed(found, known) && variable(environment, 'DISABLE_NODE_IP_CHECK') !== 'true')
+    checkConflicts(found, ownerOf);
   return found;
 }
