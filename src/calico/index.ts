@@ -2,6 +2,7 @@
 
 export {
   type Address,
+  addressBits,
   addressOf,
   addressOfIpv4,
   type Cidr,
@@ -18,10 +19,15 @@ export {
   parseCidrOrAddress,
 } from './cidr.js';
 export * from './cni-plugin/index.js';
+export * from './confd/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
+export { bgpFindings } from './datastore/bgp-findings.js';
+export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
+export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
 export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
-export { blockSummaries, ipamContext, storedIpam } from './datastore/ipam.js';
+export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
+export { blockSummaries, ipamContext, recordIpam, storedIpam } from './datastore/ipam.js';
 export {
   storedEndpoints,
   storedInternalIps,
@@ -77,6 +83,19 @@ export { type IpamObjects, loadIpam, type PrintedObject, printIpam } from './ipa
 export { blockCidrFor, enabledPools, poolContaining, poolSelectsNode } from './ipam/pools.js';
 export { addressesByHandle, assignmentOf } from './ipam/query.js';
 export { type Release, releaseAddresses, releaseByHandle, releaseHostAffinities } from './ipam/release.js';
+export {
+  type Allocation,
+  allocationsOf,
+  checkIpam,
+  type InUse,
+  type IpamCheck,
+} from './ipam/check.js';
+export {
+  type BorrowedAddress,
+  borrowedAddresses,
+  type PoolUtilization,
+  utilization,
+} from './ipam/utilization.js';
 export { type HandleBlocks, IpamStore } from './ipam/store.js';
 export type {
   BlockSummary,

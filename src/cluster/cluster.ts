@@ -22,7 +22,7 @@ import {
   type TraceProtocol,
 } from '../trace/index.js';
 import { type MachinePlan, Underlay } from '../underlay/index.js';
-import { allocate, recordedAddresses } from './allocations.js';
+import { allocate, type Allocations, recordedAddresses } from './allocations.js';
 import { CalicoCluster } from './calico-node.js';
 import { startCalico } from './calico-start.js';
 import { openConnection } from './connection.js';
@@ -75,6 +75,7 @@ export class Cluster {
   readonly underlay: Underlay;
   readonly #findings: Finding[];
   readonly #context: NodeContext;
+  readonly #allocations: Allocations | undefined;
   readonly #kubelets = new Map<string, Kubelet>();
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
@@ -95,6 +96,7 @@ export class Cluster {
     );
     const calico = startCalico(store, network.plan, otherCni);
     const allocations = calico.used ? allocate(store, () => 0n) : undefined;
+    this.#allocations = allocations;
     this.errors = [...(options.errors ?? []), ...documents.errors, ...badSelectors, ...network.errors];
     this.expectations = documents.expectations.flatMap(({ traces }) => traces);
     this.#findings = [
@@ -218,6 +220,11 @@ export class Cluster {
     }
   }
 
+  /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
+  refreshFiles(host: Host): void {
+    if (this.#plan(host.name)?.role === 'node') this.#context.calico?.runConfd(host);
+  }
+
   /** Moves virtual time on. */
   advance(milliseconds: number): void {
     this.emulation.advance(milliseconds * 1_000_000);
@@ -309,6 +316,11 @@ export class Cluster {
       ({ object, code }) => code === 'cni-failed' && object === `Pod ${pod.namespace}/${pod.name}`,
     );
     return found?.message ?? 'it does not run';
+  }
+
+  /** Calico's IPAM, where it runs: for calicoctl. */
+  get ipam(): Pick<Allocations, 'ipam' | 'context'> | undefined {
+    return this.#allocations;
   }
 
   /** Nodes that Calico knows, for its tools. */

@@ -1,42 +1,39 @@
 /** Selectors of Calico's language in the input: what cannot be read is an error, and its object is left out. */
 
 import { parseSelector, SelectorError } from '../calico/index.js';
-import { type ConfigError, configError, type Store } from '../kubernetes/index.js';
+import { type ConfigError, configError, type Kind, type ObjectOf, type Store } from '../kubernetes/index.js';
 
-/** Why a selector cannot be read, or undefined. */
+/** Why a selector cannot be read, and where in it, or undefined. */
 function problem(selector: string): string | undefined {
   try {
     parseSelector(selector);
     return undefined;
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;
-    return error.message;
+    return error.offset === undefined ? error.message : `${error.message}, at character ${error.offset + 1}`;
   }
 }
 
-export function takeOutBadSelectors(store: Store): ConfigError[] {
+/** Every object of one kind, by those of its fields that are selectors. */
+function takeOut<K extends Kind>(store: Store, kind: K, selectors: (object: ObjectOf<K>) => Record<string, string>) {
   const errors: ConfigError[] = [];
-  for (const pool of store.list('IPPool')) {
-    for (const field of ['nodeSelector', 'namespaceSelector'] as const) {
-      const why = problem(pool.spec[field]);
+  for (const object of store.list(kind)) {
+    for (const [field, selector] of Object.entries(selectors(object))) {
+      const why = problem(selector);
       if (why === undefined) continue;
-      errors.push(
-        configError(pool, ['spec', field], { expected: `a selector (${why})`, got: `"${pool.spec[field]}"` }),
-      );
-      store.delete('IPPool', '', pool.name);
+      errors.push(configError(object, ['spec', field], { expected: `a selector (${why})`, got: `"${selector}"` }));
+      store.delete(kind, object.namespace, object.name);
     }
-  }
-  for (const configuration of store.list('FelixConfiguration')) {
-    const { nodeSelector } = configuration.spec;
-    const why = problem(nodeSelector);
-    if (why === undefined) continue;
-    errors.push(
-      configError(configuration, ['spec', 'nodeSelector'], {
-        expected: `a selector (${why})`,
-        got: `"${nodeSelector}"`,
-      }),
-    );
-    store.delete('FelixConfiguration', '', configuration.name);
   }
   return errors;
 }
+
+export const takeOutBadSelectors = (store: Store): ConfigError[] => [
+  ...takeOut(store, 'IPPool', ({ spec: { nodeSelector, namespaceSelector } }) => ({ nodeSelector, namespaceSelector })),
+  ...takeOut(store, 'FelixConfiguration', ({ spec: { nodeSelector } }) => ({ nodeSelector })),
+  ...takeOut(store, 'BGPPeer', ({ spec: { nodeSelector, peerSelector, localWorkloadSelector } }) => ({
+    nodeSelector,
+    peerSelector,
+    localWorkloadSelector,
+  })),
+];

@@ -1,6 +1,7 @@
 /** The face of `kubernetes`: objects from files, the store that holds them, and what the control plane makes of them. */
 
 export * from './address.js';
+export { parseAsNumber } from './as-number.js';
 export {
   type CalicoNodeBgp,
   type CalicoNodeSettings,

@@ -24,6 +24,9 @@ export interface ConfigError {
 
 export type FindingCode =
   | 'address-in-use-twice'
+  | 'address-outside-pools'
+  | 'bgp-peer-selects-nothing'
+  | 'bgp-setting'
   | 'calico-setting'
   | 'cni-assumed'
   | 'cni-failed'
@@ -34,6 +37,7 @@ export type FindingCode =
   | 'no-address'
   | 'pod-on-missing-node'
   | 'pod-pending'
+  | 'pool-changed'
   | 'pool-missing'
   | 'pools-overlap'
   | 'service-selects-nothing'

@@ -1,6 +1,7 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
+import { calicoctl } from './calicoctl.js';
 import { cat, hostname, ls } from './files.js';
 import { bridge, conntrack, ipset, iptablesSave, sysctl } from './firewall.js';
 import { ip } from './ip.js';
@@ -10,6 +11,7 @@ import { failure, type Tool, type ToolResult } from './tool.js';
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
   bridge,
+  calicoctl,
   cat,
   conntrack,
   hostname,

@@ -1,14 +1,6 @@
 /** Nodes, pools, endpoints and profiles, out of the store of objects. */
 
-import {
-  calicoNodes,
-  type CalicoNodeView,
-  isFinished,
-  isList,
-  type Json,
-  type Pod,
-  type Store,
-} from '../../kubernetes/index.js';
+import { calicoNodes, type CalicoNodeView, isFinished, type Pod, type Store } from '../../kubernetes/index.js';
 import { parseMac } from '../../packet/index.js';
 import { type Address, type Cidr, hostCidr, parseCidrOrAddress } from '../cidr.js';
 import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../conversion.js';
@@ -59,7 +51,7 @@ const POD_IPS = 'cni.projectcalico.org/podIPs';
 const POD_IP = 'cni.projectcalico.org/podIP';
 
 /** The CNI plugin's word goes before the kubelet's, which comes later and goes later. */
-function podAddresses({ annotations, status }: Pod): Cidr[] {
+export function podAddresses({ annotations, status }: Pod): Cidr[] {
   const recorded = (annotations[POD_IPS] ?? '') || (annotations[POD_IP] ?? '');
   if (recorded !== '') return recorded.split(',').flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
   return status.podIPs.map((address) => hostCidr(addressFromStore(address)));
@@ -105,14 +97,9 @@ export function storedProfiles(store: Store): Profile[] {
   return [...namespaces, ...accounts, ...implied.values()];
 }
 
-const texts = (value: Json | undefined): string[] =>
-  isList(value) ? value.filter((one) => typeof one === 'string') : [];
-
 /** Addresses that IPAM is not to give out. */
 export const storedReservations = (store: Store): Cidr[] =>
-  store
-    .list('IPReservation')
-    .flatMap(({ spec }) => texts(spec['reservedCIDRs']).flatMap((text) => parseCidrOrAddress(text) ?? []));
+  store.list('IPReservation').flatMap(({ spec }) => spec.reservedCIDRs.map(cidrFromStore));
 
 /** Ranges that BGPConfiguration `default` has advertised for Services. */
 export function storedServiceCidrs(store: Store): ServiceCidr[] {

@@ -9,9 +9,13 @@ export type Token =
 
 /** What is wrong with a selector, in the words that Calico uses. */
 export class SelectorError extends Error {
-  constructor(message: string) {
+  /** Where in the selector: characters before the word that cannot be. */
+  readonly offset: number | undefined;
+
+  constructor(message: string, offset?: number) {
     super(message);
     this.name = 'SelectorError';
+    this.offset = offset;
   }
 }
 
@@ -49,6 +53,10 @@ class Reader {
 
   blanks(): void {
     this.#match(BLANKS);
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   get atEnd(): boolean {
@@ -123,16 +131,36 @@ function word(reader: Reader, previous: Token | undefined): Token {
   return { kind: 'label', value: reader.identifier() };
 }
 
-/** Splits a selector in tokens, the last being `end`; throws SelectorError. */
-export function tokenizeSelector(text: string): Token[] {
-  const reader = new Reader(text);
-  const tokens: Token[] = [];
-  for (;;) {
-    reader.blanks();
-    if (reader.atEnd) return [...tokens, { kind: 'end' }];
-    tokens.push(punctuation(reader) ?? word(reader, tokens.at(-1)));
+/** A selector in words, the last being `end`, with the place of each. */
+export interface Tokens {
+  readonly tokens: readonly Token[];
+  readonly offsets: readonly number[];
+}
+
+function nextToken(reader: Reader, previous: Token | undefined): Token {
+  const offset = reader.at;
+  try {
+    return punctuation(reader) ?? word(reader, previous);
+  } catch (error) {
+    throw error instanceof SelectorError ? new SelectorError(error.message, offset) : error;
   }
 }
+
+/** Throws SelectorError. */
+export function tokenizeWithOffsets(text: string): Tokens {
+  const reader = new Reader(text);
+  const tokens: Token[] = [];
+  const offsets: number[] = [];
+  for (;;) {
+    reader.blanks();
+    offsets.push(reader.at);
+    if (reader.atEnd) return { tokens: [...tokens, { kind: 'end' }], offsets };
+    tokens.push(nextToken(reader, tokens.at(-1)));
+  }
+}
+
+/** Splits a selector in tokens, the last being `end`; throws SelectorError. */
+export const tokenizeSelector = (text: string): readonly Token[] => tokenizeWithOffsets(text).tokens;
 
 const GO_OPERATOR_NAME: Readonly<Record<SelectorOperator, string>> = {
   '==': 'TokEq',

@@ -6,7 +6,7 @@
 
 import { compareText } from '../digest.js';
 import { uniqueId } from '../names.js';
-import { formatToken, SelectorError, type Token, tokenizeSelector } from './selector-tokens.js';
+import { formatToken, SelectorError, type Token, tokenizeWithOffsets } from './selector-tokens.js';
 
 export type ValueOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with';
 
@@ -31,6 +31,11 @@ class Parser {
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
+  }
+
+  /** The token that is looked at: where reading stopped. */
+  get at(): number {
+    return this.#at;
   }
 
   #peek(): Token {
@@ -88,6 +93,7 @@ class Parser {
         return node;
       }
       default:
+        this.#at -= 1;
         throw new SelectorError(`unexpected token: ${formatToken(token)}`);
     }
   }
@@ -224,4 +230,12 @@ export class Selector {
 }
 
 /** Throws SelectorError. */
-export const parseSelector = (text: string): Selector => new Selector(new Parser(tokenizeSelector(text)).root());
+export function parseSelector(text: string): Selector {
+  const { tokens, offsets } = tokenizeWithOffsets(text);
+  const parser = new Parser(tokens);
+  try {
+    return new Selector(parser.root());
+  } catch (error) {
+    throw error instanceof SelectorError ? new SelectorError(error.message, offsets[parser.at]) : error;
+  }
+}

@@ -3,7 +3,7 @@
 import { groupOf, type KindDefinition, type Meta } from '../schema/kind.js';
 import type { Schema, Value } from '../schema/schema.js';
 import { bgpConfigurationBody, bgpFilterBody, bgpPeerBody } from './calico-bgp.js';
-import { blockAffinityBody, ipamBlockBody, ipamConfigBody, ipamHandleBody } from './calico-ipam.js';
+import { blockAffinityBody, ipamBlockBody, ipamConfigBody, ipamHandleBody, ipReservationBody } from './calico-ipam.js';
 import { calicoNodeBody, clusterInformationBody, felixConfigurationBody, ipPoolBody, rawSpecBody } from './calico.js';
 import { networkPolicyBody } from './network-policy.js';
 import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody } from './node.js';
@@ -69,7 +69,7 @@ export const KINDS = {
   BlockAffinity: calico('BlockAffinity', blockAffinityBody),
   IPAMHandle: calico('IPAMHandle', ipamHandleBody),
   IPAMConfig: calico('IPAMConfig', ipamConfigBody),
-  IPReservation: calico('IPReservation', rawSpecBody),
+  IPReservation: calico('IPReservation', ipReservationBody),
   HostEndpoint: calico('HostEndpoint', rawSpecBody),
   WorkloadEndpoint: define(CALICO, 'WorkloadEndpoint', rawSpecBody),
   GlobalNetworkPolicy: calico('GlobalNetworkPolicy', rawSpecBody),
