@@ -10,7 +10,7 @@ import { computeFelix } from '../../../src/calico/felix/felix.js';
 import { formatIpsets, formatTables } from '../../../src/calico/felix/format.js';
 import type { FelixState } from '../../../src/calico/felix/state.js';
 import { Emulation, Host } from '../../../src/kernel/index.js';
-import { nodesWithoutPolicy } from './e2e-cases.js';
+import { e2eNodes } from './e2e-cases.js';
 import { loadE2eCase } from './e2e-input.js';
 import { NEEDS_VECTORS, readVector } from './vectors.js';
 
@@ -85,7 +85,7 @@ for (const [who, { print, unavailable }] of Object.entries(PRINTERS)) {
     `${who} prints the rules as it prints upstream's`,
     missing === undefined ? {} : { skip: missing },
     async (t) => {
-      for (const { name, node } of nodesWithoutPolicy()) {
+      for (const { name, node } of e2eNodes()) {
         const { cluster, host } = loadE2eCase(name);
         const expected = tablesOf(readVector(`e2e/${name}/expected-${node}-iptables-save.txt`));
         t.same(tablesOf(print(computeFelix(cluster, host(node)))), expected, `${name} on ${node}`);
