@@ -14,7 +14,8 @@ export function remembered<K extends object, V>(make: (key: K) => V): (key: K) =
 export function rememberedList<T, V>(make: (list: readonly T[]) => V): (list: readonly T[]) => V {
   let last: { readonly list: readonly T[]; readonly value: V } | undefined;
   return (list) => {
-    const same = last !== undefined && last.list.length === list.length && list.every((one, i) => one === last?.list[i]);
+    const same =
+      last !== undefined && last.list.length === list.length && list.every((one, i) => one === last?.list[i]);
     if (last === undefined || !same) last = { list, value: make(list) };
     return last.value;
   };

@@ -71,7 +71,15 @@ function jsonList(text: string): readonly string[] | undefined {
   }
 }
 
-const SUFFIX: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
+const SUFFIX: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+};
 
 /** apimachinery's resource.Quantity, as far as whole numbers go: `1000`, `1k`, `2Ki`. */
 function parseQuantity(text: string): number | undefined {

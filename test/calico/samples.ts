@@ -2,7 +2,12 @@
 
 import { type Cidr, parseCidr } from '../../src/calico/cidr.js';
 import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../../src/calico/conversion.js';
-import { type ClusterResources, FelixCluster, type FelixHost, NO_RESOURCES } from '../../src/calico/felix/calc/input.js';
+import {
+  type ClusterResources,
+  FelixCluster,
+  type FelixHost,
+  NO_RESOURCES,
+} from '../../src/calico/felix/calc/input.js';
 import { readFelixConfig } from '../../src/calico/felix/parameters.js';
 import type { IpamContext } from '../../src/calico/ipam/model.js';
 import {

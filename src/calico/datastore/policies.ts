@@ -103,7 +103,11 @@ function ruleOf(rule: PolicyRuleSpec, place: string): PolicyRule {
 const rulesOf = (rules: readonly PolicyRuleSpec[], direction: 'ingress' | 'egress'): PolicyRule[] =>
   rules.map((rule, i) => ruleOf(rule, `${direction}[${i}]`));
 
-type CalicoPolicyKind = 'CalicoNetworkPolicy' | 'GlobalNetworkPolicy' | 'StagedNetworkPolicy' | 'StagedGlobalNetworkPolicy';
+type CalicoPolicyKind =
+  | 'CalicoNetworkPolicy'
+  | 'GlobalNetworkPolicy'
+  | 'StagedNetworkPolicy'
+  | 'StagedGlobalNetworkPolicy';
 
 const POLICY_KIND: Readonly<Record<CalicoPolicyKind, PolicyKind>> = {
   CalicoNetworkPolicy: 'NetworkPolicy',
@@ -160,7 +164,10 @@ export const calicoVersion = (store: Store): string =>
 /** Policies of the older pair that somebody enforces, or nobody. */
 export const adminNetworkPolicies = (
   store: Store,
-): { readonly enforced: boolean; readonly policies: readonly (ObjectOf<'AdminNetworkPolicy'> | ObjectOf<'BaselineAdminNetworkPolicy'>)[] } => ({
+): {
+  readonly enforced: boolean;
+  readonly policies: readonly (ObjectOf<'AdminNetworkPolicy'> | ObjectOf<'BaselineAdminNetworkPolicy'>)[];
+} => ({
   enforced: readsAdminNetworkPolicy(store),
   policies: [...store.list('AdminNetworkPolicy'), ...store.list('BaselineAdminNetworkPolicy')],
 });

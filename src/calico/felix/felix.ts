@@ -182,7 +182,14 @@ export function computeFelix(cluster: FelixCluster, host: FelixHost): FelixState
   const ipip = ipipDevice(cluster, host, on, mtu.ipip);
   const view = hostView(cluster, host);
   const config = rulesConfig(cluster, host, on, 4);
-  const sets = { cluster, host, version: 4, encapsulations: on, vteps: vxlan?.vteps ?? vteps(cluster, host.node), view } as const;
+  const sets = {
+    cluster,
+    host,
+    version: 4,
+    encapsulations: on,
+    vteps: vxlan?.vteps ?? vteps(cluster, host.node),
+    view,
+  } as const;
   return {
     node: host.node,
     tables: renderTables({ cluster, config, view, node: host.node, floatingIps: host.config.floatingIpsEnabled }),

@@ -79,8 +79,7 @@ function clusterPorts(protocols: readonly ClusterPolicyProtocol[]): readonly Pro
   const ports: ProtocolPort[] = [];
   for (const entry of protocols) {
     const { tcp, udp, sctp, destinationNamedPort } = entry;
-    const [protocol, given] =
-      tcp !== undefined ? ['TCP', tcp] : udp !== undefined ? ['UDP', udp] : ['SCTP', sctp];
+    const [protocol, given] = tcp !== undefined ? ['TCP', tcp] : udp !== undefined ? ['UDP', udp] : ['SCTP', sctp];
     if (given !== undefined) {
       const number = given.destinationPort?.number;
       const range = given.destinationPort?.range;
@@ -129,10 +128,7 @@ function policyOf({ id, tier, order, subject, because, ...written }: Shape): Pol
     namespaceSelector: namespaceSelectorText(namespaces ?? pods?.namespaceSelector),
     serviceAccountSelector: '',
     // These tiers pass on what they do not decide, so a direction without rules is none.
-    types: [
-      ...(ingress.length > 0 ? (['Ingress'] as const) : []),
-      ...(egress.length > 0 ? (['Egress'] as const) : []),
-    ],
+    types: [...(ingress.length > 0 ? (['Ingress'] as const) : []), ...(egress.length > 0 ? (['Egress'] as const) : [])],
     ingress,
     egress,
     doNotTrack: false,

@@ -120,8 +120,7 @@ type RuleFields = Value<typeof ruleFields>;
 const SIDES = ['source', 'destination'] as const;
 type Broken = { readonly path: FieldPath; readonly expected: string };
 
-const hasPorts = (name: string | number): boolean =>
-  ['TCP', 'UDP', 'SCTP', 6, 17, 132].some((known) => known === name);
+const hasPorts = (name: string | number): boolean => ['TCP', 'UDP', 'SCTP', 6, 17, 132].some((known) => known === name);
 
 /** validateRule(): named ports have a protocol of their own, numbers need the rule's. */
 function portRule({ protocol: name, ...rule }: RuleFields): Broken | undefined {

@@ -123,8 +123,7 @@ function compareNode(t: Test, name: string, node: string): void {
 }
 
 t.test('a node is programmed as upstream programs it', NEEDS_VECTORS, async (t) => {
-  for (const { name, node } of e2eNodes())
-    t.test(`${name} on ${node}`, async (t) => compareNode(t, name, node));
+  for (const { name, node } of e2eNodes()) t.test(`${name} on ${node}`, async (t) => compareNode(t, name, node));
 });
 
 t.test('every file of a case is compared, or left out for a reason', NEEDS_VECTORS, async (t) => {

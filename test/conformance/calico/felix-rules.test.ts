@@ -22,9 +22,22 @@ import {
   hostRawChains,
 } from '../../../src/calico/felix/rules/host-endpoint.js';
 import { policyChains, policyRules, profileChains, type RuleOwner } from '../../../src/calico/felix/rules/policy.js';
-import { ACCEPT, type Action, type Chain, DROP, marked, REJECT, RETURN, type Rule } from '../../../src/calico/felix/rules/rule.js';
+import {
+  ACCEPT,
+  type Action,
+  type Chain,
+  DROP,
+  marked,
+  REJECT,
+  RETURN,
+  type Rule,
+} from '../../../src/calico/felix/rules/rule.js';
 import { staticFilterChains } from '../../../src/calico/felix/rules/static-filter.js';
-import { egressDscpChain, manglePostroutingChain, staticMangleChains } from '../../../src/calico/felix/rules/static-mangle.js';
+import {
+  egressDscpChain,
+  manglePostroutingChain,
+  staticMangleChains,
+} from '../../../src/calico/felix/rules/static-mangle.js';
 import { natOutgoingChain, staticNatChains } from '../../../src/calico/felix/rules/static-nat.js';
 import {
   rawOutputChain,
@@ -287,8 +300,7 @@ const METHODS: Readonly<Record<string, Render>> = {
       normal: directedTiers(args, 'tiers'),
       forward: directedTiers(args, 'forwardTiers'),
     }),
-  HostEndpointToRawChains: (config, args) =>
-    hostRawChains(config, hostOf(args), directedTiers(args, 'untrackedTiers')),
+  HostEndpointToRawChains: (config, args) => hostRawChains(config, hostOf(args), directedTiers(args, 'untrackedTiers')),
   HostEndpointToMangleIngressChains: (config, args) =>
     hostMangleIngressChains(config, hostOf(args), directedTiers(args, 'preDNATTiers')),
   PolicyGroupToIptablesChains: (config, args) => {

@@ -3,8 +3,18 @@
 import { formatAddress } from '../../cidr.js';
 import { podCause, poolCause } from '../../model.js';
 import { endpointConfigKey, type RulesConfig } from '../rules/config.js';
-import { type DispatchTarget, type HostDispatch, hostDispatchChains, workloadDispatchChains } from '../rules/dispatch.js';
-import { type DirectedTiers, policyGroupChain, type WorkloadChains, workloadEndpointChains } from '../rules/endpoint.js';
+import {
+  type DispatchTarget,
+  type HostDispatch,
+  hostDispatchChains,
+  workloadDispatchChains,
+} from '../rules/dispatch.js';
+import {
+  type DirectedTiers,
+  policyGroupChain,
+  type WorkloadChains,
+  workloadEndpointChains,
+} from '../rules/endpoint.js';
 import {
   type HostChains,
   hostFilterChains,
@@ -101,9 +111,7 @@ export function filterChains(context: ChainContext): Chain[] {
     ),
     ...policyChains(context),
     ...view.profiles.flatMap(profile),
-    ...governed(context).flatMap((endpoint) =>
-      hostFilterChains(config, hostChains(endpoint), endpoint.tiers),
-    ),
+    ...governed(context).flatMap((endpoint) => hostFilterChains(config, hostChains(endpoint), endpoint.tiers)),
     ...hostDispatchChains(config, { ...hostDispatch(context, always), directions: 'to+from', forward: true }),
     cidrBlockChain(
       config,

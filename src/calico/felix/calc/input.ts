@@ -92,9 +92,7 @@ export class FelixCluster {
     this.hostEndpoints = all.hostEndpoints;
     const sameRoutes = before?.nodes === all.nodes && before.pools === all.pools && before.blocks === all.blocks;
     this.routeSources =
-      previous !== undefined && sameRoutes
-        ? previous.routeSources
-        : new RouteSources(all.nodes, all.pools, all.blocks);
+      previous !== undefined && sameRoutes ? previous.routeSources : new RouteSources(all.nodes, all.pools, all.blocks);
     this.labels = new LabelInheritance(this.profiles);
     this.policies = new PolicyTable(all.policies.map(this.memo.policy), all.tiers);
     this.members =

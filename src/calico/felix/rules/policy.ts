@@ -1,6 +1,13 @@
 /** Chains of policies and profiles, and the rules in them; felix/rules/policy.go. */
 
-import { ipsetName, isStaged, type PolicyId, policyChainName, POLICY_KIND_PREFIX, profileChainName } from '../../names.js';
+import {
+  ipsetName,
+  isStaged,
+  type PolicyId,
+  policyChainName,
+  POLICY_KIND_PREFIX,
+  profileChainName,
+} from '../../names.js';
 import type { ParsedEntity, ParsedPolicy, ParsedProfile, ParsedRule } from '../../policy/parsed-rules.js';
 import type { RulesConfig } from './config.js';
 import { addressPortSet, MatchBlocks, netMatch, portsMatch, protocolMatches, splitPorts } from './match-blocks.js';
@@ -93,10 +100,7 @@ class RuleRenderer {
     const { source, destination } = this.#rule;
     // Upstream's order: ports of both sides, networks of both, then what must not be.
     const [fromPorts, toPorts] = [this.#portBlock('source', source), this.#portBlock('destination', destination)];
-    const [fromNets, toNets] = [
-      this.#netBlock('source', nets.source),
-      this.#netBlock('destination', nets.destination),
-    ];
+    const [fromNets, toNets] = [this.#netBlock('source', nets.source), this.#netBlock('destination', nets.destination)];
     const from = { ...fromPorts, nets: fromNets, notNets: this.#notNetBlock('source', fromNets, nets.notSource) };
     const to = { ...toPorts, nets: toNets, notNets: this.#notNetBlock('destination', toNets, nets.notDestination) };
     const match = [...this.#positive(from, to), ...this.#negative(from, to), ...this.#blocks.match];
