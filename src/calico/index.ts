@@ -20,10 +20,11 @@ export {
 export * from './cni-plugin/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
-export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
+export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { blockSummaries, ipamContext, storedIpam } from './datastore/ipam.js';
+export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';
 export {
-  storedEndpoints,
+  annotationProblems,
   storedInternalIps,
   storedNodes,
   storedPools,
@@ -39,6 +40,7 @@ export {
   type ServiceCidr,
 } from './felix/calc/input.js';
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
+export { type DroppingRule, explainDroppingRule } from './felix/explain.js';
 export { computeFelix } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
@@ -88,6 +90,7 @@ export type {
   WorkloadEndpoint,
 } from './model.js';
 export { vethName, vethNameOfContainer, vtepMac, workloadEndpointName } from './names.js';
+export { unconvertiblePeers } from './policy/from-admin-policy.js';
 export { type Labels, parseSelector, Selector } from './policy/selector.js';
 export { SelectorError } from './policy/selector-tokens.js';
 export * from './startup.js';

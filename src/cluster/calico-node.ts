@@ -5,9 +5,8 @@ import {
   calicoIpam,
   calicoPlugin,
   computeFelix,
-  type FelixCluster,
   type FelixConfig,
-  felixCluster,
+  FelixDatastore,
   felixLayers,
   type FelixState,
   type HostInterface,
@@ -15,7 +14,6 @@ import {
   parseCidr,
   readFelixConfig,
   recordedIpam,
-  storedEndpoints,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
@@ -48,17 +46,13 @@ const DEFAULT_CONFLIST = `{
 export class CalicoCluster {
   readonly #store: Store;
   readonly #allocations: Allocations;
-  #felix: FelixCluster | undefined = undefined;
+  /** What all Felixes of the cluster read. */
+  readonly #datastore: FelixDatastore;
 
   constructor(store: Store, allocations: Allocations) {
     this.#store = store;
     this.#allocations = allocations;
-  }
-
-  /** Built when the first node asks. */
-  get felix(): FelixCluster {
-    this.#felix ??= felixCluster(this.#store, this.#allocations.ipam);
-    return this.#felix;
+    this.#datastore = new FelixDatastore(store, allocations.ipam);
   }
 
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
@@ -104,11 +98,11 @@ export class CalicoCluster {
   }
 
   #compute(host: Host): FelixState {
-    return computeFelix(this.felix, {
+    return computeFelix(this.#datastore.cluster, {
       node: host.name,
       config: this.#config(host),
       interfaces: hostInterfaces(host),
-      endpoints: storedEndpoints(this.#store).filter(({ node }) => node === host.name),
+      endpoints: this.#datastore.endpointsOf(host.name),
     });
   }
 }

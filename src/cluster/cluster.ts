@@ -34,6 +34,7 @@ import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
 import type { Kubelet } from './kubelet.js';
 import { netnsName } from './sandbox.js';
+import { policyFindings } from './policy-findings.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { unmodelledFindings } from './unmodelled.js';
@@ -102,6 +103,7 @@ export class Cluster {
       ...network.findings,
       ...calico.findings,
       ...(allocations?.findings ?? []),
+      ...policyFindings(store, network.plan, calico.used),
       ...unmodelledFindings(store),
     ];
     this.#context = {

@@ -1,5 +1,6 @@
 /** The verdict of a traced connection, and the answer in plain words. */
 
+import { explainDroppingRule } from '../calico/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
 import { formatIpv4 } from '../packet/index.js';
 import {
@@ -41,6 +42,15 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
   return undefined;
 }
 
+/** What the rule that dropped a packet stands for, where policy did it. */
+function policySentence({ story }: TracePacket): string[] {
+  const rule = lastOf(story, 'rule')?.step;
+  if (lastOf(story, 'drop')?.step.reason !== 'netfilter-drop' || rule?.rule === undefined) return [];
+  const { chain, rule: programmed } = rule;
+  const sentence = explainDroppingRule({ chain, text: programmed.toString(), because: programmed.because });
+  return sentence === undefined ? [] : [sentence];
+}
+
 function explain(
   trace: Unjudged,
   verdict: Verdict,
@@ -57,9 +67,11 @@ function explain(
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
   );
-  const ends = told.map(({ story }) => explainEnd(story, nameOf));
-  const firstEnd = ends.find((end) => end !== undefined);
-  if (verdict !== 'answered' && firstEnd !== undefined) sentences.push(firstEnd);
+  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
+  const firstEnd = ended && explainEnd(ended.story, nameOf);
+  if (verdict !== 'answered' && ended !== undefined && firstEnd !== undefined) {
+    sentences.push(...policySentence(ended), firstEnd);
+  }
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }

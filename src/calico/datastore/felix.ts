@@ -93,7 +93,7 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
   ];
 }
 
-/** Names that hold what they were given, each remembered as long as its objects are the same. */
+/** What profiles are made of. */
 const PROFILE_KINDS = ['Namespace', 'ServiceAccount', 'Pod', 'Profile'] as const;
 
 /**
@@ -111,6 +111,13 @@ export class FelixDatastore {
   readonly #networkSets = rememberedList((list: readonly NetworkSet[]) => list);
   readonly #slices = rememberedList((list: readonly ServiceSlice[]) => list);
   readonly #profiles: (sources: readonly unknown[]) => readonly Profile[];
+  #pods: { readonly list: readonly Pod[]; readonly endpoints: readonly WorkloadEndpoint[] } | undefined = undefined;
+  #byNode:
+    | {
+        readonly endpoints: readonly WorkloadEndpoint[];
+        readonly nodes: ReadonlyMap<string, readonly WorkloadEndpoint[]>;
+      }
+    | undefined = undefined;
   #cluster: FelixCluster | undefined = undefined;
   #sources: readonly unknown[] = [];
 
@@ -123,7 +130,26 @@ export class FelixDatastore {
 
   /** Endpoints of all pods, each the same object as long as its pod is. */
   get endpoints(): readonly WorkloadEndpoint[] {
-    return this.#endpoints(this.#store.list('Pod').flatMap((pod) => this.#endpoint(pod).endpoint ?? []));
+    const pods = this.#store.list('Pod');
+    if (this.#pods?.list !== pods) {
+      const endpoints = this.#endpoints(pods.flatMap((pod) => this.#endpoint(pod).endpoint ?? []));
+      this.#pods = { list: pods, endpoints };
+    }
+    return this.#pods.endpoints;
+  }
+
+  endpointsOf(node: string): readonly WorkloadEndpoint[] {
+    const endpoints = this.endpoints;
+    if (this.#byNode?.endpoints !== endpoints) {
+      const nodes = new Map<string, WorkloadEndpoint[]>();
+      for (const endpoint of endpoints) {
+        const own = nodes.get(endpoint.node);
+        if (own === undefined) nodes.set(endpoint.node, [endpoint]);
+        else own.push(endpoint);
+      }
+      this.#byNode = { endpoints, nodes };
+    }
+    return this.#byNode.nodes.get(node) ?? [];
   }
 
   get cluster(): FelixCluster {

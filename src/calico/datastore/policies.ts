@@ -147,6 +147,7 @@ function calicoPolicy(object: ObjectOf<CalicoPolicyKind>): Policy {
     doNotTrack: global?.doNotTrack ?? false,
     preDnat: global?.preDNAT ?? false,
     applyOnForward: global?.applyOnForward ?? false,
+    everywhere: spec.performanceHints.includes('AssumeNeededOnEveryNode'),
     because: objectCause(object),
   };
 }

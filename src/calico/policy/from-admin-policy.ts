@@ -134,6 +134,7 @@ function policyOf({ id, tier, order, subject, because, ...written }: Shape): Pol
     doNotTrack: false,
     preDnat: false,
     applyOnForward: false,
+    everywhere: false,
     because,
   };
 }

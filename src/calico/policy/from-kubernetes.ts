@@ -28,20 +28,21 @@ function terms({ matchLabels, matchExpressions }: LabelSelector): string[] {
   const labels = Object.keys(matchLabels)
     .sort(compareText)
     .map((key) => `${key} == '${matchLabels[key]}'`);
-  const expressions = matchExpressions.map(({ key, operator, values }) => {
-    const list = values.join("', '");
-    switch (operator) {
-      case 'In':
-        return `${key} in { '${list}' }`;
-      case 'NotIn':
-        return `${key} not in { '${list}' }`;
-      case 'Exists':
-        return `has(${key})`;
-      case 'DoesNotExist':
-        return `! has(${key})`;
-    }
-  });
-  return [...labels, ...expressions];
+  return [...labels, ...matchExpressions.map(expression)];
+}
+
+function expression({ key, operator, values }: LabelSelector['matchExpressions'][number]): string {
+  const list = values.join("', '");
+  switch (operator) {
+    case 'In':
+      return `${key} in { '${list}' }`;
+    case 'NotIn':
+      return `${key} not in { '${list}' }`;
+    case 'Exists':
+      return `has(${key})`;
+    case 'DoesNotExist':
+      return `! has(${key})`;
+  }
 }
 
 /** Of pods: an absent selector and an empty one select all of them. */
@@ -173,6 +174,7 @@ export function fromNetworkPolicy(id: PolicyId, spec: Spec, because: Cause): Pol
     doNotTrack: false,
     preDnat: false,
     applyOnForward: false,
+    everywhere: false,
     because,
   };
 }

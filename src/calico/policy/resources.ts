@@ -85,6 +85,8 @@ export interface Policy {
   readonly doNotTrack: boolean;
   readonly preDnat: boolean;
   readonly applyOnForward: boolean;
+  /** Programmed on every node, whether it selects anything there or not (AssumeNeededOnEveryNode). */
+  readonly everywhere: boolean;
   /** The object that it was written as. */
   readonly because: Cause;
 }

@@ -101,5 +101,6 @@ export const policyNamed = (id: PolicyId, tier: string): Policy => ({
   doNotTrack: false,
   preDnat: false,
   applyOnForward: false,
+  everywhere: false,
   because: { kind: id.kind, name: id.name },
 });

@@ -4,6 +4,7 @@
  * felix/dataplane/linux/endpoint_mgr.go:groupPolicies().
  */
 
+import { isStaged } from '../../names.js';
 import type { ParsedPolicy } from '../../policy/parsed-rules.js';
 import type { DirectedTiers, GroupedPolicy, PolicyGroup, Tier } from '../rules/endpoint.js';
 import type { ApplicableTier } from './policy-table.js';
@@ -64,7 +65,10 @@ function directedTiers(tiers: readonly ApplicableTier[], { includes, passes, egr
       name: tier.name,
       defaultAction: passes ? 'Pass' : tier.defaultAction,
       groups: groups(list, direction),
-      because: [...tier.because, ...list.map(({ policy }) => policy.because)],
+      because: [
+        ...tier.because,
+        ...list.filter(({ policy }) => !isStaged(policy.id)).map(({ policy }) => policy.because),
+      ],
     });
     ingressTiers.push(made(inbound, 'inbound'));
     egressTiers.push(made(outbound, 'outbound'));

@@ -33,7 +33,7 @@ export interface HostView {
   /** Without the one for all interfaces. */
   readonly hostEndpoints: readonly LocalHostEndpoint[];
   readonly allInterfaces: LocalHostEndpoint | undefined;
-  /** That select an endpoint here, in whatever direction, in the order in which they are asked. */
+  /** That select an endpoint here, in whatever direction, or want to be everywhere; in the order in which they are asked. */
   readonly policies: readonly ParsedPolicy[];
   /** That an endpoint here has, by name. */
   readonly profiles: readonly ParsedProfile[];
@@ -72,7 +72,7 @@ class ViewBuilder {
 
   used(): Pick<HostView, 'policies' | 'profiles' | 'sets'> {
     const order = this.#cluster.policies.tiers.flatMap(({ policies }) => policies);
-    const policies = order.filter((policy) => this.#policies.has(policy));
+    const policies = order.filter((parsed) => this.#policies.has(parsed) || parsed.policy.everywhere);
     const profiles = [...this.#profileNames].sort(compareText).map((name) => this.#profile(name));
     const sets = new Map<string, IpSetDefinition>();
     for (const { sets: own } of [...policies, ...profiles]) for (const set of own) sets.set(set.id, set);

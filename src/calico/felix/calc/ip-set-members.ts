@@ -31,8 +31,9 @@ const PROTOCOL_OF_NUMBER: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'ud
 const protocolName = (protocol: string | number): string =>
   typeof protocol === 'string' ? protocol : (PROTOCOL_OF_NUMBER[protocol] ?? '');
 
-const portMatches = (port: EndpointPort, name: string, protocol: NamedPortProtocol): boolean =>
-  port.name === name && (protocol === 'any' || protocolName(port.protocol) === protocol);
+/** A protocol by number is never any protocol; felix/labelindex/ipsetmember: MatchesModelProtocol(). */
+const portMatches = (port: EndpointPort, name: string, wanted: NamedPortProtocol): boolean =>
+  port.name === name && (wanted === 'any' ? typeof port.protocol === 'string' : protocolName(port.protocol) === wanted);
 
 export class IpSetMembers {
   readonly #contributors: readonly Contributor[];

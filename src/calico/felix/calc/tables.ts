@@ -1,6 +1,7 @@
 /** All chains of one address family, by table, and which of them get programmed. */
 
 import { compareText } from '../../digest.js';
+import { isStaged, policyChainName } from '../../names.js';
 import { CHAIN } from '../rules/chain-names.js';
 import type { RulesConfig } from '../rules/config.js';
 import { rulesText } from '../rules/iptables-text.js';
@@ -46,10 +47,10 @@ const targetsOf = (rules: readonly Rule[]): string[] =>
   rules.flatMap(({ action }) => (action?.kind === 'jump' || action?.kind === 'goto' ? [action.chain] : []));
 
 /** Chains that a packet can get to. */
-function reachable(chains: readonly Chain[], entries: readonly Hook[]): Set<string> {
+function reachable(chains: readonly Chain[], entries: readonly Hook[], forced: readonly string[]): Set<string> {
   const byName = new Map(chains.map((chain) => [chain.name, chain]));
   const seen = new Set<string>();
-  const todo = entries.flatMap(({ inserts, appends }) => targetsOf([...inserts, ...appends]));
+  const todo = [...forced, ...entries.flatMap(({ inserts, appends }) => targetsOf([...inserts, ...appends]))];
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     if (seen.has(name)) continue;
     seen.add(name);
@@ -58,8 +59,15 @@ function reachable(chains: readonly Chain[], entries: readonly Hook[]): Set<stri
   return seen;
 }
 
-function table({ memo }: FelixCluster, chains: readonly Chain[], entries: readonly Hook[]): FelixTable {
-  const programmed = reachable(chains, entries);
+interface TableContents {
+  readonly chains: readonly Chain[];
+  readonly entries: readonly Hook[];
+  /** Chains that are programmed even if nothing leads there. */
+  readonly forced?: readonly string[];
+}
+
+function table({ memo }: FelixCluster, { chains, entries, forced = [] }: TableContents): FelixTable {
+  const programmed = reachable(chains, entries, forced);
   const sorted = chains.toSorted((a, b) => compareText(a.name, b.name));
   return {
     chains: sorted.filter(({ name }) => programmed.has(name)).map(memo.chainText),
@@ -74,12 +82,16 @@ function table({ memo }: FelixCluster, chains: readonly Chain[], entries: readon
 
 /** `context` is that of one host. */
 export function renderTables(context: ChainContext): Record<CalicoTableName, FelixTable> {
-  const { cluster, config } = context;
+  const { cluster, config, view } = context;
   const entries = hooks(config);
+  const everywhere = view.policies.filter(({ policy }) => policy.everywhere && !isStaged(policy.id));
+  const forced = everywhere.flatMap(({ policy: { id } }) =>
+    (['cali-pi-', 'cali-po-'] as const).map((prefix) => policyChainName(prefix, id)),
+  );
   return {
-    raw: table(cluster, rawChains(context), entries.raw),
-    mangle: table(cluster, mangleChains(context), entries.mangle),
-    nat: table(cluster, natChains(context), entries.nat),
-    filter: table(cluster, filterChains(context), entries.filter),
+    raw: table(cluster, { chains: rawChains(context), entries: entries.raw }),
+    mangle: table(cluster, { chains: mangleChains(context), entries: entries.mangle }),
+    nat: table(cluster, { chains: natChains(context), entries: entries.nat }),
+    filter: table(cluster, { chains: filterChains(context), entries: entries.filter, forced }),
   };
 }
