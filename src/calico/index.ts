@@ -40,7 +40,8 @@ export {
   type ServiceCidr,
 } from './felix/calc/input.js';
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
-export { type DroppingRule, explainDroppingRule } from './felix/explain.js';
+export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
+export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export { computeFelix } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {

@@ -5,6 +5,7 @@ import {
   calicoIpam,
   calicoPlugin,
   computeFelix,
+  type FelixCluster,
   type FelixConfig,
   FelixDatastore,
   felixLayers,
@@ -55,6 +56,11 @@ export class CalicoCluster {
     this.#datastore = new FelixDatastore(store, allocations.ipam);
   }
 
+  /** The cluster as every Felix sees it now. */
+  get felix(): FelixCluster {
+    return this.#datastore.cluster;
+  }
+
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
   binaries(): PluginBinaries {
     const datastore: PluginDatastore = {
@@ -98,7 +104,7 @@ export class CalicoCluster {
   }
 
   #compute(host: Host): FelixState {
-    return computeFelix(this.#datastore.cluster, {
+    return computeFelix(this.felix, {
       node: host.name,
       config: this.#config(host),
       interfaces: hostInterfaces(host),

@@ -212,7 +212,12 @@ export class Cluster {
       this.emulation.tracer = undefined;
       connection.close();
       const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
-      const facts = { store: this.store, fromPod: from.pod, toPod: to.pod ?? this.#podAt(to.address) };
+      const facts = {
+        store: this.store,
+        fromPod: from.pod,
+        toPod: to.pod ?? this.#podAt(to.address),
+        policy: this.#context.calico?.felix,
+      };
       const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
       return concludeTrace(trace, connection.outcome, facts);
     } finally {

@@ -1,6 +1,6 @@
 /** The verdict of a traced connection, and the answer in plain words. */
 
-import { explainDroppingRule } from '../calico/index.js';
+import type { FelixCluster } from '../calico/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
 import { formatIpv4 } from '../packet/index.js';
 import {
@@ -12,6 +12,7 @@ import {
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
+import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
 import { unknownReasons } from './unmodelled.js';
 
@@ -19,6 +20,8 @@ interface Facts {
   readonly store: Store;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
+  /** What the Felixes know, where Calico is there. */
+  readonly policy: FelixCluster | undefined;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
@@ -42,15 +45,6 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
   return undefined;
 }
 
-/** What the rule that dropped a packet stands for, where policy did it. */
-function policySentence({ story }: TracePacket): string[] {
-  const rule = lastOf(story, 'rule')?.step;
-  if (lastOf(story, 'drop')?.step.reason !== 'netfilter-drop' || rule?.rule === undefined) return [];
-  const { chain, rule: programmed } = rule;
-  const sentence = explainDroppingRule({ chain, text: programmed.toString(), because: programmed.because });
-  return sentence === undefined ? [] : [sentence];
-}
-
 function explain(
   trace: Unjudged,
   verdict: Verdict,
@@ -70,7 +64,7 @@ function explain(
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const firstEnd = ended && explainEnd(ended.story, nameOf);
   if (verdict !== 'answered' && ended !== undefined && firstEnd !== undefined) {
-    sentences.push(...policySentence(ended), firstEnd);
+    sentences.push(...explainPolicy(ended.story, about.facts.policy), firstEnd);
   }
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);

@@ -139,32 +139,34 @@ const rulesOf = (spec: { ingress: readonly PolicyRuleSpec[]; egress: readonly Po
     spec[direction].map((rule, i) => ({ rule, path: ['spec', direction, i] })),
   );
 
-/** What rules ask of others than iptables, and of Services without endpoints. */
-function ruleContents(store: Store, found: Findings): void {
-  const services = new Set(
+/** Services that some EndpointSlice is about. */
+const servicesWithEndpoints = (store: Store): ReadonlySet<string> =>
+  new Set(
     store.list('EndpointSlice').map(({ namespace, labels }) => `${namespace}/${labels['kubernetes.io/service-name']}`),
   );
-  for (const kind of TIERED) {
-    for (const object of store.list(kind)) {
-      for (const { rule, path } of rulesOf(object.spec)) {
-        if (rule.http !== undefined) {
-          const message = 'HTTP is matched by Envoy, not by iptables: packets are judged without it';
-          found.add(object, [...path, 'http'], { code: 'unmodelled-field', severity: 'notice', message });
-        }
-        for (const side of ['source', 'destination'] as const) {
-          const service = rule[side].services;
-          if (service === undefined || services.has(`${service.namespace}/${service.name}`)) continue;
-          const why =
-            service.namespace === ''
-              ? 'without a namespace it is nobody’s Service, whatever the policy’s own'
-              : `there is no EndpointSlice of Service ${service.namespace}/${service.name}`;
-          const message = `${why}: this matches no packet`;
-          found.add(object, [...path, side, 'services'], {
-            code: 'service-selects-nothing',
-            severity: 'warning',
-            message,
-          });
-        }
+
+/** Why a Service that a rule names stands for nobody, or undefined. */
+function emptyService(service: { namespace: string; name: string }, known: ReadonlySet<string>): string | undefined {
+  const { namespace, name } = service;
+  if (namespace === '') return 'without a namespace it is nobody’s Service, whatever the policy’s own';
+  return known.has(`${namespace}/${name}`) ? undefined : `there is no EndpointSlice of Service ${namespace}/${name}`;
+}
+
+/** What rules ask of others than iptables, and of Services without endpoints. */
+function ruleContents(store: Store, found: Findings): void {
+  const services = servicesWithEndpoints(store);
+  const objects = TIERED.flatMap((kind) => store.list(kind).map((object) => ({ object, rules: rulesOf(object.spec) })));
+  for (const { object, rules } of objects) {
+    for (const { rule, path } of rules) {
+      if (rule.http !== undefined) {
+        const message = 'HTTP is matched by Envoy, not by iptables: packets are judged without it';
+        found.add(object, [...path, 'http'], { code: 'unmodelled-field', severity: 'notice', message });
+      }
+      for (const side of ['source', 'destination'] as const) {
+        const why = rule[side].services && emptyService(rule[side].services, services);
+        if (why === undefined) continue;
+        const what = { code: 'service-selects-nothing', severity: 'warning' } as const;
+        found.add(object, [...path, side, 'services'], { ...what, message: `${why}: this matches no packet` });
       }
     }
   }

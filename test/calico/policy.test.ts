@@ -17,7 +17,7 @@ function named(state: FelixState): Set<string> {
     (chain) => chain.rules,
   );
   const causes = [...rules, ...state.ipsets].flatMap(({ because }) => because);
-  return new Set(causes.map(({ detail: _, ...cause }) => formatCause(cause)));
+  return new Set(causes.map((cause) => formatCause(cause).replace(/, [a-z]+\[\d+\]$/, '')));
 }
 
 const HOST_ENDPOINT = {

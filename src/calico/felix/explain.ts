@@ -13,13 +13,13 @@ export interface DroppingRule {
   readonly because: readonly Cause[];
 }
 
-const DIRECTIONS: readonly { readonly prefix: string; readonly words: string }[] = [
-  { prefix: 'cali-tw-', words: 'ingress of' },
-  { prefix: 'cali-fw-', words: 'egress of' },
-  { prefix: 'cali-fhfw-', words: 'what comes in to be forwarded through' },
-  { prefix: 'cali-thfw-', words: 'what goes out forwarded through' },
-  { prefix: 'cali-fh-', words: 'ingress of' },
-  { prefix: 'cali-th-', words: 'egress of' },
+const DIRECTIONS: readonly { readonly prefix: string; readonly inbound: boolean; readonly words: string }[] = [
+  { prefix: 'cali-tw-', inbound: true, words: 'ingress of' },
+  { prefix: 'cali-fw-', inbound: false, words: 'egress of' },
+  { prefix: 'cali-fhfw-', inbound: true, words: 'what comes in to be forwarded through' },
+  { prefix: 'cali-thfw-', inbound: false, words: 'what goes out forwarded through' },
+  { prefix: 'cali-fh-', inbound: true, words: 'ingress of' },
+  { prefix: 'cali-th-', inbound: false, words: 'egress of' },
 ];
 
 const ENDPOINTS: ReadonlySet<string> = new Set(['Pod', 'HostEndpoint']);
@@ -46,6 +46,18 @@ function endOfEndpoint({ text, because }: DroppingRule, direction: string): stri
     return `Calico drops it: a pod may not send encapsulated packets (${subject}).`;
   }
   return undefined;
+}
+
+/** Policies that were asked and did not decide, where that is what the rule is about. */
+export function undecidedBy({
+  chain,
+  text,
+  because,
+}: DroppingRule): { readonly policies: readonly Cause[]; readonly direction: 'ingress' | 'egress' } | undefined {
+  const side = DIRECTIONS.find(({ prefix }) => chain.startsWith(prefix));
+  if (side === undefined || !text.includes('End of tier')) return undefined;
+  const policies = because.filter(({ kind }) => !ENDPOINTS.has(kind) && kind !== 'Tier');
+  return { policies, direction: side.inbound ? 'ingress' : 'egress' };
 }
 
 /** Undefined where the rule is none of Felix’, or says all by itself. */

@@ -6,6 +6,7 @@
 
 import { compareText } from '../digest.js';
 import { uniqueId } from '../names.js';
+import { type LabelRestrictions, labelRestrictions } from './label-restrictions.js';
 import { formatToken, SelectorError, type Token, tokenizeSelector } from './selector-tokens.js';
 
 export type ValueOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with';
@@ -206,6 +207,7 @@ export class Selector {
   readonly root: SelectorNode;
   /** Canonical text. */
   readonly text: string;
+  #restrictions: LabelRestrictions | undefined = undefined;
 
   constructor(root: SelectorNode) {
     this.root = root;
@@ -219,6 +221,12 @@ export class Selector {
   /** As `matches`, over labels that come from several places. */
   matchesLookup(lookup: (label: string) => string | undefined): boolean {
     return evaluate(this.root, lookup);
+  }
+
+  /** What labels must be for it to match at all. */
+  get restrictions(): LabelRestrictions {
+    this.#restrictions ??= labelRestrictions(this.root);
+    return this.#restrictions;
   }
 
   /** Id of the IP set that holds what this selects. */

@@ -6,15 +6,17 @@ import {
   type BlockSummary,
   type CalicoNode,
   type HostEndpoint,
+  hostEndpointCause,
   type IpPool,
   type NetworkSet,
+  podCause,
   type Profile,
   type ServiceSlice,
   type WorkloadEndpoint,
 } from '../../model.js';
 import type { Policy, TierResource } from '../../policy/resources.js';
 import type { FelixConfig } from '../parameters.js';
-import { IpSetMembers } from './ip-set-members.js';
+import { type Contributor, IpSetMembers } from './ip-set-members.js';
 import { LabelInheritance } from './labels.js';
 import { FelixMemo } from './memo.js';
 import { PolicyTable } from './policy-table.js';
@@ -109,21 +111,20 @@ const sameMembers = (a: ClusterResources, b: ClusterResources): boolean =>
   a.networkSets === b.networkSets &&
   a.serviceSlices === b.serviceSlices;
 
-const contributors = ({ endpoints, hostEndpoints, networkSets }: ClusterResources) => [
-  ...endpoints.map(({ labels, profiles, ports, networks }) => ({
-    labels,
-    profiles,
-    ports,
-    nets: networks.map(hostCidr),
-  })),
-  ...hostEndpoints.map(({ labels, profiles, ports, expectedIps }) => ({
-    labels,
-    profiles,
-    ports,
-    nets: expectedIps.map(hostCidr),
-  })),
-  ...networkSets.map(({ labels, profiles, nets }) => ({ labels, profiles, ports: [], nets })),
-];
+function contributors({ endpoints, hostEndpoints, networkSets }: ClusterResources): Contributor[] {
+  const pods = endpoints.map((endpoint): Contributor => {
+    const { labels, profiles, ports, networks } = endpoint;
+    return { labels, profiles, ports, nets: networks.map(hostCidr), cause: () => podCause(endpoint) };
+  });
+  const hosts = hostEndpoints.map((endpoint): Contributor => {
+    const { labels, profiles, ports, expectedIps } = endpoint;
+    return { labels, profiles, ports, nets: expectedIps.map(hostCidr), cause: () => hostEndpointCause(endpoint) };
+  });
+  const sets = networkSets.map(
+    ({ labels, profiles, nets, because }): Contributor => ({ labels, profiles, ports: [], nets, cause: () => because }),
+  );
+  return [...pods, ...hosts, ...sets];
+}
 
 export interface FelixHost {
   readonly node: string;

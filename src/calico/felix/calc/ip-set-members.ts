@@ -7,7 +7,7 @@
 import { addressOf, type Cidr, formatAddress, formatCidr, isHostCidr, networkOf } from '../../cidr.js';
 import { compareText } from '../../digest.js';
 import type { EndpointPort, ServiceSlice } from '../../model.js';
-import { labelRestrictions } from '../../policy/label-restrictions.js';
+import type { Cause } from '../../../trace/index.js';
 import type { IpSetContent, IpSetDefinition, NamedPortProtocol } from '../../policy/parsed-rules.js';
 import type { Selector } from '../../policy/selector.js';
 import type { Labelled, LabelInheritance } from './labels.js';
@@ -16,6 +16,7 @@ import type { Labelled, LabelInheritance } from './labels.js';
 export interface Contributor extends Labelled {
   readonly nets: readonly Cidr[];
   readonly ports: readonly EndpointPort[];
+  readonly cause: () => Cause;
 }
 
 /** As `ipset` prints a member: a single address without a length. */
@@ -73,15 +74,18 @@ export class IpSetMembers {
     return found;
   }
 
+  /** By the label that leaves the fewest. */
   #candidates(selector: Selector): readonly Contributor[] {
-    let best: readonly Contributor[] | undefined;
-    for (const [label, { mustHaveOneOfValues: values }] of labelRestrictions(selector.root)) {
+    let best: readonly (readonly Contributor[])[] = [this.#contributors];
+    let fewest = this.#contributors.length;
+    for (const [label, { mustHaveOneOfValues: values }] of selector.restrictions) {
       if (values === undefined) continue;
       const index = this.#index(label);
-      const found = values.flatMap((value) => index.get(value) ?? []);
-      if (best === undefined || found.length < best.length) best = found;
+      const lists = values.map((value) => index.get(value) ?? []);
+      const size = lists.reduce((sum, { length }) => sum + length, 0);
+      if (size < fewest) [best, fewest] = [lists, size];
     }
-    return best ?? this.#contributors;
+    return best.flat();
   }
 
   #index(label: string): ReadonlyMap<string, readonly Contributor[]> {

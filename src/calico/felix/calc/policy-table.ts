@@ -5,7 +5,6 @@
  */
 
 import { compareText } from '../../digest.js';
-import { labelRestrictions } from '../../policy/label-restrictions.js';
 import type { ParsedPolicy } from '../../policy/parsed-rules.js';
 import type { TierResource } from '../../policy/resources.js';
 import type { Labelled, LabelInheritance } from './labels.js';
@@ -83,7 +82,7 @@ export class PolicyTable {
   }
 
   #add(ranked: Ranked): void {
-    const restrictions = [...labelRestrictions(ranked.parsed.selector.root)];
+    const restrictions = [...ranked.parsed.selector.restrictions];
     const [valued] = restrictions
       .flatMap(([label, { mustHaveOneOfValues: values }]) => (values === undefined ? [] : [{ label, values }]))
       // Every pod has these two; what is asked beside them says more.
