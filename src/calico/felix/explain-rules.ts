@@ -109,7 +109,7 @@ class RuleReader {
     const { members } = this.#cluster;
     const selected = members.selected(parseSelector(text));
     if (selected.some((one) => has(one, address))) return undefined;
-    const [owner] = members.selected(parseSelector('all()')).filter((one) => has(one, address));
+    const owner = members.selected(parseSelector('all()')).find((one) => has(one, address));
     const who = owner === undefined ? formatAddress(address) : formatCause(owner.cause());
     return `the ${side} ${who} is not selected by ${this.#wanted(entity)}${this.#selection(selected)}${this.#namespaceHint(entity, owner)}`;
   }

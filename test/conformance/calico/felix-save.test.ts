@@ -9,7 +9,7 @@ import { applyFelix } from '../../../src/calico/felix/dataplane/index.js';
 import { computeFelix } from '../../../src/calico/felix/felix.js';
 import { formatIpsets, formatTables } from '../../../src/calico/felix/format.js';
 import type { FelixState } from '../../../src/calico/felix/state.js';
-import { Emulation, Host } from '../../../src/kernel/index.js';
+import { Emulation, Host, type Netns } from '../../../src/kernel/index.js';
 import { e2eNodes } from './e2e-cases.js';
 import { loadE2eCase } from './e2e-input.js';
 import { NEEDS_VECTORS, readVector } from './vectors.js';
@@ -50,14 +50,16 @@ const REAL_KERNEL: Printer = {
 };
 
 /** Felix's whole state applied to an emulated host, as a node has it. */
+function programmedNetns(state: FelixState): Netns {
+  const host = new Host(new Emulation(), 'node');
+  const { netns } = host;
+  netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
+  applyFelix(state, host);
+  return netns;
+}
+
 const VIRTUAL_KERNEL: Printer = {
-  print: (state) => {
-    const host = new Host(new Emulation(), 'node');
-    const { netns } = host;
-    netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
-    applyFelix(state, host);
-    return netns.netfilter.iptables.save();
-  },
+  print: (state) => programmedNetns(state).netfilter.iptables.save(),
   unavailable: () => undefined,
 };
 
@@ -106,8 +108,7 @@ t.test('the virtual kernel’s sets are those of the real one', NEEDS_VECTORS, a
   for (const { name, node } of e2eNodes()) {
     const { cluster, host } = loadE2eCase(name);
     const expected = setLines(readVector(`e2e/${name}/expected-${node}-ipset-save.txt`));
-    const machine = new Host(new Emulation(), 'node');
-    applyFelix(computeFelix(cluster, host(node)), machine);
-    t.same(setLines(machine.netns.ipsets.save()), expected, `${name} on ${node}`);
+    const found = setLines(programmedNetns(computeFelix(cluster, host(node))).ipsets.save());
+    t.same(found, expected, `${name} on ${node}`);
   }
 });
