@@ -4,6 +4,8 @@ import {
   adminNetworkPolicies,
   annotationProblems,
   calicoVersion,
+  felixLayers,
+  readFelixConfig,
   storedTiers,
   unconvertiblePeers,
 } from '../calico/index.js';
@@ -193,7 +195,23 @@ function hostEndpoints(store: Store, plan: NetworkPlan, found: Findings): void {
   }
 }
 
+const SPOOFING = 'cni.projectcalico.org/allowedSourcePrefixes';
+
+/** Felix takes a pod that asks for sources in vain for none at all. */
+function spoofing(store: Store, found: Findings): void {
+  for (const pod of store.list('Pod')) {
+    if ((pod.annotations[SPOOFING] ?? '') === '') continue;
+    if (readFelixConfig(felixLayers(store, pod.spec.nodeName)).config.sourceSpoofing) continue;
+    found.add(pod, ['metadata', 'annotations', SPOOFING], {
+      code: 'calico-setting',
+      severity: 'warning',
+      message: 'Felix’ WorkloadSourceSpoofing is not Any: it treats the pod as missing, and drops its packets',
+    });
+  }
+}
+
 function podAnnotations(store: Store, found: Findings): void {
+  spoofing(store, found);
   for (const pod of store.list('Pod')) {
     for (const { annotation, expected } of annotationProblems(pod)) {
       const message = `${annotation}: expected ${expected}`;

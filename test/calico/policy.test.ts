@@ -1,4 +1,8 @@
+import fc from 'fast-check';
 import t from 'tap';
+import { compareText } from '../../src/calico/digest.js';
+import { applyFelix } from '../../src/calico/felix/dataplane/index.js';
+import { Emulation, Host } from '../../src/kernel/index.js';
 import { vethName } from '../../src/calico/names.js';
 import { formatCause } from '../../src/trace/index.js';
 import type { ChainText } from '../../src/calico/felix/rules/iptables-text.js';
@@ -281,7 +285,10 @@ t.test('a pod’s annotations reach the rules', (t) => {
     'qos.projectcalico.org/ingressPacketRate': '2k',
     'qos.projectcalico.org/egressMaxConnections': '10',
   };
-  const cluster = new PolicyCluster([podWith('gate', '10.1.0.9', { annotations })], { FloatingIPs: 'Enabled' });
+  const cluster = new PolicyCluster([podWith('gate', '10.1.0.9', { annotations })], {
+    FloatingIPs: 'Enabled',
+    WorkloadSourceSpoofing: 'Any',
+  });
   const veth = vethName('shop', 'gate');
   t.same(cluster.rules('cali-fip-dnat', 'nat'), ['--destination 192.0.2.1 --jump DNAT --to-destination 10.1.0.9']);
   t.same(cluster.rules('cali-fip-snat', 'nat'), [
@@ -298,6 +305,8 @@ t.test('a pod’s annotations reach the rules', (t) => {
     { value: '0' },
   );
   t.equal(state.routes.filter(({ dev }) => dev === veth).length, 2, 'the floating address is routed too');
+  const refused = new PolicyCluster([podWith('gate', '10.1.0.9', { annotations })]);
+  t.notOk(refused.rules(`cali-tw-${veth}`), 'a pod that may not ask for sources is treated as missing');
   t.end();
 });
 
@@ -338,5 +347,35 @@ t.test('more than one policy with one selector have a chain of their own, staged
     '--jump cali-po-gnp/p5',
     'clear --jump cali-po-gnp/p6',
   ]);
+  t.end();
+});
+
+t.test('a kernel that had a policy has nothing of it once it is gone', (t) => {
+  const cluster = new PolicyCluster(OBJECTS);
+  const machine = new Host(new Emulation(), 'node1');
+  const { netns } = machine;
+  netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
+  applyFelix(cluster.state(), machine);
+  t.match(netns.netfilter.iptables.save(), /cali-pi-knp\/shop\/k8s/);
+  const sets = (): string[] => Array.from(netns.ipsets, ({ name }) => name);
+  const before = sets().filter((name) => name.startsWith('cali40s:'));
+  t.ok(before.length > 0);
+  for (const kind of ['NetworkPolicy', 'CalicoNetworkPolicy', 'GlobalNetworkPolicy', 'ClusterNetworkPolicy'] as const) {
+    for (const { namespace, name } of cluster.store.list(kind)) cluster.store.delete(kind, namespace, name);
+  }
+  applyFelix(cluster.state(), machine);
+  t.notMatch(netns.netfilter.iptables.save(), /cali-p[io]-/);
+  t.same(
+    sets().filter((name) => name.startsWith('cali40s:')),
+    [],
+  );
+  t.end();
+});
+
+t.test('texts are in the order of their UTF-8 bytes', (t) => {
+  const bytes = (a: string, b: string): number => Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const text = fc.string({ unit: 'binary', maxLength: 4 });
+  fc.assert(fc.property(text, text, (a, b) => Math.sign(compareText(a, b)) === bytes(a, b)));
+  t.equal(compareText('\u{ffff}', '\u{10000}'), -1);
   t.end();
 });

@@ -174,8 +174,13 @@ function hostSysctls({ node }: FelixHost): FelixSysctl[] {
   ];
 }
 
+/** felix/calc/validation_filter.go: an endpoint that asks for what is not allowed is none. */
+const validEndpoints = ({ config, endpoints }: FelixHost): readonly WorkloadEndpoint[] =>
+  config.sourceSpoofing ? endpoints : endpoints.filter(({ spoofedSources }) => spoofedSources.length === 0);
+
 /** Everything that Felix wants on one host. */
-export function computeFelix(cluster: FelixCluster, host: FelixHost): FelixState {
+export function computeFelix(cluster: FelixCluster, given: FelixHost): FelixState {
+  const host = { ...given, endpoints: validEndpoints(given) };
   const on = encapsulations(cluster.pools, host.config);
   const mtu = mtus(host.interfaces, host.config, on);
   const vxlan = vxlanDevice(cluster, host, on, mtu.vxlan);

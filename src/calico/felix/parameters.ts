@@ -60,6 +60,8 @@ export interface FelixConfig {
   readonly logRateLimit: string;
   readonly logRateLimitBurst: number;
   readonly floatingIpsEnabled: boolean;
+  /** Whether pods may ask for sources that are not theirs; one that asks in vain is treated as missing. */
+  readonly sourceSpoofing: boolean;
   readonly wireguardDevices: readonly string[];
   readonly nftablesMode: 'Auto' | 'Enabled' | 'Disabled';
   /** What set a parameter, by its upstream name; nothing where it has its default. */
@@ -186,6 +188,7 @@ type Tables = Pick<
   | 'logRateLimit'
   | 'logRateLimitBurst'
   | 'floatingIpsEnabled'
+  | 'sourceSpoofing'
   | 'nftablesMode'
 >;
 
@@ -209,6 +212,7 @@ function readTables(reader: ParameterReader): Tables {
     logPrefix: reader.read('LogPrefix', 'calico-packet', text),
     logRateLimit: reader.read('LogActionRateLimit', '', rateLimit),
     logRateLimitBurst: reader.read('LogActionRateLimitBurst', 5, integer),
+    sourceSpoofing: reader.read('WorkloadSourceSpoofing', 'Disabled', oneOf('Any', 'Disabled')) === 'Any',
     floatingIpsEnabled: reader.read('FloatingIPs', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     nftablesMode: reader.read('NFTablesMode', 'Auto', oneOf('Auto', 'Enabled', 'Disabled')),
   };
