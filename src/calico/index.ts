@@ -25,11 +25,12 @@ export { bgpFindings } from './datastore/bgp-findings.js';
 export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
 export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
-export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
+export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { blockSummaries, ipamContext, recordIpam, storedIpam } from './datastore/ipam.js';
+export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';
 export {
-  storedEndpoints,
+  annotationProblems,
   storedInternalIps,
   storedNodes,
   storedPools,
@@ -45,6 +46,8 @@ export {
   type ServiceCidr,
 } from './felix/calc/input.js';
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
+export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
+export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export { computeFelix } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
@@ -107,6 +110,7 @@ export type {
   WorkloadEndpoint,
 } from './model.js';
 export { vethName, vethNameOfContainer, vtepMac, workloadEndpointName } from './names.js';
+export { unconvertiblePeers } from './policy/from-admin-policy.js';
 export { type Labels, parseSelector, Selector } from './policy/selector.js';
 export { SelectorError } from './policy/selector-tokens.js';
 export * from './startup.js';

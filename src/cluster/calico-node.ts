@@ -12,7 +12,7 @@ import {
   type ConfdRun,
   type FelixCluster,
   type FelixConfig,
-  felixCluster,
+  FelixDatastore,
   felixLayers,
   type Environment,
   type FelixState,
@@ -24,7 +24,6 @@ import {
   recordedIpam,
   runConfd,
   storedBackend,
-  storedEndpoints,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
@@ -59,20 +58,21 @@ const UNCHANGED: ConfdRun = { changed: [], reload: { bird: false, bird6: false }
 export class CalicoCluster {
   readonly #store: Store;
   readonly #allocations: Allocations;
-  #felix: FelixCluster | undefined = undefined;
   #confd: ConfdDatastore | undefined = undefined;
   /** The view that a host's files were rendered of. */
   readonly #rendered = new WeakMap<Host, ConfdCluster>();
+  /** What all Felixes of the cluster read. */
+  readonly #datastore: FelixDatastore;
 
   constructor(store: Store, allocations: Allocations) {
     this.#store = store;
     this.#allocations = allocations;
+    this.#datastore = new FelixDatastore(store, allocations.ipam);
   }
 
-  /** Built when the first node asks. */
+  /** The cluster as every Felix sees it now. */
   get felix(): FelixCluster {
-    this.#felix ??= felixCluster(this.#store, this.#allocations.ipam);
-    return this.#felix;
+    return this.#datastore.cluster;
   }
 
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
@@ -142,7 +142,7 @@ export class CalicoCluster {
       node: host.name,
       config: this.#config(host),
       interfaces: hostInterfaces(host),
-      endpoints: storedEndpoints(this.#store).filter(({ node }) => node === host.name),
+      endpoints: this.#datastore.endpointsOf(host.name),
     });
   }
 }

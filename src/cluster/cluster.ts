@@ -34,6 +34,7 @@ import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
 import type { Kubelet } from './kubelet.js';
 import { netnsName } from './sandbox.js';
+import { policyFindings } from './policy-findings.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { unmodelledFindings } from './unmodelled.js';
@@ -104,6 +105,7 @@ export class Cluster {
       ...network.findings,
       ...calico.findings,
       ...(allocations?.findings ?? []),
+      ...policyFindings(store, network.plan, calico.used),
       ...unmodelledFindings(store),
     ];
     this.#context = {
@@ -212,7 +214,12 @@ export class Cluster {
       this.emulation.tracer = undefined;
       connection.close();
       const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
-      const facts = { store: this.store, fromPod: from.pod, toPod: to.pod ?? this.#podAt(to.address) };
+      const facts = {
+        store: this.store,
+        fromPod: from.pod,
+        toPod: to.pod ?? this.#podAt(to.address),
+        policy: this.#context.calico?.felix,
+      };
       const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
       return concludeTrace(trace, connection.outcome, facts);
     } finally {

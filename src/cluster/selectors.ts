@@ -1,39 +1,122 @@
 /** Selectors of Calico's language in the input: what cannot be read is an error, and its object is left out. */
 
 import { parseSelector, SelectorError } from '../calico/index.js';
-import { type ConfigError, configError, type Kind, type ObjectOf, type Store } from '../kubernetes/index.js';
+import {
+  type ConfigError,
+  configError,
+  type FieldPath,
+  type Kind,
+  type PolicyEntity,
+  type PolicyRuleSpec,
+  type Store,
+  type Subject,
+} from '../kubernetes/index.js';
 
-/** Why a selector cannot be read, and where in it, or undefined. */
+interface Written {
+  readonly path: FieldPath;
+  readonly selector: string;
+}
+
+/** Why a selector cannot be read and where in it, or undefined. */
 function problem(selector: string): string | undefined {
   try {
     parseSelector(selector);
     return undefined;
   } catch (error) {
     if (!(error instanceof SelectorError)) throw error;
-    return error.offset === undefined ? error.message : `${error.message}, at character ${error.offset + 1}`;
+    return `${error.message}, at character ${error.at + 1}`;
   }
 }
 
-/** Every object of one kind, by those of its fields that are selectors. */
-function takeOut<K extends Kind>(store: Store, kind: K, selectors: (object: ObjectOf<K>) => Record<string, string>) {
-  const errors: ConfigError[] = [];
-  for (const object of store.list(kind)) {
-    for (const [field, selector] of Object.entries(selectors(object))) {
-      const why = problem(selector);
-      if (why === undefined) continue;
-      errors.push(configError(object, ['spec', field], { expected: `a selector (${why})`, got: `"${selector}"` }));
-      store.delete(kind, object.namespace, object.name);
-    }
-  }
-  return errors;
+function ofEntity(entity: PolicyEntity, at: FieldPath): Written[] {
+  const { selector, notSelector, namespaceSelector, serviceAccounts } = entity;
+  return [
+    { path: [...at, 'selector'], selector },
+    { path: [...at, 'notSelector'], selector: notSelector },
+    { path: [...at, 'namespaceSelector'], selector: namespaceSelector },
+    { path: [...at, 'serviceAccounts', 'selector'], selector: serviceAccounts?.selector ?? '' },
+  ];
 }
 
-export const takeOutBadSelectors = (store: Store): ConfigError[] => [
-  ...takeOut(store, 'IPPool', ({ spec: { nodeSelector, namespaceSelector } }) => ({ nodeSelector, namespaceSelector })),
-  ...takeOut(store, 'FelixConfiguration', ({ spec: { nodeSelector } }) => ({ nodeSelector })),
-  ...takeOut(store, 'BGPPeer', ({ spec: { nodeSelector, peerSelector, localWorkloadSelector } }) => ({
-    nodeSelector,
-    peerSelector,
-    localWorkloadSelector,
-  })),
+const ofRules = (direction: 'ingress' | 'egress', rules: readonly PolicyRuleSpec[]): Written[] =>
+  rules.flatMap(({ source, destination }, i) => [
+    ...ofEntity(source, ['spec', direction, i, 'source']),
+    ...ofEntity(destination, ['spec', direction, i, 'destination']),
+  ]);
+
+interface PolicyFields {
+  readonly selector: string;
+  readonly serviceAccountSelector: string;
+  readonly namespaceSelector?: string;
+  readonly ingress: readonly PolicyRuleSpec[];
+  readonly egress: readonly PolicyRuleSpec[];
+}
+
+const ofPolicy = (spec: PolicyFields): Written[] => [
+  { path: ['spec', 'selector'], selector: spec.selector },
+  { path: ['spec', 'serviceAccountSelector'], selector: spec.serviceAccountSelector },
+  { path: ['spec', 'namespaceSelector'], selector: spec.namespaceSelector ?? '' },
+  ...ofRules('ingress', spec.ingress),
+  ...ofRules('egress', spec.egress),
 ];
+
+interface Checked {
+  readonly kind: Kind;
+  readonly object: Subject;
+  readonly selectors: readonly Written[];
+}
+
+const POLICIES = [
+  'CalicoNetworkPolicy',
+  'GlobalNetworkPolicy',
+  'StagedNetworkPolicy',
+  'StagedGlobalNetworkPolicy',
+] as const;
+
+/** Everything that is written in the language. */
+function written(store: Store): Checked[] {
+  return [
+    ...store.list('IPPool').map((object) => ({
+      kind: 'IPPool' as const,
+      object,
+      selectors: (['nodeSelector', 'namespaceSelector'] as const).map((field) => ({
+        path: ['spec', field],
+        selector: object.spec[field],
+      })),
+    })),
+    ...store.list('FelixConfiguration').map((object) => ({
+      kind: 'FelixConfiguration' as const,
+      object,
+      selectors: [{ path: ['spec', 'nodeSelector'], selector: object.spec.nodeSelector }],
+    })),
+    ...store.list('BGPPeer').map((object) => ({
+      kind: 'BGPPeer' as const,
+      object,
+      selectors: (['nodeSelector', 'peerSelector', 'localWorkloadSelector'] as const).map((field) => ({
+        path: ['spec', field],
+        selector: object.spec[field],
+      })),
+    })),
+    ...POLICIES.flatMap((kind) =>
+      store.list(kind).map((object) => ({ kind, object, selectors: ofPolicy(object.spec) })),
+    ),
+    ...store.list('Profile').map((object) => ({
+      kind: 'Profile' as const,
+      object,
+      selectors: [...ofRules('ingress', object.spec.ingress), ...ofRules('egress', object.spec.egress)],
+    })),
+  ];
+}
+
+export function takeOutBadSelectors(store: Store): ConfigError[] {
+  return written(store).flatMap(({ kind, object, selectors }) => {
+    const errors = selectors.flatMap(({ path, selector }) => {
+      const why = problem(selector);
+      return why === undefined
+        ? []
+        : [configError(object, path, { expected: `a selector (${why})`, got: `"${selector}"` })];
+    });
+    if (errors.length > 0) store.delete(kind, object.namespace, object.name);
+    return errors;
+  });
+}

@@ -16,6 +16,14 @@ export {
 } from './calico-node.js';
 export type { AllocationAttribute } from './kinds/calico-ipam.js';
 export type { BgpFilterRule } from './kinds/calico-bgp.js';
+export type {
+  AdminEgressPeer,
+  AdminIngressPeer,
+  AdminPolicyPort,
+  ClusterPolicyProtocol,
+  PolicySubject,
+} from './kinds/admin-policy.js';
+export type { PolicyEntity, PolicyPort, PolicyRuleSpec } from './kinds/calico-policy.js';
 export type { NetworkPolicyPeer, NetworkPolicyPort } from './kinds/network-policy.js';
 export type { Taint } from './kinds/node.js';
 export type {

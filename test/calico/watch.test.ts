@@ -15,6 +15,7 @@ const BODIES: Readonly<Record<string, string>> = {
   BlockAffinity: '{cidr: 10.0.0.0/30, node: node1, state: confirmed, deleted: "false"}',
   IPAMHandle: '{handleID: h, block: {10.0.0.0/30: 1}, deleted: false}',
   IPReservation: '{reservedCIDRs: [10.0.0.1, 10.0.0.4/30]}',
+  HostEndpoint: '{node: node1, interfaceName: eth0}',
   BGPPeer: '{peerIP: 192.0.2.1, asNumber: 64512}',
 };
 

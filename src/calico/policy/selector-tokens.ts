@@ -2,20 +2,22 @@
 
 export type SelectorOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with' | 'in' | 'not in';
 
-export type Token =
+type TokenKind =
   | { readonly kind: '(' | ')' | '{' | '}' | ',' | '!' | '&&' | '||' | 'all' | 'global' | 'end' }
   | { readonly kind: 'operator'; readonly operator: SelectorOperator }
   | { readonly kind: 'label' | 'has' | 'string'; readonly value: string };
+/** A word, and where in the text it begins, from 0. */
+export type Token = TokenKind & { readonly at: number };
 
 /** What is wrong with a selector, in the words that Calico uses. */
 export class SelectorError extends Error {
-  /** Where in the selector: characters before the word that cannot be. */
-  readonly offset: number | undefined;
+  /** Where in the text, from 0. */
+  readonly at: number;
 
-  constructor(message: string, offset?: number) {
+  constructor(message: string, at: number) {
     super(message);
     this.name = 'SelectorError';
-    this.offset = offset;
+    this.at = at;
   }
 }
 
@@ -59,6 +61,10 @@ class Reader {
     return this.#at;
   }
 
+  fail(message: string): never {
+    throw new SelectorError(message, this.#at);
+  }
+
   get atEnd(): boolean {
     return this.#at >= this.#text.length;
   }
@@ -77,15 +83,15 @@ class Reader {
 
   identifier(): string {
     const name = this.#match(IDENTIFIER) ?? '';
-    if (name.length > MAX_LABEL_LENGTH) throw new SelectorError(`label too long: ${name}`);
-    if (name === '') throw new SelectorError('expected identifier');
+    if (name.length > MAX_LABEL_LENGTH) this.fail(`label too long: ${name}`);
+    if (name === '') this.fail('expected identifier');
     return name;
   }
 
   /** The rest of a literal whose opening quote is read; there are no escapes. */
   string(quote: string): string {
     const end = this.#text.indexOf(quote, this.#at);
-    if (end < 0) throw new SelectorError('unterminated string');
+    if (end < 0) this.fail('unterminated string');
     const value = this.#text.slice(this.#at, end);
     this.#at = end + 1;
     return value;
@@ -93,11 +99,11 @@ class Reader {
 
   closing(call: string): void {
     this.blanks();
-    if (!this.take(')')) throw new SelectorError(`no closing ')' after ${call}(`);
+    if (!this.take(')')) this.fail(`no closing ')' after ${call}(`);
   }
 }
 
-function punctuation(reader: Reader): Token | undefined {
+function punctuation(reader: Reader): TokenKind | undefined {
   for (const quote of ['"', "'"]) {
     if (reader.take(quote)) return { kind: 'string', value: reader.string(quote) };
   }
@@ -106,15 +112,15 @@ function punctuation(reader: Reader): Token | undefined {
     return mark === '==' || mark === '!=' ? { kind: 'operator', operator: mark } : { kind: mark };
   }
   for (const half of ['=', '&', '|']) {
-    if (reader.take(half)) throw new SelectorError(`expected ${half}${half}`);
+    if (reader.take(half)) throw new SelectorError(`expected ${half}${half}`, reader.at - half.length);
   }
   return undefined;
 }
 
-function word(reader: Reader, previous: Token | undefined): Token {
+function word(reader: Reader, previous: TokenKind | undefined): TokenKind {
   if (previous?.kind === 'label') {
     const operator = reader.wordOperator();
-    if (operator === undefined) throw new SelectorError(`expected operator after label "${previous.value}"`);
+    if (operator === undefined) reader.fail(`expected operator after label "${previous.value}"`);
     return { kind: 'operator', operator };
   }
   if (reader.take('has(')) {
@@ -131,36 +137,17 @@ function word(reader: Reader, previous: Token | undefined): Token {
   return { kind: 'label', value: reader.identifier() };
 }
 
-/** A selector in words, the last being `end`, with the place of each. */
-export interface Tokens {
-  readonly tokens: readonly Token[];
-  readonly offsets: readonly number[];
-}
-
-function nextToken(reader: Reader, previous: Token | undefined): Token {
-  const offset = reader.at;
-  try {
-    return punctuation(reader) ?? word(reader, previous);
-  } catch (error) {
-    throw error instanceof SelectorError ? new SelectorError(error.message, offset) : error;
-  }
-}
-
-/** Throws SelectorError. */
-export function tokenizeWithOffsets(text: string): Tokens {
+/** Splits a selector in tokens, the last being `end`; throws SelectorError. */
+export function tokenizeSelector(text: string): Token[] {
   const reader = new Reader(text);
   const tokens: Token[] = [];
-  const offsets: number[] = [];
   for (;;) {
     reader.blanks();
-    offsets.push(reader.at);
-    if (reader.atEnd) return { tokens: [...tokens, { kind: 'end' }], offsets };
-    tokens.push(nextToken(reader, tokens.at(-1)));
+    const { at } = reader;
+    if (reader.atEnd) return [...tokens, { kind: 'end', at }];
+    tokens.push({ ...(punctuation(reader) ?? word(reader, tokens.at(-1))), at });
   }
 }
-
-/** Splits a selector in tokens, the last being `end`; throws SelectorError. */
-export const tokenizeSelector = (text: string): readonly Token[] => tokenizeWithOffsets(text).tokens;
 
 const GO_OPERATOR_NAME: Readonly<Record<SelectorOperator, string>> = {
   '==': 'TokEq',
@@ -189,7 +176,7 @@ const GO_TOKEN_NAME = {
 } as const;
 
 /** A token as Calico's error messages print it: `TokLabel(a)`. */
-export function formatToken(token: Token): string {
+export function formatToken(token: TokenKind): string {
   if (token.kind === 'operator') return `${GO_OPERATOR_NAME[token.operator]}()`;
   return `${GO_TOKEN_NAME[token.kind]}(${'value' in token ? token.value : ''})`;
 }
