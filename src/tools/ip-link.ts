@@ -1,13 +1,19 @@
 /** `ip link` and `ip addr`, as iproute2 6.1 prints them. */
 
-import { Bridge, type Device, Loopback, type Netns, Veth, Vxlan } from '../kernel/index.js';
-import { formatIpv4, formatMac } from '../packet/index.js';
+import { Bridge, type Device, Ipip, Loopback, type Netns, Veth, Vxlan } from '../kernel/index.js';
+import { formatIpv4, formatMac, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
 import { lines } from './tool.js';
 
 const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
 
+function kindFlags(dev: Device): string[] {
+  if (isLoopback(dev)) return ['LOOPBACK'];
+  if (dev instanceof Ipip) return [...(dev.pointToPoint ? ['POINTOPOINT'] : []), 'NOARP'];
+  return ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+}
+
 function flags(dev: Device): string[] {
-  const names = isLoopback(dev) ? ['LOOPBACK'] : ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+  const names = kindFlags(dev);
   if (!dev.up) return names;
   const noCarrier = dev.carrier ? [] : ['NO-CARRIER'];
   return [...noCarrier, ...names, 'UP', ...(dev.carrier ? ['LOWER_UP'] : [])];
@@ -16,7 +22,7 @@ function flags(dev: Device): string[] {
 /** operstate of RFC 2863, as the kernel's drivers set it. */
 function operstate(dev: Device): string {
   if (!dev.up) return 'DOWN';
-  if (isLoopback(dev) || dev instanceof Vxlan) return 'UNKNOWN';
+  if (isLoopback(dev) || dev instanceof Vxlan || dev instanceof Ipip) return 'UNKNOWN';
   if (dev instanceof Veth) return dev.carrier ? 'UP' : 'LOWERLAYERDOWN';
   if (dev instanceof Bridge && dev.ports.length === 0) return 'DOWN';
   return dev.carrier ? 'UP' : 'DOWN';
@@ -29,6 +35,7 @@ function qdisc(dev: Device): string {
 
 /** `@if2` where the other end is in another namespace, `@v1` where it is here. */
 function displayName(dev: Device): string {
+  if (dev instanceof Ipip) return `${dev.name}@${dev.config.dev ?? 'NONE'}`;
   if (!(dev instanceof Veth) || dev.peer === undefined) return dev.name;
   return dev.peer.netns === dev.netns ? `${dev.name}@${dev.peer.name}` : `${dev.name}@if${dev.peer.ifindex}`;
 }
@@ -40,8 +47,18 @@ function linkNetns(dev: Device): string {
   return name === '' ? ' link-netnsid 0' : ` link-netns ${name}`;
 }
 
-const linkType = (dev: Device): string => (isLoopback(dev) ? 'loopback' : 'ether');
-const broadcastMac = (dev: Device): string => (isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff');
+function linkType(dev: Device): string {
+  if (dev instanceof Ipip) return 'ipip';
+  return isLoopback(dev) ? 'loopback' : 'ether';
+}
+
+/** A tunnel's link-layer addresses are the ends of its outer packets. */
+const linkAddress = (dev: Device): string => (dev instanceof Ipip ? formatIpv4(dev.config.local) : formatMac(dev.mac));
+
+function broadcastAddress(dev: Device): string {
+  if (dev instanceof Ipip) return formatIpv4(dev.config.remote);
+  return isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff';
+}
 
 function firstLine(dev: Device, mode: string): string {
   const master = dev.port === undefined ? '' : ` master ${dev.port.bridge.name}`;
@@ -49,11 +66,22 @@ function firstLine(dev: Device, mode: string): string {
 }
 
 const secondLine = (dev: Device): string =>
-  `    link/${linkType(dev)} ${formatMac(dev.mac)} brd ${broadcastMac(dev)}${linkNetns(dev)}`;
+  `    link/${linkType(dev)} ${linkAddress(dev)} ${dev.pointToPoint ? 'peer' : 'brd'} ${broadcastAddress(dev)}${linkNetns(dev)}`;
+
+/** iproute2's ip/link_iptnl.c:iptunnel_print_opt(). */
+function ipipDetails({ config }: Ipip): string {
+  const { mode, remote, local, dev, ttl, tos, pmtudisc, fwmark } = config;
+  const end = (address: Ipv4Addr): string => (address === INADDR_ANY ? 'any' : formatIpv4(address));
+  const lower = dev === undefined ? '' : `dev ${dev} `;
+  const service = tos === 0 ? '' : `tos ${tos === 1 ? 'inherit' : `0x${tos.toString(16)}`} `;
+  const mark = fwmark === 0 ? '' : `fwmark 0x${fwmark.toString(16)} `;
+  return `ipip ${mode} remote ${end(remote)} local ${end(local)} ${lower}ttl ${ttl === 0 ? 'inherit' : ttl} ${service}${pmtudisc ? '' : 'no'}pmtudisc ${mark}`;
+}
 
 /** With `-d`: what the driver says. */
 function details(dev: Device): string[] {
   if (dev instanceof Veth) return ['    veth'];
+  if (dev instanceof Ipip) return [`    ${ipipDetails(dev)}`];
   if (!(dev instanceof Vxlan)) return dev.kind === 'bridge' ? ['    bridge'] : [];
   const { vni, local, dev: lower, port, learning } = dev.config;
   const under = lower === undefined ? '' : ` dev ${lower}`;
@@ -98,7 +126,7 @@ export const formatBriefAddresses = (devices: readonly Device[]): string =>
   );
 
 export const formatBriefLinks = (devices: readonly Device[]): string =>
-  formatBrief(devices, (dev) => `${formatMac(dev.mac)} <${flags(dev).join(',')}> `);
+  formatBrief(devices, (dev) => `${linkAddress(dev)} <${flags(dev).join(',')}> `);
 
 export interface LinkJson {
   readonly [key: string]: unknown;
@@ -110,6 +138,7 @@ function deviceJson(dev: Device, object: 'link' | 'addr'): LinkJson {
   const here = peer !== undefined && peer.netns === dev.netns;
   return {
     ifindex: dev.ifindex,
+    ...(dev instanceof Ipip ? { link: dev.config.dev ?? null } : {}),
     ...(peer === undefined ? {} : here ? { link: peer.name } : { link_index: peer.ifindex }),
     ifname: dev.name,
     flags: flags(dev),
@@ -121,8 +150,9 @@ function deviceJson(dev: Device, object: 'link' | 'addr'): LinkJson {
     group: 'default',
     txqlen: dev.txqlen,
     link_type: linkType(dev),
-    address: formatMac(dev.mac),
-    broadcast: broadcastMac(dev),
+    ...(dev.pointToPoint ? { link_pointtopoint: true } : {}),
+    address: linkAddress(dev),
+    broadcast: broadcastAddress(dev),
   };
 }
 

@@ -37,6 +37,7 @@ export const DROP_REASONS = {
   'dev-hdr': 'malformed link-layer header',
   'dev-ready': 'the device is down',
   'full-ring': 'the device queue is full',
+  'recursion-limit': 'devices lead into one another without end',
   'qdisc-drop': 'the queueing discipline dropped it',
   'vxlan-invalid-hdr': 'malformed VXLAN header',
   'vxlan-vni-not-found': 'no VXLAN device has that VNI',

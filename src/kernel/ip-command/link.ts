@@ -2,15 +2,16 @@
 
 import type { Ipv4Addr, Mac } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
-import type { BridgePortState, VxlanState } from '../host-state.js';
+import type { BridgePortState, IpipState, VxlanState } from '../host-state.js';
 import { Bridge, type LinkChanges, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
+import { addIpip, changeIpip, ipipOptions } from './tunnel.js';
 import { CommandError, type Option, readKnown, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type NewLink = Mutable<LinkOptions>;
 
-const KINDS = ['veth', 'bridge', 'dummy', 'vxlan'] as const;
+const KINDS = ['veth', 'bridge', 'dummy', 'vxlan', 'ipip'] as const;
 
 /** What every kind of device takes. */
 function commonOptions(link: { mac?: Mac; mtu?: number; txqlen?: number }): Readonly<Record<string, Option>> {
@@ -121,6 +122,7 @@ function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   const kind = words.oneOf('a kind of device', KINDS);
   if (kind === 'veth') addVeth(netns, link, words);
   else if (kind === 'vxlan') addVxlan(netns, link, words);
+  else if (kind === 'ipip') addIpip(netns, link, words);
   else if (kind === 'bridge') {
     readOptions(words, SAID_OF_BRIDGES, 'link add type bridge');
     netns.links.addBridge(link);
@@ -150,6 +152,7 @@ function set(netns: Netns, words: Words): void {
   const dev = words.device();
   const changes: Mutable<LinkChanges> = {};
   const bridgePort: Partial<Mutable<BridgePortState>> = {};
+  let tunnel: IpipState | undefined;
   readOptions(
     words,
     {
@@ -172,11 +175,14 @@ function set(netns: Netns, words: Words): void {
         changes.master = null;
       },
       type: (rest) => {
-        if (rest.oneOf('a kind of port', ['bridge_slave']) === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
+        const kind = rest.oneOf('a kind of port or device', ['bridge_slave', 'ipip']);
+        if (kind === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
+        else tunnel = ipipOptions(rest);
       },
     },
     'link set',
   );
+  if (tunnel !== undefined) changeIpip(netns, dev.name, tunnel);
   netns.links.set(dev, Object.keys(bridgePort).length === 0 ? changes : { ...changes, bridgePort });
 }
 
