@@ -2,6 +2,7 @@
 
 import { INADDR_ANY } from '../../packet/index.js';
 import { type Cause } from '../../trace/index.js';
+import { KernelError } from '../errors.js';
 import type { IpipState } from '../host-state.js';
 import { Ipip, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
@@ -21,17 +22,25 @@ const UNSAID: IpipState = {
   fallback: false,
 };
 
+const TOS_INHERIT = 1;
+
 /** `inherit`, `auto`, or a number. */
 const ttl = (words: Words): number => (words.skip('inherit') || words.skip('auto') ? 0 : words.number('a TTL', 255));
 
-/** `inherit`, `inherit/VALUE`, or a value in hexadecimal. */
-function tos(words: Words): number {
+/** rtnl_dsfield_a2n(): hexadecimal, with or without its prefix. */
+function dsfield(text: string): number {
+  if (!/^(?:0x)?[0-9a-f]{1,2}$/i.test(text)) throw new CommandError(`argument "${text}" is wrong: bad TOS value`);
+  return Number.parseInt(text, 16);
+}
+
+/** `inherit`, or a value. */
+const tos = (words: Words): number => (words.skip('inherit') ? TOS_INHERIT : dsfield(words.take('a type of service')));
+
+/** In `ip tunnel` also both: `inherit/VALUE` for what is not IP inside. */
+function tosOrBoth(words: Words): number {
   const [first = '', second] = words.take('a type of service').split('/');
-  const inherits = first === 'inherit' ? 1 : 0;
-  const text = inherits === 1 ? (second ?? '0') : first;
-  if (!/^(?:0x)?[0-9a-f]{1,2}$/i.test(text) || (inherits === 0 && second !== undefined))
-    throw new CommandError(`Invalid TOS: "${text}"`);
-  return Number.parseInt(text, 16) | inherits;
+  if (first !== 'inherit') return dsfield(first);
+  return second === undefined ? TOS_INHERIT : TOS_INHERIT | dsfield(second);
 }
 
 const notModelled =
@@ -40,9 +49,12 @@ const notModelled =
     throw new CommandError(`ipip: "${what}" is not modelled`);
   };
 
-function tunnelOptions(config: Mutable<IpipState>): Readonly<Record<string, Option>> {
+function tunnelOptions(
+  config: Mutable<IpipState>,
+  parseTos: (words: Words) => number,
+): Readonly<Record<string, Option>> {
   const readTos: Option = (words) => {
-    config.tos = tos(words);
+    config.tos = parseTos(words);
   };
   const readTtl: Option = (words) => {
     config.ttl = ttl(words);
@@ -100,7 +112,7 @@ export function ipipOptions(words: Words): IpipState {
   readOptions(
     words,
     {
-      ...tunnelOptions(config),
+      ...tunnelOptions(config, tos),
       mode: (rest) => {
         config.mode = mode(rest);
       },
@@ -125,7 +137,7 @@ export function addIpip(netns: Netns, link: LinkOptions, words: Words): void {
 export function changeIpip(netns: Netns, name: string, config: IpipState): void {
   const dev = netns.links.require(name);
   if (!(dev instanceof Ipip)) throw new CommandError(`"${name}" is no ipip tunnel`);
-  if (dev.config.fallback) throw new CommandError('RTNETLINK answers: Invalid argument');
+  if (dev.config.fallback) throw new KernelError('EINVAL', `link set ${name} type ipip`);
   netns.links.changeIpip(dev, config);
 }
 
@@ -134,7 +146,7 @@ function parseTunnel(words: Words): { readonly name: string; readonly config: Ip
   const config: Mutable<IpipState> = { ...UNSAID, mode: 'ipip' };
   let name = '';
   const options: Readonly<Record<string, Option>> = {
-    ...tunnelOptions(config),
+    ...tunnelOptions(config, tosOrBoth),
     name: (rest) => {
       name = rest.take('a name');
     },

@@ -97,6 +97,8 @@ export class Icmp {
     answer.slab.bytes.set(skb.slab.bytes.subarray(skb.network, skb.network + quoted), answer.data + ICMP_HEADER_LENGTH);
     answer.tail = answer.data + ICMP_HEADER_LENGTH + quoted;
     encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
+    // icmp_glue_bits(): an error belongs to the connection of what it quotes, even of one that never was confirmed.
+    if (isIcmpError(type)) this.#netns.conntrack.attach(answer, skb);
     this.#netns.ipv4.output.send(answer, {
       source: route.source,
       destination: about.source,

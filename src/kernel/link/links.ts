@@ -147,8 +147,8 @@ export class Links {
   changeIpip(dev: Ipip, config: IpipState): void {
     const other = this.#ipip.find(config);
     const request = `link set ${dev.name} type ipip`;
-    if (other !== undefined && other !== dev) throw new KernelError('EEXIST', request);
     if (dev.pointToPoint !== (config.remote !== INADDR_ANY)) throw new KernelError('EINVAL', request);
+    if (other !== undefined && other !== dev) throw new KernelError('EEXIST', request);
     const before = dev.config;
     dev.config = { ...config, fallback: before.fallback, mode: before.mode };
     if (before.dev !== config.dev || before.fwmark !== config.fwmark) this.#setMtu(dev, this.#ipip.guessMtu(config));

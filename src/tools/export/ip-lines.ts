@@ -110,8 +110,7 @@ function ipipLine({ name, ifindex, mtu, txqlen, ipip }: LinkState): string {
   );
 }
 
-const formatTos = (tos: number): string =>
-  (tos & 1) === 0 ? hex(tos) : tos === 1 ? 'inherit' : `inherit/${hex(tos & ~1)}`;
+const formatTos = (tos: number): string => (tos === 1 ? 'inherit' : hex(tos));
 
 function vxlanWords({ vxlan }: LinkState): string {
   if (vxlan === undefined) return '';

@@ -17,7 +17,7 @@ import {
   type RunRecord,
 } from './record.js';
 
-const REFEREE = 'test/conformance/kernel/referee.py';
+export const REFEREE = 'test/conformance/kernel/referee.py';
 const TOOLS = ['ip', 'bridge', 'iptables-restore', 'ipset', 'nft', 'conntrack', 'python3', 'ethtool'];
 
 /** Why the real kernel cannot be asked here, or undefined where it can. */
@@ -45,33 +45,45 @@ export type Patience = (round: number) => {
 };
 
 export class RealRun {
-  readonly #script: string;
+  /** Makes the namespaces, and takes them down. */
+  readonly script: string;
   readonly #prefix: string;
   readonly #places: readonly PlaceSpec[];
   #buildMs = 0;
 
   constructor(emulated: EmulatedRun, prefix: string) {
     this.#prefix = prefix;
-    this.#script = emulated.script(prefix);
+    this.script = emulated.script(prefix);
     this.#places = emulated.places;
   }
 
   /** Makes the namespaces. What the script says on its standard error is a mistake of ours. */
   up(): void {
     const started = performance.now();
-    const { status, stderr } = spawnSync('bash', ['-s', 'up'], { input: this.#script, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('bash', ['-s', 'up'], { input: this.script, encoding: 'utf8' });
     this.#buildMs = performance.now() - started;
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.includes('this kernel has no: netem'));
     if (status !== 0 || complaints.length > 0) throw new Error(`the exported script: ${complaints.join('\n')}`);
   }
 
   down(): void {
-    spawnSync('bash', ['-s', 'down'], { input: this.#script });
+    spawnSync('bash', ['-s', 'down'], { input: this.script });
   }
 
   run(orders: readonly Order[], patient: Patience): RunRecord {
     const started = performance.now();
-    const job = {
+    const { status, stdout, stderr } = spawnSync('python3', [REFEREE], {
+      input: this.job(orders, patient),
+      encoding: 'utf8',
+      maxBuffer: 1 << 29,
+    });
+    if (status !== 0) throw new Error(`the referee: ${stderr}`);
+    return this.record(stdout, { build: this.#buildMs, run: performance.now() - started });
+  }
+
+  /** What the referee is told, on its standard input. */
+  job(orders: readonly Order[], patient: Patience): string {
+    return JSON.stringify({
       places: this.#places.map(({ name, devices }) => ({ netns: EmulatedRun.fileName(this.#prefix, name), devices })),
       orders: orders.map((order, i) => {
         const { timers, frames } = patient(i);
@@ -85,18 +97,16 @@ export class RealRun {
       quietMs: QUIET_MS,
       trace: true,
       ask: QUESTIONS,
-    };
-    const { status, stdout, stderr } = spawnSync('python3', [REFEREE], {
-      input: JSON.stringify(job),
-      encoding: 'utf8',
-      maxBuffer: 1 << 29,
     });
-    if (status !== 0) throw new Error(`the referee: ${stderr}`);
-    const answer = JSON.parse(stdout) as RefereeAnswer;
+  }
+
+  /** What the referee has answered, on its standard output. */
+  record(output: string, took: RunRecord['took']): RunRecord {
+    const answer = JSON.parse(output) as RefereeAnswer;
     return {
       rounds: answer.rounds.map((round) => this.#round(round)),
       states: new Map(this.#places.map(({ name }, i) => [name, normalizeReal(answer.states[i] ?? {})])),
-      took: { build: this.#buildMs, run: performance.now() - started },
+      took,
     };
   }
 

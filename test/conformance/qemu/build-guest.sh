@@ -5,7 +5,7 @@ set -euo pipefail
 
 readonly here=$(dirname "$(realpath "$0")")
 readonly tools=(
-  bash cat chmod cp cut date dirname dmesg env false grep head id kill ls mkdir mount mv poweroff rm sed seq sh sleep sort
+  bash cat chmod cp cut date dirname dmesg env false grep head id kill ln ls mkdir mount mv poweroff rm sed seq sh sleep sort
   sync tail tar timeout touch tr true umount uname uniq wc
   bridge conntrack ethtool ip ipset ipvsadm kmod nft ping setsid tc tcpdump xtables-legacy-multi xtables-nft-multi
 )

@@ -241,7 +241,8 @@ const ODDITIES: readonly (readonly [number, (dice: Dice, packet: Uint8Array) => 
     (dice, packet) => {
       const view = viewOf(packet);
       view.setUint8(0, dice.pick([0x44, 0x46, 0x55, 0x4f]));
-      new Ipv4(view, 0).fillChecksum();
+      // A header that goes on behind the packet has no checksum.
+      if ((view.getUint8(0) & 15) * 4 <= packet.length) new Ipv4(view, 0).fillChecksum();
       return { packet, note: `first octet 0x${view.getUint8(0).toString(16)}` };
     },
   ],
@@ -283,7 +284,7 @@ function fragments(dice: Dice, packet: Uint8Array): Uint8Array[] {
   return dice.chance(0.15) ? ordered.slice(1) : ordered;
 }
 
-function somePacket(dice: Dice, way: Way): { readonly packets: readonly Uint8Array[]; readonly note: string } {
+export function somePacket(dice: Dice, way: Way): { readonly packets: readonly Uint8Array[]; readonly note: string } {
   const { packet, note } = dice.weighted(ORDINARY)(dice, way);
   if (dice.chance(0.12)) {
     const large = dice.chance(0.6)
