@@ -66,6 +66,8 @@ export class Skb {
    * as it can be taken apart there again; undefined for a packet in one piece.
    */
   pieces: readonly number[] | undefined = undefined;
+  /** IPCB(skb)->opt.is_changed: the header's checksum is still to be written again. */
+  optionsChanged = false;
   /** Forwarding hops so far in the whole emulation, against loops. */
   hops = 0;
   /** Set where a match or target outside the model could have decided. */
@@ -144,6 +146,7 @@ export class Skb {
     this.packetType = 'host';
     this.fragMaxSize = 0;
     this.pieces = undefined;
+    this.optionsChanged = false;
     if (!crossesNetns) return;
     this.mark = 0;
     this.priority = 0;
@@ -176,6 +179,7 @@ export class Skb {
     this.physOut = from.physOut;
     this.fragMaxSize = from.fragMaxSize;
     this.pieces = from.pieces;
+    this.optionsChanged = from.optionsChanged;
     this.hops = from.hops;
     this.unknown = from.unknown;
     this.hash = from.hash;

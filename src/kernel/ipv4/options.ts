@@ -18,7 +18,8 @@ const COPIED = 0x80;
 
 export type OptionsVerdict =
   | { readonly kind: 'none' }
-  | { readonly kind: 'ok'; readonly recordRoute: number; readonly timestamp: number }
+  /** `changed`: what stood behind the end of the options is zero now, and the header's checksum is wrong. */
+  | { readonly kind: 'ok'; readonly recordRoute: number; readonly timestamp: number; readonly changed: boolean }
   | { readonly kind: 'source-route' }
   /** Offset of the bad octet from the start of the header, for ICMP parameter problem. */
   | { readonly kind: 'malformed'; readonly pointer: number };
@@ -31,9 +32,13 @@ export function compileOptions(header: Ipv4): OptionsVerdict {
   if (end === IPV4_HEADER_LENGTH) return NONE;
   let recordRoute = 0;
   let timestamp = 0;
+  let changed = false;
   for (let at = IPV4_HEADER_LENGTH; at < end; ) {
     const type = header.view.getUint8(header.offset + at);
-    if (type === END) break;
+    if (type === END) {
+      changed = clear(header, at + 1);
+      break;
+    }
     if (type === NOOP) {
       at += 1;
       continue;
@@ -47,7 +52,18 @@ export function compileOptions(header: Ipv4): OptionsVerdict {
     if (type === TIMESTAMP) timestamp = at;
     at += length;
   }
-  return { kind: 'ok', recordRoute, timestamp };
+  return { kind: 'ok', recordRoute, timestamp, changed };
+}
+
+/** Nothing may hide behind the end of the options. True where something did. */
+function clear(header: Ipv4, from: number): boolean {
+  let changed = false;
+  for (let at = from; at < header.headerLength; at += 1) {
+    if (header.view.getUint8(header.offset + at) === END) continue;
+    header.view.setUint8(header.offset + at, END);
+    changed = true;
+  }
+  return changed;
 }
 
 function malformedAt(

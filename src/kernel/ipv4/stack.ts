@@ -255,6 +255,7 @@ export class Ipv4Stack {
       this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
       return false;
     }
+    skb.optionsChanged = verdict.kind === 'ok' && verdict.changed;
     return true;
   }
 
@@ -264,9 +265,12 @@ export class Ipv4Stack {
     if (header.headerLength === IPV4_HEADER_LENGTH) return;
     const verdict = compileOptions(header);
     const dev = skb.route?.dev;
-    if (verdict.kind !== 'ok' || verdict.recordRoute === 0 || dev === undefined) return;
-    const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
-    if (recordRoute(header, verdict.recordRoute, address)) header.fillChecksum();
+    if (verdict.kind === 'ok' && verdict.recordRoute !== 0 && dev !== undefined) {
+      const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
+      if (recordRoute(header, verdict.recordRoute, address)) skb.optionsChanged = true;
+    }
+    if (skb.optionsChanged) header.fillChecksum();
+    skb.optionsChanged = false;
   }
 
   #traceInput(skb: Skb): void {

@@ -191,18 +191,20 @@ export class Ipip extends Device {
     const { source } = to.route;
     skb.scrub(false);
     skb.iif = 0;
-    if (netns.emulation.tracer !== undefined) {
-      const { destination } = to;
+    const { route, destination, tos, dontFragment } = to;
+    if (netns.emulation.tracer !== undefined)
       netns.trace(skb, { kind: 'encapsulate', dev: this.name, protocol: 'ipip', source, destination });
-    }
     const refused = netns.ipv4.output.send(skb, {
-      ...to,
       source,
+      destination,
       protocol: IP_PROTOCOL.ipip,
+      route,
+      tos,
       ttl: config.ttl === 0 ? ttl : config.ttl,
       mark,
+      dontFragment,
       // It has one although it is not to be cut.
-      identification: netns.ipv4.output.selectIdent(source, to.destination, IP_PROTOCOL.ipip),
+      identification: netns.ipv4.output.selectIdent(source, destination, IP_PROTOCOL.ipip),
     });
     if (refused === undefined) {
       counters.txPackets += 1;

@@ -36,6 +36,13 @@ export function whyNotReal(): string | undefined {
   return made.status === 0 ? undefined : `no network namespaces with iptables and veth here: ${made.stderr.trim()}`;
 }
 
+/** What an exported script wants and this machine's kernel does not have, in a sentence. */
+export function whatIsLacking(script: string): string | undefined {
+  if (!script.includes(' type ipip ')) return undefined;
+  const made = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 't0', 'type', 'ipip', 'remote', '192.0.2.1']);
+  return made.status === 0 ? undefined : 'this kernel has no ipip';
+}
+
 /** What is known of a round before it is run. It decides how long the referee waits, and nothing else. */
 export type Patience = (round: number) => {
   /** Somebody waits for an answer with a timer. */

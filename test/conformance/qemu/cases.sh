@@ -10,9 +10,9 @@ elapsed() { # FROM TO, in seconds with two digits
 for script in *.script.sh; do
   number=${script%%.*}
   began=$(uptime)
-  bash "$script" up 2> "/results/$number.up"
+  timeout 60 bash "$script" up 2> "/results/$number.up" || echo "ended with $?" >> "/results/$number.up"
   built=$(uptime)
-  python3 referee.py < "$number.job.json" > "/results/$number.answer.json" 2> "/results/$number.referee"
+  timeout 120 python3 referee.py < "$number.job.json" > "/results/$number.answer.json" 2> "/results/$number.referee"
   ended=$(uptime)
   bash "$script" down
   echo "$(elapsed "$began" "$built") $(elapsed "$built" "$ended")" > "/results/$number.took"

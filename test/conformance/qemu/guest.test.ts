@@ -1,35 +1,69 @@
-/** The emulator against a second real kernel: what this machine's own lacks, and a second opinion of what it has. */
+/**
+ * The emulator against a second real kernel, a distribution's under qemu: tunnels, sets and devices that this machine's
+ * own kernel may lack, and a second opinion of what it has. Live where there is a qemu, and of answers that were kept.
+ */
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { formatDifference } from '../kernel/compare.js';
+import type { Duel } from '../kernel/duel.js';
+import type { KernelCase } from '../kernel/record.js';
 import { topologyCase } from '../kernel/topologies.js';
-import { guestDuels } from './duels.js';
-import { requireGuest } from './guest.js';
+import { guestDuels, type GuestDuel } from './duels.js';
+import { GuestTooSlow, requireGuest } from './guest.js';
+import { recordings, replay } from './recorded.js';
+import { setCase } from './set-cases.js';
+import { tunnelCase } from './tunnel-cases.js';
 
-const guest = requireGuest();
+/** Few: an emulated processor needs many seconds for each. The answers that were kept are many more. */
+const LIVE: readonly (() => KernelCase)[] = [
+  () => topologyCase('ipip-always-felix'),
+  () => tunnelCase(2),
+  () => setCase(1),
+];
 
-t.test('in the kernel of the guest', typeof guest === 'string' ? { skip: guest } : {}, (t) => {
-  if (typeof guest === 'string') return t.end();
-  t.setTimeout(300_000);
-  const cases = ['two-nodes-vxlan'].map(topologyCase);
-  const duels = guestDuels(guest, cases);
-  for (const [i, case_] of cases.entries()) {
-    const duel = duels[i];
-    t.test(`${case_.name} behaves as in the emulator`, (t) => {
-      if (duel === undefined || 'failed' in duel) {
-        t.fail(duel?.failed ?? 'no answer');
-        return t.end();
-      }
-      t.ok(duel.frames > 0, 'frames were compared');
-      t.same(
-        duel.differences.map((difference) => formatDifference(case_, difference)),
-        [],
-      );
-      t.comment(
-        `${duel.frames} frames, ${duel.octets} octets, ${duel.rules} rules; build ${duel.real.took.build.toFixed(0)} ms, run ${duel.real.took.run.toFixed(0)} ms of the guest's time`,
-      );
-      return t.end();
+function judge(t: Test, case_: KernelCase, duel: Duel): void {
+  t.ok(duel.frames > 0, 'frames were compared');
+  t.same(
+    duel.differences.map((difference) => formatDifference(case_, difference)),
+    [],
+  );
+  const { build, run } = duel.real.took;
+  t.comment(
+    `${duel.frames} frames, ${duel.octets} octets, ${duel.rules} rules; ${(build + run).toFixed(0)} ms of the guest's time`,
+  );
+}
+
+for (const file of recordings()) {
+  t.test(`${file.replace(/\..*/, '')} behaves as the guest's kernel did`, (t) => {
+    const duel = replay(file);
+    judge(t, duel.case, duel);
+    t.end();
+  });
+}
+
+/** Or why there are none. */
+function liveDuels(): readonly GuestDuel[] | string {
+  const guest = requireGuest();
+  if (typeof guest === 'string') return guest;
+  try {
+    return guestDuels(
+      guest,
+      LIVE.map((make) => make()),
+    );
+  } catch (error) {
+    if (error instanceof GuestTooSlow) return error.message;
+    throw error;
+  }
+}
+
+const duels = liveDuels();
+if (typeof duels === 'string') t.test('cases in the guest', { skip: duels }, (t) => t.end());
+else {
+  for (const duel of duels) {
+    t.test(`${duel.case.name} behaves as in the guest's kernel`, (t) => {
+      if ('failed' in duel) t.fail(duel.failed);
+      else judge(t, duel.case, duel);
+      t.end();
     });
   }
-  return t.end();
-});
+}

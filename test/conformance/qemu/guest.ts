@@ -22,8 +22,8 @@ const FOLDER = 'test/conformance/qemu';
 const BUILD = `${FOLDER}/build-guest.sh`;
 const PROGRAMS = ['qemu-system-x86_64', 'apt-get', 'dpkg-deb', 'cpio', 'depmod', 'tar', 'python3'];
 const RESULTS_MIB = 128;
-/** Of wall time: an emulated machine that hangs does not come back. */
-const TIMEOUT_MS = 240_000;
+/** Of wall time. What hangs inside is ended inside, by the guest's own clock: this is for machines that are too slow. */
+const TIMEOUT_MS = Number(process.env['PODWIRE_GUEST_SECONDS'] ?? 170) * 1000;
 
 /** The kernel and the initramfs, kept outside of the project. */
 export interface Guest {
@@ -94,23 +94,25 @@ export function runGuest(guest: Guest, files: Files): { readonly results: Files;
   }
 }
 
+/** A nanosecond is an instruction, and what waits costs nothing. */
+const MACHINE =
+  '-M q35 -cpu max -m 1024 -smp 1 -nodefaults -no-reboot -nographic -net none -accel tcg,thread=single -icount shift=0,sleep=off';
+const KERNEL_WORDS = 'console=ttyS0 quiet panic=-1 tsc=unstable no_timer_check random.trust_cpu=on mitigations=off';
+
 function boot(guest: Guest, files: { readonly in: string; readonly out: string; readonly console: string }): void {
-  run(
-    'qemu-system-x86_64',
-    [
-      ...['-M', 'q35', '-cpu', 'max', '-m', '1024', '-smp', '1', '-nodefaults', '-no-reboot', '-nographic'],
-      ...['-net', 'none', '-accel', 'tcg,thread=single'],
-      // A nanosecond is an instruction, and what waits costs nothing.
-      ...['-icount', 'shift=0,sleep=off'],
-      ...['-kernel', guest.kernel, '-initrd', guest.initramfs],
-      ...['-append', 'console=ttyS0 quiet panic=-1 tsc=unstable no_timer_check random.trust_cpu=on mitigations=off'],
-      ...['-serial', `file:${files.console}`],
-      ...['-drive', `file=${files.in},format=raw,if=virtio,readonly=on`],
-      ...['-drive', `file=${files.out},format=raw,if=virtio`],
-    ],
-    TIMEOUT_MS,
-  );
+  const options = [
+    ['-kernel', guest.kernel],
+    ['-initrd', guest.initramfs],
+    ['-append', KERNEL_WORDS],
+    ['-serial', `file:${files.console}`],
+    ['-drive', `file=${files.in},format=raw,if=virtio,readonly=on`],
+    ['-drive', `file=${files.out},format=raw,if=virtio`],
+  ];
+  run('qemu-system-x86_64', [...MACHINE.split(' '), ...options.flat()], TIMEOUT_MS);
 }
+
+/** Says nothing about the emulator. */
+export class GuestTooSlow extends Error {}
 
 function run(program: string, args: readonly string[], timeout?: number): string {
   const options = {
@@ -121,6 +123,8 @@ function run(program: string, args: readonly string[], timeout?: number): string
     ...(timeout === undefined ? {} : { timeout }),
   } as const;
   const { status, stdout, stderr, error } = spawnSync(program, args, options);
+  if (error !== undefined && 'code' in error && error.code === 'ETIMEDOUT')
+    throw new GuestTooSlow(`this machine is too slow: the guest has not finished in ${TIMEOUT_MS / 1000} s`);
   if (error !== undefined || status !== 0) throw new Error(`${program}: ${error?.message ?? stderr}`);
   return stdout;
 }
