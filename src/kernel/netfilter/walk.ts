@@ -5,20 +5,25 @@
  * and from the built-in chain to its policy.
  */
 
-import type { HookName, RuleOutcome } from '../../trace/index.js';
+import type { RuleOutcome } from '../../trace/index.js';
 import { assert } from '../errors.js';
-import type { Device } from '../device.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import type { Chain } from './chain.js';
+import type { TargetVerdict } from './extension.js';
 import type { NfVerdict } from './hook.js';
 import { RulePacket } from './packet.js';
-import { basicTestsHold, type Rule } from './rule.js';
+import { OPERATION, type Rule } from './rule.js';
 import type { Table } from './table.js';
 import { MAX_JUMPS } from './validate.js';
 
-/** What one rule made of the walk: go on with the next, or with what the rule set, or be done. */
-type Progress = 'next' | 'moved' | NfVerdict;
+/** Where a walk stands: what a trace tells of a rule besides the rule. */
+interface Standing {
+  readonly table: Table;
+  readonly chain: Chain;
+  /** From 1; 0 for the end of the chain. */
+  readonly position: number;
+}
 
 export class Walk {
   readonly #netns: Netns;
@@ -26,123 +31,89 @@ export class Walk {
   /** Where jumps came from. */
   readonly #backChain: Chain[] = [];
   readonly #backNext = new Int32Array(MAX_JUMPS);
-  #depth = 0;
-  #chain: Chain | undefined = undefined;
-  #next = 0;
-  #tried = 0;
-  #matched = 0;
 
   constructor(netns: Netns, skb: Skb) {
     this.#netns = netns;
     this.packet = new RulePacket(netns, skb);
   }
 
-  run(table: Table, skb: Skb, at: { hook: HookName; in: Device | undefined; out: Device | undefined }): NfVerdict {
+  /** For the packet that `packet` was loaded with. `base` is the table's chain of its hook. */
+  run(table: Table, base: Chain): NfVerdict {
     const { packet } = this;
-    const base = table.builtin(at.hook);
-    assert(base !== undefined, 'a table is asked at its own hooks');
-    packet.load(skb, at.hook, at.in, at.out);
-    this.#depth = 0;
-    this.#chain = base;
-    this.#next = 0;
-    this.#tried = 0;
-    this.#matched = 0;
+    const tracing = this.#netns.emulation.tracer !== undefined;
+    let chain = base;
+    let next = 0;
+    let depth = 0;
+    let tried = 0;
+    let matched = 0;
     for (;;) {
-      const chain: Chain = this.#chain;
-      const from = this.#next;
-      const position = chain.candidate(from, packet);
       const { rules } = chain;
+      const position = chain.candidate(next, packet);
       const rule = rules[position];
       if (rule === undefined) {
-        this.#tried += rules.length - from;
-        if (this.#depth === 0) return this.#policy(table, base);
-        if (this.#netns.emulation.tracer !== undefined) {
-          this.#trace(table, chain, { position: 0, outcome: 'return' });
-        }
-        this.#goBack();
+        tried += rules.length - next;
+        if (depth === 0) return this.#policy(table, base, { tried, matched });
+        if (tracing) this.#trace({ table, chain, position: 0 }, 'return', undefined);
+        depth -= 1;
+        chain = this.#backChain[depth] ?? base;
+        next = this.#backNext[depth] ?? 0;
         continue;
       }
-      this.#tried += position - from + 1;
-      this.#next = position + 1;
-      if ((packet.odd || !chain.rowIsEnough(position)) && !basicTestsHold(rule.tests, packet)) continue;
-      const progress = rule.unknown ? this.#askUnknown(table, chain, rule) : this.#ask(table, chain, rule);
-      if (progress === 'accept' || progress === 'drop' || progress === 'stolen') return progress;
-    }
-  }
-
-  #ask(table: Table, chain: Chain, rule: Rule): Progress {
-    const { packet } = this;
-    if (!rule.matchesHold(packet))
-      return packet.hotdrop ? this.#drop(rule, 'a match found the packet malformed') : 'next';
-    rule.packets += 1;
-    rule.bytes += packet.length;
-    this.#matched += 1;
-    if (this.#netns.emulation.tracer !== undefined) {
-      this.#trace(table, chain, { position: this.#next, outcome: rule.outcome, rule });
-    }
-    return this.#act(table, rule);
-  }
-
-  #act(table: Table, rule: Rule): Progress {
-    const { packet } = this;
-    const { action } = rule;
-    switch (action.kind) {
-      case 'none':
-      case 'unknown':
-        return 'next';
-      case 'accept':
-        return 'accept';
-      case 'drop':
-        return this.#drop(rule, undefined);
-      case 'queue':
-        return this.#drop(rule, 'nobody listens on queue 0');
-      case 'return':
-        if (this.#depth > 0) {
-          this.#goBack();
-          return 'moved';
-        }
-        return this.#policyAtBase(table);
-      case 'jump':
-        this.#enter(rule, true);
-        return 'moved';
-      case 'goto':
-        this.#enter(rule, false);
-        return 'moved';
-      case 'target': {
-        const verdict = action.target.apply(packet);
-        if (verdict === 'drop') return this.#drop(rule, undefined);
-        return verdict === 'continue' ? 'next' : verdict;
+      tried += position - next + 1;
+      next = position + 1;
+      if (rule.unknown) {
+        if (this.#mayDecide(rule, { table, chain, position: next })) return 'drop';
+        continue;
       }
+      if ((packet.odd || !rule.rowIsAll) && !rule.holds(packet)) {
+        if (packet.hotdrop) return this.#drop(rule, 'a match found the packet malformed');
+        continue;
+      }
+      rule.packets += 1;
+      rule.bytes += packet.length;
+      matched += 1;
+      if (tracing) this.#trace({ table, chain, position: next }, rule.outcome, rule);
+      const { op, jumpsTo } = rule;
+      if (op === OPERATION.target) {
+        const verdict = this.#apply(rule, tracing);
+        if (verdict === 'continue') continue;
+        return verdict === 'drop' ? this.#drop(rule, undefined) : verdict;
+      }
+      if (jumpsTo !== undefined) {
+        // Nothing happens in a chain without rules, and from it a jump comes back at once.
+        if (op === OPERATION.jump && jumpsTo.rules.length === 0 && !tracing) continue;
+        if (op === OPERATION.jump) this.#remember(depth++, chain, next);
+        chain = jumpsTo;
+        next = 0;
+      } else if (op === OPERATION.return) {
+        if (depth === 0) return this.#policy(table, base, { tried, matched });
+        depth -= 1;
+        chain = this.#backChain[depth] ?? base;
+        next = this.#backNext[depth] ?? 0;
+      } else if (op !== OPERATION.none) return op === OPERATION.accept ? 'accept' : this.#refuse(rule);
     }
   }
 
-  #enter(rule: Rule, remember: boolean): void {
-    const { jumpsTo } = rule;
-    assert(jumpsTo !== undefined && this.#chain !== undefined, 'a jump leads somewhere');
-    if (remember) {
-      // Longer ways were refused when the table was loaded.
-      assert(this.#depth < MAX_JUMPS, 'chains lead no deeper than they may');
-      this.#backChain[this.#depth] = this.#chain;
-      this.#backNext[this.#depth] = this.#next;
-      this.#depth += 1;
-    }
-    this.#chain = jumpsTo;
-    this.#next = 0;
+  #remember(depth: number, chain: Chain, next: number): void {
+    // Longer ways were refused when the table was loaded.
+    assert(depth < MAX_JUMPS, 'chains lead no deeper than they may');
+    this.#backChain[depth] = chain;
+    this.#backNext[depth] = next;
   }
 
-  #goBack(): void {
-    this.#depth -= 1;
-    this.#chain = this.#backChain[this.#depth];
-    this.#next = this.#backNext[this.#depth] ?? 0;
+  #apply(rule: Rule, tracing: boolean): TargetVerdict {
+    const { setsMark: mark, target } = rule;
+    if (mark === undefined || tracing) return target === undefined ? 'continue' : target.apply(this.packet);
+    const { skb } = this.packet;
+    skb.mark = ((skb.mark & ~mark.mask) ^ mark.value) >>> 0;
+    return 'continue';
   }
 
-  #policyAtBase(table: Table): NfVerdict {
-    const base = table.builtin(this.packet.hook);
-    assert(base !== undefined, 'a walk began somewhere');
-    return this.#policy(table, base);
+  #refuse(rule: Rule): 'drop' {
+    return this.#drop(rule, rule.op === OPERATION.queue ? 'nobody listens on queue 0' : undefined);
   }
 
-  #policy(table: Table, base: Chain): NfVerdict {
+  #policy(table: Table, base: Chain, { tried, matched }: { tried: number; matched: number }): NfVerdict {
     const { packet } = this;
     if (base.counting) {
       base.packets += 1;
@@ -151,11 +122,11 @@ export class Walk {
     const accepts = base.policy !== 'DROP';
     if (this.#netns.emulation.tracer !== undefined) {
       const { hook } = packet;
-      if (this.#matched === 0) {
-        this.#netns.trace(packet.skb, { kind: 'table', hook, table: table.name, rulesTried: this.#tried });
+      if (matched === 0) {
+        this.#netns.trace(packet.skb, { kind: 'table', hook, table: table.name, rulesTried: tried });
       }
-      if (this.#matched > 0 || !accepts) {
-        this.#trace(table, base, { position: 0, outcome: accepts ? 'accept' : 'drop' });
+      if (matched > 0 || !accepts) {
+        this.#trace({ table, chain: base, position: 0 }, accepts ? 'accept' : 'drop', undefined);
       }
     }
     if (accepts) return 'accept';
@@ -168,27 +139,30 @@ export class Walk {
     return 'drop';
   }
 
-  /** A rule with a part that is not modelled: no effect where the known parts fail, else nobody can say. */
-  #askUnknown(table: Table, chain: Chain, rule: Rule): Progress {
+  /**
+   * A rule with a part that is not modelled: no effect where the known parts fail, else nobody can say, and the packet
+   * has been dropped.
+   */
+  #mayDecide(rule: Rule, at: Standing): boolean {
     const { packet } = this;
     const result = rule.mayMatch(packet);
-    if (packet.hotdrop) return this.#drop(rule, 'a match found the packet malformed');
-    if (result === 'no') return 'next';
+    if (packet.hotdrop) {
+      this.#drop(rule, 'a match found the packet malformed');
+      return true;
+    }
+    if (result === 'no') return false;
     // A rule that only counts or writes a log changes nothing, whether it matches or not.
     const { action } = rule;
     const harmless = action.kind === 'none' || (action.kind === 'unknown' && action.unknown.harmless) || onlyLogs(rule);
-    if (harmless) return 'next';
+    if (harmless) return false;
     packet.skb.unknown = true;
-    if (this.#netns.emulation.tracer !== undefined) {
-      this.#trace(table, chain, { position: this.#next, outcome: 'unknown', rule });
-    }
+    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, 'unknown', rule);
     this.#netns.drop(packet.skb, 'unknown-rule', `not modelled: ${rule.toString()}`, rule);
-    return 'drop';
+    return true;
   }
 
-  #trace(table: Table, chain: Chain, what: { position: number; outcome: RuleOutcome; rule?: Rule }): void {
+  #trace({ table, chain, position }: Standing, outcome: RuleOutcome, rule: Rule | undefined): void {
     const { hook, skb } = this.packet;
-    const { position, outcome, rule } = what;
     const target = rule?.jumpsTo?.name;
     this.#netns.trace(skb, {
       kind: 'rule',
