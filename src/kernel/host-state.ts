@@ -132,6 +132,8 @@ export interface RuleState {
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
   readonly ipProtocol?: number;
+  readonly sourcePorts?: { readonly first: number; readonly last: number };
+  readonly destinationPorts?: { readonly first: number; readonly last: number };
   readonly action: 'lookup' | 'blackhole' | 'unreachable' | 'prohibit' | 'goto' | 'nop';
   readonly table?: number;
   readonly goto?: number;

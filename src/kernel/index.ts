@@ -20,4 +20,4 @@ export { Random } from './random.js';
 export { HEADROOM, type PacketType, Skb } from './skb.js';
 export * from './socket/index.js';
 export { applyHostState, applyNetnsState, hostState, netnsState } from './state.js';
-export { type Ipv4DevConf, type Ipv4NeighConf, type NetnsSysctl, Sysctls } from './sysctl.js';
+export { freshSwitches, type Ipv4DevConf, type Ipv4NeighConf, type NetnsSysctl, Sysctls } from './sysctl.js';

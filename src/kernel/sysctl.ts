@@ -254,18 +254,20 @@ export class Sysctls {
     if (range !== this.initial(RANGE_PATH)) rows.push([RANGE_PATH, range]);
     rows.sort(byPath);
     const forwarding = this.values['ipv4.ip_forward'];
-    const compare = (where: string, record: object, initial: object): void => {
-      const before = new Map<string, unknown>(Object.entries(initial));
+    /** Those that are not as in all of the others. */
+    const differing = (where: string, record: object, ...others: readonly object[]): void => {
+      const before = others.map((other) => new Map<string, unknown>(Object.entries(other)));
       for (const [key, value] of Object.entries(record)) {
-        if (value !== before.get(key)) rows.push([`net.ipv4.${where}.${key}`, String(value)]);
+        if (before.some((other) => other.get(key) !== value)) rows.push([`net.ipv4.${where}.${key}`, String(value)]);
       }
     };
-    compare('conf.all', this.all, { ...ipv4AllDefaults(), forwarding });
-    compare('conf.default', this.default, { ...ipv4DevConfDefaults(), forwarding });
-    compare('neigh.default', this.neighDefault, ipv4NeighConfDefaults());
+    differing('conf.all', this.all, { ...ipv4AllDefaults(), forwarding });
+    differing('conf.default', this.default, { ...ipv4DevConfDefaults(), forwarding });
+    differing('neigh.default', this.neighDefault, ipv4NeighConfDefaults());
     for (const { name, ipv4Conf, neighConf } of this.#devices()) {
-      compare(`conf.${name}`, ipv4Conf, this.default);
-      compare(`neigh.${name}`, neighConf, this.neighDefault);
+      differing(`conf.${name}`, ipv4Conf, this.default);
+      // Namespaces but the machine's first know no neigh.default, and their devices not what it says.
+      differing(`neigh.${name}`, neighConf, this.neighDefault, ipv4NeighConfDefaults());
     }
     return rows;
   }
@@ -378,3 +380,22 @@ export const orConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevCon
 /** IN_DEV_ANDCONF: set on both (src_valid_mark is ANDed with nothing; accept_redirects is). */
 export const andConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): boolean =>
   all[key] !== 0 && dev[key] !== 0;
+
+/**
+ * What a fresh namespace has for all devices, in an order in which it can be set. A real machine hands its own values
+ * on to new namespaces (devinet_init_net()), an emulated one these. `neigh.default` is there only in the namespace
+ * that the machine booted with.
+ */
+export const freshSwitches = (): (readonly [path: string, value: string])[] => [
+  ...(
+    [
+      ['conf.all', ipv4AllDefaults()],
+      ['conf.default', ipv4DevConfDefaults()],
+    ] as const
+  ).flatMap(([where, record]) =>
+    Object.entries(record).map(([key, value]) => [`net.ipv4.${where}.${key}`, String(value)] as const),
+  ),
+  // What TCP here takes for given, and newer kernels start otherwise.
+  ['net.ipv4.tcp_rmem', '4096\t131072\t6291456'],
+  ['net.ipv4.tcp_syn_linear_timeouts', '0'],
+];

@@ -107,6 +107,9 @@ const SAID_OF_BRIDGES: Readonly<Record<string, Option>> = {
   forward_delay: (words) => {
     words.number('a delay');
   },
+  mcast_snooping: (words) => {
+    if (words.number('0') !== 0) throw new CommandError('link add type bridge: multicast snooping is not modelled');
+  },
 };
 
 function add(netns: Netns, words: Words, because: readonly Cause[]): void {

@@ -14,9 +14,9 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp } from './icmp.js';
+import { InetPeers } from './inet-peer.js';
 import { compileOptions, recordRoute } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
-import { Redirects } from './redirect.js';
 import { traceRoute } from './route-step.js';
 
 /** More forwarding hops than any TTL allows: encapsulation in a loop. */
@@ -34,14 +34,14 @@ export class Ipv4Stack {
   /** IP protocols with a tunnel handler: IP-in-IP. */
   readonly protocolTunnels = new Map<number, TunnelReceiver>();
   readonly #netns: Netns;
-  readonly #redirects: Redirects;
+  readonly #peers: InetPeers;
 
   constructor(netns: Netns) {
     this.#netns = netns;
-    this.icmp = new Icmp(netns);
+    this.#peers = new InetPeers(netns.emulation.clock);
+    this.icmp = new Icmp(netns, this.#peers);
     this.output = new Ipv4Output(netns);
     this.defrag = new Defrag(netns);
-    this.#redirects = new Redirects(netns.emulation.clock);
   }
 
   /** ip_route_output_key(). */
@@ -139,8 +139,10 @@ export class Ipv4Stack {
     }
     const { network, host, filtered } = ICMP_UNREACHABLE_CODE;
     const code = by === undefined ? network : route.type === 'prohibit' ? filtered : host;
-    this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
-    netns.drop(skb, 'ip-innoroutes', by === undefined ? 'no route' : `${route.type} route`, by);
+    const told = this.#peers.allowError(skb.ipv4.source);
+    if (told) this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
+    const what = by === undefined ? 'no route' : `${route.type} route`;
+    netns.drop(skb, 'ip-innoroutes', told ? what : `${what}; the sender has been told too often`, by);
   }
 
   /** ip_local_deliver(): reassembles, INPUT, then the protocol. */
@@ -227,7 +229,7 @@ export class Ipv4Stack {
   /** ip_rt_send_redirect(): the sender has a better first hop on its own link. */
   #redirect(skb: Skb, route: RouteResult): void {
     const header = skb.ipv4;
-    if (!this.#redirects.allow(header.source)) return;
+    if (!this.#peers.allowRedirect(header.source)) return;
     this.icmp.send(skb, ICMP_TYPE.redirect, 1, route.gateway ?? header.destination);
   }
 
