@@ -17,7 +17,7 @@ import type { PortTest } from './extension.js';
 import { interfaceKey } from './interface-name.js';
 import { matchColumns } from './match-columns.js';
 import type { RulePacket } from './packet.js';
-import type { AddressTest, Counters, InterfaceTest, Rule } from './rule.js';
+import { type AddressTest, type Counters, type InterfaceTest, OPERATION, type Rule } from './rule.js';
 
 /** In the order in which they stand, and are asked. */
 const ASKS = {
@@ -76,7 +76,23 @@ function compileRule(rule: Rule): number[] {
   return row;
 }
 
+/**
+ * What a walk does with a packet that has passed the row, three words a rule: the operation, and for the mark its mask
+ * and value. ASK where the rule has more to say than that.
+ */
+export const ACTION_WORDS = 3;
+export const ASK = -1;
+
+function actionWords(rule: Rule): number[] {
+  const { op, setsMark, rowIsAll, unknown } = rule;
+  const plain = rowIsAll && !unknown && (setsMark !== undefined || op !== OPERATION.target);
+  const ends = op === OPERATION.drop || op === OPERATION.queue;
+  return [plain && !ends ? op : ASK, setsMark?.mask ?? 0, setsMark?.value ?? 0];
+}
+
 const NO_RULES: readonly Rule[] = [];
+const NO_CHAINS: readonly (Chain | undefined)[] = [];
+const NO_COUNTS = new Float64Array(0);
 const NO_WORDS = new Int32Array(0);
 
 export class Chain {
@@ -87,6 +103,10 @@ export class Chain {
   counting = false;
   packets = 0;
   bytes = 0;
+  /** By rule, valid once `candidate` has been asked: actions, where jumps lead, packets and bytes. */
+  actions: Int32Array = NO_WORDS;
+  jumps: readonly (Chain | undefined)[] = NO_CHAINS;
+  counts: Float64Array = NO_COUNTS;
   #rules: readonly Rule[] = NO_RULES;
   /** Where the row of each rule starts. */
   #starts: Int32Array = NO_WORDS;
@@ -113,12 +133,18 @@ export class Chain {
 
   /** Built when a packet first comes. */
   #compile(): Int32Array {
-    const starts = new Int32Array(this.#rules.length);
+    const rules = this.#rules;
+    const starts = new Int32Array(rules.length);
+    const counts = new Float64Array(2 * rules.length);
     const words: number[] = [];
-    this.#rules.forEach((rule, i) => {
+    rules.forEach((rule, i) => {
       starts[i] = words.length;
       words.push(...compileRule(rule));
+      rule.countIn(counts, 2 * i);
     });
+    this.actions = Int32Array.from(rules.flatMap(actionWords));
+    this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
+    this.counts = counts;
     this.#starts = starts;
     this.#rows = Int32Array.from(words);
     return this.#rows;

@@ -50,7 +50,7 @@ export type RuleAction =
   | { readonly kind: 'unknown'; readonly unknown: UnknownExtension };
 
 /** Kinds of actions as numbers: what a walk goes by. */
-export const OPERATION: Readonly<Record<RuleAction['kind'], number>> = {
+export const OPERATION = {
   none: 0,
   unknown: 0,
   target: 1,
@@ -60,7 +60,7 @@ export const OPERATION: Readonly<Record<RuleAction['kind'], number>> = {
   accept: 5,
   drop: 6,
   queue: 7,
-};
+} as const satisfies Readonly<Record<RuleAction['kind'], number>>;
 
 export interface RuleParts {
   readonly tests: BasicTests;
@@ -141,11 +141,11 @@ export function basicTestsHold(tests: BasicTests, packet: RulePacket): boolean {
 export type MatchResult = 'yes' | 'no' | 'unknown';
 
 export class Rule implements Programmed {
-  // What a walk touches comes first: fields lie in memory in this order.
   /** The kind of action as a number. */
   readonly op: number;
-  packets: number;
-  bytes: number;
+  /** Packets and bytes: two numbers of its own, or where its chain keeps those of all its rules. */
+  #counts: Float64Array;
+  #countsAt = 0;
   /** Where a jump or goto leads; set when the rule is put into a table. */
   jumpsTo: Chain | undefined = undefined;
   /** Who has passed the rule's row in its chain has passed the rule. */
@@ -169,8 +169,7 @@ export class Rule implements Programmed {
   constructor(parts: RuleParts, more: { because: readonly Cause[]; counters?: Counters }) {
     const { action } = parts;
     this.op = OPERATION[action.kind];
-    this.packets = more.counters?.packets ?? 0;
-    this.bytes = more.counters?.bytes ?? 0;
+    this.#counts = Float64Array.of(more.counters?.packets ?? 0, more.counters?.bytes ?? 0);
     this.target = action.kind === 'target' ? action.target : undefined;
     this.setsMark = this.target?.setsMark;
     this.tests = parts.tests;
@@ -179,6 +178,28 @@ export class Rule implements Programmed {
     this.#rest = this.#asked;
     this.action = action;
     this.because = more.because;
+  }
+
+  get packets(): number {
+    return this.#counts[this.#countsAt] ?? 0;
+  }
+  set packets(value: number) {
+    this.#counts[this.#countsAt] = value;
+  }
+
+  get bytes(): number {
+    return this.#counts[this.#countsAt + 1] ?? 0;
+  }
+  set bytes(value: number) {
+    this.#counts[this.#countsAt + 1] = value;
+  }
+
+  /** From now on it is counted there, and what was counted is taken along. */
+  countIn(counts: Float64Array, at: number): void {
+    counts[at] = this.packets;
+    counts[at + 1] = this.bytes;
+    this.#counts = counts;
+    this.#countsAt = at;
   }
 
   /** The chain has made a row of the rule, which leaves these matches to ask, and the basic tests or not. */

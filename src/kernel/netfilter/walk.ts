@@ -9,13 +9,15 @@ import type { RuleOutcome } from '../../trace/index.js';
 import { assert } from '../errors.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
-import type { Chain } from './chain.js';
-import type { TargetVerdict } from './extension.js';
+import { ACTION_WORDS, ASK, type Chain } from './chain.js';
 import type { NfVerdict } from './hook.js';
 import { RulePacket } from './packet.js';
 import { OPERATION, type Rule } from './rule.js';
 import type { Table } from './table.js';
 import { MAX_JUMPS } from './validate.js';
+
+/** A rule's answer: the walk goes on behind it. */
+const NO_MATCH = -2;
 
 /** Where a walk stands: what a trace tells of a rule besides the rule. */
 interface Standing {
@@ -41,56 +43,89 @@ export class Walk {
   run(table: Table, base: Chain): NfVerdict {
     const { packet } = this;
     const tracing = this.#netns.emulation.tracer !== undefined;
+    const asksAll = tracing || packet.odd;
     let chain = base;
     let next = 0;
     let depth = 0;
     let tried = 0;
     let matched = 0;
     for (;;) {
-      const { rules } = chain;
       const position = chain.candidate(next, packet);
-      const rule = rules[position];
-      if (rule === undefined) {
-        tried += rules.length - next;
-        if (depth === 0) return this.#policy(table, base, { tried, matched });
-        if (tracing) this.#trace({ table, chain, position: 0 }, 'return', undefined);
-        depth -= 1;
-        chain = this.#backChain[depth] ?? base;
-        next = this.#backNext[depth] ?? 0;
-        continue;
+      let op: number = OPERATION.return;
+      if (position === chain.rules.length) {
+        tried += position - next;
+        if (tracing && depth > 0) this.#trace({ table, chain, position: 0 }, 'return', undefined);
+      } else {
+        tried += position + 1 - next;
+        next = position + 1;
+        op = asksAll ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
+        if (op === ASK) {
+          const answer = this.#ask({ table, chain, position: next });
+          if (typeof answer === 'string') return answer;
+          if (answer === NO_MATCH) continue;
+          op = answer;
+        } else this.#count(chain, position, op === OPERATION.target);
+        matched += 1;
       }
-      tried += position - next + 1;
-      next = position + 1;
-      if (rule.unknown) {
-        if (this.#mayDecide(rule, { table, chain, position: next })) return 'drop';
-        continue;
+      switch (op) {
+        case OPERATION.jump:
+        case OPERATION.goto: {
+          const to = chain.jumps[position];
+          // Nothing happens in a chain without rules, and from it a jump comes back at once.
+          if (to === undefined || (op === OPERATION.jump && to.rules.length === 0 && !tracing)) break;
+          if (op === OPERATION.jump) this.#remember(depth++, chain, next);
+          chain = to;
+          next = 0;
+          break;
+        }
+        case OPERATION.return:
+          if (depth === 0) return this.#policy(table, base, { tried, matched });
+          depth -= 1;
+          chain = this.#backChain[depth] ?? base;
+          next = this.#backNext[depth] ?? 0;
+          break;
+        case OPERATION.accept:
+          return 'accept';
+        default:
       }
-      if ((packet.odd || !rule.rowIsAll) && !rule.holds(packet)) {
-        if (packet.hotdrop) return this.#drop(rule, 'a match found the packet malformed');
-        continue;
-      }
-      rule.packets += 1;
-      rule.bytes += packet.length;
-      matched += 1;
-      if (tracing) this.#trace({ table, chain, position: next }, rule.outcome, rule);
-      const { op, jumpsTo } = rule;
-      if (op === OPERATION.target) {
-        const verdict = this.#apply(rule, tracing);
-        if (verdict === 'continue') continue;
+    }
+  }
+
+  /** A rule that its row says in full, and that does nothing but lead on and set the mark. */
+  #count(chain: Chain, position: number, setsMark: boolean): void {
+    const { skb } = this.packet;
+    const { counts, actions } = chain;
+    counts[2 * position] = (counts[2 * position] ?? 0) + 1;
+    counts[2 * position + 1] = (counts[2 * position + 1] ?? 0) + skb.tail - skb.network;
+    if (!setsMark) return;
+    const at = position * ACTION_WORDS;
+    skb.mark = ((skb.mark & ~(actions[at + 1] ?? 0)) ^ (actions[at + 2] ?? 0)) >>> 0;
+  }
+
+  /** Any rule, in full: how the walk goes on, or its end. */
+  #ask(at: Standing): number | NfVerdict {
+    const { packet } = this;
+    const rule = at.chain.rules[at.position - 1];
+    assert(rule !== undefined, 'a candidate is a rule');
+    if (rule.unknown) return this.#mayDecide(rule, at) ? 'drop' : NO_MATCH;
+    if (!rule.holds(packet)) {
+      return packet.hotdrop ? this.#drop(rule, 'a match found the packet malformed') : NO_MATCH;
+    }
+    rule.packets += 1;
+    rule.bytes += packet.length;
+    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, rule.outcome, rule);
+    switch (rule.op) {
+      case OPERATION.target: {
+        const verdict = rule.target?.apply(packet) ?? 'continue';
+        if (verdict === 'continue') return OPERATION.none;
         return verdict === 'drop' ? this.#drop(rule, undefined) : verdict;
       }
-      if (jumpsTo !== undefined) {
-        // Nothing happens in a chain without rules, and from it a jump comes back at once.
-        if (op === OPERATION.jump && jumpsTo.rules.length === 0 && !tracing) continue;
-        if (op === OPERATION.jump) this.#remember(depth++, chain, next);
-        chain = jumpsTo;
-        next = 0;
-      } else if (op === OPERATION.return) {
-        if (depth === 0) return this.#policy(table, base, { tried, matched });
-        depth -= 1;
-        chain = this.#backChain[depth] ?? base;
-        next = this.#backNext[depth] ?? 0;
-      } else if (op !== OPERATION.none) return op === OPERATION.accept ? 'accept' : this.#refuse(rule);
+      case OPERATION.drop:
+        return this.#drop(rule, undefined);
+      case OPERATION.queue:
+        return this.#drop(rule, 'nobody listens on queue 0');
+      default:
+        return rule.op;
     }
   }
 
@@ -99,18 +134,6 @@ export class Walk {
     assert(depth < MAX_JUMPS, 'chains lead no deeper than they may');
     this.#backChain[depth] = chain;
     this.#backNext[depth] = next;
-  }
-
-  #apply(rule: Rule, tracing: boolean): TargetVerdict {
-    const { setsMark: mark, target } = rule;
-    if (mark === undefined || tracing) return target === undefined ? 'continue' : target.apply(this.packet);
-    const { skb } = this.packet;
-    skb.mark = ((skb.mark & ~mark.mask) ^ mark.value) >>> 0;
-    return 'continue';
-  }
-
-  #refuse(rule: Rule): 'drop' {
-    return this.#drop(rule, rule.op === OPERATION.queue ? 'nobody listens on queue 0' : undefined);
   }
 
   #policy(table: Table, base: Chain, { tried, matched }: { tried: number; matched: number }): NfVerdict {
