@@ -62,6 +62,9 @@ export abstract class Device {
   txqlen: number;
   /** IFF_UP. */
   up = false;
+  /** IFF_PROMISC and IFF_ALLMULTI, as somebody set them. A port of a bridge is promiscuous without the flag. */
+  promisc = false;
+  allmulti = false;
   /** Set when the device is put into a namespace. */
   ifindex = 0;
   because: readonly Cause[];
