@@ -5,8 +5,7 @@ import type { Device } from './device.js';
 export class DeviceTable implements Iterable<Device> {
   readonly #byIndex = new Map<number, Device>();
   readonly #byName = new Map<string, Device>();
-  /** lo has the first. */
-  #lastIndex = 1;
+  #lastIndex = 0;
 
   [Symbol.iterator](): IterableIterator<Device> {
     return this.#byIndex.values();

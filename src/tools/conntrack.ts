@@ -152,7 +152,8 @@ const NAT = {
   '--any-nat': 'any',
 } as const;
 
-const isKeyOf = <T extends object>(record: T, key: string): key is string & keyof T => Object.hasOwn(record, key);
+const isKeyOf = <T extends object>(record: T, key: string): key is Extract<keyof T, string> =>
+  Object.hasOwn(record, key);
 
 function read(words: readonly string[]): Asked {
   const asked: Asked = { filter: {}, networks: [], output: new Set(), family: { name: 'ipv4' } };
@@ -163,17 +164,17 @@ function read(words: readonly string[]): Asked {
       if (attached === undefined) i += 1;
       return next ?? refuse(`option \`${word}' requires an argument`);
     };
+    const unknown = `unknown option \`${word}'`;
     if (word === '-z' || word === '--zero') refuse('-z changes something: only what shows is offered here');
     else if (isKeyOf(NAT, word))
       nat(asked, NAT[word], next === undefined || next.startsWith('-') ? undefined : value());
-    else if (isKeyOf(ADDRESSES, word)) address(asked, value(), ADDRESSES[word] ?? refuse(word));
+    else if (isKeyOf(ADDRESSES, word)) address(asked, value(), ADDRESSES[word] ?? refuse(unknown));
     else if (isKeyOf(OPTIONS, word)) OPTIONS[word]?.(asked, value());
     else if (isKeyOf(PORTS, word)) {
       // These come with the protocol's extension.
-      if (asked.filter.protocol === undefined && !words.some((one) => /^(-p|--proto)/.test(one)))
-        refuse(`unknown option \`${word}'`);
+      if (asked.filter.protocol === undefined && !words.some((one) => /^(-p|--proto)/.test(one))) refuse(unknown);
       asked.filter = { ...asked.filter, [PORTS[word]]: port(value()) };
-    } else refuse(`unknown option \`${word}'`);
+    } else refuse(unknown);
   }
   return asked;
 }
@@ -223,13 +224,26 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   '--stats': statistics,
 };
 
-const CHANGES = ['-D', '--delete', '-I', '--create', '-A', '--add', '-U', '--update', '-F', '--flush', '-E', '--event'];
+const CHANGES: ReadonlySet<string> = new Set([
+  '-D',
+  '--delete',
+  '-I',
+  '--create',
+  '-A',
+  '--add',
+  '-U',
+  '--update',
+  '-F',
+  '--flush',
+  '-E',
+  '--event',
+]);
 
 export const conntrack: Tool = (place, args) => {
   const at = args.findIndex((word) => isKeyOf(COMMANDS, word));
   const command = COMMANDS[args[at] ?? ''];
   if (command === undefined) {
-    const change = args.find((word) => CHANGES.includes(word));
+    const change = args.find((word) => CHANGES.has(word));
     if (change !== undefined) return failure(2, `${NAME}: ${change}: only what shows is offered here`);
     return failure(2, `${NAME}: no command specified\nTry \`conntrack -h' or 'conntrack --help' for more information.`);
   }

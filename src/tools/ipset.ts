@@ -62,7 +62,7 @@ const COMMANDS: Readonly<Record<string, 'list' | 'save' | 'test' | 'version'>> =
   '--version': 'version',
 };
 
-const CHANGES = ['create', 'add', 'del', 'destroy', 'flush', 'rename', 'swap', 'restore'];
+const CHANGES: ReadonlySet<string> = new Set(['create', 'add', 'del', 'destroy', 'flush', 'rename', 'swap', 'restore']);
 
 /** The tool warns on a terminal's behalf where it would have said nothing else. */
 function test(sets: IpsetTable, [set = '', ...element]: readonly string[]): ToolResult {
@@ -85,7 +85,7 @@ export const ipset: Tool = ({ netns }, args) => {
   const { words, ...asked } = read(args);
   const [command = '', ...rest] = words;
   if (command === '') return wrong('No command specified.');
-  if (CHANGES.includes(command)) return failure(2, `${NAME}: ${command}: only what shows is offered here`);
+  if (CHANGES.has(command)) return failure(2, `${NAME}: ${command}: only what shows is offered here`);
   const kind = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   try {
     switch (kind) {
