@@ -89,7 +89,7 @@ export function withUsage(run: () => number): number {
     return run();
   } catch (error) {
     if (error instanceof UsageError || (error instanceof Error && error.name === 'UnknownEndpoint')) {
-      console.error(`podwire: ${error.message}`);
+      for (const line of error.message.split('\n')) console.error(`podwire: ${line}`);
       return 2;
     }
     throw error;

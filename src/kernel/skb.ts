@@ -72,6 +72,7 @@ export class Skb {
   unknown = false;
   /** Hash of the inner flow, kept for the VXLAN source port and ECMP; 0 before it is computed. */
   hash = 0;
+  #ipv4: Ipv4 | undefined = undefined;
 
   constructor(slab: Slab, head: number, end: number) {
     this.slab = slab;
@@ -87,9 +88,13 @@ export class Skb {
     return this.tail - this.data;
   }
 
-  /** The IPv4 header at `network`. */
+  /** The IPv4 header at `network`. The view is kept for as long as the header stays where it is. */
   get ipv4(): Ipv4 {
-    return new Ipv4(this.view, this.network);
+    const kept = this.#ipv4;
+    if (kept !== undefined && kept.offset === this.network && kept.view === this.view) return kept;
+    const header = new Ipv4(this.view, this.network);
+    this.#ipv4 = header;
+    return header;
   }
 
   /** TracedPacket: a link-layer header stands at `data`. */

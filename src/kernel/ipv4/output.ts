@@ -27,17 +27,17 @@ export interface SendRequest {
   readonly destination: Ipv4Addr;
   readonly protocol: number;
   readonly route: RouteResult;
-  readonly tos?: number;
+  readonly tos?: number | undefined;
   /** Absent: net.ipv4.ip_default_ttl. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   readonly dontFragment: boolean;
   /** skb->ignore_df: may be cut here although DF is set. */
-  readonly ignoreDontFragment?: boolean;
-  readonly mark?: number;
-  readonly socket?: Socket;
+  readonly ignoreDontFragment?: boolean | undefined;
+  readonly mark?: number | undefined;
+  readonly socket?: Socket | undefined;
   /** Absent: 0 with DF, else the next of the generator. */
-  readonly identification?: number;
-  readonly options?: Uint8Array;
+  readonly identification?: number | undefined;
+  readonly options?: Uint8Array | undefined;
 }
 
 /** Least MTU that IPv4 runs over (RFC 791). */
@@ -68,7 +68,7 @@ export class Ipv4Output {
       tos: request.tos ?? 0,
       identification: request.identification ?? this.#identification(request),
       flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
-      ...(request.options === undefined ? {} : { options: request.options }),
+      options: request.options,
     });
     skb.network = at;
     skb.protocol = ETHERTYPE.ipv4;
@@ -176,7 +176,7 @@ export class Ipv4Output {
       tos: header.tos,
       mark: skb.mark,
       protocol: header.protocol,
-      ...(skb.socket?.device === undefined ? {} : { oif: skb.socket.device }),
+      oif: skb.socket?.device,
     };
     const route = netns.fib.routeOutput(flow);
     if (typeof route === 'string') {

@@ -85,6 +85,7 @@ export class Ipv4Stack {
     const netns = this.#netns;
     const header = skb.ipv4;
     if (skb.route === undefined) {
+      const ports = portsOf(skb, header);
       const route = netns.fib.routeInput({
         destination: header.destination,
         source: header.source,
@@ -92,7 +93,8 @@ export class Ipv4Stack {
         mark: skb.mark,
         iif: dev,
         protocol: header.protocol,
-        ...ports(skb, header),
+        sourcePort: ports >>> 16,
+        destinationPort: ports & 0xffff,
       });
       if (typeof route === 'string') {
         netns.drop(skb, route);
@@ -289,10 +291,10 @@ function checkHeader(skb: Skb): DropReason | undefined {
   return undefined;
 }
 
-/** Ports of the first fragment, for rules and hashes that look at them. */
-function ports(skb: Skb, header: Ipv4): { sourcePort?: number; destinationPort?: number } {
+/** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */
+function portsOf(skb: Skb, header: Ipv4): number {
   const { protocol } = header;
   const has = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
-  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return {};
-  return { sourcePort: skb.view.getUint16(skb.transport), destinationPort: skb.view.getUint16(skb.transport + 2) };
+  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return 0;
+  return skb.view.getUint32(skb.transport);
 }

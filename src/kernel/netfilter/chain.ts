@@ -1,52 +1,99 @@
 /**
- * A chain: rules in order, and columns of numbers that rule most of them out without touching them.
+ * A chain: rules in order, and numbers that rule most of them out without touching them.
  *
- * A walk spends its time in rules that do not match, so what a rule asks of addresses, protocol and ports stands
- * in one Int32Array, a row a rule; `candidate` runs down the rows. Conditions that do not fit in a row (inverted
- * ones, devices, fragments, all other matches) are asked of the rules that are left. A port test goes into the row
- * only where nothing stateful stands before it.
+ * A walk spends its time in rules that do not match, so what a rule asks of addresses, devices, protocol, ports, mark
+ * and connection state stands in one Int32Array, a row a rule; `candidate` runs down the rows. Conditions that do not
+ * fit in a row (inverted ones, fragments, all other matches) are asked of the rules that are left. What a match asks
+ * goes into the row only where nothing stateful stands before it.
+ *
+ *     asks | [destination mask, value] [protocol] [destination ports] [source mask, value] [source ports]
+ *          | [which name of the device of arrival, its key] [of departure] [mark's mask, value] [states]
+ *
+ * `asks` says which of the groups are there: rows are as short as their rules, for a long chain is read from memory.
  */
 
-import type { Counters, Rule } from './rule.js';
+import { ctStatesOf } from './ct-states.js';
+import type { PortTest } from './extension.js';
+import { interfaceKey } from './interface-name.js';
+import { matchColumns } from './match-columns.js';
 import type { RulePacket } from './packet.js';
-import { portColumns } from './port-columns.js';
+import { type AddressTest, type Counters, type InterfaceTest, OPERATION, type Rule } from './rule.js';
 
-/** Offsets in a row. */
-const SOURCE_MASK = 0;
-const SOURCE = 1;
-const DESTINATION_MASK = 2;
-const DESTINATION = 3;
-/** -1: any. */
-const PROTOCOL = 4;
-const SOURCE_PORT_FIRST = 5;
-const SOURCE_PORT_LAST = 6;
-const DESTINATION_PORT_FIRST = 7;
-const DESTINATION_PORT_LAST = 8;
-const STRIDE = 9;
+/** In the order in which they stand, and are asked. */
+const ASKS = {
+  destination: 1 << 0,
+  protocol: 1 << 1,
+  destinationPort: 1 << 2,
+  source: 1 << 3,
+  sourcePort: 1 << 4,
+  in: 1 << 5,
+  out: 1 << 6,
+  mark: 1 << 7,
+  ctStates: 1 << 8,
+} as const;
 
-/** Also of packets without ports, whose port reads -1. */
-const ANY_PORT_FIRST = -1;
-const ANY_PORT_LAST = 0xffff;
+/** Those that `candidate` does not ask itself. */
+const ASKS_MORE = ~(ASKS.destination | ASKS.protocol | ASKS.destinationPort);
 
 export type Policy = 'ACCEPT' | 'DROP';
 
-function fillRow(columns: Int32Array, at: number, { tests, matches }: Rule): void {
-  const { source, destination, protocol } = tests;
-  if (source?.inverted === false) {
-    columns[at + SOURCE_MASK] = source.mask;
-    columns[at + SOURCE] = source.addr;
-  }
-  if (destination?.inverted === false) {
-    columns[at + DESTINATION_MASK] = destination.mask;
-    columns[at + DESTINATION] = destination.addr;
-  }
-  columns[at + PROTOCOL] = protocol?.inverted === false ? protocol.number : -1;
-  const ports = portColumns(matches);
-  columns[at + SOURCE_PORT_FIRST] = ports?.source?.first ?? ANY_PORT_FIRST;
-  columns[at + SOURCE_PORT_LAST] = ports?.source?.last ?? ANY_PORT_LAST;
-  columns[at + DESTINATION_PORT_FIRST] = ports?.destination?.first ?? ANY_PORT_FIRST;
-  columns[at + DESTINATION_PORT_LAST] = ports?.destination?.last ?? ANY_PORT_LAST;
+const addressWords = (test: AddressTest | undefined): number[] =>
+  test === undefined || test.inverted ? [] : [test.mask, test.addr];
+
+const portWords = (test: PortTest | undefined): number[] =>
+  test === undefined ? [] : [(test.first << 16) | test.last];
+
+function deviceWords(test: InterfaceTest | undefined): number[] {
+  if (test === undefined || test.inverted) return [];
+  const { at, key } = interfaceKey(test);
+  return [at, key];
 }
+
+/** The rule's row; the rule is told what that leaves to ask. */
+function compileRule(rule: Rule): number[] {
+  const { source, destination, protocol, in: inDev, out, fragment } = rule.tests;
+  const { sourcePort, destinationPort, mark, ctStates, rest } = matchColumns(rule.matches);
+  const inverted = [source, destination, protocol].some((test) => test?.inverted === true);
+  // Names are compared by their hashes in a row, so devices are asked for again.
+  rule.leaves(rest, inverted || inDev !== undefined || out !== undefined || fragment !== undefined);
+  const groups: readonly (readonly [asks: number, words: readonly number[]])[] = [
+    [ASKS.destination, addressWords(destination)],
+    [ASKS.protocol, protocol?.inverted === false ? [protocol.number] : []],
+    [ASKS.destinationPort, portWords(destinationPort)],
+    [ASKS.source, addressWords(source)],
+    [ASKS.sourcePort, portWords(sourcePort)],
+    [ASKS.in, deviceWords(inDev)],
+    [ASKS.out, deviceWords(out)],
+    [ASKS.mark, mark === undefined ? [] : [mark.mask, mark.value]],
+    [ASKS.ctStates, ctStates === undefined ? [] : [ctStates]],
+  ];
+  const row = [0];
+  for (const [asks, words] of groups) {
+    if (words.length === 0) continue;
+    row[0] = (row[0] ?? 0) | asks;
+    row.push(...words);
+  }
+  return row;
+}
+
+/**
+ * What a walk does with a packet that has passed the row, three words a rule: the operation, and for the mark its mask
+ * and value. ASK where the rule has more to say than that.
+ */
+export const ACTION_WORDS = 3;
+export const ASK = -1;
+
+function actionWords(rule: Rule): number[] {
+  const { op, setsMark, rowIsAll, unknown } = rule;
+  const plain = rowIsAll && !unknown && (setsMark !== undefined || op !== OPERATION.target);
+  const ends = op === OPERATION.drop || op === OPERATION.queue;
+  return [plain && !ends ? op : ASK, setsMark?.mask ?? 0, setsMark?.value ?? 0];
+}
+
+const NO_RULES: readonly Rule[] = [];
+const NO_CHAINS: readonly (Chain | undefined)[] = [];
+const NO_COUNTS = new Float64Array(0);
+const NO_WORDS = new Int32Array(0);
 
 export class Chain {
   name: string;
@@ -56,10 +103,14 @@ export class Chain {
   counting = false;
   packets = 0;
   bytes = 0;
-  #rules: readonly Rule[] = [];
-  #columns: Int32Array | undefined = undefined;
-  /** Whether the row at that position says everything that the basic tests ask. */
-  #rowIsEnough: Uint8Array = new Uint8Array(0);
+  /** By rule, valid once `candidate` has been asked: actions, where jumps lead, packets and bytes. */
+  actions: Int32Array = NO_WORDS;
+  jumps: readonly (Chain | undefined)[] = NO_CHAINS;
+  counts: Float64Array = NO_COUNTS;
+  #rules: readonly Rule[] = NO_RULES;
+  /** Where the row of each rule starts. */
+  #starts: Int32Array = NO_WORDS;
+  #rows: Int32Array | undefined = undefined;
 
   constructor(name: string, policy: Policy | undefined) {
     this.name = name;
@@ -72,7 +123,7 @@ export class Chain {
 
   replaceRules(rules: readonly Rule[]): void {
     this.#rules = rules;
-    this.#columns = undefined;
+    this.#rows = undefined;
   }
 
   setCounters({ packets, bytes }: Counters): void {
@@ -83,22 +134,20 @@ export class Chain {
   /** Built when a packet first comes. */
   #compile(): Int32Array {
     const rules = this.#rules;
-    const columns = new Int32Array(rules.length * STRIDE);
-    const enough = new Uint8Array(rules.length);
+    const starts = new Int32Array(rules.length);
+    const counts = new Float64Array(2 * rules.length);
+    const words: number[] = [];
     rules.forEach((rule, i) => {
-      fillRow(columns, i * STRIDE, rule);
-      const { source, destination, protocol, in: inDev, out, fragment } = rule.tests;
-      const inverted = [source, destination, protocol].some((test) => test?.inverted === true);
-      enough[i] = inverted || inDev !== undefined || out !== undefined || fragment !== undefined ? 0 : 1;
+      starts[i] = words.length;
+      words.push(...compileRule(rule));
+      rule.countIn(counts, 2 * i);
     });
-    this.#columns = columns;
-    this.#rowIsEnough = enough;
-    return columns;
-  }
-
-  /** True where the basic tests of the candidate need not be asked again. */
-  rowIsEnough(position: number): boolean {
-    return this.#rowIsEnough[position] === 1;
+    this.actions = Int32Array.from(rules.flatMap(actionWords));
+    this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
+    this.counts = counts;
+    this.#starts = starts;
+    this.#rows = Int32Array.from(words);
+    return this.#rows;
   }
 
   /**
@@ -106,21 +155,47 @@ export class Chain {
    * `-d IP -p tcp --dport` could be answered by an index here: it must give the same position.
    */
   candidate(from: number, packet: RulePacket): number {
-    const columns = this.#columns ?? this.#compile();
-    if (packet.odd) return Math.min(from, this.#rules.length);
-    const { source, destination, protocol, sourcePort, destinationPort } = packet;
-    const end = columns.length;
-    for (let at = from * STRIDE; at < end; at += STRIDE) {
-      if ((destination & (columns[at + DESTINATION_MASK] ?? 0)) !== columns[at + DESTINATION]) continue;
-      const wanted = columns[at + PROTOCOL] ?? -1;
-      if (wanted !== protocol && wanted !== -1) continue;
-      if (destinationPort < (columns[at + DESTINATION_PORT_FIRST] ?? 0)) continue;
-      if (destinationPort > (columns[at + DESTINATION_PORT_LAST] ?? 0)) continue;
-      if ((source & (columns[at + SOURCE_MASK] ?? 0)) !== columns[at + SOURCE]) continue;
-      if (sourcePort < (columns[at + SOURCE_PORT_FIRST] ?? 0)) continue;
-      if (sourcePort > (columns[at + SOURCE_PORT_LAST] ?? 0)) continue;
-      return at / STRIDE;
+    const rows = this.#rows ?? this.#compile();
+    const starts = this.#starts;
+    const { destination, protocol, destinationPort, odd } = packet;
+    for (let position = from; position < starts.length; position++) {
+      let at = starts[position] ?? 0;
+      const asks = rows[at] ?? 0;
+      if (asks === 0 || odd) return position;
+      if ((asks & ASKS.destination) !== 0) {
+        if ((destination & (rows[at + 1] ?? 0)) !== rows[at + 2]) continue;
+        at += 2;
+      }
+      if ((asks & ASKS.protocol) !== 0 && protocol !== rows[++at]) continue;
+      if ((asks & ASKS.destinationPort) !== 0 && !inRange(destinationPort, rows[++at] ?? 0)) continue;
+      if ((asks & ASKS_MORE) === 0 || moreHolds(rows, at, packet, asks)) return position;
     }
     return this.#rules.length;
   }
+}
+
+/** A packet without ports has -1. */
+const inRange = (port: number, range: number): boolean => port >= range >>> 16 && port <= (range & 0xffff);
+
+/** The conditions from the source on, which stand behind `before`. */
+function moreHolds(rows: Int32Array, before: number, packet: RulePacket, asks: number): boolean {
+  let at = before + 1;
+  if ((asks & ASKS.source) !== 0) {
+    if ((packet.source & (rows[at] ?? 0)) !== rows[at + 1]) return false;
+    at += 2;
+  }
+  if ((asks & ASKS.sourcePort) !== 0 && !inRange(packet.sourcePort, rows[at++] ?? 0)) return false;
+  if ((asks & ASKS.in) !== 0) {
+    if (packet.inKeys[rows[at] ?? 0] !== rows[at + 1]) return false;
+    at += 2;
+  }
+  if ((asks & ASKS.out) !== 0) {
+    if (packet.outKeys[rows[at] ?? 0] !== rows[at + 1]) return false;
+    at += 2;
+  }
+  if ((asks & ASKS.mark) !== 0) {
+    if ((packet.skb.mark & (rows[at] ?? 0)) !== rows[at + 1]) return false;
+    at += 2;
+  }
+  return (asks & ASKS.ctStates) === 0 || (ctStatesOf(packet.skb) & (rows[at] ?? 0)) !== 0;
 }
