@@ -27,7 +27,7 @@ export type FindingCode =
   | 'calico-setting'
   | 'cni-assumed'
   | 'cni-failed'
-  | 'cronjob-not-running'
+  | 'cronjob-running'
   | 'duplicate-object'
   | 'namespace-assumed'
   | 'network'

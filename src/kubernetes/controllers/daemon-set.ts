@@ -38,7 +38,8 @@ const pinnedTo = (spec: PodSpec, node: string): PodSpec => ({
   ...spec,
   affinity: {
     nodeAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: {
+      preferredDuringSchedulingIgnoredDuringExecution: [],
+    requiredDuringSchedulingIgnoredDuringExecution: {
         nodeSelectorTerms: [
           { matchExpressions: [], matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] },
         ],
