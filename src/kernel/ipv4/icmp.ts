@@ -12,8 +12,10 @@ import {
   Ipv4,
   type Ipv4Addr,
   isIcmpError,
+  viewOf,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
+import { timeOfDayMs } from '../clock.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
@@ -26,6 +28,8 @@ const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
 /** NR_ICMP_TYPES: types above are not known. */
 const TYPE_MAX = 18;
+/** Of each of the three times in a timestamp message. */
+const TIMESTAMP_LENGTH = 4;
 
 /** An ICMP error that came for one of our sockets. Offsets are into `view`. */
 export interface IcmpError {
@@ -116,7 +120,7 @@ export class Icmp {
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
     if (
       toMany &&
-      icmp.type === ICMP_TYPE.echoRequest &&
+      (icmp.type === ICMP_TYPE.echoRequest || icmp.type === ICMP_TYPE.timestampRequest) &&
       this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0
     ) {
       return 'not-specified';
@@ -124,6 +128,8 @@ export class Icmp {
     switch (icmp.type) {
       case ICMP_TYPE.echoRequest:
         return this.#echo(skb, icmp);
+      case ICMP_TYPE.timestampRequest:
+        return this.#timestamp(skb, icmp);
       case ICMP_TYPE.echoReply:
         return this.#netns.sockets.deliver(skb, IP_PROTOCOL.icmp);
       case ICMP_TYPE.destinationUnreachable:
@@ -136,10 +142,30 @@ export class Icmp {
     }
   }
 
-  /** icmp_echo(), icmp_reply(). */
+  /** icmp_echo(). */
   #echo(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    if (this.#netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
+    const data = skb.slab.bytes.subarray(icmp.payloadOffset, skb.tail);
+    this.#reply(skb, { type: ICMP_TYPE.echoReply, rest: icmp.rest, data, what: 'echo request' });
+    return undefined;
+  }
+
+  /** icmp_timestamp(): when it was sent by the other end, and twice when it came, which is when it leaves. */
+  #timestamp(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    if (skb.tail - icmp.payloadOffset < TIMESTAMP_LENGTH) return 'pkt-too-small';
+    const data = new Uint8Array(3 * TIMESTAMP_LENGTH);
+    data.set(skb.slab.bytes.subarray(icmp.payloadOffset, icmp.payloadOffset + TIMESTAMP_LENGTH));
+    const now = timeOfDayMs(this.#netns.emulation.clock);
+    const view = viewOf(data);
+    view.setUint32(TIMESTAMP_LENGTH, now);
+    view.setUint32(2 * TIMESTAMP_LENGTH, now);
+    this.#reply(skb, { type: ICMP_TYPE.timestampReply, rest: icmp.rest, data, what: 'timestamp request' });
+    return undefined;
+  }
+
+  /** icmp_reply(). */
+  #reply(skb: Skb, answer: { type: number; rest: number; data: Uint8Array; what: string }): void {
     const netns = this.#netns;
-    if (netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
     const request = skb.ipv4;
     const mark = this.#replyMark(skb);
     const route = netns.fib.routeOutput({
@@ -154,17 +180,17 @@ export class Icmp {
         kind: 'deliver',
         protocol: IP_PROTOCOL.icmp,
         port: 0,
-        note: 'echo request, answered by the kernel',
+        note: `${answer.what}, answered by the kernel`,
         because: [],
       });
     }
-    if (typeof route === 'string') return undefined;
-    const length = skb.tail - icmp.payloadOffset;
-    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + length);
+    if (typeof route === 'string') return;
+    const { type, rest, data } = answer;
+    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + data.length);
     reply.parent = skb.id;
-    reply.slab.bytes.set(skb.slab.bytes.subarray(icmp.payloadOffset, skb.tail), reply.data + ICMP_HEADER_LENGTH);
-    reply.tail = reply.data + ICMP_HEADER_LENGTH + length;
-    encodeIcmp(reply.view, reply.data, { type: ICMP_TYPE.echoReply, code: 0, rest: icmp.rest, payloadLength: length });
+    reply.slab.bytes.set(data, reply.data + ICMP_HEADER_LENGTH);
+    reply.tail = reply.data + ICMP_HEADER_LENGTH + data.length;
+    encodeIcmp(reply.view, reply.data, { type, code: 0, rest, payloadLength: data.length });
     netns.ipv4.output.send(reply, {
       source: route.source,
       destination: request.source,
@@ -174,7 +200,6 @@ export class Icmp {
       mark,
       dontFragment: false,
     });
-    return undefined;
   }
 
   /** icmp_unreach(), icmp_socket_deliver(): the sender of the quoted packet is told. */

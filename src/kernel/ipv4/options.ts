@@ -1,9 +1,11 @@
 /**
  * IPv4 options on the way (RFC 791 §3.1; net/ipv4/ip_options.c, ip_forward.c). Source routes are refused, as
- * `accept_source_route` of `all` is 0; record route and timestamp are written by hosts that forward.
+ * `accept_source_route` of `all` is 0. Record route and timestamp are written by every host that receives, with the
+ * address that it would answer from; one that forwards then puts the address of its way out in the same place.
+ * Differs: an echo reply carries no options back.
  */
 
-import { type Ipv4, IPV4_HEADER_LENGTH, type Ipv4Addr } from '../../packet/index.js';
+import { type Ipv4, IPV4_HEADER_LENGTH, type Ipv4Addr, ipv4 } from '../../packet/index.js';
 
 const END = 0;
 const NOOP = 1;
@@ -63,20 +65,91 @@ function malformedAt(
   if (type === TIMESTAMP) {
     if (length < 4) return at + 1;
     if (pointer() < 5) return at + 2;
+    if (pointer() > length) return header.view.getUint8(header.offset + at + 3) >>> 4 === 15 ? at + 3 : undefined;
+    const kind = header.view.getUint8(header.offset + at + 3) & 0x0f;
+    if (kind !== TIME_ONLY && kind !== TIME_AND_ADDRESS && kind !== PRESPECIFIED) return at + 3;
+    if (pointer() + (kind === TIME_ONLY ? 3 : 7) > length) return at + 2;
   }
   return type === ROUTER_ALERT && length < 4 ? at + 1 : undefined;
 }
 
-/** ip_forward_options(), record route: our address of the way out is appended where there is room. */
-export function recordRoute(header: Ipv4, at: number, address: Ipv4Addr): boolean {
-  const { view } = header;
-  const option = header.offset + at;
+const ADDRESS_LENGTH = 4;
+/** Kinds of timestamp option: the time alone, addresses too, or only of hosts that the sender named. */
+const TIME_ONLY = 0;
+const TIME_AND_ADDRESS = 1;
+const PRESPECIFIED = 3;
+
+/** What a host writes. */
+export interface OptionFacts {
+  /** fib_compute_spec_dst(). */
+  readonly address: Ipv4Addr;
+  /** inet_current_timestamp(). */
+  readonly timestamp: number;
+  isOurs(address: Ipv4Addr): boolean;
+}
+
+/** Which entries were written on arrival and get another address on the way out; offsets from the start of the header. */
+export interface WrittenOptions {
+  readonly changed: boolean;
+  readonly recordRoute: number;
+  readonly timestampAddress: number;
+}
+
+/** __ip_options_compile() of a packet that came in: the next free entries are filled. */
+export function writeOptions(header: Ipv4, verdict: OptionsVerdict, facts: OptionFacts): WrittenOptions {
+  if (verdict.kind !== 'ok') return { changed: false, recordRoute: 0, timestampAddress: 0 };
+  const recordRoute = verdict.recordRoute === 0 ? 0 : recordAddress(header, verdict.recordRoute, facts.address);
+  const time = verdict.timestamp === 0 ? undefined : writeTimestamp(header, verdict.timestamp, facts);
+  return {
+    changed: recordRoute !== 0 || time !== undefined,
+    recordRoute,
+    timestampAddress: time?.address ?? 0,
+  };
+}
+
+/** Where the address was put, or 0 where there is no room. */
+function recordAddress({ view, offset }: Ipv4, at: number, address: Ipv4Addr): number {
+  const option = offset + at;
+  const pointer = view.getUint8(option + 2);
+  if (pointer + 3 > view.getUint8(option + 1)) return 0;
+  view.setInt32(option + pointer - 1, address);
+  view.setUint8(option + 2, pointer + ADDRESS_LENGTH);
+  return at + pointer - 1;
+}
+
+/** Undefined where nothing was written; without room the overflow is counted. */
+function writeTimestamp(
+  { view, offset }: Ipv4,
+  at: number,
+  facts: OptionFacts,
+): { readonly address: number } | undefined {
+  const option = offset + at;
   const length = view.getUint8(option + 1);
   const pointer = view.getUint8(option + 2);
-  if (pointer + 3 > length) return false;
-  view.setInt32(option + pointer - 1, address);
-  view.setUint8(option + 2, pointer + 4);
-  return true;
+  const flags = view.getUint8(option + 3);
+  if (pointer > length) {
+    view.setUint8(option + 3, (flags & 0x0f) | (Math.min((flags >>> 4) + 1, 15) << 4));
+    return { address: 0 };
+  }
+  const entry = option + pointer - 1;
+  const kind = flags & 0x0f;
+  if (kind === TIME_ONLY) {
+    view.setUint32(entry, facts.timestamp);
+    view.setUint8(option + 2, pointer + 4);
+    return { address: 0 };
+  }
+  if (pointer + 7 > length) return undefined;
+  if (kind === PRESPECIFIED && !facts.isOurs(ipv4(view.getInt32(entry)))) return undefined;
+  if (kind === TIME_AND_ADDRESS) view.setInt32(entry, facts.address);
+  view.setUint32(entry + ADDRESS_LENGTH, facts.timestamp);
+  view.setUint8(option + 2, pointer + 8);
+  return { address: kind === TIME_AND_ADDRESS ? at + pointer - 1 : 0 };
+}
+
+/** ip_forward_options(): the address of the way out instead. True where there was one to change. */
+export function rewriteAddresses({ view, offset }: Ipv4, written: WrittenOptions, address: Ipv4Addr): boolean {
+  for (const at of [written.recordRoute, written.timestampAddress]) if (at !== 0) view.setInt32(offset + at, address);
+  return written.recordRoute !== 0 || written.timestampAddress !== 0;
 }
 
 /** ip_options_fragment(): in later fragments what is not copied becomes padding. */

@@ -5,17 +5,25 @@
  *      (ip_rcv)              (route)        └─ forward ─ FORWARD ─ output ─ POSTROUTING ─ neighbour
  */
 
-import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, IP_PROTOCOL, IPV4_HEADER_LENGTH, Ipv4 } from '../../packet/index.js';
+import {
+  ICMP_TYPE,
+  ICMP_UNREACHABLE_CODE,
+  INADDR_ANY,
+  IP_PROTOCOL,
+  IPV4_HEADER_LENGTH,
+  Ipv4,
+} from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
+import { timeOfDayMs } from '../clock.js';
 import type { Device } from '../device.js';
-import type { Errno } from '../errors.js';
+import { assert, type Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { compileOptions, recordRoute } from './options.js';
+import { compileOptions, rewriteAddresses, writeOptions, type WrittenOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
@@ -99,25 +107,25 @@ export class Ipv4Stack {
       }
       skb.route = route;
     }
-    if (header.headerLength > IPV4_HEADER_LENGTH && !this.#optionsAccepted(skb, header)) return;
-    this.#dispatch(dev, skb, skb.route);
+    const options = header.headerLength > IPV4_HEADER_LENGTH ? this.#receiveOptions(dev, skb, header) : undefined;
+    if (options === 'dropped') return;
+    this.#dispatch(dev, skb, options);
   }
 
   /** dst_input(). */
-  #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
-    const netns = this.#netns;
+  #dispatch(dev: Device, skb: Skb, options: WrittenOptions | undefined): void {
+    const { route } = skb;
+    assert(route !== undefined, 'the way was decided before');
     switch (route.type) {
       case 'local':
       case 'broadcast':
+      case 'multicast':
         this.#traceInput(skb);
         this.localDeliver(skb);
         return;
-      case 'multicast':
-        netns.drop(skb, 'ip-inaddrerrors', 'multicast is not modelled');
-        return;
       case 'unicast':
         this.#traceInput(skb);
-        this.forward(skb, route);
+        this.forward(skb, route, options);
         return;
       default:
         this.#traceInput(skb);
@@ -194,7 +202,7 @@ export class Ipv4Stack {
   }
 
   /** ip_forward(). The route was found before, in ip_rcv_finish(). */
-  forward(skb: Skb, route: RouteResult): void {
+  forward(skb: Skb, route: RouteResult, options?: WrittenOptions): void {
     const netns = this.#netns;
     if (skb.packetType !== 'host') {
       netns.drop(skb, 'not-specified', 'not addressed to this host on the link');
@@ -222,7 +230,7 @@ export class Ipv4Stack {
     if (route.redirect) this.#redirect(skb, route);
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'forward', ttl: header.ttl });
     if (netns.netfilter.run('forward', skb, skb.dev, route.dev) !== 'accept') return;
-    this.#forwardOptions(skb);
+    if (options !== undefined) this.#forwardOptions(skb, options);
     this.output.output(skb);
   }
 
@@ -238,30 +246,40 @@ export class Ipv4Stack {
     this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, ICMP_UNREACHABLE_CODE.host);
   }
 
-  /** ip_rcv_options(). */
-  #optionsAccepted(skb: Skb, header: Ipv4): boolean {
+  /** ip_rcv_options(): what was written, or `dropped`. */
+  #receiveOptions(dev: Device, skb: Skb, header: Ipv4): WrittenOptions | 'dropped' {
+    const { fib, emulation } = this.#netns;
     const verdict = compileOptions(header);
     if (verdict.kind === 'malformed') {
       this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, verdict.pointer << 24);
       this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
-      return false;
+      return 'dropped';
     }
     if (verdict.kind === 'source-route') {
       this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
-      return false;
+      return 'dropped';
     }
-    return true;
+    const { source, destination, tos } = header;
+    const { route } = skb;
+    const written = writeOptions(header, verdict, {
+      address:
+        route === undefined
+          ? INADDR_ANY
+          : fib.answerFrom({ source, destination, tos, mark: skb.mark, iif: dev }, route),
+      timestamp: timeOfDayMs(emulation.clock),
+      isOurs: (address) => fib.isLocal(address),
+    });
+    if (written.changed) header.fillChecksum();
+    return written;
   }
 
   /** ip_forward_options(). */
-  #forwardOptions(skb: Skb): void {
+  #forwardOptions(skb: Skb, written: WrittenOptions): void {
     const header = skb.ipv4;
-    if (header.headerLength === IPV4_HEADER_LENGTH) return;
-    const verdict = compileOptions(header);
     const dev = skb.route?.dev;
-    if (verdict.kind !== 'ok' || verdict.recordRoute === 0 || dev === undefined) return;
+    if (dev === undefined) return;
     const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
-    if (recordRoute(header, verdict.recordRoute, address)) header.fillChecksum();
+    if (rewriteAddresses(header, written, address)) header.fillChecksum();
   }
 
   #traceInput(skb: Skb): void {
