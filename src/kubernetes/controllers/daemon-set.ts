@@ -39,7 +39,7 @@ const pinnedTo = (spec: PodSpec, node: string): PodSpec => ({
   affinity: {
     nodeAffinity: {
       preferredDuringSchedulingIgnoredDuringExecution: [],
-    requiredDuringSchedulingIgnoredDuringExecution: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
         nodeSelectorTerms: [
           { matchExpressions: [], matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] },
         ],
