@@ -10,13 +10,8 @@ import type { LinkKind, Scope } from './host-state.js';
 import type { Netns } from './netns.js';
 import type { TokenBucket } from './qdisc/token-bucket.js';
 import type { Skb } from './skb.js';
-import {
-  type Ipv4DevConf,
-  type Ipv4NeighConf,
-  ipv4DevConfDefaults,
-  ipv4NeighConfDefaults,
-  SwitchesSet,
-} from './sysctl.js';
+import { SwitchesSet } from './sysctl.js';
+import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl-defaults.js';
 
 /** An IPv4 address of a device (struct in_ifaddr). */
 export interface InterfaceAddress {

@@ -194,6 +194,8 @@ export interface ChainState {
   readonly name: string;
   /** Built-in chains only. */
   readonly policy?: 'ACCEPT' | 'DROP';
+  /** Of built-in chains: packets that reach the policy are counted, as they are once somebody has declared it. */
+  readonly counting?: boolean;
   readonly rules: readonly RuleTextState[];
 }
 

@@ -20,4 +20,5 @@ export { Random } from './random.js';
 export { HEADROOM, type PacketType, Skb } from './skb.js';
 export * from './socket/index.js';
 export { applyHostState, applyNetnsState, hostState, netnsState } from './state.js';
-export { freshSwitches, type Ipv4DevConf, type Ipv4NeighConf, type NetnsSysctl, Sysctls } from './sysctl.js';
+export { type NetnsSysctl, Sysctls } from './sysctl.js';
+export { freshSwitches, type Ipv4DevConf, type Ipv4NeighConf } from './sysctl-defaults.js';

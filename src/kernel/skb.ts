@@ -3,10 +3,11 @@
  * (struct sk_buff, include/linux/skbuff.h). Headers are views over the slab, made where they are used.
  */
 
-import { Ipv4, type Slab, type SlabAllocator } from '../packet/index.js';
+import { Ipv4, type Mac, type Slab, type SlabAllocator } from '../packet/index.js';
 import type { CtEntry, CtInfo } from './conntrack/entry.js';
 import type { Device } from './device.js';
 import type { RouteResult } from './fib/index.js';
+import type { BridgePort } from './link/bridge.js';
 import type { Socket } from './socket/socket.js';
 
 /** Room before the data for what is pushed on the way: Ethernet 14, VXLAN 50, IP-in-IP 20, twice. */
@@ -56,8 +57,15 @@ export class Skb {
   /** Bridge ports by which a bridged packet came and goes (physdev match). */
   physIn: Device | undefined = undefined;
   physOut: Device | undefined = undefined;
+  /** A bridged frame whose new neighbour is being asked for: where it came in, and from whom. */
+  bridgedFrom: { readonly port: BridgePort; readonly source: Mac } | undefined = undefined;
   /** IPCB(skb)->frag_max_size: the largest fragment of a defragmented packet, else 0. */
   fragMaxSize = 0;
+  /**
+   * skb_shinfo(skb)->frag_list: payload octets of the fragments that a defragmented packet came in, in order, as long
+   * as it can be taken apart there again; undefined for a packet in one piece.
+   */
+  pieces: readonly number[] | undefined = undefined;
   /** Forwarding hops so far in the whole emulation, against loops. */
   hops = 0;
   /** Set where a match or target outside the model could have decided. */
@@ -137,12 +145,22 @@ export class Skb {
     this.ctSeen = false;
     this.physIn = undefined;
     this.physOut = undefined;
+    this.bridgedFrom = undefined;
     this.packetType = 'host';
     this.fragMaxSize = 0;
+    this.pieces = undefined;
     if (!crossesNetns) return;
     this.mark = 0;
     this.priority = 0;
     this.socket = undefined;
+  }
+
+  /**
+   * skb_ensure_writable(): so many octets behind the IPv4 header are to be written to. Where they do not all lie in the
+   * first piece, others move up into it, and the old boundaries are lost.
+   */
+  ensureWritable(transportOctets: number): void {
+    if (this.pieces !== undefined && (this.pieces[0] ?? 0) < transportOctets) this.pieces = undefined;
   }
 
   #note(from: Skb): void {
@@ -162,6 +180,7 @@ export class Skb {
     this.physIn = from.physIn;
     this.physOut = from.physOut;
     this.fragMaxSize = from.fragMaxSize;
+    this.pieces = from.pieces;
     this.hops = from.hops;
     this.unknown = from.unknown;
     this.hash = from.hash;

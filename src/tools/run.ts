@@ -2,6 +2,7 @@
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
 import { bridge } from './bridge.js';
+import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack.js';
 import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
@@ -16,6 +17,7 @@ import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
   bridge,
+  calicoctl,
   cat,
   conntrack,
   hostname,

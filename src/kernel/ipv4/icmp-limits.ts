@@ -57,6 +57,6 @@ export class IcmpLimits {
 
   #peerAllow(destination: Ipv4Addr): boolean {
     const intervalNs = this.#sysctl.values['ipv4.icmp_ratelimit'] * NS_PER_MS;
-    return intervalNs === 0 || this.#peers.allowMessage(destination, intervalNs);
+    return this.#peers.allowMessage(destination, intervalNs);
   }
 }

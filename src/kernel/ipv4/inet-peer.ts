@@ -34,9 +34,15 @@ export class InetPeers {
     this.#clock = clock;
   }
 
-  /** inet_peer_xrlim_allow(): one message each `intervalNs`, six at once. */
+  /**
+   * inet_peer_xrlim_allow(): one message each `intervalNs`, six at once. With an interval of 0 every message may go, and
+   * what the others have saved up is lost.
+   */
   allowMessage(address: Ipv4Addr, intervalNs: number): boolean {
-    return this.#take(this.#peer(address), intervalNs, BURST_FACTOR * intervalNs);
+    const peer = this.#peer(address);
+    // Tokens are counted, and capped, only where time has passed.
+    const burstNs = this.#clock.nowNs === peer.lastNs ? Number.POSITIVE_INFINITY : BURST_FACTOR * intervalNs;
+    return this.#take(peer, intervalNs, burstNs);
   }
 
   /** net/ipv4/route.c:ip_error(): whether a sender is told that there is no way. */

@@ -148,9 +148,8 @@ export class Ipv4Output {
     const netns = this.#netns;
     const mtu = this.mtu(skb);
     const header = skb.ipv4;
-    // What came as fragments that were not to be cut further goes on as it came (IPSKB_FRAG_PMTU).
-    const cutAgain = header.dontFragment && skb.fragMaxSize > 0;
-    if (skb.tail - skb.network <= mtu && !(cutAgain && skb.tail - skb.network > skb.fragMaxSize)) {
+    // What came in fragments goes on in fragments, though it would fit.
+    if (skb.tail - skb.network <= mtu && skb.fragMaxSize === 0) {
       this.#transmit(skb);
       return undefined;
     }
@@ -162,7 +161,10 @@ export class Ipv4Output {
     }
     const pieces = fragment(netns.emulation, skb, Math.max(mtu, IPV4_MIN_MTU));
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
-    for (const piece of pieces) this.#transmit(piece);
+    for (const piece of pieces) {
+      this.#transmit(piece);
+      netns.emulation.endOfTransmission();
+    }
     return undefined;
   }
 

@@ -81,7 +81,10 @@ export class Ipv4Stack {
       netns.drop(skb, bad);
       return;
     }
-    if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
+    if (skb.physIn !== undefined) {
+      // br_netfilter_hooks.c:ip_sabotage_in(): the bridge has asked PREROUTING already.
+      skb.physIn = undefined;
+    } else if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
     this.receiveFinish(dev, skb);
   }
 
@@ -187,7 +190,9 @@ export class Ipv4Stack {
 
   #handler(skb: Skb, protocol: number): DropReason | undefined {
     if (protocol === IP_PROTOCOL.icmp) return this.icmp.receive(skb);
-    if (protocol === IP_PROTOCOL.tcp) return this.#netns.sockets.deliver(skb, protocol);
+    // tcp_v4_rcv() wants what was sent to this host alone, on the link too.
+    if (protocol === IP_PROTOCOL.tcp)
+      return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
       const reason = this.#netns.sockets.deliver(skb, protocol);
       if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);

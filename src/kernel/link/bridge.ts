@@ -22,8 +22,8 @@ import { Device, type DeviceOptions } from '../device.js';
 import { KernelError } from '../errors.js';
 import type { BridgePortState } from '../host-state.js';
 import type { Skb } from '../skb.js';
-import { bridgeNetfilter } from './bridge-netfilter.js';
-import { tagOf, VlanGroup } from './bridge-vlan.js';
+import { asksIptables, bridgeForward, bridgePrerouting } from './bridge-netfilter.js';
+import { VlanGroup } from './bridge-vlan.js';
 
 /** BR_DEFAULT_AGEING_TIME: a learned entry that nobody used for so long is forgotten. */
 const AGEING_NS = 300 * NS_PER_S;
@@ -165,22 +165,27 @@ export class Bridge extends Device {
     if (deleted.length === 0) throw new KernelError('ENOENT', 'fdb del');
   }
 
-  /** br_handle_frame_finish(). */
+  /** br_handle_frame(). */
   input(skb: Skb, port: BridgePort): void {
     if (!this.up) {
       this.drop(skb, 'bridge-ingress-stp-state', `bridge ${this.name} is down`);
       return;
     }
-    const { source } = new Ethernet(skb.view, skb.data);
-    if (isGroupMac(source)) {
+    const { source, destination } = new Ethernet(skb.view, skb.data);
+    if (isGroupMac(source) || source === MAC_ZERO) {
       this.drop(skb, 'mac-invalid-source');
       return;
     }
+    if (destination === this.mac) skb.packetType = 'host';
+    if (asksIptables(this, skb) && !bridgePrerouting(this, skb, port)) return;
+    this.#handle(skb, port);
+  }
+
+  /** br_handle_frame_finish(). */
+  #handle(skb: Skb, port: BridgePort): void {
     const vlan = this.#vlanOf(skb, port.vlans);
     if (vlan === undefined) return;
-    if (port.state.learning) this.#learn(source, port, vlan);
-    const filter = bridgeNetfilter(this, skb);
-    if (filter !== undefined && !filter.prerouting(skb, port.dev)) return;
+    if (port.state.learning) this.#learn(new Ethernet(skb.view, skb.data).source, port, vlan);
     this.#dispatch(skb, port, vlan);
   }
 
@@ -212,6 +217,14 @@ export class Bridge extends Device {
 
   /** The bridge's own frames: br_dev_xmit(). */
   startXmit(skb: Skb): void {
+    const { bridgedFrom } = skb;
+    if (bridgedFrom !== undefined) {
+      // br_nf_pre_routing_finish_bridge_slow(): bridged all along, and only its neighbour was asked for.
+      skb.bridgedFrom = undefined;
+      new Ethernet(skb.view, skb.data).source = bridgedFrom.source;
+      this.#handle(skb, bridgedFrom.port);
+      return;
+    }
     const vlan = this.#vlanOf(skb, this.vlans);
     if (vlan === undefined) return;
     const { destination } = new Ethernet(skb.view, skb.data);
@@ -299,14 +312,12 @@ export class Bridge extends Device {
   /** br_forward_finish(): with the bridge's netfilter where it is asked for. */
   #leave(skb: Skb, out: BridgePort, vlan: number): void {
     this.#tag(skb, out.vlans, vlan);
-    const filter = bridgeNetfilter(this, skb);
-    if (filter !== undefined && !filter.forward(skb, out.dev)) return;
-    const tagLength = tagOf(skb) === undefined ? 0 : VLAN_TAG_LENGTH;
-    if (skb.length - ETHERNET_HEADER_LENGTH - tagLength > out.dev.mtu) {
-      this.drop(skb, 'pkt-too-big', `longer than the MTU ${out.dev.mtu} of port ${out.dev.name}`);
-      return;
+    for (const frame of bridgeForward(this, skb, out)) {
+      // is_skb_forwardable(): with its header and room for a VLAN tag.
+      if (frame.length > out.dev.mtu + ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH)
+        this.drop(frame, 'pkt-too-big', `longer than the MTU ${out.dev.mtu} of port ${out.dev.name}`);
+      else out.dev.transmit(frame);
     }
-    out.dev.transmit(skb);
   }
 
   /** br_pass_frame_up(): the bridge is the receiver. */

@@ -73,6 +73,8 @@ export interface Match extends Lifecycle {
   readonly known?: boolean;
   /** Hooks that these options allow, where that is not the same for the whole kind. */
   readonly hooks?: readonly HookName[];
+  /** Nothing is left of what was said: the rule has no such match. */
+  readonly absent?: boolean;
   /** Port conditions, for the columns of a chain: the match fails where they do. */
   readonly ports?: PortTests;
   /** The match is this condition of the packet's mark, and no more. */

@@ -39,9 +39,14 @@ function placement({ matches, action }: Rule): Place[] {
   ];
 }
 
+/** Not to be any address at all: nf_tables refuses a comparison of no octets. */
+const isNobody = (test: { readonly mask: number; readonly inverted: boolean } | undefined): boolean =>
+  test !== undefined && test.inverted && test.mask === 0;
+
 /** xt_check_match(), xt_check_target(): tables and protocols are checked wherever the rule stands. */
 export function fitsTable(rule: Rule, table: TableName): boolean {
-  const { protocol } = rule.tests;
+  const { protocol, source, destination } = rule.tests;
+  if (isNobody(source) || isNobody(destination)) return false;
   const number = protocol?.inverted === false ? protocol.number : -1;
   return placement(rule).every(
     ({ tables, protocols }) => (tables?.includes(table) ?? true) && (protocols?.includes(number) ?? true),

@@ -145,7 +145,7 @@ class Script {
     return [
       `ip netns add ${quote(this.#wireNetns)}`,
       ...this.#spaces.map(({ name }) => `ip netns add ${quote(name)}`),
-      ...withInput(`switches ${quote(this.#wireNetns)}`, [...quiet, 'net/bridge/bridge-nf-call-iptables 0']),
+      ...withInput(`switches ${quote(this.#wireNetns)}`, [...quiet, ...freshSwitchLines()]),
       ...this.#spaces.flatMap(({ name }) => withInput(`switches ${quote(name)}`, [...quiet, ...freshSwitchLines()])),
     ];
   }
@@ -243,7 +243,10 @@ class Script {
 /** A table for iptables-restore. */
 const tableLines = ({ name, chains }: IptablesTableState): string[] => [
   `*${name}`,
-  ...chains.map((chain) => `:${chain.name} ${chain.policy ?? '-'} [0:0]`),
+  // A built-in chain that nobody has declared does not count at its policy.
+  ...chains
+    .filter(({ counting, policy }) => counting !== false || policy !== 'ACCEPT')
+    .map(({ name: chain, policy }) => `:${chain} ${policy ?? '-'} [0:0]`),
   ...chains.flatMap((chain) => chain.rules.map(({ text }) => `-A ${chain.name} ${text}`.trimEnd())),
   'COMMIT',
 ];

@@ -15,8 +15,10 @@ const line = ([path, value]: readonly [string, string]): string => `${procPath(p
 /** What a fresh namespace of the emulator has, said before there are devices: the machine's own values stay outside. */
 export const freshSwitchLines = (): string[] => freshSwitches().map(line);
 
-/** Without `neigh.default`, which only the namespace that a machine boots with has. */
+/** What only the namespace that a machine boots with has, and what is IPv6's, which is switched off. */
+const LEFT_OUT = /^net\.(?:ipv4\.neigh\.default|ipv6)\./;
+
 export const switchLines = (netns: NetnsState): string[] =>
   Object.entries(netns.sysctls)
-    .filter(([path]) => !path.startsWith('net.ipv4.neigh.default.'))
+    .filter(([path]) => !LEFT_OUT.test(path))
     .map(line);

@@ -1,6 +1,6 @@
 /** Two runs of a case side by side: what is different, and how much was the same. */
 
-import { fromHex, summarize, toHex } from '../../../src/packet/index.js';
+import { type DissectedNode, dissect, fromHex, summarize, toHex } from '../../../src/packet/index.js';
 import type { StateName } from './describe.js';
 import type { EmulatedFrame } from './emulated.js';
 import type { Frame, KernelCase, Round, RuleRow, RunRecord } from './record.js';
@@ -87,10 +87,10 @@ class Comparer {
   #round(order: number, emulated: Round, real: Round): void {
     if (!sameOutcome(emulated.outcome, real.outcome))
       this.#tell(order, 'socket', `emulated ${emulated.outcome || 'sent'}, real ${real.outcome || 'sent'}`);
-    for (const capture of new Set([...emulated.frames.keys(), ...real.frames.keys()]))
-      this.#capture(`order ${order} ${capture}`, order, [emulated.frames.get(capture), real.frames.get(capture)]);
     for (const place of new Set([...emulated.rules.keys(), ...real.rules.keys()]))
       this.#path(order, place, [emulated.rules.get(place) ?? [], real.rules.get(place) ?? []]);
+    for (const capture of new Set([...emulated.frames.keys(), ...real.frames.keys()]))
+      this.#capture(capture, order, [emulated.frames.get(capture), real.frames.get(capture)]);
   }
 
   #capture(
@@ -101,18 +101,32 @@ class Comparer {
     for (let i = 0; i < Math.max(emulated.length, real.length); i += 1) {
       const ours = emulated[i];
       const theirs = real[i];
-      if (ours === undefined || theirs === undefined || !this.#sameFrame(ours, theirs)) {
-        this.#tell(
-          order,
-          where,
-          `frame ${i} of ${emulated.length} emulated, ${real.length} real\n  emulated ${showFrame(ours)}\n  real     ${showFrame(theirs)}`,
-        );
-        return;
-      }
+      const loopback = where.endsWith(' lo');
+      if (ours !== undefined && theirs !== undefined && this.#sameFrame(ours, theirs, loopback)) continue;
+      const which = `frame ${i} of ${emulated.length} emulated, ${real.length} real`;
+      const fields =
+        ours !== undefined && theirs !== undefined ? `\n  differ in ${this.#differing(ours, theirs, loopback)}` : '';
+      this.#tell(order, where, `${which}\n  emulated ${showFrame(ours)}\n  real     ${showFrame(theirs)}${fields}`);
+      return;
     }
   }
 
-  #sameFrame(ours: Frame, theirs: Frame): boolean {
+  /** The fields that are still different when what is drawn at random has been renamed. */
+  #differing(ours: Frame, theirs: Frame, loopback: boolean): string {
+    const emulated = fromHex(ours.hex) ?? new Uint8Array();
+    const real = this.#renaming.apply(fromHex(theirs.hex) ?? new Uint8Array(), emulated, {
+      packet: (ours as EmulatedFrame).packet,
+      loopback,
+    });
+    if (emulated.length !== real.length) return `length: ${emulated.length} and ${real.length}`;
+    const names = new Set<string>();
+    emulated.forEach((octet, i) => {
+      if (octet !== real[i]) names.add(fieldAt(dissect(emulated), i));
+    });
+    return [...names].join(', ');
+  }
+
+  #sameFrame(ours: Frame, theirs: Frame, loopback: boolean): boolean {
     this.#frames += 1;
     this.#octets += ours.hex.length / 2;
     if (ours.direction !== theirs.direction) return false;
@@ -121,7 +135,7 @@ class Comparer {
     const emulated = fromHex(ours.hex);
     if (real === undefined || emulated === undefined) return false;
     const { packet } = ours as EmulatedFrame;
-    return toHex(this.#renaming.apply(real, emulated, packet)) === ours.hex;
+    return toHex(this.#renaming.apply(real, emulated, { packet, loopback })) === ours.hex;
   }
 
   #path(order: number, place: string, [emulated, real]: readonly [readonly RuleRow[], readonly RuleRow[]]): void {
@@ -165,6 +179,12 @@ class Comparer {
       return emulated === undefined ? whole : `${key}=${emulated}`;
     });
   }
+}
+
+/** The innermost field that holds an octet: `ipv4.id`. */
+function fieldAt(node: DissectedNode, octet: number): string {
+  const child = node.children.findLast(({ offset, length }) => octet >= offset && octet < offset + length);
+  return child === undefined ? node.name : fieldAt(child, octet);
 }
 
 /** Python says it in words, the emulator by the errno's name. */

@@ -108,6 +108,8 @@ export class EmulatedRun {
   #rules = new Map<string, RuleRow[]>();
   readonly #buildMs: number;
   #order = -1;
+  /** Rules that are about to answer, by the packet that they answer. */
+  readonly #rejecting = new Map<number, RuleRow>();
   /** Rounds after which somebody still waited for something. */
   readonly patient = new Set<number>();
 
@@ -146,7 +148,7 @@ export class EmulatedRun {
   run(orders: readonly Order[], real?: RealKernel): RunRecord {
     const started = performance.now();
     const { emulation } = this.cluster;
-    emulation.tracer = { step: (place, _packet: TracedPacket, step) => this.#note(place, step) };
+    emulation.tracer = { step: (place, packet: TracedPacket, step) => this.#note(place, packet, step) };
     for (const [name, netns] of this.#netns) {
       if (real !== undefined) this.#pin(name, netns, real.decide);
       for (const dev of netns.devices) dev.tap = (tapped, skb, direction) => this.#tap(name, tapped, skb, direction);
@@ -169,13 +171,33 @@ export class EmulatedRun {
     };
   }
 
-  #note(place: Place, step: Step): void {
-    const row = ruleRow(step);
-    if (row === undefined) return;
+  #note(place: Place, packet: TracedPacket, step: Step): void {
     const name = this.cluster.nameOf(place);
+    const late = this.#rejecting.get(packet.id);
+    if (late !== undefined && step.kind === 'drop') {
+      this.#rejecting.delete(packet.id);
+      this.#add(name, late);
+    }
+    const row = ruleRow(step);
+    if (row === undefined || (row.position === 0 && !this.#exists(name, row))) return;
+    // The kernel tells of a rule when all of it has been done: REJECT after its answer has gone out.
+    if (step.kind === 'rule' && row.verdict === 'drop' && String(step.rule).includes('-j REJECT'))
+      this.#rejecting.set(packet.id, row);
+    else this.#add(name, row);
+  }
+
+  #add(name: string, row: RuleRow): void {
     const rows = this.#rules.get(name);
     if (rows === undefined) this.#rules.set(name, [row]);
     else rows.push(row);
+  }
+
+  /** A built-in chain that nobody has declared, and that has no rules, is not there in nf_tables. */
+  #exists(place: string, { table, chain }: RuleRow): boolean {
+    const found = this.netns(place)
+      .netfilter.iptables.tables.find(({ name }) => name === table)
+      ?.chains.get(chain);
+    return found !== undefined && (found.counting || found.rules.length > 0);
   }
 
   #tap(place: string, dev: Device, skb: Skb, direction: 'in' | 'out'): void {

@@ -9,6 +9,7 @@
  * | initial sequence numbers of TCP | secure_tcp_seq(): a hash with a key of each boot, and the time |
  * | TCP timestamps | milliseconds since boot, with a random offset for each connection |
  * | ports and ICMP identifiers that NAT draws | nf_nat_l4proto_unique_tuple(), get_random_u16() |
+ * | checksums of TCP and UDP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
  * hop, a connection's sequence numbers must differ by one and the same number, and a drawn port stands for one port.
@@ -48,6 +49,7 @@ export class Renaming {
   readonly #injectedStamps: ReadonlySet<number>;
   readonly #drawnPorts: ReadonlySet<number>;
   readonly #ports = new Map<number, number>();
+  readonly #vxlanPorts = new Map<number, number>();
 
   constructor(known: {
     readonly injectedIds: ReadonlySet<number>;
@@ -60,15 +62,26 @@ export class Renaming {
     this.#drawnPorts = known.drawnPorts;
   }
 
-  /** Drawn ports: real → emulated, for texts. */
+  /** Drawn ports, and those of VXLAN: real → emulated, for texts. */
   get ports(): ReadonlyMap<number, number> {
-    return new Map([...this.#ports].map(([emulated, real]) => [real, emulated]));
+    return new Map([...[...this.#ports].map(([emulated, real]) => [real, emulated] as const), ...this.#vxlanPorts]);
+  }
+
+  /** A VXLAN source port: one for a packet at every hop. */
+  mayRenameVxlanPort(packet: number, emulated: number, real: number): boolean {
+    if (!this.sameName(`vxlan port ${packet} ${emulated}`, real)) return false;
+    this.#vxlanPorts.set(real, emulated);
+    return true;
   }
 
   /** The real frame with the emulator's names. `packet` is the packet's identity in the emulator. */
-  apply(real: Uint8Array, emulated: Uint8Array, packet: number): Uint8Array {
+  apply(
+    real: Uint8Array,
+    emulated: Uint8Array,
+    at: { readonly packet: number; readonly loopback: boolean },
+  ): Uint8Array {
     const renamed = real.slice();
-    if (real.length === emulated.length) new FrameWalk(this, renamed, emulated, packet).ethernet(0, []);
+    if (real.length === emulated.length) new FrameWalk(this, renamed, emulated, at).ethernet(0, []);
     return renamed;
   }
 
@@ -110,14 +123,19 @@ class FrameWalk {
   readonly #real: DataView;
   readonly #emulated: DataView;
   readonly #packet: number;
-  /** How many headers from the outside: the same packet has another identification in each. */
-  #depth = 0;
+  readonly #loopback: boolean;
 
-  constructor(renaming: Renaming, real: Uint8Array, emulated: Uint8Array, packet: number) {
+  constructor(
+    renaming: Renaming,
+    real: Uint8Array,
+    emulated: Uint8Array,
+    at: { readonly packet: number; readonly loopback: boolean },
+  ) {
     this.#renaming = renaming;
     this.#real = new DataView(real.buffer, real.byteOffset, real.byteLength);
     this.#emulated = new DataView(emulated.buffer, emulated.byteOffset, emulated.byteLength);
-    this.#packet = packet;
+    this.#packet = at.packet;
+    this.#loopback = at.loopback;
   }
 
   ethernet(at: number, covers: readonly Cover[]): void {
@@ -133,14 +151,14 @@ class FrameWalk {
     if (at + 20 > this.#real.byteLength) return;
     const headerLength = (this.#emulated.getUint8(at) & 15) * 4;
     const own = [{ at: at + 10, udp: false }, ...covers];
-    const key = `id ${this.#packet} ${form} ${this.#innerDepth(at)}`;
+    // Fragments of one packet are wrapped one by one, each with an identification of its own.
+    const key = (emulated: number): string => `id ${this.#packet} ${form} ${this.#innerDepth(at)} ${emulated}`;
     this.#rename16({ at: at + 4, covers: own }, (emulated, real) => {
-      return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key, real);
+      return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key(emulated), real);
     });
     if ((this.#emulated.getUint16(at + 6) & 0x1fff) !== 0) return;
     const protocol = this.#emulated.getUint8(at + 9);
     const next = at + headerLength;
-    this.#depth += 1;
     if (protocol === UDP) this.#udp(next, covers, form);
     else if (protocol === TCP) this.#tcp(next, covers);
     else if (protocol === ICMP) this.#icmp(next, covers);
@@ -160,11 +178,14 @@ class FrameWalk {
     if (at + 8 > this.#real.byteLength) return;
     const own = [{ at: at + 6, udp: true }, ...covers];
     if (this.#emulated.getUint16(at + 2) === VXLAN_PORT) {
-      this.#rename16({ at, covers: own }, (_, real) => this.#renaming.sameName(`vxlan port ${this.#packet}`, real));
+      this.#rename16({ at, covers: own }, (emulated, real) =>
+        this.#renaming.mayRenameVxlanPort(this.#packet, emulated, real),
+      );
       if (form === 'whole') this.ethernet(at + 16, own);
       return;
     }
     this.#ports(at, own);
+    if (this.#loopback) this.#rename16({ at: at + 6, covers }, () => true);
   }
 
   #ports(at: number, covers: readonly Cover[]): void {
@@ -186,6 +207,7 @@ class FrameWalk {
       this.#renaming.mayRenameSequence(real, emulated, false),
     );
     this.#timestamps(at, own);
+    if (this.#loopback) this.#rename16({ at: at + 16, covers }, () => true);
   }
 
   #timestamps(at: number, covers: readonly Cover[]): void {

@@ -108,8 +108,9 @@ function expire(options: Options): Condition | undefined {
   const last = to === '' ? U32_MAX : parseUnsigned(to);
   if (first === undefined || last === undefined) throw new RuleError(`conntrack: bad range "${text}"`);
   const inverted = options.inverted('--ctexpire');
+  // nf_ct_expires() takes a timeout that is not confirmed yet, and so no time, for a time long ago.
   const left = (ct: CtEntry, nowNs: number): number =>
-    Math.floor((ct.has(IPS.confirmed) ? Math.max(0, ct.expiresNs - nowNs) : ct.expiresNs) / NS_PER_S);
+    ct.has(IPS.confirmed) ? Math.floor(Math.max(0, ct.expiresNs - nowNs) / NS_PER_S) : 0;
   return {
     holds(ct, { netns }) {
       const seconds = left(ct, netns.emulation.clock.nowNs);

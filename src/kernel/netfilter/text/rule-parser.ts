@@ -135,7 +135,9 @@ export function parseRule(
     for (const destination of addressTests(read, '-d')) {
       const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
       // Matches have state of their own, so each rule gets its own.
-      const matches = read.matches.map((match) => buildMatch(match, context));
+      const matches = read.matches
+        .map((match) => buildMatch(match, context))
+        .filter(({ match }) => match.absent !== true);
       rules.push({ tests, matches, action: buildAction(read, context) });
     }
   }
