@@ -8,8 +8,10 @@ import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
 import { iptablesSave } from './iptables-save.js';
-import { nc, ping, traceroute } from './probe.js';
+import { nc } from './nc.js';
+import { ping } from './ping.js';
 import { sysctl } from './sysctl.js';
+import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Every command that `exec` offers. */

@@ -14,11 +14,12 @@ import {
   isIcmpError,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
+import { timeOfDayMs } from '../clock.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
-import { type EchoedOptions, echoOptions, timeOfDay } from './options.js';
+import { type EchoedOptions, echoOptions } from './options.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -122,7 +123,7 @@ export class Icmp {
     const { fib, emulation } = this.#netns;
     return echoOptions(skb.ipv4, skb.options, {
       isUnicast: (address) => fib.addressType(address) === 'unicast',
-      nowNs: emulation.clock.nowNs,
+      clock: emulation.clock,
     });
   }
 
@@ -174,7 +175,7 @@ export class Icmp {
     if (skb.tail - icmp.payloadOffset < 4) return 'pkt-too-small';
     const payload = new Uint8Array(12);
     const view = new DataView(payload.buffer);
-    const now = timeOfDay(this.#netns.emulation.clock.nowNs);
+    const now = timeOfDayMs(this.#netns.emulation.clock);
     view.setUint32(0, skb.view.getUint32(icmp.payloadOffset));
     view.setUint32(4, now);
     view.setUint32(8, now);

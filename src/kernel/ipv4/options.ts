@@ -5,7 +5,7 @@
  */
 
 import { type Ipv4, IPV4_HEADER_LENGTH, type Ipv4Addr } from '../../packet/index.js';
-import { NS_PER_MS } from '../clock.js';
+import { type Clock, timeOfDayMs } from '../clock.js';
 
 const END = 0;
 const NOOP = 1;
@@ -24,8 +24,6 @@ const TIME_AND_ADDRESS = 1;
 const TIME_PRESPECIFIED = 3;
 const OVERFLOW_MAXIMUM = 15;
 
-const MS_PER_DAY = 86_400_000;
-
 /** struct ip_options of a packet that was received. Offsets are from the start of the header, 0 where absent. */
 export interface ReceivedOptions {
   recordRoute: number;
@@ -43,11 +41,8 @@ export interface OptionsHost {
   /** fib_compute_spec_dst(): our address as the sender sees it. Asked only where it is written. */
   readonly ownAddress: () => Ipv4Addr;
   readonly isUnicast: (address: Ipv4Addr) => boolean;
-  readonly nowNs: number;
+  readonly clock: Clock;
 }
-
-/** inet_current_timestamp(): milliseconds since midnight. */
-export const timeOfDay = (nowNs: number): number => Math.floor(nowNs / NS_PER_MS) % MS_PER_DAY;
 
 /** Offset of the octet that cannot be, for ICMP parameter problem, and what was read before it. */
 export interface MalformedOptions {
@@ -186,7 +181,7 @@ class OptionsReader {
     const kind = this.#octet(at + 3) & 15;
     if (pointer + 3 > length) return at + 2;
     if (kind === TIME_ONLY) {
-      this.#setWord(slot, timeOfDay(this.#host.nowNs));
+      this.#setWord(slot, timeOfDayMs(this.#host.clock));
       found.needsTime = true;
       this.#setOctet(at + 2, pointer + 4);
       return undefined;
@@ -200,7 +195,7 @@ class OptionsReader {
       // Somebody else's to fill in.
       return undefined;
     }
-    this.#setWord(slot + 4, timeOfDay(this.#host.nowNs));
+    this.#setWord(slot + 4, timeOfDayMs(this.#host.clock));
     found.needsTime = true;
     this.#setOctet(at + 2, pointer + 8);
     return undefined;
@@ -292,7 +287,7 @@ function roomForTime(
   }
   if (options.needsTime) {
     if (pointer + 3 > length) return false;
-    const now = (where: number) => (): void => view.setInt32(where, timeOfDay(host.nowNs));
+    const now = (where: number) => (): void => view.setInt32(where, timeOfDayMs(host.clock));
     if ((view.getUint8(at + 3) & 15) !== TIME_PRESPECIFIED) {
       stamps.push(now(at + pointer - 1));
       pointer += 4;

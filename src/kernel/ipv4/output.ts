@@ -12,6 +12,7 @@ import {
   IPV4_HEADER_LENGTH,
   type Ipv4Addr,
 } from '../../packet/index.js';
+import type { Device } from '../device.js';
 import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
@@ -114,8 +115,32 @@ export class Ipv4Output {
       return 'EHOSTUNREACH';
     }
     skb.dev = dev;
+    const type = skb.route?.type;
+    if (type === 'multicast' || type === 'broadcast') {
+      this.#loopBack(skb, dev);
+      if (skb.ipv4.ttl === 0) {
+        netns.drop(skb, 'not-specified', 'not for the link: TTL 0');
+        return undefined;
+      }
+    }
     if (netns.netfilter.run('postrouting', skb, undefined, dev) !== 'accept') return 'EPERM';
     return this.#finish(skb, dontFragment);
+  }
+
+  /** ip_mc_output(): what goes to many comes to us too, if we are one of them (dev_loopback_xmit()). */
+  #loopBack(skb: Skb, dev: Device): void {
+    const netns = this.#netns;
+    const { route } = skb;
+    const { destination } = skb.ipv4;
+    // What came in for many is never sent on.
+    if (skb.iif !== 0 || route === undefined) return;
+    if (route.type === 'multicast' && !netns.fib.inGroup(dev, destination)) return;
+    const copy = skb.copy(netns.emulation.slabs);
+    copy.parent = skb.id;
+    if (netns.netfilter.run('postrouting', copy, undefined, dev) !== 'accept') return;
+    copy.packetType = route.type === 'multicast' ? 'multicast' : 'broadcast';
+    copy.iif = dev.ifindex;
+    netns.emulation.clock.schedule(0, () => netns.ipv4.receive(dev, copy));
   }
 
   /** ip_finish_output(), ip_fragment(). */

@@ -122,15 +122,12 @@ export class Ipv4Stack {
 
   /** dst_input(). */
   #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
-    const netns = this.#netns;
     switch (route.type) {
       case 'local':
       case 'broadcast':
+      case 'multicast':
         this.#traceInput(skb);
         this.localDeliver(skb);
-        return;
-      case 'multicast':
-        netns.drop(skb, 'ip-inaddrerrors', 'multicast is not modelled');
         return;
       case 'unicast':
         this.#traceInput(skb);
@@ -274,7 +271,7 @@ export class Ipv4Stack {
           : fib.answerFrom({ destination, source, tos, mark: skb.mark, iif: dev }, route);
       },
       isUnicast: (address) => fib.addressType(address) === 'unicast',
-      nowNs: emulation.clock.nowNs,
+      clock: emulation.clock,
     });
     if ('pointer' in options) {
       skb.options = options.before;

@@ -3,7 +3,7 @@
  * limits are the kernel's; errors are its errno.
  */
 
-import { INADDR_LOOPBACK, isGroupMac, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
+import { INADDR_LOOPBACK, isGroupMac, isMulticast, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import { KernelError } from '../errors.js';
@@ -122,6 +122,8 @@ export class Links {
     socket.add(dev);
     this.#vxlanSockets.set(config.port, socket);
     this.#netns.ipv4.udpTunnels.set(config.port, (skb) => socket.receive(skb));
+    const { group } = config;
+    if (lower !== undefined && group !== undefined && isMulticast(group)) this.#netns.fib.joinGroup(lower, group);
     return this.#insert(dev, options);
   }
 

@@ -9,6 +9,8 @@ import type { Socket } from './socket.js';
 /** Largest IPv4 datagram, less its header. */
 export const IPV4_PAYLOAD_MAXIMUM = 65_535 - 20;
 
+const MULTICAST_TTL = 1;
+
 /** For one datagram only (IP_PKTINFO, IP_TTL and IP_TOS control messages). */
 export interface DatagramOptions {
   readonly source?: Ipv4Addr;
@@ -64,7 +66,8 @@ function dontFragment(socket: Socket, size: number, route: RouteResult): boolean
 export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefined {
   const { skb, route, options } = datagram;
   const { netns } = socket;
-  const ttl = options.ttl ?? socket.ttl;
+  // inet->mc_ttl: a multicast stays on its link unless it is told otherwise.
+  const ttl = options.ttl ?? socket.ttl ?? (route.type === 'multicast' ? MULTICAST_TTL : undefined);
   skb.socket = socket;
   skb.mark = socket.mark;
   skb.parent = netns.sockets.cause;
