@@ -21,3 +21,6 @@ export { type Deletion, deletionsByService, formatDeletion } from './conntrack/b
 export { StaleFlows, type UdpFlow } from './conntrack/by-table.js';
 export { type EndpointsByPort, type StaleUdp, staleUdp } from './conntrack/stale.js';
 export { localReadyEndpoints, noLocalEndpoints } from './metrics.js';
+export type { Configuration } from './config/configuration.js';
+export { findInstallation, type Installation } from './config/installation.js';
+export { KubeProxy, type KubeProxyRequest } from './kube-proxy.js';
