@@ -54,8 +54,6 @@ export function unmodelledFindings(store: Store): Finding[] {
 export function unknownReasons(store: Store, ends: readonly (Pod | undefined)[], destination: Ipv4Addr): string[] {
   const pods = ends.filter((pod) => pod !== undefined && !pod.spec.hostNetwork);
   const reasons = pods.flatMap((pod) => (pod === undefined ? [] : policiesOf(store, pod)));
-  const service = serviceAt(store, destination);
-  if (service !== undefined) reasons.push(`${service} is resolved by kube-proxy, which is not modelled yet.`);
   const [from, to] = ends;
   const betweenNodes = from?.spec.nodeName !== to?.spec.nodeName;
   const pool = betweenNodes ? birdPool(store, destination) : undefined;
@@ -96,14 +94,6 @@ function selectsPod(selector: unknown, pod: Pod): boolean {
     if (error instanceof SelectorError) return true;
     throw error;
   }
-}
-
-/** The Service that has an address, by name. */
-function serviceAt(store: Store, address: Ipv4Addr): string | undefined {
-  const found = store
-    .list('Service')
-    .find(({ spec }) => [...spec.clusterIPs, ...spec.externalIPs].some((one) => one === address));
-  return found && formatObject(found);
 }
 
 function birdPool(store: Store, address: Ipv4Addr): string | undefined {

@@ -40,6 +40,7 @@ export type FindingCode =
   | 'pod-pending'
   | 'pool-missing'
   | 'pools-overlap'
+  | 'service-address-assumed'
   | 'service-in-conflict'
   | 'service-selects-nothing'
   | 'unknown-field'
