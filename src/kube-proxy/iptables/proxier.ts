@@ -12,7 +12,7 @@ import { portKey, type ServicePort } from '../tracker/service-port.js';
 import type { Tracked, TrackedService } from '../tracker/tracker.js';
 import { CHAIN, isServiceChain } from './names.js';
 import { formatRestore, type RestoreText, TableText } from './render/restore-text.js';
-import { renderService, type ServiceRules } from './render/service-rules.js';
+import { blockOf, renderService, type ServiceRules } from './render/service-rules.js';
 import { forwardRules, LOCALNET_RULE, markMasqRules, nodePortTail, postroutingRules } from './render/static-rules.js';
 import type { IptablesSettings } from './settings.js';
 
@@ -86,7 +86,7 @@ export class IptablesProxier {
     this.#begin(filter, nat);
     const rendered = this.#renderAll(tracked, large);
     const written = this.#writeServices(rendered, { filter, nat, full, tracked });
-    filter.append(CHAIN.forward, forwardRules(this.settings), []);
+    filter.append(CHAIN.forward, blockOf(CHAIN.forward, forwardRules(this.settings)), []);
     this.#dropStale(nat, rendered, { large, context });
     this.#writeTail(nat, context);
     this.#synced = new Map(tracked.services.map((service) => [service.key, service]));
@@ -103,10 +103,11 @@ export class IptablesProxier {
   #begin(filter: TableText, nat: TableText): void {
     for (const name of [CHAIN.services, CHAIN.externalServices, CHAIN.forward, CHAIN.nodePorts, CHAIN.proxyFirewall])
       filter.declare(name);
-    if (this.settings.localhostNodePorts) filter.append(CHAIN.kubeletFirewall, [LOCALNET_RULE], []);
+    if (this.settings.localhostNodePorts)
+      filter.append(CHAIN.kubeletFirewall, blockOf(CHAIN.kubeletFirewall, [LOCALNET_RULE]), []);
     for (const name of [CHAIN.services, CHAIN.nodePorts]) nat.declare(name);
-    nat.append(CHAIN.postrouting, postroutingRules(this.settings), []);
-    nat.append(CHAIN.markMasq, markMasqRules(this.settings), []);
+    nat.append(CHAIN.postrouting, blockOf(CHAIN.postrouting, postroutingRules(this.settings)), []);
+    nat.append(CHAIN.markMasq, blockOf(CHAIN.markMasq, markMasqRules(this.settings)), []);
   }
 
   /** Every port in the order of its name in comments. */
@@ -148,7 +149,7 @@ export class IptablesProxier {
       filter.append(CHAIN.externalServices, shared.filterExternalServices, because);
       filter.append(CHAIN.nodePorts, shared.filterNodePorts, because);
       filter.append(CHAIN.proxyFirewall, shared.filterProxyFirewall, because);
-      if (changed.has(key)) for (const { name, rules: own } of chains) nat.append(name, own, because);
+      if (changed.has(key)) for (const { name, block } of chains) nat.append(name, block, because);
     }
     return changed.size;
   }
@@ -161,9 +162,11 @@ export class IptablesProxier {
   ): void {
     const { natChains, nowNs, syncPeriodNs } = context;
     if (large && nowNs - this.#lastCleanupNs <= syncPeriodNs) return;
-    const wanted = new Set<string>();
-    for (const { rules } of rendered.values()) for (const { name } of rules.chains) wanted.add(name);
-    for (const name of natChains) if (isServiceChain(name) && !wanted.has(name)) nat.delete(name);
+    const stale = new Set<string>();
+    for (const name of natChains) if (isServiceChain(name)) stale.add(name);
+    if (stale.size > 0)
+      for (const { rules } of rendered.values()) for (const { name } of rules.chains) stale.delete(name);
+    for (const name of stale) nat.delete(name);
     this.#lastCleanupNs = nowNs;
   }
 
@@ -171,6 +174,6 @@ export class IptablesProxier {
     const addresses = this.settings.nodePortAddresses
       .select(nodeAddresses)
       .map((address) => ({ text: formatIp(address), loopback: isLoopback(address) }));
-    nat.append(CHAIN.services, nodePortTail(this.settings, addresses), []);
+    nat.append(CHAIN.services, blockOf(CHAIN.services, nodePortTail(this.settings, addresses)), []);
   }
 }

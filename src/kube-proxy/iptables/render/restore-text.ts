@@ -6,11 +6,13 @@
  * that all Services share first, then the others by name; rules of one chain by Service; `-X` last.
  */
 
+import { assert } from '../../../kernel/index.js';
 import type { Cause, TableName } from '../../../trace/index.js';
+import type { RuleBlock } from './service-rules.js';
 
 /** Rules that follow one another and have one cause. */
 interface Block {
-  readonly rules: readonly string[];
+  readonly block: RuleBlock;
   readonly because: readonly Cause[];
 }
 
@@ -62,11 +64,11 @@ export class TableText {
   }
 
   /** `-A`, to a chain that was declared or is declared by this. */
-  append(chain: string, rules: readonly string[], because: readonly Cause[]): void {
+  append(chain: string, block: RuleBlock, because: readonly Cause[]): void {
     const blocks = this.#chains.get(chain);
-    const block = { rules, because };
-    if (blocks === undefined) this.#chains.set(chain, rules.length === 0 ? [] : [block]);
-    else if (rules.length > 0) blocks.push(block);
+    const added = block.lines === 0 ? [] : [{ block, because }];
+    if (blocks === undefined) this.#chains.set(chain, added);
+    else blocks.push(...added);
   }
 
   /** `-X`; a chain must be empty to go. */
@@ -81,30 +83,40 @@ export class TableText {
     return [...shared, ...others.sort()];
   }
 
-  /** Lines behind those that are there already. */
-  writeTo(lines: string[], causes: Causes): void {
+  writeTo(writer: Writer): void {
     const own: readonly Cause[] = [];
     const order = this.#order();
-    causes.add(lines.length + 1, own);
-    lines.push(`*${this.name}`);
-    for (const name of order) lines.push(`:${name} - [0:0]`);
+    assert(order.length > 0, 'a table is written for its chains');
+    writer.write(`*${this.name}\n`, 1, own);
+    writer.write(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length, own);
     for (const name of order) {
-      const head = `-A ${name} `;
-      for (const { rules, because } of this.#chains.get(name) ?? []) {
-        causes.add(lines.length + 1, because);
-        for (const rule of rules) lines.push(head + rule);
-      }
+      for (const { block, because } of this.#chains.get(name) ?? []) writer.write(block.text, block.lines, because);
     }
-    causes.add(lines.length + 1, own);
-    for (const name of this.#deleted.sort()) lines.push(`-X ${name}`);
-    lines.push('COMMIT');
+    for (const name of this.#deleted.sort()) writer.write(`-X ${name}\n`, 1, own);
+    writer.write('COMMIT\n', 1, own);
+  }
+}
+
+/** Pieces of a text, and which lines are whose. */
+class Writer {
+  readonly #pieces: string[] = [];
+  readonly #causes = new Causes();
+  #next = 1;
+
+  write(text: string, lines: number, because: readonly Cause[]): void {
+    this.#causes.add(this.#next, because);
+    this.#pieces.push(text);
+    this.#next += lines;
+  }
+
+  finish(): RestoreText {
+    const causes = this.#causes;
+    return { text: this.#pieces.join(''), causes: (line) => causes.at(line) };
   }
 }
 
 export function formatRestore(tables: readonly TableText[]): RestoreText {
-  const lines: string[] = [];
-  const causes = new Causes();
-  for (const table of tables) table.writeTo(lines, causes);
-  lines.push('');
-  return { text: lines.join('\n'), causes: (line) => causes.at(line) };
+  const writer = new Writer();
+  for (const table of tables) table.writeTo(writer);
+  return writer.finish();
 }

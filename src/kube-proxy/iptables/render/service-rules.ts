@@ -15,21 +15,38 @@ import { externallyAccessible, type ServicePort } from '../../tracker/service-po
 import { CHAIN, endpointChain, type ServiceChains, serviceChains } from '../names.js';
 import { type IptablesSettings, LOCALHOST_COUNTER } from '../settings.js';
 
-/** A chain of its own, with the words behind `-A CHAIN `. */
+/** Rules of one chain as they are written: `-A CHAIN …` lines, each with its end. */
+export interface RuleBlock {
+  readonly text: string;
+  readonly lines: number;
+}
+
+/** A chain of its own. */
 export interface OwnChain {
   readonly name: string;
-  readonly rules: readonly string[];
+  readonly block: RuleBlock;
+}
+
+const NO_RULES: RuleBlock = { text: '', lines: 0 };
+
+/** A block of rules, from the words behind `-A CHAIN `. Joined, since it is kept: a concatenation keeps all its parts. */
+export function blockOf(chain: string, rules: readonly string[]): RuleBlock {
+  if (rules.length === 0) return NO_RULES;
+  const head = `-A ${chain} `;
+  const pieces: string[] = [];
+  for (const rule of rules) pieces.push(head, rule, '\n');
+  return { text: pieces.join(''), lines: rules.length };
 }
 
 export interface ServiceRules {
   /** Rules in chains that all Services share, by chain. */
   readonly shared: {
-    readonly natServices: readonly string[];
-    readonly natNodePorts: readonly string[];
-    readonly filterServices: readonly string[];
-    readonly filterExternalServices: readonly string[];
-    readonly filterNodePorts: readonly string[];
-    readonly filterProxyFirewall: readonly string[];
+    readonly natServices: RuleBlock;
+    readonly natNodePorts: RuleBlock;
+    readonly filterServices: RuleBlock;
+    readonly filterExternalServices: RuleBlock;
+    readonly filterNodePorts: RuleBlock;
+    readonly filterProxyFirewall: RuleBlock;
   };
   /** Chains of the nat table that are this port's alone. */
   readonly chains: readonly OwnChain[];
@@ -88,12 +105,12 @@ class ServiceRenderer {
   render(): ServiceRules {
     return {
       shared: {
-        natServices: this.#natServices(),
-        natNodePorts: this.#natNodePorts(),
-        filterServices: this.#filterServices(),
-        filterExternalServices: this.#filterExternalServices(),
-        filterNodePorts: this.#healthCheck(),
-        filterProxyFirewall: this.#proxyFirewall(),
+        natServices: blockOf(CHAIN.services, this.#natServices()),
+        natNodePorts: blockOf(CHAIN.nodePorts, this.#natNodePorts()),
+        filterServices: blockOf(CHAIN.services, this.#filterServices()),
+        filterExternalServices: blockOf(CHAIN.externalServices, this.#filterExternalServices()),
+        filterNodePorts: blockOf(CHAIN.nodePorts, this.#healthCheck()),
+        filterProxyFirewall: blockOf(CHAIN.proxyFirewall, this.#proxyFirewall()),
       },
       chains: this.#ownChains(),
     };
@@ -167,33 +184,34 @@ class ServiceRenderer {
 
   #ownChains(): OwnChain[] {
     const { cluster, local, reachable } = this.#categories;
-    const sepNames = new Map(reachable.map(({ text }) => [text, endpointChain(this.#port, text)]));
+    const names = new Map(reachable.map(({ text }) => [text, endpointChain(this.#port, text)]));
     const chains: OwnChain[] = [];
-    const masquerade = this.#internalMasquerade();
-    const listed = (name: string, endpoints: readonly Endpoint[] | undefined): void => {
-      const own = endpoints !== undefined && endpoints.length > 0;
-      const masqueraded = masquerade !== undefined && this.#internal.usable && this.#internal.chain === name;
-      if (!own) return;
-      chains.push({ name, rules: [...(masqueraded ? [masquerade] : []), ...this.#balance(endpoints, sepNames)] });
+    const add = (name: string, rules: readonly string[]): void => {
+      chains.push({ name, block: blockOf(name, rules) });
     };
-    listed(this.#names.cluster, cluster);
-    listed(this.#names.local, local);
-    if (this.#usesExternalChain) chains.push({ name: this.#names.external, rules: this.#externalChain() });
-    if (this.#usesFirewallChain) chains.push({ name: this.#names.firewall, rules: this.#firewallChain() });
-    for (const endpoint of reachable)
-      chains.push({
-        name: sepNames.get(endpoint.text) ?? '',
-        rules: this.#endpointRules(endpoint, sepNames.get(endpoint.text) ?? ''),
-      });
+    for (const [name, endpoints] of [
+      [this.#names.cluster, cluster],
+      [this.#names.local, local],
+    ] as const) {
+      if (endpoints === undefined || endpoints.length === 0) continue;
+      const isInternal = this.#internal.usable && this.#internal.chain === name;
+      add(name, [...(isInternal ? this.#internalMasquerade() : []), ...this.#balance(endpoints, names)]);
+    }
+    if (this.#usesExternalChain) add(this.#names.external, this.#externalChain());
+    if (this.#usesFirewallChain) add(this.#names.firewall, this.#firewallChain());
+    for (const endpoint of reachable) {
+      const name = names.get(endpoint.text) ?? '';
+      add(name, this.#endpointRules(endpoint, name));
+    }
     return chains;
   }
 
   /** Traffic to the cluster IP from elsewhere than pods must come back by this node. */
-  #internalMasquerade(): string | undefined {
+  #internalMasquerade(): string[] {
     const { masqueradeAll, localDetector } = this.#settings;
     const words = `${comment(`${this.#port.spn} cluster IP`)} ${this.#to(this.#port.clusterIp)}`;
-    if (masqueradeAll) return `${words} -j ${CHAIN.markMasq}`;
-    return localDetector && `${words} ${localDetector.ifNotLocal} -j ${CHAIN.markMasq}`;
+    if (masqueradeAll) return [`${words} -j ${CHAIN.markMasq}`];
+    return localDetector === undefined ? [] : [`${words} ${localDetector.ifNotLocal} -j ${CHAIN.markMasq}`];
   }
 
   #externalChain(): string[] {
