@@ -30,10 +30,8 @@ export function deletionsByService(
     const port = ports.get(key);
     if (port === undefined) return [];
     const dstNat = endpoint.ip;
-    const first =
-      port.nodePort === 0 ? { origDst: port.clusterIp, dstNat } : { destinationPort: port.nodePort, dstNat };
-    const others = [...port.externalIps, ...port.loadBalancerVips];
-    return [first, ...others.map((origDst) => ({ origDst, dstNat }))];
+    const byPort = port.nodePort === 0 ? [] : [{ destinationPort: port.nodePort, dstNat }];
+    return [...byPort, ...addressesOf(port).map((origDst) => ({ origDst, dstNat }))];
   });
   return [
     ...[...addresses].map((origDst) => ({ origDst })),
