@@ -2,6 +2,4 @@
 
 export { type EndpointContext } from './endpointslice/context.js';
 export { EndpointSliceController, type ServiceSlices } from './endpointslice/controller.js';
-export { deriveSlices } from './endpointslice/derive.js';
 export { targetPortOf } from './endpointslice/ports.js';
-export { withTopologyHints, type ZoneShares, zoneShares } from './endpointslice/topology-hints.js';

@@ -126,7 +126,7 @@ t.test('with the reference plugins endpoints have the addresses that CNI gave th
   cluster.node(pods[0]?.spec.nodeName ?? '');
   const addresses = cluster.store
     .list('EndpointSlice')
-    .flatMap(({ endpoints }) => endpoints.map(({ targetRef }) => targetRef?.name));
+    .flatMap(({ endpoints }) => endpoints.map(({ targetRef }) => targetRef?.name ?? ''));
   t.same(
     addresses.toSorted(),
     pods
