@@ -22,7 +22,7 @@ import {
   type TraceProtocol,
 } from '../trace/index.js';
 import { type MachinePlan, Underlay } from '../underlay/index.js';
-import { allocate, recordedAddresses } from './allocations.js';
+import { allocate, type Allocations, recordedAddresses } from './allocations.js';
 import { CalicoCluster } from './calico-node.js';
 import { startCalico } from './calico-start.js';
 import { openConnection } from './connection.js';
@@ -34,6 +34,7 @@ import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
 import type { Kubelet } from './kubelet.js';
 import { netnsName } from './sandbox.js';
+import { policyFindings } from './policy-findings.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { onlyPort, serviceAddress } from './service-name.js';
@@ -77,6 +78,7 @@ export class Cluster {
   readonly underlay: Underlay;
   readonly #findings: Finding[];
   readonly #context: NodeContext;
+  readonly #allocations: Allocations | undefined;
   readonly #kubelets = new Map<string, Kubelet>();
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
@@ -97,10 +99,11 @@ export class Cluster {
     );
     const calico = startCalico(store, network.plan, otherCni);
     const allocations = calico.used ? allocate(store, () => 0n) : undefined;
+    this.#allocations = allocations;
     const services = new ClusterServices({
       store,
       seed,
-      sandboxAddress: (pod) => (allocations === undefined ? this.#sandboxAddress(pod) : undefined),
+      sandboxAddress: allocations === undefined ? (pod) => this.#sandboxAddress(pod) : undefined,
     });
     this.errors = [
       ...(options.errors ?? []),
@@ -116,6 +119,7 @@ export class Cluster {
       ...calico.findings,
       ...(allocations?.findings ?? []),
       ...services.findings,
+      ...policyFindings(store, network.plan, calico.used),
       ...unmodelledFindings(store),
     ];
     this.#context = {
@@ -237,12 +241,18 @@ export class Cluster {
         fromPod: from.pod,
         toPod: to.pod ?? this.#podAt(reached),
         reached,
+        policy: this.#context.calico?.felix,
       };
       const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
       return concludeTrace(trace, connection.outcome, facts);
     } finally {
       this.emulation.tracer = undefined;
     }
+  }
+
+  /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
+  refreshFiles(host: Host): void {
+    if (this.#plan(host.name)?.role === 'node') this.#context.calico?.runConfd(host);
   }
 
   /** Moves virtual time on. */
@@ -264,6 +274,7 @@ export class Cluster {
 
   #equip(host: Host, plan: MachinePlan): void {
     if (plan.role === 'node') {
+      this.#findings.push(...this.#context.services.prepare());
       const { kubelet, findings } = equipNode(host, this.#context);
       this.#kubelets.set(host.name, kubelet);
       this.#findings.push(...findings, ...this.#context.services.program(host));
@@ -361,6 +372,11 @@ export class Cluster {
       ({ object, code }) => code === 'cni-failed' && object === `Pod ${pod.namespace}/${pod.name}`,
     );
     return found?.message ?? 'it does not run';
+  }
+
+  /** Calico's IPAM, where it runs: for calicoctl. */
+  get ipam(): Pick<Allocations, 'ipam' | 'context'> | undefined {
+    return this.#allocations;
   }
 
   /** Nodes that Calico knows, for its tools. */

@@ -1,5 +1,6 @@
 /** The verdict of a traced connection, and the answer in plain words. */
 
+import type { FelixCluster } from '../calico/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import {
@@ -12,6 +13,7 @@ import {
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
+import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
 import type { ClusterServices } from './services.js';
 import { unknownReasons } from './unmodelled.js';
@@ -23,6 +25,8 @@ interface Facts {
   readonly toPod: Pod | undefined;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
+  /** What the Felixes know, where Calico is there. */
+  readonly policy: FelixCluster | undefined;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
@@ -91,9 +95,11 @@ function explain(
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
   );
-  const ends = told.map(({ story }) => explainEnd(story, nameOf));
-  const firstEnd = ends.find((end) => end !== undefined);
-  if (verdict !== 'answered' && firstEnd !== undefined) sentences.push(firstEnd);
+  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
+  const firstEnd = ended && explainEnd(ended.story, nameOf);
+  if (verdict !== 'answered' && ended !== undefined && firstEnd !== undefined) {
+    sentences.push(...explainPolicy(ended.story, about.facts.policy), firstEnd);
+  }
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }

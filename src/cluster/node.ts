@@ -1,7 +1,7 @@
 /** A node as it is when its kubelet, its CNI and Calico have done their work. */
 
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
-import { type Host, KernelError } from '../kernel/index.js';
+import { type Host, KernelError, runIpBatch } from '../kernel/index.js';
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
@@ -28,15 +28,17 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
   });
 }
 
-/** Files, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
+/** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
 export function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
-  const { files, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+  const { files, ip, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
   const report = (path: readonly (string | number)[], message: string): void => {
     findings.push(finding(config, path, { code: 'unmodelled', severity: 'warning', message }));
   };
   for (const [path, content] of Object.entries(files)) host.files.set(path, content);
+  for (const { line, command, message } of ip === undefined ? [] : runIpBatch(host.netns, ip, because))
+    report(['spec', 'ip'], `line ${line}, ${command}: ${message}`);
   for (const [path, value] of Object.entries(sysctls))
     attempt(
       () => host.netns.sysctl.set(path, value),

@@ -25,6 +25,8 @@ export class Emulation {
   /** The softirq backlog: frames in the order in which they were put on wires. */
   readonly #backlog: Skb[] = [];
   #backlogHead = 0;
+  #draining = false;
+  readonly #runnable: (() => void)[] = [];
 
   constructor(options: EmulationOptions = {}) {
     this.seed = options.seed ?? 1;
@@ -55,8 +57,48 @@ export class Emulation {
     this.#backlog.push(skb);
   }
 
-  /** Receives what waits, until nothing waits any more; time stands still. */
+  /**
+   * local_bh_enable() at the end of dev_queue_xmit(): what a system call has put on a wire is received before the call
+   * sends on. Inside the softirq, frames wait for their turn.
+   */
+  endOfTransmission(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#receiveAll();
+    this.#draining = false;
+  }
+
+  /** A process is runnable: it runs once the softirq is done, as everything that waits in a system call does. */
+  wake(process: () => void): void {
+    this.#runnable.push(process);
+  }
+
+  /** Receives what waits and runs whom it wakes, until nothing waits any more; time stands still. */
   drain(): void {
+    if (this.#draining) {
+      this.#receiveAll();
+      return;
+    }
+    for (;;) {
+      this.#draining = true;
+      this.#receiveAll();
+      this.#draining = false;
+      const process = this.#runnable.shift();
+      if (process === undefined) return;
+      process();
+    }
+  }
+
+  /** Timers run in a softirq of their own. */
+  #runTimer(limitNs: number): boolean {
+    const nested = this.#draining;
+    this.#draining = true;
+    const ran = this.clock.runNext(limitNs);
+    this.#draining = nested;
+    return ran;
+  }
+
+  #receiveAll(): void {
     const backlog = this.#backlog;
     while (this.#backlogHead < backlog.length) {
       const skb = backlog[this.#backlogHead++];
@@ -73,7 +115,7 @@ export class Emulation {
   /** Runs until `done` says so, nothing is left to happen, or the time limit is reached. */
   run(done: () => boolean = () => false, limitNs = Number.POSITIVE_INFINITY): void {
     this.drain();
-    while (!done() && this.clock.runNext(limitNs)) this.drain();
+    while (!done() && this.#runTimer(limitNs)) this.drain();
   }
 
   /** Moves time on by `ns`, running what falls due. */

@@ -1,7 +1,8 @@
 /** What can be said only of the whole cluster: names that name nothing, and what a real cluster would suffer from. */
 
 import { cidrEquals, cidrsOverlap, formatCidr, formatIp, parseCidr, parseIp } from './address.js';
-import { calicoNodeSettings, NODE_ANNOTATIONS, parseAsNumber, parseNodeAddress } from './calico-node.js';
+import { parseAsNumber } from './as-number.js';
+import { calicoNodeSettings, NODE_ANNOTATIONS, parseNodeAddress } from './calico-node.js';
 import {
   type ConfigError,
   configError,

@@ -195,6 +195,81 @@ t.test('conntrack -L has what was sent', (t) => {
   t.end();
 });
 
+t.test('conntrack takes the options that choose and count', (t) => {
+  const cluster = fresh();
+  toolIn(cluster, CLIENT, `ping -c 1 ${WEB}`);
+  toolIn(cluster, CLIENT, `nc -z ${WEB} 80`);
+  const listed = (options: string): number =>
+    outputOf(cluster, NODE, `conntrack -L ${options}`.trim()).split('\n').length - 1;
+  t.equal(listed(''), 2);
+  t.equal(listed('-p tcp'), 1);
+  t.equal(listed('-p tcp --dport 80'), 1);
+  t.equal(listed('-p tcp --dport 81'), 0);
+  t.equal(listed('-s 192.168.166.129'), 2);
+  t.equal(listed('--src 192.168.166.0/24 -d 10.0.0.0/8'), 0);
+  t.equal(listed(`-r ${WEB} -p icmp`), 1);
+  t.equal(listed('-u UNREPLIED'), 0);
+  t.equal(listed('-u SEEN_REPLY'), 2);
+  t.equal(listed('--src-nat'), 0);
+  t.equal(listed('-f ipv6'), 0);
+  t.match(outputOf(cluster, NODE, 'conntrack -L -p tcp -o extended,id'), /^ipv4 {5}2 tcp .* use=1 id=\d+$/m);
+  t.equal(outputOf(cluster, NODE, 'conntrack -C'), '2\n');
+  t.match(outputOf(cluster, NODE, 'conntrack -S'), /^cpu=0 {3}\tfound=0 invalid=0 /);
+  const wrong = (options: string): string => toolIn(cluster, NODE, `conntrack -L ${options}`).stderr;
+  t.match(wrong('--sport 5'), /: unknown option `--sport'\nTry `conntrack -h'/);
+  t.match(wrong('-p tcp --state FOO'), /: unknown TCP state `FOO'\n/);
+  t.match(wrong('-p foo'), /: `foo' unsupported protocol\n/);
+  t.match(wrong('-s x'), /: Invalid IP address `x'\n/);
+  t.equal(toolIn(cluster, NODE, 'conntrack -L -o foo').exitCode, 2);
+  t.match(toolIn(cluster, NODE, 'conntrack -G -s 1.2.3.4'), { exitCode: 1, stderr: /such conntrack doesn't exist\n$/ });
+  t.match(toolIn(cluster, NODE, 'conntrack -F'), { exitCode: 2, stderr: /only what shows/ });
+  t.end();
+});
+
+t.test('ipset takes options before and behind the name, and tests', (t) => {
+  const cluster = fresh();
+  const set = 'cali40all-vxlan-net';
+  t.equal(outputOf(cluster, NODE, `ipset list ${set} -n`), `${set}\n`);
+  t.equal(outputOf(cluster, NODE, `ipset -L -n ${set}`), `${set}\n`);
+  t.notMatch(outputOf(cluster, NODE, `ipset list -t ${set}`), 'Members');
+  t.equal(outputOf(cluster, NODE, `ipset list ${set} -o save`), outputOf(cluster, NODE, `ipset save ${set}`));
+  t.same(toolIn(cluster, NODE, `ipset test ${set} 172.18.0.3`), {
+    exitCode: 0,
+    stdout: '',
+    stderr: `Warning: 172.18.0.3 is in set ${set}.\n`,
+  });
+  t.same(toolIn(cluster, NODE, `ipset test ${set} 1.2.3.4`), {
+    exitCode: 1,
+    stdout: '',
+    stderr: `1.2.3.4 is NOT in set ${set}.\n`,
+  });
+  t.match(toolIn(cluster, NODE, 'ipset bogus'), {
+    exitCode: 2,
+    stderr: /No command specified: unknown argument bogus\n/,
+  });
+  t.match(toolIn(cluster, NODE, `ipset add ${set} 1.1.1.1`), { exitCode: 2, stderr: /only what shows/ });
+  t.end();
+});
+
+t.test('sysctl shows folders, names, values and what a pattern chooses', (t) => {
+  const cluster = fresh();
+  t.match(outputOf(cluster, NODE, 'sysctl net.ipv4.neigh.lo'), /^net\.ipv4\.neigh\.lo\.app_solicit = 0$/m);
+  t.equal(outputOf(cluster, NODE, 'sysctl -N net.ipv4.ip_forward'), 'net.ipv4.ip_forward\n');
+  t.equal(outputOf(cluster, NODE, 'sysctl -a -r ip_forward$'), 'net.ipv4.ip_forward = 1\n');
+  t.equal(outputOf(cluster, NODE, 'sysctl -e net.none'), '');
+  t.end();
+});
+
+t.test('a namespace of the node is reached by its name', (t) => {
+  const cluster = fresh();
+  const [name = ''] = outputOf(cluster, NODE, 'ip netns').split(/\s/);
+  t.match(name, /^cni-/);
+  t.equal(outputOf(cluster, NODE, `ip -n ${name} route`), outputOf(cluster, CLIENT, 'ip route'));
+  t.equal(outputOf(cluster, NODE, `ip netns exec ${name} ip -br addr`), outputOf(cluster, CLIENT, 'ip -br addr'));
+  t.match(toolIn(cluster, NODE, 'ip -n none addr'), { exitCode: 255, stderr: /Cannot open network namespace "none"/ });
+  t.end();
+});
+
 t.test('what is not offered says so', (t) => {
   const cluster = fresh();
   t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });
@@ -204,7 +279,7 @@ t.test('what is not offered says so', (t) => {
     exitCode: 1,
     stderr: 'cat: /etc/passwd: No such file or directory\n',
   });
-  t.match(toolIn(cluster, NODE, 'sysctl net.none'), { exitCode: 255, stderr: /cannot stat \/proc\/sys\/net\/none/ });
+  t.match(toolIn(cluster, NODE, 'sysctl net.none'), { exitCode: 1, stderr: /cannot stat \/proc\/sys\/net\/none/ });
   t.equal(toolIn(cluster, NODE, 'constructor').exitCode, 127);
   t.end();
 });

@@ -17,6 +17,7 @@ import type { DropReason } from '../../trace/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
+import type { InetPeers } from './inet-peer.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -45,9 +46,9 @@ export class Icmp {
   readonly #netns: Netns;
   readonly #limits: IcmpLimits;
 
-  constructor(netns: Netns) {
+  constructor(netns: Netns, peers: InetPeers) {
     this.#netns = netns;
-    this.#limits = new IcmpLimits(netns.sysctl, netns.emulation.clock);
+    this.#limits = new IcmpLimits(netns.sysctl, netns.emulation.clock, peers);
   }
 
   timeExceeded(skb: Skb): void {
@@ -95,6 +96,8 @@ export class Icmp {
     answer.slab.bytes.set(skb.slab.bytes.subarray(skb.network, skb.network + quoted), answer.data + ICMP_HEADER_LENGTH);
     answer.tail = answer.data + ICMP_HEADER_LENGTH + quoted;
     encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
+    // icmp_glue_bits(): of the connection of what it is about, though that be unconfirmed yet.
+    this.#netns.conntrack.attach(answer, skb);
     this.#netns.ipv4.output.send(answer, {
       source: route.source,
       destination: about.source,

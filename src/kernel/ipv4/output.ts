@@ -27,17 +27,17 @@ export interface SendRequest {
   readonly destination: Ipv4Addr;
   readonly protocol: number;
   readonly route: RouteResult;
-  readonly tos?: number;
+  readonly tos?: number | undefined;
   /** Absent: net.ipv4.ip_default_ttl. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   readonly dontFragment: boolean;
   /** skb->ignore_df: may be cut here although DF is set. */
-  readonly ignoreDontFragment?: boolean;
-  readonly mark?: number;
-  readonly socket?: Socket;
+  readonly ignoreDontFragment?: boolean | undefined;
+  readonly mark?: number | undefined;
+  readonly socket?: Socket | undefined;
   /** Absent: 0 with DF, else the next of the generator. */
-  readonly identification?: number;
-  readonly options?: Uint8Array;
+  readonly identification?: number | undefined;
+  readonly options?: Uint8Array | undefined;
 }
 
 /** Least MTU that IPv4 runs over (RFC 791). */
@@ -68,7 +68,7 @@ export class Ipv4Output {
       tos: request.tos ?? 0,
       identification: request.identification ?? this.#identification(request),
       flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
-      ...(request.options === undefined ? {} : { options: request.options }),
+      options: request.options,
     });
     skb.network = at;
     skb.protocol = ETHERTYPE.ipv4;
@@ -123,9 +123,8 @@ export class Ipv4Output {
     const netns = this.#netns;
     const mtu = this.mtu(skb);
     const header = skb.ipv4;
-    // What came as fragments that were not to be cut further goes on as it came (IPSKB_FRAG_PMTU).
-    const cutAgain = header.dontFragment && skb.fragMaxSize > 0;
-    if (skb.tail - skb.network <= mtu && !(cutAgain && skb.tail - skb.network > skb.fragMaxSize)) {
+    // What came in fragments goes on in fragments, though it would fit.
+    if (skb.tail - skb.network <= mtu && skb.fragMaxSize === 0) {
       this.#transmit(skb);
       return undefined;
     }
@@ -137,7 +136,10 @@ export class Ipv4Output {
     }
     const pieces = fragment(netns.emulation, skb, Math.max(mtu, IPV4_MIN_MTU));
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
-    for (const piece of pieces) this.#transmit(piece);
+    for (const piece of pieces) {
+      this.#transmit(piece);
+      netns.emulation.endOfTransmission();
+    }
     return undefined;
   }
 
@@ -174,7 +176,7 @@ export class Ipv4Output {
       tos: header.tos,
       mark: skb.mark,
       protocol: header.protocol,
-      ...(skb.socket?.device === undefined ? {} : { oif: skb.socket.device }),
+      oif: skb.socket?.device,
     };
     const route = netns.fib.routeOutput(flow);
     if (typeof route === 'string') {

@@ -14,9 +14,9 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp } from './icmp.js';
+import { InetPeers } from './inet-peer.js';
 import { compileOptions, recordRoute } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
-import { Redirects } from './redirect.js';
 import { traceRoute } from './route-step.js';
 
 /** More forwarding hops than any TTL allows: encapsulation in a loop. */
@@ -34,14 +34,14 @@ export class Ipv4Stack {
   /** IP protocols with a tunnel handler: IP-in-IP. */
   readonly protocolTunnels = new Map<number, TunnelReceiver>();
   readonly #netns: Netns;
-  readonly #redirects: Redirects;
+  readonly #peers: InetPeers;
 
   constructor(netns: Netns) {
     this.#netns = netns;
-    this.icmp = new Icmp(netns);
+    this.#peers = new InetPeers(netns.emulation.clock);
+    this.icmp = new Icmp(netns, this.#peers);
     this.output = new Ipv4Output(netns);
     this.defrag = new Defrag(netns);
-    this.#redirects = new Redirects(netns.emulation.clock);
   }
 
   /** ip_route_output_key(). */
@@ -73,7 +73,10 @@ export class Ipv4Stack {
       netns.drop(skb, bad);
       return;
     }
-    if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
+    if (skb.physIn !== undefined) {
+      // br_netfilter_hooks.c:ip_sabotage_in(): the bridge has asked PREROUTING already.
+      skb.physIn = undefined;
+    } else if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
     this.receiveFinish(dev, skb);
   }
 
@@ -82,6 +85,7 @@ export class Ipv4Stack {
     const netns = this.#netns;
     const header = skb.ipv4;
     if (skb.route === undefined) {
+      const ports = portsOf(skb, header);
       const route = netns.fib.routeInput({
         destination: header.destination,
         source: header.source,
@@ -89,7 +93,8 @@ export class Ipv4Stack {
         mark: skb.mark,
         iif: dev,
         protocol: header.protocol,
-        ...ports(skb, header),
+        sourcePort: ports >>> 16,
+        destinationPort: ports & 0xffff,
       });
       if (typeof route === 'string') {
         netns.drop(skb, route);
@@ -137,8 +142,10 @@ export class Ipv4Stack {
     }
     const { network, host, filtered } = ICMP_UNREACHABLE_CODE;
     const code = by === undefined ? network : route.type === 'prohibit' ? filtered : host;
-    this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
-    netns.drop(skb, 'ip-innoroutes', by === undefined ? 'no route' : `${route.type} route`, by);
+    const told = this.#peers.allowError(skb.ipv4.source);
+    if (told) this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
+    const what = by === undefined ? 'no route' : `${route.type} route`;
+    netns.drop(skb, 'ip-innoroutes', told ? what : `${what}; the sender has been told too often`, by);
   }
 
   /** ip_local_deliver(): reassembles, INPUT, then the protocol. */
@@ -175,7 +182,9 @@ export class Ipv4Stack {
 
   #handler(skb: Skb, protocol: number): DropReason | undefined {
     if (protocol === IP_PROTOCOL.icmp) return this.icmp.receive(skb);
-    if (protocol === IP_PROTOCOL.tcp) return this.#netns.sockets.deliver(skb, protocol);
+    // tcp_v4_rcv() wants what was sent to this host alone, on the link too.
+    if (protocol === IP_PROTOCOL.tcp)
+      return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
       const reason = this.#netns.sockets.deliver(skb, protocol);
       if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);
@@ -225,7 +234,7 @@ export class Ipv4Stack {
   /** ip_rt_send_redirect(): the sender has a better first hop on its own link. */
   #redirect(skb: Skb, route: RouteResult): void {
     const header = skb.ipv4;
-    if (!this.#redirects.allow(header.source)) return;
+    if (!this.#peers.allowRedirect(header.source)) return;
     this.icmp.send(skb, ICMP_TYPE.redirect, 1, route.gateway ?? header.destination);
   }
 
@@ -282,10 +291,10 @@ function checkHeader(skb: Skb): DropReason | undefined {
   return undefined;
 }
 
-/** Ports of the first fragment, for rules and hashes that look at them. */
-function ports(skb: Skb, header: Ipv4): { sourcePort?: number; destinationPort?: number } {
+/** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */
+function portsOf(skb: Skb, header: Ipv4): number {
   const { protocol } = header;
   const has = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
-  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return {};
-  return { sourcePort: skb.view.getUint16(skb.transport), destinationPort: skb.view.getUint16(skb.transport + 2) };
+  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return 0;
+  return skb.view.getUint32(skb.transport);
 }

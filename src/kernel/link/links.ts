@@ -41,6 +41,8 @@ export interface LinkChanges {
   /** Bridge to be a port of; null takes it out. */
   readonly master?: Bridge | null;
   readonly bridgePort?: Partial<BridgePortState>;
+  readonly promisc?: boolean;
+  readonly allmulti?: boolean;
 }
 
 /** dev_valid_name(). */
@@ -139,6 +141,8 @@ export class Links {
     if (changes.mac !== undefined) this.#setMac(dev, changes.mac);
     if (changes.mtu !== undefined) this.#setMtu(dev, changes.mtu);
     if (changes.txqlen !== undefined) dev.txqlen = changes.txqlen;
+    if (changes.promisc !== undefined) dev.promisc = changes.promisc;
+    if (changes.allmulti !== undefined) dev.allmulti = changes.allmulti;
     if (changes.master !== undefined) {
       if (dev.port !== undefined && dev.port.bridge !== changes.master) dev.port.bridge.removePort(dev);
       if (changes.master !== null && dev.port === undefined) changes.master.addPort(dev);
@@ -204,8 +208,7 @@ export class Links {
     }
     dev.ifindex = options.ifindex ?? devices.freeIndex();
     dev.netns = this.#netns;
-    Object.assign(dev.ipv4Conf, sysctl.default);
-    Object.assign(dev.neighConf, sysctl.neighDefault);
+    sysctl.inherit(dev);
     devices.insert(dev);
     return dev;
   }

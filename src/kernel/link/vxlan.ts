@@ -148,7 +148,7 @@ export class Vxlan extends Device {
       tos,
       mark,
       dontFragment: false,
-      ...(config.ttl === undefined || config.ttl === 0 ? {} : { ttl: config.ttl }),
+      ttl: config.ttl === 0 ? undefined : config.ttl,
     });
   }
 

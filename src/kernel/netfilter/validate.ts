@@ -19,9 +19,14 @@ export interface Fault {
 
 type RulesOf = (chain: string) => readonly Rule[];
 
+/** Not to be any address at all: nf_tables refuses a comparison of no octets. */
+const isNobody = (test: { readonly mask: number; readonly inverted: boolean } | undefined): boolean =>
+  test !== undefined && test.inverted && test.mask === 0;
+
 /** xt_check_match(), xt_check_target(): tables and protocols are checked wherever the rule stands. */
 export function fitsTable({ tests, matches, action }: Rule, table: TableName): boolean {
-  const { protocol } = tests;
+  const { protocol, source, destination } = tests;
+  if (isNobody(source) || isNobody(destination)) return false;
   const number = protocol?.inverted === false ? protocol.number : -1;
   for (const { kind } of matches) {
     if (kind?.tables?.includes(table) === false || kind?.protocols?.includes(number) === false) return false;

@@ -27,11 +27,10 @@ export interface Datagram {
 
 /** The route of a datagram; EACCES where it is a broadcast that the socket did not ask for. */
 export function routeDatagram(socket: Socket, flow: Flow4, options: DatagramOptions): RouteResult | Errno {
-  const route = socket.netns.ipv4.route({
-    ...flow,
-    source: options.source ?? flow.source,
-    tos: options.tos ?? socket.tos,
-  });
+  const source = options.source ?? flow.source;
+  const tos = options.tos ?? socket.tos;
+  const asked = source === flow.source && tos === (flow.tos ?? 0) ? flow : { ...flow, source, tos };
+  const route = socket.netns.ipv4.route(asked);
   if (typeof route === 'string') return route;
   return route.type === 'broadcast' && !socket.broadcast ? 'EACCES' : route;
 }
@@ -81,7 +80,7 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     mark: socket.mark,
     route,
     socket,
-    ...(ttl === undefined ? {} : { ttl }),
-    ...(datagram.identification === undefined ? {} : { identification: datagram.identification }),
+    ttl,
+    identification: datagram.identification,
   });
 }

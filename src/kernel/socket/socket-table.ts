@@ -43,6 +43,17 @@ export class SocketTable {
     return this.#cause;
   }
 
+  /** Tells an application something: it runs as a process does, and what it sends is because of the present packet. */
+  wake(application: () => void): void {
+    const cause = this.#cause;
+    this.#netns.emulation.wake(() => {
+      const before = this.#cause;
+      this.#cause = cause;
+      application();
+      this.#cause = before;
+    });
+  }
+
   /** Drawn when it is first needed, so that a namespace without connections draws nothing. */
   get secret(): number {
     this.#secret ??= this.#netns.emulation.random.u32();

@@ -117,7 +117,7 @@ export abstract class Socket {
       protocol: this.protocol,
       sourcePort: this.localPort,
       destinationPort: port,
-      ...(this.device === undefined ? {} : { oif: this.device }),
+      oif: this.device,
     };
   }
 }

@@ -145,13 +145,15 @@ export function parseRule(
   const protocol = protocolTest(read);
   const fragment = read.basic.get('-f');
   const context: RuleContext = { table: place.table, protocol: protocol?.inverted === false ? protocol.number : 0 };
-  const { pool = new Map() } = place;
+  const { pool = new Map<string, RuleMatch>() } = place;
   const rules: RuleParts[] = [];
   for (const source of addressTests(read, '-s')) {
     for (const destination of addressTests(read, '-d')) {
       const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
       // Matches that have state of their own are each rule's own.
-      const matches = read.matches.map((match) => pooledMatch(match, context, pool));
+      const matches = read.matches
+        .map((match) => pooledMatch(match, context, pool))
+        .filter(({ match }) => match.absent !== true);
       rules.push({ tests, matches, action: buildAction(read, context) });
     }
   }
