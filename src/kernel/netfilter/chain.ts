@@ -33,11 +33,13 @@ const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
 export const ACTION_WORDS = 3;
 export const ASK = -1;
 
-function actionWords(rule: Rule): number[] {
+function putAction(rule: Rule, actions: Int32Array, at: number): void {
   const { op, setsMark, rowIsAll, unknown } = rule;
   const plain = rowIsAll && !unknown && (setsMark !== undefined || op !== OPERATION.target);
   const ends = op === OPERATION.drop || op === OPERATION.queue;
-  return [plain && !ends ? op : ASK, setsMark?.mask ?? 0, setsMark?.value ?? 0];
+  actions[at] = plain && !ends ? op : ASK;
+  actions[at + 1] = setsMark?.mask ?? 0;
+  actions[at + 2] = setsMark?.value ?? 0;
 }
 
 const NO_RULES: readonly Rule[] = [];
@@ -86,8 +88,12 @@ export class Chain {
     const rules = this.#rules;
     const finder = finderOf(rules);
     const counts = new Float64Array(2 * rules.length);
-    rules.forEach((rule, i) => rule.countIn(counts, 2 * i));
-    this.actions = Int32Array.from(rules.flatMap(actionWords));
+    const actions = new Int32Array(ACTION_WORDS * rules.length);
+    rules.forEach((rule, i) => {
+      rule.countIn(counts, 2 * i);
+      putAction(rule, actions, ACTION_WORDS * i);
+    });
+    this.actions = actions;
     this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
     this.counts = counts;
     this.#finder = finder;

@@ -35,43 +35,66 @@ const ASKS = {
 /** Those that a walk does not ask itself. */
 const ASKS_MORE = ~(ASKS.destination | ASKS.protocol | ASKS.destinationPort);
 
-const addressWords = (test: AddressTest | undefined): number[] =>
-  test === undefined || test.inverted ? [] : [test.mask, test.addr];
+/** Puts rows down one behind the other, with nothing made for each. */
+class RowWriter {
+  readonly words: number[] = [];
+  /** Where `asks` of the row stands that is being written. */
+  #row = 0;
 
-const portWords = (test: PortTest | undefined): number[] =>
-  test === undefined ? [] : [(test.first << 16) | test.last];
+  begin(): number {
+    this.#row = this.words.length;
+    this.words.push(0);
+    return this.#row;
+  }
 
-function deviceWords(test: InterfaceTest | undefined): number[] {
-  if (test === undefined || test.inverted) return [];
-  const { at, key } = interfaceKey(test);
-  return [at, key];
+  #asks(group: number): void {
+    this.words[this.#row] = (this.words[this.#row] ?? 0) | group;
+  }
+
+  one(group: number, word: number | undefined): void {
+    if (word === undefined) return;
+    this.#asks(group);
+    this.words.push(word);
+  }
+
+  two(group: number, first: number, second: number): void {
+    this.#asks(group);
+    this.words.push(first, second);
+  }
+
+  address(group: number, test: AddressTest | undefined): void {
+    if (test?.inverted === false) this.two(group, test.mask, test.addr);
+  }
+
+  ports(group: number, test: PortTest | undefined): void {
+    if (test !== undefined) this.one(group, (test.first << 16) | test.last);
+  }
+
+  device(group: number, test: InterfaceTest | undefined): void {
+    if (test === undefined || test.inverted) return;
+    const { at, key } = interfaceKey(test);
+    this.two(group, at, key);
+  }
 }
 
-/** The rule's row; the rule is told what that leaves to ask. */
-function compileRule(rule: Rule): number[] {
+/** The rule's row, and where it starts; the rule is told what that leaves to ask. */
+function compileRule(rule: Rule, writer: RowWriter): number {
   const { source, destination, protocol, in: inDev, out, fragment } = rule.tests;
   const { sourcePort, destinationPort, mark, ctStates, rest } = matchColumns(rule.matches);
-  const inverted = [source, destination, protocol].some((test) => test?.inverted === true);
+  const inverted = source?.inverted === true || destination?.inverted === true || protocol?.inverted === true;
   // Names are compared by their hashes in a row, so devices are asked for again.
   rule.leaves(rest, inverted || inDev !== undefined || out !== undefined || fragment !== undefined);
-  const groups: readonly (readonly [asks: number, words: readonly number[]])[] = [
-    [ASKS.destination, addressWords(destination)],
-    [ASKS.protocol, protocol?.inverted === false ? [protocol.number] : []],
-    [ASKS.destinationPort, portWords(destinationPort)],
-    [ASKS.source, addressWords(source)],
-    [ASKS.sourcePort, portWords(sourcePort)],
-    [ASKS.in, deviceWords(inDev)],
-    [ASKS.out, deviceWords(out)],
-    [ASKS.mark, mark === undefined ? [] : [mark.mask, mark.value]],
-    [ASKS.ctStates, ctStates === undefined ? [] : [ctStates]],
-  ];
-  const row = [0];
-  for (const [asks, words] of groups) {
-    if (words.length === 0) continue;
-    row[0] = (row[0] ?? 0) | asks;
-    row.push(...words);
-  }
-  return row;
+  const start = writer.begin();
+  writer.address(ASKS.destination, destination);
+  writer.one(ASKS.protocol, protocol?.inverted === false ? protocol.number : undefined);
+  writer.ports(ASKS.destinationPort, destinationPort);
+  writer.address(ASKS.source, source);
+  writer.ports(ASKS.sourcePort, sourcePort);
+  writer.device(ASKS.in, inDev);
+  writer.device(ASKS.out, out);
+  if (mark !== undefined) writer.two(ASKS.mark, mark.mask, mark.value);
+  writer.one(ASKS.ctStates, ctStates);
+  return start;
 }
 
 const HOST_MASK = -1;
@@ -84,13 +107,12 @@ export class RuleRows {
   /** Tells each rule what its row leaves to ask. */
   constructor(rules: readonly Rule[]) {
     const starts = new Int32Array(rules.length);
-    const words: number[] = [];
+    const writer = new RowWriter();
     rules.forEach((rule, i) => {
-      starts[i] = words.length;
-      words.push(...compileRule(rule));
+      starts[i] = compileRule(rule, writer);
     });
     this.#starts = starts;
-    this.#rows = Int32Array.from(words);
+    this.#rows = new Int32Array(writer.words);
   }
 
   get length(): number {
