@@ -113,6 +113,14 @@ const SAID_OF_BRIDGES: Readonly<Record<string, Option>> = {
   },
 };
 
+/** What a bridge can be told, when it is made and later. */
+const bridgeOptions = (bridge: Bridge): Readonly<Record<string, Option>> => ({
+  ...SAID_OF_BRIDGES,
+  vlan_filtering: (words) => {
+    bridge.vlanFiltering = words.number('0 or 1', 1) === 1;
+  },
+});
+
 function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   const link: NewLink = { name: '', because };
   words.skip('name');
@@ -124,8 +132,7 @@ function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   else if (kind === 'vxlan') addVxlan(netns, link, words);
   else if (kind === 'ipip') addIpip(netns, link, words);
   else if (kind === 'bridge') {
-    readOptions(words, SAID_OF_BRIDGES, 'link add type bridge');
-    netns.links.addBridge(link);
+    readOptions(words, bridgeOptions(netns.links.addBridge(link)), 'link add type bridge');
   } else {
     readOptions(words, {}, 'link add type dummy');
     netns.links.addDummy(link);
@@ -171,13 +178,21 @@ function set(netns: Netns, words: Words): void {
         if (!(master instanceof Bridge)) throw new CommandError(`"${master.name}" is no bridge`);
         changes.master = master;
       },
+      promisc: (rest) => {
+        changes.promisc = rest.onOff('promisc');
+      },
+      allmulticast: (rest) => {
+        changes.allmulti = rest.onOff('allmulticast');
+      },
       nomaster: () => {
         changes.master = null;
       },
       type: (rest) => {
-        const kind = rest.oneOf('a kind of port or device', ['bridge_slave', 'ipip']);
+        const kind = rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge', 'ipip']);
         if (kind === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
-        else tunnel = ipipOptions(rest);
+        else if (kind === 'ipip') tunnel = ipipOptions(rest);
+        else if (dev instanceof Bridge) readKnown(rest, bridgeOptions(dev));
+        else throw new CommandError(`"${dev.name}" is no bridge`);
       },
     },
     'link set',

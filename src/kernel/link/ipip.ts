@@ -9,7 +9,7 @@
  * The module brings a device of its own into every namespace, `tunl0`: local and remote any, so that it sends to the
  * gateway of the route that led there, and takes what no other tunnel takes.
  *
- * Differs: a tunnel cannot be moved into another namespace; the outer packet has no socket (owner match); path MTUs are
+ * Differs: a tunnel cannot be moved into another namespace; path MTUs are
  * never locked. Not modelled: metadata mode (`external`), encapsulation in UDP (`encap fou|gue`), MPLS inside.
  */
 
@@ -205,6 +205,7 @@ export class Ipip extends Device {
       dontFragment,
       // It has one although it is not to be cut.
       identification: netns.ipv4.output.selectIdent(source, destination, IP_PROTOCOL.ipip),
+      socket: skb.socket,
     });
     if (refused === undefined) {
       counters.txPackets += 1;

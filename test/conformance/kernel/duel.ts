@@ -28,15 +28,15 @@ export function patienceOf(run: EmulatedRun, case_: KernelCase): Patience {
 }
 
 /** The real kernel's part alone: a record that emulators can be held to. */
-export function runReal(case_: KernelCase, prefix: string): RunRecord {
+export async function runReal(case_: KernelCase, prefix: string): Promise<RunRecord> {
   const first = new EmulatedRun(case_);
   const script = new RealRun(first, prefix);
   const patience = patienceOf(first, case_);
   try {
-    script.up();
-    return script.run(case_.orders, patience);
+    await script.up();
+    return await script.run(case_.orders, patience);
   } finally {
-    script.down();
+    await script.down();
   }
 }
 
@@ -49,4 +49,5 @@ export function holdTo(case_: KernelCase, real: RunRecord): Duel {
 }
 
 /** `prefix` names the namespaces: two duels at once must have two. */
-export const duel = (case_: KernelCase, prefix: string): Duel => holdTo(case_, runReal(case_, prefix));
+export const duel = async (case_: KernelCase, prefix: string): Promise<Duel> =>
+  holdTo(case_, await runReal(case_, prefix));

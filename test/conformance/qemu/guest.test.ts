@@ -10,7 +10,7 @@ import type { KernelCase } from '../kernel/record.js';
 import { topologyCase } from '../kernel/topologies.js';
 import { guestDuels, type GuestDuel } from './duels.js';
 import { GuestTooSlow, requireGuest } from './guest.js';
-import { recordings, replay } from './recorded.js';
+import { keep, recordings, replay } from './recorded.js';
 import { setCase } from './set-cases.js';
 import { tunnelCase } from './tunnel-cases.js';
 
@@ -18,7 +18,8 @@ import { tunnelCase } from './tunnel-cases.js';
 const LIVE: readonly (() => KernelCase)[] = [
   () => topologyCase('ipip-always-felix'),
   () => tunnelCase(2),
-  () => setCase(1),
+  // Not 1: there a router's limit on errors (ip_rt_error_cost) ends in the very milliseconds that two clocks differ by.
+  () => setCase(2),
 ];
 
 function judge(t: Test, case_: KernelCase, duel: Duel): void {
@@ -36,7 +37,8 @@ function judge(t: Test, case_: KernelCase, duel: Duel): void {
 for (const file of recordings()) {
   t.test(`${file.replace(/\..*/, '')} behaves as the guest's kernel did`, (t) => {
     const duel = replay(file);
-    judge(t, duel.case, duel);
+    if (duel === undefined) t.pass('left out', { skip: 'clusters are programmed otherwise now; to be recorded again' });
+    else judge(t, duel.case, duel);
     t.end();
   });
 }
@@ -62,7 +64,11 @@ else {
   for (const duel of duels) {
     t.test(`${duel.case.name} behaves as in the guest's kernel`, (t) => {
       if ('failed' in duel) t.fail(duel.failed);
-      else judge(t, duel.case, duel);
+      else {
+        judge(t, duel.case, duel);
+        if (process.env['PODWIRE_RECORD'] !== undefined && duel.differences.length === 0)
+          keep({ kernel: '6.1', case: duel.case, answer: duel.answer });
+      }
       t.end();
     });
   }
