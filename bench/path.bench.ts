@@ -9,8 +9,9 @@ import { Recorder } from '../src/trace/index.js';
 
 const PORT = 9;
 const WARM_UP = 20_000;
-const PACKETS = 200_000;
-const TRACED = 20_000;
+const PACKETS = 40_000;
+const TRACED = 5_000;
+const ROUNDS = 9;
 
 const cluster = Cluster.load(['topologies/two-nodes-vxlan']);
 const client = cluster.podNetns(cluster.pod('default', 'client'));
@@ -36,7 +37,14 @@ function send(count: number): number {
   return Math.round(count / ((user + system) / 1e6));
 }
 
+/** The best round and the median: others may use the machine too. */
+function report(name: string, packets: number): void {
+  const rates = Array.from({ length: ROUNDS }, () => send(packets)).sort((a, b) => a - b);
+  const [best, median] = [rates.at(-1), rates[ROUNDS >> 1]];
+  console.log(`${name.padEnd(32)} ${best?.toLocaleString('en')} packets/s, median ${median?.toLocaleString('en')}`);
+}
+
 send(WARM_UP);
-console.log(`two-node path, untraced        ${send(PACKETS).toLocaleString('en')} packets/s`);
+report('two-node path, untraced', PACKETS);
 cluster.emulation.tracer = new Recorder(() => cluster.emulation.clock.nowNs, Number.POSITIVE_INFINITY);
-console.log(`two-node path, every step kept ${send(TRACED).toLocaleString('en')} packets/s`);
+report('two-node path, every step kept', TRACED);
