@@ -7,6 +7,7 @@ import { Ipv4, type Mac, type Slab, type SlabAllocator } from '../packet/index.j
 import type { CtEntry, CtInfo } from './conntrack/entry.js';
 import type { Device } from './device.js';
 import type { RouteResult } from './fib/index.js';
+import type { ReceivedOptions } from './ipv4/options.js';
 import type { BridgePort } from './link/bridge.js';
 import type { Socket } from './socket/socket.js';
 
@@ -59,6 +60,8 @@ export class Skb {
   physOut: Device | undefined = undefined;
   /** A bridged frame whose new neighbour is being asked for: where it came in, and from whom. */
   bridgedFrom: { readonly port: BridgePort; readonly source: Mac } | undefined = undefined;
+  /** IPCB(skb)->opt: the IPv4 options that it came with. */
+  options: ReceivedOptions | undefined = undefined;
   /** IPCB(skb)->frag_max_size: the largest fragment of a defragmented packet, else 0. */
   fragMaxSize = 0;
   /**
@@ -149,6 +152,7 @@ export class Skb {
     this.packetType = 'host';
     this.fragMaxSize = 0;
     this.pieces = undefined;
+    this.options = undefined;
     if (!crossesNetns) return;
     this.mark = 0;
     this.priority = 0;
@@ -181,6 +185,7 @@ export class Skb {
     this.physOut = from.physOut;
     this.fragMaxSize = from.fragMaxSize;
     this.pieces = from.pieces;
+    this.options = from.options;
     this.hops = from.hops;
     this.unknown = from.unknown;
     this.hash = from.hash;

@@ -12,7 +12,6 @@ import {
   Ipv4,
   type Ipv4Addr,
   isIcmpError,
-  viewOf,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import { timeOfDayMs } from '../clock.js';
@@ -20,6 +19,7 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
+import { type EchoedOptions, echoOptions } from './options.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -28,8 +28,6 @@ const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
 /** NR_ICMP_TYPES: types above are not known. */
 const TYPE_MAX = 18;
-/** Of each of the three times in a timestamp message. */
-const TIMESTAMP_LENGTH = 4;
 
 /** An ICMP error that came for one of our sockets. Offsets are into `view`. */
 export interface IcmpError {
@@ -92,14 +90,23 @@ export class Icmp {
       this.#step(skb, { type, code, to: about.source, note: limit });
       return;
     }
+    const options = this.#echoedOptions(skb);
+    if (options === 'invalid') {
+      this.#step(skb, { type, code, to: about.source, note: 'its options cannot be echoed' });
+      return;
+    }
     this.#step(skb, { type, code, to: about.source, note: undefined });
-    const room = Math.min(route.mtu, ERROR_LENGTH_MAX) - IPV4_HEADER_LENGTH - ICMP_HEADER_LENGTH;
+    options?.stamp(route.source);
+    const optionsLength = options?.octets.length ?? 0;
+    const room = Math.min(route.mtu, ERROR_LENGTH_MAX) - IPV4_HEADER_LENGTH - optionsLength - ICMP_HEADER_LENGTH;
     const quoted = Math.min(skb.tail - skb.network, room);
     const answer = this.#netns.emulation.allocSkb(ICMP_HEADER_LENGTH + quoted);
     answer.parent = skb.id;
     answer.slab.bytes.set(skb.slab.bytes.subarray(skb.network, skb.network + quoted), answer.data + ICMP_HEADER_LENGTH);
     answer.tail = answer.data + ICMP_HEADER_LENGTH + quoted;
     encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
+    // icmp_glue_bits(): the connection may never be in the table, and the error belongs to it all the same.
+    if (isIcmpError(type)) this.#netns.conntrack.attach(answer, skb);
     this.#netns.ipv4.output.send(answer, {
       source: route.source,
       destination: about.source,
@@ -108,6 +115,15 @@ export class Icmp {
       tos,
       mark,
       dontFragment: false,
+      ...(options === undefined ? {} : { options: options.octets }),
+    });
+  }
+
+  #echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
+    const { fib, emulation } = this.#netns;
+    return echoOptions(skb.ipv4, skb.options, {
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
     });
   }
 
@@ -118,13 +134,7 @@ export class Icmp {
     if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
     if (icmp.type > TYPE_MAX) return 'unhandled-proto';
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
-    if (
-      toMany &&
-      (icmp.type === ICMP_TYPE.echoRequest || icmp.type === ICMP_TYPE.timestampRequest) &&
-      this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0
-    ) {
-      return 'not-specified';
-    }
+    if (toMany && !this.#takesFromMany(icmp.type)) return 'not-specified';
     switch (icmp.type) {
       case ICMP_TYPE.echoRequest:
         return this.#echo(skb, icmp);
@@ -142,31 +152,51 @@ export class Icmp {
     }
   }
 
+  /** RFC 1122 §3.2.2.6 and §3.2.2.8: what may be sent to everybody, and is answered only where that is wanted. */
+  #takesFromMany(type: number): boolean {
+    if (type !== ICMP_TYPE.echoRequest && type !== ICMP_TYPE.timestampRequest) return false;
+    return this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] === 0;
+  }
+
   /** icmp_echo(). */
   #echo(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
     if (this.#netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
-    const data = skb.slab.bytes.subarray(icmp.payloadOffset, skb.tail);
-    this.#reply(skb, { type: ICMP_TYPE.echoReply, rest: icmp.rest, data, what: 'echo request' });
+    const { bytes } = skb.slab;
+    this.#reply(skb, icmp, {
+      type: ICMP_TYPE.echoReply,
+      note: 'echo request, answered by the kernel',
+      payload: bytes.subarray(icmp.payloadOffset, skb.tail),
+    });
     return undefined;
   }
 
-  /** icmp_timestamp(): when it was sent by the other end, and twice when it came, which is when it leaves. */
+  /** icmp_timestamp() (RFC 1122 §3.2.2.8): originate as it came, receive and transmit of now. */
   #timestamp(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
-    if (skb.tail - icmp.payloadOffset < TIMESTAMP_LENGTH) return 'pkt-too-small';
-    const data = new Uint8Array(3 * TIMESTAMP_LENGTH);
-    data.set(skb.slab.bytes.subarray(icmp.payloadOffset, icmp.payloadOffset + TIMESTAMP_LENGTH));
+    if (skb.tail - icmp.payloadOffset < 4) return 'pkt-too-small';
+    const payload = new Uint8Array(12);
+    const view = new DataView(payload.buffer);
     const now = timeOfDayMs(this.#netns.emulation.clock);
-    const view = viewOf(data);
-    view.setUint32(TIMESTAMP_LENGTH, now);
-    view.setUint32(2 * TIMESTAMP_LENGTH, now);
-    this.#reply(skb, { type: ICMP_TYPE.timestampReply, rest: icmp.rest, data, what: 'timestamp request' });
+    view.setUint32(0, skb.view.getUint32(icmp.payloadOffset));
+    view.setUint32(4, now);
+    view.setUint32(8, now);
+    const note = 'timestamp request, answered by the kernel';
+    this.#reply(skb, icmp, { type: ICMP_TYPE.timestampReply, note, payload });
     return undefined;
   }
 
   /** icmp_reply(). */
-  #reply(skb: Skb, answer: { type: number; rest: number; data: Uint8Array; what: string }): void {
+  #reply(
+    skb: Skb,
+    icmp: IcmpHeader,
+    answer: { readonly type: number; readonly note: string; readonly payload: Uint8Array },
+  ): void {
     const netns = this.#netns;
     const request = skb.ipv4;
+    if (netns.emulation.tracer !== undefined) {
+      netns.trace(skb, { kind: 'deliver', protocol: IP_PROTOCOL.icmp, port: 0, note: answer.note, because: [] });
+    }
+    const options = this.#echoedOptions(skb);
+    if (options === 'invalid') return;
     const mark = this.#replyMark(skb);
     const route = netns.fib.routeOutput({
       destination: request.source,
@@ -175,22 +205,14 @@ export class Icmp {
       mark,
       protocol: IP_PROTOCOL.icmp,
     });
-    if (netns.emulation.tracer !== undefined) {
-      netns.trace(skb, {
-        kind: 'deliver',
-        protocol: IP_PROTOCOL.icmp,
-        port: 0,
-        note: `${answer.what}, answered by the kernel`,
-        because: [],
-      });
-    }
     if (typeof route === 'string') return;
-    const { type, rest, data } = answer;
-    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + data.length);
+    options?.stamp(route.source);
+    const { payload } = answer;
+    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + payload.length);
     reply.parent = skb.id;
-    reply.slab.bytes.set(data, reply.data + ICMP_HEADER_LENGTH);
-    reply.tail = reply.data + ICMP_HEADER_LENGTH + data.length;
-    encodeIcmp(reply.view, reply.data, { type, code: 0, rest, payloadLength: data.length });
+    reply.slab.bytes.set(payload, reply.data + ICMP_HEADER_LENGTH);
+    reply.tail = reply.data + ICMP_HEADER_LENGTH + payload.length;
+    encodeIcmp(reply.view, reply.data, { type: answer.type, code: 0, rest: icmp.rest, payloadLength: payload.length });
     netns.ipv4.output.send(reply, {
       source: route.source,
       destination: request.source,
@@ -199,6 +221,7 @@ export class Icmp {
       tos: request.tos,
       mark,
       dontFragment: false,
+      ...(options === undefined ? {} : { options: options.octets }),
     });
   }
 

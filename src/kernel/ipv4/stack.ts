@@ -14,21 +14,27 @@ import {
   Ipv4,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
-import { timeOfDayMs } from '../clock.js';
 import type { Device } from '../device.js';
-import { assert, type Errno } from '../errors.js';
+import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { compileOptions, rewriteAddresses, writeOptions, type WrittenOptions } from './options.js';
+import { forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
 /** More forwarding hops than any TTL allows: encapsulation in a loop. */
 const MAX_HOPS = 512;
+
+/** ip_error(): what the sender is told for what the routing tables say; of other errors it is told nothing. */
+const UNREACHABLE_BY_ERROR: Readonly<Partial<Record<Errno, number>>> = {
+  EHOSTUNREACH: ICMP_UNREACHABLE_CODE.host,
+  ENETUNREACH: ICMP_UNREACHABLE_CODE.network,
+  EACCES: ICMP_UNREACHABLE_CODE.filtered,
+};
 
 /** A tunnel that takes packets off the stack: UDP port or IP protocol. True where it took the packet. */
 export type TunnelReceiver = (skb: Skb) => boolean;
@@ -110,15 +116,12 @@ export class Ipv4Stack {
       }
       skb.route = route;
     }
-    const options = header.headerLength > IPV4_HEADER_LENGTH ? this.#receiveOptions(dev, skb, header) : undefined;
-    if (options === 'dropped') return;
-    this.#dispatch(dev, skb, options);
+    if (header.headerLength > IPV4_HEADER_LENGTH && !this.#optionsAccepted(dev, skb, header)) return;
+    this.#dispatch(dev, skb, skb.route);
   }
 
   /** dst_input(). */
-  #dispatch(dev: Device, skb: Skb, options: WrittenOptions | undefined): void {
-    const { route } = skb;
-    assert(route !== undefined, 'the way was decided before');
+  #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
     switch (route.type) {
       case 'local':
       case 'broadcast':
@@ -128,7 +131,7 @@ export class Ipv4Stack {
         return;
       case 'unicast':
         this.#traceInput(skb);
-        this.forward(skb, route, options);
+        this.forward(skb, route);
         return;
       default:
         this.#traceInput(skb);
@@ -148,8 +151,11 @@ export class Ipv4Stack {
       netns.drop(skb, 'ip-innoroutes', 'blackhole route', by);
       return;
     }
-    const { network, host, filtered } = ICMP_UNREACHABLE_CODE;
-    const code = by === undefined ? network : route.type === 'prohibit' ? filtered : host;
+    const code = UNREACHABLE_BY_ERROR[route.error ?? 'ENETUNREACH'];
+    if (code === undefined) {
+      netns.drop(skb, 'ip-innoroutes', 'no route', by);
+      return;
+    }
     const told = this.#peers.allowError(skb.ipv4.source);
     if (told) this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
     const what = by === undefined ? 'no route' : `${route.type} route`;
@@ -194,6 +200,8 @@ export class Ipv4Stack {
     if (protocol === IP_PROTOCOL.tcp)
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
+      // nf_reset_ct() in __udp4_lib_rcv(): what is answered from here on belongs to no connection yet.
+      skb.ct = undefined;
       const reason = this.#netns.sockets.deliver(skb, protocol);
       if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);
       return reason;
@@ -207,7 +215,7 @@ export class Ipv4Stack {
   }
 
   /** ip_forward(). The route was found before, in ip_rcv_finish(). */
-  forward(skb: Skb, route: RouteResult, options?: WrittenOptions): void {
+  forward(skb: Skb, route: RouteResult): void {
     const netns = this.#netns;
     if (skb.packetType !== 'host') {
       netns.drop(skb, 'not-specified', 'not addressed to this host on the link');
@@ -235,7 +243,7 @@ export class Ipv4Stack {
     if (route.redirect) this.#redirect(skb, route);
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'forward', ttl: header.ttl });
     if (netns.netfilter.run('forward', skb, skb.dev, route.dev) !== 'accept') return;
-    if (options !== undefined) this.#forwardOptions(skb, options);
+    this.#forwardOptions(skb);
     this.output.output(skb);
   }
 
@@ -251,40 +259,46 @@ export class Ipv4Stack {
     this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, ICMP_UNREACHABLE_CODE.host);
   }
 
-  /** ip_rcv_options(): what was written, or `dropped`. */
-  #receiveOptions(dev: Device, skb: Skb, header: Ipv4): WrittenOptions | 'dropped' {
+  /** ip_rcv_options(). */
+  #optionsAccepted(dev: Device, skb: Skb, header: Ipv4): boolean {
     const { fib, emulation } = this.#netns;
-    const verdict = compileOptions(header);
-    if (verdict.kind === 'malformed') {
-      this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, verdict.pointer << 24);
-      this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
-      return 'dropped';
-    }
-    if (verdict.kind === 'source-route') {
-      this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
-      return 'dropped';
-    }
-    const { source, destination, tos } = header;
-    const { route } = skb;
-    const written = writeOptions(header, verdict, {
-      address:
-        route === undefined
+    const { destination, source, tos } = header;
+    const options = receiveOptions(header, {
+      ownAddress: () => {
+        const { route } = skb;
+        return route === undefined
           ? INADDR_ANY
-          : fib.answerFrom({ source, destination, tos, mark: skb.mark, iif: dev }, route),
-      timestamp: timeOfDayMs(emulation.clock),
-      isOurs: (address) => fib.isLocal(address),
+          : fib.answerFrom({ destination, source, tos, mark: skb.mark, iif: dev }, route);
+      },
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
     });
-    if (written.changed) header.fillChecksum();
-    return written;
+    if ('pointer' in options) {
+      skb.options = options.before;
+      this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, options.pointer << 24);
+      this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
+      return false;
+    }
+    if (options.sourceRoute !== 0) {
+      this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
+      return false;
+    }
+    skb.options = options;
+    return true;
   }
 
-  /** ip_forward_options(). */
-  #forwardOptions(skb: Skb, written: WrittenOptions): void {
+  /** ip_forward_options(), with ip_rt_get_source() for the address. */
+  #forwardOptions(skb: Skb): void {
+    const { options, route } = skb;
     const header = skb.ipv4;
-    const dev = skb.route?.dev;
-    if (dev === undefined) return;
-    const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
-    if (rewriteAddresses(header, written, address)) header.fillChecksum();
+    if (options === undefined || route?.dev === undefined) return;
+    const { dev, gateway } = route;
+    const { fib } = this.#netns;
+    const { destination, source, tos } = header;
+    forwardOptions(header, options, () => {
+      const found = fib.lookup({ destination, source, tos, mark: skb.mark, oif: dev });
+      return found?.route?.prefSrc ?? fib.selectSource(dev, gateway ?? destination, 'global');
+    });
   }
 
   #traceInput(skb: Skb): void {
@@ -304,6 +318,9 @@ function checkHeader(skb: Skb): DropReason | undefined {
   const { totalLength } = header;
   if (skb.length < totalLength) return 'pkt-too-small';
   if (totalLength < headerLength) return 'ip-inhdr';
+  // IPCB is cleared: a bridge that has put a datagram together has forgotten here of what size.
+  skb.fragMaxSize = 0;
+  skb.options = undefined;
   skb.tail = skb.network + totalLength;
   skb.transport = skb.network + headerLength;
   return undefined;

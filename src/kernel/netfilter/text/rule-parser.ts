@@ -83,6 +83,27 @@ function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
   return { name, kind, match: kind.parse(new Options(name, words.given), context) };
 }
 
+/** Matches that iptables-nft says in expressions of its own, and so reads back as one, however often they are said. */
+const ONE_WHEN_READ_BACK: ReadonlySet<string> = new Set(['tcp', 'udp']);
+
+function mergeRepeated(matches: readonly ExtensionWords[]): readonly ExtensionWords[] {
+  const merged: ExtensionWords[] = [];
+  for (const words of matches) {
+    const first = ONE_WHEN_READ_BACK.has(words.name) ? merged.findIndex(({ name }) => name === words.name) : -1;
+    const into = merged[first];
+    const disjoint =
+      into !== undefined && words.given.every(({ name }) => into.given.every((one) => one.name !== name));
+    if (into === undefined || !disjoint || into.unmodelled || words.unmodelled) merged.push(words);
+    else
+      merged[first] = {
+        ...into,
+        given: [...into.given, ...words.given],
+        verbatim: [...into.verbatim, ...words.verbatim],
+      };
+  }
+  return merged;
+}
+
 /** chain_name_valid() and the verdicts that are targets without a module. */
 function buildAction(words: RuleWords, context: RuleContext): RuleAction {
   const { target } = words;
@@ -135,7 +156,7 @@ export function parseRule(
     for (const destination of addressTests(read, '-d')) {
       const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
       // Matches have state of their own, so each rule gets its own.
-      const matches = read.matches
+      const matches = mergeRepeated(read.matches)
         .map((match) => buildMatch(match, context))
         .filter(({ match }) => match.absent !== true);
       rules.push({ tests, matches, action: buildAction(read, context) });

@@ -241,7 +241,7 @@ const ODDITIES: readonly (readonly [number, (dice: Dice, packet: Uint8Array) => 
     (dice, packet) => {
       const view = viewOf(packet);
       view.setUint8(0, dice.pick([0x44, 0x46, 0x55, 0x4f]));
-      new Ipv4(view, 0).fillChecksum();
+      if (new Ipv4(view, 0).headerLength <= packet.length) new Ipv4(view, 0).fillChecksum();
       return { packet, note: `first octet 0x${view.getUint8(0).toString(16)}` };
     },
   ],
