@@ -9,7 +9,7 @@ import type { Device } from './device.js';
 import type { RouteResult } from './fib/index.js';
 import type { ReceivedOptions } from './ipv4/options.js';
 import type { BridgePort } from './link/bridge.js';
-import type { Socket } from './socket/socket.js';
+import type { PacketSocket } from './socket/socket.js';
 
 /** Room before the data for what is pushed on the way: Ethernet 14, VXLAN 50, IP-in-IP 20, twice. */
 export const HEADROOM = 128;
@@ -54,7 +54,7 @@ export class Skb {
   /** skb_dst(): the routing decision. */
   route: RouteResult | undefined = undefined;
   /** The local socket that made it (owner match, errors). */
-  socket: Socket | undefined = undefined;
+  socket: PacketSocket | undefined = undefined;
   /** Bridge ports by which a bridged packet came and goes (physdev match). */
   physIn: Device | undefined = undefined;
   physOut: Device | undefined = undefined;

@@ -15,6 +15,7 @@ import {
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import { timeOfDayMs } from '../clock.js';
+import type { RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
@@ -95,6 +96,10 @@ export class Icmp {
       this.#step(skb, { type, code, to: about.source, note: 'its options cannot be echoed' });
       return;
     }
+    if (this.#netns.emulation.sendsIcmp) {
+      this.#step(skb, { type, code, to: about.source, note: 'this was to be told while another ICMP message is sent' });
+      return;
+    }
     this.#step(skb, { type, code, to: about.source, note: undefined });
     options?.stamp(route.source);
     const optionsLength = options?.octets.length ?? 0;
@@ -107,16 +112,7 @@ export class Icmp {
     encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
     // icmp_glue_bits(): the connection may never be in the table, and the error belongs to it all the same.
     if (isIcmpError(type)) this.#netns.conntrack.attach(answer, skb);
-    this.#netns.ipv4.output.send(answer, {
-      source: route.source,
-      destination: about.source,
-      protocol: IP_PROTOCOL.icmp,
-      route,
-      tos,
-      mark,
-      dontFragment: false,
-      ...(options === undefined ? {} : { options: options.octets }),
-    });
+    this.#transmit(answer, { route, destination: about.source, tos, mark, options });
   }
 
   #echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
@@ -205,7 +201,7 @@ export class Icmp {
       mark,
       protocol: IP_PROTOCOL.icmp,
     });
-    if (typeof route === 'string') return;
+    if (typeof route === 'string' || netns.emulation.sendsIcmp) return;
     options?.stamp(route.source);
     const { payload } = answer;
     const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + payload.length);
@@ -213,16 +209,35 @@ export class Icmp {
     reply.slab.bytes.set(payload, reply.data + ICMP_HEADER_LENGTH);
     reply.tail = reply.data + ICMP_HEADER_LENGTH + payload.length;
     encodeIcmp(reply.view, reply.data, { type: answer.type, code: 0, rest: icmp.rest, payloadLength: payload.length });
-    netns.ipv4.output.send(reply, {
-      source: route.source,
-      destination: request.source,
-      protocol: IP_PROTOCOL.icmp,
-      route,
-      tos: request.tos,
-      mark,
-      dontFragment: false,
-      ...(options === undefined ? {} : { options: options.octets }),
-    });
+    this.#transmit(reply, { route, destination: request.source, tos: request.tos, mark, options });
+  }
+
+  /** icmp_push_reply(). */
+  #transmit(
+    skb: Skb,
+    about: {
+      readonly route: RouteResult;
+      readonly destination: Ipv4Addr;
+      readonly tos: number;
+      readonly mark: number;
+      readonly options: EchoedOptions | undefined;
+    },
+  ): void {
+    const { route, destination, tos, mark, options } = about;
+    const { emulation, ipv4, sockets } = this.#netns;
+    emulation.sendIcmp(() =>
+      ipv4.output.send(skb, {
+        source: route.source,
+        destination,
+        protocol: IP_PROTOCOL.icmp,
+        route,
+        tos,
+        mark,
+        dontFragment: false,
+        socket: sockets.control,
+        options: options?.octets,
+      }),
+    );
   }
 
   /** icmp_unreach(), icmp_socket_deliver(): the sender of the quoted packet is told. */

@@ -17,7 +17,7 @@ import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
-import type { Socket } from '../socket/socket.js';
+import type { PacketSocket } from '../socket/socket.js';
 import { fragment } from './fragment.js';
 import { IdentGenerator } from './ident.js';
 import { traceRoute } from './route-step.js';
@@ -35,7 +35,9 @@ export interface SendRequest {
   /** skb->ignore_df: may be cut here although DF is set. */
   readonly ignoreDontFragment?: boolean | undefined;
   readonly mark?: number | undefined;
-  readonly socket?: Socket | undefined;
+  readonly socket?: PacketSocket | undefined;
+  /** The transport protocol has told the tracer that it sends. */
+  readonly told?: boolean;
   /** Absent: 0 with DF, else the next of the generator. */
   readonly identification?: number | undefined;
   readonly options?: Uint8Array | undefined;
@@ -76,7 +78,7 @@ export class Ipv4Output {
     skb.mark = request.mark ?? request.socket?.mark ?? 0;
     skb.socket = request.socket;
     skb.route = request.route;
-    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour');
+    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour', request.told);
   }
 
   /** A whole packet made here (a TCP reset by REJECT, a raw socket): routed by its own header, then sent. */
@@ -98,10 +100,10 @@ export class Ipv4Output {
   }
 
   /** ip_local_out(). */
-  localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment'): Errno | undefined {
+  localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment', told = false): Errno | undefined {
     const netns = this.#netns;
     const out = skb.route?.dev;
-    if (netns.emulation.tracer !== undefined) this.#traceSend(skb);
+    if (netns.emulation.tracer !== undefined) this.#traceSend(skb, told);
     if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return 'EPERM';
     return this.output(skb, dontFragment);
   }
@@ -218,9 +220,9 @@ export class Ipv4Output {
   }
 
   /** A socket says itself that it sent; what the kernel makes on its own is said here. */
-  #traceSend(skb: Skb): void {
+  #traceSend(skb: Skb, told: boolean): void {
     const { protocol } = skb.ipv4;
-    if (skb.socket === undefined) this.#netns.trace(skb, { kind: 'send', protocol, note: 'made by the kernel' });
+    if (!told) this.#netns.trace(skb, { kind: 'send', protocol, note: 'made by the kernel' });
     traceRoute(this.#netns, skb, 'output');
   }
 }

@@ -1,80 +1,30 @@
-/**
- * A chain: rules in order, and numbers that rule most of them out without touching them.
- *
- * A walk spends its time in rules that do not match, so what a rule asks of addresses, devices, protocol, ports, mark
- * and connection state stands in one Int32Array, a row a rule; `candidate` runs down the rows. Conditions that do not
- * fit in a row (inverted ones, fragments, all other matches) are asked of the rules that are left. What a match asks
- * goes into the row only where nothing stateful stands before it.
- *
- *     asks | [destination mask, value] [protocol] [destination ports] [source mask, value] [source ports]
- *          | [which name of the device of arrival, its key] [of departure] [mark's mask, value] [states]
- *
- * `asks` says which of the groups are there: rows are as short as their rules, for a long chain is read from memory.
- */
+/** A chain: rules in order, and which of them a packet may match (rule-rows.ts; long chains by an index, chain-index.ts). */
 
-import { ctStatesOf } from './ct-states.js';
-import type { PortTest } from './extension.js';
-import { interfaceKey } from './interface-name.js';
-import { matchColumns } from './match-columns.js';
+import { ChainIndex } from './chain-index.js';
 import type { RulePacket } from './packet.js';
-import { type AddressTest, type Counters, type InterfaceTest, OPERATION, type Rule } from './rule.js';
-
-/** In the order in which they stand, and are asked. */
-const ASKS = {
-  destination: 1 << 0,
-  protocol: 1 << 1,
-  destinationPort: 1 << 2,
-  source: 1 << 3,
-  sourcePort: 1 << 4,
-  in: 1 << 5,
-  out: 1 << 6,
-  mark: 1 << 7,
-  ctStates: 1 << 8,
-} as const;
-
-/** Those that `candidate` does not ask itself. */
-const ASKS_MORE = ~(ASKS.destination | ASKS.protocol | ASKS.destinationPort);
+import { type Counters, OPERATION, type Rule } from './rule.js';
+import { RuleRows } from './rule-rows.js';
 
 export type Policy = 'ACCEPT' | 'DROP';
 
-const addressWords = (test: AddressTest | undefined): number[] =>
-  test === undefined || test.inverted ? [] : [test.mask, test.addr];
+/** Fewer rules than this are faster walked than looked up (bench/kube-proxy.bench.ts). */
+const INDEX_FROM = 24;
 
-const portWords = (test: PortTest | undefined): number[] =>
-  test === undefined ? [] : [(test.first << 16) | test.last];
-
-function deviceWords(test: InterfaceTest | undefined): number[] {
-  if (test === undefined || test.inverted) return [];
-  const { at, key } = interfaceKey(test);
-  return [at, key];
+/** RuleRows.firstFrom(), in whichever way. */
+interface Finder {
+  firstFrom(from: number, packet: RulePacket): number;
 }
 
-/** The rule's row; the rule is told what that leaves to ask. */
-function compileRule(rule: Rule): number[] {
-  const { source, destination, protocol, in: inDev, out, fragment } = rule.tests;
-  const { sourcePort, destinationPort, mark, ctStates, rest } = matchColumns(rule.matches);
-  const inverted = [source, destination, protocol].some((test) => test?.inverted === true);
-  // Names are compared by their hashes in a row, so devices are asked for again.
-  rule.leaves(rest, inverted || inDev !== undefined || out !== undefined || fragment !== undefined);
-  const groups: readonly (readonly [asks: number, words: readonly number[]])[] = [
-    [ASKS.destination, addressWords(destination)],
-    [ASKS.protocol, protocol?.inverted === false ? [protocol.number] : []],
-    [ASKS.destinationPort, portWords(destinationPort)],
-    [ASKS.source, addressWords(source)],
-    [ASKS.sourcePort, portWords(sourcePort)],
-    [ASKS.in, deviceWords(inDev)],
-    [ASKS.out, deviceWords(out)],
-    [ASKS.mark, mark === undefined ? [] : [mark.mask, mark.value]],
-    [ASKS.ctStates, ctStates === undefined ? [] : [ctStates]],
-  ];
-  const row = [0];
-  for (const [asks, words] of groups) {
-    if (words.length === 0) continue;
-    row[0] = (row[0] ?? 0) | asks;
-    row.push(...words);
-  }
-  return row;
+function finderOf(rules: readonly Rule[]): Finder {
+  const rows = new RuleRows(rules);
+  if (rules.length < INDEX_FROM) return rows;
+  const index = new ChainIndex(rows);
+  // Where nearly all must be looked at anyway, one loop over all is faster.
+  return index.unindexed * 2 > rules.length ? rows : index;
 }
+
+const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
+  a.length === b.length && a.every((rule, i) => rule === b[i]);
 
 /**
  * What a walk does with a packet that has passed the row, three words a rule: the operation, and for the mark its mask
@@ -83,11 +33,13 @@ function compileRule(rule: Rule): number[] {
 export const ACTION_WORDS = 3;
 export const ASK = -1;
 
-function actionWords(rule: Rule): number[] {
+function putAction(rule: Rule, actions: Int32Array, at: number): void {
   const { op, setsMark, rowIsAll, unknown } = rule;
   const plain = rowIsAll && !unknown && (setsMark !== undefined || op !== OPERATION.target);
   const ends = op === OPERATION.drop || op === OPERATION.queue;
-  return [plain && !ends ? op : ASK, setsMark?.mask ?? 0, setsMark?.value ?? 0];
+  actions[at] = plain && !ends ? op : ASK;
+  actions[at + 1] = setsMark?.mask ?? 0;
+  actions[at + 2] = setsMark?.value ?? 0;
 }
 
 const NO_RULES: readonly Rule[] = [];
@@ -108,9 +60,7 @@ export class Chain {
   jumps: readonly (Chain | undefined)[] = NO_CHAINS;
   counts: Float64Array = NO_COUNTS;
   #rules: readonly Rule[] = NO_RULES;
-  /** Where the row of each rule starts. */
-  #starts: Int32Array = NO_WORDS;
-  #rows: Int32Array | undefined = undefined;
+  #finder: Finder | undefined = undefined;
 
   constructor(name: string, policy: Policy | undefined) {
     this.name = name;
@@ -121,9 +71,11 @@ export class Chain {
     return this.#rules;
   }
 
+  /** A commit gives all chains their rules anew, most of them those that they have. */
   replaceRules(rules: readonly Rule[]): void {
+    if (sameRules(rules, this.#rules)) return;
     this.#rules = rules;
-    this.#rows = undefined;
+    this.#finder = undefined;
   }
 
   setCounters({ packets, bytes }: Counters): void {
@@ -132,70 +84,25 @@ export class Chain {
   }
 
   /** Built when a packet first comes. */
-  #compile(): Int32Array {
+  #compile(): Finder {
     const rules = this.#rules;
-    const starts = new Int32Array(rules.length);
+    const finder = finderOf(rules);
     const counts = new Float64Array(2 * rules.length);
-    const words: number[] = [];
+    const actions = new Int32Array(ACTION_WORDS * rules.length);
     rules.forEach((rule, i) => {
-      starts[i] = words.length;
-      words.push(...compileRule(rule));
       rule.countIn(counts, 2 * i);
+      putAction(rule, actions, ACTION_WORDS * i);
     });
-    this.actions = Int32Array.from(rules.flatMap(actionWords));
+    this.actions = actions;
     this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
     this.counts = counts;
-    this.#starts = starts;
-    this.#rows = Int32Array.from(words);
-    return this.#rows;
+    this.#finder = finder;
+    return finder;
   }
 
-  /**
-   * The first rule from `from` on whose row does not rule the packet out, or the number of rules. Long chains of
-   * `-d IP -p tcp --dport` could be answered by an index here: it must give the same position.
-   */
+  /** The first rule from `from` on whose row does not rule the packet out, or the number of rules. */
   candidate(from: number, packet: RulePacket): number {
-    const rows = this.#rows ?? this.#compile();
-    const starts = this.#starts;
-    const { destination, protocol, destinationPort, odd } = packet;
-    for (let position = from; position < starts.length; position++) {
-      let at = starts[position] ?? 0;
-      const asks = rows[at] ?? 0;
-      if (asks === 0 || odd) return position;
-      if ((asks & ASKS.destination) !== 0) {
-        if ((destination & (rows[at + 1] ?? 0)) !== rows[at + 2]) continue;
-        at += 2;
-      }
-      if ((asks & ASKS.protocol) !== 0 && protocol !== rows[++at]) continue;
-      if ((asks & ASKS.destinationPort) !== 0 && !inRange(destinationPort, rows[++at] ?? 0)) continue;
-      if ((asks & ASKS_MORE) === 0 || moreHolds(rows, at, packet, asks)) return position;
-    }
-    return this.#rules.length;
+    const finder = this.#finder ?? this.#compile();
+    return packet.odd ? Math.min(from, this.#rules.length) : finder.firstFrom(from, packet);
   }
-}
-
-/** A packet without ports has -1. */
-const inRange = (port: number, range: number): boolean => port >= range >>> 16 && port <= (range & 0xffff);
-
-/** The conditions from the source on, which stand behind `before`. */
-function moreHolds(rows: Int32Array, before: number, packet: RulePacket, asks: number): boolean {
-  let at = before + 1;
-  if ((asks & ASKS.source) !== 0) {
-    if ((packet.source & (rows[at] ?? 0)) !== rows[at + 1]) return false;
-    at += 2;
-  }
-  if ((asks & ASKS.sourcePort) !== 0 && !inRange(packet.sourcePort, rows[at++] ?? 0)) return false;
-  if ((asks & ASKS.in) !== 0) {
-    if (packet.inKeys[rows[at] ?? 0] !== rows[at + 1]) return false;
-    at += 2;
-  }
-  if ((asks & ASKS.out) !== 0) {
-    if (packet.outKeys[rows[at] ?? 0] !== rows[at + 1]) return false;
-    at += 2;
-  }
-  if ((asks & ASKS.mark) !== 0) {
-    if ((packet.skb.mark & (rows[at] ?? 0)) !== rows[at + 1]) return false;
-    at += 2;
-  }
-  return (asks & ASKS.ctStates) === 0 || (ctStatesOf(packet.skb) & (rows[at] ?? 0)) !== 0;
 }

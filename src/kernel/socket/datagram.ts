@@ -83,6 +83,7 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     mark: socket.mark,
     route,
     socket,
+    told: true,
     ttl,
     identification: datagram.identification,
   });

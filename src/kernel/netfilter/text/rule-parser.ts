@@ -72,6 +72,21 @@ function protocolTest(words: RuleWords): BasicTests['protocol'] {
   return undefined;
 }
 
+/** Matches of one text that rules may share, since they hold nothing and change nothing by being asked. */
+export type MatchPool = Map<string, RuleMatch>;
+
+/** `-m tcp --dport 80` and a Service's comment stand in many rules: one object for all of them. */
+function pooledMatch(words: ExtensionWords, context: RuleContext, pool: MatchPool): RuleMatch {
+  const { name, verbatim } = words;
+  if (words.unmodelled || matchKind(name)?.pure !== true) return buildMatch(words, context);
+  const key = `${context.table} ${context.protocol} ${name} ${verbatim.join('\n')}`;
+  const held = pool.get(key);
+  if (held !== undefined) return held;
+  const built = buildMatch(words, context);
+  if (built.match.attach === undefined && built.match.detach === undefined) pool.set(key, built);
+  return built;
+}
+
 function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
   const { name } = words;
   const kind = words.unmodelled ? undefined : matchKind(name);
@@ -142,7 +157,7 @@ function checkDevices(chain: string, words: RuleWords): void {
 export function parseRule(
   words: readonly string[],
   from: number,
-  place: { readonly table: TableName; readonly chain: string },
+  place: { readonly table: TableName; readonly chain: string; readonly pool?: MatchPool },
 ): ParsedRule {
   const read = new RuleReader(words, from).read();
   checkDevices(place.chain, read);
@@ -151,13 +166,14 @@ export function parseRule(
   const protocol = protocolTest(read);
   const fragment = read.basic.get('-f');
   const context: RuleContext = { table: place.table, protocol: protocol?.inverted === false ? protocol.number : 0 };
+  const { pool = new Map<string, RuleMatch>() } = place;
   const rules: RuleParts[] = [];
   for (const source of addressTests(read, '-s')) {
     for (const destination of addressTests(read, '-d')) {
       const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
-      // Matches have state of their own, so each rule gets its own.
+      // Matches that have state of their own are each rule's own.
       const matches = mergeRepeated(read.matches)
-        .map((match) => buildMatch(match, context))
+        .map((match) => pooledMatch(match, context, pool))
         .filter(({ match }) => match.absent !== true);
       rules.push({ tests, matches, action: buildAction(read, context) });
     }
