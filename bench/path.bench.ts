@@ -9,8 +9,9 @@ import { Recorder } from '../src/trace/index.js';
 
 const PORT = 9;
 const WARM_UP = 20_000;
-const PACKETS = 200_000;
-const TRACED = 20_000;
+const PACKETS = 40_000;
+const TRACED = 5_000;
+const ROUNDS = 9;
 
 /** Topologies in which default/client reaches default/web by a tunnel. */
 const TUNNELS = { VXLAN: 'topologies/two-nodes-vxlan', 'IP-in-IP': 'topologies/ipip-always-felix' } as const;
@@ -40,8 +41,16 @@ for (const [tunnel, topology] of Object.entries(TUNNELS)) {
     return Math.round(count / ((user + system) / 1e6));
   };
 
+  /** The best round and the median: others may use the machine too. */
+  const report = (what: string, packets: number): void => {
+    const rates = Array.from({ length: ROUNDS }, () => send(packets)).sort((a, b) => a - b);
+    const [best, median] = [rates.at(-1), rates[ROUNDS >> 1]];
+    const name = `two-node path, ${tunnel}, ${what}`;
+    console.log(`${name.padEnd(42)} ${best?.toLocaleString('en')} packets/s, median ${median?.toLocaleString('en')}`);
+  };
+
   send(WARM_UP);
-  console.log(`two-node path, ${tunnel}, untraced        ${send(PACKETS).toLocaleString('en')} packets/s`);
+  report('untraced', PACKETS);
   cluster.emulation.tracer = new Recorder(() => cluster.emulation.clock.nowNs, Number.POSITIVE_INFINITY);
-  console.log(`two-node path, ${tunnel}, every step kept ${send(TRACED).toLocaleString('en')} packets/s`);
+  report('every step kept', TRACED);
 }
