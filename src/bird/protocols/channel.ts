@@ -8,11 +8,11 @@ import type { ChannelConfig, RouteLimit } from '../config/types.js';
 import { runFilter } from '../filter/filter.js';
 import { sameGateway } from '../filter/route-access.js';
 import { type AttributeId, attributesEqual, withoutAttributes } from '../rib/attributes.js';
-import { isMergable } from '../rib/decision.js';
 import { sameHops } from '../rib/next-hop.js';
-import { isReachable, type Route, type RouteHop } from '../rib/route.js';
+import type { Route } from '../rib/route.js';
 import type { AnnounceMode, NetChange, NetEntry, Table, TableListener } from '../rib/table.js';
 import type { Router } from '../router.js';
+import { exportMerged } from './merge.js';
 import { newStats } from './stats.js';
 
 /** A route as it was exported. */
@@ -324,7 +324,9 @@ export class Channel implements TableListener {
         }
         return undefined;
       case 'merged':
-        return this.#exportMerged(entry, best, counting);
+        return exportMerged(entry.routes, this.mergeLimit, (route, i) =>
+          this.exportRoute(route, i === 0 ? counting : 'silent'),
+        );
       case 'optimal':
       case 'any':
         return this.exportRoute(best, counting);
@@ -343,21 +345,6 @@ export class Channel implements TableListener {
     if (outcome.verdict === 'accept') return { route: outcome.route, touched: outcome.touched, of };
     if (counting === 'counted') stats.exportUpdatesFiltered += 1;
     return undefined;
-  }
-
-  /** rt_export_merged(): the best, with the next hops of those that may share its traffic. */
-  #exportMerged(entry: NetEntry, best: Route, counting: 'counted' | 'silent'): Exported | undefined {
-    const exported = this.exportRoute(best, counting);
-    if (exported === undefined || !isReachable(exported.route)) return exported;
-    let hops: readonly RouteHop[] = [];
-    for (const other of entry.routes.slice(1)) {
-      if (!isMergable(best, other)) continue;
-      const also = this.exportRoute(other, 'silent');
-      if (also !== undefined && isReachable(also.route)) hops = mergeHops(hops, hopsOf(also.route), this.mergeLimit);
-    }
-    if (hops.length === 0) return exported;
-    hops = mergeHops(hops, hopsOf(exported.route), this.mergeLimit);
-    return hops.length < 2 ? exported : { ...exported, route: { ...exported.route, dest: 'multipath', hops } };
   }
 
   #setExported(entry: NetEntry, key: string, fresh: Exported | undefined): void {
@@ -395,24 +382,4 @@ export class Channel implements TableListener {
     }
     return count;
   }
-}
-
-const hopsOf = (route: Route): readonly RouteHop[] =>
-  route.dest === 'multipath'
-    ? route.hops
-    : [{ gateway: route.gateway, iface: route.iface ?? '', weight: 1, onlink: route.onlink }];
-
-/** mpnh_compare(): by gateway, then by interface. */
-function compareHops(a: RouteHop, b: RouteHop): number {
-  const key = ({ gateway, iface }: RouteHop): string =>
-    `${typeof gateway === 'number' ? String(gateway >>> 0).padStart(10, '0') : (gateway?.join(',') ?? '')}|${iface}`;
-  const [left, right] = [key(a), key(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/** mpnh_merge(): in order, each once, so many at most. */
-function mergeHops(a: readonly RouteHop[], b: readonly RouteHop[], limit: number): readonly RouteHop[] {
-  const all = [...a];
-  for (const hop of b) if (!all.some((each) => compareHops(each, hop) === 0)) all.push(hop);
-  return all.sort(compareHops).slice(0, limit);
 }

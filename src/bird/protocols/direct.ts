@@ -1,18 +1,18 @@
 /** `protocol direct`: networks that interfaces are in (nest/rt-dev.c). */
 
-import { classifyIp, type Net } from '../address.js';
 import type { DirectConfig, ProtocolConfig } from '../config/types.js';
-import { type Iface, type IfaceAddress, patternsMatch } from '../interfaces.js';
-import { makeRoute, type RouteOrigin, RTS } from '../rib/route.js';
+import type { Route, RouteOrigin } from '../rib/route.js';
 import type { Router } from '../router.js';
+import type { Channel } from './channel.js';
+import { directRoutes } from './local-routes.js';
 import { Protocol, type ProtocolState } from './protocol.js';
 
 export class DirectProtocol extends Protocol {
   #config: DirectConfig;
   readonly #origin: RouteOrigin;
   #stopListening: (() => void) | undefined = undefined;
-  /** Networks that were told, by index of the interface. */
-  readonly #told = new Map<string, { readonly net: Net; readonly index: number }>();
+  /** What was told, by network and index of the interface. */
+  readonly #told = new Map<string, Route>();
 
   constructor(router: Router, config: DirectConfig) {
     super(router, config);
@@ -32,52 +32,27 @@ export class DirectProtocol extends Protocol {
     return 'down';
   }
 
-  #takes(iface: Iface): boolean {
-    const { interfaces } = this.#config;
-    const [first] = iface.addresses;
-    return interfaces.length === 0 || interfaces.some((patterns) => patternsMatch(patterns, iface, first?.ip));
-  }
-
   #sync(): void {
-    if (this.state !== 'up') return;
-    const wanted = new Map<string, { readonly net: Net; readonly iface: Iface }>();
-    for (const iface of this.router.interfaces) {
-      if (!iface.up || (this.#config.checkLink && !iface.linkUp) || !this.#takes(iface)) continue;
-      for (const address of iface.addresses) {
-        if (isTold(address)) wanted.set(`${address.net.key}|${iface.index}`, { net: address.net, iface });
-      }
-    }
-    for (const [key, { net, index }] of this.#told) {
-      if (wanted.has(key)) continue;
-      this.#told.delete(key);
-      this.#channelFor(net)?.import(net, undefined, index);
-    }
-    for (const [key, { net, iface }] of wanted) {
-      if (this.#told.has(key)) continue;
-      this.#told.set(key, { net, index: iface.index });
-      this.#tell(net, iface);
-    }
+    if (this.state === 'up') for (const channel of this.channels) this.#syncChannel(channel);
   }
 
-  #channelFor(net: Net) {
-    return this.channels.find((channel) => channel.table.family === net.family);
-  }
-
-  #tell(net: Net, iface: Iface): void {
-    const channel = this.#channelFor(net);
-    channel?.import(
-      net,
-      makeRoute({
-        net,
-        origin: this.#origin,
-        pathId: iface.index,
-        source: RTS.device,
-        dest: 'device',
-        iface: iface.name,
-        preference: this.preferenceOf(channel),
-      }),
-      iface.index,
+  #syncChannel(channel: Channel): void {
+    const { family } = channel.table;
+    const context = { origin: this.#origin, preference: this.preferenceOf(channel) };
+    const all = directRoutes(this.#config, this.router.interfaces, context);
+    const wanted = new Map(
+      all.filter(({ net }) => net.family === family).map((route) => [`${route.net.key}|${route.pathId}`, route]),
     );
+    for (const [key, { net, pathId }] of this.#told) {
+      if (wanted.has(key) || net.family !== family) continue;
+      this.#told.delete(key);
+      channel.import(net, undefined, pathId);
+    }
+    for (const [key, route] of wanted) {
+      if (this.#told.has(key)) continue;
+      this.#told.set(key, route);
+      channel.import(route.net, route, route.pathId);
+    }
   }
 
   reconfigure(config: ProtocolConfig): boolean {
@@ -86,7 +61,10 @@ export class DirectProtocol extends Protocol {
     this.#config = config;
     return true;
   }
-}
 
-/** Loopback and link-local addresses are nobody's business, secondary ones have their primary's network. */
-const isTold = ({ ip, secondary }: IfaceAddress): boolean => !secondary && classifyIp(ip) === 'host';
+  override reloadImports(): boolean {
+    this.#told.clear();
+    this.#sync();
+    return true;
+  }
+}

@@ -3,25 +3,29 @@
  * routes of others come out of it (sysdep/unix/krt.c, sysdep/linux/netlink.c).
  */
 
-import { type FibRoute, RT_PROTOCOL, SCOPE, type Timer } from '../../kernel/index.js';
-import { isRoutable, Net } from '../address.js';
+import type { FibRoute, Timer } from '../../kernel/index.js';
+import { Net } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
 import type { KernelConfig, ProtocolConfig } from '../config/types.js';
-import type { Attributes } from '../rib/attributes.js';
-import { type Destination, isReachable, makeRoute, type Route, type RouteOrigin, RTS } from '../rib/route.js';
+import { isReachable, type Route, type RouteOrigin, RTS } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
 import type { Channel, Exported, ExportChange } from './channel.js';
 import { type Programmer, sameInKernel } from './kernel-routes.js';
+import { kernelOwner, learnedRoutes } from './local-routes.js';
 import { Protocol, type DownReason, type ProtocolState } from './protocol.js';
-
-const RTS_REJECTED: Readonly<Record<string, Destination>> = {
-  blackhole: 'blackhole',
-  unreachable: 'unreachable',
-  prohibit: 'prohibit',
-};
 
 /** A first scan comes so long after the start, unless the feed is done before. */
 const FIRST_SCAN_S = 1;
+
+/** krt_import_control(), krt_capable(): not its own, and in 1.6 device routes only where they are asked for. */
+export function kernelExport(config: KernelConfig, route: Route, dialect: Dialect): Route | undefined {
+  if (route.origin.name === config.name) return undefined;
+  const device = route.dest === 'device' && route.source !== RTS.staticDevice;
+  if (dialect === 'bird-1.6' && device && !config.deviceRoutes) return undefined;
+  if (isReachable(route) && route.dest !== 'multipath' && route.iface === undefined) return undefined;
+  return route;
+}
 
 export class KernelProtocol extends Protocol {
   #config: KernelConfig;
@@ -79,14 +83,8 @@ export class KernelProtocol extends Protocol {
     return true;
   }
 
-  /** krt_import_control(): not our own, and device routes only where they are asked for. */
   override preexport(_channel: Channel, route: Route): Route | undefined {
-    if (route.origin.name === this.name) return undefined;
-    if (!this.router.isBird2 && !this.#config.deviceRoutes) {
-      if (route.dest === 'device' && route.source !== RTS.staticDevice) return undefined;
-    }
-    if (isReachable(route) && route.dest !== 'multipath' && route.iface === undefined) return undefined;
-    return route;
+    return kernelExport(this.#config, route, this.router.config.dialect);
   }
 
   protected override feedEnd(): void {
@@ -126,69 +124,20 @@ export class KernelProtocol extends Protocol {
   scan(): void {
     if (this.state !== 'up') return;
     this.router.scanInterfaces();
+    const entries = this.#programmer.routes(this.#config);
+    if (this.#config.learn) {
+      const preference = this.preferenceOf(this.mainChannel);
+      this.#learn(learnedRoutes(entries, { origin: this.#origin, preference, onlink: this.router.isBird2 }));
+    }
     const ours = new Map<Net['key'], FibRoute[]>();
-    const alien = new Map<Net['key'], Route>();
-    for (const entry of this.#programmer.routes(this.#config)) this.#sort(entry, ours, alien);
-    if (this.#config.learn) this.#learn(alien);
+    for (const entry of entries) {
+      if (kernelOwner(entry) !== 'ours') continue;
+      const { key } = new Net(entry.destination.addr, entry.destination.length);
+      ours.set(key, [...(ours.get(key) ?? []), entry]);
+    }
     if (!this.#ready) return;
     this.#prune(ours);
     this.#initialized = true;
-  }
-
-  /** nl_parse_route(): whose it is. */
-  #sort(entry: FibRoute, ours: Map<Net['key'], FibRoute[]>, alien: Map<Net['key'], Route>): void {
-    const { protocol, destination, tos } = entry;
-    const net = new Net(destination.addr, destination.length);
-    if (tos !== 0 || !isRoutable(net)) return;
-    if (protocol === RT_PROTOCOL.unspec || protocol === RT_PROTOCOL.kernel || protocol === RT_PROTOCOL.redirect) return;
-    if (protocol === RT_PROTOCOL.bird) {
-      const known = ours.get(net.key);
-      if (known === undefined) ours.set(net.key, [entry]);
-      else known.push(entry);
-      return;
-    }
-    const route = this.#learnedRoute(net, entry);
-    if (route === undefined) return;
-    // krt_learn_prune(): of several to one network that with the lowest metric.
-    const best = alien.get(net.key);
-    const metric = (each: Route): number => each.attributes.krtMetric ?? 0;
-    if (best === undefined || metric(route) < metric(best)) alien.set(net.key, route);
-  }
-
-  #learnedRoute(net: Net, entry: FibRoute): Route | undefined {
-    const { type, nextHops, scope, prefSrc, mtu, metric, protocol } = entry;
-    const [hop] = nextHops;
-    const defaultScope = type === 'unicast' && nextHops.length === 1 && hop?.via === undefined ? 'link' : 'global';
-    const attributes: Attributes = {
-      krtSource: protocol,
-      krtMetric: metric,
-      ...(prefSrc === undefined ? {} : { krtPrefsrc: prefSrc }),
-      ...(scope === defaultScope ? {} : { krtScope: SCOPE[scope] }),
-      ...(mtu === undefined ? {} : { krtMtu: mtu }),
-    };
-    const base = {
-      net,
-      origin: this.#origin,
-      source: RTS.inherit,
-      preference: this.preferenceOf(this.mainChannel),
-      attributes,
-    };
-    const rejected = RTS_REJECTED[type];
-    if (rejected !== undefined) return makeRoute({ ...base, dest: rejected });
-    if (type !== 'unicast' || hop === undefined) return undefined;
-    if (nextHops.length > 1) {
-      const hops = nextHops.map(({ dev, via, weight, onlink }) => ({
-        gateway: via,
-        iface: dev?.name ?? '',
-        weight,
-        onlink,
-      }));
-      return makeRoute({ ...base, dest: 'multipath', hops });
-    }
-    const iface = hop.dev?.name;
-    if (iface === undefined) return undefined;
-    if (hop.via === undefined) return makeRoute({ ...base, dest: 'device', iface });
-    return makeRoute({ ...base, dest: 'router', gateway: hop.via, iface, onlink: hop.onlink && this.router.isBird2 });
   }
 
   #learn(alien: ReadonlyMap<Net['key'], Route>): void {
