@@ -69,6 +69,11 @@ export class Net {
     this.key = typeof addr === 'number' ? (addr >>> 0) * 64 + length : `${addr.join(',')}/${length}`;
   }
 
+  /** The network of that length that an address is in. */
+  static of(addr: IpAddr, length: number): Net {
+    return new Net(maskIp(addr, length), length);
+  }
+
   get family(): Family {
     return familyOf(this.addr);
   }

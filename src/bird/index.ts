@@ -8,6 +8,18 @@ export { type ParseOptions, type ParseResult, parseConfig } from './config/confi
 export type { Dialect } from './config/keywords.js';
 export { type ConfigFiles, type ConfigProblem, formatProblem } from './config/source.js';
 export type { BgpConfig, BirdConfig, ConfigFinding, KernelConfig, ProtocolConfig } from './config/types.js';
+export {
+  convergedRoutes,
+  type ConvergedKernel,
+  type ConvergedNet,
+  ConvergedNetwork,
+  type ConvergedOptions,
+  type ConvergedSession,
+} from './converged/network.js';
+export { netnsSpeaker, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export { BirdDaemon, type BirdOptions, type ConfigureOutcome, type ProtocolStatus } from './daemon.js';
+export { Interfaces } from './interfaces.js';
+export { routeSpec } from './protocols/kernel-routes.js';
+export type { KernelRoute } from './protocols/local-routes.js';
 export type { Attributes } from './rib/attributes.js';
 export type { Route } from './rib/route.js';

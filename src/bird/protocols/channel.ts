@@ -3,15 +3,15 @@
  * the import filter, changes come out through the export filter, and both are counted.
  */
 
-import { isRoutable, type Net } from '../address.js';
+import type { Net } from '../address.js';
 import type { ChannelConfig, RouteLimit } from '../config/types.js';
 import { runFilter } from '../filter/filter.js';
-import { sameGateway } from '../filter/route-access.js';
-import { type AttributeId, attributesEqual, withoutAttributes } from '../rib/attributes.js';
-import { sameHops } from '../rib/next-hop.js';
+import type { AttributeId } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
+import { sameRoute } from '../rib/same-route.js';
 import type { AnnounceMode, NetChange, NetEntry, Table, TableListener } from '../rib/table.js';
 import type { Router } from '../router.js';
+import { importRoute } from './import-route.js';
 import { exportMerged } from './merge.js';
 import { newStats } from './stats.js';
 
@@ -50,26 +50,6 @@ const MERGE_LIMIT = 16;
 interface Imported {
   readonly net: Net;
   readonly pathId: number;
-}
-
-/** rte_same(): nothing that anybody would see differs. */
-function sameRoute(a: Route, b: Route): boolean {
-  return (
-    a.preference === b.preference &&
-    a.source === b.source &&
-    a.scope === b.scope &&
-    a.dest === b.dest &&
-    a.iface === b.iface &&
-    a.filtered === b.filtered &&
-    a.igpMetric === b.igpMetric &&
-    a.hostEntry === b.hostEntry &&
-    a.onlink === b.onlink &&
-    a.origin === b.origin &&
-    sameGateway(a.gateway, b.gateway) &&
-    sameGateway(a.from, b.from) &&
-    sameHops(a.hops, b.hops) &&
-    attributesEqual(a.attributes, b.attributes)
-  );
 }
 
 export class Channel implements TableListener {
@@ -124,23 +104,15 @@ export class Channel implements TableListener {
 
   /** The route after the import filter; undefined where it is dropped. */
   #filter(route: Route): Route | undefined {
-    const { stats, config } = this;
-    if (!isRoutable(route.net)) {
+    const { stats, router, owner } = this;
+    const { environment } = router;
+    const { keepsTemporary } = owner;
+    const outcome = importRoute(route, { channel: this.config, environment, keepsTemporary });
+    if (outcome.verdict === 'invalid') {
       stats.importUpdatesInvalid += 1;
-      this.router.log(`Ignoring bogus route ${route.net.toString()} received via ${this.owner.name}`);
-      return undefined;
-    }
-    const outcome = runFilter(config.importFilter, route, this.router.environment);
-    const kept = this.#stripTemporary(outcome.route);
-    if (outcome.verdict === 'accept') return kept;
-    stats.importUpdatesFiltered += 1;
-    return config.keepFiltered ? { ...kept, filtered: true } : undefined;
-  }
-
-  #stripTemporary(route: Route): Route {
-    if (this.router.isBird2 || this.owner.keepsTemporary) return route;
-    const attributes = withoutAttributes(route.attributes, 'krtMetric', 'krtSource');
-    return attributes === route.attributes ? route : { ...route, attributes };
+      router.log(`Ignoring bogus route ${route.net.toString()} received via ${owner.name}`);
+    } else if (outcome.verdict === 'filtered') stats.importUpdatesFiltered += 1;
+    return outcome.route;
   }
 
   #find(net: Net, pathId: number): Route | undefined {
