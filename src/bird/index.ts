@@ -16,9 +16,9 @@ export {
   type ConvergedOptions,
   type ConvergedSession,
 } from './converged/network.js';
-export { netnsSpeaker, type Speaker, type SpeakerMesh } from './converged/speaker.js';
+export { netnsSpeaker, sessionLike, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export { BirdDaemon, type BirdOptions, type ConfigureOutcome, type ProtocolStatus } from './daemon.js';
-export { Interfaces } from './interfaces.js';
+export { type Iface, type IfaceAddress, Interfaces } from './interfaces.js';
 export { routeSpec } from './protocols/kernel-routes.js';
 export type { KernelRoute } from './protocols/local-routes.js';
 export type { Attributes } from './rib/attributes.js';

@@ -1,9 +1,11 @@
 /** What one end of a session tells the other, by the same filters and rules as daemons with messages. */
 
-import { ipEquals, type Net } from '../address.js';
+import { ipv4 } from '../../packet/index.js';
+import { type IpAddr, ipEquals, type Net } from '../address.js';
 import { finishExport2, mayExport, outgoingAttributes, prepareExport16 } from '../bgp/export.js';
 import { acceptAttributes, type NextHopFinder, receivedRoute } from '../bgp/import.js';
 import type { BgpSession } from '../bgp/session.js';
+import type { BgpConfig } from '../config/types.js';
 import { runFilter } from '../filter/filter.js';
 import { importRoute } from '../protocols/import-route.js';
 import { PREFERENCES } from '../protocols/protocol.js';
@@ -11,6 +13,7 @@ import type { Attributes } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
 import type { LinkEnd, LinkFamily } from './link.js';
 import type { ConvergedNode } from './node.js';
+import { sessionLike } from './speaker.js';
 
 /** A route as it is told. */
 export interface Offer {
@@ -58,13 +61,13 @@ export function offersOf(sender: Sender, routes: readonly Route[]): readonly Off
 
 /** A session without its neighbour, so that what it tells can be shared by all that are alike. */
 export const anyNeighbor = (session: BgpSession): BgpSession => {
-  const remoteAddress = typeof session.config.remoteAddress === 'number' ? (0 as never) : ([0, 0, 0, 0] as const);
-  return { ...session, config: { ...session.config, remoteAddress } };
+  const remoteAddress: IpAddr = typeof session.config.remoteAddress === 'number' ? ipv4(0) : [0, 0, 0, 0];
+  return { ...session, config: sessionLike(session.config, { remoteAddress }) };
 };
 
 /** Nobody is told that it is the next hop itself. */
-export const isOwnNextHop = ({ config }: BgpSession, { nextHop }: Attributes): boolean =>
-  nextHop !== undefined && ipEquals(nextHop, config.remoteAddress);
+export const isOwnNextHop = ({ remoteAddress }: BgpConfig, { nextHop }: Attributes): boolean =>
+  nextHop !== undefined && ipEquals(nextHop, remoteAddress);
 
 /** The route that an offer becomes in the other's table. */
 export function takeOffer(

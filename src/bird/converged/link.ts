@@ -19,11 +19,63 @@ export interface LinkFamily {
   readonly addPathTx: boolean;
 }
 
-/** One end of an established session. */
-export interface LinkEnd {
-  readonly node: ConvergedNode;
-  readonly session: BgpSession;
+/** One end of an established session. What it exports by is made when somebody needs it. */
+export class LinkEnd {
   readonly families: readonly LinkFamily[];
+  readonly sourceAddress: IpAddr;
+  readonly #own: Side;
+  readonly #other: Side;
+  #session: BgpSession | undefined = undefined;
+
+  constructor(own: Side, other: Side) {
+    this.#own = own;
+    this.#other = other;
+    this.sourceAddress = own.address ?? other.config.remoteAddress;
+    this.families = familiesOf(own, other);
+  }
+
+  get node(): ConvergedNode {
+    return this.#own.node;
+  }
+
+  get config(): BgpConfig {
+    return this.#own.config;
+  }
+
+  get neighborIface(): string | undefined {
+    return this.#own.neighborIface;
+  }
+
+  get rrClusterId(): number {
+    return clusterIdOf(this.config, identifier(this.#own));
+  }
+
+  /** Whether the neighbour knows long-lived graceful restart. */
+  get peerLlgrAware(): boolean {
+    const { longLived, gracefulRestart } = this.#other.config;
+    return longLived !== 'off' && gracefulRestart !== 'off';
+  }
+
+  get session(): BgpSession {
+    this.#session ??= this.#makeSession();
+    return this.#session;
+  }
+
+  #makeSession(): BgpSession {
+    const { config, node, rrClusterId, neighborIface } = this;
+    return {
+      name: config.name,
+      dialect: node.speaker.config.dialect,
+      config,
+      isInternal: isInternal(config),
+      localId: identifier(this.#own),
+      rrClusterId,
+      sourceAddress: this.sourceAddress,
+      neighborIface,
+      peerLlgrAware: this.peerLlgrAware,
+      origin: bgpOrigin(config, { remoteId: identifier(this.#other), rrClusterId, neighborIface }),
+    };
+  }
 }
 
 export interface Link {
@@ -146,24 +198,6 @@ function familiesOf(own: Side, other: Side): LinkFamily[] {
   return families;
 }
 
-function endOf(own: Side, other: Side): LinkEnd {
-  const { node, config, neighborIface } = own;
-  const rrClusterId = clusterIdOf(config, identifier(own));
-  const session: BgpSession = {
-    name: config.name,
-    dialect: node.speaker.config.dialect,
-    config,
-    isInternal: isInternal(config),
-    localId: identifier(own),
-    rrClusterId,
-    sourceAddress: own.address ?? other.config.remoteAddress,
-    neighborIface,
-    peerLlgrAware: other.config.longLived !== 'off' && other.config.gracefulRestart !== 'off',
-    origin: bgpOrigin(config, { remoteId: identifier(other), rrClusterId, neighborIface }),
-  };
-  return { node, session, families: familiesOf(own, other) };
-}
-
 /** The session of the other router that is the other end of this one. */
 function counterpart(own: Side, peer: ConvergedNode): BgpConfig | undefined {
   for (const address of addressesOf(own)) {
@@ -192,7 +226,7 @@ export function makeLink(node: ConvergedNode, config: BgpConfig, context: LinkCo
   if (mine !== undefined && dial(other, own, context) !== undefined) return failure(waiting, mine);
   const problem = openProblem(own, other);
   if (problem !== undefined) return failure('Idle', problem);
-  const link = { own: endOf(own, other), other: endOf(other, own) };
+  const link = { own: new LinkEnd(own, other), other: new LinkEnd(other, own) };
   if (link.own.families.length === 0) return failure('Idle', `BGP Error: ${bgpErrorText(2, 7)}`);
   return link;
 }

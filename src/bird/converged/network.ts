@@ -20,7 +20,7 @@ import { type Offer, offersOf, takeOffer } from './exchange.js';
 import { isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
-import { type Edge, Place } from './place.js';
+import { Edge, Place } from './place.js';
 import type { Speaker } from './speaker.js';
 
 export interface ConvergedOptions {
@@ -235,8 +235,7 @@ export class ConvergedNetwork {
         const sent = link.other.families.find((each) => each.family === family.family);
         if (family.channel.table !== place.table.name || sent === undefined) continue;
         const from = this.#place(link.other.node, sent.channel.table);
-        const { node, session } = link.other;
-        if (from !== undefined) edges.push({ from, sender: { node, session, family: sent }, receiver: link.own, family });
+        if (from !== undefined) edges.push(new Edge(from, link, { sent, received: family }));
       }
     }
     return edges;
@@ -254,7 +253,8 @@ export class ConvergedNetwork {
     const solving: Solving = { net, routes: new Map(), hearers: new Map() };
     this.#solving.set(key, solving);
     this.#gather(place, solving);
-    this.#settle(solving);
+    if (solving.routes.size === 1) solving.routes.set(place, this.#evaluate(place, solving));
+    else this.#settle(solving);
     this.#solving.delete(key);
     for (const [member, routes] of solving.routes) member.solved.set(key, routes);
     return solving.routes.get(place) ?? [];
@@ -280,10 +280,8 @@ export class ConvergedNetwork {
   }
 
   /** Whether what comes by an edge depends on more than the other's own routes. */
-  #decides({ from, sender }: Edge, key: Net['key']): boolean {
-    if (from.node.isTransit) return true;
-    if (sender.family.addPathTx || sender.family.options.secondary) return false;
-    return !from.isFixed(from.localRoutes(key));
+  #decides({ from, tellsBest }: Edge, key: Net['key']): boolean {
+    return from.node.isTransit || (tellsBest && !from.isFixed(from.localRoutes(key)));
   }
 
   #settle(solving: Solving): void {
@@ -318,9 +316,9 @@ export class ConvergedNetwork {
   }
 
   #offers(edge: Edge, { net, routes }: Solving): readonly Offer[] {
-    const { from, sender } = edge;
-    if (!this.#decides(edge, net.key)) return from.told(edge, net.key);
-    return offersOf(sender, from.solved.get(net.key) ?? routes.get(from) ?? []);
+    const { from } = edge;
+    if (!this.#decides(edge, net.key)) return edge.told(net.key);
+    return offersOf(edge.sender, from.solved.get(net.key) ?? routes.get(from) ?? []);
   }
 
   // Next hops.

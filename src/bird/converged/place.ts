@@ -1,64 +1,101 @@
 /** One table of one router: which sessions feed it, and what they offer. */
 
-import { maxLength, Net } from '../address.js';
-import type { IpAddr } from '../address.js';
-import type { TableConfig } from '../config/types.js';
+import { type IpAddr, maxLength, Net } from '../address.js';
+import type { ChannelConfig, TableConfig } from '../config/types.js';
 import { filterSignature } from '../filter/signature.js';
 import type { FilterChoice } from '../filter/syntax.js';
-import type { ResolveContext } from '../rib/next-hop.js';
-import type { HostEntry } from '../rib/next-hop.js';
+import type { HostEntry, ResolveContext } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { anyNeighbor, isOwnNextHop, type Offer, offersOf, type Sender } from './exchange.js';
-import type { LinkEnd, LinkFamily } from './link.js';
+import type { Link, LinkEnd, LinkFamily } from './link.js';
 import { inOrder } from './order.js';
 import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
 
-/** Routes flow from one place to another by it. */
-export interface Edge {
-  readonly from: Place;
-  readonly sender: Sender;
-  readonly receiver: LinkEnd;
-  readonly family: LinkFamily;
-}
-
+type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
 const NO_OFFERS: readonly Offer[] = [];
-const FILTER_IDS = new WeakMap<object, string>();
 
-/** Two filters that say the same have one key. */
-function filterKey(filter: FilterChoice): string {
-  if (typeof filter === 'string') return filter;
-  const known = FILTER_IDS.get(filter);
-  if (known !== undefined) return known;
-  const key = filterSignature(filter);
-  FILTER_IDS.set(filter, key);
-  return key;
+/** Routes flow from one place to another by it. */
+export class Edge {
+  readonly from: Place;
+  readonly #link: Link;
+  readonly #sent: LinkFamily;
+  readonly family: LinkFamily;
+  #told: Told | undefined = undefined;
+
+  constructor(from: Place, link: Link, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
+    this.from = from;
+    this.#link = link;
+    this.#sent = families.sent;
+    this.family = families.received;
+  }
+
+  get receiver(): LinkEnd {
+    return this.#link.own;
+  }
+
+  get sender(): Sender {
+    const { node, session } = this.#link.other;
+    return { node, session, family: this.#sent };
+  }
+
+  /** Whether only the sender's best route goes. */
+  get tellsBest(): boolean {
+    return !this.#sent.addPathTx && !this.#sent.options.secondary;
+  }
+
+  /** What a router that passes nothing on tells by it. */
+  get toldNets(): Told {
+    this.#told ??= this.from.toldBy(this.#link.other, this.#sent);
+    return this.#told;
+  }
+
+  told(key: Net['key']): readonly Offer[] {
+    const offers = this.toldNets.get(key);
+    if (offers === undefined) return NO_OFFERS;
+    const { config } = this.#link.other;
+    return offers.some(({ attributes }) => isOwnNextHop(config, attributes))
+      ? offers.filter(({ attributes }) => !isOwnNextHop(config, attributes))
+      : offers;
+  }
 }
 
-/** What of a session decides over what is told by it, but for the neighbour. */
-function senderKey({ session, family }: Sender): string {
-  const { config, sourceAddress, isInternal, rrClusterId, neighborIface, peerLlgrAware } = session;
-  const { options } = family;
-  return [
-    filterKey(family.channel.exportFilter),
-    family.channel.table,
+/** Numbers of filters: two that say the same have one. */
+class FilterKeys {
+  readonly #byFilter = new WeakMap<object, number>();
+  readonly #bySignature = new Map<string, number>();
+
+  of(filter: FilterChoice): number | string {
+    if (typeof filter === 'string') return filter;
+    const known = this.#byFilter.get(filter);
+    if (known !== undefined) return known;
+    const signature = filterSignature(filter);
+    const key = this.#bySignature.get(signature) ?? this.#bySignature.size;
+    this.#bySignature.set(signature, key);
+    this.#byFilter.set(filter, key);
+    return key;
+  }
+}
+
+/** What of a session decides over what is told by it, but for the neighbour and the channel. */
+function senderKey(end: LinkEnd, family: LinkFamily): string {
+  const { config } = end;
+  const flags = [
     family.addPathTx,
-    String(sourceAddress),
-    neighborIface,
-    isInternal,
-    rrClusterId,
-    peerLlgrAware,
-    config.localAs,
+    config.localAs === config.remoteAs,
+    end.peerLlgrAware,
     config.rrClient,
     config.rsClient,
-    config.defaultLocalPref,
     config.allowLocalPref,
     config.interpretCommunities,
-    options.nextHopSelf,
-    options.nextHopKeep,
-    String(options.nextHopAddress),
-    options.secondary,
-  ].join('|');
+  ].reduce((bits, flag) => bits * 2 + Number(flag), 0);
+  const from = `${String(end.sourceAddress)} ${end.neighborIface ?? ''} ${end.rrClusterId}`;
+  return `${flags} ${config.localAs} ${config.defaultLocalPref} ${from}`;
+}
+
+function channelKey({ options, channel }: LinkFamily, filters: FilterKeys): string {
+  const next = `${options.nextHopSelf} ${options.nextHopKeep} ${String(options.nextHopAddress)}`;
+  return `${filters.of(channel.exportFilter)} ${Number(options.secondary)} ${next}`;
 }
 
 /** What places need of the network that they are part of. */
@@ -75,7 +112,9 @@ export class Place {
   readonly solved = new Map<Net['key'], readonly Route[]>();
   readonly hosts = new Map<Net['key'], HostEntry>();
   readonly #context: PlaceContext;
-  readonly #told = new Map<string, ReadonlyMap<Net['key'], readonly Offer[]>>();
+  readonly #filters = new FilterKeys();
+  readonly #channelKeys = new WeakMap<ChannelConfig, string>();
+  readonly #told = new Map<string, Told>();
   #transitEdges: readonly Edge[] | undefined = undefined;
   #carriers: ReadonlyMap<Net['key'], readonly Edge[]> | undefined = undefined;
   #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
@@ -113,27 +152,27 @@ export class Place {
   }
 
   /** What a router that passes nothing on tells by a session, made once for all sessions that are alike. */
-  told(edge: Edge, key: Net['key']): readonly Offer[] {
-    const offers = this.toldBy(edge.sender).get(key);
-    if (offers === undefined) return NO_OFFERS;
-    const { session } = edge.sender;
-    return offers.some(({ attributes }) => isOwnNextHop(session, attributes))
-      ? offers.filter(({ attributes }) => !isOwnNextHop(session, attributes))
-      : offers;
-  }
-
-  toldBy(sender: Sender): ReadonlyMap<Net['key'], readonly Offer[]> {
-    const key = senderKey(sender);
+  toldBy(end: LinkEnd, family: LinkFamily): Told {
+    const key = `${senderKey(end, family)} ${this.#channelKey(family)}`;
     const known = this.#told.get(key);
     if (known !== undefined) return known;
-    const shared = { ...sender, session: anyNeighbor(sender.session) };
+    const sender: Sender = { node: this.node, session: anyNeighbor(end.session), family };
     const told = new Map<Net['key'], readonly Offer[]>();
     for (const { net } of this.localNets) {
-      const offers = offersOf(shared, this.localRoutes(net.key));
+      const offers = offersOf(sender, this.localRoutes(net.key));
       if (offers.length > 0) told.set(net.key, offers);
     }
     this.#told.set(key, told);
     return told;
+  }
+
+  /** Channels of a mesh are one object: what they say is looked at once. */
+  #channelKey(family: LinkFamily): string {
+    const known = this.#channelKeys.get(family.channel);
+    if (known !== undefined) return known;
+    const key = channelKey(family, this.#filters);
+    this.#channelKeys.set(family.channel, key);
+    return key;
   }
 
   /** Edges from routers that may pass on what they were told: they may offer anything. */
@@ -148,7 +187,7 @@ export class Place {
     const carriers = new Map<Net['key'], Edge[]>();
     for (const edge of this.#context.edges(this)) {
       if (edge.from.node.isTransit) continue;
-      for (const key of edge.from.toldBy(edge.sender).keys()) {
+      for (const key of edge.toldNets.keys()) {
         const known = carriers.get(key);
         if (known === undefined) carriers.set(key, [edge]);
         else known.push(edge);
@@ -168,7 +207,7 @@ export class Place {
   *#near(): Iterable<Net> {
     for (const { net } of this.localNets) yield net;
     for (const [key, [edge]] of this.carriers) {
-      const offer = edge?.from.toldBy(edge.sender).get(key)?.[0];
+      const offer = edge?.toldNets.get(key)?.[0];
       if (offer !== undefined) yield offer.net;
     }
   }

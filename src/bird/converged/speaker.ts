@@ -27,6 +27,12 @@ export interface SpeakerMesh {
   readonly to: (remote: IpAddr) => BgpConfig | undefined;
 }
 
+/** A session that differs from another in a few things. */
+export const sessionLike = (
+  like: BgpConfig,
+  but: Partial<Pick<BgpConfig, 'name' | 'remoteAddress' | 'localAddress' | 'passive'>>,
+): BgpConfig => ({ ...like, ...but });
+
 /** A router that a namespace is, as it is now. */
 export function netnsSpeaker(name: string, netns: Netns, config: BirdConfig): Speaker {
   const interfaces = new Interfaces();
