@@ -300,6 +300,7 @@ export function parseConfig(text: string, options: ParseOptions): ParseResult {
     family,
     counters: new Map(extend?.protocolCounters),
     tables: (name) => draft.tables.find((each) => each.name === name),
+    kernels: new Map(),
   };
   try {
     new ConfigParser(p, draft, context).parse();

@@ -26,6 +26,8 @@ export interface ProtocolContext {
   /** How many protocols of a kind have taken a name by number. */
   readonly counters: Map<string, number>;
   readonly tables: Tables;
+  /** The kernel protocol of each table that has one. */
+  readonly kernels: Map<string, string>;
 }
 
 const KINDS: ReadonlySet<string> = new Set(['device', 'direct', 'kernel', 'static', 'bgp']);
@@ -117,5 +119,16 @@ export function parseProtocol(
     if (!parseOption(p, draft, seen)) p.unexpected();
     p.expect(';');
   }
-  return as === 'template' ? undefined : finishProtocol(p, draft, context.tables);
+  if (as === 'template') return undefined;
+  if (draft.kind === 'kernel') attachKernel(p, draft, context);
+  return finishProtocol(p, draft, context.tables);
+}
+
+/** krt_init(): a table goes into one table of the kernel. */
+function attachKernel(p: Parsing, { name, channels }: ProtocolDraft, { kernels }: ProtocolContext): void {
+  for (const { table } of channels) {
+    const attached = kernels.get(table);
+    if (attached !== undefined) p.fail(`Kernel syncer (${attached}) already attached to table ${table}`, p.previous);
+    kernels.set(table, name);
+  }
 }
