@@ -80,7 +80,7 @@ function machines(count: number, config: (index: number) => string): { fabric: F
     for (let pod = 0; pod < PODS; pod++) {
       const dev = fabric.device(name, `cali${pod}`);
       const addr = ipv4(0xac10_0000 + i * 64 + pod + 1);
-      fabric.machine(name).fib.addRoute({ destination: { addr, length: 32 }, scope: 'link', nextHops: [{ dev }] });
+      fabric.machine(name).fib.addRoute({ destination: { addr, length: 32 }, metric: 1024, scope: 'link', nextHops: [{ dev }] });
     }
   }
   const daemons = Array.from({ length: count }, (_, i) =>

@@ -53,6 +53,14 @@ export interface ConnectionOwner {
   readonly nextUpdate: () => Uint8Array | undefined;
 }
 
+/**
+ * UPDATEs wait so long: what comes from many neighbours at once goes on together, as a daemon's loop reads all its
+ * sockets before it writes.
+ */
+const UPDATE_DELAY_S = 0.001;
+/** Octets that one write takes, about. */
+const WRITE_SIZE = 16_384;
+
 export class BgpConnection {
   readonly owner: ConnectionOwner;
   readonly direction: Direction;
@@ -72,7 +80,8 @@ export class BgpConnection {
   readonly #output: Uint8Array[] = [];
   readonly #pending = new Set<Urgent>();
   #notification: Uint8Array | undefined = undefined;
-  #kicked = false;
+  /** Seconds after which it was to send, where it is about to. */
+  #kicked: number | undefined = undefined;
 
   constructor(owner: ConnectionOwner, direction: Direction) {
     this.owner = owner;
@@ -171,10 +180,16 @@ export class BgpConnection {
   schedule(what: Urgent): void {
     if (this.socket === undefined) return;
     this.#pending.add(what);
-    if (this.#kicked) return;
-    this.#kicked = true;
-    this.owner.router.defer(() => {
-      this.#kicked = false;
+    this.#kick(what === 'update' ? UPDATE_DELAY_S : 0);
+  }
+
+  /** Sends in a moment; what is urgent does not wait for what is not. */
+  #kick(seconds: number): void {
+    const { router } = this.owner;
+    if (this.#kicked !== undefined && (seconds > 0 || this.#kicked === 0)) return;
+    this.#kicked = seconds;
+    router.after(seconds, () => {
+      this.#kicked = undefined;
       this.#fire();
     });
   }
@@ -182,14 +197,25 @@ export class BgpConnection {
   /** bgp_fire_tx(): one message after the other, until nothing is to be said or the socket is full. */
   #fire(): void {
     while (this.socket !== undefined && this.#output.length === 0) {
-      const next = this.#next();
-      if (next === undefined) return;
-      this.#output.push(next.bytes);
+      const { messages, last } = this.#gather();
+      if (messages.length === 0) return;
+      this.#output.push(concatBytes(messages));
       this.#write();
-      if (!next.last) continue;
-      this.enterIdle();
-      return;
+      if (last) return this.enterIdle();
     }
+  }
+
+  /** As many messages as one write takes. */
+  #gather(): { readonly messages: Uint8Array[]; readonly last: boolean } {
+    const messages: Uint8Array[] = [];
+    for (let length = 0; length < WRITE_SIZE; ) {
+      const next = this.#next();
+      if (next === undefined) break;
+      messages.push(next.bytes);
+      if (next.last === true) return { messages, last: true };
+      length += next.bytes.length;
+    }
+    return { messages, last: false };
   }
 
   #next(): { readonly bytes: Uint8Array; readonly last?: boolean } | undefined {
@@ -229,13 +255,7 @@ export class BgpConnection {
       }
       this.#output.shift();
     }
-    if (this.#pending.size > 0 && !this.#kicked) {
-      this.#kicked = true;
-      this.owner.router.defer(() => {
-        this.#kicked = false;
-        this.#fire();
-      });
-    }
+    if (this.#pending.size > 0) this.#kick(0);
   }
 
   /** bgp_conn_enter_close_state(): the NOTIFICATION goes, and then the connection. */
