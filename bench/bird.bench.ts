@@ -80,7 +80,9 @@ function machines(count: number, config: (index: number) => string): { fabric: F
     for (let pod = 0; pod < PODS; pod++) {
       const dev = fabric.device(name, `cali${pod}`);
       const addr = ipv4(0xac10_0000 + i * 64 + pod + 1);
-      fabric.machine(name).fib.addRoute({ destination: { addr, length: 32 }, metric: 1024, scope: 'link', nextHops: [{ dev }] });
+      fabric
+        .machine(name)
+        .fib.addRoute({ destination: { addr, length: 32 }, metric: 1024, scope: 'link', nextHops: [{ dev }] });
     }
   }
   const daemons = Array.from({ length: count }, (_, i) =>
@@ -170,7 +172,10 @@ function speaker(index: number, text: string, mesh: (like: BgpConfig) => NonNull
 
 const indexOf = (addr: unknown): number => Number(addr) - 0x0a00_0001;
 
-function sessions(like: BgpConfig, of: { readonly own: number; readonly from: number; readonly to: number }): NonNullable<Speaker['mesh']> {
+function sessions(
+  like: BgpConfig,
+  of: { readonly own: number; readonly from: number; readonly to: number },
+): NonNullable<Speaker['mesh']> {
   const to = (index: number): BgpConfig | undefined =>
     index === of.own || index < of.from || index >= of.to
       ? undefined
@@ -216,7 +221,10 @@ ask(
   cpu(`${reflected}: configurations`, () =>
     Array.from({ length: LARGE }, (_, i) => {
       const reflector = i < REFLECTORS;
-      const text = base(i) + (reflector ? toReflectors(i) : '') + peer(i, LARGE, reflector ? 'rr client; rr cluster id 1.0.0.1;' : '');
+      const text =
+        base(i) +
+        (reflector ? toReflectors(i) : '') +
+        peer(i, LARGE, reflector ? 'rr client; rr cluster id 1.0.0.1;' : '');
       if (!reflector) return speaker(i, text, (like) => sessions(like, { own: i, from: 0, to: REFLECTORS }));
       const all = parsed(text);
       const client = all.protocols.filter(isBgp).find(({ rrClient }) => rrClient);

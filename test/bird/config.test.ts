@@ -1,4 +1,3 @@
-import '../fixed-seed.js';
 import t from 'tap';
 import { type BgpConfig, type Dialect, formatProblem, parseConfig } from '../../src/bird/index.js';
 
@@ -40,9 +39,23 @@ t.test('an included file has its own name in mistakes', (t) => {
 
 t.test('options of 1.6, with what they are by default', (t) => {
   const plain = bgp('protocol bgp x { local as 1; neighbor 10.0.0.2 as 2; }');
-  t.match(plain, { multihop: 0, holdTime: 240, connectRetryTime: 120, connectDelayTime: 5, errorWaitMin: 60, errorWaitMax: 300 });
-  t.match(plain?.channels[0], { importFilter: 'all', exportFilter: 'none', bgp: { gateway: 'direct', nextHopSelf: 'off' } });
-  t.match(bgp('protocol bgp x { local as 1; neighbor 10.0.0.2 as 1; }'), { multihop: 64, channels: [{ bgp: { gateway: 'recursive' } }] });
+  t.match(plain, {
+    multihop: 0,
+    holdTime: 240,
+    connectRetryTime: 120,
+    connectDelayTime: 5,
+    errorWaitMin: 60,
+    errorWaitMax: 300,
+  });
+  t.match(plain?.channels[0], {
+    importFilter: 'all',
+    exportFilter: 'none',
+    bgp: { gateway: 'direct', nextHopSelf: 'off' },
+  });
+  t.match(bgp('protocol bgp x { local as 1; neighbor 10.0.0.2 as 1; }'), {
+    multihop: 64,
+    channels: [{ bgp: { gateway: 'recursive' } }],
+  });
   const full = bgp(`
     template bgp common { local as 64512; multihop 3; password "geheim"; hold time 90; keepalive time 30; error wait time 5,30; }
     protocol bgp x from common {
@@ -64,7 +77,11 @@ t.test('options of 1.6, with what they are by default', (t) => {
     gracefulRestart: 'aware',
     medMetric: true,
   });
-  t.match(full?.channels[0], { preference: 150, importLimit: { limit: 10, action: 'block' }, bgp: { addPath: 3, nextHopSelf: 'on' } });
+  t.match(full?.channels[0], {
+    preference: 150,
+    importLimit: { limit: 10, action: 'block' },
+    bgp: { addPath: 3, nextHopSelf: 'on' },
+  });
   t.end();
 });
 
@@ -88,17 +105,22 @@ t.test('a top-of-rack switch of BIRD 2', (t) => {
     'bird-2',
   );
   t.strictSame(errors, []);
-  t.strictSame(config?.protocols.map(({ kind, name }) => `${kind} ${name}`), [
-    'device device1',
-    'direct direct1',
-    'kernel kernel1',
-    'static static1',
-    'bgp node1',
-    'bgp spine',
-  ]);
-  t.strictSame(config?.tables.map(({ name }) => name), ['master4', 'master6', 'uplinks']);
-  t.strictSame(config?.protocols.at(-1)?.channels.map(({ family, table }) => `${family} ${table}`), ['ipv4 uplinks', 'ipv6 master6']);
-  t.match(problems('protocol bgp x { local as 1; neighbor 1.2.3.4 as 2; ipv4 { }; }', 'bird-2')[0], /EBGP requires explicit import policy/);
+  t.strictSame(
+    config?.protocols.map(({ kind, name }) => `${kind} ${name}`),
+    ['device device1', 'direct direct1', 'kernel kernel1', 'static static1', 'bgp node1', 'bgp spine'],
+  );
+  t.strictSame(
+    config?.tables.map(({ name }) => name),
+    ['master4', 'master6', 'uplinks'],
+  );
+  t.strictSame(
+    config?.protocols.at(-1)?.channels.map(({ family, table }) => `${family} ${table}`),
+    ['ipv4 uplinks', 'ipv6 master6'],
+  );
+  t.match(
+    problems('protocol bgp x { local as 1; neighbor 1.2.3.4 as 2; ipv4 { }; }', 'bird-2')[0],
+    /EBGP requires explicit import policy/,
+  );
   t.match(problems('protocol kernel { }', 'bird-2')[0], /Channel not specified/);
   t.end();
 });

@@ -1,4 +1,3 @@
-import '../fixed-seed.js';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -62,7 +61,12 @@ function tableOf(nets: readonly (readonly Route[])[]): Record<string, unknown> {
 }
 
 const programmed = (network: ConvergedNetwork, name: string): string[] =>
-  network.kernels(name).flatMap(({ routes }) => routes.map(({ net, dest }) => `${dest === 'blackhole' ? 'blackhole ' : ''}${net.toString()}`)).toSorted();
+  network
+    .kernels(name)
+    .flatMap(({ routes }) =>
+      routes.map(({ net, dest }) => `${dest === 'blackhole' ? 'blackhole ' : ''}${net.toString()}`),
+    )
+    .toSorted();
 
 t.test('what is computed is what messages come to', (t) => {
   fc.assert(
@@ -73,13 +77,21 @@ t.test('what is computed is what messages come to', (t) => {
         const name = nameOf(index);
         const expected = tableOf(daemon.routes());
         t.strictSame(tableOf(network.routes(name).map(({ routes }) => routes)), expected, `routes of ${name}`);
-        const up = daemon.protocols.filter(({ kind, state }) => kind === 'BGP' && state === 'up').map((each) => each.name);
+        const up = daemon.protocols
+          .filter(({ kind, state }) => kind === 'BGP' && state === 'up')
+          .map((each) => each.name);
         const also = network.sessions(name).filter(({ state }) => state === 'up');
-        t.strictSame(also.map((each) => each.name), up, `sessions of ${name}`);
+        t.strictSame(
+          also.map((each) => each.name),
+          up,
+          `sessions of ${name}`,
+        );
         const kernel = running.fabric
           .routes(name)
           .filter((line) => line.includes('proto bird'))
-          .map((line) => (line.startsWith('blackhole') ? line.split(' ').slice(0, 2).join(' ') : (line.split(' ')[0] ?? '')))
+          .map((line) =>
+            line.startsWith('blackhole') ? line.split(' ').slice(0, 2).join(' ') : (line.split(' ')[0] ?? ''),
+          )
           .toSorted();
         t.strictSame(programmed(network, name), kernel, `kernel of ${name}`);
       });

@@ -1,4 +1,3 @@
-import '../fixed-seed.js';
 import t from 'tap';
 import type { Attributes, Route } from '../../src/bird/index.js';
 import { ipv4 } from '../../src/packet/index.js';
@@ -100,7 +99,11 @@ t.test('options change what is compared', (t) => {
   const here = { attributes: { med: 2 }, bgp: { remoteId: 10 } };
   t.equal(isBetter(bgp(here), bgp(other)), true, 'MED of different ASes says nothing');
   const metric = { medMetric: true };
-  t.equal(isBetter(bgp({ ...here, options: metric }), bgp({ ...other, options: metric })), false, 'but with `med metric`');
+  t.equal(
+    isBetter(bgp({ ...here, options: metric }), bgp({ ...other, options: metric })),
+    false,
+    'but with `med metric`',
+  );
   const long = { attributes: path(65_002, 65_003, 65_004), bgp: { remoteId: 1 } };
   const plain = { comparePathLengths: false };
   t.equal(isBetter(bgp({ ...long, options: plain }), bgp({ options: plain })), true, 'without `path metric`');

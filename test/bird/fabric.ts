@@ -1,13 +1,6 @@
 /** Networks for daemons: machines on segments, with routers between them, and files that they read. */
 
-import {
-  type Device,
-  Emulation,
-  Host,
-  type Netns,
-  NS_PER_S,
-  RT_PROTOCOL,
-} from '../../src/kernel/index.js';
+import { type Device, Emulation, Host, type Netns, NS_PER_S, RT_PROTOCOL } from '../../src/kernel/index.js';
 import { BirdDaemon, type BirdOptions } from '../../src/bird/index.js';
 import {
   DEFAULT_PREFIX,

@@ -1,10 +1,12 @@
-import '../fixed-seed.js';
 import t from 'tap';
 import type { Dialect } from '../../src/bird/index.js';
 import { Fabric } from './fabric.js';
 
 /** What a filter makes of a static route, as `show route all` prints it. */
-function filtered(body: string, options: { readonly net?: string; readonly dialect?: Dialect; readonly more?: string } = {}): string {
+function filtered(
+  body: string,
+  options: { readonly net?: string; readonly dialect?: Dialect; readonly more?: string } = {},
+): string {
   const { net = '10.1.2.0/24', dialect = 'bird-1.6', more = '' } = options;
   const fabric = new Fabric();
   fabric.plug('a', 'eth0', 'lan', '192.0.2.1/24');
@@ -22,7 +24,8 @@ function filtered(body: string, options: { readonly net?: string; readonly diale
   return text;
 }
 
-const accepts = (body: string, options?: Parameters<typeof filtered>[1]): boolean => filtered(body, options).includes('10.');
+const accepts = (body: string, options?: Parameters<typeof filtered>[1]): boolean =>
+  filtered(body, options).includes('10.');
 
 t.test('sets of prefixes', (t) => {
   const inside = (set: string, net: string): boolean => accepts(`{ if net ~ ${set} then accept; reject; }`, { net });
@@ -69,7 +72,9 @@ t.test('paths, communities and their sets', (t) => {
   for (const [condition, expected] of cases) {
     t.equal(accepts(`{ ${setup} if ${condition} then accept; reject; }`), expected, condition);
   }
-  const text = filtered(`{ ${setup} bgp_community.delete([(65001, *)]); bgp_path.delete(2); bgp_local_pref = 150; accept; }`);
+  const text = filtered(
+    `{ ${setup} bgp_community.delete([(65001, *)]); bgp_path.delete(2); bgp_local_pref = 150; accept; }`,
+  );
   t.match(text, /BGP\.as_path: 1 3\n/);
   t.match(text, /BGP\.community: \(65000,1\)\n/);
   t.match(text, /BGP\.local_pref: 150/);

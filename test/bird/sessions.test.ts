@@ -1,4 +1,3 @@
-import '../fixed-seed.js';
 import t from 'tap';
 import type { BirdDaemon, BirdOptions } from '../../src/bird/index.js';
 import { Fabric } from './fabric.js';
@@ -49,7 +48,10 @@ function pair(a: End = {}, b: End = {}, options: Partial<BirdOptions> = {}): Pai
 const status = (daemon: BirdDaemon) => daemon.protocols.find(({ name }) => name === 'peer1');
 const isUp = (daemon: BirdDaemon): boolean => status(daemon)?.state === 'up';
 const known = (daemon: BirdDaemon): string[] =>
-  daemon.routes().flatMap(([best]) => (best?.origin.kind === 'bgp' ? [best.net.toString()] : [])).toSorted();
+  daemon
+    .routes()
+    .flatMap(([best]) => (best?.origin.kind === 'bgp' ? [best.net.toString()] : []))
+    .toSorted();
 /** Whether it holds at any tenth of a second of the next ten seconds. */
 function atSomeTime({ fabric }: Pick<Pair, 'fabric'>, holds: () => boolean): boolean {
   for (let i = 0; i < 100; i++) {
@@ -68,7 +70,10 @@ t.test('two ends come up and know each other’s routes', (t) => {
   fabric.run(2);
   t.strictSame([known(a), known(b)], [['10.2.0.0/16'], ['10.1.0.0/16']]);
   t.match(a.birdc('show protocols'), /peer1 +BGP +--- +up +\S+ +Established/);
-  t.match(fabric.routes('b').find((line) => line.startsWith('10.1.0.0/16')), 'via 10.0.0.1 dev eth0 proto bird metric 32');
+  t.match(
+    fabric.routes('b').find((line) => line.startsWith('10.1.0.0/16')),
+    'via 10.0.0.1 dev eth0 proto bird metric 32',
+  );
   fabric.end();
   t.end();
 });
@@ -82,7 +87,10 @@ t.test('why a session is not up is said as BIRD says it', (t) => {
     ['one neighbour for all', {}, { more: 'disabled;' }, 'Socket: Connection refused', ''],
   ];
   for (const [why, first, second, reasonA, reasonB] of cases) {
-    const { fabric, a, b } = pair(first, why === 'nobody listens there' ? { ...second, more: `${second.more} passive on;` } : second);
+    const { fabric, a, b } = pair(
+      first,
+      why === 'nobody listens there' ? { ...second, more: `${second.more} passive on;` } : second,
+    );
     fabric.run(20);
     t.notOk(isUp(a) || isUp(b), why);
     t.equal(status(a)?.reason, reasonA, why);
@@ -104,7 +112,9 @@ t.test('passive at both ends stays passive', (t) => {
 t.test('a firewall in the way: connections time out, and come once it is gone', (t) => {
   const { fabric, a, b } = pair();
   const { netfilter } = fabric.machine('b');
-  netfilter.iptables.restore('*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 179 -j DROP\n-A INPUT -p tcp --sport 179 -j DROP\nCOMMIT\n');
+  netfilter.iptables.restore(
+    '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 179 -j DROP\n-A INPUT -p tcp --sport 179 -j DROP\nCOMMIT\n',
+  );
   fabric.run(60);
   t.notOk(isUp(a) || isUp(b));
   t.match(status(a)?.bgpState, /Connect|Active/);
@@ -157,7 +167,8 @@ t.test('a hold time that is too short is refused, and so is our own identifier',
 
 t.test('limits block, warn, restart, disable', (t) => {
   const routes = [1, 2, 3, 4].map((i) => `route 10.2.${i}.0/24 blackhole;`).join(' ');
-  const limited = (action: string) => pair({ channel: `import all; import limit 2 action ${action}; ${EXPORT}` }, { routes });
+  const limited = (action: string) =>
+    pair({ channel: `import all; import limit 2 action ${action}; ${EXPORT}` }, { routes });
   const block = limited('block');
   block.fabric.run(10);
   t.equal(known(block.a).length, 2);
@@ -254,7 +265,10 @@ t.test('an interface that goes down takes its session with it', (t) => {
   t.notOk(isUp(a));
   t.match(status(a)?.reason, /Neighbor lost/);
   netns.links.set(netns.links.require('eth0'), { up: true });
-  t.ok(fabric.runUntil(() => isUp(a), 60), 'and brings it back');
+  t.ok(
+    fabric.runUntil(() => isUp(a), 60),
+    'and brings it back',
+  );
   fabric.end();
   t.end();
 });
@@ -262,7 +276,13 @@ t.test('an interface that goes down takes its session with it', (t) => {
 t.test('of several paths all are told with add-path, and the kernel gets them merged', (t) => {
   const fabric = new Fabric();
   const addPath = 'add paths on;';
-  for (const [name, host] of [['r', 1], ['x', 2], ['y', 3], ['z', 4]] as const) fabric.plug(name, 'eth0', 'lan', `10.0.0.${host}/24`);
+  for (const [name, host] of [
+    ['r', 1],
+    ['x', 2],
+    ['y', 3],
+    ['z', 4],
+  ] as const)
+    fabric.plug(name, 'eth0', 'lan', `10.0.0.${host}/24`);
   const session = (own: number, other: number, more = ''): string =>
     `protocol bgp to_${other} { local as 64512; neighbor 10.0.0.${other} as 64512; source address 10.0.0.${own}; multihop;
       connect delay time 1; import all; export where source ~ [ RTS_STATIC, RTS_BGP ]; ${addPath} ${more} }\n`;

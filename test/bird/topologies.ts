@@ -87,7 +87,11 @@ const mesh: fc.Arbitrary<Topology> = fc.integer({ min: 2, max: 6 }).chain((size)
 
 /** Reflectors with each other, and clients with some of them. */
 const reflectors: fc.Arbitrary<Topology> = fc
-  .record({ reflectors: fc.integer({ min: 1, max: 3 }), clients: fc.integer({ min: 1, max: 5 }), redundant: fc.boolean() })
+  .record({
+    reflectors: fc.integer({ min: 1, max: 3 }),
+    clients: fc.integer({ min: 1, max: 5 }),
+    redundant: fc.boolean(),
+  })
   .chain(({ reflectors: count, clients, redundant }) => {
     const size = count + clients;
     const sessions = pairs(range(0, count)).map(([a, b]) => session(a, b, 'none'));
@@ -186,7 +190,10 @@ function sessionText(topology: Topology, plan: SessionPlan, end: 0 | 1): string 
     policy.addPaths ? 'add paths on;' : '',
     'gateway recursive;',
   ];
-  const body = mine.dialect === 'bird-2' ? `${shared.join(' ')} ipv4 { ${channel.join(' ')} };` : [...shared, ...channel].join(' ');
+  const body =
+    mine.dialect === 'bird-2'
+      ? `${shared.join(' ')} ipv4 { ${channel.join(' ')} };`
+      : [...shared, ...channel].join(' ');
   return `protocol bgp to_${nameOf(other)} { ${body} }`;
 }
 

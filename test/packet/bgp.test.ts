@@ -1,4 +1,3 @@
-import '../fixed-seed.js';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -60,23 +59,27 @@ const family = fc.record({ afi: fc.constantFrom(AFI.ipv4, AFI.ipv6), safi: fc.co
 
 const capability: fc.Arbitrary<BgpCapability> = fc.oneof(
   fc.record({ kind: fc.constant('multiprotocol' as const), family }),
-  fc.record({ kind: fc.constantFrom('routeRefresh' as const, 'enhancedRouteRefresh' as const, 'extendedMessage' as const) }),
+  fc.record({
+    kind: fc.constantFrom('routeRefresh' as const, 'enhancedRouteRefresh' as const, 'extendedMessage' as const),
+  }),
   fc.record({ kind: fc.constant('fourOctetAs' as const), as: u32 }),
   fc.record({
     kind: fc.constant('gracefulRestart' as const),
     restarting: fc.boolean(),
     time: fc.nat(4095),
-    families: fc.array(
-      fc.record({ afi: fc.constantFrom(1, 2), safi: fc.constant(1), forwarding: fc.boolean() }),
-      { maxLength: 2 },
-    ),
+    families: fc.array(fc.record({ afi: fc.constantFrom(1, 2), safi: fc.constant(1), forwarding: fc.boolean() }), {
+      maxLength: 2,
+    }),
   }),
   fc.record({
     kind: fc.constant('addPath' as const),
-    families: fc.array(fc.record({ afi: fc.constantFrom(1, 2), safi: fc.constant(1), mode: fc.integer({ min: 1, max: 3 }) }), {
-      minLength: 1,
-      maxLength: 2,
-    }),
+    families: fc.array(
+      fc.record({ afi: fc.constantFrom(1, 2), safi: fc.constant(1), mode: fc.integer({ min: 1, max: 3 }) }),
+      {
+        minLength: 1,
+        maxLength: 2,
+      },
+    ),
   }),
   fc.record({
     kind: fc.constant('other' as const),
@@ -149,7 +152,9 @@ t.test('an UPDATE reads as it was written, with and without path identifiers', (
 });
 
 t.test('multiprotocol attributes read as they were written', (t) => {
-  const address6 = fc.tuple(u32, u32, u32, u32).map(([a, b, c, d]): [number, number, number, number] => [a | 0, b | 0, c | 0, d | 0]);
+  const address6 = fc
+    .tuple(u32, u32, u32, u32)
+    .map(([a, b, c, d]): [number, number, number, number] => [a | 0, b | 0, c | 0, d | 0]);
   const prefix6 = fc.tuple(address6, fc.constantFrom(0, 32, 64, 128)).map(([addr, length]): BgpPrefix => {
     const words = addr.map((word, i) => (32 * i < length ? word : 0));
     return { addr: [words[0] ?? 0, words[1] ?? 0, words[2] ?? 0, words[3] ?? 0], length };
@@ -162,10 +167,16 @@ t.test('multiprotocol attributes read as they were written', (t) => {
   fc.assert(
     fc.property(reach, (made) => {
       const of = plain(made);
-      t.strictSame(decodeMpReach(encodeMpReach(of, false), () => false), of);
+      t.strictSame(
+        decodeMpReach(encodeMpReach(of, false), () => false),
+        of,
+      );
       const { family: withdrawnOf, prefixes } = of;
       const unreach = { family: withdrawnOf, prefixes };
-      t.strictSame(decodeMpUnreach(encodeMpUnreach(unreach, false), () => false), unreach);
+      t.strictSame(
+        decodeMpUnreach(encodeMpUnreach(unreach, false), () => false),
+        unreach,
+      );
       return t.passing();
     }),
     { ...RUNS, endOnFailure: true },

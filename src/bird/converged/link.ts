@@ -130,7 +130,10 @@ function sideOf(node: ConvergedNode, config: BgpConfig): Side | LinkFailure {
 
 /** Addresses that an end may speak from. */
 function* addressesOf({ node, address }: Side): Iterable<IpAddr> {
-  if (address !== undefined) return yield address;
+  if (address !== undefined) {
+    yield address;
+    return;
+  }
   for (const iface of node.speaker.interfaces) if (iface.up) for (const { ip } of iface.addresses) yield ip;
 }
 
@@ -218,7 +221,10 @@ export function makeLink(node: ConvergedNode, config: BgpConfig, context: LinkCo
   if (peer === undefined || peer === node) return failure(waiting, `Socket: ${ERRNO_TEXT.EHOSTUNREACH}`);
   const theirs = counterpart(own, peer);
   if (theirs === undefined) {
-    return failure(waiting, config.passive ? '' : `Socket: ${peer.hasBgp ? 'Connection closed' : ERRNO_TEXT.ECONNREFUSED}`);
+    return failure(
+      waiting,
+      config.passive ? '' : `Socket: ${peer.hasBgp ? 'Connection closed' : ERRNO_TEXT.ECONNREFUSED}`,
+    );
   }
   const other = sideOf(peer, theirs);
   if ('reason' in other) return failure(waiting, config.passive ? '' : 'Socket: Connection closed');

@@ -4,7 +4,13 @@ import type { Net } from '../address.js';
 import type { ProtocolConfig, StaticConfig } from '../config/types.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { importRoute } from '../protocols/import-route.js';
-import { directRoutes, type KernelRoute, learnedRoutes, staticRoute, type StaticContext } from '../protocols/local-routes.js';
+import {
+  directRoutes,
+  type KernelRoute,
+  learnedRoutes,
+  staticRoute,
+  type StaticContext,
+} from '../protocols/local-routes.js';
 import { PREFERENCES } from '../protocols/protocol.js';
 import type { Route, RouteOrigin } from '../rib/route.js';
 import type { Speaker } from './speaker.js';
@@ -53,7 +59,10 @@ export interface LocalFacts {
   readonly speaker: Speaker;
   readonly environment: FilterEnvironment;
   /** How a table finds next hops. */
-  readonly hostEntry: (table: string, addr: Parameters<StaticContext['hostEntry']>[0]) => ReturnType<StaticContext['hostEntry']>;
+  readonly hostEntry: (
+    table: string,
+    addr: Parameters<StaticContext['hostEntry']>[0],
+  ) => ReturnType<StaticContext['hostEntry']>;
 }
 
 class Collector {
@@ -74,7 +83,7 @@ class Collector {
   }
 
   #add(config: ProtocolConfig, net: Net, make: Make): void {
-    const [channel] = config.channels.filter(({ family }) => family === net.family);
+    const channel = config.channels.find(({ family }) => family === net.family);
     if (channel === undefined) return;
     const context = { channel, environment: this.#facts.environment, keepsTemporary: config.kind === 'kernel' };
     this.#net(channel.table, net).add(() => {

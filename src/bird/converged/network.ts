@@ -85,7 +85,9 @@ export class ConvergedNetwork {
 
   constructor(options: ConvergedOptions) {
     this.#options = options;
-    const context = { hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => this.#hostEntry(node, table, addr) };
+    const context = {
+      hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => this.#hostEntry(node, table, addr),
+    };
     for (const speaker of options.speakers) this.#nodes.set(speaker.name, new ConvergedNode(speaker, context));
   }
 
@@ -124,7 +126,8 @@ export class ConvergedNetwork {
     const node = this.#node(name);
     const kernels: ConvergedKernel[] = [];
     for (const config of node.speaker.config.protocols) {
-      if (config.kind === 'kernel' && !config.disabled) kernels.push({ config, routes: this.#programmed(node, config) });
+      if (config.kind === 'kernel' && !config.disabled)
+        kernels.push({ config, routes: this.#programmed(node, config) });
     }
     return kernels;
   }
@@ -142,8 +145,7 @@ export class ConvergedNetwork {
     for (const { routes } of this.routes(node.name, channel.table)) {
       const [best] = routes;
       if (best === undefined || best.filtered) continue;
-      const exported =
-        config.mergePaths > 0 ? exportMerged(routes, config.mergePaths, exportRoute) : exportRoute(best);
+      const exported = config.mergePaths > 0 ? exportMerged(routes, config.mergePaths, exportRoute) : exportRoute(best);
       if (exported !== undefined) programmed.push(exported.route);
     }
     return programmed;
@@ -183,7 +185,7 @@ export class ConvergedNetwork {
 
   #place(node: ConvergedNode, name: string): Place | undefined {
     let places = this.#places.get(node);
-    if (places === undefined) this.#places.set(node, (places = new Map()));
+    if (places === undefined) this.#places.set(node, (places = new Map<string, Place>()));
     const known = places.get(name);
     if (known !== undefined) return known;
     const table = node.speaker.config.tables.find((each) => each.name === name);

@@ -3,7 +3,6 @@
  * kernels (vectors/calico).
  */
 
-import '../../fixed-seed.js';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import t from 'tap';
@@ -48,7 +47,10 @@ t.test('every file that Calico renders is read', { skip }, (t) => {
     if (read.has(file)) continue;
     const family = /6[_.]/.test(file.slice(file.lastIndexOf('/'))) ? 'ipv6' : 'ipv4';
     const text = `function calico_aggr() { }\nfunction apply_communities() { }\n${readFileSync(file, 'utf8')}`;
-    const alone = parseConfig(text.includes('router id') ? text : `router id 1.1.1.1;\n${text}\nprotocol device { }\n`, { dialect: 'bird-1.6', family, file });
+    const alone = parseConfig(
+      text.includes('router id') ? text : `router id 1.1.1.1;\n${text}\nprotocol device { }\n`,
+      { dialect: 'bird-1.6', family, file },
+    );
     const own = alone.errors.filter(({ message }) => !/already defined|redefin/i.test(message));
     t.strictSame(own, [], file.slice(FOLDER.length));
   }
@@ -85,7 +87,11 @@ if (skip === false) {
       fabric.run(SETTLE_S);
       for (const { recorded, daemon } of nodes) {
         const { name } = recorded;
-        t.strictSame(fabric.routes(name).map((line) => line.trimEnd()), recorded.ipRoutes, `ip route of ${name}`);
+        t.strictSame(
+          fabric.routes(name).map((line) => line.trimEnd()),
+          recorded.ipRoutes,
+          `ip route of ${name}`,
+        );
         const routes = timeless(trimmed(daemon.birdc('show route all')));
         t.strictSame(routes, timeless(recorded.birdRoutes), `birdc show route all of ${name}`);
         const protocols = stable(scenario, trimmed(daemon.birdc('show protocols')));

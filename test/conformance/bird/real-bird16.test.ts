@@ -1,6 +1,5 @@
 /** What a real BIRD 1.6.8 takes and refuses, ours takes and refuses: Calico's files, and broken ones. */
 
-import '../../fixed-seed.js';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import t from 'tap';
@@ -45,7 +44,8 @@ t.test('both take the files that Calico renders', { skip: skip || vectors }, (t)
     const family: Family = file.endsWith('6.cfg') ? 'ipv6' : 'ipv4';
     const folder = dirname(file);
     const files: Record<string, string> = { 'bird.conf': readFileSync(file, 'utf8') };
-    for (const other of readdirSync(folder)) if (other.endsWith('.cfg')) files[other] = readFileSync(join(folder, other), 'utf8');
+    for (const other of readdirSync(folder))
+      if (other.endsWith('.cfg')) files[other] = readFileSync(join(folder, other), 'utf8');
     const key = JSON.stringify(files);
     if (ofTheFork(key) || seen.has(`${family}${key}`)) continue;
     seen.add(`${family}${key}`);
@@ -58,7 +58,8 @@ t.test('both take the files that Calico renders', { skip: skip || vectors }, (t)
 });
 
 const HEAD = 'router id 1.1.1.1;\nprotocol device { }\n';
-const BGP = (more: string): string => `${HEAD}protocol bgp x {\n  local as 1;\n  neighbor 1.2.3.4 as 2;\n  ${more}\n}\n`;
+const BGP = (more: string): string =>
+  `${HEAD}protocol bgp x {\n  local as 1;\n  neighbor 1.2.3.4 as 2;\n  ${more}\n}\n`;
 const FILTER = (body: string): string => `${HEAD}filter f {\n  ${body}\n}\n`;
 
 const SAMPLES: readonly string[] = [
@@ -177,7 +178,11 @@ t.test('both take and refuse the same', { skip }, (t) => {
   for (const text of SAMPLES) {
     const real = judgedBy16({ 'bird.conf': text }, 'ipv4');
     const ours = judgedByUs({ 'bird.conf': text }, 'ipv4');
-    t.equal(ours === undefined, real === undefined, `${JSON.stringify(text.replace(HEAD, ''))}: ${real ?? 'taken'} | ${ours ?? 'taken'}`);
+    t.equal(
+      ours === undefined,
+      real === undefined,
+      `${JSON.stringify(text.replace(HEAD, ''))}: ${real ?? 'taken'} | ${ours ?? 'taken'}`,
+    );
   }
   t.end();
 });

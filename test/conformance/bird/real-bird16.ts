@@ -16,7 +16,7 @@ function fetched(): string | undefined {
   if (existsSync(PROGRAM)) return undefined;
   mkdirSync(CACHE, { recursive: true });
   const download = spawnSync('apt-get', ['download', 'bird=1.6.8*'], { cwd: CACHE, encoding: 'utf8' });
-  const [archive] = readdirSync(CACHE).filter((file) => file.endsWith('.deb'));
+  const archive = readdirSync(CACHE).find((file) => file.endsWith('.deb'));
   if (archive === undefined) {
     const why = download.error?.message ?? download.stderr.trim().split('\n')[0] ?? '';
     return `BIRD 1.6.8 is not to be had by apt-get download: ${why}`;

@@ -1,6 +1,5 @@
 /** Sessions with a real BIRD 2: what each end knows of the other's routes. */
 
-import '../../fixed-seed.js';
 import t from 'tap';
 import type { BirdDaemon, Dialect } from '../../../src/bird/index.js';
 import { Fabric } from '../../bird/fabric.js';
@@ -11,7 +10,10 @@ const skip = whyNoBird2() ?? false;
 const US = '10.9.0.1';
 const THEM = '10.9.0.2';
 
-const REAL = (more: string, channel = '', neighbor = 'as 64512') => (port: number) => `
+const REAL =
+  (more: string, channel = '', neighbor = 'as 64512') =>
+  (port: number) =>
+    `
 log stderr { error, fatal, bug };
 router id 2.2.2.2;
 protocol device { }
@@ -89,7 +91,8 @@ async function start(real: RealBird, config: string, dialect: Dialect): Promise<
   return { fabric, daemon, bridge, real };
 }
 
-const isUp = (daemon: BirdDaemon): boolean => daemon.protocols.some(({ name, state }) => name === 'peer1' && state === 'up');
+const isUp = (daemon: BirdDaemon): boolean =>
+  daemon.protocols.some(({ name, state }) => name === 'peer1' && state === 'up');
 
 /** Networks that came by a session. */
 const known = (daemon: BirdDaemon): string[] =>
@@ -129,12 +132,10 @@ for (const [dialect, ours] of DIALECTS) {
       t.ok(await bridge.until(() => known(daemon).length === 2 && theirs(real).length === 2), 'both know both');
       t.strictSame(known(daemon), ['10.244.2.0/26', '10.244.2.64/26']);
       t.strictSame(theirs(real), ['10.244.1.0/26', '10.244.1.64/26']);
-      t.strictSame(attributes(real, '10.244.1.0/26'), [
-        'BGP.origin: IGP',
-        'BGP.as_path: ',
-        `BGP.next_hop: ${US}`,
-        'BGP.local_pref: 100',
-      ].map((line) => line.trim()));
+      t.strictSame(
+        attributes(real, '10.244.1.0/26'),
+        ['BGP.origin: IGP', 'BGP.as_path: ', `BGP.next_hop: ${US}`, 'BGP.local_pref: 100'].map((line) => line.trim()),
+      );
       t.strictSame(attributes(real, '10.244.1.64/26'), [
         'BGP.origin: IGP',
         'BGP.as_path:',
@@ -178,7 +179,14 @@ protocol bgp second { local as 64512; neighbor 10.9.0.3 as 64512; multihop; sour
   rr client; rr cluster id 5.5.5.5; connect delay time 1; import all; export all; }`;
     const { fabric, daemon, bridge } = await start(real, config, 'bird-1.6');
     fabric.plug('third', 'eth0', 'lan', '10.9.0.3/24');
-    fabric.bird('third', OURS_16('route 10.244.3.0/26 blackhole;').replaceAll(THEM, US).replace(`source address ${US}`, 'source address 10.9.0.3').replace('1.1.1.1', '3.3.3.3'), { dialect: 'bird-1.6' });
+    fabric.bird(
+      'third',
+      OURS_16('route 10.244.3.0/26 blackhole;')
+        .replaceAll(THEM, US)
+        .replace(`source address ${US}`, 'source address 10.9.0.3')
+        .replace('1.1.1.1', '3.3.3.3'),
+      { dialect: 'bird-1.6' },
+    );
     t.ok(await bridge.until(() => theirs(real).includes('10.244.3.0/26')), 'reflected to the real one');
     t.strictSame(attributes(real, '10.244.3.0/26').slice(2), [
       'BGP.next_hop: 10.9.0.3',

@@ -87,7 +87,12 @@ export class Bridge {
 
   constructor(fabric: Fabric, netns: Netns, port: number) {
     this.#fabric = fabric;
-    netns.sockets.listen({ protocol: 'tcp', address: 0 as never, port: 179, onConnection: (socket) => this.#join(socket, port) });
+    netns.sockets.listen({
+      protocol: 'tcp',
+      address: 0 as never,
+      port: 179,
+      onConnection: (socket) => this.#join(socket, port),
+    });
   }
 
   #join(virtual: TcpSocket, port: number): void {
