@@ -15,6 +15,7 @@ import {
   nextBgpFrame,
 } from '../../packet/index.js';
 import type { Errno, TcpSocket, Timer } from '../../kernel/index.js';
+import type { BgpConfig } from '../config/types.js';
 import type { Router } from '../router.js';
 import { NO_CAPABILITIES, type PeerCapabilities } from './capabilities.js';
 
@@ -173,6 +174,13 @@ export class BgpConnection {
       this.owner.received(this, frame);
     }
     this.#input = at === 0 ? this.#input : this.#input.slice(at);
+  }
+
+  /** Times and sizes that both ends can do with. */
+  agree(config: BgpConfig, theirHoldTime: number): void {
+    this.holdTime = Math.min(theirHoldTime, config.holdTime);
+    this.keepaliveTime = config.keepaliveTime || Math.floor(this.holdTime / 3);
+    this.extendedMessages = config.extendedMessages && this.peer.extendedMessages;
   }
 
   // Sending.

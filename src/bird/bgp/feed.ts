@@ -1,10 +1,12 @@
 /** What a session has for each of its channels: what waits to be sent, and where transfers of whole tables are. */
 
-import { encodeRouteRefresh, ROUTE_REFRESH } from '../../packet/index.js';
+import { ADD_PATH, encodeRouteRefresh, ROUTE_REFRESH } from '../../packet/index.js';
 import type { Net } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
+import type { BgpConfig } from '../config/types.js';
 import type { Channel, ExportChange, Exported } from '../protocols/channel.js';
 import type { Attributes } from '../rib/attributes.js';
-import { bgpFamily } from './capabilities.js';
+import { bgpFamily, type PeerCapabilities, peerAddPath, peerHasFamily } from './capabilities.js';
 import { finishExport2, outgoingAttributes } from './export.js';
 import { type BgpSession, channelOptions } from './session.js';
 import { UpdateQueue } from './update-queue.js';
@@ -30,6 +32,17 @@ export class ChannelFeed {
 
   get addPathTx(): boolean {
     return this.queue.form.addPath;
+  }
+
+  /** What both ends can do with this family. */
+  agree(peer: PeerCapabilities, config: BgpConfig, dialect: Dialect): void {
+    const { family } = this.channel.table;
+    this.active = peerHasFamily(peer, this.channel.config, dialect);
+    const ours = channelOptions(this.channel.config).addPath;
+    const theirs = peerAddPath(peer, family);
+    this.addPathRx = (ours & ADD_PATH.receive) !== 0 && (theirs & ADD_PATH.send) !== 0;
+    const addPath = (ours & ADD_PATH.send) !== 0 && (theirs & ADD_PATH.receive) !== 0;
+    this.queue.form = { family, as4: config.as4 && peer.as4 !== undefined, addPath };
   }
 
   reset(): void {

@@ -155,7 +155,7 @@ function receiveNotification(p: BgpProtocol, connection: BgpConnection, frame: B
     p.delayStartup();
     p.stop(undefined);
   } else if ((p.config.disableAfterCease & (1 << (subcode <= 8 ? subcode : 0))) !== 0 && !retry) {
-    p.startupDelay = 0;
+    p.errors.startupDelay = 0;
     p.disabled = true;
     p.stop(undefined);
   }

@@ -114,7 +114,7 @@ function startLines(p: BgpProtocol, time: TimeContext): string[] {
   const lines: string[] = [];
   const { errorWaitLeft, outgoing } = p;
   if (p.startState !== 'connect' && errorWaitLeft !== undefined) {
-    lines.push(`    Error wait:       ${remaining(errorWaitLeft, time)}/${p.startupDelay}`);
+    lines.push(`    Error wait:       ${remaining(errorWaitLeft, time)}/${p.errors.startupDelay}`);
   }
   if (outgoing.state === 'Active' && outgoing.connectLeft !== undefined) {
     lines.push(`    Connect delay:    ${remaining(outgoing.connectLeft, time)}/${p.config.connectDelayTime}`);
@@ -128,8 +128,8 @@ function bgpLines16(p: BgpProtocol, time: TimeContext): string[] {
     `  BGP state:          ${p.bgpState}`,
     `    Neighbor address: ${formatIp(config.remoteAddress)}${config.iface === undefined ? '' : `%${config.iface}`}`,
     `    Neighbor AS:      ${config.remoteAs}`,
-    ...(p.gracefulActive ? ['    Neighbor graceful restart active'] : []),
-    ...(p.gracefulLeft === undefined ? [] : [`    Restart timer:    ${remaining(p.gracefulLeft, time)}/-`]),
+    ...(p.restart.active ? ['    Neighbor graceful restart active'] : []),
+    ...(p.restart.left === undefined ? [] : [`    Restart timer:    ${remaining(p.restart.left, time)}/-`]),
     ...(p.state === 'start' ? startLines(p, time) : []),
     ...(p.state === 'up' ? upLines16(p, time) : []),
     ...(p.reason === '' ? [] : [`    Last error:       ${p.reason}`]),
@@ -225,10 +225,10 @@ function bgpLines2(p: BgpProtocol, time: TimeContext): string[] {
     ...(otherPort ? [`    Neighbor port:    ${config.remotePort}`] : []),
     `    Neighbor AS:      ${config.remoteAs}`,
     `    Local AS:         ${config.localAs}`,
-    ...(p.gracefulActive ? ['    Neighbor graceful restart active'] : []),
+    ...(p.restart.active ? ['    Neighbor graceful restart active'] : []),
     ...(p.state === 'start' ? startLines(p, time) : []),
-    ...(p.state === 'start' && p.gracefulLeft !== undefined
-      ? [`    Restart timer:    ${remaining(p.gracefulLeft, time)}/-`]
+    ...(p.state === 'start' && p.restart.left !== undefined
+      ? [`    Restart timer:    ${remaining(p.restart.left, time)}/-`]
       : []),
     ...(p.state === 'up' ? upLines2(p, time) : []),
     ...(p.reason === '' ? [] : [`    Last error:       ${p.reason}`]),
@@ -242,7 +242,7 @@ function bgpChannelLines(p: BgpProtocol, channel: Channel): string[] {
   const family = channel.config.family === 'ipv4' ? 'IPv4' : 'IPv6';
   const own = options.nextHopAddress ?? p.sourceAddress;
   return [
-    ...(p.gracefulActive ? [`    Neighbor GR:    ${channel.refreshing ? 'Active' : 'None'}`] : []),
+    ...(p.restart.active ? [`    Neighbor GR:    ${channel.refreshing ? 'Active' : 'None'}`] : []),
     ...(channelState(p, channel) === 'UP' && own !== undefined ? [`    BGP Next hop:   ${formatIp(own)}`] : []),
     ...(options.gateway === 'recursive' ? [`    IGP ${family} table: ${table}`] : []),
   ];

@@ -62,7 +62,7 @@ export function offersOf(sender: Sender, routes: readonly Route[]): readonly Off
 /** A session without its neighbour, so that what it tells can be shared by all that are alike. */
 export const anyNeighbor = (session: BgpSession): BgpSession => {
   const remoteAddress: IpAddr = typeof session.config.remoteAddress === 'number' ? ipv4(0) : [0, 0, 0, 0];
-  return { ...session, config: sessionLike(session.config, { remoteAddress }) };
+  return { ...session, name: '', config: sessionLike(session.config, { remoteAddress }) };
 };
 
 /** Nobody is told that it is the next hop itself. */

@@ -320,7 +320,8 @@ export class ConvergedNetwork {
   #offers(edge: Edge, { net, routes }: Solving): readonly Offer[] {
     const { from } = edge;
     if (!this.#decides(edge, net.key)) return edge.told(net.key);
-    return offersOf(edge.sender, from.solved.get(net.key) ?? routes.get(from) ?? []);
+    const final = from.solved.get(net.key);
+    return final === undefined ? offersOf(edge.sender, routes.get(from) ?? []) : edge.decided(net.key, final);
   }
 
   // Next hops.

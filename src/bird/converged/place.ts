@@ -13,6 +13,8 @@ import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
 
 type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
+/** What is told of final routes to a network. */
+type Decided = (key: Net['key'], routes: readonly Route[]) => readonly Offer[];
 const NO_OFFERS: readonly Offer[] = [];
 
 /** Routes flow from one place to another by it. */
@@ -22,6 +24,7 @@ export class Edge {
   readonly #sent: LinkFamily;
   readonly family: LinkFamily;
   #told: Told | undefined = undefined;
+  #decided: Decided | undefined = undefined;
 
   constructor(from: Place, link: Link, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
     this.from = from;
@@ -52,7 +55,18 @@ export class Edge {
 
   told(key: Net['key']): readonly Offer[] {
     const offers = this.toldNets.get(key);
-    if (offers === undefined) return NO_OFFERS;
+    return offers === undefined ? NO_OFFERS : this.#withoutItself(offers);
+  }
+
+  /** What is told by it of routes that are final: nobody hears of what it told itself. */
+  decided(key: Net['key'], routes: readonly Route[]): readonly Offer[] {
+    const { config } = this.#link.other;
+    if (routes.some(({ origin }) => origin.name === config.name)) return offersOf(this.sender, routes);
+    this.#decided ??= this.from.decidedBy(this.#link.other, this.#sent);
+    return this.#withoutItself(this.#decided(key, routes));
+  }
+
+  #withoutItself(offers: readonly Offer[]): readonly Offer[] {
     const { config } = this.#link.other;
     return offers.some(({ attributes }) => isOwnNextHop(config, attributes))
       ? offers.filter(({ attributes }) => !isOwnNextHop(config, attributes))
@@ -115,6 +129,7 @@ export class Place {
   readonly #filters = new FilterKeys();
   readonly #channelKeys = new WeakMap<ChannelConfig, string>();
   readonly #told = new Map<string, Told>();
+  readonly #decided = new Map<string, Decided>();
   #transitEdges: readonly Edge[] | undefined = undefined;
   #carriers: ReadonlyMap<Net['key'], readonly Edge[]> | undefined = undefined;
   #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
@@ -153,7 +168,7 @@ export class Place {
 
   /** What a router that passes nothing on tells by a session, made once for all sessions that are alike. */
   toldBy(end: LinkEnd, family: LinkFamily): Told {
-    const key = `${senderKey(end, family)} ${this.#channelKey(family)}`;
+    const key = this.#senderKey(end, family);
     const known = this.#told.get(key);
     if (known !== undefined) return known;
     const sender: Sender = { node: this.node, session: anyNeighbor(end.session), family };
@@ -164,6 +179,26 @@ export class Place {
     }
     this.#told.set(key, told);
     return told;
+  }
+
+  /** The same for a router that passes on: each network's offers are made when they are first asked for. */
+  decidedBy(end: LinkEnd, family: LinkFamily): Decided {
+    const sender = this.#senderKey(end, family);
+    const known = this.#decided.get(sender);
+    if (known !== undefined) return known;
+    const shared: Sender = { node: this.node, session: anyNeighbor(end.session), family };
+    const offers = new Map<Net['key'], readonly Offer[]>();
+    const decided: Decided = (key, routes) => {
+      const made = offers.get(key) ?? offersOf(shared, routes);
+      offers.set(key, made);
+      return made;
+    };
+    this.#decided.set(sender, decided);
+    return decided;
+  }
+
+  #senderKey(end: LinkEnd, family: LinkFamily): string {
+    return `${senderKey(end, family)} ${this.#channelKey(family)}`;
   }
 
   /** Channels of a mesh are one object: what they say is looked at once. */

@@ -13,19 +13,22 @@ import {
   encodeBgpOpen,
   encodeRouteRefresh,
   encodeShutdownMessage,
-  ADD_PATH,
   ROUTE_REFRESH,
 } from '../../packet/index.js';
-import { type Errno, KernelError, NS_PER_S, type TcpSocket, type Timer } from '../../kernel/index.js';
+import { type Errno, NS_PER_S, type TcpSocket, type Timer } from '../../kernel/index.js';
 import { formatIp, type IpAddr, ipEquals, type Net } from '../address.js';
-import { bgpFamily, gracefulFamily, makeOpen, peerAddPath, peerHasFamily } from '../bgp/capabilities.js';
+import { bgpFamily, gracefulFamily, makeOpen } from '../bgp/capabilities.js';
 import { BgpConnection, type ConnectionOwner, type ConnectionState } from '../bgp/connection.js';
+import { dial, type DialFrom, guardSocket, makeSocket } from '../bgp/dial.js';
+import { ErrorHistory } from '../bgp/error-history.js';
 import { formatLastError, type LastError } from '../bgp/error-text.js';
 import { prepareExport16, mayExport } from '../bgp/export.js';
 import { ChannelFeed } from '../bgp/feed.js';
 import type { NextHopFinder } from '../bgp/import.js';
-import { BGP_TOS, type BgpListeners } from '../bgp/listeners.js';
+import type { BgpListeners } from '../bgp/listeners.js';
+import { NeighborRestart } from '../bgp/neighbor-restart.js';
 import { receiveMessage } from '../bgp/receive.js';
+import { sameSession } from '../bgp/same-session.js';
 import { bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
 import type { BgpConfig, ProtocolConfig } from '../config/types.js';
 import type { Neighbor } from '../interfaces.js';
@@ -59,10 +62,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   #startState: StartState = 'prepare';
   #startupTimer: Timer | undefined = undefined;
   #stopListening: (() => void) | undefined = undefined;
-  /** Seconds that the next start waits. */
-  startupDelay = 0;
-  #lastErrorNs: number | undefined = undefined;
-  #lastError: LastError = { kind: 'none' };
+  readonly errors = new ErrorHistory();
   /** The connection that is established. */
   connection: BgpConnection | undefined = undefined;
   withoutCapabilities = false;
@@ -73,14 +73,14 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   sourceAddress: IpAddr | undefined = undefined;
   #neighbor: Neighbor | undefined = undefined;
   #session: BgpSession | undefined = undefined;
-  /** The neighbour restarts: its routes stay for a time. */
-  #graceful: { timer: Timer | undefined } | undefined = undefined;
+  readonly restart: NeighborRestart;
   gracefulReady = false;
 
   constructor(router: Router, config: BgpConfig, listeners: BgpListeners) {
     super(router, config);
     this.config = config;
     this.#listeners = listeners;
+    this.restart = new NeighborRestart(router);
     this.outgoing = new BgpConnection(this, 'outgoing');
     this.incoming = new BgpConnection(this, 'incoming');
     this.feeds = this.channels.map((channel) => new ChannelFeed(channel));
@@ -135,15 +135,6 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     return timer?.pending === true ? (timer.dueNs - this.router.nowNs) / NS_PER_S : undefined;
   }
 
-  get gracefulActive(): boolean {
-    return this.#graceful !== undefined;
-  }
-
-  get gracefulLeft(): number | undefined {
-    const timer = this.#graceful?.timer;
-    return timer?.pending === true ? (timer.dueNs - this.router.nowNs) / NS_PER_S : undefined;
-  }
-
   /** bgp_state_dsc(). */
   get bgpState(): string {
     if (this.state === 'down') return 'Down';
@@ -152,13 +143,9 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     return higher.state;
   }
 
-  get lastError(): LastError {
-    return this.#lastError;
-  }
-
   /** Why the session is not up, in BIRD's words; empty where nothing failed. */
   get reason(): string {
-    return formatLastError(this.#lastError);
+    return formatLastError(this.errors.last);
   }
 
   override get info(): string {
@@ -220,10 +207,10 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
       this.router.defer(() => this.setState('down'));
       return;
     }
-    if (this.startupDelay === 0) return this.#startup();
+    if (this.errors.startupDelay === 0) return this.#startup();
     this.#startState = 'delay';
-    router.log(`${this.name}: Startup delayed by ${this.startupDelay} seconds due to errors`);
-    this.#startupTimer = router.after(router.jittered(this.startupDelay), () => this.#startup());
+    router.log(`${this.name}: Startup delayed by ${this.errors.startupDelay} seconds due to errors`);
+    this.#startupTimer = router.after(router.jittered(this.errors.startupDelay), () => this.#startup());
   }
 
   #startup(): void {
@@ -234,7 +221,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   protected end(reason: DownReason): ProtocolState {
     const limited = reason === 'import-limit' || reason === 'export-limit';
     this.storeError(undefined, { kind: limited ? 'automatic' : 'manual' });
-    this.startupDelay = 0;
+    this.errors.startupDelay = 0;
     const said = reason === 'command-disable' || reason === 'command-restart' || reason === 'shutdown';
     const data = said && this.message !== undefined ? encodeShutdownMessage(this.message) : undefined;
     this.stop(bgpProblem(BGP_ERROR.cease, CEASE[reason], data));
@@ -275,8 +262,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.#stopListening?.();
     this.#releaseListener?.();
     this.#releaseListener = undefined;
-    this.#graceful?.timer?.cancel();
-    this.#graceful = undefined;
+    this.restart.end();
     this.router.unlockRecovery(this.name);
     this.setState('down');
   }
@@ -285,26 +271,17 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     return true;
   }
 
-  /** bgp_update_startup_delay(): twice as long after each error in a row. */
   delayStartup(): void {
-    const { config, router } = this;
-    const since = this.#lastErrorNs === undefined ? 0 : (router.nowNs - this.#lastErrorNs) / NS_PER_S;
-    if (this.#lastErrorNs !== undefined && since >= config.errorForgetTime) this.startupDelay = 0;
-    this.#lastErrorNs = router.nowNs;
-    if (config.disableAfterError) {
-      this.startupDelay = 0;
-      this.disabled = true;
-      return;
-    }
-    this.startupDelay =
-      this.startupDelay === 0 ? config.errorWaitMin : Math.min(2 * this.startupDelay, config.errorWaitMax);
+    const { config, errors, router } = this;
+    errors.delay(config, router.nowNs);
+    if (config.disableAfterError) this.disabled = true;
   }
 
   /** bgp_store_error(): the first reason for going down counts. */
   storeError(connection: BgpConnection | undefined, error: LastError): void {
     if (this.state === 'up' && connection !== undefined && connection !== this.connection) return;
     if (this.state === 'stop') return;
-    this.#lastError = error;
+    this.errors.last = error;
   }
 
   /** bgp_error(): the neighbour is told what is wrong. */
@@ -335,45 +312,21 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.#connect();
   }
 
-  get #hops(): number {
-    return this.config.multihop === 0 ? 1 : this.config.multihop;
-  }
-
-  #guard(socket: TcpSocket): void {
-    socket.ttl = this.config.ttlSecurity ? 255 : this.#hops;
-    socket.minTtl = this.config.ttlSecurity ? 256 - this.#hops : 0;
-  }
-
-  /** bgp_connect(). */
   #connect(): void {
     const { outgoing, config, router } = this;
-    const { remoteAddress } = config;
+    const from: DialFrom = { netns: router.netns, iface: this.#neighbor?.iface.name, source: this.sourceAddress };
     outgoing.state = 'Connect';
-    if (typeof remoteAddress !== 'number') return this.#failedToConnect('EPROTONOSUPPORT');
-    const device = this.#neighbor === undefined ? undefined : router.netns.devices.named(this.#neighbor.iface.name);
-    const socket = router.netns.sockets.tcp({
-      tos: BGP_TOS,
-      noDelay: true,
-      process: 'bird',
-      ...(device === undefined ? {} : { device }),
-    });
-    this.#guard(socket);
+    const socket = makeSocket(config, from);
     socket.onConnect = () => {
       if (outgoing.socket === socket && outgoing.state === 'Connect') outgoing.sendOpen(config.startupHoldTime);
     };
     outgoing.attach(socket);
     outgoing.withoutCapabilities = this.withoutCapabilities;
-    const source = this.sourceAddress;
-    try {
-      if (source !== undefined && typeof source === 'number') socket.bind(source, 0);
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      router.log(`${this.name}: Socket error: bind: ${error.message}`);
-      return this.#failedToConnect(undefined);
-    }
-    const errno = socket.connect(remoteAddress, config.remotePort);
-    if (errno !== undefined) return this.#failedToConnect(errno);
-    outgoing.startConnectTimer(config.connectRetryTime);
+    const failed = dial(socket, config, from);
+    if (failed === undefined) return outgoing.startConnectTimer(config.connectRetryTime);
+    if (typeof failed === 'string') return this.#failedToConnect(failed);
+    router.log(`${this.name}: Socket error: bind: ${failed.bind}`);
+    this.#failedToConnect(undefined);
   }
 
   /** What fails at once is known once what runs now has finished, as a select loop would tell. */
@@ -409,7 +362,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
       socket.close();
       return true;
     }
-    this.#guard(socket);
+    guardSocket(socket, config);
     incoming.attach(socket);
     incoming.withoutCapabilities = this.withoutCapabilities;
     incoming.sendOpen(config.startupHoldTime);
@@ -472,18 +425,9 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   agree(connection: BgpConnection, open: BgpOpen): BgpProblem | undefined {
     const { config, router } = this;
     const { peer } = connection;
-    for (const feed of this.feeds) {
-      feed.active = peerHasFamily(peer, feed.channel.config, router.config.dialect);
-      const ours = channelOptions(feed.channel.config).addPath;
-      const theirs = peerAddPath(peer, feed.channel.table.family);
-      feed.addPathRx = (ours & ADD_PATH.receive) !== 0 && (theirs & ADD_PATH.send) !== 0;
-      const addPath = (ours & ADD_PATH.send) !== 0 && (theirs & ADD_PATH.receive) !== 0;
-      feed.queue.form = { family: feed.channel.table.family, as4: config.as4 && peer.as4 !== undefined, addPath };
-    }
+    for (const feed of this.feeds) feed.agree(peer, config, router.config.dialect);
     if (router.isBird2 && !this.feeds.some(({ active }) => active)) return bgpProblem(BGP_ERROR.openMessage, 7);
-    connection.holdTime = Math.min(open.holdTime, config.holdTime);
-    connection.keepaliveTime = config.keepaliveTime || Math.floor(connection.holdTime / 3);
-    connection.extendedMessages = config.extendedMessages && peer.extendedMessages;
+    connection.agree(config, open.holdTime);
     this.remoteId = open.identifier >>> 0;
     this.as4Session = config.as4 && peer.as4 !== undefined;
     for (const feed of this.feeds) feed.queue.extendedMessages = connection.extendedMessages;
@@ -498,17 +442,12 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.sourceAddress ??= connection.socket?.localAddress;
     this.connection = connection;
     this.#session = undefined;
-    this.#lastError = { kind: 'none' };
+    this.errors.last = { kind: 'none' };
     const { peer } = connection;
     for (const feed of this.feeds) feed.queue.clear();
     if (this.router.recovering && !(peer.gracefulAware && !peer.restarting)) this.router.unlockRecovery(this.name);
-    this.#graceful?.timer?.cancel();
-    for (const feed of this.feeds) {
-      const kept = gracefulFamily(peer, feed.channel.table.family);
-      if (this.#graceful !== undefined && kept?.forwarding !== true) feed.channel.refreshEnd();
-      feed.loadState = peer.gracefulAware ? 'loading' : 'none';
-    }
-    if (!this.feeds.some(({ channel }) => channel.refreshing)) this.#graceful = undefined;
+    this.restart.back(this.feeds, peer);
+    for (const feed of this.feeds) feed.loadState = peer.gracefulAware ? 'loading' : 'none';
     connection.state = 'Established';
     this.setState('up');
   }
@@ -524,38 +463,20 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     return this.router.recovering && this.config.gracefulRestart === 'on';
   }
 
-  /** RFC 4724 §4.2: the neighbour restarts, and goes on forwarding meanwhile. */
   #neighborRestarts(): void {
-    const time = this.connection?.peer.gracefulTime ?? 0;
-    const { peer } = this.connection ?? {};
-    if (this.#graceful !== undefined) {
-      this.#graceful.timer?.cancel();
-      for (const feed of this.feeds) feed.channel.refreshEnd();
-    }
+    const peer = this.connection?.peer;
     this.setState('start');
-    for (const feed of this.feeds) {
-      const able = peer !== undefined && gracefulFamily(peer, feed.channel.table.family) !== undefined;
-      if (able) feed.channel.refreshBegin();
-      else feed.channel.flush();
-    }
-    this.#graceful = { timer: this.router.after(time, () => this.#gracefulExpired()) };
-  }
-
-  #gracefulExpired(): void {
-    if (this.#graceful === undefined) return;
-    this.router.log(`${this.name}: Neighbor graceful restart timeout`);
-    this.stop(undefined);
+    this.restart.begin(this.feeds, peer, () => {
+      this.router.log(`${this.name}: Neighbor graceful restart timeout`);
+      this.stop(undefined);
+    });
   }
 
   /** bgp_rx_end_mark(). */
   endOfRib(feed: ChannelFeed): void {
     if (feed.loadState === 'loading') feed.loadState = 'none';
     this.router.unlockRecovery(this.name);
-    if (this.#graceful === undefined) return;
-    feed.channel.refreshEnd();
-    if (this.feeds.some(({ channel }) => channel.refreshing)) return;
-    this.#graceful.timer?.cancel();
-    this.#graceful = undefined;
+    this.restart.told(this.feeds, feed);
   }
 
   // Routes.
@@ -625,17 +546,4 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.outgoing.abandon();
     this.incoming.abandon();
   }
-}
-
-/** Everything but the name of it, filters and limits, which are seen to without a restart. */
-function sameSession(a: BgpConfig, b: BgpConfig): boolean {
-  const core = ({
-    channels,
-    position: _position,
-    description: _description,
-    disabled: _disabled,
-    ...rest
-  }: BgpConfig) =>
-    JSON.stringify({ ...rest, channels: channels.map(({ bgp, family, table }) => ({ bgp, family, table })) });
-  return core(a) === core(b);
 }
