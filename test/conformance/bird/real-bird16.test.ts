@@ -161,7 +161,7 @@ const SAMPLES: readonly string[] = [
   `${HEAD}listen bgp address 1.2.3.4 port 1790;`,
   `${HEAD}listen bgp port 70000;`,
   `${HEAD}graceful restart wait 120;`,
-  `${HEAD}log "/tmp/x" all;\nlog syslog all;\nlog stderr { error };`,
+  `${HEAD}log "bird.log" all;\nlog syslog all;\nlog stderr { error };`,
   `${HEAD}timeformat route iso long;\ntimeformat base "%F";`,
   `${HEAD}debug protocols all;\ndebug protocols { states };\nmrtdump protocols off;`,
   `${HEAD}/* a\n comment */ # another\nprotocol direct { }`,
