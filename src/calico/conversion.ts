@@ -5,8 +5,10 @@
 
 import type { Cause } from '../trace/index.js';
 import { type Cidr, hostCidr } from './cidr.js';
-import type { Profile, WorkloadEndpoint } from './model.js';
+import type { EndpointPort, Profile, WorkloadEndpoint } from './model.js';
 import { vethName } from './names.js';
+import { type EndpointOptions, NO_OPTIONS } from './pod-annotations.js';
+import { plainRule } from './policy/resources.js';
 import type { Labels } from './policy/selector.js';
 
 export interface PodFacts {
@@ -18,7 +20,13 @@ export interface PodFacts {
   /** From the annotation of the CNI plugin, else from the status. */
   readonly addresses: readonly Cidr[];
   readonly interfacePrefix?: string;
+  /** Of all containers, those with a name. */
+  readonly ports?: readonly EndpointPort[];
+  readonly options?: EndpointOptions;
 }
+
+/** Longer names are no label values; conversion/workload_endpoint_default.go. */
+const MAX_LABEL = 63;
 
 const prefixed = (prefix: string, labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).map(([key, value]) => [prefix + key, value]));
@@ -37,9 +45,12 @@ export function podEndpoint(pod: PodFacts): WorkloadEndpoint {
       ...pod.labels,
       'projectcalico.org/namespace': namespace,
       'projectcalico.org/orchestrator': 'k8s',
-      ...(serviceAccount !== '' && { 'projectcalico.org/serviceaccount': serviceAccount }),
+      ...(serviceAccount !== '' &&
+        serviceAccount.length < MAX_LABEL && { 'projectcalico.org/serviceaccount': serviceAccount }),
     },
     active: true,
+    ports: pod.ports ?? [],
+    ...(pod.options ?? NO_OPTIONS),
   };
 }
 
@@ -47,12 +58,13 @@ export function podEndpoint(pod: PodFacts): WorkloadEndpoint {
 export function namespaceProfile(namespace: string, labels: Labels): Profile {
   const because: Cause = { kind: 'Namespace', name: namespace };
   const labelsToApply = { ...prefixed('pcns.', labels), 'pcns.projectcalico.org/name': namespace };
-  return { name: `kns.${namespace}`, labelsToApply, ingress: 'allow', egress: 'allow', because: [because] };
+  const allow = [plainRule('Allow')];
+  return { name: `kns.${namespace}`, labelsToApply, ingress: allow, egress: allow, because: [because] };
 }
 
 /** Only labels: a service account allows nothing by itself. */
 export function serviceAccountProfile(namespace: string, name: string, labels: Labels): Profile {
   const because: Cause = { kind: 'ServiceAccount', namespace, name };
   const labelsToApply = { ...prefixed('pcsa.', labels), 'pcsa.projectcalico.org/name': name };
-  return { name: `ksa.${namespace}.${name}`, labelsToApply, ingress: 'none', egress: 'none', because: [because] };
+  return { name: `ksa.${namespace}.${name}`, labelsToApply, ingress: [], egress: [], because: [because] };
 }

@@ -28,5 +28,12 @@ export function base32(bytes: Uint8Array): string {
   return bits === 0 ? text : text + BASE32.charAt((held << (5 - bits)) & 31);
 }
 
+/** Only from here on does the order of UTF-16 differ from that of UTF-8. */
+const SURROGATES_AND_ABOVE = /[\ud800-\uffff]/;
+
 /** Order of UTF-8 bytes, as Go sorts strings. */
-export const compareText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+export function compareText(a: string, b: string): number {
+  if (SURROGATES_AND_ABOVE.test(a) || SURROGATES_AND_ABOVE.test(b))
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -2,6 +2,7 @@
 
 export {
   type Address,
+  addressBits,
   addressOf,
   addressOfIpv4,
   type Cidr,
@@ -18,12 +19,18 @@ export {
   parseCidrOrAddress,
 } from './cidr.js';
 export * from './cni-plugin/index.js';
+export * from './confd/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
+export { bgpFindings } from './datastore/bgp-findings.js';
+export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
-export { felixCluster, felixLayers, nodeEnvironment } from './datastore/felix.js';
-export { blockSummaries, ipamContext, storedIpam } from './datastore/ipam.js';
+export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
+export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
+export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
+export { blockSummaries, ipamContext, recordIpam, storedIpam } from './datastore/ipam.js';
+export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';
 export {
-  storedEndpoints,
+  annotationProblems,
   storedInternalIps,
   storedNodes,
   storedPools,
@@ -39,6 +46,8 @@ export {
   type ServiceCidr,
 } from './felix/calc/input.js';
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
+export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
+export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export { computeFelix } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
@@ -77,6 +86,19 @@ export { type IpamObjects, loadIpam, type PrintedObject, printIpam } from './ipa
 export { blockCidrFor, enabledPools, poolContaining, poolSelectsNode } from './ipam/pools.js';
 export { addressesByHandle, assignmentOf } from './ipam/query.js';
 export { type Release, releaseAddresses, releaseByHandle, releaseHostAffinities } from './ipam/release.js';
+export {
+  type Allocation,
+  allocationsOf,
+  checkIpam,
+  type InUse,
+  type IpamCheck,
+} from './ipam/check.js';
+export {
+  type BorrowedAddress,
+  borrowedAddresses,
+  type PoolUtilization,
+  utilization,
+} from './ipam/utilization.js';
 export { type HandleBlocks, IpamStore } from './ipam/store.js';
 export type {
   BlockSummary,
@@ -88,6 +110,7 @@ export type {
   WorkloadEndpoint,
 } from './model.js';
 export { vethName, vethNameOfContainer, vtepMac, workloadEndpointName } from './names.js';
+export { unconvertiblePeers } from './policy/from-admin-policy.js';
 export { type Labels, parseSelector, Selector } from './policy/selector.js';
 export { SelectorError } from './policy/selector-tokens.js';
 export * from './startup.js';

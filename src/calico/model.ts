@@ -6,6 +6,7 @@
 import type { Mac } from '../packet/index.js';
 import type { Cause } from '../trace/index.js';
 import type { Address, Cidr } from './cidr.js';
+import type { PolicyRule } from './policy/resources.js';
 import type { Labels } from './policy/selector.js';
 
 export type EncapsulationMode = 'Never' | 'Always' | 'CrossSubnet';
@@ -70,6 +71,20 @@ export interface BlockSummary {
   readonly borrowed: readonly { readonly address: Address; readonly host: string }[];
 }
 
+/** A port that has a name, by which rules may call it. */
+export interface EndpointPort {
+  readonly name: string;
+  readonly protocol: string | number;
+  readonly port: number;
+}
+
+/** Limits that a pod's annotations set (qos.projectcalico.org/…); 0 where there is none. */
+export interface QosDirection {
+  readonly packetRate: number;
+  readonly packetBurst: number;
+  readonly maxConnections: number;
+}
+
 /** A pod's interface. */
 export interface WorkloadEndpoint {
   readonly node: string;
@@ -83,14 +98,51 @@ export interface WorkloadEndpoint {
   readonly active: boolean;
   /** Known with the etcd datastore only. */
   readonly mac?: Mac;
+  readonly ports: readonly EndpointPort[];
+  /** Addresses that are led to the pod's own. */
+  readonly floatingIps: readonly { readonly external: Address; readonly internal: Address }[];
+  /** Sources that are not its own and that it may use. */
+  readonly spoofedSources: readonly Cidr[];
+  readonly qos?: { readonly ingress: QosDirection; readonly egress: QosDirection };
+  /** DSCP of what leaves the cluster. */
+  readonly dscp?: number;
+}
+
+/** An interface of a host that policy protects. */
+export interface HostEndpoint {
+  readonly name: string;
+  readonly node: string;
+  /** `*` for all; '' where the expected addresses say which. */
+  readonly interfaceName: string;
+  readonly expectedIps: readonly Address[];
+  readonly labels: Labels;
+  readonly profiles: readonly string[];
+  readonly ports: readonly EndpointPort[];
+  readonly dscp?: number;
+}
+
+/** NetworkSet or GlobalNetworkSet: networks that selectors select by labels. */
+export interface NetworkSet {
+  readonly nets: readonly Cidr[];
+  readonly labels: Labels;
+  /** The namespace's, whose labels count too. */
+  readonly profiles: readonly string[];
+  readonly because: Cause;
+}
+
+/** One EndpointSlice of a Service. */
+export interface ServiceSlice {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly addresses: readonly Address[];
+  readonly ports: readonly { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly port: number }[];
 }
 
 export interface Profile {
   readonly name: string;
   readonly labelsToApply: Labels;
-  /** Only what Kubernetes' profiles hold: allow everything, or say nothing. */
-  readonly ingress: 'allow' | 'none';
-  readonly egress: 'allow' | 'none';
+  readonly ingress: readonly PolicyRule[];
+  readonly egress: readonly PolicyRule[];
   readonly because: readonly Cause[];
 }
 
@@ -110,3 +162,4 @@ export const podCause = ({ namespace, pod }: Pick<WorkloadEndpoint, 'namespace' 
   namespace,
   name: pod,
 });
+export const hostEndpointCause = ({ name }: HostEndpoint): Cause => cause('HostEndpoint', name);

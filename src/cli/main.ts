@@ -3,6 +3,7 @@
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => number }>>> = {
   trace: () => import('./trace.js'),
   exec: () => import('./exec.js'),
+  export: () => import('./export.js'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -24,6 +24,8 @@ export interface CommonOptions {
   readonly seed: number;
   readonly quiet: boolean;
   readonly every: boolean;
+  /** Of exported namespaces. */
+  readonly prefix: string;
 }
 
 const SPEC = {
@@ -33,6 +35,7 @@ const SPEC = {
   seed: { type: 'string', default: '1' },
   quiet: { type: 'boolean', short: 'q', default: false },
   all: { type: 'boolean', short: 'a', default: false },
+  prefix: { type: 'string', default: 'pw' },
 } as const;
 
 /** @throws UsageError */
@@ -50,6 +53,7 @@ export function parseOptions(args: readonly string[]): CommonOptions {
       seed: Number(values.seed),
       quiet: values.quiet,
       every: values.all,
+      prefix: values.prefix,
     };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -79,13 +83,18 @@ export function loadCluster(options: CommonOptions): Cluster | undefined {
   return undefined;
 }
 
+/** What the user can mend: a name that does not exist, a network that never comes to rest. */
+const mendable = (error: unknown): error is Error =>
+  error instanceof UsageError ||
+  (error instanceof Error && (error.name === 'UnknownEndpoint' || error.name === 'NeverAtRest'));
+
 /** Runs a command; what the user got wrong is said on standard error, exit 2. */
 export function withUsage(run: () => number): number {
   try {
     return run();
   } catch (error) {
-    if (error instanceof UsageError || (error instanceof Error && error.name === 'UnknownEndpoint')) {
-      console.error(`podwire: ${error.message}`);
+    if (mendable(error)) {
+      for (const line of error.message.split('\n')) console.error(`podwire: ${line}`);
       return 2;
     }
     throw error;

@@ -7,9 +7,11 @@ const TEXT = `podwire: what happens to this packet?
   podwire exec -f PATH... HOST -- COMMAND...
       runs a tool on a host or in a pod: ip, bridge, iptables-save, ipset, conntrack, sysctl, ping,
       traceroute, nc, cat
+  podwire export netns -f PATH... [HOST...] [--prefix pw]
+      prints a script that rebuilds the hosts, all or those named, as network namespaces of a Linux machine
 
   PATH       files or folders of YAML or JSON; - is standard input
-  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address
+  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME
 
 Exit status of trace: 0 delivered and answered, 1 not, 2 bad input.
 `;

@@ -18,9 +18,11 @@ import {
   ipv4Of,
   type IpamContext,
   type IpamStore,
+  parseAddress,
   parseCidr,
   parseCidrOrAddress,
   reconcileTunnelAddresses,
+  recordIpam,
   shortfall,
   storedIpam,
   storedNodes,
@@ -30,7 +32,9 @@ import {
   finding,
   isFinished,
   isIpv4,
+  isList,
   NODE_ANNOTATIONS,
+  parseEmbedded,
   type Pod,
   type Store,
 } from '../kubernetes/index.js';
@@ -60,6 +64,7 @@ export function recordedAddresses(pod: Pod): Address[] {
 export function allocate(store: Store, nowNs: () => bigint): Allocations {
   const allocation = new Allocation(store, nowNs);
   allocation.run();
+  recordIpam(store, allocation.ipam);
   return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
 }
 
@@ -140,7 +145,7 @@ class Allocation {
 
   /** Where the datastore keeps it: annotations of the Node, or Calico's own Node. */
   #recordTunnel(node: CalicoNode): void {
-    const { name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip } = node;
+    const { name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip, ipv6VxlanTunnelAddress: vxlanV6 } = node;
     const resource = this.#store.get('CalicoNode', '', name);
     if (resource !== undefined) {
       const bgp = resource.spec.bgp;
@@ -159,12 +164,39 @@ class Allocation {
     const annotations = {
       ...kubeNode.annotations,
       ...(vxlan === undefined ? {} : { [NODE_ANNOTATIONS.ipv4VXLANTunnelAddr]: formatAddress(vxlan) }),
+      ...(vxlanV6 === undefined ? {} : { [NODE_ANNOTATIONS.ipv6VXLANTunnelAddr]: formatAddress(vxlanV6) }),
       ...(ipip === undefined ? {} : { [NODE_ANNOTATIONS.ipv4IPIPTunnelAddr]: formatAddress(ipip) }),
     };
     this.#store.put('Node', { ...kubeNode, annotations });
   }
 
+  /** Addresses that the pod itself asks for go before any pool; those that bypass IPAM are the plugin's to set. */
   #newPod(pod: Pod): void {
+    if ((pod.annotations[`${ANNOTATION}ipAddrsNoIpam`] ?? '') !== '') return;
+    const asked = pod.annotations[`${ANNOTATION}ipAddrs`] ?? '';
+    if (asked === '') this.#autoAssign(pod);
+    else this.#assignAsked(pod, asked);
+  }
+
+  #assignAsked(pod: Pod, asked: string): void {
+    const list = parseEmbedded(asked);
+    const texts = isList(list) ? list : [list ?? asked];
+    const addresses = texts.flatMap((text) => (typeof text === 'string' ? (parseAddress(text) ?? []) : []));
+    if (addresses.length === 0 || addresses.length !== texts.length) {
+      this.#withoutAddress(pod, `ipAddrs is no list of addresses: ${asked}`);
+      return;
+    }
+    try {
+      const request = { host: pod.spec.nodeName, ...this.#held(pod) };
+      for (const address of addresses) assignAddress(this.ipam, address, request, this.#context);
+      this.#recordPod(pod, addresses.map(hostCidr));
+    } catch (error) {
+      if (!(error instanceof IpamError)) throw error;
+      this.#withoutAddress(pod, error.message.trim());
+    }
+  }
+
+  #autoAssign(pod: Pod): void {
     const namespace = this.#store.get('Namespace', '', pod.namespace);
     const pools = this.#poolsFor(pod, namespace?.annotations[`${ANNOTATION}ipv4pools`]);
     try {

@@ -5,17 +5,25 @@ import {
   calicoIpam,
   calicoPlugin,
   computeFelix,
+  type ConfdCluster,
+  ConfdDatastore,
+  confdHost,
+  confdOptions,
+  type ConfdRun,
   type FelixCluster,
   type FelixConfig,
-  felixCluster,
+  FelixDatastore,
   felixLayers,
+  type Environment,
   type FelixState,
   type HostInterface,
+  nodeEnvironment,
   type PluginDatastore,
   parseCidr,
   readFelixConfig,
   recordedIpam,
-  storedEndpoints,
+  runConfd,
+  storedBackend,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
@@ -44,21 +52,27 @@ const DEFAULT_CONFLIST = `{
 }
 `;
 
+const UNCHANGED: ConfdRun = { changed: [], reload: { bird: false, bird6: false } };
+
 /** Everything about Calico that all nodes share. */
 export class CalicoCluster {
   readonly #store: Store;
   readonly #allocations: Allocations;
-  #felix: FelixCluster | undefined = undefined;
+  #confd: ConfdDatastore | undefined = undefined;
+  /** The view that a host's files were rendered of. */
+  readonly #rendered = new WeakMap<Host, ConfdCluster>();
+  /** What all Felixes of the cluster read. */
+  readonly #datastore: FelixDatastore;
 
   constructor(store: Store, allocations: Allocations) {
     this.#store = store;
     this.#allocations = allocations;
+    this.#datastore = new FelixDatastore(store, allocations.ipam);
   }
 
-  /** Built when the first node asks. */
+  /** The cluster as every Felix sees it now. */
   get felix(): FelixCluster {
-    this.#felix ??= felixCluster(this.#store, this.#allocations.ipam);
-    return this.#felix;
+    return this.#datastore.cluster;
   }
 
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
@@ -99,6 +113,26 @@ export class CalicoCluster {
     return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host, ownership);
   }
 
+  /** The datastore as every node's confd sees it. */
+  get confd(): ConfdDatastore {
+    this.#confd ??= new ConfdDatastore(this.#store, this.#allocations.ipam, confdOptions(this.#environment('')));
+    return this.#confd;
+  }
+
+  /** confd writes BIRD's files, those that have changed since; undefined on a node where BIRD does not run. */
+  runConfd(host: Host): ConfdRun | undefined {
+    if (storedBackend(this.#store, host.name) !== 'bird') return undefined;
+    const { cluster } = this.confd;
+    if (this.#rendered.get(host) === cluster) return UNCHANGED;
+    this.#rendered.set(host, cluster);
+    return runConfd(host.files, cluster, confdHost(this.#environment(host.name), host.name));
+  }
+
+  #environment(node: string): Environment {
+    const settings = calicoNodeSettings(this.#store);
+    return settings === undefined ? {} : nodeEnvironment(settings, node);
+  }
+
   #config(host: Host): FelixConfig {
     return readFelixConfig(felixLayers(this.#store, host.name)).config;
   }
@@ -108,7 +142,7 @@ export class CalicoCluster {
       node: host.name,
       config: this.#config(host),
       interfaces: hostInterfaces(host),
-      endpoints: storedEndpoints(this.#store).filter(({ node }) => node === host.name),
+      endpoints: this.#datastore.endpointsOf(host.name),
     });
   }
 }

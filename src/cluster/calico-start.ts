@@ -1,24 +1,34 @@
-/** What calico-node does when the first node starts: the default pool, where there is none. */
+/** What calico-node does when the nodes start: the default pool, where there is none; each node's address and AS. */
 
 import {
-  addressOfIpv4,
+  type Address,
+  addressOf,
+  bgpFindings,
+  type Cidr,
   cidrFromStore,
+  confdOptions,
   defaultPools,
   type Environment,
+  formatAddress,
   formatCidr,
   type IpPool,
   ipv4Of,
-  nodeAddress,
+  type NodeBgp,
   nodeEnvironment,
+  poolFindings,
+  startNode,
   StartupError,
   storedInternalIps,
   storedPools,
 } from '../calico/index.js';
 import {
   calicoNode,
+  calicoNodes,
   calicoNodeSettings,
+  type CalicoNodeSettings,
   type Finding,
   finding,
+  type KubeNode,
   kubeadmPodSubnets,
   NODE_ANNOTATIONS,
   type ObjectOf,
@@ -26,6 +36,8 @@ import {
   unwritten,
 } from '../kubernetes/index.js';
 import type { NetworkPlan } from '../underlay/index.js';
+import { detectionHost, hostAddresses } from './detection.js';
+import { variableSource } from './environment-source.js';
 
 export interface CalicoStart {
   /** False where nothing in the input speaks of Calico and another CNI is configured. */
@@ -80,84 +92,159 @@ function poolObject(pool: IpPool, from: string): ObjectOf<'IPPool'> {
   };
 }
 
+/** One start of the whole cluster. */
+class Start {
+  readonly findings: Finding[] = [];
+  readonly #store: Store;
+  readonly #plan: NetworkPlan;
+  readonly #settings: CalicoNodeSettings | undefined;
+  /** Variables that have been complained of: all nodes have the same. */
+  readonly #told = new Set<string>();
+  /** Names of nodes by the address that they have. */
+  readonly #owners = new Map<string, string>();
+
+  constructor(store: Store, plan: NetworkPlan) {
+    this.#store = store;
+    this.#plan = plan;
+    this.#settings = calicoNodeSettings(store);
+    for (const { name, bgp } of calicoNodes(store)) {
+      this.#own(name, {
+        ...(bgp?.ipv4Address && { ipv4Address: cidrFromStore(bgp.ipv4Address) }),
+        ...(bgp?.ipv6Address && { ipv6Address: cidrFromStore(bgp.ipv6Address) }),
+      });
+    }
+  }
+
+  #own(name: string, { ipv4Address, ipv6Address }: NodeBgp): void {
+    for (const cidr of [ipv4Address, ipv6Address])
+      if (cidr !== undefined) this.#owners.set(formatAddress(addressOf(cidr)), name);
+  }
+
+  run(firstNode: KubeNode): void {
+    // Before pools are added: the recorded state is held against those that were written.
+    const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
+    if (!otherIpam) this.findings.push(...poolFindings(this.#store));
+    this.#makePools(firstNode);
+    for (const node of this.#store.list('Node')) this.#startNode(node);
+    const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
+    this.findings.push(...bgpFindings(this.#store, namespace), ...this.#ineffective());
+  }
+
+  /** Set by many older manifests; v3.32.1 takes back what it announces as soon as its own Node arrives. */
+  #ineffective(): Finding[] {
+    const name = 'CALICO_ADVERTISE_CLUSTER_IPS';
+    const source = this.#settings && variableSource(this.#store, this.#settings.daemonSet, name);
+    if (source === undefined) return [];
+    const message = `${name} has no lasting effect: serviceClusterIPs of BGPConfiguration "default" decides`;
+    return [finding(source.subject, source.path, { code: 'calico-setting', severity: 'warning', message })];
+  }
+
+  #environment(node: string): Environment {
+    return this.#settings === undefined ? ASSUMED : nodeEnvironment(this.#settings, node);
+  }
+
+  #makePools(firstNode: KubeNode): void {
+    try {
+      const pools = defaultPools(this.#environment(firstNode.name), {
+        existing: storedPools(this.#store),
+        kubeadmPodSubnets: kubeadmPodSubnets(this.#store).map(cidrFromStore),
+        hostAddresses: hostAddresses(this.#plan.machines.get(firstNode.name)),
+        ipv6Supported: false,
+        uniqueLocalPrefix: () => ({ version: 6, value: 0xfdn << 120n, length: 48 }),
+      });
+      for (const pool of pools) {
+        this.#store.put('IPPool', poolObject(pool, this.#settings?.daemonSet.source.file ?? '<assumed>'));
+        if (this.#settings === undefined) this.findings.push(assumed(firstNode, pool));
+      }
+    } catch (error) {
+      this.#report(firstNode, error);
+    }
+  }
+
+  /** Address detection, for nodes that have no address on record; what is recorded was found by an earlier start. */
+  #startNode(node: KubeNode): void {
+    const recorded = calicoNode(this.#store, node.name)?.bgp;
+    const known: NodeBgp = {
+      ...(recorded?.ipv4Address && { ipv4Address: cidrFromStore(recorded.ipv4Address) }),
+      ...(recorded?.ipv6Address && { ipv6Address: cidrFromStore(recorded.ipv6Address) }),
+      ...(recorded?.asNumber !== undefined && { asNumber: recorded.asNumber }),
+    };
+    if (known.ipv4Address !== undefined || known.ipv6Address !== undefined) {
+      this.#checkRecorded(node, known);
+      return;
+    }
+    const host = detectionHost(this.#plan.machines.get(node.name), storedInternalIps(this.#store, node.name));
+    const ownerOf = (address: Address): string | undefined => this.#owners.get(formatAddress(address));
+    try {
+      const found = startNode(this.#environment(node.name), host, { known, ownerOf });
+      if (found === undefined) return;
+      this.#own(node.name, found);
+      this.#record(node, found);
+    } catch (error) {
+      this.#report(node, error);
+    }
+  }
+
+  /** startup.go:validateIP(): an address that no interface has is used all the same, and leads nowhere. */
+  #checkRecorded(node: KubeNode, { ipv4Address: recorded }: NodeBgp): void {
+    const addresses = hostAddresses(this.#plan.machines.get(node.name));
+    if (recorded === undefined || addresses.length === 0) return;
+    if (addresses.some(({ value }) => value === recorded.value)) return;
+    const message = `its recorded address ${formatAddress(addressOf(recorded))} is on none of its interfaces`;
+    const path = ['metadata', 'annotations', NODE_ANNOTATIONS.ipv4Address];
+    this.findings.push(finding(node, path, { code: 'calico-setting', severity: 'warning', message }));
+  }
+
+  /** Where the datastore keeps it: Calico's own Node, or annotations. */
+  #record(node: KubeNode, { ipv4Address, ipv6Address, asNumber }: NodeBgp): void {
+    const resource = this.#store.get('CalicoNode', '', node.name);
+    if (resource !== undefined) {
+      const bgp = {
+        ipv4IPIPTunnelAddr: resource.spec.bgp?.ipv4IPIPTunnelAddr,
+        routeReflectorClusterID: resource.spec.bgp?.routeReflectorClusterID ?? '',
+        asNumber,
+        ipv4Address: ipv4Address && { addr: ipv4Of(ipv4Address), length: ipv4Address.length },
+        ipv6Address: resource.spec.bgp?.ipv6Address,
+      };
+      this.#store.put('CalicoNode', { ...resource, spec: { ...resource.spec, bgp } });
+      return;
+    }
+    const text = (cidr: Cidr | undefined, key: string) => (cidr === undefined ? {} : { [key]: formatCidr(cidr) });
+    const annotations = {
+      ...node.annotations,
+      ...text(ipv4Address, NODE_ANNOTATIONS.ipv4Address),
+      ...text(ipv6Address, NODE_ANNOTATIONS.ipv6Address),
+      ...(asNumber === undefined ? {} : { [NODE_ANNOTATIONS.asNumber]: String(asNumber) }),
+    };
+    this.#store.put('Node', { ...node, annotations });
+  }
+
+  /** Where the variable was written; a variable that nobody wrote is the node's own trouble. */
+  #report(node: KubeNode, error: unknown): void {
+    if (!(error instanceof StartupError)) throw error;
+    const source = this.#settings && variableSource(this.#store, this.#settings.daemonSet, error.variable);
+    const written = source !== undefined && this.#environment(node.name)[error.variable] === error.got;
+    if (written && this.#told.has(error.message)) return;
+    this.#told.add(error.message);
+    const { subject, path } = written ? source : { subject: node, path: [] };
+    const on = written ? '' : ` on Node ${node.name}`;
+    const message = `calico-node does not start${on}: ${error.message}`;
+    this.findings.push(finding(subject, path, { code: 'calico-setting', severity: 'warning', message }));
+  }
+}
+
+function assumed(subject: KubeNode, pool: IpPool): Finding {
+  const message = `no CNI configuration and no IPPool in the input: Calico with VXLAN and the pool ${formatCidr(pool.cidr)} is assumed`;
+  return finding(subject, [], { code: 'cni-assumed', severity: 'notice', message });
+}
+
 /** Makes the default pool in the store. `otherCni`: a HostConfig brings a network configuration of its own. */
 export function startCalico(store: Store, plan: NetworkPlan, otherCni: boolean): CalicoStart {
   const spoken = speaksOfCalico(store);
   if (!spoken && otherCni) return { used: false, findings: [] };
-  const settings = calicoNodeSettings(store);
   const [firstNode] = store.list('Node');
   if (firstNode === undefined) return { used: spoken, findings: [] };
-  const environment = settings === undefined ? ASSUMED : nodeEnvironment(settings, firstNode.name);
-  const hostAddresses = (plan.machines.get(firstNode.name)?.interfaces ?? []).flatMap(({ address }) =>
-    address === undefined ? [] : [addressOfIpv4(address)],
-  );
-  const findings: Finding[] = [];
-  try {
-    const pools = defaultPools(environment, {
-      existing: storedPools(store),
-      kubeadmPodSubnets: kubeadmPodSubnets(store).map(cidrFromStore),
-      hostAddresses,
-      ipv6Supported: false,
-      uniqueLocalPrefix: () => ({ version: 6, value: 0xfdn << 120n, length: 48 }),
-    });
-    for (const pool of pools) {
-      store.put('IPPool', poolObject(pool, settings?.daemonSet.source.file ?? '<assumed>'));
-      if (settings === undefined) findings.push(assumed(store, pool));
-    }
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    const subject = settings?.daemonSet ?? firstNode;
-    findings.push(
-      finding(subject, [], {
-        code: 'calico-setting',
-        severity: 'warning',
-        message: `calico-node does not start: ${error.message}`,
-      }),
-    );
-  }
-  findings.push(...recordNodeAddresses(store, plan, environment));
-  return { used: true, findings };
-}
-
-/** calico-node's address detection, for nodes that have no address on record yet. */
-function recordNodeAddresses(store: Store, plan: NetworkPlan, environment: Environment): Finding[] {
-  return store.list('Node').flatMap((node) => {
-    if (calicoNode(store, node.name)?.bgp?.ipv4Address !== undefined) return [];
-    const interfaces = (plan.machines.get(node.name)?.interfaces ?? []).map(({ name, address, prefixLength }) => ({
-      name,
-      addresses: address === undefined ? [] : [{ ...addressOfIpv4(address), length: prefixLength }],
-    }));
-    const host = { interfaces, internalIps: storedInternalIps(store, node.name), sourceFor: () => undefined };
-    try {
-      const found = nodeAddress(environment, 4, host);
-      if (found !== undefined) {
-        const annotations = { ...node.annotations, [NODE_ANNOTATIONS.ipv4Address]: formatCidr(found) };
-        store.put('Node', { ...node, annotations });
-        return [];
-      }
-      return [
-        finding(node, [], {
-          code: 'calico-setting',
-          severity: 'warning',
-          message: 'calico-node finds no address of this node',
-        }),
-      ];
-    } catch (error) {
-      if (!(error instanceof StartupError)) throw error;
-      return [
-        finding(node, [], {
-          code: 'calico-setting',
-          severity: 'warning',
-          message: `calico-node does not start: ${error.message}`,
-        }),
-      ];
-    }
-  });
-}
-
-function assumed(store: Store, pool: IpPool): Finding {
-  const [subject] = store.list('Node');
-  if (subject === undefined) throw new Error('assertion failed: there is a node');
-  const message = `no CNI configuration and no IPPool in the input: Calico with VXLAN and the pool ${formatCidr(pool.cidr)} is assumed`;
-  return finding(subject, [], { code: 'cni-assumed', severity: 'notice', message });
+  const start = new Start(store, plan);
+  start.run(firstNode);
+  return { used: true, findings: start.findings };
 }

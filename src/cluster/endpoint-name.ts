@@ -1,9 +1,11 @@
-/** How people name the ends of a connection: `pod/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
+/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
 
 import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 
 export type EndpointName =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  /** By its cluster IP: only a destination. */
+  | { readonly kind: 'svc'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
@@ -18,16 +20,23 @@ export interface NameProblem {
   readonly problem: string;
 }
 
-const FORMS = 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
+
+const isIpv6 = (text: string): boolean => /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text);
+
+const ipv6Problem = (text: string): NameProblem => ({
+  problem: `"${text}" is an IPv6 address, and IPv6 is not modelled yet`,
+});
 
 export function parseEndpointName(text: string): EndpointName | NameProblem {
   const address = parseIpv4(text);
   if (address !== undefined) return { kind: 'address', address };
+  if (isIpv6(text)) return ipv6Problem(text);
   const [kind, first = '', second, extra] = text.split('/');
-  if (kind === 'pod' && first !== '' && extra === undefined) {
-    // As kubectl has it, a pod without a namespace is in `default`.
+  if ((kind === 'pod' || kind === 'svc') && first !== '' && extra === undefined) {
+    // As kubectl has it, one without a namespace is in `default`.
     return second === undefined
       ? { kind, namespace: 'default', name: first }
       : { kind, namespace: first, name: second };
@@ -38,6 +47,7 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
 
 /** `NAME` or `NAME:PORT`. */
 export function parseDestination(text: string): Destination | NameProblem {
+  if (isIpv6(text)) return ipv6Problem(text);
   const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
   const [, name = '', portText] = match ?? [];
   const endpoint = parseEndpointName(name);
@@ -52,7 +62,8 @@ export function parseDestination(text: string): Destination | NameProblem {
 export function formatEndpointName(endpoint: EndpointName, format: (address: Ipv4Addr) => string): string {
   switch (endpoint.kind) {
     case 'pod':
-      return `pod/${endpoint.namespace}/${endpoint.name}`;
+    case 'svc':
+      return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;
     case 'address':
       return format(endpoint.address);
     default:

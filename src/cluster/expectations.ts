@@ -25,6 +25,8 @@ const expectedTrace = record(
     encapsulation: optional(oneOf('none', 'vxlan', 'ipip')),
     /** Source address of the request where it is delivered. */
     sourceSeen: optional(addressText),
+    /** What the answer in plain words has to say, an object's name say. */
+    says: optional(text),
   },
   { closed: true },
 );

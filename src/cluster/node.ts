@@ -1,17 +1,20 @@
 /** A node as it is when its kubelet, its CNI and Calico have done their work. */
 
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
-import { type Host, KernelError } from '../kernel/index.js';
+import { type Host, KernelError, runIpBatch } from '../kernel/index.js';
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
 import { Kubelet } from './kubelet.js';
+import { installKubeletRules } from './kubelet-rules.js';
 import { startServer } from './servers.js';
+import type { ClusterServices } from './services.js';
 
 export interface NodeContext {
   readonly store: Store;
   readonly calico: CalicoCluster | undefined;
   readonly hostConfigs: readonly HostConfigObject[];
+  readonly services: ClusterServices;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -25,15 +28,17 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
   });
 }
 
-/** Files, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
+/** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
 export function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
-  const { files, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+  const { files, ip, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
   const report = (path: readonly (string | number)[], message: string): void => {
     findings.push(finding(config, path, { code: 'unmodelled', severity: 'warning', message }));
   };
   for (const [path, content] of Object.entries(files)) host.files.set(path, content);
+  for (const { line, command, message } of ip === undefined ? [] : runIpBatch(host.netns, ip, because))
+    report(['spec', 'ip'], `line ${line}, ${command}: ${message}`);
   for (const [path, value] of Object.entries(sysctls))
     attempt(
       () => host.netns.sysctl.set(path, value),
@@ -91,6 +96,7 @@ export function equipNode(
   sysctl.set('net.ipv4.ip_forward', '1');
   sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
   const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
   const kubelet = new Kubelet(host, context.store, binaries);
@@ -101,9 +107,13 @@ export function equipNode(
     process: 'kubelet',
     because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }],
   });
+  // Felix keeps its rules above kube-proxy's: it is the one who looks again.
+  context.services.start(host);
   const refused = context.calico?.runFelix(host) ?? [];
   const node = context.store.get('Node', '', host.name);
   if (node !== undefined) {
+    for (const message of unwritten)
+      findings.push(finding(node, [], { code: 'kube-proxy', severity: 'warning', message: `kubelet: ${message}` }));
     for (const message of refused)
       findings.push(finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }));
   }

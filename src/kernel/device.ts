@@ -10,7 +10,8 @@ import type { LinkKind, Scope } from './host-state.js';
 import type { Netns } from './netns.js';
 import type { TokenBucket } from './qdisc/token-bucket.js';
 import type { Skb } from './skb.js';
-import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
+import { SwitchesSet } from './sysctl.js';
+import { type Ipv4DevConf, type Ipv4NeighConf, ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl-defaults.js';
 
 /** An IPv4 address of a device (struct in_ifaddr). */
 export interface InterfaceAddress {
@@ -49,18 +50,23 @@ export type Tap = (dev: Device, skb: Skb, direction: 'in' | 'out') => void;
 
 export abstract class Device {
   abstract readonly kind: LinkKind;
-  name: string;
+  /** The name as netfilter compares it (netfilter/interface-name.ts), made when it is first asked for. */
+  nameKeys: Int32Array | undefined = undefined;
   mac: Mac;
   mtu: number;
   txqlen: number;
   /** IFF_UP. */
   up = false;
+  /** IFF_PROMISC and IFF_ALLMULTI, as somebody set them. A port of a bridge is promiscuous without the flag. */
+  promisc = false;
+  allmulti = false;
   /** Set when the device is put into a namespace. */
   ifindex = 0;
   because: readonly Cause[];
   readonly addresses: InterfaceAddress[] = [];
   readonly ipv4Conf: Ipv4DevConf = ipv4DevConfDefaults();
   readonly neighConf: Ipv4NeighConf = ipv4NeighConfDefaults();
+  readonly switchesSet = new SwitchesSet();
   readonly counters: DeviceCounters = {
     rxPackets: 0,
     rxBytes: 0,
@@ -74,14 +80,24 @@ export abstract class Device {
   tap: Tap | undefined = undefined;
   /** What holds frames back on the way out; undefined sends at once (noqueue, or a queue that is never full). */
   qdisc: TokenBucket | undefined = undefined;
+  #name: string;
   #netns: Netns | undefined = undefined;
 
   constructor(options: DeviceOptions) {
-    this.name = options.name;
+    this.#name = options.name;
     this.mac = options.mac ?? MAC_ZERO;
     this.mtu = options.mtu ?? 1500;
     this.txqlen = options.txqlen ?? 1000;
     this.because = options.because ?? NO_CAUSE;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+    this.nameKeys = undefined;
   }
 
   get netns(): Netns {

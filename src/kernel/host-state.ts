@@ -53,6 +53,23 @@ export interface BridgePortState {
   readonly isolated: boolean;
 }
 
+/** A cable between an interface and a switch of the physical network. */
+export interface CableState {
+  readonly switch: string;
+  /** One way, nanoseconds. */
+  readonly delayNs: number;
+  /** Chance from 0 to 1 that a frame is lost. */
+  readonly loss: number;
+  /** Longest IP packet that it carries; 0 for no limit of its own. */
+  readonly mtu: number;
+}
+
+export interface BridgeVlanState {
+  readonly vlan: number;
+  readonly pvid: boolean;
+  readonly untagged: boolean;
+}
+
 export interface LinkState {
   readonly ifindex: number;
   readonly name: string;
@@ -64,10 +81,15 @@ export interface LinkState {
   /** Bridge that this device is a port of, by name. */
   readonly master?: string;
   readonly bridgePort?: BridgePortState;
+  /** Of a bridge that filters by VLAN, and of its ports. */
+  readonly vlans?: readonly BridgeVlanState[];
+  readonly vlanFiltering?: true;
+  readonly promisc?: true;
+  readonly allmulti?: true;
   /** Other end of a veth. */
   readonly peer?: { readonly netns: string; readonly name: string };
-  /** What an ethernet device is plugged into: `<switch or link name>`. */
-  readonly attachedTo?: string;
+  /** What an ethernet device is plugged into. */
+  readonly cable?: CableState;
   /** A token bucket on the way out. */
   readonly qdisc?: TokenBucketState;
   readonly vxlan?: VxlanState;
@@ -121,6 +143,8 @@ export interface RuleState {
   readonly oif?: string;
   readonly fwmark?: { readonly value: number; readonly mask: number };
   readonly ipProtocol?: number;
+  readonly sourcePorts?: { readonly first: number; readonly last: number };
+  readonly destinationPorts?: { readonly first: number; readonly last: number };
   readonly action: 'lookup' | 'blackhole' | 'unreachable' | 'prohibit' | 'goto' | 'nop';
   readonly table?: number;
   readonly goto?: number;
@@ -170,6 +194,8 @@ export interface ChainState {
   readonly name: string;
   /** Built-in chains only. */
   readonly policy?: 'ACCEPT' | 'DROP';
+  /** Of built-in chains: packets that reach the policy are counted, as they are once somebody has declared it. */
+  readonly counting?: boolean;
   readonly rules: readonly RuleTextState[];
 }
 
@@ -196,7 +222,7 @@ export interface NetnsState {
   readonly rules: readonly RuleState[];
   readonly neighbours: readonly NeighbourEntryState[];
   readonly fdb: readonly FdbEntryState[];
-  /** Only those that differ from a fresh namespace. */
+  /** Only those that differ from a fresh namespace, in an order in which they can be set. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ipsets: readonly IpsetState[];
   readonly iptables: readonly IptablesTableState[];

@@ -22,7 +22,6 @@ import type {
 import { Bridge, Ethernet, Veth, Vxlan } from './link/index.js';
 import type { Netns } from './netns.js';
 import { TokenBucket } from './qdisc/token-bucket.js';
-import { ipv4DevConfDefaults, ipv4NeighConfDefaults } from './sysctl.js';
 
 /** Everything that is programmed on a host. */
 export function hostState(host: Host): HostState {
@@ -43,7 +42,7 @@ export function netnsState(netns: Netns): NetnsState {
     rules: netns.fib.rules.map((rule) => rule.toState()),
     neighbours: neighbourStates(netns),
     fdb: devices.flatMap(fdbStates),
-    sysctls: changedSysctls(netns),
+    sysctls: Object.fromEntries(netns.sysctl.changed()),
     ipsets: netns.ipsets.state(),
     iptables: netns.netfilter.iptables.state(),
     listeners: netns.sockets.listeners(),
@@ -64,10 +63,31 @@ function linkState(dev: Device): LinkState {
     ...(dev instanceof Veth && dev.peer !== undefined
       ? { peer: { netns: dev.peer.netns.name, name: dev.peer.name } }
       : {}),
-    ...(dev instanceof Ethernet && dev.cable !== undefined ? { attachedTo: dev.cable.name } : {}),
+    ...(dev instanceof Ethernet && dev.cable !== undefined ? { cable: dev.cable.state } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
+    ...vlanState(dev),
+    ...(dev.promisc ? { promisc: true } : {}),
+    ...(dev.allmulti ? { allmulti: true } : {}),
     ...(dev.qdisc === undefined ? {} : { qdisc: dev.qdisc.state }),
   };
+}
+
+/** Only of bridges that filter: for others VLANs are numbers without an effect. */
+function vlanState(dev: Device): Pick<LinkState, 'vlans' | 'vlanFiltering'> {
+  const bridge = dev instanceof Bridge ? dev : dev.port?.bridge;
+  if (bridge?.vlanFiltering !== true) return {};
+  return dev instanceof Bridge
+    ? { vlanFiltering: true, vlans: dev.vlans.list() }
+    : { vlans: dev.port?.vlans.list() ?? [] };
+}
+
+/** The VLANs are those that are named, and no others. */
+function applyVlans(dev: Device, link: LinkState): void {
+  if (dev instanceof Bridge && link.vlanFiltering === true) dev.vlanFiltering = true;
+  const group = dev instanceof Bridge ? dev.vlans : dev.port?.vlans;
+  if (group === undefined || link.vlans === undefined) return;
+  for (const { vlan } of group.list()) group.delete(vlan);
+  for (const vlan of link.vlans) group.add(vlan);
 }
 
 const addressStates = (dev: Device): AddressState[] =>
@@ -133,27 +153,14 @@ function fdbStates(dev: Device): FdbEntryState[] {
   }
   if (!(dev instanceof Bridge)) return [];
   return [...dev.entries()]
-    .filter(({ permanent, port }) => permanent && port !== undefined)
+    .filter(({ permanent, vlan }) => permanent && vlan === 0)
     .map(({ mac, port, because }) => ({
-      dev: port?.dev.name ?? dev.name,
+      dev: port.dev.name,
       mac,
       where: 'master',
       permanent: true,
       because,
     }));
-}
-
-/** Switches whose value a fresh namespace with the same devices would not have. */
-function changedSysctls(netns: Netns): Record<string, string> {
-  const conf: Readonly<Record<string, number>> = { ...ipv4DevConfDefaults() };
-  const neigh: Readonly<Record<string, number>> = { ...ipv4NeighConfDefaults() };
-  const changed: Record<string, string> = {};
-  for (const [path, value] of netns.sysctl.list()) {
-    const [, kind, key = ''] = /^net\.ipv4\.(conf|neigh)\..+\.([a-z0-9_]+)$/.exec(path) ?? [];
-    const initial = kind === 'conf' ? conf[key] : kind === 'neigh' ? neigh[key] : netns.sysctl.initial(path);
-    if (String(initial) !== value) changed[path] = value;
-  }
-  return changed;
 }
 
 /** Programs a host from scratch. Other ends of veths are made with the namespace that names them first. */
@@ -220,7 +227,9 @@ export function applyNetnsState(netns: Netns, state: NetnsState): void {
   for (const [path, value] of Object.entries(state.sysctls)) netns.sysctl.set(path, value);
   for (const link of state.links) {
     const dev = links.require(link.name);
-    links.set(dev, { up: link.up, mtu: link.mtu, mac: link.mac });
+    applyVlans(dev, link);
+    const { up, mtu, mac, promisc = false, allmulti = false } = link;
+    links.set(dev, { up, mtu, mac, promisc, allmulti });
     if (link.qdisc !== undefined) dev.qdisc = new TokenBucket(netns.emulation.clock, link.qdisc);
   }
   for (const address of state.addresses) {

@@ -4,6 +4,7 @@
  */
 
 import { type Cidr, type IpAddress, parseCidr, parseIp } from './address.js';
+import { parseAsNumber } from './as-number.js';
 import type { TemplateContainer } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 import { labelOf } from './selector.js';
@@ -66,13 +67,6 @@ export function parseNodeAddress(text: string): Cidr | undefined {
   return typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 };
 }
 
-/** `64512`, or RFC 5396's `65000.1`. */
-export function parseAsNumber(text: string): number | undefined {
-  const match = /^(\d{1,10})(?:\.(\d{1,5}))?$/.exec(text);
-  if (match === null) return undefined;
-  return match[2] === undefined ? Number(match[1]) : Number(match[1]) * 0x10000 + Number(match[2]);
-}
-
 function fromAnnotations({ name, labels, annotations, source }: KubeNode): CalicoNodeView {
   const text = (key: keyof typeof NODE_ANNOTATIONS): string => labelOf(annotations, NODE_ANNOTATIONS[key]) ?? '';
   const bgp: CalicoNodeBgp = {
@@ -95,12 +89,16 @@ function fromAnnotations({ name, labels, annotations, source }: KubeNode): Calic
   };
 }
 
-/** A Node of Calico's group goes before annotations: it is calicoctl's reading of them. */
+/**
+ * A Node of Calico's group goes before annotations: it is calicoctl's reading of them. Its labels are those of
+ * the Kubernetes Node and its own, whichever datastore keeps it.
+ */
 export function calicoNode(store: Store, name: string): CalicoNodeView | undefined {
   const resource = store.get('CalicoNode', '', name);
-  if (resource !== undefined) return fromResource(resource);
   const node = store.get('Node', '', name);
-  return node && fromAnnotations(node);
+  if (resource === undefined) return node && fromAnnotations(node);
+  const view = fromResource(resource);
+  return node === undefined ? view : { ...view, labels: { ...node.labels, ...view.labels } };
 }
 
 /** All nodes of either kind, by name. */
@@ -161,14 +159,18 @@ export function containerEnvironment(
   return env;
 }
 
-const NODE_NAME = 'calico-node';
-/** The public manifests', and the operator's. */
-const NAMESPACES = ['kube-system', 'calico-system'];
+const CONTAINER = 'calico-node';
+/** The public manifests', the operator's, and that of Calico's policy on flannel's network. */
+const DAEMON_SETS = [
+  ['kube-system', 'calico-node'],
+  ['calico-system', 'calico-node'],
+  ['kube-system', 'canal'],
+] as const;
 const NONE: ReadonlyMap<string, EnvValue> = new Map();
 
-/** The settings of the DaemonSet `calico-node`, or undefined where Calico is not installed by one. */
+/** The settings of the DaemonSet that runs calico-node, or undefined where Calico is not installed by one. */
 export function calicoNodeSettings(store: Store): CalicoNodeSettings | undefined {
-  const daemonSet = NAMESPACES.map((namespace) => store.get('DaemonSet', namespace, NODE_NAME)).find(
+  const daemonSet = DAEMON_SETS.map(([namespace, name]) => store.get('DaemonSet', namespace, name)).find(
     (set) => set !== undefined,
   );
   if (daemonSet === undefined) return undefined;
@@ -179,7 +181,7 @@ export function calicoNodeSettings(store: Store): CalicoNodeSettings | undefined
   const template = installEnv.get('CNI_NETWORK_CONFIG');
   return {
     daemonSet,
-    env: environment(containers.find(({ name }) => name === NODE_NAME)),
+    env: environment(containers.find(({ name }) => name === CONTAINER)),
     installEnv,
     cniNetworkConfig:
       template?.kind === 'text'

@@ -1,7 +1,8 @@
 /** What can be said only of the whole cluster: names that name nothing, and what a real cluster would suffer from. */
 
 import { cidrEquals, cidrsOverlap, formatCidr, formatIp, parseCidr, parseIp } from './address.js';
-import { calicoNodeSettings, NODE_ANNOTATIONS, parseAsNumber, parseNodeAddress } from './calico-node.js';
+import { parseAsNumber } from './as-number.js';
+import { calicoNodeSettings, NODE_ANNOTATIONS, parseNodeAddress } from './calico-node.js';
 import {
   type ConfigError,
   configError,
@@ -16,6 +17,7 @@ import type { Labels } from './schema/kind.js';
 import { hasLabels, labelOf } from './selector.js';
 import { describe, type FieldPath } from './source/json.js';
 import { parseEmbedded } from './source/documents.js';
+import { serviceConflicts } from './service-checks.js';
 import type { Store } from './store.js';
 import type { IpPool, KubeNode, Pod } from './types.js';
 
@@ -252,6 +254,7 @@ export function checkCluster(store: Store, broken: Broken): Checked {
       ...poolsOverlap(store),
       ...pools.findings,
       ...servicesThatSelectNothing(store),
+      ...serviceConflicts(store),
     ],
   };
 }

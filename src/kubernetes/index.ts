@@ -1,6 +1,7 @@
 /** The face of `kubernetes`: objects from files, the store that holds them, and what the control plane makes of them. */
 
 export * from './address.js';
+export { parseAsNumber } from './as-number.js';
 export {
   type CalicoNodeBgp,
   type CalicoNodeSettings,
@@ -15,6 +16,14 @@ export {
 } from './calico-node.js';
 export type { AllocationAttribute } from './kinds/calico-ipam.js';
 export type { BgpFilterRule } from './kinds/calico-bgp.js';
+export type {
+  AdminEgressPeer,
+  AdminIngressPeer,
+  AdminPolicyPort,
+  ClusterPolicyProtocol,
+  PolicySubject,
+} from './kinds/admin-policy.js';
+export type { PolicyEntity, PolicyPort, PolicyRuleSpec } from './kinds/calico-policy.js';
 export type { NetworkPolicyPeer, NetworkPolicyPort } from './kinds/network-policy.js';
 export type { Taint } from './kinds/node.js';
 export type {
@@ -50,6 +59,7 @@ export { type KindDefinition, type Labels, type Meta, type OwnerReference, textM
 export * as schema from './schema/schema.js';
 export type { Schema, Value } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
+export { completeServices, serviceSubnet } from './service-addresses.js';
 export { hasLabels, labelOf, matchesSelector } from './selector.js';
 export {
   type Documents,

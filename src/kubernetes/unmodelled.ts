@@ -33,7 +33,14 @@ const setsNetSysctl = (value: Json): boolean =>
 const CAPABILITIES = ['*', 'securityContext', 'capabilities', 'add'];
 const NET_ADMIN = "a container with NET_ADMIN may change its pod's routes and rules: what it changes is not modelled";
 
+const FELIX_BANDWIDTH = ['ingressBandwidth', 'egressBandwidth'].map((limit) => ({
+  path: ['metadata', 'annotations', `qos.projectcalico.org/${limit}`],
+  when: isSet,
+  why: 'bandwidth that Felix limits is not modelled: packets are as fast as the link',
+}));
+
 const POD: readonly UnmodelledField[] = [
+  ...FELIX_BANDWIDTH,
   { path: ['spec', 'containers', ...CAPABILITIES], when: addsNetAdmin, why: NET_ADMIN },
   { path: ['spec', 'initContainers', ...CAPABILITIES], when: addsNetAdmin, why: NET_ADMIN },
   {
@@ -86,6 +93,14 @@ const FELIX: readonly UnmodelledField[] = [
   { path: ['spec', 'genericXDPEnabled'], when: isTrue, why: 'XDP programs are not modelled' },
 ];
 
+const KUBE_CONTROLLERS: readonly UnmodelledField[] = [
+  {
+    path: ['spec', 'controllers', 'node', 'hostEndpoint', 'autoCreate'],
+    when: enabled,
+    why: 'host endpoints are not made automatically: those that are written count',
+  },
+];
+
 const POOL: readonly UnmodelledField[] = [
   { path: ['spec', 'ipip'], when: isSet, why: 'this is a field of the old API: spec.ipipMode decides' },
   { path: ['spec', 'nat-outgoing'], when: isSet, why: 'this is a field of the old API: spec.natOutgoing decides' },
@@ -100,6 +115,7 @@ export const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly Unmodelle
   Job: TEMPLATE,
   ReplicationController: TEMPLATE,
   FelixConfiguration: FELIX,
+  KubeControllersConfiguration: KUBE_CONTROLLERS,
   IPPool: POOL,
 };
 

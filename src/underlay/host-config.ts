@@ -18,6 +18,8 @@ export const hostConfigBody = record({
       nodeSelector: mapOf(text),
       /** Path to content: `/etc/cni/net.d/10-bridge.conflist`, `/etc/resolv.conf`. */
       files: mapOf(text),
+      /** Lines for `ip -batch`, or `bridge` with that word before them: links, addresses, routes, rules, neighbours. */
+      ip: optional(text),
       sysctls: mapOf(text),
       /** Text for `iptables-restore --noflush`. */
       iptables: optional(text),

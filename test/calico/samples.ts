@@ -2,7 +2,12 @@
 
 import { type Cidr, parseCidr } from '../../src/calico/cidr.js';
 import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../../src/calico/conversion.js';
-import { type ClusterResources, FelixCluster, type FelixHost } from '../../src/calico/felix/calc/input.js';
+import {
+  type ClusterResources,
+  FelixCluster,
+  type FelixHost,
+  NO_RESOURCES,
+} from '../../src/calico/felix/calc/input.js';
 import { readFelixConfig } from '../../src/calico/felix/parameters.js';
 import type { IpamContext } from '../../src/calico/ipam/model.js';
 import {
@@ -53,6 +58,7 @@ export const pod = (name: string, nodeName: string, address: string): WorkloadEn
 
 /** node1 and node2 on one subnet, node3 behind a router, a VXLAN pool; each has a block and a tunnel address. */
 export const vxlanResources = (changes: Partial<ClusterResources> = {}): ClusterResources => ({
+  ...NO_RESOURCES,
   nodes: [
     node('node1', '172.18.0.2/24', { ipv4VxlanTunnelAddress: cidr('10.1.0.0') }),
     node('node2', '172.18.0.3/24', { ipv4VxlanTunnelAddress: cidr('10.1.0.64') }),

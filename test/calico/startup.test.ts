@@ -7,6 +7,7 @@ import type { IpPool } from '../../src/calico/model.js';
 import { type DetectionHost, detectAddress, nodeAddress } from '../../src/calico/startup/autodetect.js';
 import { type DefaultPoolFacts, defaultPools } from '../../src/calico/startup/default-pools.js';
 import { type Environment, networkingBackend, StartupError } from '../../src/calico/startup/environment.js';
+import { startNode } from '../../src/calico/startup/node-resource.js';
 import { reconcileTunnelAddresses } from '../../src/calico/startup/tunnel-addresses.js';
 import { cidr, ipamContext, node, pool } from './samples.js';
 
@@ -18,7 +19,8 @@ const HOST: DetectionHost = {
     { name: 'docker0', addresses: [cidr('172.17.0.1/16')] },
   ],
   internalIps: [addressOf(cidr('10.0.0.5'))],
-  sourceFor: (destination) => (destination === '198.51.100.1' ? addressOf(cidr('10.0.0.5')) : undefined),
+  sourceFor: (destination) =>
+    ({ '198.51.100.1': addressOf(cidr('10.0.0.5')), '198.51.100.2': addressOf(cidr('203.0.113.9')) })[destination],
 };
 
 const METHODS: readonly { readonly method: string; readonly finds: string | undefined }[] = [
@@ -32,8 +34,20 @@ const METHODS: readonly { readonly method: string; readonly finds: string | unde
   { method: 'cidr=nonsense', finds: undefined },
   { method: 'can-reach=198.51.100.1', finds: '10.0.0.5/24' },
   { method: 'can-reach=nowhere.example', finds: undefined },
+  { method: 'can-reach=198.51.100.2', finds: undefined },
+  { method: 'interface=(', finds: undefined },
   { method: 'kubernetes-internal-ip', finds: '10.0.0.5/24' },
 ];
+
+t.test('an InternalIP that no interface has is not taken', async (t) => {
+  const translated = { ...HOST, internalIps: [addressOf(cidr('203.0.113.9'))] };
+  t.equal(detectAddress('kubernetes-internal-ip', 4, translated), undefined);
+});
+
+t.test('a method is known by its whole name', async (t) => {
+  for (const method of ['interface', 'first-found=eth0', 'can-reach', 'cidr', 'skip-interface'])
+    t.throws(() => detectAddress(method, 4, HOST), StartupError, method);
+});
 
 const text = (found: Cidr | undefined): string | undefined => found && formatCidr(found);
 
@@ -170,4 +184,35 @@ t.test('a tunnel address outside of the pools is replaced by one inside', async 
     ipamContext([pool('10.0.0.0/24', { vxlanMode: 'Always' })], { node1: {} }),
   );
   t.ok(found.ipv4VxlanTunnelAddress && formatAddress(found.ipv4VxlanTunnelAddress).startsWith('10.0.0.'));
+});
+
+const start = (environment: Environment, owner?: string) =>
+  startNode(environment, HOST, { known: {}, ownerOf: () => owner });
+
+t.test('a start writes address and AS number, and nothing where only policy is enforced', async (t) => {
+  t.match(start({ AS: '65000.1' }), { asNumber: 65000 * 0x10000 + 1 });
+  t.equal(start({})?.asNumber, undefined);
+  t.equal(start({ CALICO_NETWORKING_BACKEND: 'none', IP_AUTODETECTION_METHOD: 'guess' }), undefined);
+  t.ok(start({ CALICO_NETWORKING_BACKEND: 'vxlan' })?.ipv4Address);
+});
+
+t.test('a start ends where it would in a cluster', async (t) => {
+  t.throws(() => start({ AS: '4294967296' }), /AS: expected an AS number/);
+  t.throws(() => start({ AS: '65536.1' }), /AS: expected an AS number/);
+  t.throws(() => start({ IP: 'none' }), /IP: expected an IPv4 or IPv6 address/);
+  t.throws(() => start({}, 'node2'), /an address that Node node2 does not have, got "192\.0\.2\.9"/);
+  t.ok(start({ DISABLE_NODE_IP_CHECK: 'true' }, 'node2'));
+});
+
+t.test('what is wrong with a default pool ends a start even where no pool is made', async (t) => {
+  const existing = [pool('10.0.0.0/24')];
+  t.throws(() => made({ CALICO_IPV4POOL_BLOCK_SIZE: '19' }, { existing }), StartupError);
+  t.throws(() => made({ CALICO_IPV6POOL_CIDR: 'fd00::1' }, { existing }), StartupError);
+  t.same(made({ CALICO_IPV4POOL_IPIP: 'sometimes' }, { existing }), [], 'modes are only read where a pool is made');
+});
+
+t.test("an IPv6 pool's VXLAN mode is lost where no IPv4 pool is wanted, as upstream loses it", async (t) => {
+  const ipv6 = { ipv6Supported: true };
+  t.match(made({ CALICO_IPV6POOL_VXLAN: 'Always' }, ipv6)[1], { vxlanMode: 'Always' });
+  t.match(made({ CALICO_IPV6POOL_VXLAN: 'Always', CALICO_IPV4POOL_CIDR: 'none' }, ipv6)[0], { vxlanMode: 'Never' });
 });

@@ -13,7 +13,7 @@ import {
 import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import { traceJson, type ConnectionTrace } from '../../src/trace/index.js';
 
-const TOPOLOGIES = ['two-nodes-vxlan', 'vxlan-crosssubnet', 'same-node', 'bridge-plugin'] as const;
+const TOPOLOGIES = ['two-nodes-vxlan', 'vxlan-crosssubnet', 'same-node', 'bridge-plugin', 'services-iptables'] as const;
 
 interface Source {
   readonly file: string;
@@ -116,6 +116,7 @@ const ENDS: Readonly<Record<(typeof TOPOLOGIES)[number], readonly [string, strin
   'vxlan-crosssubnet': ['pod/shop/client', 'pod/shop/far:5432'],
   'same-node': ['pod/default/client', 'pod/default/web:8080'],
   'bridge-plugin': ['pod/default/a', 'pod/default/c:80'],
+  'services-iptables': ['pod/shop/client', 'svc/shop/far:80'],
 };
 
 const RUNS = Number(process.env['PODWIRE_RUNS'] ?? 60);
@@ -231,14 +232,93 @@ metadata: {name: closed, namespace: default}
 spec: {podSelector: {matchLabels: {app: ${selector}}}, policyTypes: [Ingress]}
 `;
 
-t.test('what policy could decide is unknown until policy is enforced', (t) => {
+t.test('policy decides, and a policy that selects neither pod does not', (t) => {
   const cluster = withMore(policy('web'));
   const trace = traced(cluster, 'pod/default/client', 'pod/default/web:80');
-  t.equal(trace?.verdict, 'unknown');
-  t.match(trace?.explanation, [/NetworkPolicy default\/closed/]);
-  t.match(found(cluster, 'unmodelled'), [{ object: 'NetworkPolicy default/closed', severity: 'notice' }]);
+  t.equal(trace?.verdict, 'dropped');
+  t.match(trace?.explanation[0], /NetworkPolicy default\/closed applies to ingress of Pod default\/web/);
+  t.same(found(cluster, 'unmodelled'), []);
   const other = traced(withMore(policy('other')), 'pod/default/client', 'pod/default/web:80');
-  t.equal(other?.verdict, 'answered', 'a policy that selects neither pod decides nothing');
+  t.equal(other?.verdict, 'answered');
+  t.end();
+});
+
+t.test('a policy that nothing enforces is told, and drops nothing', (t) => {
+  const more = policy('c').replace('{app: c}', '{}');
+  const cluster = new Cluster([...sourcesOf('bridge-plugin'), { file: 'more.yaml', text: more }]);
+  t.match(found(cluster, 'policy-not-enforced'), [{ object: 'NetworkPolicy default/closed', severity: 'warning' }]);
+  t.equal(traced(cluster, 'pod/default/a', 'pod/default/c:80')?.verdict, 'answered');
+  t.end();
+});
+
+const calico = (name: string, spec: string, kind = 'GlobalNetworkPolicy'): string => `---
+apiVersion: projectcalico.org/v3
+kind: ${kind}
+metadata: {name: ${name}}
+spec: ${spec}
+`;
+
+t.test('a policy with a mistake is told with its place, and the rest works on', (t) => {
+  const good = calico('good', '{selector: app == "web", types: [Ingress]}');
+  const bad = calico('bad', '{selector: all(), egress: [{action: Deny, destination: {selector: "app = x"}}]}');
+  const cluster = withMore(bad + good);
+  t.same(cluster.errors.map(formatConfigError), [
+    'more.yaml:5:73: GlobalNetworkPolicy bad: spec.egress[0].destination.selector: ' +
+      'expected a selector (expected ==, at character 5), got "app = x"',
+  ]);
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/web:80')?.verdict, 'dropped', 'the good one is enforced');
+  t.end();
+});
+
+t.test('fields of policies that do not go together are told where they stand', (t) => {
+  const wrong = (spec: string, kind = 'GlobalNetworkPolicy'): string[] =>
+    withMore(calico('p', spec, kind)).errors.map(({ path, expected }) => `${path}: ${expected}`);
+  t.same(wrong('{ingress: [{action: Allow, destination: {ports: [80]}}]}'), [
+    'spec.ingress[0].destination.ports: no numeric ports where protocol is not TCP, UDP or SCTP',
+  ]);
+  t.same(wrong('{ingress: [{action: Allow, protocol: tcp}]}'), [
+    'spec.ingress[0].protocol: one of TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite, or a number from 1 to 255',
+  ]);
+  t.same(wrong('{ingress: [{action: Allow, protocol: TCP, destination: {ports: ["90:80"]}}]}'), [
+    'spec.ingress[0].destination.ports[0]: a port from 1 to 65535, a range such as 8000:8080, or the name of a port',
+  ]);
+  t.same(wrong('{egress: [{action: Allow, protocol: TCP, icmp: {type: 8}}]}'), [
+    'spec.egress[0].icmp: no icmp where protocol is not ICMP or ICMPv6',
+  ]);
+  t.same(wrong('{doNotTrack: true}'), ['spec.applyOnForward: true where doNotTrack or preDNAT is']);
+  t.same(wrong('{preDNAT: true, applyOnForward: true, egress: [{action: Allow}]}'), [
+    'spec.egress: no egress rules with preDNAT',
+  ]);
+  t.same(wrong('{egress: [{action: Allow, destination: {services: {name: web}}}]}'), [
+    'spec.egress[0].destination.services.namespace: the namespace of the Service',
+  ]);
+  t.same(wrong('{ingress: [{action: Allow, source: {nets: [10.0.0.0/8, "fd00::/8"]}}]}'), [
+    'spec.ingress[0].source.nets[1]: an IPv4 CIDR like the others',
+  ]);
+  t.same(wrong('{node: node1}', 'HostEndpoint'), [
+    'spec.interfaceName: an interface, or expectedIPs by which to find it',
+  ]);
+  t.end();
+});
+
+t.test('what a cluster would suffer from in its policies is told', (t) => {
+  const told = (text: string): string[] =>
+    withMore(text)
+      .findings.filter(({ object }) => object.endsWith(' p'))
+      .map(({ code, path, message }) => `${code} ${path}: ${message}`);
+  t.match(told(calico('p', '{tier: securty}') + calico('security', '{order: 1}', 'Tier')), [
+    /^tier-missing spec.tier: its tier securty does not exist \(near: security\)/,
+  ]);
+  t.match(told(calico('p', '{node: node9, interfaceName: eth0}', 'HostEndpoint')), [
+    /^host-endpoint spec.node: its node node9 does not exist/,
+  ]);
+  t.match(told(calico('p', '{node: node1, interfaceName: eth7}', 'HostEndpoint')), [
+    /^host-endpoint spec.interfaceName: node1 has no interface eth7/,
+  ]);
+  t.match(told(calico('p', '{selector: all()}', 'StagedGlobalNetworkPolicy')), [/^policy-staged : it is staged/]);
+  t.match(told(calico('p', '{egress: [{action: Allow, destination: {services: {name: db, namespace: default}}}]}')), [
+    /^service-selects-nothing spec.egress\[0\].destination.services: there is no EndpointSlice of Service default\/db/,
+  ]);
   t.end();
 });
 

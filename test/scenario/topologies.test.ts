@@ -42,6 +42,8 @@ for (const name of readdirSync(FOLDER)) {
         const trace = cluster.trace({ from, to, protocol: expected.protocol });
         const told = `\n${formatMinimal(trace)}\n${trace.explanation.join('\n')}`;
         t.equal(trace.verdict, expected.verdict, told);
+        if (expected.says !== undefined)
+          t.ok(trace.explanation.join('\n').includes(expected.says), `says ${expected.says}${told}`);
         const request = trace.packets.find(({ role }) => role === 'request')?.story;
         if (request === undefined) {
           t.equal(expected.passes, undefined, 'a packet was sent');

@@ -1,8 +1,8 @@
 /** The store's form of addresses in this module's. */
 
-import { isIpv4, type IpAddress, type Cidr as StoredCidr } from '../../kubernetes/index.js';
+import { isIpv4, type IpAddress, parseIp, type Cidr as StoredCidr } from '../../kubernetes/index.js';
 import { formatIpv6 } from '../../packet/index.js';
-import { type Address, addressOfIpv4, type Cidr, parseAddress } from '../cidr.js';
+import { type Address, addressOf, addressOfIpv4, type Cidr, formatAddress, ipv4Of, parseAddress } from '../cidr.js';
 
 export function addressFromStore(address: IpAddress): Address {
   if (isIpv4(address)) return addressOfIpv4(address);
@@ -10,3 +10,11 @@ export function addressFromStore(address: IpAddress): Address {
 }
 
 export const cidrFromStore = ({ addr, length }: StoredCidr): Cidr => ({ ...addressFromStore(addr), length });
+
+/** Back into the store's form. */
+export function cidrToStore(cidr: Cidr): StoredCidr {
+  if (cidr.version === 4) return { addr: ipv4Of(cidr), length: cidr.length };
+  const addr = parseIp(formatAddress(addressOf(cidr)));
+  if (addr === undefined || isIpv4(addr)) throw new Error('assertion failed: an IPv6 address reads as it is written');
+  return { addr, length: cidr.length };
+}

@@ -1,22 +1,34 @@
 /** Felix' input out of the store: the cluster's part, and the layers of parameters of one node. */
 
 import {
+  ALL_KINDS,
   type CalicoNodeSettings,
   calicoNodeSettings,
   isList,
   isObject,
   type Json,
   type JsonObject,
+  type Pod,
   type Store,
 } from '../../kubernetes/index.js';
-import { FelixCluster } from '../felix/calc/input.js';
+import { type ClusterResources, FelixCluster } from '../felix/calc/input.js';
 import { felixEnvironment, type ParameterLayer } from '../felix/parameters.js';
 import type { IpamStore } from '../ipam/store.js';
-import { cause, type FelixParameters } from '../model.js';
+import { remembered, rememberedList } from '../memo.js';
+import {
+  cause,
+  type FelixParameters,
+  type HostEndpoint,
+  type NetworkSet,
+  type Profile,
+  type ServiceSlice,
+  type WorkloadEndpoint,
+} from '../model.js';
 import { parseSelector } from '../policy/selector.js';
 import type { Environment } from '../startup/environment.js';
 import { blockSummaries } from './ipam.js';
-import { storedNodes, storedPools, storedProfiles, storedServiceCidrs } from './resources.js';
+import { PolicyConversions, storedTiers } from './policies.js';
+import { podToEndpoint, storedNodes, storedPools, storedProfiles, storedServiceCidrs } from './resources.js';
 
 /** A ProtoPort of the API as Felix' own text: `tcp:10.0.0.0/8:22`. */
 function protoPortText({ protocol, port, net }: JsonObject): string {
@@ -81,12 +93,92 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
   ];
 }
 
-/** The cluster's part of Felix' input: made once, and again when something in it changes. */
-export const felixCluster = (store: Store, ipam: IpamStore): FelixCluster =>
-  new FelixCluster({
-    nodes: storedNodes(store),
-    pools: storedPools(store),
-    blocks: blockSummaries(ipam),
-    profiles: storedProfiles(store),
-    serviceCidrs: storedServiceCidrs(store),
-  });
+/** What profiles are made of. */
+const PROFILE_KINDS = ['Namespace', 'ServiceAccount', 'Pod', 'Profile'] as const;
+
+/**
+ * The cluster's part of Felix' input, made of the store whenever somebody asks and something has changed. What
+ * was worked out of objects that are the same stays; a policy that changes costs what it touches.
+ */
+export class FelixDatastore {
+  readonly #store: Store;
+  readonly #ipam: IpamStore;
+  readonly #conversions = new PolicyConversions();
+  readonly #endpoint: (pod: Pod) => { readonly endpoint: WorkloadEndpoint | undefined };
+  /** Lists keep their identity while their elements are the same, for what is worked out of whole lists. */
+  readonly #endpoints = rememberedList((list: readonly WorkloadEndpoint[]) => list);
+  readonly #hostEndpoints = rememberedList((list: readonly HostEndpoint[]) => list);
+  readonly #networkSets = rememberedList((list: readonly NetworkSet[]) => list);
+  readonly #slices = rememberedList((list: readonly ServiceSlice[]) => list);
+  readonly #profiles: (sources: readonly unknown[]) => readonly Profile[];
+  #pods: { readonly list: readonly Pod[]; readonly endpoints: readonly WorkloadEndpoint[] } | undefined = undefined;
+  #byNode:
+    | {
+        readonly endpoints: readonly WorkloadEndpoint[];
+        readonly nodes: ReadonlyMap<string, readonly WorkloadEndpoint[]>;
+      }
+    | undefined = undefined;
+  #cluster: FelixCluster | undefined = undefined;
+  #sources: readonly unknown[] = [];
+
+  constructor(store: Store, ipam: IpamStore, interfacePrefix?: string) {
+    this.#store = store;
+    this.#ipam = ipam;
+    this.#endpoint = remembered((pod: Pod) => ({ endpoint: podToEndpoint(pod, interfacePrefix) }));
+    this.#profiles = rememberedList(() => [...storedProfiles(store), ...this.#conversions.profiles(store)]);
+  }
+
+  /** Endpoints of all pods, each the same object as long as its pod is. */
+  get endpoints(): readonly WorkloadEndpoint[] {
+    const pods = this.#store.list('Pod');
+    if (this.#pods?.list !== pods) {
+      const endpoints = this.#endpoints(pods.flatMap((pod) => this.#endpoint(pod).endpoint ?? []));
+      this.#pods = { list: pods, endpoints };
+    }
+    return this.#pods.endpoints;
+  }
+
+  endpointsOf(node: string): readonly WorkloadEndpoint[] {
+    const endpoints = this.endpoints;
+    if (this.#byNode?.endpoints !== endpoints) {
+      const nodes = new Map<string, WorkloadEndpoint[]>();
+      for (const endpoint of endpoints) {
+        const own = nodes.get(endpoint.node);
+        if (own === undefined) nodes.set(endpoint.node, [endpoint]);
+        else own.push(endpoint);
+      }
+      this.#byNode = { endpoints, nodes };
+    }
+    return this.#byNode.nodes.get(node) ?? [];
+  }
+
+  get cluster(): FelixCluster {
+    const sources = ALL_KINDS.map((kind) => this.#store.list(kind));
+    const changed = sources.some((list, i) => list !== this.#sources[i]);
+    if (this.#cluster === undefined || changed) {
+      this.#sources = sources;
+      this.#cluster = new FelixCluster(this.#resources(), this.#cluster);
+    }
+    return this.#cluster;
+  }
+
+  #resources(): ClusterResources {
+    const store = this.#store;
+    return {
+      nodes: storedNodes(store),
+      pools: storedPools(store),
+      blocks: blockSummaries(this.#ipam),
+      profiles: this.#profiles(PROFILE_KINDS.map((kind) => store.list(kind))),
+      serviceCidrs: storedServiceCidrs(store),
+      policies: this.#conversions.policies(store),
+      tiers: storedTiers(store),
+      endpoints: this.endpoints,
+      hostEndpoints: this.#hostEndpoints(this.#conversions.hostEndpoints(store)),
+      networkSets: this.#networkSets(this.#conversions.networkSets(store)),
+      serviceSlices: this.#slices(this.#conversions.serviceSlices(store)),
+    };
+  }
+}
+
+/** The cluster's part of Felix' input, for whoever needs it once. */
+export const felixCluster = (store: Store, ipam: IpamStore): FelixCluster => new FelixDatastore(store, ipam).cluster;

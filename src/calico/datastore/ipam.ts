@@ -1,12 +1,20 @@
 /** IPAM's recorded state out of the store, and what Felix has to know of it. */
 
-import { formatCidr as formatStored, type Store } from '../../kubernetes/index.js';
+import {
+  formatCidr as formatStored,
+  type Labels,
+  type ObjectOf,
+  type Store,
+  unwritten,
+} from '../../kubernetes/index.js';
 import { nthAddress } from '../cidr.js';
 import type { AllocationBlock } from '../ipam/block.js';
-import { type IpamContext, parseAffinity } from '../ipam/model.js';
-import { type IpamObjects, loadIpam } from '../ipam/objects.js';
+import { affinityName, blockName, type IpamContext, parseAffinity } from '../ipam/model.js';
+import { affinityLabels, type IpamObjects, loadIpam } from '../ipam/objects.js';
 import type { IpamStore } from '../ipam/store.js';
+import { formatTimestamp } from '../ipam/timestamp.js';
 import type { BlockSummary } from '../model.js';
+import { cidrToStore } from './addresses.js';
 import { storedNodes, storedPools, storedReservations } from './resources.js';
 
 function ipamObjects(store: Store): IpamObjects {
@@ -64,3 +72,106 @@ export const blockSummaries = (ipam: IpamStore): BlockSummary[] =>
     const host = owner?.type === 'host' ? owner.host : undefined;
     return { cidr: block.cidr, ...(host !== undefined && { host }), borrowed: borrowed(block, host) };
   });
+
+type Spec<K extends 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle'> = ObjectOf<K>['spec'];
+
+/** An object of IPAM's that the datastore did not have. */
+function created<K extends 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle'>(kind: K, name: string, labels: Labels) {
+  return {
+    apiVersion: 'crd.projectcalico.org/v1',
+    kind,
+    namespace: '',
+    name,
+    labels,
+    annotations: {},
+    uid: undefined,
+    ownerReferences: [],
+    terminating: false,
+    source: unwritten('<ipam>'),
+  };
+}
+
+function blockSpec(block: AllocationBlock): Spec<'IPAMBlock'> {
+  return {
+    cidr: cidrToStore(block.cidr),
+    affinity: block.affinity,
+    affinityClaimTime: block.affinityClaimTimeNs === undefined ? undefined : formatTimestamp(block.affinityClaimTimeNs),
+    allocations: [...block.allocations],
+    unallocated: [...block.unallocated],
+    attributes: block.attributes.map(({ handleId, attributes }) => ({
+      handle_id: handleId,
+      secondary: attributes,
+      alternate: {},
+    })),
+    sequenceNumber: Number(block.sequenceNumber),
+    sequenceNumberForAllocation: Object.fromEntries(
+      [...block.sequenceNumberForAllocation].map(([ordinal, number]) => [ordinal, Number(number)]),
+    ),
+    deleted: false,
+    strictAffinity: false,
+  };
+}
+
+/** The count of writes is cut to 53 bits in the store, so what it counts is looked at as well. */
+const sameBlock = (spec: Spec<'IPAMBlock'>, block: AllocationBlock): boolean =>
+  spec.sequenceNumber === Number(block.sequenceNumber) &&
+  spec.affinity === block.affinity &&
+  sameNumbers(spec.allocations, block.allocations) &&
+  sameNumbers(spec.unallocated, block.unallocated);
+
+const sameNumbers = (a: readonly (number | null)[], b: readonly (number | null)[]): boolean =>
+  a.length === b.length && a.every((number, i) => number === b[i]);
+
+function recordBlocks(store: Store, ipam: IpamStore): void {
+  const names = new Set<string>();
+  for (const block of ipam.blocks()) {
+    const name = blockName(block.cidr);
+    names.add(name);
+    const held = store.get('IPAMBlock', '', name);
+    if (held !== undefined && sameBlock(held.spec, block)) continue;
+    store.put('IPAMBlock', { ...(held ?? created('IPAMBlock', name, {})), spec: blockSpec(block) });
+  }
+  for (const { name } of store.list('IPAMBlock')) if (!names.has(name)) store.delete('IPAMBlock', '', name);
+}
+
+function recordAffinities(store: Store, ipam: IpamStore): void {
+  const names = new Set<string>();
+  for (const affinity of ipam.affinities()) {
+    const name = affinityName(affinity);
+    names.add(name);
+    const { owner, cidr, implicit } = affinity;
+    const state = implicit === true ? '' : affinity.state;
+    const held = store.get('BlockAffinity', '', name);
+    if (held?.spec.state === state) continue;
+    store.put('BlockAffinity', {
+      ...(held ?? created('BlockAffinity', name, affinityLabels(affinity))),
+      spec: { cidr: cidrToStore(cidr), node: owner.host, type: owner.type, state, deleted: false },
+    });
+  }
+  for (const { name } of store.list('BlockAffinity')) if (!names.has(name)) store.delete('BlockAffinity', '', name);
+}
+
+function recordHandles(store: Store, ipam: IpamStore): void {
+  const names = new Set<string>();
+  for (const [handleID, blocks] of ipam.handles()) {
+    const name = handleID.toLowerCase();
+    names.add(name);
+    const held = store.get('IPAMHandle', '', name);
+    const block = Object.fromEntries(blocks);
+    const keys = Object.keys(block);
+    const same = keys.length === Object.keys(held?.spec.block ?? {}).length;
+    if (held !== undefined && same && keys.every((key) => held.spec.block[key] === block[key])) continue;
+    store.put('IPAMHandle', {
+      ...(held ?? created('IPAMHandle', name, {})),
+      spec: { handleID, block, deleted: false },
+    });
+  }
+  for (const { name } of store.list('IPAMHandle')) if (!names.has(name)) store.delete('IPAMHandle', '', name);
+}
+
+/** IPAM's state as objects of the store: what differs is written, so that whoever watches is told of it and no more. */
+export function recordIpam(store: Store, ipam: IpamStore): void {
+  recordBlocks(store, ipam);
+  recordAffinities(store, ipam);
+  recordHandles(store, ipam);
+}

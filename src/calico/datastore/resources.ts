@@ -1,19 +1,19 @@
 /** Nodes, pools, endpoints and profiles, out of the store of objects. */
 
-import {
-  calicoNodes,
-  type CalicoNodeView,
-  isFinished,
-  isList,
-  type Json,
-  type Pod,
-  type Store,
-} from '../../kubernetes/index.js';
+import { calicoNodes, type CalicoNodeView, isFinished, type Pod, type Store } from '../../kubernetes/index.js';
 import { parseMac } from '../../packet/index.js';
 import { type Address, type Cidr, hostCidr, parseCidrOrAddress } from '../cidr.js';
 import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../conversion.js';
+import { type AnnotationProblem, endpointOptions } from '../pod-annotations.js';
 import type { ServiceCidr } from '../felix/calc/input.js';
-import { cause, type CalicoNode, type IpPool, type Profile, type WorkloadEndpoint } from '../model.js';
+import {
+  cause,
+  type CalicoNode,
+  type EndpointPort,
+  type IpPool,
+  type Profile,
+  type WorkloadEndpoint,
+} from '../model.js';
 import { addressFromStore, cidrFromStore } from './addresses.js';
 
 function nodeOf({ name, labels, bgp, ...view }: CalicoNodeView): CalicoNode {
@@ -59,32 +59,48 @@ const POD_IPS = 'cni.projectcalico.org/podIPs';
 const POD_IP = 'cni.projectcalico.org/podIP';
 
 /** The CNI plugin's word goes before the kubelet's, which comes later and goes later. */
-function podAddresses({ annotations, status }: Pod): Cidr[] {
+export function podAddresses({ annotations, status }: Pod): Cidr[] {
   const recorded = (annotations[POD_IPS] ?? '') || (annotations[POD_IP] ?? '');
   if (recorded !== '') return recorded.split(',').flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
   return status.podIPs.map((address) => hostCidr(addressFromStore(address)));
 }
 
-/** Pods that have an address of their own; the host's and those that have ended are no endpoints. */
-export function storedEndpoints(store: Store, interfacePrefix?: string): WorkloadEndpoint[] {
-  return store
-    .list('Pod')
-    .filter((pod) => !pod.spec.hostNetwork && pod.spec.nodeName !== '' && !isFinished(pod))
-    .flatMap((pod) => {
-      const addresses = podAddresses(pod);
-      if (addresses.length === 0) return [];
-      const { namespace, name, labels, spec } = pod;
-      const facts = {
-        namespace,
-        name,
-        node: spec.nodeName,
-        labels,
-        serviceAccount: spec.serviceAccountName,
-        addresses,
-      };
-      return [podEndpoint({ ...facts, ...(interfacePrefix !== undefined && { interfacePrefix }) })];
-    });
+/** Ports that have a name, or that the host has opened for them; conversion/workload_endpoint_default.go. */
+const endpointPorts = ({ spec }: Pod): EndpointPort[] =>
+  [...spec.containers, ...spec.initContainers].flatMap(({ ports }) =>
+    ports
+      .filter(({ name, hostPort }) => name !== '' || hostPort > 0)
+      .map(({ name, protocol, containerPort }) => ({ name, protocol: protocol.toLowerCase(), port: containerPort })),
+  );
+
+/** Whether a pod has an interface of its own: the host's and those that have ended have none. */
+const isEndpoint = (pod: Pod): boolean => !pod.spec.hostNetwork && pod.spec.nodeName !== '' && !isFinished(pod);
+
+/** A pod's endpoint, or none where it has no address. */
+export function podToEndpoint(pod: Pod, interfacePrefix?: string): WorkloadEndpoint | undefined {
+  const addresses = isEndpoint(pod) ? podAddresses(pod) : [];
+  if (addresses.length === 0) return undefined;
+  const { namespace, name, labels, spec } = pod;
+  return podEndpoint({
+    namespace,
+    name,
+    node: spec.nodeName,
+    labels,
+    serviceAccount: spec.serviceAccountName,
+    addresses,
+    ports: endpointPorts(pod),
+    options: endpointOptions(pod.annotations, addresses).options,
+    ...(interfacePrefix !== undefined && { interfacePrefix }),
+  });
 }
+
+/** What a pod's annotations ask for and cannot have. */
+export const annotationProblems = (pod: Pod): readonly AnnotationProblem[] =>
+  isEndpoint(pod) ? endpointOptions(pod.annotations, podAddresses(pod)).problems : [];
+
+/** Pods that have an address of their own. */
+export const storedEndpoints = (store: Store, interfacePrefix?: string): WorkloadEndpoint[] =>
+  store.list('Pod').flatMap((pod) => podToEndpoint(pod, interfacePrefix) ?? []);
 
 /** One for each namespace and each service account. A namespace that only pods speak of has one too. */
 export function storedProfiles(store: Store): Profile[] {
@@ -105,14 +121,9 @@ export function storedProfiles(store: Store): Profile[] {
   return [...namespaces, ...accounts, ...implied.values()];
 }
 
-const texts = (value: Json | undefined): string[] =>
-  isList(value) ? value.filter((one) => typeof one === 'string') : [];
-
 /** Addresses that IPAM is not to give out. */
 export const storedReservations = (store: Store): Cidr[] =>
-  store
-    .list('IPReservation')
-    .flatMap(({ spec }) => texts(spec['reservedCIDRs']).flatMap((text) => parseCidrOrAddress(text) ?? []));
+  store.list('IPReservation').flatMap(({ spec }) => spec.reservedCIDRs.map(cidrFromStore));
 
 /** Ranges that BGPConfiguration `default` has advertised for Services. */
 export function storedServiceCidrs(store: Store): ServiceCidr[] {

@@ -13,7 +13,8 @@ import { type CalicoNode, nodeCause, podCause, type WorkloadEndpoint } from '../
 import { vtepMac } from '../names.js';
 import { type Encapsulations, encapsulations, mtus } from './calc/encapsulation.js';
 import type { FelixCluster, FelixHost } from './calc/input.js';
-import { staticIpsets } from './calc/ip-sets.js';
+import { hostView } from './calc/host-view.js';
+import { policyIpsets, staticIpsets } from './calc/ip-sets.js';
 import { locatePrefixes, type PrefixLocation } from './calc/l3-routes.js';
 import {
   ipipTunnelRoute,
@@ -23,7 +24,8 @@ import {
   strongestRoutes,
   vxlanTunnelRoute,
 } from './calc/route-managers.js';
-import { renderTables, rulesConfig } from './calc/tables.js';
+import { rulesConfig } from './calc/rules-config.js';
+import { renderTables } from './calc/tables.js';
 import type { FelixRoute, FelixState, FelixSysctl, IpipDevice, Mtus, Vtep, VxlanDevice } from './state.js';
 
 const VXLAN_DEVICE = 'vxlan.calico';
@@ -74,15 +76,19 @@ function ipipDevice(cluster: FelixCluster, host: FelixHost, on: Encapsulations, 
 
 /** To each address of an endpoint, through its own interface. */
 function workloadRoutes({ config, endpoints }: FelixHost): FelixRoute[] {
+  const addresses = ({ networks, floatingIps }: WorkloadEndpoint): readonly Address[] => [
+    ...networks.map(addressOf),
+    ...(config.floatingIpsEnabled ? floatingIps.map(({ external }) => external) : []),
+  ];
   return endpoints
     .filter(({ active }) => active)
     .flatMap((endpoint) =>
-      endpoint.networks
+      addresses(endpoint)
         .filter(({ version }) => version === 4)
-        .map((network) => ({
+        .map((address) => ({
           class: 'local-workload' as const,
           type: 'unicast' as const,
-          destination: hostCidr(network),
+          destination: hostCidr(address),
           dev: endpoint.interfaceName,
           onlink: false,
           scope: 'link' as const,
@@ -155,7 +161,8 @@ function endpointSysctls(endpoint: WorkloadEndpoint): FelixSysctl[] {
     { path: `net.ipv4.neigh.${name}.proxy_delay`, value: '0', because },
     { path: `net.ipv4.conf.${name}.proxy_arp`, value: '1', because },
     { path: `net.ipv4.conf.${name}.forwarding`, value: '1', because },
-    { path: `net.ipv4.conf.${name}.rp_filter`, value: '1', because },
+    // Whoever may use others' addresses would fail the check.
+    { path: `net.ipv4.conf.${name}.rp_filter`, value: endpoint.spoofedSources.length > 0 ? '0' : '1', because },
   ];
 }
 
@@ -167,18 +174,32 @@ function hostSysctls({ node }: FelixHost): FelixSysctl[] {
   ];
 }
 
+/** felix/calc/validation_filter.go: an endpoint that asks for what is not allowed is none. */
+const validEndpoints = ({ config, endpoints }: FelixHost): readonly WorkloadEndpoint[] =>
+  config.sourceSpoofing ? endpoints : endpoints.filter(({ spoofedSources }) => spoofedSources.length === 0);
+
 /** Everything that Felix wants on one host. */
-export function computeFelix(cluster: FelixCluster, host: FelixHost): FelixState {
+export function computeFelix(cluster: FelixCluster, given: FelixHost): FelixState {
+  const host = { ...given, endpoints: validEndpoints(given) };
   const on = encapsulations(cluster.pools, host.config);
   const mtu = mtus(host.interfaces, host.config, on);
   const vxlan = vxlanDevice(cluster, host, on, mtu.vxlan);
   const ipip = ipipDevice(cluster, host, on, mtu.ipip);
-  const remote = vxlan?.vteps ?? vteps(cluster, host.node);
+  const view = hostView(cluster, host);
+  const config = rulesConfig(cluster, host, on, 4);
+  const sets = {
+    cluster,
+    host,
+    version: 4,
+    encapsulations: on,
+    vteps: vxlan?.vteps ?? vteps(cluster, host.node),
+    view,
+  } as const;
   return {
     node: host.node,
-    tables: renderTables(cluster, rulesConfig(cluster, host, on, 4), host.endpoints),
+    tables: renderTables({ cluster, config, view, node: host.node, floatingIps: host.config.floatingIpsEnabled }),
     insertMode: host.config.chainInsertMode,
-    ipsets: staticIpsets({ cluster, host, version: 4, encapsulations: on, vteps: remote }),
+    ipsets: [...staticIpsets(sets), ...policyIpsets(sets)],
     routes: routes({ cluster, host, on, mtu, vxlan }),
     ...(vxlan && { vxlan }),
     ...(ipip && { ipip }),

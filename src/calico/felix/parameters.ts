@@ -56,6 +56,12 @@ export interface FelixConfig {
   readonly mtuInterfacePattern: string;
   readonly maxIpsetSize: number;
   readonly logPrefix: string;
+  /** `10/second`; '' for all. */
+  readonly logRateLimit: string;
+  readonly logRateLimitBurst: number;
+  readonly floatingIpsEnabled: boolean;
+  /** Whether pods may ask for sources that are not theirs; one that asks in vain is treated as missing. */
+  readonly sourceSpoofing: boolean;
   readonly wireguardDevices: readonly string[];
   readonly nftablesMode: 'Auto' | 'Enabled' | 'Disabled';
   /** What set a parameter, by its upstream name; nothing where it has its default. */
@@ -87,6 +93,8 @@ const flag: Parse<boolean> = (text) => {
 
 const integer: Parse<number> = (text) => (/^[+-]?(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : undefined);
 const text: Parse<string> = (value) => value;
+const rateLimit: Parse<string> = (value) =>
+  /^[1-9]\d{0,3}\/(?:second|minute|hour|day)$/.test(value) ? value : undefined;
 
 const oneOf =
   <T extends string>(...values: readonly T[]): Parse<T> =>
@@ -177,6 +185,10 @@ type Tables = Pick<
   | 'failsafeOutbound'
   | 'serviceLoopPrevention'
   | 'logPrefix'
+  | 'logRateLimit'
+  | 'logRateLimitBurst'
+  | 'floatingIpsEnabled'
+  | 'sourceSpoofing'
   | 'nftablesMode'
 >;
 
@@ -198,6 +210,10 @@ function readTables(reader: ParameterReader): Tables {
     failsafeOutbound: reader.readPorts('FailsafeOutboundHostPorts', DEFAULT_OUTBOUND),
     serviceLoopPrevention: reader.read('ServiceLoopPrevention', 'Drop', oneOf('Drop', 'Reject', 'Disabled')),
     logPrefix: reader.read('LogPrefix', 'calico-packet', text),
+    logRateLimit: reader.read('LogActionRateLimit', '', rateLimit),
+    logRateLimitBurst: reader.read('LogActionRateLimitBurst', 5, integer),
+    sourceSpoofing: reader.read('WorkloadSourceSpoofing', 'Disabled', oneOf('Any', 'Disabled')) === 'Any',
+    floatingIpsEnabled: reader.read('FloatingIPs', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     nftablesMode: reader.read('NFTablesMode', 'Auto', oneOf('Auto', 'Enabled', 'Disabled')),
   };
 }

@@ -41,7 +41,7 @@ export function blockOfAffinity(
   const { owner, cidr, state } = affinity;
   const block = store.block(cidr);
   if (block === undefined) {
-    store.putAffinity({ ...affinity, state: 'confirmed' });
+    store.putAffinity({ owner, cidr, state: 'confirmed' });
     return createBlock(store, owner, cidr, context);
   }
   if (!block.isAffineTo(owner)) {
@@ -50,7 +50,7 @@ export function blockOfAffinity(
   }
   if (state !== 'confirmed') {
     touchBlock(block);
-    store.putAffinity({ ...affinity, state: 'confirmed' });
+    store.putAffinity({ owner, cidr, state: 'confirmed' });
   }
   return block;
 }

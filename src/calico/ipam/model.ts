@@ -31,6 +31,8 @@ export interface BlockAffinity {
   readonly owner: AffinityOwner;
   readonly cidr: Cidr;
   readonly state: AffinityState;
+  /** Confirmed, because an older version said nothing. confd tells the two apart. */
+  readonly implicit?: true;
 }
 
 export interface IpamConfig {

@@ -89,7 +89,7 @@ function affinityState(text: string): AffinityState {
 
 function loadAffinity({ cidr, node, type, state = '' }: BlockAffinitySpec): BlockAffinity {
   const owner: AffinityOwner = { type: type === 'virtual' ? 'virtual' : 'host', host: node };
-  return { owner, cidr: requireCidr(cidr), state: affinityState(state) };
+  return { owner, cidr: requireCidr(cidr), state: affinityState(state), ...(state === '' && { implicit: true }) };
 }
 
 /** Throws IpamError where a CIDR is none. */
@@ -142,13 +142,17 @@ function printBlock(block: AllocationBlock, strictAffinity: boolean): PrintedObj
   );
 }
 
+/** By which a node's own affinities are found among thousands. */
+export const affinityLabels = ({ owner, cidr }: BlockAffinity): Readonly<Record<string, string>> => ({
+  'projectcalico.org/affinity-type': owner.type,
+  'projectcalico.org/hostname-hash': hostnameHash(owner.host),
+  'projectcalico.org/ip-version': String(cidr.version),
+});
+
 function printAffinity(affinity: BlockAffinity): PrintedObject {
-  const { owner, cidr, state } = affinity;
-  const labels = {
-    'projectcalico.org/affinity-type': owner.type,
-    'projectcalico.org/hostname-hash': hostnameHash(owner.host),
-    'projectcalico.org/ip-version': String(cidr.version),
-  };
+  const { owner, cidr, implicit } = affinity;
+  const state = implicit === true ? '' : affinity.state;
+  const labels = affinityLabels(affinity);
   // `deleted` is text here, of all places.
   const spec = { state, node: owner.host, type: owner.type, cidr: formatCidr(cidr), deleted: 'false' };
   return object('BlockAffinity', { name: affinityName(affinity), labels }, spec);

@@ -12,6 +12,7 @@ import {
   affinityName,
   affinityText,
   type BlockAffinity,
+  blockName,
   DEFAULT_IPAM_CONFIG,
   type IpamConfig,
 } from './model.js';
@@ -40,6 +41,8 @@ export class IpamStore {
   /** Names of the affinities of each owner. */
   readonly #byOwner = new Map<string, Set<string>>();
   readonly #handles = new Map<string, Map<string, number>>();
+  /** Counts changes of affinities: who has read them knows by it whether to read again. */
+  affinityRevision = 0;
   /** Undefined until something asked for it, or an IPAMConfig object was loaded. */
   storedConfig: IpamConfig | undefined = undefined;
 
@@ -60,7 +63,7 @@ export class IpamStore {
 
   /** Sorted by object name. */
   blocks(): AllocationBlock[] {
-    return [...this.#blocks.values()].sort((a, b) => compareText(formatCidr(a.cidr), formatCidr(b.cidr)));
+    return [...this.#blocks.values()].sort((a, b) => compareText(blockName(a.cidr), blockName(b.cidr)));
   }
 
   block(cidr: Cidr): AllocationBlock | undefined {
@@ -96,6 +99,7 @@ export class IpamStore {
   }
 
   putAffinity(affinity: BlockAffinity): void {
+    this.affinityRevision += 1;
     const name = affinityName(affinity);
     this.#affinities.set(name, affinity);
     const owner = affinityText(affinity.owner);
@@ -104,6 +108,7 @@ export class IpamStore {
   }
 
   deleteAffinity(affinity: BlockAffinity): void {
+    this.affinityRevision += 1;
     const name = affinityName(affinity);
     this.#affinities.delete(name);
     this.#byOwner.get(affinityText(affinity.owner))?.delete(name);

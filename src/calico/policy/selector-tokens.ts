@@ -2,16 +2,22 @@
 
 export type SelectorOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with' | 'in' | 'not in';
 
-export type Token =
+type TokenKind =
   | { readonly kind: '(' | ')' | '{' | '}' | ',' | '!' | '&&' | '||' | 'all' | 'global' | 'end' }
   | { readonly kind: 'operator'; readonly operator: SelectorOperator }
   | { readonly kind: 'label' | 'has' | 'string'; readonly value: string };
+/** A word, and where in the text it begins, from 0. */
+export type Token = TokenKind & { readonly at: number };
 
 /** What is wrong with a selector, in the words that Calico uses. */
 export class SelectorError extends Error {
-  constructor(message: string) {
+  /** Where in the text, from 0. */
+  readonly at: number;
+
+  constructor(message: string, at: number) {
     super(message);
     this.name = 'SelectorError';
+    this.at = at;
   }
 }
 
@@ -51,6 +57,14 @@ class Reader {
     this.#match(BLANKS);
   }
 
+  get at(): number {
+    return this.#at;
+  }
+
+  fail(message: string): never {
+    throw new SelectorError(message, this.#at);
+  }
+
   get atEnd(): boolean {
     return this.#at >= this.#text.length;
   }
@@ -69,15 +83,15 @@ class Reader {
 
   identifier(): string {
     const name = this.#match(IDENTIFIER) ?? '';
-    if (name.length > MAX_LABEL_LENGTH) throw new SelectorError(`label too long: ${name}`);
-    if (name === '') throw new SelectorError('expected identifier');
+    if (name.length > MAX_LABEL_LENGTH) this.fail(`label too long: ${name}`);
+    if (name === '') this.fail('expected identifier');
     return name;
   }
 
   /** The rest of a literal whose opening quote is read; there are no escapes. */
   string(quote: string): string {
     const end = this.#text.indexOf(quote, this.#at);
-    if (end < 0) throw new SelectorError('unterminated string');
+    if (end < 0) this.fail('unterminated string');
     const value = this.#text.slice(this.#at, end);
     this.#at = end + 1;
     return value;
@@ -85,11 +99,11 @@ class Reader {
 
   closing(call: string): void {
     this.blanks();
-    if (!this.take(')')) throw new SelectorError(`no closing ')' after ${call}(`);
+    if (!this.take(')')) this.fail(`no closing ')' after ${call}(`);
   }
 }
 
-function punctuation(reader: Reader): Token | undefined {
+function punctuation(reader: Reader): TokenKind | undefined {
   for (const quote of ['"', "'"]) {
     if (reader.take(quote)) return { kind: 'string', value: reader.string(quote) };
   }
@@ -98,15 +112,15 @@ function punctuation(reader: Reader): Token | undefined {
     return mark === '==' || mark === '!=' ? { kind: 'operator', operator: mark } : { kind: mark };
   }
   for (const half of ['=', '&', '|']) {
-    if (reader.take(half)) throw new SelectorError(`expected ${half}${half}`);
+    if (reader.take(half)) throw new SelectorError(`expected ${half}${half}`, reader.at - half.length);
   }
   return undefined;
 }
 
-function word(reader: Reader, previous: Token | undefined): Token {
+function word(reader: Reader, previous: TokenKind | undefined): TokenKind {
   if (previous?.kind === 'label') {
     const operator = reader.wordOperator();
-    if (operator === undefined) throw new SelectorError(`expected operator after label "${previous.value}"`);
+    if (operator === undefined) reader.fail(`expected operator after label "${previous.value}"`);
     return { kind: 'operator', operator };
   }
   if (reader.take('has(')) {
@@ -129,8 +143,9 @@ export function tokenizeSelector(text: string): Token[] {
   const tokens: Token[] = [];
   for (;;) {
     reader.blanks();
-    if (reader.atEnd) return [...tokens, { kind: 'end' }];
-    tokens.push(punctuation(reader) ?? word(reader, tokens.at(-1)));
+    const { at } = reader;
+    if (reader.atEnd) return [...tokens, { kind: 'end', at }];
+    tokens.push({ ...(punctuation(reader) ?? word(reader, tokens.at(-1))), at });
   }
 }
 
@@ -161,7 +176,7 @@ const GO_TOKEN_NAME = {
 } as const;
 
 /** A token as Calico's error messages print it: `TokLabel(a)`. */
-export function formatToken(token: Token): string {
+export function formatToken(token: TokenKind): string {
   if (token.kind === 'operator') return `${GO_OPERATOR_NAME[token.operator]}()`;
   return `${GO_TOKEN_NAME[token.kind]}(${'value' in token ? token.value : ''})`;
 }

@@ -6,6 +6,7 @@
 
 import { compareText } from '../digest.js';
 import { uniqueId } from '../names.js';
+import { type LabelRestrictions, labelRestrictions } from './label-restrictions.js';
 import { formatToken, SelectorError, type Token, tokenizeSelector } from './selector-tokens.js';
 
 export type ValueOperator = '==' | '!=' | 'contains' | 'starts with' | 'ends with';
@@ -34,7 +35,11 @@ class Parser {
   }
 
   #peek(): Token {
-    return this.#tokens[this.#at] ?? { kind: 'end' };
+    return this.#tokens[this.#at] ?? { kind: 'end', at: this.#tokens.at(-1)?.at ?? 0 };
+  }
+
+  #fail(message: string): never {
+    throw new SelectorError(message, this.#peek().at);
   }
 
   #take(kind: Token['kind']): boolean {
@@ -48,7 +53,7 @@ class Parser {
     const node = this.#or();
     if (this.#peek().kind !== 'end') {
       const rest = this.#tokens.slice(this.#at).map(formatToken).join(' ');
-      throw new SelectorError(`unexpected content at end of selector [${rest}]`);
+      this.#fail(`unexpected content at end of selector [${rest}]`);
     }
     return node;
   }
@@ -84,30 +89,30 @@ class Parser {
         return this.#comparison(token.value);
       case '(': {
         const node = this.#or();
-        if (!this.#take(')')) throw new SelectorError('expected )');
+        if (!this.#take(')')) this.#fail('expected )');
         return node;
       }
       default:
-        throw new SelectorError(`unexpected token: ${formatToken(token)}`);
+        throw new SelectorError(`unexpected token: ${formatToken(token)}`, token.at);
     }
   }
 
   #comparison(label: string): SelectorNode {
     // Upstream asks for an operator and one token more before it looks at either.
-    if (this.#tokens.length - this.#at < 2) throw new SelectorError('unexpected end of string looking for op');
+    if (this.#tokens.length - this.#at < 2) this.#fail('unexpected end of string looking for op');
     const token = this.#peek();
-    if (token.kind !== 'operator') throw new SelectorError(`expected == or != not: ${formatToken(token)}`);
+    if (token.kind !== 'operator') this.#fail(`expected == or != not: ${formatToken(token)}`);
     this.#at += 1;
     const { operator } = token;
     if (operator === 'in' || operator === 'not in') return { kind: 'set', label, operator, values: this.#set() };
     const value = this.#peek();
-    if (value.kind !== 'string') throw new SelectorError('expected string');
+    if (value.kind !== 'string') this.#fail('expected string');
     this.#at += 1;
     return { kind: 'value', label, operator, value: value.value };
   }
 
   #set(): string[] {
-    if (!this.#take('{')) throw new SelectorError('expected set literal');
+    if (!this.#take('{')) this.#fail('expected set literal');
     const values = new Set<string>();
     for (;;) {
       const token = this.#peek();
@@ -116,7 +121,7 @@ class Parser {
       this.#at += 1;
       if (!this.#take(',')) break;
     }
-    if (!this.#take('}')) throw new SelectorError('expected }');
+    if (!this.#take('}')) this.#fail('expected }');
     return [...values].sort(compareText);
   }
 }
@@ -202,6 +207,7 @@ export class Selector {
   readonly root: SelectorNode;
   /** Canonical text. */
   readonly text: string;
+  #restrictions: LabelRestrictions | undefined = undefined;
 
   constructor(root: SelectorNode) {
     this.root = root;
@@ -215,6 +221,12 @@ export class Selector {
   /** As `matches`, over labels that come from several places. */
   matchesLookup(lookup: (label: string) => string | undefined): boolean {
     return evaluate(this.root, lookup);
+  }
+
+  /** What labels must be for it to match at all. */
+  get restrictions(): LabelRestrictions {
+    this.#restrictions ??= labelRestrictions(this.root);
+    return this.#restrictions;
   }
 
   /** Id of the IP set that holds what this selects. */

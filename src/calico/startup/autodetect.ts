@@ -49,6 +49,7 @@ const INTERNAL_INTERFACES = [
   '^nodelocaldns.*',
 ];
 
+/** Throws SyntaxError where a pattern is none. */
 const anyOf = (patterns: readonly string[]): RegExp | undefined =>
   patterns.length === 0 ? undefined : new RegExp(`(${patterns.join(')|(')})`);
 
@@ -67,8 +68,15 @@ interface Filter {
 
 /** The first address that fits, the interfaces taken from the highest index down. */
 function firstAddress({ interfaces }: DetectionHost, version: 4 | 6, filter: Filter): Cidr | undefined {
-  const include = anyOf(filter.include ?? []);
-  const exclude = anyOf(filter.exclude ?? []);
+  let include: RegExp | undefined;
+  let exclude: RegExp | undefined;
+  try {
+    include = anyOf(filter.include ?? []);
+    exclude = anyOf(filter.exclude ?? []);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // a pattern that is none finds nothing
+    throw error;
+  }
   const within = filter.within ?? [];
   return interfaces
     .toReversed()
@@ -82,47 +90,55 @@ function firstAddress({ interfaces }: DetectionHost, version: 4 | 6, filter: Fil
     );
 }
 
-/** An address with the prefix length that the interface which has it gives it, else as a single address. */
-export function withLocalPrefix({ interfaces }: DetectionHost, address: Address): Cidr {
-  const found = interfaces
+/** The address as an interface of the host has it; undefined where none does. */
+function onInterface({ interfaces }: DetectionHost, address: Address): Cidr | undefined {
+  return interfaces
     .toReversed()
     .flatMap(({ addresses }) => addresses)
     .find((one) => sameAddress(one, address));
-  return found ?? hostCidr(address);
 }
+
+/** With the prefix length that its interface gives it, else as a single address. */
+export const withLocalPrefix = (host: DetectionHost, address: Address): Cidr =>
+  onInterface(host, address) ?? hostCidr(address);
 
 const items = (list: string): string[] => list.split(/\s*,\s*/);
 
+/** Methods that take an argument behind `=`. */
+const METHODS: Readonly<Record<string, (argument: string, version: 4 | 6, host: DetectionHost) => Cidr | undefined>> = {
+  interface: (argument, version, host) => firstAddress(host, version, { include: items(argument) }),
+  'skip-interface': (argument, version, host) =>
+    firstAddress(host, version, { exclude: [...INTERNAL_INTERFACES, ...items(argument)] }),
+  cidr: (argument, version, host) => {
+    const within = items(argument).map(parseCidr);
+    const valid = within.flatMap((cidr) => cidr ?? []);
+    return valid.length === within.length ? firstAddress(host, version, { within: valid }) : undefined;
+  },
+  'can-reach': (argument, version, host) => {
+    const source = host.sourceFor(argument, version);
+    return source && onInterface(host, source);
+  },
+};
+
+const INTERNAL_IP = 'kubernetes-internal-ip';
+
 /** IP_AUTODETECTION_METHOD; undefined where it finds nothing. Throws StartupError where there is no such method. */
 export function detectAddress(method: string, version: 4 | 6, host: DetectionHost): Cidr | undefined {
-  const [word = '', argument = ''] = method.split(/=(.*)/s);
-  switch (word) {
-    case '':
-    case 'first-found':
-      return firstAddress(host, version, { exclude: INTERNAL_INTERFACES });
-    case 'interface':
-      return firstAddress(host, version, { include: items(argument) });
-    case 'skip-interface':
-      return firstAddress(host, version, { exclude: [...INTERNAL_INTERFACES, ...items(argument)] });
-    case 'cidr': {
-      const within = items(argument).map(parseCidr);
-      const valid = within.flatMap((cidr) => cidr ?? []);
-      return valid.length === within.length ? firstAddress(host, version, { within: valid }) : undefined;
-    }
-    case 'can-reach': {
-      const source = host.sourceFor(argument, version);
-      return source && withLocalPrefix(host, source);
-    }
-    case 'kubernetes-internal-ip': {
-      const internal = host.internalIps.find((address) => address.version === version);
-      return internal && withLocalPrefix(host, internal);
-    }
-    default: {
-      const name = version === 4 ? 'IP_AUTODETECTION_METHOD' : 'IP6_AUTODETECTION_METHOD';
-      throw new StartupError(name, 'an autodetection method', method);
-    }
+  if (method === '' || method === 'first-found') return firstAddress(host, version, { exclude: INTERNAL_INTERFACES });
+  if (method.startsWith(INTERNAL_IP)) {
+    // An InternalIP that no interface has is not taken: a cloud's address translation, for one.
+    const internal = host.internalIps.find((address) => address.version === version);
+    return internal && onInterface(host, internal);
   }
+  const equals = method.indexOf('=');
+  const name = equals < 0 ? '' : method.slice(0, equals);
+  const detect = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined;
+  if (detect !== undefined) return detect(method.slice(equals + 1), version, host);
+  throw new StartupError(methodVariable(version), 'an autodetection method', method);
 }
+
+const methodVariable = (version: 4 | 6): string =>
+  version === 4 ? 'IP_AUTODETECTION_METHOD' : 'IP6_AUTODETECTION_METHOD';
 
 const VARIABLES = {
   4: { value: 'IP', method: 'IP_AUTODETECTION_METHOD' },

@@ -1,6 +1,6 @@
 /** The pools that calico-node makes where there are none; node/pkg/lifecycle/startup/startup.go:configureIPPools(). */
 
-import { addressBits, type Address, type Cidr, cidrContains, networkOf, parseCidr } from '../cidr.js';
+import { type Address, type Cidr, cidrContains, networkOf, parseCidr } from '../cidr.js';
 import { defaultPool, type EncapsulationMode, type IpPool } from '../model.js';
 import { parseSelector } from '../policy/selector.js';
 import { SelectorError } from '../policy/selector-tokens.js';
@@ -83,20 +83,39 @@ function poolCidr(environment: Environment, version: 4 | 6, facts: DefaultPoolFa
   return cidr;
 }
 
-function pool(environment: Environment, version: 4 | 6, facts: DefaultPoolFacts): IpPool {
+interface Wanted {
+  readonly version: 4 | 6;
+  readonly cidr: Cidr;
+  readonly blockSize: number;
+  readonly nodeSelector: string;
+}
+
+/** What is checked at every start, whether the pool is made or not. */
+const wanted = (environment: Environment, version: 4 | 6, facts: DefaultPoolFacts): Wanted => ({
+  version,
+  blockSize: blockSize(environment, version),
+  nodeSelector: nodeSelector(environment, version),
+  cidr: networkOf(poolCidr(environment, version, facts)),
+});
+
+/** CALICO_IPV6POOL_VXLAN is only looked at by who makes an IPv4 pool as well: upstream's slip. */
+function vxlanMode(environment: Environment, version: 4 | 6): EncapsulationMode {
+  if (version === 6 && variable(environment, 'CALICO_IPV4POOL_CIDR') === 'none') return 'Never';
+  return mode(environment, `CALICO_IPV${version}POOL_VXLAN`);
+}
+
+function pool(environment: Environment, { version, cidr, ...wanted }: Wanted): IpPool {
   const prefix = `CALICO_IPV${version}POOL`;
-  const cidr = networkOf(poolCidr(environment, version, facts));
-  const size = blockSize(environment, version);
+  const size = wanted.blockSize;
   if (cidr.length > size)
     throw new StartupError(`${prefix}_CIDR`, `a network of at least one block (/${size})`, `/${cidr.length}`);
   return {
     ...defaultPool(`default-ipv${version}-ippool`, cidr),
-    blockSize: Math.min(size, addressBits(version)),
+    ...wanted,
     ipipMode: version === 4 ? mode(environment, `${prefix}_IPIP`) : 'Never',
-    vxlanMode: mode(environment, `${prefix}_VXLAN`),
+    vxlanMode: vxlanMode(environment, version),
     natOutgoing: flagVariable(environment, `${prefix}_NAT_OUTGOING`, version === 4),
     disableBgpExport: flagVariable(environment, `${prefix}_DISABLE_BGP_EXPORT`, false),
-    nodeSelector: nodeSelector(environment, version),
   };
 }
 
@@ -113,7 +132,8 @@ export function defaultPools(environment: Environment, facts: DefaultPoolFacts):
   }
   return versions
     .filter((version) => variable(environment, `CALICO_IPV${version}POOL_CIDR`) !== 'none')
-    .filter((version) => version === 4 || facts.ipv6Supported)
-    .filter((version) => !facts.existing.some(({ cidr }) => cidr.version === version))
-    .map((version) => pool(environment, version, facts));
+    .map((version) => wanted(environment, version, facts))
+    .filter(({ version }) => version === 4 || facts.ipv6Supported)
+    .filter(({ version }) => !facts.existing.some(({ cidr }) => cidr.version === version))
+    .map((one) => pool(environment, one));
 }

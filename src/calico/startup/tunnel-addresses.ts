@@ -57,11 +57,7 @@ function tunnelPools({ version, encapsulates }: TunnelKind, node: CalicoNode, po
 }
 
 function release(store: IpamStore, handleId: string, context: IpamContext): void {
-  try {
-    releaseByHandle(store, handleId, context);
-  } catch (error) {
-    if (!(error instanceof IpamError) || error.code !== 'does-not-exist') throw error;
-  }
+  if (store.handle(handleId) !== undefined) releaseByHandle(store, handleId, context);
 }
 
 function owner(store: IpamStore, address: Address, context: IpamContext): AllocationAttribute | undefined {

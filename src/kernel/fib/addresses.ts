@@ -69,13 +69,16 @@ export class Addresses {
 
   /** __ip_dev_find() over addresses: the device that got this one last. */
   owner(addr: Ipv4Addr): Device | undefined {
-    return this.#owners.get(addr)?.at(-1);
+    const owners = this.#owners.get(addr);
+    return owners === undefined ? undefined : owners[owners.length - 1];
   }
 
   /** __inet_insert_ifa(). */
   add(dev: Device, spec: AddressSpec): Refusal | undefined {
     const list = dev.addresses;
     if (spec.prefixLength < 0 || spec.prefixLength > 32) return refuse('EINVAL', 'ipv4: Invalid prefix length');
+    // rtm_to_ifaddr(): from here on `default` no longer speaks for the device.
+    dev.switchesSet.addAll();
     const entry: InterfaceAddress = {
       address: spec.address,
       prefixLength: spec.prefixLength,

@@ -106,6 +106,8 @@ export class FibRule implements Programmed, RuleText {
       ...(this.oif === undefined ? {} : { oif: this.oif }),
       ...(this.mark === 0 && this.mask === 0 ? {} : { fwmark: { value: this.mark, mask: this.mask } }),
       ...(this.ipProtocol === undefined ? {} : { ipProtocol: this.ipProtocol }),
+      ...(this.sourcePorts === undefined ? {} : { sourcePorts: this.sourcePorts }),
+      ...(this.destinationPorts === undefined ? {} : { destinationPorts: this.destinationPorts }),
       ...(this.table === 0 ? {} : { table: this.table }),
       ...(this.action === 'goto' ? { goto: this.goto } : {}),
       ...(this.suppressPrefixLength === undefined ? {} : { suppressPrefixLength: this.suppressPrefixLength }),

@@ -59,10 +59,7 @@ export interface PortRange {
 }
 
 /** A policy rule to add; what is absent matches everything. `from all lookup main` is `{}`. */
-export type RuleSpec = Partial<RuleState> & {
-  readonly sourcePorts?: PortRange;
-  readonly destinationPorts?: PortRange;
-};
+export type RuleSpec = Partial<RuleState>;
 
 export interface AddressSpec {
   readonly address: Ipv4Addr;

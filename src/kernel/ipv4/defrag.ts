@@ -179,6 +179,8 @@ export class Defrag {
     join(this.#context.emulation.slabs, { into: skb, head: head.skb, fragments, length });
     adoptIdentity(skb, head.skb);
     skb.fragMaxSize = Math.max(queue.maxSize, queue.maxDontFragmentSize);
+    // ip_frag_coalesce_ok(): nobody needs the boundaries of what is delivered here.
+    skb.pieces = queue.user === 'local-deliver' ? undefined : fragments.map(({ offset, end }) => end - offset);
 
     const whole = skb.ipv4;
     whole.totalLength = length;

@@ -1,39 +1,51 @@
-/** Cutting a datagram into fragments (RFC 791 §3.2; net/ipv4/ip_output.c:ip_do_fragment(), its slow path). */
+/** Cutting a datagram into fragments (RFC 791 §3.2; net/ipv4/ip_output.c:ip_do_fragment()). */
 
-import { Ipv4, IPV4_MORE_FRAGMENTS } from '../../packet/index.js';
+import { Ipv4, IPV4_DONT_FRAGMENT, IPV4_MORE_FRAGMENTS } from '../../packet/index.js';
 import type { Emulation } from '../emulation.js';
 import type { Skb } from '../skb.js';
 import { stripUncopied } from './options.js';
 
-const DONT_FRAGMENT_AND_RESERVED = 0xc000;
 const OFFSET_MASK = 0x1fff;
 
 /**
- * The fragments of the datagram at `skb.network`, each no longer than `mtu`, in order.
- * A reassembled datagram is cut no larger than its largest fragment was (`fragMaxSize`).
+ * The fragments of the datagram at `skb.network`, each no longer than `mtu`, in order. A datagram that came in
+ * fragments goes on in the same ones where they fit, else in new ones no larger than its largest was.
  */
 export function fragment(emulation: Emulation, skb: Skb, mtu: number): Skb[] {
-  const header = skb.ipv4;
-  const headerLength = header.headerLength;
-  const limit = skb.fragMaxSize > 0 ? Math.min(mtu, skb.fragMaxSize) : mtu;
-  const step = (limit - headerLength) & ~7;
-  const payload = header.totalLength - headerLength;
-  const flags = header.flagsAndOffset;
+  const { headerLength, totalLength, flagsAndOffset: flags } = skb.ipv4;
+  const room = (skb.fragMaxSize > 0 ? Math.min(mtu, skb.fragMaxSize) : mtu) - headerLength;
+  const asTheyCame = oldBoundaries(skb, room, flags);
+  const lengths = asTheyCame ?? newBoundaries(totalLength - headerLength, room);
+  // IPSKB_FRAG_PMTU, which the way along old boundaries forgets: only what was put together again has DF here.
+  const dontFragment = asTheyCame === undefined && skb.fragMaxSize > 0 ? flags & IPV4_DONT_FRAGMENT : 0;
   const firstOffset = flags & OFFSET_MASK;
   const pieces: Skb[] = [];
-  for (let done = 0; done < payload; done += step) {
-    const length = Math.min(step, payload - done);
-    const last = done + length >= payload;
+  let done = 0;
+  for (const [i, length] of lengths.entries()) {
     const piece = cut(emulation, skb, { headerLength, from: done, length });
     if (done > 0) stripUncopied(piece.view, piece.network, headerLength);
     const ip = new Ipv4(piece.view, piece.network);
     ip.totalLength = headerLength + length;
-    const more = last ? flags & IPV4_MORE_FRAGMENTS : IPV4_MORE_FRAGMENTS;
-    ip.flagsAndOffset = (flags & DONT_FRAGMENT_AND_RESERVED) | more | (firstOffset + (done >> 3));
+    const more = i === lengths.length - 1 ? flags & IPV4_MORE_FRAGMENTS : IPV4_MORE_FRAGMENTS;
+    ip.flagsAndOffset = dontFragment | more | (firstOffset + (done >> 3));
     ip.fillChecksum();
     pieces.push(piece);
+    done += length;
   }
   return pieces;
+}
+
+/** The fast path along frag_list; undefined where the geometry does not fit any more. */
+function oldBoundaries({ pieces }: Skb, room: number, flags: number): readonly number[] | undefined {
+  if (pieces === undefined || (flags & (OFFSET_MASK | IPV4_MORE_FRAGMENTS)) !== 0) return undefined;
+  const fits = pieces.every((length, i) => length <= room && ((length & 7) === 0 || i === pieces.length - 1));
+  return fits ? pieces : undefined;
+}
+
+/** The slow path: as large as they may be, in units of eight octets. */
+function newBoundaries(payload: number, room: number): readonly number[] {
+  const step = room & ~7;
+  return Array.from({ length: Math.ceil(payload / step) }, (_, i) => Math.min(step, payload - i * step));
 }
 
 /** A packet of its own with the header and a part of the payload; its notes are those of the whole. */

@@ -6,26 +6,20 @@
 
 import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, type Ipv4Addr } from '../../packet/index.js';
 import { type Clock, NS_PER_MS, NS_PER_S } from '../clock.js';
+import type { InetPeers } from './inet-peer.js';
 import type { Sysctls } from '../sysctl.js';
-
-/** XRLIM_BURST_FACTOR. */
-const BURST_FACTOR = 6;
-
-interface Bucket {
-  tokensNs: number;
-  lastNs: number;
-}
 
 export class IcmpLimits {
   readonly #sysctl: Sysctls;
   readonly #clock: Clock;
-  readonly #peers = new Map<Ipv4Addr, Bucket>();
+  readonly #peers: InetPeers;
   #credit = 0;
   #creditNs = Number.NEGATIVE_INFINITY;
 
-  constructor(sysctl: Sysctls, clock: Clock) {
+  constructor(sysctl: Sysctls, clock: Clock, peers: InetPeers) {
     this.#sysctl = sysctl;
     this.#clock = clock;
+    this.#peers = peers;
   }
 
   /** Undefined where the message may go, else which limit holds it back. */
@@ -61,17 +55,8 @@ export class IcmpLimits {
     return true;
   }
 
-  /** inet_peer_xrlim_allow(). */
   #peerAllow(destination: Ipv4Addr): boolean {
     const intervalNs = this.#sysctl.values['ipv4.icmp_ratelimit'] * NS_PER_MS;
-    if (intervalNs === 0) return true;
-    const now = this.#clock.nowNs;
-    const bucket = this.#peers.get(destination) ?? { tokensNs: BURST_FACTOR * intervalNs, lastNs: now };
-    bucket.tokensNs = Math.min(bucket.tokensNs + now - bucket.lastNs, BURST_FACTOR * intervalNs);
-    bucket.lastNs = now;
-    const allowed = bucket.tokensNs >= intervalNs;
-    if (allowed) bucket.tokensNs -= intervalNs;
-    this.#peers.set(destination, bucket);
-    return allowed;
+    return this.#peers.allowMessage(destination, intervalNs);
   }
 }

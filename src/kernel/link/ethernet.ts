@@ -1,12 +1,13 @@
 /** A physical network interface: its cable ends in a switch or in another interface. */
 
 import { Device } from '../device.js';
+import type { CableState } from '../host-state.js';
 import type { Skb } from '../skb.js';
 
 /** What a physical interface is plugged into. */
 export interface Cable {
-  /** Name shown in traces and by `podwire export`. */
-  readonly name: string;
+  /** What it is and where it ends. */
+  readonly state: CableState;
   /** Whether something that is up is at the other end. */
   readonly carrier: boolean;
   /** Takes a frame from the interface at `from`. The frame is the cable's from here on. */

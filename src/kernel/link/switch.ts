@@ -19,6 +19,7 @@ import {
   type Mac,
 } from '../../packet/index.js';
 import type { Emulation } from '../emulation.js';
+import type { CableState } from '../host-state.js';
 import type { Skb } from '../skb.js';
 import type { Cable, Ethernet } from './ethernet.js';
 
@@ -54,6 +55,11 @@ export class SwitchPort implements Cable {
     this.#fabric = fabric;
     this.name = name;
     this.options = options;
+  }
+
+  get state(): CableState {
+    const { delayNs = 0, loss = 0, mtu = 0 } = this.options;
+    return { switch: this.#fabric.name, delayNs, loss, mtu };
   }
 
   get carrier(): boolean {

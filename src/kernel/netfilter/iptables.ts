@@ -122,7 +122,7 @@ export class Iptables {
     const problems: StateProblem[] = [];
     for (const chain of state.chains) {
       if (chain.policy === undefined) draft.declare(chain.name, '-', undefined);
-      else draft.setPolicy(chain.name, chain.policy);
+      else if (chain.counting !== false || chain.policy !== 'ACCEPT') draft.setPolicy(chain.name, chain.policy);
       const present = table.chains.get(chain.name);
       const builtin = draft.chains.get(chain.name);
       if (present !== undefined && builtin !== undefined) builtin.counters = undefined;

@@ -44,9 +44,9 @@ export class Table {
   state(): IptablesTableState {
     return {
       name: this.name,
-      chains: [...this.ordered()].map(({ name, policy, rules }) => ({
+      chains: [...this.ordered()].map(({ name, policy, counting, rules }) => ({
         name,
-        ...(policy === undefined ? {} : { policy }),
+        ...(policy === undefined ? {} : { policy, counting }),
         rules: rules.map((rule) => ({ text: rule.toString(), because: rule.because })),
       })),
     };

@@ -41,6 +41,7 @@ export class PingSocket extends Socket {
   onReply: ((reply: EchoReply) => void) | undefined = undefined;
   /** Time exceeded, unreachable and the others, about a request of this socket. */
   onIcmpError: ((report: IcmpErrorReport) => void) | undefined = undefined;
+  #closed = false;
 
   get entry(): SocketEntry {
     return {
@@ -98,11 +99,18 @@ export class PingSocket extends Socket {
   }
 
   close(): void {
+    this.#closed = true;
     this.netns.sockets.removePing(this);
   }
 
   destroy(): void {
     this.close();
+  }
+
+  #tell(what: () => void): void {
+    this.netns.sockets.wake(() => {
+      if (!this.#closed) what();
+    });
   }
 
   /** ping_rcv(): an echo reply with our identifier. */
@@ -114,14 +122,15 @@ export class PingSocket extends Socket {
       netns.trace(skb, { kind: 'deliver', protocol, port: this.localPort, note, because });
     }
     const ip = skb.ipv4;
-    this.onReply?.({
+    const reply = {
       source: ip.source,
       destination: ip.destination,
       sequence: icmp.sequence,
       ttl: ip.ttl,
       payload: bytesOf(skb.view, icmp.payloadOffset, skb.tail).slice(),
       skbId: skb.id,
-    });
+    };
+    this.#tell(() => this.onReply?.(reply));
   }
 
   /** ping_err(). */
@@ -131,6 +140,7 @@ export class PingSocket extends Socket {
     if (meaning === undefined || packet === undefined) return;
     const { sequence } = new Icmp(error.view, packet.transport);
     const report = { destination: packet.destination, port: 0, sequence };
-    this.onIcmpError?.(icmpReport(error, meaning.errno, report));
+    const told = icmpReport(error, meaning.errno, report);
+    this.#tell(() => this.onIcmpError?.(told));
   }
 }

@@ -1,7 +1,6 @@
 /** UDP sockets (RFC 768; net/ipv4/udp.c, net/ipv4/datagram.c). */
 
 import {
-  bytesOf,
   encodeUdp,
   formatIpv4,
   INADDR_ANY,
@@ -52,6 +51,7 @@ export class UdpSocket extends Socket {
   #queued = 0;
   #pendingError: Errno | undefined = undefined;
   #identification: number | undefined = undefined;
+  #closed = false;
 
   constructor(netns: SocketNetns, options: SocketOptions = {}) {
     super(netns, options);
@@ -135,6 +135,7 @@ export class UdpSocket extends Socket {
   }
 
   close(): void {
+    this.#closed = true;
     this.netns.sockets.removeUdp(this);
     this.#queue.length = 0;
     this.#queued = 0;
@@ -158,7 +159,7 @@ export class UdpSocket extends Socket {
         because: this.because,
       });
     }
-    const bytes = bytesOf(skb.view, udp.payloadOffset, udp.end).slice();
+    const bytes = skb.slab.bytes.slice(udp.payloadOffset, udp.end);
     const from = {
       source: ip.source,
       port: udp.sourcePort,
@@ -169,7 +170,7 @@ export class UdpSocket extends Socket {
     if (this.onMessage === undefined) {
       this.#queue.push({ bytes, from });
       this.#queued += size;
-    } else this.onMessage(bytes, from);
+    } else this.#tell(() => this.onMessage?.(bytes, from));
     return undefined;
   }
 
@@ -183,10 +184,17 @@ export class UdpSocket extends Socket {
     const fatal = meaning.fatal || tooBig;
     const port = new Udp(error.view, packet.transport).destinationPort;
     const report = { destination: packet.destination, port, sequence: 0 };
-    this.onIcmpError?.(icmpReport(error, meaning.errno, report));
+    const told = icmpReport(error, meaning.errno, report);
+    this.#tell(() => this.onIcmpError?.(told));
     if (!fatal || this.remotePort === 0) return;
     if (this.onError === undefined) this.#pendingError = meaning.errno;
-    else this.onError(meaning.errno);
+    else this.#tell(() => this.onError?.(meaning.errno));
+  }
+
+  #tell(what: () => void): void {
+    this.netns.sockets.wake(() => {
+      if (!this.#closed) what();
+    });
   }
 
   #datagram(bytes: Uint8Array, to: { source: Ipv4Addr; destination: Ipv4Addr; port: number }): Skb {

@@ -1,6 +1,7 @@
 /** What Calico's IPAM records (facts of its datastore, not wishes): blocks, affinities, handles. */
 
 import {
+  addressOrCidr,
   cidr,
   count,
   either,
@@ -56,6 +57,9 @@ const allocations: Schema<readonly (number | null)[]> = {
   },
 };
 
+/** Nanoseconds since 1970 and more: read to 53 bits, since only whether it has changed matters. */
+const sequenceNumber = integer(0, 2 ** 64);
+
 export const ipamBlockBody = record({
   spec: record({
     cidr,
@@ -65,19 +69,27 @@ export const ipamBlockBody = record({
     allocations,
     unallocated: listOf(ordinal),
     attributes: listOf(attribute),
-    sequenceNumber: withDefault(integer(0, Number.MAX_SAFE_INTEGER), 0),
-    sequenceNumberForAllocation: mapOf(integer(0, Number.MAX_SAFE_INTEGER)),
+    sequenceNumber: withDefault(sequenceNumber, 0),
+    sequenceNumberForAllocation: mapOf(sequenceNumber),
     deleted: textualFlag,
     strictAffinity: withDefault(flag, false),
   }),
 });
 
+const affinityState: Schema<'' | 'confirmed' | 'pending' | 'pendingDeletion'> = map(
+  oneOf('confirmed', 'pending', 'pendingDeletion'),
+  (state) => state,
+);
+
+/** What IPAM is not to give out: addresses and ranges. */
+export const ipReservationBody = record({ spec: orEmpty(record({ reservedCIDRs: listOf(addressOrCidr) })) });
+
 export const blockAffinityBody = record({
   spec: record({
     cidr,
     node: text,
-    /** An empty state counts as confirmed. */
-    state: withDefault(oneOf('confirmed', 'pending', 'pendingDeletion'), 'confirmed'),
+    /** An empty state counts as confirmed, but is not the same to whoever prints it. */
+    state: withDefault(affinityState, ''),
     type: withDefault(oneOf('host', 'virtual'), 'host'),
     deleted: textualFlag,
   }),

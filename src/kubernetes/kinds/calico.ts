@@ -1,6 +1,7 @@
 /** Calico's own kinds as `crd.projectcalico.org/v1` and `projectcalico.org/v3` write them: pools, nodes, settings, BGP. */
 
 import { type Cidr, isIpv4Cidr, isNetwork } from '../address.js';
+import { parseAsNumber } from '../as-number.js';
 import { isObject, type JsonObject } from '../source/json.js';
 import {
   address,
@@ -14,7 +15,6 @@ import {
   integer,
   listOf,
   map,
-  matching,
   oneOf,
   optional,
   orEmpty,
@@ -83,14 +83,14 @@ const poolSpec = map(check(poolFields, poolRule), (pool) => ({
 }));
 export const ipPoolBody = record({ spec: poolSpec });
 
+const AS_NUMBER = 'an AS number';
+const writtenAsNumber = check(text, (given) =>
+  parseAsNumber(given) === undefined ? { path: [], expected: AS_NUMBER } : undefined,
+);
+
 /** A whole number, or the dotted form of RFC 5396 (`65000.1`). */
-export const asNumber: Schema<number> = map(
-  either('an AS number', integer(0, 0xffffffff), matching(/^\d{1,10}$|^\d{1,5}\.\d{1,5}$/, 'an AS number')),
-  (given) => {
-    if (typeof given === 'number') return given;
-    const [high = '0', low] = given.split('.');
-    return low === undefined ? Number(high) : Number(high) * 0x10000 + Number(low);
-  },
+export const asNumber: Schema<number> = map(either(AS_NUMBER, integer(0, 0xffffffff), writtenAsNumber), (given) =>
+  typeof given === 'number' ? given : (parseAsNumber(given) ?? 0),
 );
 
 /** Node.spec.bgp and the tunnel addresses beside it. */

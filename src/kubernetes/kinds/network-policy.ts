@@ -1,5 +1,6 @@
 /** NetworkPolicy (k8s.io/api/networking/v1), with the defaults of pkg/apis/networking/v1/defaults.go. */
 
+import { cidrContains, formatCidr } from '../address.js';
 import {
   check,
   cidr,
@@ -12,6 +13,7 @@ import {
   portReference,
   record,
   type Value,
+  withDefault,
 } from '../schema/schema.js';
 import { labelSelector, protocol } from './pod.js';
 
@@ -24,7 +26,7 @@ const policyPort = check(
 );
 export type NetworkPolicyPort = Value<typeof policyPort>;
 
-const peer = record(
+const peerFields = record(
   {
     podSelector: optional(labelSelector),
     namespaceSelector: optional(labelSelector),
@@ -32,28 +34,49 @@ const peer = record(
   },
   { closed: true },
 );
+
+/** pkg/apis/networking/validation/validation.go:ValidateNetworkPolicyPeer(). */
+const peer = check(peerFields, ({ podSelector, namespaceSelector, ipBlock }) => {
+  const selects = podSelector !== undefined || namespaceSelector !== undefined;
+  if (ipBlock === undefined) {
+    return selects ? undefined : { path: [], expected: 'a podSelector, a namespaceSelector or an ipBlock' };
+  }
+  if (selects) return { path: ['ipBlock'], expected: 'no selector beside an ipBlock' };
+  const outside = ipBlock.except.findIndex(
+    (one) => one.length <= ipBlock.cidr.length || !cidrContains(ipBlock.cidr, one.addr),
+  );
+  return outside < 0
+    ? undefined
+    : { path: ['ipBlock', 'except', outside], expected: `a part of ${formatCidr(ipBlock.cidr)}` };
+});
 export type NetworkPolicyPeer = Value<typeof peer>;
 
 const ports = listOf(policyPort);
 
-const spec = map(
-  record(
-    {
-      podSelector: orEmpty(labelSelector),
-      policyTypes: listOf(oneOf('Ingress', 'Egress')),
-      ingress: listOf(record({ from: listOf(peer), ports }, { closed: true })),
-      egress: listOf(record({ to: listOf(peer), ports }, { closed: true })),
-    },
-    { closed: true },
-  ),
-  ({ policyTypes, ...rest }) => ({
-    ...rest,
-    policyTypes: policyTypes.length > 0 ? policyTypes : defaultTypes(rest.egress.length > 0),
-  }),
-);
+const fields = {
+  podSelector: orEmpty(labelSelector),
+  policyTypes: listOf(oneOf('Ingress', 'Egress')),
+  ingress: listOf(record({ from: listOf(peer), ports }, { closed: true })),
+  egress: listOf(record({ to: listOf(peer), ports }, { closed: true })),
+};
+
+const spec = map(record(fields, { closed: true }), ({ policyTypes, ...rest }) => ({
+  ...rest,
+  policyTypes: policyTypes.length > 0 ? policyTypes : defaultTypes(rest.egress.length > 0),
+}));
 
 type PolicyType = 'Ingress' | 'Egress';
 
 const defaultTypes = (egress: boolean): readonly PolicyType[] => (egress ? ['Ingress', 'Egress'] : ['Ingress']);
 
 export const networkPolicyBody = record({ spec });
+
+/** Calico's staged form of the same; no API server fills in its types. */
+export const stagedKubernetesNetworkPolicyBody = record({
+  spec: orEmpty(
+    record(
+      { ...fields, stagedAction: withDefault(oneOf('Set', 'Delete', 'Learn', 'Ignore'), 'Set') },
+      { closed: true },
+    ),
+  ),
+});

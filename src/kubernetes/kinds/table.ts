@@ -2,10 +2,21 @@
 
 import { groupOf, type KindDefinition, type Meta } from '../schema/kind.js';
 import type { Schema, Value } from '../schema/schema.js';
+import { adminNetworkPolicyBody, baselineAdminNetworkPolicyBody, clusterNetworkPolicyBody } from './admin-policy.js';
 import { bgpConfigurationBody, bgpFilterBody, bgpPeerBody } from './calico-bgp.js';
-import { blockAffinityBody, ipamBlockBody, ipamConfigBody, ipamHandleBody } from './calico-ipam.js';
+import { blockAffinityBody, ipamBlockBody, ipamConfigBody, ipamHandleBody, ipReservationBody } from './calico-ipam.js';
+import {
+  calicoNetworkPolicyBody,
+  globalNetworkPolicyBody,
+  hostEndpointBody,
+  networkSetBody,
+  profileBody,
+  stagedGlobalNetworkPolicyBody,
+  stagedNetworkPolicyBody,
+  tierBody,
+} from './calico-policy.js';
 import { calicoNodeBody, clusterInformationBody, felixConfigurationBody, ipPoolBody, rawSpecBody } from './calico.js';
-import { networkPolicyBody } from './network-policy.js';
+import { networkPolicyBody, stagedKubernetesNetworkPolicyBody } from './network-policy.js';
 import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody } from './node.js';
 import { podBody } from './pod.js';
 import { endpointSliceBody, endpointsBody, serviceBody } from './service.js';
@@ -46,9 +57,9 @@ export const KINDS = {
   ConfigMap: define('', 'ConfigMap', configMapBody),
   Secret: define('', 'Secret', secretBody),
   NetworkPolicy: define(['networking.k8s.io', 'extensions'], 'NetworkPolicy', networkPolicyBody),
-  ClusterNetworkPolicy: clusterWide(define(POLICY, 'ClusterNetworkPolicy', rawSpecBody)),
-  AdminNetworkPolicy: clusterWide(define(POLICY, 'AdminNetworkPolicy', rawSpecBody)),
-  BaselineAdminNetworkPolicy: clusterWide(define(POLICY, 'BaselineAdminNetworkPolicy', rawSpecBody)),
+  ClusterNetworkPolicy: clusterWide(define(POLICY, 'ClusterNetworkPolicy', clusterNetworkPolicyBody)),
+  AdminNetworkPolicy: clusterWide(define(POLICY, 'AdminNetworkPolicy', adminNetworkPolicyBody)),
+  BaselineAdminNetworkPolicy: clusterWide(define(POLICY, 'BaselineAdminNetworkPolicy', baselineAdminNetworkPolicyBody)),
   Deployment: define(APPS, 'Deployment', deploymentBody),
   ReplicaSet: define(APPS, 'ReplicaSet', replicaSetBody),
   StatefulSet: define(APPS, 'StatefulSet', statefulSetBody),
@@ -69,19 +80,19 @@ export const KINDS = {
   BlockAffinity: calico('BlockAffinity', blockAffinityBody),
   IPAMHandle: calico('IPAMHandle', ipamHandleBody),
   IPAMConfig: calico('IPAMConfig', ipamConfigBody),
-  IPReservation: calico('IPReservation', rawSpecBody),
-  HostEndpoint: calico('HostEndpoint', rawSpecBody),
+  IPReservation: calico('IPReservation', ipReservationBody),
+  HostEndpoint: calico('HostEndpoint', hostEndpointBody),
   WorkloadEndpoint: define(CALICO, 'WorkloadEndpoint', rawSpecBody),
-  GlobalNetworkPolicy: calico('GlobalNetworkPolicy', rawSpecBody),
+  GlobalNetworkPolicy: calico('GlobalNetworkPolicy', globalNetworkPolicyBody),
   /** Calico's namespaced policy; Kubernetes' own is `NetworkPolicy`. */
-  CalicoNetworkPolicy: define(CALICO, 'NetworkPolicy', rawSpecBody),
-  StagedGlobalNetworkPolicy: calico('StagedGlobalNetworkPolicy', rawSpecBody),
-  StagedNetworkPolicy: define(CALICO, 'StagedNetworkPolicy', rawSpecBody),
-  StagedKubernetesNetworkPolicy: define(CALICO, 'StagedKubernetesNetworkPolicy', rawSpecBody),
-  GlobalNetworkSet: calico('GlobalNetworkSet', rawSpecBody),
-  NetworkSet: define(CALICO, 'NetworkSet', rawSpecBody),
-  Profile: calico('Profile', rawSpecBody),
-  Tier: calico('Tier', rawSpecBody),
+  CalicoNetworkPolicy: define(CALICO, 'NetworkPolicy', calicoNetworkPolicyBody),
+  StagedGlobalNetworkPolicy: calico('StagedGlobalNetworkPolicy', stagedGlobalNetworkPolicyBody),
+  StagedNetworkPolicy: define(CALICO, 'StagedNetworkPolicy', stagedNetworkPolicyBody),
+  StagedKubernetesNetworkPolicy: define(CALICO, 'StagedKubernetesNetworkPolicy', stagedKubernetesNetworkPolicyBody),
+  GlobalNetworkSet: calico('GlobalNetworkSet', networkSetBody),
+  NetworkSet: define(CALICO, 'NetworkSet', networkSetBody),
+  Profile: calico('Profile', profileBody),
+  Tier: calico('Tier', tierBody),
   KubeControllersConfiguration: calico('KubeControllersConfiguration', rawSpecBody),
 } as const;
 

@@ -1,15 +1,15 @@
-/** Whole nodes without policy: what upstream's calculation and dataplane made of the same resources. */
+/** Whole nodes: what upstream's calculation and dataplane made of the same resources. */
 
 import t, { type Test } from 'tap';
 import { formatAddress, formatCidr } from '../../../src/calico/cidr.js';
 import { computeFelix } from '../../../src/calico/felix/felix.js';
 import { formatIpsets } from '../../../src/calico/felix/format.js';
 import type { ChainText } from '../../../src/calico/felix/rules/iptables-text.js';
-import type { FelixRoute, FelixState } from '../../../src/calico/felix/state.js';
+import type { FelixIpset, FelixRoute, FelixState } from '../../../src/calico/felix/state.js';
 import { formatMac } from '../../../src/packet/index.js';
-import { nodesWithoutPolicy } from './e2e-cases.js';
+import { E2E_LEFT_OUT, e2eNodes } from './e2e-cases.js';
 import { loadE2eCase } from './e2e-input.js';
-import { type Json, loadVector, NEEDS_VECTORS, readVector } from './vectors.js';
+import { type Json, listVectors, loadVector, NEEDS_VECTORS, readVector } from './vectors.js';
 
 const TABLES = ['raw', 'mangle', 'nat', 'filter'] as const;
 
@@ -76,6 +76,16 @@ const sysctlsOf = ({ sysctls }: FelixState): Record<string, string> =>
       .map(({ path, value }) => [`/proc/sys/${path.replaceAll('.', '/')}`, value]),
   );
 
+/** Sets of policies were recorded as messages: a kind, and each address with its length. */
+const MESSAGE_KIND = { 'hash:net': 'NET', 'hash:ip': 'IP', 'hash:ip,port': 'IP_AND_PORT' } as const;
+
+function printSet({ id, type, members }: FelixIpset): object {
+  const none = members.length === 0 ? null : members;
+  if (!id.includes(':')) return { id, members: none, type };
+  const texts = members.map((text) => (type === 'hash:net' && !text.includes('/') ? `${text}/32` : text));
+  return { id, members: texts.length === 0 ? null : texts.toSorted(), protoType: MESSAGE_KIND[type] };
+}
+
 const sortedLines = (text: string): string[] =>
   text
     .split('\n')
@@ -94,12 +104,7 @@ function compareNode(t: Test, name: string, node: string): void {
     t.same(idle, family.get('unreferencedChains').get(table).value, `chains of ${table} that nothing jumps to`);
   }
   t.same(kernelRules(state), family.get('baseChainRules').value, "rules in the kernel's chains");
-  const ipsets = Object.fromEntries(
-    state.ipsets.map(({ name: set, id, type, members }) => [
-      set,
-      { id, members: members.length === 0 ? null : members, type },
-    ]),
-  );
+  const ipsets = Object.fromEntries(state.ipsets.map((set) => [set.name, printSet(set)]));
   t.same(ipsets, family.get('ipsets').value, 'IP sets');
   t.same(
     sortedLines(formatIpsets(state.ipsets)),
@@ -118,6 +123,20 @@ function compareNode(t: Test, name: string, node: string): void {
 }
 
 t.test('a node is programmed as upstream programs it', NEEDS_VECTORS, async (t) => {
-  for (const { name, node } of nodesWithoutPolicy())
-    t.test(`${name} on ${node}`, async (t) => compareNode(t, name, node));
+  for (const { name, node } of e2eNodes()) t.test(`${name} on ${node}`, async (t) => compareNode(t, name, node));
+});
+
+t.test('every file of a case is compared, or left out for a reason', NEEDS_VECTORS, async (t) => {
+  for (const name of new Set(e2eNodes().map((one) => one.name))) {
+    const nodes = e2eNodes().flatMap((one) => (one.name === name ? [one.node] : []));
+    const compared = nodes.flatMap((node) =>
+      ['iptables.json', 'iptables-save.txt', 'ipset-save.txt'].map((kind) => `expected-${node}-${kind}`),
+    );
+    const others = listVectors(`e2e/${name}`).filter(
+      (file) => !['input.yaml', 'meta.json', ...compared].includes(file),
+    );
+    const unexplained = others.filter((file) => !E2E_LEFT_OUT.some(({ files }) => files.test(file)));
+    t.same(unexplained, [], name);
+  }
+  for (const { files, because } of E2E_LEFT_OUT) t.comment(`left out: ${files.source}: ${because}`);
 });

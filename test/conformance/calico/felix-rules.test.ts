@@ -6,18 +6,38 @@ import { CHAIN } from '../../../src/calico/felix/rules/chain-names.js';
 import type { RulesConfig, Tunnel } from '../../../src/calico/felix/rules/config.js';
 import { hostDispatchChains, workloadDispatchChains } from '../../../src/calico/felix/rules/dispatch.js';
 import {
-  endpointChain,
+  type DirectedTiers,
   type EndpointProfile,
   type PolicyGroup,
   policyGroupChain,
   type Tier,
+  type WorkloadChains,
   workloadEndpointChains,
 } from '../../../src/calico/felix/rules/endpoint.js';
 import { chainText } from '../../../src/calico/felix/rules/iptables-text.js';
-import { profileChains } from '../../../src/calico/felix/rules/profile.js';
-import { ACCEPT, type Action, type Chain, DROP, marked, REJECT, RETURN } from '../../../src/calico/felix/rules/rule.js';
+import {
+  type HostChains,
+  hostFilterChains,
+  hostMangleIngressChains,
+  hostRawChains,
+} from '../../../src/calico/felix/rules/host-endpoint.js';
+import { policyChains, policyRules, profileChains, type RuleOwner } from '../../../src/calico/felix/rules/policy.js';
+import {
+  ACCEPT,
+  type Action,
+  type Chain,
+  DROP,
+  marked,
+  REJECT,
+  RETURN,
+  type Rule,
+} from '../../../src/calico/felix/rules/rule.js';
 import { staticFilterChains } from '../../../src/calico/felix/rules/static-filter.js';
-import { manglePostroutingChain, staticMangleChains } from '../../../src/calico/felix/rules/static-mangle.js';
+import {
+  egressDscpChain,
+  manglePostroutingChain,
+  staticMangleChains,
+} from '../../../src/calico/felix/rules/static-mangle.js';
 import { natOutgoingChain, staticNatChains } from '../../../src/calico/felix/rules/static-nat.js';
 import {
   rawOutputChain,
@@ -25,7 +45,11 @@ import {
   rpfRules,
   staticRawChains,
 } from '../../../src/calico/felix/rules/static-raw.js';
+import type { QosDirection } from '../../../src/calico/model.js';
 import { POLICY_KIND_PREFIX, type PolicyId, type PolicyKind } from '../../../src/calico/names.js';
+import type { ParsedRule } from '../../../src/calico/policy/parsed-rules.js';
+import { parseSelector } from '../../../src/calico/policy/selector.js';
+import { NO_RULE, policyNamed, ruleOf } from './proto-rules.js';
 import { type Json, loadVector, NEEDS_VECTORS } from './vectors.js';
 
 const allow = (action: string): Action => (action === 'RETURN' ? RETURN : ACCEPT);
@@ -102,6 +126,8 @@ function rulesConfig(config: Json, ipVersion: IpVersion): RulesConfig {
     natOutgoing: natOf(config),
     wireguard: { mark: config.get('WireguardMark').number(), devices: wireguardDevices },
     logPrefix: config.get('LogPrefix').text(),
+    logRateLimit: config.get('LogActionRateLimit').text(),
+    logRateLimitBurst: config.get('LogActionRateLimitBurst').number(),
     because: [],
     sourceOf: () => [],
   };
@@ -123,8 +149,7 @@ function unmodelled(method: string, config: Json, args: Json): string | undefine
   if (switchedOn !== undefined) return switchedOn;
   if (config.get('KubeIPVSSupportEnabled').flag() && WITH_IPVS.test(method)) return 'KubeIPVSSupportEnabled';
   // No policy is without a kind outside of these tests.
-  if (JSON.stringify(args.value).includes('"Kind":""')) return 'policies without a kind';
-  return args.get('qosControls').absent ? undefined : 'qosControls';
+  return JSON.stringify(args.value).includes('"Kind":""') ? 'policies without a kind' : undefined;
 }
 
 function policyKind(text: string): PolicyKind {
@@ -155,8 +180,10 @@ const policyOf = (one: Json): PolicyId => ({
 const groupOf = (one: Json, direction: 'inbound' | 'outbound'): PolicyGroup => ({
   direction,
   selector: one.get('Selector').text(),
-  policies: one.get('Policies').list().map(policyOf),
-  because: [],
+  policies: one
+    .get('Policies')
+    .list()
+    .map((policy) => ({ ...policyOf(policy), because: [] })),
 });
 
 const tiersOf = (list: Json, direction: 'inbound' | 'outbound'): Tier[] =>
@@ -176,43 +203,47 @@ const profilesOf = (args: Json): EndpointProfile[] =>
     .texts()
     .map((name) => ({ name, because: [] }));
 
+const qosOf = (controls: Json): Pick<WorkloadChains, 'qos'> => {
+  const direction = (name: string): QosDirection => ({
+    packetRate: controls.get(`${name}PacketRate`).numberOr(0),
+    packetBurst: controls.get(`${name}PacketBurst`).numberOr(0),
+    maxConnections: controls.get(`${name}MaxConnections`).numberOr(0),
+  });
+  return controls.absent ? {} : { qos: { ingress: direction('Ingress'), egress: direction('Egress') } };
+};
+
+/** A single rule's rules, with the RETURN that the end of a chain would take away. */
+function eachRule(config: RulesConfig, rules: readonly ParsedRule[], owner: RuleOwner): Rule[] {
+  const end: ParsedRule = { ...ruleOf(NO_RULE), action: 'Log' };
+  const all = policyRules(config, [...rules, end], { owner, because: [] });
+  return all.slice(0, -1);
+}
+
+function ownerOf(args: Json): RuleOwner {
+  const id = args.get('id');
+  const kind = id.get('Kind').textOr('');
+  return {
+    kind: kind === '' ? 'pro' : POLICY_KIND_PREFIX[policyKind(kind)],
+    namespace: id.get('Namespace').textOr(''),
+    name: id.get('Name').text(),
+    tier: args.get('tier').text(),
+  };
+}
+
 type Render = (config: RulesConfig, args: Json) => readonly Chain[];
 
 const pick = (chains: readonly Chain[], name: string): Chain[] => chains.filter((chain) => chain.name === name);
 
-function hostChains(
-  config: RulesConfig,
-  args: Json,
-  tiers: string,
-  type: 'normal' | 'forward' | 'untracked' | 'pre-dnat',
-): Chain[] {
-  const forward = type === 'forward';
-  const common = {
-    interfaceName: args.get('ifaceName').text(),
-    type,
-    profiles: type === 'normal' ? profilesOf(args) : [],
-    adminUp: true,
-    allow: type === 'pre-dnat' ? config.mangleAllow : type === 'untracked' ? ACCEPT : config.filterAllow,
-    dropEncapsulated: false,
-    because: [],
-  };
-  const failsafe = (chain: string): { failsafeChain?: string } => (forward ? {} : { failsafeChain: chain });
-  const to = endpointChain(config, {
-    ...common,
-    ...failsafe(CHAIN.failsafeOut),
-    prefix: forward ? 'cali-thfw-' : 'cali-th-',
-    direction: 'outbound',
-    tiers: tiersOf(args.get(tiers), 'outbound'),
-  });
-  const from = endpointChain(config, {
-    ...common,
-    ...failsafe(CHAIN.failsafeIn),
-    prefix: forward ? 'cali-fhfw-' : 'cali-fh-',
-    direction: 'inbound',
-    tiers: tiersOf(args.get(tiers), 'inbound'),
-  });
-  return type === 'pre-dnat' ? [from] : [to, from];
-}
+const directedTiers = (args: Json, name: string): DirectedTiers => ({
+  ingress: tiersOf(args.get(name), 'inbound'),
+  egress: tiersOf(args.get(name), 'outbound'),
+});
+
+const hostOf = (args: Json): HostChains => ({
+  interfaceName: args.get('ifaceName').text(),
+  profiles: profilesOf(args),
+  because: [],
+});
 
 const hostTargets = (args: Json): { interfaceName: string; because: [] }[] =>
   args
@@ -221,10 +252,10 @@ const hostTargets = (args: Json): { interfaceName: string; because: [] }[] =>
     .map((one) => ({ interfaceName: one.get('key').text(), because: [] }));
 
 function hostDispatch(config: RulesConfig, args: Json, directions: 'from' | 'to+from'): Chain[] {
-  const defaultInterface = args.get('defaultIfaceName').text();
+  const interfaceName = args.get('defaultIfaceName').text();
   return hostDispatchChains(config, {
     targets: hostTargets(args),
-    ...(defaultInterface !== '' && { defaultInterface }),
+    ...(interfaceName !== '' && { defaultTarget: { interfaceName, because: [] } }),
     directions,
     forward: args.get('applyOnForward').flag(),
   });
@@ -259,17 +290,19 @@ const METHODS: Readonly<Record<string, Render>> = {
     workloadEndpointChains(config, {
       interfaceName: args.get('ifaceName').text(),
       adminUp: args.get('adminUp').flag(),
-      ingressTiers: tiersOf(args.get('tiers'), 'inbound'),
-      egressTiers: tiersOf(args.get('tiers'), 'outbound'),
+      tiers: directedTiers(args, 'tiers'),
       profiles: profilesOf(args),
+      ...qosOf(args.get('qosControls')),
       because: [],
     }),
-  HostEndpointToFilterChains: (config, args) => [
-    ...hostChains(config, args, 'tiers', 'normal'),
-    ...hostChains(config, args, 'forwardTiers', 'forward'),
-  ],
-  HostEndpointToRawChains: (config, args) => hostChains(config, args, 'untrackedTiers', 'untracked'),
-  HostEndpointToMangleIngressChains: (config, args) => hostChains(config, args, 'preDNATTiers', 'pre-dnat'),
+  HostEndpointToFilterChains: (config, args) =>
+    hostFilterChains(config, hostOf(args), {
+      normal: directedTiers(args, 'tiers'),
+      forward: directedTiers(args, 'forwardTiers'),
+    }),
+  HostEndpointToRawChains: (config, args) => hostRawChains(config, hostOf(args), directedTiers(args, 'untrackedTiers')),
+  HostEndpointToMangleIngressChains: (config, args) =>
+    hostMangleIngressChains(config, hostOf(args), directedTiers(args, 'preDNATTiers')),
   PolicyGroupToIptablesChains: (config, args) => {
     const group = args.get('group');
     return [
@@ -279,11 +312,45 @@ const METHODS: Readonly<Record<string, Render>> = {
   ProfileToIptablesChains: (config, args) =>
     profileChains(config, {
       name: args.get('profileID').get('Name').text(),
-      labelsToApply: {},
-      ingress: args.get('profile').get('inbound_rules').absent ? 'none' : 'allow',
-      egress: args.get('profile').get('outbound_rules').absent ? 'none' : 'allow',
+      inbound: args.get('profile').get('inbound_rules').list().map(ruleOf),
+      outbound: args.get('profile').get('outbound_rules').list().map(ruleOf),
+      sets: [],
       because: [],
     }),
+  PolicyToIptablesChains: (config, args) => {
+    const policy = args.get('policy');
+    return policyChains(config, {
+      policy: policyNamed(policyOf(args.get('policyID')), policy.get('tier').textOr('')),
+      selector: parseSelector(''),
+      inbound: policy.get('inbound_rules').list().map(ruleOf),
+      outbound: policy.get('outbound_rules').list().map(ruleOf),
+      sets: [],
+    });
+  },
+  ProtoRuleToIptablesRules: (config, args) => [
+    { name: 'test', rules: eachRule(config, [ruleOf(args.get('pRule'))], ownerOf(args)) },
+  ],
+  ProtoRulesToIptablesRules: (config, args) => {
+    const comments = args.get('chainComments').texts();
+    const rules = policyRules(config, args.get('protoRules').list().map(ruleOf), {
+      owner: ownerOf(args),
+      ...(comments[0] !== undefined && { comment: comments[0] }),
+      because: [],
+    });
+    return [{ name: 'test', rules }];
+  },
+  EgressDSCPChain: (_config, args) => [
+    egressDscpChain(
+      args
+        .get('rules')
+        .list()
+        .map((one) => ({
+          addresses: one.get('SrcAddrs').text().split(','),
+          value: one.get('Value').number(),
+          because: [],
+        })),
+    ),
+  ],
 };
 
 const asText = (chain: Chain): { name: string; rules: string[] } => ({

@@ -9,8 +9,8 @@ import { applyFelix } from '../../../src/calico/felix/dataplane/index.js';
 import { computeFelix } from '../../../src/calico/felix/felix.js';
 import { formatIpsets, formatTables } from '../../../src/calico/felix/format.js';
 import type { FelixState } from '../../../src/calico/felix/state.js';
-import { Emulation, Host } from '../../../src/kernel/index.js';
-import { nodesWithoutPolicy } from './e2e-cases.js';
+import { Emulation, Host, type Netns } from '../../../src/kernel/index.js';
+import { e2eNodes } from './e2e-cases.js';
 import { loadE2eCase } from './e2e-input.js';
 import { NEEDS_VECTORS, readVector } from './vectors.js';
 
@@ -50,14 +50,16 @@ const REAL_KERNEL: Printer = {
 };
 
 /** Felix's whole state applied to an emulated host, as a node has it. */
+function programmedNetns(state: FelixState): Netns {
+  const host = new Host(new Emulation(), 'node');
+  const { netns } = host;
+  netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
+  applyFelix(state, host);
+  return netns;
+}
+
 const VIRTUAL_KERNEL: Printer = {
-  print: (state) => {
-    const host = new Host(new Emulation(), 'node');
-    const { netns } = host;
-    netns.links.set(netns.links.addEthernet({ name: 'eth0' }), { up: true });
-    applyFelix(state, host);
-    return netns.netfilter.iptables.save();
-  },
+  print: (state) => programmedNetns(state).netfilter.iptables.save(),
   unavailable: () => undefined,
 };
 
@@ -85,7 +87,7 @@ for (const [who, { print, unavailable }] of Object.entries(PRINTERS)) {
     `${who} prints the rules as it prints upstream's`,
     missing === undefined ? {} : { skip: missing },
     async (t) => {
-      for (const { name, node } of nodesWithoutPolicy()) {
+      for (const { name, node } of e2eNodes()) {
         const { cluster, host } = loadE2eCase(name);
         const expected = tablesOf(readVector(`e2e/${name}/expected-${node}-iptables-save.txt`));
         t.same(tablesOf(print(computeFelix(cluster, host(node)))), expected, `${name} on ${node}`);
@@ -93,3 +95,20 @@ for (const [who, { print, unavailable }] of Object.entries(PRINTERS)) {
     },
   );
 }
+
+/** What was recorded leaves out how the kernel keeps a set. */
+const setLines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replace(/ (?:hashsize|bucketsize|initval) \S+/g, ''))
+    .toSorted();
+
+t.test('the virtual kernel’s sets are those of the real one', NEEDS_VECTORS, async (t) => {
+  for (const { name, node } of e2eNodes()) {
+    const { cluster, host } = loadE2eCase(name);
+    const expected = setLines(readVector(`e2e/${name}/expected-${node}-ipset-save.txt`));
+    const found = setLines(programmedNetns(computeFelix(cluster, host(node))).ipsets.save());
+    t.same(found, expected, `${name} on ${node}`);
+  }
+});

@@ -28,6 +28,14 @@ export class Json {
     return members.find(([name]) => name === key)?.[1] ?? new Json(undefined, `${this.#path}.${key}`);
   }
 
+  /** The object with another value of a member. */
+  with(key: string, value: unknown): Json {
+    return new Json(
+      { ...Object.fromEntries(this.entries().map(([name, one]) => [name, one.value])), [key]: value },
+      this.#path,
+    );
+  }
+
   entries(): [string, Json][] {
     const { value } = this;
     if (value === null || value === undefined) return [];

@@ -121,6 +121,7 @@ export class TestHost implements SocketNetns {
       return;
     }
     const reason = this.sockets.deliver(skb, header.protocol);
+    this.emulation.drain();
     if (reason === undefined) return;
     this.drops.push(reason);
     if (reason === 'no-socket' && header.protocol === IP_PROTOCOL.udp) this.#joined.icmpError(this, bytes, 3, 3, 0);

@@ -1,19 +1,18 @@
 /** IP sets that are there whatever the policies; felix/dataplane/linux: masq_mgr.go, ipset_hosts_mgr.go, hostip_mgr.go, vxlan_mgr.go. */
 
 import type { Cause } from '../../../trace/index.js';
-import { addressOf, type Cidr, formatAddress, formatCidr, isHostCidr, networkOf } from '../../cidr.js';
+import { addressOf, formatAddress } from '../../cidr.js';
 import { compareText } from '../../digest.js';
 import { type IpPool, nodeCause, poolCause } from '../../model.js';
 import { ipsetName } from '../../names.js';
 import { IPSET_ID } from '../rules/config.js';
 import type { FelixIpset, Vtep } from '../state.js';
 import type { Encapsulations } from './encapsulation.js';
-import { type FelixCluster, type FelixHost, hostAddresses } from './input.js';
+import { dscpSources } from './dscp.js';
+import type { HostView } from './host-view.js';
+import { type FelixCluster, type FelixHost, hostAddresses, isWorkloadInterface } from './input.js';
+import { memberText } from './ip-set-members.js';
 import { poolType } from './route-sources.js';
-
-/** As `ipset` prints a member: a single address without a length. */
-const memberText = (cidr: Cidr): string =>
-  isHostCidr(cidr) ? formatAddress(addressOf(cidr)) : formatCidr(networkOf(cidr));
 
 interface Member {
   readonly text: string;
@@ -26,6 +25,7 @@ export interface IpsetContext {
   readonly version: 4 | 6;
   readonly encapsulations: Encapsulations;
   readonly vteps: readonly Vtep[];
+  readonly view: HostView;
 }
 
 const external = ({ host, version }: IpsetContext): Member[] =>
@@ -45,13 +45,38 @@ function allHosts({ cluster, version }: IpsetContext): Member[] {
 
 /** Interfaces of workloads are not the host's own. */
 function thisHost({ host, version }: IpsetContext): Member[] {
-  const own = host.interfaces.filter(
-    ({ name }) => !host.config.interfacePrefixes.some((prefix) => name.startsWith(prefix)),
-  );
+  const own = host.interfaces.filter(({ name }) => !isWorkloadInterface(host, name));
   return hostAddresses(own, version).map((address) => ({
     text: formatAddress(address),
     because: [nodeCause(host.node)],
   }));
+}
+
+const dscpMembers = ({ cluster, host, version, view }: IpsetContext): Member[] =>
+  dscpSources({ cluster, view, node: host.node }, version).flatMap(({ addresses, because }) =>
+    addresses.map((text) => ({ text, because })),
+  );
+
+/** Sets that the policies in use ask for. They are there because of those. */
+export function policyIpsets({ cluster, host, version, view }: IpsetContext): FelixIpset[] {
+  const users = new Map<string, Cause[]>();
+  for (const { sets, ...user } of [...view.policies, ...view.profiles]) {
+    const because = 'policy' in user ? [user.policy.because] : user.because;
+    for (const { id } of sets) users.set(id, [...(users.get(id) ?? []), ...because]);
+  }
+  return view.sets.map((definition) => {
+    const { id, content } = definition;
+    const withPort = content.kind === 'named-port' || (content.kind === 'service' && content.withPorts);
+    return {
+      name: ipsetName(id, version),
+      id,
+      type: withPort ? 'hash:ip,port' : 'hash:net',
+      version,
+      maxSize: host.config.maxIpsetSize,
+      members: cluster.members.members(definition, version),
+      because: users.get(id) ?? [],
+    };
+  });
 }
 
 export function staticIpsets(context: IpsetContext): FelixIpset[] {
@@ -74,7 +99,7 @@ export function staticIpsets(context: IpsetContext): FelixIpset[] {
       ? [set(IPSET_ID.allHosts, 'hash:net', [...allHosts(context), ...(version === 4 ? external(context) : [])])]
       : []),
     ...(vxlan ? [set(IPSET_ID.allVxlanSources, 'hash:net', [...external(context), ...sources])] : []),
-    set(IPSET_ID.dscpSources, 'hash:net', []),
+    set(IPSET_ID.dscpSources, 'hash:net', dscpMembers(context)),
     set(
       IPSET_ID.masqueradePools,
       'hash:net',

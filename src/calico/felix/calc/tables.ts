@@ -1,160 +1,15 @@
 /** All chains of one address family, by table, and which of them get programmed. */
 
-import type { Cause } from '../../../trace/index.js';
-import { formatAddress } from '../../cidr.js';
 import { compareText } from '../../digest.js';
-import { type CalicoNode, nodeCause, podCause, poolCause, type Profile, type WorkloadEndpoint } from '../../model.js';
-import type { FelixConfig } from '../parameters.js';
+import { isStaged, policyChainName } from '../../names.js';
 import { CHAIN } from '../rules/chain-names.js';
-import { allocateMarks, type RulesConfig, type Tunnel } from '../rules/config.js';
-import { hostDispatchChains, workloadDispatchChains } from '../rules/dispatch.js';
-import { workloadEndpointChains } from '../rules/endpoint.js';
-import { chainText, rulesText } from '../rules/iptables-text.js';
-import { profileChains } from '../rules/profile.js';
-import { ACCEPT, type Action, type Chain, DROP, jump, REJECT, RETURN, type Rule } from '../rules/rule.js';
-import { cidrBlockChain, forwardAppendRules, staticFilterChains } from '../rules/static-filter.js';
-import { staticMangleChains } from '../rules/static-mangle.js';
-import { natOutgoingChain, staticNatChains } from '../rules/static-nat.js';
-import { staticRawChains } from '../rules/static-raw.js';
+import type { RulesConfig } from '../rules/config.js';
+import { rulesText } from '../rules/iptables-text.js';
+import { type Chain, jump, type Rule } from '../rules/rule.js';
+import { forwardAppendRules } from '../rules/static-filter.js';
 import type { CalicoTableName, FelixTable } from '../state.js';
-import type { Encapsulations } from './encapsulation.js';
-import type { FelixCluster, FelixHost } from './input.js';
-
-const ACTIONS: Readonly<Record<'ACCEPT' | 'RETURN' | 'DROP' | 'REJECT', Action>> = { ACCEPT, RETURN, DROP, REJECT };
-
-function tunnels(on: Encapsulations, node: CalicoNode | undefined, version: 4 | 6): { vxlan?: Tunnel; ipip?: Tunnel } {
-  const address = version === 4 ? node?.ipv4VxlanTunnelAddress : node?.ipv6VxlanTunnelAddress;
-  const vxlan: Tunnel = {
-    device: version === 4 ? 'vxlan.calico' : 'vxlan-v6.calico',
-    addressed: address !== undefined,
-    because: version === 4 ? on.because.vxlan : on.because.vxlanV6,
-  };
-  const ipip: Tunnel = {
-    device: 'tunl0',
-    addressed: node?.ipv4IpipTunnelAddress !== undefined,
-    because: on.because.ipip,
-  };
-  return { ...((version === 4 ? on.vxlan : on.vxlanV6) && { vxlan }), ...(version === 4 && on.ipip && { ipip }) };
-}
-
-function natOutgoing(config: FelixConfig): RulesConfig['natOutgoing'] {
-  const { natOutgoingAddress: address, natPortRange: ports } = config;
-  return {
-    ...(address && { address: formatAddress(address) }),
-    ...(ports && { ports }),
-    outInterface: config.natOutgoingInterfaceFilter,
-    excludeHosts: config.natOutgoingExclusions === 'IPPoolsAndHostIPs',
-  };
-}
-
-const CIDR_BLOCK: Readonly<Record<FelixConfig['serviceLoopPrevention'], { cidrBlock?: Action }>> = {
-  Drop: { cidrBlock: DROP },
-  Reject: { cidrBlock: REJECT },
-  Disabled: {},
-};
-
-export function rulesConfig(
-  cluster: FelixCluster,
-  { node, config }: FelixHost,
-  on: Encapsulations,
-  version: 4 | 6,
-): RulesConfig {
-  return {
-    ipVersion: version,
-    workloadInterfacePrefixes: config.interfacePrefixes,
-    marks: allocateMarks(config.markMask),
-    filterAllow: ACTIONS[config.filterAllowAction],
-    mangleAllow: ACTIONS[config.mangleAllowAction],
-    filterDeny: ACTIONS[config.filterDenyAction],
-    endpointToHost: ACTIONS[config.defaultEndpointToHostAction],
-    ...CIDR_BLOCK[config.serviceLoopPrevention],
-    ...tunnels(on, cluster.nodes.get(node), version),
-    vxlanPort: config.vxlanPort,
-    allowVxlanFromWorkloads: config.allowVxlanPacketsFromWorkloads,
-    allowIpipFromWorkloads: config.allowIpipPacketsFromWorkloads,
-    checkConntrackInvalid: !config.disableConntrackInvalidCheck,
-    failsafeInbound: config.failsafeInbound,
-    failsafeOutbound: config.failsafeOutbound,
-    natOutgoing: natOutgoing(config),
-    wireguard: { mark: 0, devices: config.wireguardDevices },
-    logPrefix: config.logPrefix,
-    because: [nodeCause(node)],
-    sourceOf: config.sourceOf,
-  };
-}
-
-/** Profiles that some endpoint here has, sorted. */
-function activeProfiles(cluster: FelixCluster, endpoints: readonly WorkloadEndpoint[]): Profile[] {
-  const names = new Set(endpoints.flatMap(({ profiles }) => profiles));
-  return [...names].sort(compareText).flatMap((name) => cluster.profiles.get(name) ?? []);
-}
-
-const profileCauses = (cluster: FelixCluster, name: string): readonly Cause[] =>
-  cluster.profiles.get(name)?.because ?? [];
-
-function endpointChains(cluster: FelixCluster, config: RulesConfig, endpoints: readonly WorkloadEndpoint[]): Chain[] {
-  const chains = endpoints.flatMap((endpoint) =>
-    workloadEndpointChains(config, {
-      interfaceName: endpoint.interfaceName,
-      adminUp: endpoint.active,
-      ingressTiers: [],
-      egressTiers: [],
-      profiles: endpoint.profiles.map((name) => ({ name, because: profileCauses(cluster, name) })),
-      because: [podCause(endpoint)],
-    }),
-  );
-  const targets = endpoints.map((endpoint) => ({
-    interfaceName: endpoint.interfaceName,
-    because: [podCause(endpoint)],
-  }));
-  return [...chains, ...workloadDispatchChains(config, targets)];
-}
-
-const empty = (name: string): Chain => ({ name, rules: [] });
-const NO_HOST_ENDPOINTS = { targets: [], directions: 'to+from' } as const;
-
-function filterChains(cluster: FelixCluster, config: RulesConfig, endpoints: readonly WorkloadEndpoint[]): Chain[] {
-  return [
-    ...staticFilterChains(config),
-    ...endpointChains(cluster, config, endpoints),
-    ...activeProfiles(cluster, endpoints).flatMap((profile) => profileChains(config, profile)),
-    ...hostDispatchChains(config, { ...NO_HOST_ENDPOINTS, forward: true }),
-    cidrBlockChain(
-      config,
-      cluster.serviceCidrs.map(({ cidr }) => cidr),
-    ),
-  ];
-}
-
-function mangleChains(cluster: FelixCluster, config: RulesConfig, endpoints: readonly WorkloadEndpoint[]): Chain[] {
-  // Host endpoints' egress rules stand here too, so the profiles' do.
-  const outbound = activeProfiles(cluster, endpoints).flatMap((profile) => profileChains(config, profile).slice(1));
-  return [
-    ...staticMangleChains(config),
-    ...outbound,
-    ...hostDispatchChains(config, { ...NO_HOST_ENDPOINTS, forward: false }),
-    empty(CHAIN.egressDscp),
-  ];
-}
-
-function natChains(cluster: FelixCluster, config: RulesConfig): Chain[] {
-  const outgoing = cluster.pools.filter((pool) => pool.natOutgoing && pool.cidr.version === config.ipVersion);
-  return [
-    ...staticNatChains(config),
-    natOutgoingChain(
-      config,
-      outgoing.map((pool) => poolCause(pool, 'natOutgoing')),
-    ),
-    empty(CHAIN.floatingIpDnat),
-    empty(CHAIN.floatingIpSnat),
-  ];
-}
-
-const rawChains = (config: RulesConfig): Chain[] => [
-  ...staticRawChains(config),
-  ...hostDispatchChains(config, { ...NO_HOST_ENDPOINTS, forward: false }),
-  empty(CHAIN.rpfSkip),
-];
+import { type ChainContext, filterChains, mangleChains, natChains, rawChains } from './chains.js';
+import type { FelixCluster } from './input.js';
 
 interface Hook {
   readonly chain: string;
@@ -192,10 +47,10 @@ const targetsOf = (rules: readonly Rule[]): string[] =>
   rules.flatMap(({ action }) => (action?.kind === 'jump' || action?.kind === 'goto' ? [action.chain] : []));
 
 /** Chains that a packet can get to. */
-function reachable(chains: readonly Chain[], entries: readonly Hook[]): Set<string> {
+function reachable(chains: readonly Chain[], entries: readonly Hook[], forced: readonly string[]): Set<string> {
   const byName = new Map(chains.map((chain) => [chain.name, chain]));
   const seen = new Set<string>();
-  const todo = entries.flatMap(({ inserts, appends }) => targetsOf([...inserts, ...appends]));
+  const todo = [...forced, ...entries.flatMap(({ inserts, appends }) => targetsOf([...inserts, ...appends]))];
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     if (seen.has(name)) continue;
     seen.add(name);
@@ -204,12 +59,19 @@ function reachable(chains: readonly Chain[], entries: readonly Hook[]): Set<stri
   return seen;
 }
 
-function table(chains: readonly Chain[], entries: readonly Hook[]): FelixTable {
-  const programmed = reachable(chains, entries);
+interface TableContents {
+  readonly chains: readonly Chain[];
+  readonly entries: readonly Hook[];
+  /** Chains that are programmed even if nothing leads there. */
+  readonly forced?: readonly string[];
+}
+
+function table({ memo }: FelixCluster, { chains, entries, forced = [] }: TableContents): FelixTable {
+  const programmed = reachable(chains, entries, forced);
   const sorted = chains.toSorted((a, b) => compareText(a.name, b.name));
   return {
-    chains: sorted.filter(({ name }) => programmed.has(name)).map(chainText),
-    unreferenced: sorted.filter(({ name }) => !programmed.has(name)).map(chainText),
+    chains: sorted.filter(({ name }) => programmed.has(name)).map(memo.chainText),
+    unreferenced: sorted.filter(({ name }) => !programmed.has(name)).map(memo.chainText),
     kernelChains: entries.map(({ chain, inserts, appends }) => ({
       chain,
       inserts: rulesText(inserts, chain),
@@ -218,16 +80,18 @@ function table(chains: readonly Chain[], entries: readonly Hook[]): FelixTable {
   };
 }
 
-export function renderTables(
-  cluster: FelixCluster,
-  config: RulesConfig,
-  endpoints: readonly WorkloadEndpoint[],
-): Record<CalicoTableName, FelixTable> {
+/** `context` is that of one host. */
+export function renderTables(context: ChainContext): Record<CalicoTableName, FelixTable> {
+  const { cluster, config, view } = context;
   const entries = hooks(config);
+  const everywhere = view.policies.filter(({ policy }) => policy.everywhere && !isStaged(policy.id));
+  const forced = everywhere.flatMap(({ policy: { id } }) =>
+    (['cali-pi-', 'cali-po-'] as const).map((prefix) => policyChainName(prefix, id)),
+  );
   return {
-    raw: table(rawChains(config), entries.raw),
-    mangle: table(mangleChains(cluster, config, endpoints), entries.mangle),
-    nat: table(natChains(cluster, config), entries.nat),
-    filter: table(filterChains(cluster, config, endpoints), entries.filter),
+    raw: table(cluster, { chains: rawChains(context), entries: entries.raw }),
+    mangle: table(cluster, { chains: mangleChains(context), entries: entries.mangle }),
+    nat: table(cluster, { chains: natChains(context), entries: entries.nat }),
+    filter: table(cluster, { chains: filterChains(context), entries: entries.filter, forced }),
   };
 }

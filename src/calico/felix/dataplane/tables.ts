@@ -46,7 +46,7 @@ const freshTable = (name: CalicoTableName): IptablesTableState => ({
 /** Tables that are not there yet are made; those that Felix does not write stay as they are. */
 export function programTables(
   tables: readonly IptablesTableState[],
-  { tables: felix, insertMode }: FelixState,
+  { tables: felix, insertMode }: Pick<FelixState, 'tables' | 'insertMode'>,
 ): IptablesTableState[] {
   const names = ['raw', 'mangle', 'nat', 'filter'] as const;
   const missing = names.filter((name) => !tables.some((table) => table.name === name)).map(freshTable);

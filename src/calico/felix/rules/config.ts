@@ -64,11 +64,26 @@ export interface RulesConfig {
   };
   readonly wireguard: { readonly mark: number; readonly devices: readonly string[] };
   readonly logPrefix: string;
+  /** `10/second`; '' for all. */
+  readonly logRateLimit: string;
+  readonly logRateLimitBurst: number;
   /** Why Felix programs anything here at all. */
   readonly because: readonly Cause[];
   /** What set a parameter; nothing where it has its built-in default. */
   readonly sourceOf: (parameter: string) => readonly Cause[];
 }
+
+/** What the chains of a workload depend on beside the workload itself, as text. */
+export const endpointConfigKey = (config: RulesConfig): string =>
+  JSON.stringify([
+    config.marks,
+    config.filterAllow,
+    config.filterDeny,
+    config.checkConntrackInvalid,
+    config.vxlanPort,
+    config.allowVxlanFromWorkloads,
+    config.allowIpipFromWorkloads,
+  ]);
 
 /** Bits that the chains of a table may leave behind and the next clears. */
 export const allMarkBits = ({ accept, pass, scratch0, scratch1 }: Marks): number => accept | pass | scratch0 | scratch1;

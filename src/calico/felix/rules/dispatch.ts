@@ -100,17 +100,17 @@ export function workloadDispatchChains(
 
 export interface HostDispatch {
   readonly targets: readonly DispatchTarget[];
-  /** Name of the endpoint that stands for all interfaces without one. */
-  readonly defaultInterface?: string;
+  /** The endpoint that stands for all interfaces without one. */
+  readonly defaultTarget?: DispatchTarget;
   readonly directions: 'from' | 'to' | 'to+from';
   /** Whether the chains for forwarded packets are wanted too. */
   readonly forward: boolean;
 }
 
-function hostEnd(config: RulesConfig, dispatch: HostDispatch, prefix: string): Rule[] {
-  if (dispatch.defaultInterface === undefined) return [];
-  const action: Action = goto(endpointChainName(prefix, dispatch.defaultInterface));
-  return [{ match: [], action, comments: [], because: config.because }];
+function hostEnd({ defaultTarget }: HostDispatch, prefix: string): Rule[] {
+  if (defaultTarget === undefined) return [];
+  const action: Action = goto(endpointChainName(prefix, defaultTarget.interfaceName));
+  return [{ match: [], action, comments: [], because: defaultTarget.because }];
 }
 
 /** Packets for a pod of this host are not the default endpoint's business. */
@@ -127,9 +127,9 @@ function skipWorkloads({ workloadInterfacePrefixes, because }: RulesConfig): Rul
 export function hostDispatchChains(config: RulesConfig, dispatch: HostDispatch): Chain[] {
   const tree = divide(dispatch.targets);
   const from = (chain: string, endpointPrefix: string): Chain[] =>
-    dispatchChains(tree, { chain, endpointPrefix, match: inInterface, end: hostEnd(config, dispatch, endpointPrefix) });
+    dispatchChains(tree, { chain, endpointPrefix, match: inInterface, end: hostEnd(dispatch, endpointPrefix) });
   const to = (chain: string, endpointPrefix: string, skip: readonly Rule[]): Chain[] => {
-    const end = hostEnd(config, dispatch, endpointPrefix);
+    const end = hostEnd(dispatch, endpointPrefix);
     return dispatchChains(tree, {
       chain,
       endpointPrefix,

@@ -12,6 +12,7 @@ import {
   policyGroupChainName,
   profileChainName,
 } from '../../names.js';
+import type { QosDirection } from '../../model.js';
 import type { RulesConfig } from './config.js';
 import {
   type Action,
@@ -19,6 +20,7 @@ import {
   clearMark,
   ctState,
   denyWord,
+  DROP,
   ESTABLISHED,
   jump,
   type Match,
@@ -35,12 +37,15 @@ import {
   someMarked,
 } from './rule.js';
 
+export interface GroupedPolicy extends PolicyId {
+  readonly because: readonly Cause[];
+}
+
 /** Policies of one tier and direction that stand together and have the same selector. */
 export interface PolicyGroup {
   readonly direction: 'inbound' | 'outbound';
   readonly selector: string;
-  readonly policies: readonly PolicyId[];
-  readonly because: readonly Cause[];
+  readonly policies: readonly GroupedPolicy[];
 }
 
 export interface Tier {
@@ -71,16 +76,24 @@ export interface EndpointChain {
   readonly allow: Action;
   /** Whether the endpoint may send VXLAN and IP-in-IP itself. */
   readonly dropEncapsulated: boolean;
+  readonly qos?: QosDirection;
   readonly because: readonly Cause[];
 }
 
-const active = (group: PolicyGroup): PolicyId[] => group.policies.filter((policy) => !isStaged(policy));
+const active = (group: PolicyGroup): GroupedPolicy[] => group.policies.filter((policy) => !isStaged(policy));
 
-/** A single policy is jumped to, several have a chain of their own. */
-function chainsOf(group: PolicyGroup): string[] {
+/** Several policies have a chain of their own. */
+export const hasOwnChain = (group: PolicyGroup): boolean => active(group).length > 1;
+
+/** A single policy is jumped to, several are by way of their chain. */
+function chainsOf(group: PolicyGroup): { readonly chain: string; readonly because: readonly Cause[] }[] {
   const policies = active(group);
-  if (policies.length > 1) return [policyGroupChainName(group.direction, group.selector, group.policies)];
-  return policies.map((policy) => policyChainName(group.direction === 'inbound' ? 'cali-pi-' : 'cali-po-', policy));
+  if (hasOwnChain(group)) {
+    const chain = policyGroupChainName(group.direction, group.selector, group.policies);
+    return [{ chain, because: policies.flatMap(({ because }) => because) }];
+  }
+  const prefix = group.direction === 'inbound' ? 'cali-pi-' : 'cali-po-';
+  return policies.map((policy) => ({ chain: policyChainName(prefix, policy), because: policy.because }));
 }
 
 const RETURN_STRIDE = 5;
@@ -89,8 +102,8 @@ const RETURN_STRIDE = 5;
 export function policyGroupChain({ marks }: RulesConfig, group: PolicyGroup): Chain {
   const verdict = marks.pass | marks.accept;
   const prefix = group.direction === 'inbound' ? 'cali-pi-' : 'cali-po-';
-  const { because } = group;
   const rules = active(group).flatMap((policy, i): Rule[] => {
+    const { because } = policy;
     const fresh = i % RETURN_STRIDE === 0;
     const leave: Rule = { match: [someMarked(verdict)], action: RETURN, comments: ['Return on verdict'], because };
     const enter: Rule = {
@@ -123,7 +136,9 @@ class EndpointRenderer {
     const { filterDeny, marks } = this.#config;
     if (!adminUp) return [this.#rule(filterDeny, [], 'Endpoint admin disabled')];
     return [
+      ...(type === 'normal' ? this.#packetRate() : []),
       ...(type === 'untracked' ? [] : this.#conntrack()),
+      ...(type === 'normal' ? this.#connections() : []),
       ...(this.#chain.failsafeChain === undefined ? [] : [this.#rule(jump(this.#chain.failsafeChain))]),
       this.#rule(clearMark(marks.accept | marks.pass)),
       ...(this.#chain.dropEncapsulated ? this.#encapsulated() : []),
@@ -131,6 +146,33 @@ class EndpointRenderer {
       ...(type === 'forward' && this.#chain.tiers.length === 0 ? this.#forwardByDefault() : []),
       ...(type === 'normal' ? this.#profiles() : []),
     ];
+  }
+
+  get #way(): 'ingress' | 'egress' {
+    return this.#chain.direction === 'inbound' ? 'ingress' : 'egress';
+  }
+
+  /** Packets above the rate go before anything is known of them. */
+  #packetRate(): Rule[] {
+    const { packetRate: rate = 0, packetBurst: burst = 0 } = this.#chain.qos ?? {};
+    if (rate === 0) return [];
+    const mark = this.#config.marks.scratch0;
+    const way = this.#way;
+    const clear = this.#rule(clearMark(mark), [], `Clear ${way} packet rate limit mark`);
+    const within: Action = { kind: 'limit-packet-rate', rate, burst, mark };
+    const above: Match = { kind: 'mark', value: mark, mask: mark, not: true };
+    return [
+      clear,
+      this.#rule(within, [], `Mark packets within ${way} packet rate limit`),
+      this.#rule(DROP, [above], `Drop packets over ${way} packet rate limit`),
+      clear,
+    ];
+  }
+
+  #connections(): Rule[] {
+    const { maxConnections: above = 0 } = this.#chain.qos ?? {};
+    const comment = `Reject connections over ${this.#way} connection limit`;
+    return above === 0 ? [] : [this.#rule({ kind: 'limit-connections', above }, [], comment)];
   }
 
   #conntrack(): Rule[] {
@@ -170,7 +212,7 @@ class EndpointRenderer {
     const comment = `End of tier ${tier.name}. ${denyWord(filterDeny)} if no policies passed packet`;
     return [
       this.#rule(clearMark(marks.pass), [], `Start of tier ${tier.name}`, tier.because),
-      ...tier.groups.flatMap((group) => chainsOf(group).flatMap((chain) => this.#policy(chain, group.because))),
+      ...tier.groups.flatMap((group) => chainsOf(group).flatMap(({ chain, because }) => this.#policy(chain, because))),
       ...(drops ? [this.#rule(filterDeny, undecided, comment, tier.because)] : []),
     ];
   }
@@ -210,33 +252,41 @@ export const endpointChain = (config: RulesConfig, chain: EndpointChain): Chain 
   rules: new EndpointRenderer(config, chain).rules(),
 });
 
+/** What applies to an endpoint in each direction. A tier without policies of a direction is there, and empty. */
+export interface DirectedTiers {
+  readonly ingress: readonly Tier[];
+  readonly egress: readonly Tier[];
+}
+
 export interface WorkloadChains {
   readonly interfaceName: string;
   readonly adminUp: boolean;
-  readonly ingressTiers: readonly Tier[];
-  readonly egressTiers: readonly Tier[];
+  readonly tiers: DirectedTiers;
   readonly profiles: readonly EndpointProfile[];
+  readonly qos?: { readonly ingress: QosDirection; readonly egress: QosDirection };
   readonly because: readonly Cause[];
 }
 
 /** To and from a workload. Whether it may encapsulate matters for what it sends only. */
 export function workloadEndpointChains(config: RulesConfig, workload: WorkloadChains): Chain[] {
-  const { interfaceName, adminUp, profiles, because, ingressTiers, egressTiers } = workload;
+  const { interfaceName, adminUp, profiles, because, tiers, qos } = workload;
   const both = { interfaceName, adminUp, profiles, because, type: 'normal', allow: config.filterAllow } as const;
   return [
     endpointChain(config, {
       ...both,
       prefix: 'cali-tw-',
       direction: 'inbound',
-      tiers: ingressTiers,
+      tiers: tiers.ingress,
       dropEncapsulated: false,
+      ...(qos && { qos: qos.ingress }),
     }),
     endpointChain(config, {
       ...both,
       prefix: 'cali-fw-',
       direction: 'outbound',
-      tiers: egressTiers,
+      tiers: tiers.egress,
       dropEncapsulated: true,
+      ...(qos && { qos: qos.egress }),
     }),
   ];
 }

@@ -5,7 +5,8 @@
 
 import type { Cause } from '../../../trace/index.js';
 import { RULE_HASH_PREFIX, ruleHashes } from '../../names.js';
-import type { Action, Chain, Direction, Match, PortRange, Rule } from './rule.js';
+import type { PortRange } from '../../policy/resources.js';
+import type { Action, Chain, Direction, Match, Rule } from './rule.js';
 
 /** A rule as appended, without `-A chain`. */
 export interface RuleText {
@@ -56,8 +57,14 @@ function matchText(match: Match): string {
       const limit = match.limitInterfaceOut ? ' --limit-iface-out' : '';
       return `-m addrtype ${not}--${ADDRESS_WORD[match.direction]}-type ${match.type}${limit}`;
     }
-    case 'icmpv6-type':
-      return `-m icmp6 --icmpv6-type ${match.type}`;
+    case 'icmp':
+    case 'icmpv6': {
+      const module = match.kind === 'icmp' ? 'icmp' : 'icmp6';
+      const code = match.code === undefined ? '' : `/${match.code}`;
+      return `-m ${module} ${not}--${match.kind}-type ${match.type}${code}`;
+    }
+    case 'limit':
+      return `-m limit --limit ${match.rate}${match.burst === 0 ? '' : ` --limit-burst ${match.burst}`}`;
     case 'rpf-failed':
       return '-m rpfilter --invert --validmark';
   }
@@ -77,6 +84,19 @@ function actionText(action: Action): string {
       return `--${action.kind} ${action.chain}`;
     case 'set-mark':
       return `--jump MARK --set-mark ${markText(action.value, action.mask)}`;
+    case 'set-masked-mark':
+      return `--jump MARK --set-mark ${hex(action.value)}/${hex(action.mask)}`;
+    case 'limit-packet-rate': {
+      const mark = `${hex(action.mark)}/${hex(action.mark)}`;
+      return `-m limit --limit ${action.rate}/sec --limit-burst ${action.burst} --jump MARK --set-mark ${mark}`;
+    }
+    case 'limit-connections':
+      return (
+        '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN ' +
+        `-m connlimit --connlimit-above ${action.above} --connlimit-mask 0 -j REJECT --reject-with tcp-reset`
+      );
+    case 'dscp':
+      return `--jump DSCP --set-dscp ${action.value}`;
     case 'masquerade':
       return action.toPorts === undefined ? '--jump MASQUERADE' : `--jump MASQUERADE --to-ports ${action.toPorts}`;
     case 'snat':

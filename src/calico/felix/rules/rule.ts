@@ -5,6 +5,7 @@
  */
 
 import type { Cause } from '../../../trace/index.js';
+import type { PortRange } from '../../policy/resources.js';
 
 export type Direction = 'source' | 'destination';
 
@@ -34,19 +35,23 @@ export type Match =
       readonly type: 'LOCAL';
       readonly limitInterfaceOut?: true;
     } & Negatable)
-  | { readonly kind: 'icmpv6-type'; readonly type: number }
+  | ({ readonly kind: 'icmp' | 'icmpv6'; readonly type: number; readonly code?: number } & Negatable)
+  /** Packets within a rate; no burst: iptables' own. */
+  | { readonly kind: 'limit'; readonly rate: string; readonly burst: number }
   /** Reverse path check failed, the mark taken into account. */
   | { readonly kind: 'rpf-failed' };
-
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 export type Action =
   | { readonly kind: 'accept' | 'drop' | 'reject' | 'return' | 'no-track' }
   | { readonly kind: 'jump' | 'goto'; readonly chain: string }
   | { readonly kind: 'set-mark'; readonly value: number; readonly mask: number }
+  /** As set-mark, in upstream's other spelling of nothing to set. */
+  | { readonly kind: 'set-masked-mark'; readonly value: number; readonly mask: number }
+  /** Marks packets within a rate. */
+  | { readonly kind: 'limit-packet-rate'; readonly rate: number; readonly burst: number; readonly mark: number }
+  /** Resets TCP connections above a number. */
+  | { readonly kind: 'limit-connections'; readonly above: number }
+  | { readonly kind: 'dscp'; readonly value: number }
   | { readonly kind: 'masquerade'; readonly toPorts?: string }
   | { readonly kind: 'snat' | 'dnat'; readonly to: string }
   | { readonly kind: 'log'; readonly prefix: string };
@@ -73,6 +78,7 @@ export const jump = (chain: string): Action => ({ kind: 'jump', chain });
 export const goto = (chain: string): Action => ({ kind: 'goto', chain });
 export const setMark = (bits: number): Action => ({ kind: 'set-mark', value: bits, mask: bits });
 export const clearMark = (bits: number): Action => ({ kind: 'set-mark', value: 0, mask: bits });
+export const setMaskedMark = (value: number, mask: number): Action => ({ kind: 'set-masked-mark', value, mask });
 
 export const marked = (bits: number): Match => ({ kind: 'mark', value: bits, mask: bits });
 export const notMarked = (bits: number): Match => ({ kind: 'mark', value: 0, mask: bits });

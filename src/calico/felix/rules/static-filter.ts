@@ -116,7 +116,7 @@ function workloadToHostChain(config: RulesConfig): Chain {
   return {
     name: CHAIN.workloadToHost,
     rules: [
-      ...discovery.map((type) => rule(because, filterAllow, [protocol(PROTO_ICMPV6), { kind: 'icmpv6-type', type }])),
+      ...discovery.map((type) => rule(because, filterAllow, [protocol(PROTO_ICMPV6), { kind: 'icmpv6', type }])),
       rule(because, jump(CHAIN.fromWorkloadDispatch)),
       rule(configured, endpointToHost, [], ['Configured DefaultEndpointToHostAction']),
     ],

@@ -67,6 +67,20 @@ export function manglePostroutingChain(config: RulesConfig): Chain {
   };
 }
 
+export interface DscpSource {
+  readonly addresses: readonly string[];
+  readonly value: number;
+  readonly because: readonly Cause[];
+}
+
+/** What marks packets that leave the cluster; felix/rules/dscp.go. */
+export const egressDscpChain = (sources: readonly DscpSource[]): Chain => ({
+  name: CHAIN.egressDscp,
+  rules: sources.map(({ addresses, value, because }) =>
+    rule(because, { kind: 'dscp', value }, [{ kind: 'net', direction: 'source', net: addresses.join(',') }]),
+  ),
+});
+
 export const staticMangleChains = (config: RulesConfig): Chain[] => [
   ...failsafeChains(config, 'mangle'),
   manglePreroutingChain(config),

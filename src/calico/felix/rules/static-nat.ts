@@ -1,5 +1,6 @@
 /** The nat table; felix/rules/static.go, nat.go. */
 
+import { compareText } from '../../digest.js';
 import { CHAIN } from './chain-names.js';
 import { type RulesConfig, setName, type Tunnel } from './config.js';
 import type { Cause } from '../../../trace/index.js';
@@ -93,4 +94,49 @@ export function natOutgoingChain(config: RulesConfig, pools: readonly Cause[]): 
       ? []
       : ['tcp', 'udp'].flatMap((name) => [rule(sourceNat(config, ports), name), rule(RETURN, name)]);
   return { name: CHAIN.natOutgoing, rules: pools.length === 0 ? [] : [...withPorts, rule(sourceNat(config))] };
+}
+
+/** An address that is led to a pod's own. */
+export interface FloatingIp {
+  readonly external: string;
+  readonly internal: string;
+  readonly because: readonly Cause[];
+}
+
+/**
+ * Floating addresses lead in; they are a pod's source only where it speaks to itself, which it would otherwise
+ * take for a martian. Of two pods or addresses the first by text has it; felix/dataplane/linux/floating_ip_mgr.go.
+ */
+export function floatingIpChains(floating: readonly FloatingIp[]): Chain[] {
+  const inward = new Map<string, FloatingIp>();
+  for (const one of floating.toSorted((a, b) => compareText(a.internal, b.internal))) {
+    if (!inward.has(one.external)) inward.set(one.external, one);
+  }
+  const dnats = [...inward.values()].sort((a, b) => compareText(a.external, b.external));
+  const outward = new Map<string, FloatingIp>();
+  for (const one of dnats) if (!outward.has(one.internal)) outward.set(one.internal, one);
+  const snats = [...outward.values()].sort((a, b) => compareText(a.internal, b.internal));
+  return [
+    {
+      name: CHAIN.floatingIpDnat,
+      rules: dnats.map(({ external, internal, because }) => ({
+        match: [{ kind: 'net', direction: 'destination', net: external }],
+        action: { kind: 'dnat', to: internal },
+        comments: [],
+        because,
+      })),
+    },
+    {
+      name: CHAIN.floatingIpSnat,
+      rules: snats.map(({ external, internal, because }) => ({
+        match: [
+          { kind: 'net', direction: 'destination', net: internal },
+          { kind: 'net', direction: 'source', net: internal },
+        ],
+        action: { kind: 'snat', to: external },
+        comments: [],
+        because,
+      })),
+    },
+  ];
 }

@@ -1,6 +1,7 @@
 /** The raw table: before conntrack, so untracked policy, anti-spoofing and what conntrack is not to see; felix/rules/static.go. */
 
 import type { Cause } from '../../../trace/index.js';
+import { type Cidr, formatCidr, networkOf } from '../../cidr.js';
 import { CHAIN } from './chain-names.js';
 import { allMarkBits, type RulesConfig } from './config.js';
 import { failsafeChains } from './failsafe.js';
@@ -85,3 +86,20 @@ export const staticRawChains = (config: RulesConfig): Chain[] => [
   wireguardIncomingMarkChain(config),
   rawOutputChain(config),
 ];
+
+/** Sources that a pod may use although they are not routed to it. */
+export interface SpoofedSource {
+  readonly interfaceName: string;
+  readonly source: Cidr;
+  readonly because: readonly Cause[];
+}
+
+export const rpfSkipChain = (sources: readonly SpoofedSource[]): Chain => ({
+  name: CHAIN.rpfSkip,
+  rules: sources.map(({ interfaceName, source, because }) =>
+    rule(because, ACCEPT, [
+      inInterface(interfaceName),
+      { kind: 'net', direction: 'source', net: formatCidr(networkOf(source)) },
+    ]),
+  ),
+});

@@ -73,6 +73,22 @@ export function rewrite({ view, offset, end }: Datagram, target: CtTuple, manip:
   return true;
 }
 
+/** Octets behind the IPv4 header that a change of the packet writes to. */
+export function writtenOctets(protocol: number, there: number): number {
+  switch (protocol) {
+    case IP_PROTOCOL.tcp:
+      return there >= TCP_HEADER_LENGTH ? TCP_HEADER_LENGTH : QUOTED_LENGTH;
+    case IP_PROTOCOL.sctp:
+      return there >= SCTP_HEADER_LENGTH ? SCTP_HEADER_LENGTH : QUOTED_LENGTH;
+    case IP_PROTOCOL.udp:
+      return UDP_HEADER_LENGTH;
+    case IP_PROTOCOL.icmp:
+      return ICMP_HEADER_LENGTH;
+    default:
+      return 0;
+  }
+}
+
 /** l4proto_manip_pkt(). A protocol that it does not know passes with its addresses changed. */
 function rewriteTransport(view: DataView, protocol: number, change: Change): boolean {
   switch (protocol) {

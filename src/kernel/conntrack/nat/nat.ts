@@ -8,7 +8,14 @@
  *     replies      SNAT undone           DNAT undone
  */
 
-import { Icmp, ICMP_TYPE, IP_PROTOCOL, type Ipv4Addr } from '../../../packet/index.js';
+import {
+  ICMP_HEADER_LENGTH,
+  Icmp,
+  ICMP_TYPE,
+  IP_PROTOCOL,
+  IPV4_HEADER_LENGTH,
+  type Ipv4Addr,
+} from '../../../packet/index.js';
 import type { HookName } from '../../../trace/index.js';
 import { assert } from '../../errors.js';
 import type { NfVerdict } from '../../netfilter/hook.js';
@@ -19,7 +26,7 @@ import { type CtEntry, type CtTuple, directionOf, IPS, isReply, opposite } from 
 import type { CtStatistics } from '../format.js';
 import { readTuple } from '../packet-tuple.js';
 import { emptyTuple, inverted, invertInto, tuplesEqual } from '../tuple.js';
-import { type Datagram, rewrite } from './manip.js';
+import { type Datagram, rewrite, writtenOctets } from './manip.js';
 import { doneBit, manipOf, NAT_RANGE, type NatManip, type NatRange, natBit, otherManip } from './range.js';
 import { TupleChooser } from './unique-tuple.js';
 
@@ -114,6 +121,7 @@ export class Nat {
     if (!entry.has(natBit(manip, directionOf(skb.ctInfo)))) return 'accept';
     const target = this.#target;
     invertInto(target, entry.tuple(opposite(directionOf(skb.ctInfo))));
+    skb.ensureWritable(writtenOctets(ipv4.protocol, datagram.end - ipv4.payloadOffset));
     return this.#traced(skb, hook, () => rewrite(datagram, target, manip));
   }
 
@@ -134,6 +142,7 @@ export class Nat {
     if (!entry.has(natBit(manip, direction))) return 'accept';
 
     const other = entry.tuple(opposite(direction));
+    skb.ensureWritable(ICMP_HEADER_LENGTH + IPV4_HEADER_LENGTH);
     const quoted: Datagram = { view: datagram.view, offset: icmp.payloadOffset, end: datagram.end };
     // The error itself has no port: only its address follows.
     const outer = inverted(other);

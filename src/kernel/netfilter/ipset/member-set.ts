@@ -131,8 +131,11 @@ export class MemberSet implements Ipset {
     const present = this.#index.get(key);
     if (present !== undefined && !change.exist) return false;
     if (present === undefined && this.#index.size >= this.options.maxelem && this.type.storage === 'hash') return false;
-    const extensions =
-      change.timeoutS === undefined || this.options.timeout === undefined ? {} : { timeoutS: change.timeoutS };
+    // IP_SET_INIT_KEXT: the packet is the first that is counted.
+    const extensions = {
+      ...(change.timeoutS === undefined || this.options.timeout === undefined ? {} : { timeoutS: change.timeoutS }),
+      ...(this.options.counters ? { packets: 1, bytes: packet.length } : {}),
+    };
     this.#add(key, { extensions, exist: true });
     return true;
   }

@@ -51,15 +51,13 @@ export const connlimit = {
     return {
       matches(packet) {
         const { ct } = packet.skb;
-        if (ct === undefined) {
-          packet.hotdrop = true; // connlimit_mt(): a tuple cannot be had
-          return false;
-        }
         const key = packet[side] & mask;
         const connections = seen.get(key) ?? new Set<CtEntry>();
         for (const other of connections) if (other !== ct && !counts(packet.netns, other)) connections.delete(other);
-        connections.add(ct);
         seen.set(key, connections);
+        // What nobody tracks counts by its own tuple for the moment, and is forgotten with the next packet.
+        if (ct === undefined) return connections.size + 1 > limit === above;
+        connections.add(ct);
         return connections.size > limit === above;
       },
       toString: () =>

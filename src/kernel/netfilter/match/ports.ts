@@ -11,7 +11,9 @@ export const PORT_OPTIONS = {
 
 const ANY: PortTest = { first: 0, last: 0xffff, inverted: false };
 
-function parseTest(options: Options, name: '--sport' | '--dport'): PortTest {
+type PortOption = '--sport' | '--dport';
+
+function parseTest(options: Options, name: PortOption): PortTest {
   const text = options.text(name);
   if (text === undefined) return ANY;
   // Not by a spread: objects made so become slow to read when there are thousands of them.
@@ -24,22 +26,43 @@ export const parsePortTests = (options: Options): PortTests => ({
   destination: parseTest(options, '--dport'),
 });
 
+const isAnyPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && !inverted;
+const isNoPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && inverted;
+
+/** iptables-nft makes a comparison of its own of tcp's and udp's ranges: not up to n is from n + 1 on. */
+function translated(test: PortTest): PortTest {
+  if (isNoPort(test)) return ANY;
+  return test.inverted && test.first === 0 && test.last > 0
+    ? { first: test.last + 1, last: 0xffff, inverted: false }
+    : test;
+}
+
+/**
+ * The tests of tcp and udp as iptables-nft 1.8.9 hands them on, and whether anything is left of the match: a port that
+ * is none at all is no condition.
+ */
+export function parseNativePortTests(options: Options): { readonly tests: PortTests; readonly absent: boolean } {
+  const { source, destination } = parsePortTests(options);
+  const tests = { source: translated(source), destination: translated(destination) };
+  const lost = isNoPort(source) || isNoPort(destination);
+  return { tests, absent: lost && isAnyPort(tests.source) && isAnyPort(tests.destination) };
+}
+
 const inside = (port: number, { first, last, inverted }: PortTest): boolean =>
   (port >= first && port <= last) !== inverted;
 
 export const portsMatch = (packet: RulePacket, tests: PortTests): boolean =>
   inside(packet.sourcePort, tests.source) && inside(packet.destinationPort, tests.destination);
 
-const isAnyPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && !inverted;
-
-function formatTest(name: string, test: PortTest): string[] {
-  return isAnyPort(test) ? [] : [`${test.inverted ? '! ' : ''}${name} ${formatPortRange(test)}`];
+function formatTest(name: PortOption, test: PortTest, said: Options | undefined): string[] {
+  if (isAnyPort(test) && said?.has(name) !== true) return [];
+  return [`${test.inverted ? '! ' : ''}${name} ${formatPortRange(test)}`];
 }
 
-/** `--sport 5 ! --dport 6:7`, a range that is everything left out. */
-export const formatPortTests = ({ source, destination }: PortTests): string[] => [
-  ...formatTest('--sport', source),
-  ...formatTest('--dport', destination),
+/** `--sport 5 ! --dport 6:7`; a range that is everything only where it is `said` and kept. */
+export const formatPortTests = ({ source, destination }: PortTests, said?: Options): string[] => [
+  ...formatTest('--sport', source, said),
+  ...formatTest('--dport', destination, said),
 ];
 
 /**

@@ -139,7 +139,7 @@ export const sctp = {
         if (!readable(packet, SCTP_HEADER_LENGTH) || !portsMatch(packet, tests)) return false;
         return types === undefined || chunksMatch(packet, types) !== types.inverted;
       },
-      toString: () => [...formatPortTests(tests), ...(types === undefined ? [] : [format(types)])].join(' '),
+      toString: () => [...formatPortTests(tests, options), ...(types === undefined ? [] : [format(types)])].join(' '),
     };
   },
 } satisfies MatchKind;

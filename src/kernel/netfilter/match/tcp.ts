@@ -4,7 +4,7 @@ import { TCP_HEADER_LENGTH, Tcp } from '../../../packet/index.js';
 import { type Match, type MatchKind, RuleError } from '../extension.js';
 import type { Options } from '../options.js';
 import type { RulePacket } from '../packet.js';
-import { formatPortTests, PORT_OPTIONS, parsePortTests, portsMatch, readable } from './ports.js';
+import { formatPortTests, PORT_OPTIONS, parseNativePortTests, portsMatch, readable } from './ports.js';
 
 const FLAGS = [
   ['FIN', 0x01],
@@ -82,12 +82,13 @@ export const tcp = {
   pure: true,
   parse(options, { protocol }): Match {
     if (protocol !== 6) throw new RuleError("TCP match requires '-p tcp'");
-    const tests = parsePortTests(options);
+    const { tests, absent } = parseNativePortTests(options);
     const flags = parseFlagTest(options);
     const option = options.number('--tcp-option', 255);
     const withoutOption = options.inverted('--tcp-option');
     return {
       ports: tests,
+      absent: absent && flags === undefined && option === undefined,
       matches(packet) {
         if (packet.fragmentOffset === 1) packet.hotdrop = true;
         if (!readable(packet, TCP_HEADER_LENGTH) || !portsMatch(packet, tests)) return false;

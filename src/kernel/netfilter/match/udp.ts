@@ -1,7 +1,7 @@
 /** `-p udp -m udp`; net/netfilter/xt_tcpudp.c:udp_mt(). */
 
 import { type Match, type MatchKind, RuleError } from '../extension.js';
-import { formatPortTests, PORT_OPTIONS, parsePortTests, portsMatch, readable } from './ports.js';
+import { formatPortTests, PORT_OPTIONS, parseNativePortTests, portsMatch, readable } from './ports.js';
 
 const UDP_HEADER_LENGTH = 8;
 
@@ -10,9 +10,10 @@ export const udp = {
   pure: true,
   parse(options, { protocol }): Match {
     if (protocol !== 17 && protocol !== 136) throw new RuleError("UDP match requires '-p udp'");
-    const tests = parsePortTests(options);
+    const { tests, absent } = parseNativePortTests(options);
     return {
       ports: tests,
+      absent,
       matches: (packet) => readable(packet, UDP_HEADER_LENGTH) && portsMatch(packet, tests),
       toString: () => formatPortTests(tests).join(' '),
     };

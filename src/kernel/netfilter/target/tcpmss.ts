@@ -74,6 +74,7 @@ function mangle(packet: RulePacket, newMss: number): TargetVerdict {
   if (fragmentOffset !== 0) return 'continue';
   const tcp = Tcp.parse(skb.view, packet.transport, packet.end);
   if (tcp === undefined) return 'drop';
+  skb.ensureWritable(packet.end - packet.transport);
   const at = findMss(skb.view, tcp);
   if (at >= 0) {
     const before = skb.view.getUint16(at);

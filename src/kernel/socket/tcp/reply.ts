@@ -9,6 +9,9 @@ import type { SocketNetns } from '../stack.js';
 import type { Segment } from './segment.js';
 import { transmitSegment } from './transmit.js';
 
+/** INET_ECN_MASK: congestion is nobody's to repeat. */
+const ECN_MASK = 3;
+
 export interface Reply {
   readonly sequence: number;
   readonly acknowledgment: number;
@@ -35,11 +38,12 @@ export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
   transmitSegment(netns, {
     ...addresses,
     ...reply,
+    tos: reply.tos & ~ECN_MASK,
     mark,
     route,
     ttl: undefined,
     dontFragment: true,
-    socket: undefined,
+    socket: netns.sockets.control,
     identification: undefined,
   });
 }

@@ -102,7 +102,7 @@ export class TcpListener extends Socket {
     const dropped = child.handle(segment);
     if (child.state === 'CLOSED') return dropped;
     child.tcb.events.connected = false; // that is for who called connect()
-    this.onConnection(child);
+    this.netns.sockets.wake(() => this.onConnection(child));
     child.flush();
     return dropped;
   }

@@ -65,7 +65,8 @@ export class TcpSocket extends Socket {
   sendBlocked = false;
   #paused = false;
   #endTold = false;
-  #flushing = false;
+  /** It has been told that there is something to hear. */
+  #woken = false;
   #used = false;
 
   constructor(netns: SocketNetns, options: TcpSocketOptions = {}) {
@@ -156,7 +157,7 @@ export class TcpSocket extends Socket {
   /** Hands over what waits, and what comes. */
   resume(): void {
     this.#paused = false;
-    this.flush();
+    this.#tellAll();
   }
 
   /** shutdown(SHUT_WR): sends FIN after what was written; goes on reading. */
@@ -274,15 +275,14 @@ export class TcpSocket extends Socket {
     this.netns.sockets.removeTcp(this);
   }
 
-  /** Tells the application what happened, oldest first. */
+  /** The application is told what happened, oldest first, once it runs. */
   flush(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    try {
+    if (this.#woken) return;
+    this.#woken = true;
+    this.netns.sockets.wake(() => {
+      this.#woken = false;
       this.#tellAll();
-    } finally {
-      this.#flushing = false;
-    }
+    });
   }
 
   #tellAll(): void {

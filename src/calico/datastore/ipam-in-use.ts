@@ -1,0 +1,40 @@
+/** Addresses that nodes, Services and pods have, for the check of IPAM's records. */
+
+import { type Service, type Store } from '../../kubernetes/index.js';
+import { addressOf } from '../cidr.js';
+import type { InUse } from '../ipam/check.js';
+import { workloadEndpointName } from '../names.js';
+import { addressFromStore } from './addresses.js';
+import { storedEndpoints, storedNodes } from './resources.js';
+
+export const nodesInUse = (store: Store): InUse[] =>
+  storedNodes(store).flatMap(({ name, ipv4VxlanTunnelAddress: vxlan, ipv4IpipTunnelAddress: ipip }) =>
+    [vxlan, ipip].flatMap((address) => (address === undefined ? [] : [{ address, by: `Node(${name})` }])),
+  );
+
+/** spec.loadBalancerClass of Services that Calico gives an address. */
+const LOAD_BALANCER_CLASS = 'calico';
+
+/** With assignIPs AllServices, which is what kube-controllers starts with. */
+export const calicoLoadBalancers = (store: Store): readonly Service[] =>
+  store
+    .list('Service')
+    .filter(
+      ({ spec: { type, loadBalancerClass = LOAD_BALANCER_CLASS } }) =>
+        type === 'LoadBalancer' && loadBalancerClass === LOAD_BALANCER_CLASS,
+    );
+
+export const servicesInUse = (store: Store): InUse[] =>
+  calicoLoadBalancers(store).flatMap(({ name, status }) =>
+    status.loadBalancer.ingress.flatMap(({ ip }) =>
+      ip === undefined ? [] : [{ address: addressFromStore(ip), by: name }],
+    ),
+  );
+
+export const workloadsInUse = (store: Store): InUse[] =>
+  storedEndpoints(store).flatMap(({ node, namespace, pod, networks }) =>
+    networks.map((network) => ({
+      address: addressOf(network),
+      by: `Workload(${namespace}/${workloadEndpointName(node, pod)})`,
+    })),
+  );

@@ -1,0 +1,207 @@
+/** `ip link add|set|del` (iproute2's ip/iplink*.c): the kinds of device that the virtual kernel has. */
+
+import type { Ipv4Addr, Mac } from '../../packet/index.js';
+import type { Cause } from '../../trace/index.js';
+import type { BridgePortState, VxlanState } from '../host-state.js';
+import { Bridge, type LinkChanges, type LinkOptions } from '../link/index.js';
+import type { Netns } from '../netns.js';
+import { CommandError, type Option, readKnown, readOptions, type Words } from './words.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type NewLink = Mutable<LinkOptions>;
+
+const KINDS = ['veth', 'bridge', 'dummy', 'vxlan'] as const;
+
+/** What every kind of device takes. */
+function commonOptions(link: { mac?: Mac; mtu?: number; txqlen?: number }): Readonly<Record<string, Option>> {
+  const txqlen: Option = (words) => {
+    link.txqlen = words.number('a queue length');
+  };
+  return {
+    address: (words) => {
+      link.mac = words.mac();
+    },
+    mtu: (words) => {
+      link.mtu = words.number('an MTU', 65_535);
+    },
+    txqueuelen: txqlen,
+    txqlen,
+    qlen: txqlen,
+  };
+}
+
+function newLinkOptions(link: NewLink): Readonly<Record<string, Option>> {
+  return {
+    ...commonOptions(link),
+    index: (words) => {
+      link.ifindex = words.number('an interface index');
+    },
+  };
+}
+
+function addVeth(netns: Netns, link: NewLink, words: Words): void {
+  const { because } = link;
+  const peer: NewLink & { netns?: Netns } = { name: '', ...(because === undefined ? {} : { because }) };
+  if (words.skip('peer')) {
+    readOptions(
+      words,
+      {
+        ...newLinkOptions(peer),
+        name: (rest) => {
+          peer.name = rest.take('a name');
+        },
+        netns: (rest) => {
+          peer.netns = rest.netns();
+        },
+      },
+      'link add type veth peer',
+    );
+  }
+  if (peer.name === '') throw new CommandError('link add type veth: a peer with a name is expected');
+  netns.links.addVeth(link, peer);
+}
+
+function addVxlan(netns: Netns, link: NewLink, words: Words): void {
+  const config: Mutable<VxlanState> = { vni: -1, local: 0 as Ipv4Addr, port: 8472, learning: true };
+  const group: Option = (rest) => {
+    config.group = rest.address();
+  };
+  readOptions(
+    words,
+    {
+      id: (rest) => {
+        config.vni = rest.number('a VNI', 0xff_ffff);
+      },
+      local: (rest) => {
+        config.local = rest.address();
+      },
+      dev: (rest) => {
+        config.dev = rest.device().name;
+      },
+      dstport: (rest) => {
+        config.port = rest.number('a port', 65_535);
+      },
+      nolearning: () => {
+        config.learning = false;
+      },
+      learning: () => {
+        config.learning = true;
+      },
+      group,
+      remote: group,
+      ttl: (rest) => {
+        config.ttl = rest.number('a TTL', 255);
+      },
+    },
+    'link add type vxlan',
+  );
+  if (config.vni < 0) throw new CommandError('vxlan: missing virtual network identifier');
+  netns.links.addVxlan(link, config);
+}
+
+/** What a bridge has from the start here, and may be said all the same. */
+const SAID_OF_BRIDGES: Readonly<Record<string, Option>> = {
+  stp_state: (words) => {
+    if (words.number('0') !== 0) throw new CommandError('link add type bridge: spanning tree is not modelled');
+  },
+  forward_delay: (words) => {
+    words.number('a delay');
+  },
+  mcast_snooping: (words) => {
+    if (words.number('0') !== 0) throw new CommandError('link add type bridge: multicast snooping is not modelled');
+  },
+};
+
+/** What a bridge can be told, when it is made and later. */
+const bridgeOptions = (bridge: Bridge): Readonly<Record<string, Option>> => ({
+  ...SAID_OF_BRIDGES,
+  vlan_filtering: (words) => {
+    bridge.vlanFiltering = words.number('0 or 1', 1) === 1;
+  },
+});
+
+function add(netns: Netns, words: Words, because: readonly Cause[]): void {
+  const link: NewLink = { name: '', because };
+  words.skip('name');
+  link.name = words.take('a name');
+  readKnown(words, newLinkOptions(link));
+  if (!words.skip('type')) throw new CommandError('Not enough information: "type" argument is required.');
+  const kind = words.oneOf('a kind of device', KINDS);
+  if (kind === 'veth') addVeth(netns, link, words);
+  else if (kind === 'vxlan') addVxlan(netns, link, words);
+  else if (kind === 'bridge') {
+    readOptions(words, bridgeOptions(netns.links.addBridge(link)), 'link add type bridge');
+  } else {
+    readOptions(words, {}, 'link add type dummy');
+    netns.links.addDummy(link);
+  }
+}
+
+/** `bridge link set dev PORT …`, and `ip link set PORT type bridge_slave …`. */
+export function portOptions(state: Partial<Mutable<BridgePortState>>): Readonly<Record<string, Option>> {
+  const option =
+    (name: keyof BridgePortState): Option =>
+    (words) => {
+      state[name] = words.onOff(name);
+    };
+  return {
+    hairpin: option('hairpin'),
+    learning: option('learning'),
+    flood: option('flood'),
+    isolated: option('isolated'),
+  };
+}
+
+function set(netns: Netns, words: Words): void {
+  words.skip('dev');
+  const dev = words.device();
+  const changes: Mutable<LinkChanges> = {};
+  const bridgePort: Partial<Mutable<BridgePortState>> = {};
+  readOptions(
+    words,
+    {
+      ...commonOptions(changes),
+      up: () => {
+        changes.up = true;
+      },
+      down: () => {
+        changes.up = false;
+      },
+      name: (rest) => {
+        changes.name = rest.take('a name');
+      },
+      master: (rest) => {
+        const master = rest.device();
+        if (!(master instanceof Bridge)) throw new CommandError(`"${master.name}" is no bridge`);
+        changes.master = master;
+      },
+      promisc: (rest) => {
+        changes.promisc = rest.onOff('promisc');
+      },
+      allmulticast: (rest) => {
+        changes.allmulti = rest.onOff('allmulticast');
+      },
+      nomaster: () => {
+        changes.master = null;
+      },
+      type: (rest) => {
+        if (rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge']) === 'bridge_slave')
+          readKnown(rest, portOptions(bridgePort));
+        else if (dev instanceof Bridge) readKnown(rest, bridgeOptions(dev));
+        else throw new CommandError(`"${dev.name}" is no bridge`);
+      },
+    },
+    'link set',
+  );
+  netns.links.set(dev, Object.keys(bridgePort).length === 0 ? changes : { ...changes, bridgePort });
+}
+
+export function link(netns: Netns, words: Words, because: readonly Cause[]): void {
+  const verb = words.oneOf('what to do with a link', ['add', 'set', 'del', 'delete']);
+  if (verb === 'add') add(netns, words, because);
+  else if (verb === 'set') set(netns, words);
+  else {
+    words.skip('dev');
+    netns.links.remove(words.device());
+  }
+}

@@ -1,0 +1,104 @@
+/** `ip rule add|del|flush` (iproute2's ip/iprule.c). */
+
+import type { Cause } from '../../trace/index.js';
+import type { PortRange, RuleSpec } from '../fib/index.js';
+import type { Netns } from '../netns.js';
+import { CommandError, type Option, readOptions, type Words } from './words.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const IP_PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, sctp: 132 };
+
+function portRange(words: Words): PortRange {
+  const text = words.take('a port or a range of ports');
+  const [first = '', last = first] = text.split('-');
+  const range = { first: Number(first), last: Number(last) };
+  if (!(range.first >= 0 && range.first <= range.last && range.last <= 65_535))
+    throw new CommandError(`expected a port or a range of ports, got "${text}"`);
+  return range;
+}
+
+function ipProtocol(words: Words): number {
+  const word = words.take('an IP protocol');
+  const number = IP_PROTOCOLS[word] ?? Number(word);
+  if (!Number.isInteger(number) || number < 0 || number > 255)
+    throw new CommandError(`expected an IP protocol, got "${word}"`);
+  return number;
+}
+
+function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> {
+  const priority: Option = (words) => {
+    spec.priority = words.number('a priority');
+  };
+  const table: Option = (words) => {
+    spec.action = 'lookup';
+    spec.table = words.table();
+  };
+  const action = (name: 'nop' | 'blackhole' | 'unreachable' | 'prohibit') => (): void => {
+    spec.action = name;
+  };
+  return {
+    pref: priority,
+    priority,
+    not: () => {
+      spec.not = true;
+    },
+    from: (words) => {
+      spec.from = words.destination();
+    },
+    to: (words) => {
+      spec.to = words.destination();
+    },
+    tos: (words) => {
+      spec.tos = words.number('a type of service', 255);
+    },
+    iif: (words) => {
+      spec.iif = words.take('a device');
+    },
+    oif: (words) => {
+      spec.oif = words.take('a device');
+    },
+    fwmark: (words) => {
+      spec.fwmark = words.markAndMask();
+    },
+    ipproto: (words) => {
+      spec.ipProtocol = ipProtocol(words);
+    },
+    sport: (words) => {
+      spec.sourcePorts = portRange(words);
+    },
+    dport: (words) => {
+      spec.destinationPorts = portRange(words);
+    },
+    protocol: (words) => {
+      spec.protocol = words.protocol();
+    },
+    suppress_prefixlength: (words) => {
+      spec.suppressPrefixLength = words.number('a prefix length', 32);
+    },
+    lookup: table,
+    table,
+    goto: (words) => {
+      spec.action = 'goto';
+      spec.goto = words.number('a priority');
+    },
+    nop: action('nop'),
+    blackhole: action('blackhole'),
+    unreachable: action('unreachable'),
+    prohibit: action('prohibit'),
+  };
+}
+
+export function rule(netns: Netns, words: Words, because: readonly Cause[]): void {
+  const verb = words.take('what to do with a rule');
+  if (verb === 'flush') {
+    for (const { priority } of netns.fib.rules.filter((one) => one.priority !== 0)) netns.fib.deleteRule({ priority });
+    return;
+  }
+  if (verb !== 'add' && verb !== 'del' && verb !== 'delete')
+    throw new CommandError(`Command "${verb}" is unknown, try "ip rule help".`);
+  const spec: Mutable<RuleSpec> = {};
+  readOptions(words, optionsInto(spec), 'rule');
+  if (verb === 'add') netns.fib.addRule({ ...spec, because });
+  else netns.fib.deleteRule(spec);
+}

@@ -1,0 +1,162 @@
+/** The words of an `ip` or `bridge` command, read one by one; what does not fit is said in iproute2's manner. */
+
+import {
+  type Ipv4Addr,
+  type Ipv4Prefix,
+  type Mac,
+  parseIpv4,
+  parseIpv4Network,
+  parseIpv4Prefix,
+  parseMac,
+} from '../../packet/index.js';
+import type { Device } from '../device.js';
+import { parseRouteProtocol, parseTable } from '../fib/index.js';
+import type { Scope } from '../host-state.js';
+import type { Netns } from '../netns.js';
+
+/** A command that iproute2 would not even send to the kernel. */
+export class CommandError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'CommandError';
+  }
+}
+
+const SCOPES = ['global', 'site', 'link', 'host', 'nowhere'] as const satisfies readonly Scope[];
+const DEFAULT: Ipv4Prefix = { addr: 0 as Ipv4Addr, length: 0 };
+
+export class Words {
+  readonly #words: readonly string[];
+  readonly #netns: Netns;
+  #next = 0;
+
+  constructor(words: readonly string[], netns: Netns) {
+    this.#words = words;
+    this.#netns = netns;
+  }
+
+  get done(): boolean {
+    return this.#next >= this.#words.length;
+  }
+
+  peek(): string | undefined {
+    return this.#words[this.#next];
+  }
+
+  /** The next word; `what` names what was expected where there is none. */
+  take(what: string): string {
+    const word = this.#words[this.#next];
+    if (word === undefined) throw new CommandError(`command line is not complete: expected ${what}`);
+    this.#next += 1;
+    return word;
+  }
+
+  /** True, and one further, where the next word is this one. */
+  skip(word: string): boolean {
+    if (this.peek() !== word) return false;
+    this.#next += 1;
+    return true;
+  }
+
+  #read<T>(what: string, parse: (word: string) => T | undefined): T {
+    const word = this.take(what);
+    const value = parse(word);
+    if (value === undefined) throw new CommandError(`expected ${what}, got "${word}"`);
+    return value;
+  }
+
+  number(what: string, max = 0xffff_ffff): number {
+    return this.#read(what, (word) => {
+      const value = /^(?:\d+|0x[0-9a-f]+)$/i.test(word) ? Number(word) : -1;
+      return value >= 0 && value <= max ? value : undefined;
+    });
+  }
+
+  onOff(what: string): boolean {
+    return this.oneOf(what, ['on', 'off']) === 'on';
+  }
+
+  oneOf<T extends string>(what: string, values: readonly T[]): T {
+    return this.#read(`${what} (${values.join(', ')})`, (word) => values.find((value) => value === word));
+  }
+
+  address(): Ipv4Addr {
+    return this.#read('an IPv4 address', parseIpv4);
+  }
+
+  /** An address with the length of its network: `10.0.0.1/24`; without a length, /32. */
+  addressPrefix(): Ipv4Prefix {
+    return this.#read('an IPv4 address with a prefix length', (word) =>
+      parseIpv4Prefix(word.includes('/') ? word : `${word}/32`),
+    );
+  }
+
+  /** `default`, `10.0.0.0/8`, or a single address. */
+  destination(): Ipv4Prefix {
+    return this.#read('an IPv4 prefix', (word) => {
+      if (word === 'default' || word === 'all' || word === 'any') return DEFAULT;
+      return parseIpv4Network(word.includes('/') ? word : `${word}/32`);
+    });
+  }
+
+  mac(): Mac {
+    return this.#read('a MAC address', parseMac);
+  }
+
+  scope(): Scope {
+    return this.oneOf('a scope', SCOPES);
+  }
+
+  table(): number {
+    return this.#read('a routing table', parseTable);
+  }
+
+  protocol(): number {
+    return this.#read('a routing protocol', parseRouteProtocol);
+  }
+
+  device(): Device {
+    return this.#read('a device', (word) => {
+      const dev = this.#netns.devices.named(word);
+      if (dev === undefined) throw new CommandError(`Cannot find device "${word}"`);
+      return dev;
+    });
+  }
+
+  netns(): Netns {
+    return this.#read('a network namespace', (word) => this.#netns.host.namedNetns(word));
+  }
+
+  /** `VALUE/MASK`, or a value whose mask is all ones. */
+  markAndMask(): { value: number; mask: number } {
+    const [value = '', mask = '0xffffffff'] = this.take('a mark').split('/');
+    const numbers = { value: Number(value), mask: Number(mask) };
+    if (value === '' || !Number.isInteger(numbers.value) || !Number.isInteger(numbers.mask))
+      throw new CommandError(`expected a mark, got "${value}"`);
+    return numbers;
+  }
+}
+
+/** What a word of a command does with the words behind it. */
+export type Option = (words: Words) => void;
+
+/** Reads words by a table until none is left. */
+export function readOptions(words: Words, options: Readonly<Record<string, Option>>, command: string): void {
+  while (!words.done) {
+    const word = words.take('an option');
+    const option = Object.hasOwn(options, word) ? options[word] : undefined;
+    if (option === undefined) throw new CommandError(`${command}: "${word}" is unknown or not modelled`);
+    option(words);
+  }
+}
+
+/** Reads words by a table as long as it knows them. */
+export function readKnown(words: Words, options: Readonly<Record<string, Option>>): void {
+  for (;;) {
+    const word = words.peek();
+    const option = word !== undefined && Object.hasOwn(options, word) ? options[word] : undefined;
+    if (option === undefined) return;
+    words.take('an option');
+    option(words);
+  }
+}

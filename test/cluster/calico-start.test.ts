@@ -1,0 +1,186 @@
+/** calico-node's start over the interfaces and routes of the physical network, and where what is wrong with it stands. */
+
+import t from 'tap';
+import { Cluster } from '../../src/cluster/index.js';
+import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
+
+const NETWORK = `
+apiVersion: podwire.dev/v1alpha1
+kind: PhysicalNetwork
+metadata: {name: lab}
+spec:
+  switches: [{name: front}, {name: back}]
+  subnets:
+  - {name: front, switch: front, cidr: 172.18.0.0/24, gateway: 172.18.0.1}
+  - {name: back, switch: back, cidr: 10.9.0.0/24}
+  routers:
+  - {name: gw, interfaces: [{subnet: front, address: 172.18.0.1}]}
+  nodes:
+  - name: node1
+    interfaces: [{name: eth0, subnet: front, address: 172.18.0.2}, {name: eth1, subnet: back, address: 10.9.0.2}]
+    routes: [{to: 198.51.100.0/24, via: 10.9.0.77}]
+`;
+
+const NODE = `
+apiVersion: v1
+kind: Node
+metadata: {name: node1}
+status: {addresses: [{type: InternalIP, address: 172.18.0.2}]}
+`;
+
+const daemonSet = (env: string): string => `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: calico-node, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: calico-node}}
+  template:
+    metadata: {labels: {k8s-app: calico-node}}
+    spec:
+      hostNetwork: true
+      containers:
+      - name: calico-node
+        env:
+        - {name: CALICO_NETWORKING_BACKEND, valueFrom: {configMapKeyRef: {name: calico-config, key: backend}}}
+${env}
+`;
+
+const configMap = (backend: string): string => `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: calico-config, namespace: kube-system}
+data: {backend: ${backend}}
+`;
+
+function start(env: string, { backend = 'bird', more = '' } = {}): Cluster {
+  const text = [NODE, daemonSet(env), configMap(backend), more].join('---');
+  return new Cluster(
+    [
+      { file: 'network.yaml', text: NETWORK },
+      { file: 'cluster.yaml', text },
+    ],
+    { seed: 1 },
+  );
+}
+
+const addressOf = (cluster: Cluster): string | undefined =>
+  cluster.store.get('Node', '', 'node1')?.annotations['projectcalico.org/IPv4Address'];
+
+const method = (value: string): string => `        - {name: IP_AUTODETECTION_METHOD, value: '${value}'}`;
+
+const METHODS: readonly (readonly [string, string])[] = [
+  ['first-found', '10.9.0.2/24'],
+  ['kubernetes-internal-ip', '172.18.0.2/24'],
+  ['interface=eth0', '172.18.0.2/24'],
+  ['skip-interface=eth1', '172.18.0.2/24'],
+  ['cidr=172.16.0.0/12', '172.18.0.2/24'],
+  ['can-reach=8.8.8.8', '172.18.0.2/24'],
+  ['can-reach=www.example.com', '172.18.0.2/24'],
+  ['can-reach=198.51.100.9', '10.9.0.2/24'],
+  ['can-reach=10.9.0.5', '10.9.0.2/24'],
+];
+
+for (const [value, address] of METHODS) {
+  t.test(`${value} finds ${address} on a node with two interfaces`, async (t) => {
+    const cluster = start(method(value));
+    t.same(cluster.errors.map(formatConfigError), []);
+    t.equal(addressOf(cluster), address);
+  });
+}
+
+const told = (cluster: Cluster): string[] =>
+  cluster.findings.filter(({ code }) => code === 'calico-setting').map(formatFinding);
+
+t.test('a variable that ends calico-node is told where it was written', async (t) => {
+  t.same(told(start(method('guess'))), [
+    'cluster.yaml:20:50: warning: DaemonSet kube-system/calico-node: calico-node does not start: IP_AUTODETECTION_METHOD: expected an autodetection method, got "guess"',
+  ]);
+  t.match(told(start("        - {name: AS, value: '65536.1'}")), [
+    /^cluster\.yaml:20:\d+: .*AS: expected an AS number/,
+  ]);
+  t.match(told(start("        - {name: CALICO_IPV4POOL_CIDR, value: '10.0.0.0/33'}")), [
+    /^cluster\.yaml:20:\d+: .*CALICO_IPV4POOL_CIDR: expected none or an IPv4 CIDR/,
+  ]);
+});
+
+t.test('a variable that has lost its effect is told', async (t) => {
+  t.match(told(start('        - {name: CALICO_ADVERTISE_CLUSTER_IPS, value: 10.96.0.0/12}')), [
+    /^cluster\.yaml:20:\d+: .*CALICO_ADVERTISE_CLUSTER_IPS has no lasting effect/,
+  ]);
+});
+
+t.test('an AS number of the environment is in the files of BIRD', async (t) => {
+  const cluster = start("        - {name: AS, value: '65001'}");
+  const host = cluster.node('node1');
+  cluster.refreshFiles(host);
+  t.match(host.files.get('/etc/calico/confd/config/bird.cfg'), /local as 65001;/);
+});
+
+t.test('without BIRD there are no files of BIRD, and without networking no address', async (t) => {
+  for (const backend of ['vxlan', 'none']) {
+    const cluster = start('', { backend });
+    const host = cluster.node('node1');
+    cluster.refreshFiles(host);
+    t.equal(host.files.get('/etc/calico/confd/config/bird.cfg'), undefined, backend);
+    t.equal(addressOf(cluster) !== undefined, backend === 'vxlan', backend);
+  }
+});
+
+t.test('an address on record that no interface has is told', async (t) => {
+  const text = NODE.replace(
+    '{name: node1}',
+    '{name: node1, annotations: {projectcalico.org/IPv4Address: 192.0.2.1/24}}',
+  );
+  const cluster = new Cluster(
+    [
+      { file: 'network.yaml', text: NETWORK },
+      { file: 'cluster.yaml', text: [text, daemonSet(''), configMap('bird')].join('---') },
+    ],
+    { seed: 1 },
+  );
+  t.match(told(cluster), [/its recorded address 192\.0\.2\.1 is on none of its interfaces/]);
+});
+
+t.test('a selector that cannot be read is an error with its place, and the rest works', async (t) => {
+  const more = `
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: broken}
+spec: {nodeSelector: "rack == 'a' && zone ~ 'b'", peerIP: 192.0.2.1, asNumber: 65001}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: good}
+spec: {peerIP: 192.0.2.2, asNumber: 65001}
+`;
+  const cluster = start('', { more });
+  t.match(cluster.errors.map(formatConfigError), [
+    /BGPPeer broken: spec\.nodeSelector: expected a selector \(expected operator after label "zone", at character 21\)/,
+  ]);
+  const host = cluster.node('node1');
+  cluster.refreshFiles(host);
+  const bird = host.files.get('/etc/calico/confd/config/bird.cfg');
+  t.match(bird, /protocol bgp Global_192_0_2_2/);
+  t.notMatch(bird, /192_0_2_1/);
+});
+
+t.test('a pod that asks for an address gets it, and its block with it', async (t) => {
+  const more = `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, annotations: {cni.projectcalico.org/ipAddrs: '["192.168.7.7"]'}}
+spec: {nodeName: node1, containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: lost, namespace: shop, annotations: {cni.projectcalico.org/ipAddrs: '["203.0.113.1"]'}}
+spec: {nodeName: node1, containers: [{name: c}]}
+`;
+  const cluster = start('', { more });
+  t.equal(cluster.store.get('Pod', 'shop', 'web')?.annotations['cni.projectcalico.org/podIP'], '192.168.7.7/32');
+  t.ok(cluster.store.get('IPAMBlock', '', '192-168-7-0-26'));
+  t.match(
+    cluster.findings.filter(({ code }) => code === 'no-address').map(({ object, message }) => `${object}: ${message}`),
+    ['Pod shop/lost: the pod gets no address: The provided IP address is not in a configured pool'],
+  );
+});

@@ -1,0 +1,224 @@
+/** Two runs of a case side by side: what is different, and how much was the same. */
+
+import { type DissectedNode, dissect, fromHex, summarize, toHex } from '../../../src/packet/index.js';
+import type { StateName } from './describe.js';
+import type { EmulatedFrame } from './emulated.js';
+import type { Frame, KernelCase, Round, RuleRow, RunRecord } from './record.js';
+import { Renaming } from './renaming.js';
+
+export interface Difference {
+  /** Number of the order, from 0; -1 for the state when all is over. */
+  readonly order: number;
+  readonly where: string;
+  readonly what: string;
+}
+
+export interface Comparison {
+  readonly differences: readonly Difference[];
+  /** How much was compared. */
+  readonly frames: number;
+  readonly octets: number;
+  readonly rules: number;
+}
+
+const MAX_TOLD = 12;
+
+/** What was injected by hand: fields with these values are never renamed. */
+function injected({ orders }: KernelCase): { ids: Set<number>; stamps: Set<number> } {
+  const ids = new Set<number>();
+  const stamps = new Set<number>();
+  for (const order of orders) {
+    if (order.kind !== 'frame') continue;
+    const bytes = fromHex(order.hex) ?? new Uint8Array();
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 14; at + 10 <= bytes.length; at += 1) {
+      if (view.getUint8(at) === 0x45 || (view.getUint8(at) & 0xf0) === 0x40) ids.add(view.getUint16(at + 4));
+      if (view.getUint8(at) === 8 && view.getUint8(at + 1) === 10) stamps.add(view.getUint32(at + 2));
+    }
+  }
+  return { ids, stamps };
+}
+
+/** Ports that NAT has put in the place of others, out of the emulator's table. */
+function drawnPorts(record: RunRecord): Set<number> {
+  const drawn = new Set<number>();
+  for (const { conntrack = '' } of record.states.values()) {
+    for (const line of conntrack.split('\n')) {
+      const sources = [...line.matchAll(/\b(?:sport|id)=(\d+)/g)].map(([, value]) => Number(value));
+      const destinations = [...line.matchAll(/\b(?:dport|id)=(\d+)/g)].map(([, value]) => Number(value));
+      const [source] = sources;
+      const reply = destinations[1];
+      if (source !== undefined && reply !== undefined && source !== reply) drawn.add(reply);
+    }
+  }
+  return drawn;
+}
+
+class Comparer {
+  readonly #differences: Difference[] = [];
+  readonly #renaming: Renaming;
+  #frames = 0;
+  #octets = 0;
+  #rules = 0;
+
+  constructor(case_: KernelCase, emulated: RunRecord) {
+    const { ids, stamps } = injected(case_);
+    this.#renaming = new Renaming({
+      injectedIds: ids,
+      injectedStamps: stamps,
+      drawnPorts: drawnPorts(emulated),
+    });
+  }
+
+  run(emulated: RunRecord, real: RunRecord): Comparison {
+    emulated.rounds.forEach((round, order) => {
+      const other = real.rounds[order];
+      if (other === undefined) this.#tell(order, 'order', 'the referee has not run it');
+      else this.#round(order, round, other);
+    });
+    for (const [place, state] of emulated.states) this.#state(place, state, real.states.get(place) ?? {});
+    return { differences: this.#differences, frames: this.#frames, octets: this.#octets, rules: this.#rules };
+  }
+
+  #tell(order: number, where: string, what: string): void {
+    if (this.#differences.length < MAX_TOLD) this.#differences.push({ order, where, what });
+  }
+
+  #round(order: number, emulated: Round, real: Round): void {
+    if (!sameOutcome(emulated.outcome, real.outcome))
+      this.#tell(order, 'socket', `emulated ${emulated.outcome || 'sent'}, real ${real.outcome || 'sent'}`);
+    for (const place of new Set([...emulated.rules.keys(), ...real.rules.keys()]))
+      this.#path(order, place, [emulated.rules.get(place) ?? [], real.rules.get(place) ?? []]);
+    for (const capture of new Set([...emulated.frames.keys(), ...real.frames.keys()]))
+      this.#capture(capture, order, [emulated.frames.get(capture), real.frames.get(capture)]);
+  }
+
+  #capture(
+    where: string,
+    order: number,
+    [emulated = [], real = []]: readonly [readonly Frame[] | undefined, readonly Frame[] | undefined],
+  ): void {
+    for (let i = 0; i < Math.max(emulated.length, real.length); i += 1) {
+      const ours = emulated[i];
+      const theirs = real[i];
+      const loopback = where.endsWith(' lo');
+      if (ours !== undefined && theirs !== undefined && this.#sameFrame(ours, theirs, loopback)) continue;
+      const which = `frame ${i} of ${emulated.length} emulated, ${real.length} real`;
+      const fields =
+        ours !== undefined && theirs !== undefined ? `\n  differ in ${this.#differing(ours, theirs, loopback)}` : '';
+      this.#tell(order, where, `${which}\n  emulated ${showFrame(ours)}\n  real     ${showFrame(theirs)}${fields}`);
+      return;
+    }
+  }
+
+  /** The fields that are still different when what is drawn at random has been renamed. */
+  #differing(ours: Frame, theirs: Frame, loopback: boolean): string {
+    const emulated = fromHex(ours.hex) ?? new Uint8Array();
+    const real = this.#renaming.apply(fromHex(theirs.hex) ?? new Uint8Array(), emulated, {
+      packet: (ours as EmulatedFrame).packet,
+      loopback,
+    });
+    if (emulated.length !== real.length) return `length: ${emulated.length} and ${real.length}`;
+    const names = new Set<string>();
+    emulated.forEach((octet, i) => {
+      if (octet !== real[i]) names.add(fieldAt(dissect(emulated), i));
+    });
+    return [...names].join(', ');
+  }
+
+  #sameFrame(ours: Frame, theirs: Frame, loopback: boolean): boolean {
+    this.#frames += 1;
+    this.#octets += ours.hex.length / 2;
+    if (ours.direction !== theirs.direction) return false;
+    if (ours.hex === theirs.hex) return true;
+    const real = fromHex(theirs.hex);
+    const emulated = fromHex(ours.hex);
+    if (real === undefined || emulated === undefined) return false;
+    const { packet } = ours as EmulatedFrame;
+    return toHex(this.#renaming.apply(real, emulated, { packet, loopback })) === ours.hex;
+  }
+
+  #path(order: number, place: string, [emulated, real]: readonly [readonly RuleRow[], readonly RuleRow[]]): void {
+    const ours = emulated.map(showRow);
+    const theirs = real.map(showRow);
+    this.#rules += ours.length;
+    const at = Math.max(ours.length, theirs.length);
+    for (let i = 0; i < at; i += 1) {
+      if (ours[i] === theirs[i]) continue;
+      const from = Math.max(0, i - 2);
+      this.#tell(
+        order,
+        `rules of ${place}`,
+        `from ${i}\n  emulated ${ours.slice(from, i + 4).join(' | ')}\n  real     ${theirs.slice(from, i + 4).join(' | ')}`,
+      );
+      return;
+    }
+  }
+
+  #state(place: string, emulated: Readonly<Record<string, string>>, real: Readonly<Record<string, string>>): void {
+    for (const name of Object.keys(emulated) as StateName[]) {
+      const ours = (emulated[name] ?? '').split('\n');
+      const theirs = this.#renamed(name, ours, (real[name] ?? '').split('\n'));
+      if (name === 'conntrack') theirs.sort();
+      const only = (some: readonly string[], others: readonly string[]): string[] =>
+        some.filter((line) => !others.includes(line));
+      if (ours.join('\n') === theirs.join('\n')) continue;
+      const told = [
+        ...only(ours, theirs).map((line) => `  emulated ${line}`),
+        ...only(theirs, ours).map((line) => `  real     ${line}`),
+      ];
+      this.#tell(-1, `${name} of ${place}`, `\n${told.slice(0, 8).join('\n') || '  in another order'}`);
+    }
+  }
+
+  /** Connections with the emulator's ports in place of those drawn at random, but where a port is what it is. */
+  #renamed(name: StateName, ours: readonly string[], theirs: readonly string[]): string[] {
+    if (name !== 'conntrack') return [...theirs];
+    const { ports } = this.#renaming;
+    return theirs.map((line) => {
+      if (ours.includes(line)) return line;
+      return line.replaceAll(/\b(sport|dport|id)=(\d+)/g, (whole, key: string, value: string) => {
+        const emulated = ports.get(Number(value));
+        return emulated === undefined ? whole : `${key}=${emulated}`;
+      });
+    });
+  }
+}
+
+/** The innermost field that holds an octet: `ipv4.id`. */
+function fieldAt(node: DissectedNode, octet: number): string {
+  const child = node.children.findLast(({ offset, length }) => octet >= offset && octet < offset + length);
+  return child === undefined ? node.name : fieldAt(child, octet);
+}
+
+/** Python says it in words, the emulator by the errno's name. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ECONNREFUSED: 'Connection refused',
+  EACCES: 'Permission denied',
+  EPERM: 'Operation not permitted',
+  EINVAL: 'Invalid argument',
+  ETIMEDOUT: 'Connection timed out',
+  EMSGSIZE: 'Message too long',
+};
+
+const sameOutcome = (emulated: string, real: string): boolean => emulated === real || ERRNO_WORDS[emulated] === real;
+
+const showRow = ({ table, chain, position, verdict, target }: RuleRow): string =>
+  `${table} ${chain} ${position === 0 ? 'policy' : `#${position}`} ${verdict}${target === '' ? '' : ` ${target}`}`;
+
+function showFrame(frame: Frame | undefined): string {
+  if (frame === undefined) return 'nothing';
+  const bytes = fromHex(frame.hex);
+  if (bytes === undefined) return frame.hex;
+  return `${frame.direction} ${summarize(bytes, { showLink: true })} ${frame.hex}`;
+}
+
+export const compare = (case_: KernelCase, emulated: RunRecord, real: RunRecord): Comparison =>
+  new Comparer(case_, emulated).run(emulated, real);
+
+export const formatDifference = (case_: KernelCase, { order, where, what }: Difference): string => {
+  const about = case_.orders[order];
+  return `${order < 0 ? 'at the end' : `order ${order} (${about?.note ?? ''}${about ? `, ${about.kind} at ${about.place}` : ''})`}, ${where}: ${what}`;
+};

@@ -1,0 +1,25 @@
+/** The emulator against the real kernel: the same cluster, the same packets, every frame, rule and entry. */
+
+import t from 'tap';
+import { formatDifference } from './compare.js';
+import { duel } from './duel.js';
+import { whyNotReal } from './real.js';
+import { topologyCase, topologyNames } from './topologies.js';
+
+const why = whyNotReal();
+const options = why === undefined ? {} : { skip: why };
+
+for (const name of topologyNames()) {
+  t.test(`the topology ${name} behaves as in the real kernel`, options, async (t) => {
+    const case_ = topologyCase(name);
+    const result = await duel(case_, `pwk${process.pid}`);
+    t.ok(result.frames > 0, 'frames were compared');
+    t.same(
+      result.differences.map((difference) => formatDifference(case_, difference)),
+      [],
+    );
+    t.comment(
+      `${result.frames} frames, ${result.octets} octets, ${result.rules} rules; build ${result.real.took.build.toFixed(0)} ms, run ${result.real.took.run.toFixed(0)} ms; emulated ${result.emulated.took.build.toFixed(0)} ms, ${result.emulated.took.run.toFixed(0)} ms`,
+    );
+  });
+}

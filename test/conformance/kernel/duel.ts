@@ -1,0 +1,48 @@
+/** A case against the real kernel: emulate, run for real, emulate again with the real kernel's dice, compare. */
+
+import { type Comparison, compare } from './compare.js';
+import { type Decide, EmulatedRun } from './emulated.js';
+import { RealRun } from './real.js';
+import type { KernelCase, RunRecord } from './record.js';
+
+export interface Duel extends Comparison {
+  readonly emulated: RunRecord;
+  readonly real: RunRecord;
+}
+
+/** Rules that match by chance match where the next rule that matched in the real kernel is this one. */
+export const byRealDice =
+  (real: RunRecord): Decide =>
+  ({ order, place, next, rule }) => {
+    const row = real.rounds[order]?.rules.get(place)?.[next];
+    return row?.table === rule.table && row.chain === rule.chain && row.position === rule.position;
+  };
+
+/** The real kernel's part alone: a record that emulators can be held to. */
+export async function runReal(case_: KernelCase, prefix: string): Promise<RunRecord> {
+  const first = new EmulatedRun(case_);
+  const script = new RealRun(first, prefix);
+  // A run whose dice are its own says where somebody waits for an answer.
+  const { rounds } = first.run(case_.orders);
+  try {
+    await script.up();
+    return await script.run(case_.orders, (order) => ({
+      timers: first.patient.has(order),
+      frames: [...(rounds[order]?.frames.values() ?? [])].reduce((sum, frames) => sum + frames.length, 0),
+    }));
+  } finally {
+    await script.down();
+  }
+}
+
+export function holdTo(case_: KernelCase, real: RunRecord): Duel {
+  const emulated = new EmulatedRun(case_).run(case_.orders, {
+    decide: byRealDice(real),
+    tookMs: (order) => real.rounds[order]?.tookMs ?? 0,
+  });
+  return { ...compare(case_, emulated, real), emulated, real };
+}
+
+/** `prefix` names the namespaces: two duels at once must have two. */
+export const duel = async (case_: KernelCase, prefix: string): Promise<Duel> =>
+  holdTo(case_, await runReal(case_, prefix));

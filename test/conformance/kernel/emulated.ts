@@ -1,0 +1,329 @@
+/** A case in the emulator. */
+
+import { Cluster } from '../../../src/cluster/index.js';
+import {
+  type Device,
+  type Host,
+  type Netns,
+  type Rule,
+  NS_PER_MS,
+  type Skb,
+  type TcpSocket,
+} from '../../../src/kernel/index.js';
+import { formatConfigError } from '../../../src/kubernetes/index.js';
+import { fromHex, INADDR_ANY, type Ipv4Addr, parseIpv4, toHex } from '../../../src/packet/index.js';
+import { clusterExport, exportNetns, netnsFileName } from '../../../src/tools/index.js';
+import type { Place, Step, TracedPacket } from '../../../src/trace/index.js';
+import { describeNetns } from './describe.js';
+import {
+  type Frame,
+  type KernelCase,
+  type Order,
+  PATIENT_MS,
+  type PlaceSpec,
+  QUIET_MS,
+  type Round,
+  type RuleRow,
+  type RunRecord,
+} from './record.js';
+
+/** A frame with the packet that it is in the emulator: an identity that survives NAT and encapsulation. */
+export interface EmulatedFrame extends Frame {
+  readonly packet: number;
+}
+
+/** Timers that a test would have to wait for are short, limits by the clock are off. */
+const SWITCHES: Readonly<Record<string, string>> = {
+  'net.ipv4.icmp_ratelimit': '0',
+  'net.ipv4.icmp_msgs_per_sec': '1000000',
+  'net.ipv4.icmp_msgs_burst': '100000',
+};
+const DEVICE_SWITCHES: Readonly<Record<string, string>> = { retrans_time_ms: '15', delay_first_probe_time: '60' };
+
+/** What an emulator takes over from a real kernel that has run the same orders. */
+export interface RealKernel {
+  readonly decide: Decide;
+  /** How long it took for an order. */
+  readonly tookMs: (order: number) => number;
+}
+
+/** Decides whether a rule that matches by chance does: what the real kernel did there. `next` counts rows of the round. */
+export type Decide = (at: {
+  readonly order: number;
+  readonly place: string;
+  readonly next: number;
+  readonly rule: Pick<RuleRow, 'table' | 'chain' | 'position'>;
+}) => boolean;
+
+const loaded = ({ sources }: KernelCase): Cluster => {
+  const cluster = new Cluster(sources);
+  if (cluster.errors.length > 0) throw new Error(cluster.errors.map(formatConfigError).join('\n'));
+  return cluster;
+};
+
+function quieten(netns: Netns): void {
+  for (const [path, value] of Object.entries(SWITCHES)) netns.sysctl.set(path, value);
+  for (const { name } of netns.devices) {
+    for (const [key, value] of Object.entries(DEVICE_SWITCHES))
+      netns.sysctl.set(`net.ipv4.neigh.${name}.${key}`, value);
+  }
+}
+
+const BUILTIN: Readonly<Record<string, string>> = {
+  prerouting: 'PREROUTING',
+  input: 'INPUT',
+  forward: 'FORWARD',
+  output: 'OUTPUT',
+  postrouting: 'POSTROUTING',
+};
+
+/** A step as the kernel's own trace tells it; undefined for what it does not tell. */
+function ruleRow(step: Step): RuleRow | undefined {
+  if (step.kind === 'table') {
+    return { table: step.table, chain: BUILTIN[step.hook] ?? '', position: 0, verdict: 'accept', target: '' };
+  }
+  if (step.kind !== 'rule') return undefined;
+  const { table, chain, position, outcome, target } = step;
+  if (position === 0 && outcome === 'return') return undefined;
+  const leads = outcome === 'jump' || outcome === 'goto';
+  return { table, chain, position, verdict: outcome, target: leads ? (target ?? '') : '' };
+}
+
+/** Where a rule stands, as the trace names it. */
+function placeOf(netns: Netns, rule: Rule): Pick<RuleRow, 'table' | 'chain' | 'position'> {
+  for (const table of netns.netfilter.iptables.tables) {
+    for (const { name, rules } of table.chains.values()) {
+      const at = rules.indexOf(rule);
+      if (at >= 0) return { table: table.name, chain: name, position: at + 1 };
+    }
+  }
+  throw new Error('the rule is in no chain');
+}
+
+export class EmulatedRun {
+  readonly cluster: Cluster;
+  readonly places: readonly PlaceSpec[];
+  readonly #netns = new Map<string, Netns>();
+  #frames = new Map<string, EmulatedFrame[]>();
+  #rules = new Map<string, RuleRow[]>();
+  readonly #buildMs: number;
+  #order = -1;
+  /** Rules that are about to answer, by the packet that they answer. */
+  readonly #rejecting = new Map<number, RuleRow>();
+  /** Rounds after which somebody still waited for something. */
+  readonly patient = new Set<number>();
+
+  constructor(case_: KernelCase) {
+    const started = performance.now();
+    this.cluster = loaded(case_);
+    const hosts = [...this.cluster.underlay.plan.machines.keys()].map((name) => this.cluster.host(name));
+    for (const netns of hosts.flatMap((host: Host) => host.namespaces)) {
+      quieten(netns);
+      this.#netns.set(this.cluster.nameOf(netns.place), netns);
+    }
+    // What was sent while the hosts were made (announcements of addresses) is over before a case begins.
+    this.#settle();
+    this.places = [...this.#netns].map(([name, netns]) => ({
+      name,
+      devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),
+    }));
+    this.#buildMs = performance.now() - started;
+  }
+
+  /** The script that makes the same namespaces of the real kernel. */
+  script(prefix: string): string {
+    return exportNetns(clusterExport(this.cluster, { prefix }));
+  }
+
+  /** What the script calls a place. */
+  static fileName = (prefix: string, place: string): string => netnsFileName(prefix, place);
+
+  netns(place: string): Netns {
+    const netns = this.#netns.get(place);
+    if (netns === undefined) throw new Error(`there is no place ${place}`);
+    return netns;
+  }
+
+  /** Runs all orders. */
+  run(orders: readonly Order[], real?: RealKernel): RunRecord {
+    const started = performance.now();
+    const { emulation } = this.cluster;
+    emulation.tracer = { step: (place, packet: TracedPacket, step) => this.#note(place, packet, step) };
+    for (const [name, netns] of this.#netns) {
+      if (real !== undefined) this.#pin(name, netns, real.decide);
+      for (const dev of netns.devices) dev.tap = (tapped, skb, direction) => this.#tap(name, tapped, skb, direction);
+    }
+    const rounds = orders.map((order, i) => {
+      this.#order = i;
+      return this.#round(order, real?.tookMs(i) ?? 0);
+    });
+    emulation.tracer = undefined;
+    const states = new Map([...this.#netns].map(([name, netns]) => [name, describeNetns(netns)]));
+    return { rounds, states, took: { build: this.#buildMs, run: performance.now() - started } };
+  }
+
+  /** Random choices of a namespace's rules are `decide`'s from now on. */
+  #pin(place: string, netns: Netns, decide: Decide): void {
+    netns.netfilter.choose = (_, rule) => {
+      const next = this.#rules.get(place)?.length ?? 0;
+      const matches = decide({ order: this.#order, place, next, rule: placeOf(netns, rule) });
+      return rule.toString().includes('! --probability') ? !matches : matches;
+    };
+  }
+
+  #note(place: Place, packet: TracedPacket, step: Step): void {
+    const name = this.cluster.nameOf(place);
+    const late = this.#rejecting.get(packet.id);
+    if (late !== undefined && step.kind === 'drop') {
+      this.#rejecting.delete(packet.id);
+      this.#add(name, late);
+    }
+    if (step.kind === 'drop' && step.by !== undefined) this.#corrected(name, String(step.by));
+    const row = ruleRow(step);
+    if (row === undefined || (row.position === 0 && !this.#exists(name, row))) return;
+    // A policy of DROP that nothing came before is told twice.
+    if (step.kind === 'table' && this.#policyDrops(name, row)) return;
+    // The kernel tells of a rule when all of it has been done: REJECT after its answer has gone out.
+    if (step.kind === 'rule' && row.verdict === 'drop' && String(step.rule).includes('-j REJECT'))
+      this.#rejecting.set(packet.id, row);
+    else this.#add(name, row);
+  }
+
+  /** A translation that could not be made: the rule is told before, as what it mostly does. */
+  #corrected(name: string, rule: string): void {
+    const rows = this.#rules.get(name);
+    const last = rows?.at(-1);
+    if (rows !== undefined && last?.verdict === 'accept' && last.position > 0 && rule.includes(' -j '))
+      rows[rows.length - 1] = { ...last, verdict: 'drop' };
+  }
+
+  #add(name: string, row: RuleRow): void {
+    const rows = this.#rules.get(name);
+    if (rows === undefined) this.#rules.set(name, [row]);
+    else rows.push(row);
+  }
+
+  /** A built-in chain that nobody has declared, and that has no rules, is not there in nf_tables. */
+  #exists(place: string, { table, chain }: RuleRow): boolean {
+    const found = this.netns(place)
+      .netfilter.iptables.tables.find(({ name }) => name === table)
+      ?.chains.get(chain);
+    return found !== undefined && (found.counting || found.rules.length > 0);
+  }
+
+  #policyDrops(place: string, { table, chain }: RuleRow): boolean {
+    const found = this.netns(place)
+      .netfilter.iptables.tables.find(({ name }) => name === table)
+      ?.chains.get(chain);
+    return found?.policy === 'DROP';
+  }
+
+  #tap(place: string, dev: Device, skb: Skb, direction: 'in' | 'out'): void {
+    const key = `${place} ${dev.name}`;
+    const frame = { direction, hex: toHex(skb.toBytes()), packet: skb.id };
+    const frames = this.#frames.get(key);
+    if (frames === undefined) this.#frames.set(key, [frame]);
+    else frames.push(frame);
+  }
+
+  /** Takes at least as long as the real kernel took: what is allowed again after a time must be so on both sides. */
+  #round(order: Order, atLeastMs: number): Round {
+    this.#frames = new Map();
+    this.#rules = new Map();
+    const { emulation } = this.cluster;
+    const startedNs = emulation.clock.nowNs;
+    const outcome = this.#execute(order);
+    const restNs = startedNs + atLeastMs * NS_PER_MS - emulation.clock.nowNs;
+    if (restNs > 0) emulation.advance(Math.round(restNs));
+    return {
+      frames: this.#frames,
+      rules: this.#rules,
+      outcome,
+      tookMs: (emulation.clock.nowNs - startedNs) / NS_PER_MS,
+    };
+  }
+
+  #execute(order: Order): string {
+    const netns = this.netns(order.place);
+    const bytes = fromHex(order.hex) ?? new Uint8Array();
+    switch (order.kind) {
+      case 'frame':
+        return this.#frame(netns.links.require(order.dev), bytes);
+      case 'udp': {
+        const socket = netns.sockets.udp();
+        socket.bind(INADDR_ANY, order.sourcePort);
+        const errno = socket.connect(address(order.destination), order.port) ?? socket.send(bytes);
+        this.#settle();
+        return errno ?? '';
+      }
+      case 'ping': {
+        const socket = netns.sockets.ping();
+        socket.bind(INADDR_ANY, order.id);
+        const { sequence } = order;
+        const errno = socket.send({ destination: address(order.destination), sequence, payload: bytes });
+        this.#settle();
+        return errno ?? '';
+      }
+      default:
+        return this.#tcp(netns.sockets.tcp(), order, bytes);
+    }
+  }
+
+  #frame(dev: Device, bytes: Uint8Array): string {
+    const skb = this.cluster.emulation.skbFrom(bytes);
+    skb.mac = skb.data;
+    dev.transmit(skb);
+    this.#settle();
+    return '';
+  }
+
+  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' }, bytes: Uint8Array): string {
+    let connected = false;
+    let refused: string | undefined;
+    let echoed = 0;
+    socket.onConnect = () => {
+      connected = true;
+    };
+    socket.onError = (errno) => {
+      refused = errno;
+    };
+    socket.onData = (data) => {
+      echoed += data.length;
+    };
+    socket.bind(INADDR_ANY, order.sourcePort);
+    const errno = socket.connect(address(order.destination), order.port);
+    this.#settle();
+    if (!connected) {
+      socket.close();
+      this.#settle();
+      return errno ?? refused ?? 'silence';
+    }
+    if (bytes.length > 0) {
+      socket.send(bytes);
+      this.#settle();
+    }
+    socket.close();
+    this.#settle();
+    return echoed === bytes.length ? 'connected' : 'no echo';
+  }
+
+  /** Whatever is due soon; then as long as the referee waits on a quiet wire. */
+  #settle(): void {
+    const { emulation } = this.cluster;
+    const { clock } = emulation;
+    emulation.drain();
+    for (;;) {
+      const due = clock.nextDueNs;
+      if (due === undefined || due - clock.nowNs > PATIENT_MS * NS_PER_MS) break;
+      if (due > clock.nowNs) this.patient.add(this.#order);
+      emulation.run(() => false, due);
+    }
+    emulation.advance(QUIET_MS * NS_PER_MS);
+  }
+}
+
+function address(text: string): Ipv4Addr {
+  const parsed = parseIpv4(text);
+  if (parsed === undefined) throw new Error(`no address: ${text}`);
+  return parsed;
+}

@@ -1,0 +1,142 @@
+/** A case in the real kernel: the exported script makes the namespaces, the referee runs the orders. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { normalizeReal } from './describe.js';
+import { EmulatedRun } from './emulated.js';
+import {
+  type Frame,
+  type Order,
+  PATIENT_MS,
+  type PlaceSpec,
+  QUESTIONS,
+  QUIET_MS,
+  type RefereeAnswer,
+  type Round,
+  type RuleRow,
+  type RunRecord,
+} from './record.js';
+
+const REFEREE = 'test/conformance/kernel/referee.py';
+const TOOLS = ['ip', 'bridge', 'iptables-restore', 'ipset', 'nft', 'conntrack', 'python3', 'ethtool'];
+
+/** Why the real kernel cannot be asked here, or undefined where it can. */
+export function whyNotReal(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root to make network namespaces';
+  const missing = TOOLS.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
+  if (missing.length > 0) return `needs ${missing.join(', ')}`;
+  if (!existsSync(REFEREE)) return `${REFEREE} is not here`;
+  const made = spawnSync(
+    'unshare',
+    ['-n', 'sh', '-c', 'iptables -L > /dev/null && ip link add v0 type veth peer name v1'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return made.status === 0 ? undefined : `no network namespaces with iptables and veth here: ${made.stderr.trim()}`;
+}
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program with that on its standard input, while others run too. */
+function run(program: string, args: readonly string[], input: string): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+    child.stdin.end(input);
+  });
+}
+
+/** What is known of a round before it is run. It decides how long the referee waits, and nothing else. */
+export type Patience = (round: number) => {
+  /** Somebody waits for an answer with a timer. */
+  readonly timers: boolean;
+  /** Frames, on all interfaces together. */
+  readonly frames: number;
+};
+
+export class RealRun {
+  readonly #script: string;
+  readonly #prefix: string;
+  readonly #places: readonly PlaceSpec[];
+  #buildMs = 0;
+
+  constructor(emulated: EmulatedRun, prefix: string) {
+    this.#prefix = prefix;
+    this.#script = emulated.script(prefix);
+    this.#places = emulated.places;
+  }
+
+  /** Makes the namespaces. What the script says on its standard error is a mistake of ours. */
+  async up(): Promise<void> {
+    const started = performance.now();
+    const { status, stderr } = await run('bash', ['-s', 'up'], this.#script);
+    this.#buildMs = performance.now() - started;
+    const complaints = stderr.split('\n').filter((line) => line !== '' && !line.includes('this kernel has no: netem'));
+    if (status !== 0 || complaints.length > 0) throw new Error(`the exported script: ${complaints.join('\n')}`);
+  }
+
+  async down(): Promise<void> {
+    await run('bash', ['-s', 'down'], this.#script);
+  }
+
+  async run(orders: readonly Order[], patient: Patience): Promise<RunRecord> {
+    const started = performance.now();
+    const job = {
+      places: this.#places.map(({ name, devices }) => ({ netns: EmulatedRun.fileName(this.#prefix, name), devices })),
+      orders: orders.map((order, i) => {
+        const { timers, frames } = patient(i);
+        return {
+          ...order,
+          place: this.#places.findIndex(({ name }) => name === order.place),
+          expected: frames,
+          ...(timers || order.kind === 'tcp' ? { quietMs: PATIENT_MS } : {}),
+        };
+      }),
+      quietMs: QUIET_MS,
+      trace: true,
+      ask: QUESTIONS,
+    };
+    const { status, stdout, stderr } = await run('python3', [REFEREE], JSON.stringify(job));
+    if (status !== 0) throw new Error(`the referee: ${stderr}`);
+    const answer = JSON.parse(stdout) as RefereeAnswer;
+    return {
+      rounds: answer.rounds.map((round) => this.#round(round)),
+      states: new Map(this.#places.map(({ name }, i) => [name, normalizeReal(answer.states[i] ?? {})])),
+      took: { build: this.#buildMs, run: performance.now() - started },
+    };
+  }
+
+  #round({ frames, rules, outcome, tookMs }: RefereeAnswer['rounds'][number]): Round {
+    const captures = this.#places.flatMap(({ name, devices }) => devices.map((dev) => `${name} ${dev}`));
+    const byCapture = new Map<string, Frame[]>();
+    for (const [index, direction, hex] of frames) {
+      const key = captures[index] ?? '';
+      const there = byCapture.get(key);
+      if (there === undefined) byCapture.set(key, [{ direction, hex }]);
+      else there.push({ direction, hex });
+    }
+    const byPlace = new Map<string, RuleRow[]>();
+    rules.forEach((rows, i) => {
+      const name = this.#places[i]?.name ?? '';
+      if (rows.length === 0) return;
+      byPlace.set(
+        name,
+        rows.map(([table, chain, position, verdict, target]) => ({ table, chain, position, verdict, target })),
+      );
+    });
+    return { frames: byCapture, rules: byPlace, outcome, tookMs };
+  }
+}

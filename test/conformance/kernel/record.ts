@@ -1,0 +1,121 @@
+/**
+ * What a run of a case leaves, in the emulator and in the real kernel alike, and what the referee (referee.py) is told
+ * and answers.
+ */
+
+/** A namespace that takes part, by what people call it: `node/node1`, `pod/default/client`. */
+export interface PlaceSpec {
+  readonly name: string;
+  /** Devices that are up: where frames are written down. */
+  readonly devices: readonly string[];
+}
+
+/** Something that makes a packet. `place` is a name. */
+export type Order =
+  /** Puts a frame on the wire of a device, as if the namespace had sent it. */
+  | {
+      readonly kind: 'frame';
+      readonly place: string;
+      readonly dev: string;
+      readonly hex: string;
+      readonly note: string;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly place: string;
+      readonly sourcePort: number;
+      readonly destination: string;
+      readonly port: number;
+      readonly hex: string;
+      readonly note: string;
+    }
+  | {
+      readonly kind: 'ping';
+      readonly place: string;
+      readonly destination: string;
+      readonly id: number;
+      readonly sequence: number;
+      readonly hex: string;
+      readonly note: string;
+    }
+  /** Connects, sends, waits for the echo, closes. */
+  | {
+      readonly kind: 'tcp';
+      readonly place: string;
+      readonly sourcePort: number;
+      readonly destination: string;
+      readonly port: number;
+      readonly hex: string;
+      readonly note: string;
+    };
+
+export interface Frame {
+  readonly direction: 'in' | 'out';
+  readonly hex: string;
+}
+
+/** A rule that matched, or a chain's policy (position 0). */
+export interface RuleRow {
+  readonly table: string;
+  readonly chain: string;
+  readonly position: number;
+  readonly verdict: string;
+  /** Chain that a jump or goto leads to. */
+  readonly target: string;
+}
+
+/** What one order led to. */
+export interface Round {
+  /** By `PLACE DEVICE`, in order. */
+  readonly frames: ReadonlyMap<string, readonly Frame[]>;
+  /** By place, in order. */
+  readonly rules: ReadonlyMap<string, readonly RuleRow[]>;
+  /** What a socket said; `''` for frames. */
+  readonly outcome: string;
+  /** How long it was until nothing happened any more, in milliseconds of the kernel's own time. */
+  readonly tookMs: number;
+}
+
+export interface RunRecord {
+  readonly rounds: readonly Round[];
+  /** By place: what the tools print when all is over. */
+  readonly states: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** Milliseconds of wall time. */
+  readonly took: { readonly build: number; readonly run: number };
+}
+
+/** The referee's answer. */
+export interface RefereeAnswer {
+  readonly rounds: readonly {
+    /** Number of the capture (devices counted through all places), direction, bytes. */
+    readonly frames: readonly (readonly [capture: number, direction: 'in' | 'out', hex: string])[];
+    readonly rules: readonly (readonly (readonly [string, string, number, string, string])[])[];
+    readonly outcome: string;
+    readonly tookMs: number;
+  }[];
+  readonly states: readonly Readonly<Record<string, string>>[];
+}
+
+/** A case: a cluster, and what happens in it. */
+export interface KernelCase {
+  readonly name: string;
+  /** Documents for the loader, by file name. */
+  readonly sources: readonly { readonly file: string; readonly text: string }[];
+  readonly orders: readonly Order[];
+}
+
+/** What the tools are asked when all is over. */
+export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
+  addresses: ['ip', '-4', '-o', 'addr'],
+  routes: ['ip', 'route', 'show', 'table', 'all'],
+  rules: ['ip', 'rule'],
+  neighbours: ['ip', '-4', 'neigh'],
+  iptables: ['iptables-save', '-c'],
+  ipsets: ['ipset', 'save'],
+  conntrack: ['conntrack', '-L'],
+};
+
+/** How long a quiet wire is taken to be done, in milliseconds. */
+export const QUIET_MS = 4;
+/** The same where somebody still waits: longer than any timer that `quieten` leaves short. */
+export const PATIENT_MS = 45;

@@ -1,0 +1,298 @@
+/**
+ * The few fields that a kernel draws at random, brought from the real kernel's value to the emulator's, so that
+ * frames can be compared octet by octet. Everything else must be equal. The list:
+ *
+ * | field | why |
+ * |---|---|
+ * | identification of IPv4 packets that hosts make themselves | ip_select_ident(): hashed with a key of each boot, steps with time |
+ * | source port of VXLAN, and with it the checksum of UDP | udp_flow_src_port(): a hash with a key of each boot |
+ * | initial sequence numbers of TCP | secure_tcp_seq(): a hash with a key of each boot, and the time |
+ * | TCP timestamps | milliseconds since boot, with a random offset for each connection |
+ * | ports and ICMP identifiers that NAT draws | nf_nat_l4proto_unique_tuple(), get_random_u16() |
+ * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
+ * | checksums of TCP and UDP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
+ *
+ * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
+ * hop, a connection's sequence numbers must differ by one and the same number, and a drawn port stands for one port.
+ * What was injected is never renamed.
+ */
+
+import { updateChecksum16 } from '../../../src/packet/index.js';
+
+const ETHERNET = 14;
+const IPV4 = 0x0800;
+const VLAN = 0x8100;
+const UDP = 17;
+const TCP = 6;
+const ICMP = 1;
+const VXLAN_PORT = 4789;
+const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
+const ICMP_TIMESTAMP_REPLY = 14;
+const TCP_TIMESTAMP = 8;
+
+/** A checksum that covers a field, and those that cover it in turn, innermost first. `udp`: zero means none. */
+interface Cover {
+  readonly at: number;
+  readonly udp: boolean;
+}
+
+/** Where a field lies, in the emulator's frame and in the real one alike. */
+interface Field {
+  readonly at: number;
+  readonly covers: readonly Cover[];
+}
+
+export class Renaming {
+  /** Real values by what they stand for. */
+  readonly #names = new Map<string, number>();
+  /** Differences of sequence numbers, real less emulated. */
+  readonly #sequenceDeltas = new Set<number>();
+  readonly #injectedIds: ReadonlySet<number>;
+  readonly #injectedStamps: ReadonlySet<number>;
+  readonly #drawnPorts: ReadonlySet<number>;
+  readonly #ports = new Map<number, number>();
+  readonly #vxlanPorts = new Map<number, number>();
+
+  constructor(known: {
+    readonly injectedIds: ReadonlySet<number>;
+    readonly injectedStamps: ReadonlySet<number>;
+    /** Ports and identifiers that the emulator's NAT has drawn. */
+    readonly drawnPorts: ReadonlySet<number>;
+  }) {
+    this.#injectedIds = known.injectedIds;
+    this.#injectedStamps = known.injectedStamps;
+    this.#drawnPorts = known.drawnPorts;
+  }
+
+  /** Drawn ports, and those of VXLAN: real → emulated, for texts. */
+  get ports(): ReadonlyMap<number, number> {
+    return new Map([...[...this.#ports].map(([emulated, real]) => [real, emulated] as const), ...this.#vxlanPorts]);
+  }
+
+  /** A VXLAN source port: one for a packet at every hop. */
+  mayRenameVxlanPort(packet: number, emulated: number, real: number): boolean {
+    if (!this.sameName(`vxlan port ${packet} ${emulated}`, real)) return false;
+    this.#vxlanPorts.set(real, emulated);
+    return true;
+  }
+
+  /** The real frame with the emulator's names. `packet` is the packet's identity in the emulator. */
+  apply(
+    real: Uint8Array,
+    emulated: Uint8Array,
+    at: { readonly packet: number; readonly loopback: boolean },
+  ): Uint8Array {
+    const renamed = real.slice();
+    if (real.length === emulated.length) new FrameWalk(this, renamed, emulated, at).ethernet(0, []);
+    return renamed;
+  }
+
+  /** Whether `real` may stand where the emulator has `emulated`: always the same for one key. */
+  sameName(key: string, real: number): boolean {
+    const there = this.#names.get(key);
+    if (there !== undefined) return there === real;
+    this.#names.set(key, real);
+    return true;
+  }
+
+  mayRenameId(emulated: number): boolean {
+    return !this.#injectedIds.has(emulated);
+  }
+
+  mayRenameStamp(emulated: number): boolean {
+    return !this.#injectedStamps.has(emulated) && emulated !== 0;
+  }
+
+  mayRenamePort(emulated: number, real: number): boolean {
+    if (!this.#drawnPorts.has(emulated)) return false;
+    const there = this.#ports.get(emulated);
+    if (there !== undefined) return there === real;
+    this.#ports.set(emulated, real);
+    return true;
+  }
+
+  /** A SYN says what a connection's numbers differ by; later numbers must differ by something known. */
+  mayRenameSequence(real: number, emulated: number, isSyn: boolean): boolean {
+    const delta = (real - emulated) >>> 0;
+    if (isSyn) this.#sequenceDeltas.add(delta);
+    return this.#sequenceDeltas.has(delta);
+  }
+}
+
+/** Goes through two frames of the same form side by side, and writes the emulator's values into the real one. */
+class FrameWalk {
+  readonly #renaming: Renaming;
+  readonly #real: DataView;
+  readonly #emulated: DataView;
+  readonly #packet: number;
+  readonly #loopback: boolean;
+
+  constructor(
+    renaming: Renaming,
+    real: Uint8Array,
+    emulated: Uint8Array,
+    at: { readonly packet: number; readonly loopback: boolean },
+  ) {
+    this.#renaming = renaming;
+    this.#real = new DataView(real.buffer, real.byteOffset, real.byteLength);
+    this.#emulated = new DataView(emulated.buffer, emulated.byteOffset, emulated.byteLength);
+    this.#packet = at.packet;
+    this.#loopback = at.loopback;
+  }
+
+  ethernet(at: number, covers: readonly Cover[]): void {
+    if (at + ETHERNET > this.#real.byteLength) return;
+    const type = this.#emulated.getUint16(at + 12);
+    if (type === VLAN && at + ETHERNET + 4 <= this.#real.byteLength && this.#emulated.getUint16(at + 16) === IPV4)
+      this.#ipv4(at + ETHERNET + 4, covers, 'whole');
+    else if (type === IPV4) this.#ipv4(at + ETHERNET, covers, 'whole');
+  }
+
+  /** `quoted`: what an ICMP error says of another packet, whose end may be missing. */
+  #ipv4(at: number, covers: readonly Cover[], form: 'whole' | 'quoted'): void {
+    if (at + 20 > this.#real.byteLength) return;
+    const headerLength = (this.#emulated.getUint8(at) & 15) * 4;
+    const own = [{ at: at + 10, udp: false }, ...covers];
+    // Fragments of one packet are wrapped one by one, each with an identification of its own.
+    const key = (emulated: number): string => `id ${this.#packet} ${form} ${this.#innerDepth(at)} ${emulated}`;
+    this.#rename16({ at: at + 4, covers: own }, (emulated, real) => {
+      return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key(emulated), real);
+    });
+    if ((this.#emulated.getUint16(at + 6) & 0x1fff) !== 0) return;
+    const protocol = this.#emulated.getUint8(at + 9);
+    const next = at + headerLength;
+    if (protocol === UDP) this.#udp(next, covers, form);
+    else if (protocol === TCP) this.#tcp(next, covers);
+    else if (protocol === ICMP) this.#icmp(next, covers);
+  }
+
+  /** Headers that are still to come: the innermost has 0 at every hop, however often it is wrapped. */
+  #innerDepth(at: number): number {
+    const udp = at + (this.#emulated.getUint8(at) & 15) * 4;
+    const wraps =
+      this.#emulated.getUint8(at + 9) === UDP &&
+      udp + 4 <= this.#emulated.byteLength &&
+      this.#emulated.getUint16(udp + 2) === VXLAN_PORT;
+    return wraps ? 1 : 0;
+  }
+
+  #udp(at: number, covers: readonly Cover[], form: 'whole' | 'quoted'): void {
+    if (at + 8 > this.#real.byteLength) return;
+    const own = [{ at: at + 6, udp: true }, ...covers];
+    if (this.#emulated.getUint16(at + 2) === VXLAN_PORT) {
+      this.#rename16({ at, covers: own }, (emulated, real) =>
+        this.#renaming.mayRenameVxlanPort(this.#packet, emulated, real),
+      );
+      if (form === 'whole') this.ethernet(at + 16, own);
+      return;
+    }
+    this.#ports(at, own);
+    if (this.#loopback) this.#rename16({ at: at + 6, covers }, () => true);
+  }
+
+  #ports(at: number, covers: readonly Cover[]): void {
+    for (const field of [at, at + 2])
+      this.#rename16({ at: field, covers }, (emulated, real) => this.#renaming.mayRenamePort(emulated, real));
+  }
+
+  #tcp(at: number, covers: readonly Cover[]): void {
+    if (at + 8 > this.#real.byteLength) return;
+    const whole = at + 20 <= this.#real.byteLength;
+    const own = whole ? [{ at: at + 16, udp: false }, ...covers] : covers;
+    this.#ports(at, own);
+    const flags = whole ? this.#emulated.getUint8(at + 13) : 0;
+    this.#rename32({ at: at + 4, covers: own }, (emulated, real) =>
+      this.#renaming.mayRenameSequence(real, emulated, (flags & 2) !== 0),
+    );
+    if (!whole) return;
+    this.#rename32({ at: at + 8, covers: own }, (emulated, real) =>
+      this.#renaming.mayRenameSequence(real, emulated, false),
+    );
+    this.#timestamps(at, own);
+    if (this.#loopback) this.#rename16({ at: at + 16, covers }, () => true);
+  }
+
+  #timestamps(at: number, covers: readonly Cover[]): void {
+    const end = Math.min(at + (this.#emulated.getUint8(at + 12) >> 4) * 4, this.#emulated.byteLength);
+    let option = at + 20;
+    while (option < end) {
+      const kind = this.#emulated.getUint8(option);
+      if (kind === 0) return;
+      if (kind === 1) {
+        option += 1;
+        continue;
+      }
+      const length = option + 1 < end ? this.#emulated.getUint8(option + 1) : 0;
+      if (length < 2) return;
+      if (kind === TCP_TIMESTAMP && length === 10 && option + 10 <= end) {
+        for (const field of [option + 2, option + 6])
+          this.#rename32({ at: field, covers }, (emulated) => this.#renaming.mayRenameStamp(emulated));
+      }
+      option += length;
+    }
+  }
+
+  #icmp(at: number, covers: readonly Cover[]): void {
+    if (at + 8 > this.#real.byteLength) return;
+    const own = [{ at: at + 2, udp: false }, ...covers];
+    const type = this.#emulated.getUint8(at);
+    if (ICMP_ERRORS.has(type)) this.#ipv4(at + 8, own, 'quoted');
+    else this.#rename16({ at: at + 4, covers: own }, (emulated, real) => this.#renaming.mayRenamePort(emulated, real));
+    if (type !== ICMP_TIMESTAMP_REPLY) return;
+    for (const field of [at + 12, at + 16]) this.#rename32({ at: field, covers: own }, () => true);
+  }
+
+  #rename16({ at, covers }: Field, may: (emulated: number, real: number) => boolean): void {
+    if (at + 2 > this.#real.byteLength) return;
+    const real = this.#real.getUint16(at);
+    const emulated = this.#emulated.getUint16(at);
+    if (real !== emulated && may(emulated, real)) this.#write16(at, emulated, covers);
+  }
+
+  #rename32({ at, covers }: Field, may: (emulated: number, real: number) => boolean): void {
+    if (at + 4 > this.#real.byteLength) return;
+    const real = this.#real.getUint32(at);
+    const emulated = this.#emulated.getUint32(at);
+    if (real === emulated || !may(emulated, real)) return;
+    // An option may stand at an odd offset; checksums take octets in pairs, so write the pairs that it touches.
+    this.#writeOctets(at, [emulated >>> 24, (emulated >>> 16) & 255, (emulated >>> 8) & 255, emulated & 255], covers);
+  }
+
+  #writeOctets(at: number, octets: readonly number[], covers: readonly Cover[]): void {
+    const base = covers[0] === undefined ? 0 : covers[0].at & 1;
+    octets.forEach((octet, i) => {
+      const where = at + i;
+      const pair = where - ((where - base) & 1);
+      const shift = where === pair ? 8 : 0;
+      const before = this.#real.getUint16(pair);
+      this.#write16(pair, (before & ~(0xff << shift)) | (octet << shift), covers);
+    });
+  }
+
+  /** Changes a field, the checksum over it, and the checksums over that (RFC 1624). */
+  #write16(at: number, value: number, covers: readonly Cover[]): void {
+    const before = this.#real.getUint16(at);
+    this.#real.setUint16(at, value);
+    const [cover, ...outer] = covers;
+    if (cover === undefined || cover.at + 2 > this.#real.byteLength) return;
+    const sum = this.#real.getUint16(cover.at);
+    // The change of the field itself is also under the outer checksums.
+    if (!(cover.udp && sum === 0)) {
+      const after = updateChecksum16(sum, before, value);
+      this.#write16(cover.at, cover.udp && after === 0 ? 0xffff : after, outer);
+    }
+    this.#adjust(before, value, outer);
+  }
+
+  #adjust(before: number, after: number, covers: readonly Cover[]): void {
+    const [cover, ...outer] = covers;
+    if (cover === undefined) return;
+    const sum = this.#real.getUint16(cover.at);
+    if (!(cover.udp && sum === 0)) {
+      const changed = updateChecksum16(sum, before, after);
+      this.#real.setUint16(cover.at, cover.udp && changed === 0 ? 0xffff : changed);
+      this.#adjust(sum, changed, outer);
+    }
+    this.#adjust(before, after, outer);
+  }
+}
