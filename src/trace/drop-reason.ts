@@ -51,6 +51,7 @@ export const DROP_REASONS = {
   'tcp-oldsequence': 'TCP sequence outside the window',
   'tcp-reset': 'the connection was reset',
   'tcp-close': 'the connection is closed',
+  'tcp-minttl': 'its TTL is below what the socket asks for',
   'socket-rcvbuff': 'the receive buffer is full',
   'ip-too-many-hops': 'podwire: more hops than the limit',
   'link-down': 'podwire: the physical link is down',
