@@ -27,7 +27,7 @@ import { CalicoCluster } from './calico-node.js';
 import { startCalico } from './calico-start.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
-import { concludeTrace } from './conclude.js';
+import { concludeTrace, finalDestination } from './conclude.js';
 import type { ExpectedTrace } from './expectations.js';
 import { loadDocuments, readPaths } from './load.js';
 import { planNetwork } from './network.js';
@@ -37,6 +37,8 @@ import { netnsName } from './sandbox.js';
 import { policyFindings } from './policy-findings.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
+import { onlyPort, serviceAddress } from './service-name.js';
+import { ClusterServices } from './services.js';
 import { unmodelledFindings } from './unmodelled.js';
 
 export interface ClusterOptions {
@@ -98,13 +100,25 @@ export class Cluster {
     const calico = startCalico(store, network.plan, otherCni);
     const allocations = calico.used ? allocate(store, () => 0n) : undefined;
     this.#allocations = allocations;
-    this.errors = [...(options.errors ?? []), ...documents.errors, ...badSelectors, ...network.errors];
+    const services = new ClusterServices({
+      store,
+      seed,
+      sandboxAddress: (pod) => (allocations === undefined ? this.#sandboxAddress(pod) : undefined),
+    });
+    this.errors = [
+      ...(options.errors ?? []),
+      ...documents.errors,
+      ...badSelectors,
+      ...network.errors,
+      ...services.errors,
+    ];
     this.expectations = documents.expectations.flatMap(({ traces }) => traces);
     this.#findings = [
       ...documents.findings,
       ...network.findings,
       ...calico.findings,
       ...(allocations?.findings ?? []),
+      ...services.findings,
       ...policyFindings(store, network.plan, calico.used),
       ...unmodelledFindings(store),
     ];
@@ -112,6 +126,7 @@ export class Cluster {
       store,
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
       hostConfigs: documents.hostConfigs,
+      services,
     };
     for (const pod of store.list('Pod')) {
       this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${pod.namespace}/${pod.name}`);
@@ -197,7 +212,12 @@ export class Cluster {
     const from = this.#locate(request.from);
     const to = this.#locate(request.to.endpoint);
     if (from.netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
-    const port = request.protocol === 'icmp' ? undefined : (request.to.port ?? this.#defaultPort(to, request.protocol));
+    const port =
+      request.protocol === 'icmp'
+        ? undefined
+        : (request.to.port ??
+          this.#defaultPort(to, request.protocol) ??
+          onlyPort(this.store, request.to.endpoint, request.protocol));
     if (port === undefined && request.protocol !== 'icmp') {
       throw new UnknownEndpoint(`${to.label} declares no ${request.protocol} port; name one, as in ${to.label}:80`);
     }
@@ -214,10 +234,13 @@ export class Cluster {
       this.emulation.tracer = undefined;
       connection.close();
       const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
+      const reached = finalDestination(packets) ?? to.address;
       const facts = {
         store: this.store,
+        services: this.#context.services,
         fromPod: from.pod,
-        toPod: to.pod ?? this.#podAt(to.address),
+        toPod: to.pod ?? this.#podAt(reached),
+        reached,
         policy: this.#context.calico?.felix,
       };
       const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
@@ -253,12 +276,19 @@ export class Cluster {
     if (plan.role === 'node') {
       const { kubelet, findings } = equipNode(host, this.#context);
       this.#kubelets.set(host.name, kubelet);
-      this.#findings.push(...findings);
+      this.#findings.push(...findings, ...this.#context.services.program(host));
     } else
       for (const config of configsFor(this.#context, host.name)) this.#findings.push(...applyHostConfig(host, config));
     for (const { protocol, port, address } of plan.listen) {
       startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
     }
+  }
+
+  /** What CNI gave a pod that has no address on record: its node is built for it. */
+  #sandboxAddress(pod: Pod): Ipv4Addr | undefined {
+    const { nodeName } = pod.spec;
+    if (this.#plan(nodeName)?.role === 'node') this.underlay.host(nodeName);
+    return this.#kubelets.get(nodeName)?.sandboxes.get(`${pod.namespace}/${pod.name}`)?.address;
   }
 
   #plan(name: string): MachinePlan | undefined {
@@ -285,10 +315,28 @@ export class Cluster {
       if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
       return { label, address, place: netns.place, netns, pod };
     }
+    if (endpoint.kind === 'svc') return this.#locateService(endpoint, label);
     const host = endpoint.kind === 'node' ? this.node(endpoint.name) : this.host(endpoint.name);
     const address = this.#machineAddress(endpoint.name);
     if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
     return { label, address, place: host.netns.place, netns: host.netns, pod: undefined };
+  }
+
+  /** At its cluster IP, which nobody has: packets find their way by kube-proxy's rules. */
+  #locateService(
+    { namespace, name }: { readonly namespace: string; readonly name: string },
+    label: string,
+  ): LocatedEndpoint {
+    const address = serviceAddress(this.store, namespace, name);
+    if (typeof address !== 'string') return { label, address, place: undefined, netns: undefined, pod: undefined };
+    const names = this.store.list('Service').map((one) => `${one.namespace}/${one.name}`);
+    throw new UnknownEndpoint(
+      address,
+      nearMatches(
+        `${namespace}/${name}`,
+        names.filter((one) => one !== `${namespace}/${name}`),
+      ),
+    );
   }
 
   /** An address may be a pod's, a machine's, or nobody's. */

@@ -2,38 +2,70 @@
 
 import type { FelixCluster } from '../calico/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
-import { formatIpv4 } from '../packet/index.js';
+import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import {
   type ConnectionTrace,
   explainEnd,
   judge,
   lastOf,
   type Outcome,
+  stepsOf,
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
+import type { ClusterServices } from './services.js';
 import { unknownReasons } from './unmodelled.js';
 
 interface Facts {
   readonly store: Store;
+  readonly services: ClusterServices;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
   /** What the Felixes know, where Calico is there. */
   readonly policy: FelixCluster | undefined;
+  /** Where the request was sent in the end, after translation. */
+  readonly reached: Ipv4Addr;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
 
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
-  const reasons = unknownReasons(facts.store, [facts.fromPod, facts.toPod], trace.to.address);
+  const service = facts.services.unknownReason(trace.to.address);
+  const reasons = [
+    ...unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached),
+    ...(service === undefined ? [] : [service]),
+  ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
 }
 
 const withRole = (packets: readonly TracePacket[], role: TracePacket['role']): readonly TracePacket[] =>
   packets.filter((packet) => packet.role === role);
+
+/** The last destination that a request was given on its way, or undefined where it kept its own. */
+export function finalDestination(packets: readonly TracePacket[]): Ipv4Addr | undefined {
+  return finalTranslation(packets)?.after.destination;
+}
+
+/** A reply's translation turns a request's around: only what a request met counts. */
+function finalTranslation(packets: readonly TracePacket[]) {
+  for (const { story } of withRole(packets, 'request')) {
+    for (const { step } of [...stepsOf(story)].toReversed())
+      if (step.kind === 'nat' && step.type === 'dnat') return step;
+  }
+  return undefined;
+}
+
+/** Whom a translated request went to. */
+function translatedDestination({ packets, to }: Unjudged, { toPod }: Facts): string | undefined {
+  const translation = finalTranslation(packets);
+  if (translation === undefined) return undefined;
+  const { destination, destinationPort } = translation.after;
+  const whose = toPod === undefined ? '' : `, Pod ${toPod.namespace}/${toPod.name}`;
+  return `Packets to ${to.label} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
+}
 
 /** The source address that the destination saw, where it is not the sender's own. */
 function translatedSource({ packets, from }: Unjudged): string | undefined {
@@ -55,7 +87,9 @@ function explain(
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
   if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
   if (verdict === 'refused' && about.facts.toPod !== undefined && to.port !== undefined && protocol !== 'icmp') {
-    sentences.push(explainClosed(about.facts.toPod, protocol, to.port));
+    sentences.push(
+      explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
+    );
   }
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
@@ -71,6 +105,8 @@ function explain(
   }
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
+  const destination = translatedDestination(trace, about.facts);
+  if (destination !== undefined) sentences.push(destination);
   const source = translatedSource(trace);
   if (source !== undefined) sentences.push(source);
   return sentences;

@@ -1,9 +1,11 @@
-/** How people name the ends of a connection: `pod/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
+/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
 
 import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 
 export type EndpointName =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  /** By its cluster IP: only a destination. */
+  | { readonly kind: 'svc'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
@@ -18,7 +20,7 @@ export interface NameProblem {
   readonly problem: string;
 }
 
-const FORMS = 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
@@ -26,8 +28,8 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   const address = parseIpv4(text);
   if (address !== undefined) return { kind: 'address', address };
   const [kind, first = '', second, extra] = text.split('/');
-  if (kind === 'pod' && first !== '' && extra === undefined) {
-    // As kubectl has it, a pod without a namespace is in `default`.
+  if ((kind === 'pod' || kind === 'svc') && first !== '' && extra === undefined) {
+    // As kubectl has it, one without a namespace is in `default`.
     return second === undefined
       ? { kind, namespace: 'default', name: first }
       : { kind, namespace: first, name: second };
@@ -52,7 +54,8 @@ export function parseDestination(text: string): Destination | NameProblem {
 export function formatEndpointName(endpoint: EndpointName, format: (address: Ipv4Addr) => string): string {
   switch (endpoint.kind) {
     case 'pod':
-      return `pod/${endpoint.namespace}/${endpoint.name}`;
+    case 'svc':
+      return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;
     case 'address':
       return format(endpoint.address);
     default:

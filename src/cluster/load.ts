@@ -1,6 +1,7 @@
 /** Files to objects, podwire's own kinds included. */
 
 import {
+  completeServices,
   loadCluster,
   type LoadedCluster,
   readSources,
@@ -26,6 +27,7 @@ export function loadDocuments(sources: readonly SourceText[], seed: number): Clu
   const loaded = loadCluster(sources, { seed, kinds: [network, hostConfig, expectations] });
   return {
     ...loaded,
+    findings: [...loaded.findings, ...completeServices(loaded.store, seed)],
     networks: network.objects.list(),
     hostConfigs: hostConfig.objects.list(),
     expectations: expectations.objects.list().map(({ body }) => body.spec),

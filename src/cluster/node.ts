@@ -6,12 +6,15 @@ import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubern
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
 import { Kubelet } from './kubelet.js';
+import { installKubeletRules } from './kubelet-rules.js';
 import { startServer } from './servers.js';
+import type { ClusterServices } from './services.js';
 
 export interface NodeContext {
   readonly store: Store;
   readonly calico: CalicoCluster | undefined;
   readonly hostConfigs: readonly HostConfigObject[];
+  readonly services: ClusterServices;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -93,6 +96,7 @@ export function equipNode(
   sysctl.set('net.ipv4.ip_forward', '1');
   sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
   const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
   const kubelet = new Kubelet(host, context.store, binaries);
@@ -103,9 +107,13 @@ export function equipNode(
     process: 'kubelet',
     because: [{ kind: 'Node', name: host.name, detail: 'kubelet' }],
   });
+  // Felix keeps its rules above kube-proxy's: it is the one who looks again.
+  context.services.start(host);
   const refused = context.calico?.runFelix(host) ?? [];
   const node = context.store.get('Node', '', host.name);
   if (node !== undefined) {
+    for (const message of unwritten)
+      findings.push(finding(node, [], { code: 'kube-proxy', severity: 'warning', message: `kubelet: ${message}` }));
     for (const message of refused)
       findings.push(finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }));
   }

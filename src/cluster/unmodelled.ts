@@ -4,7 +4,7 @@
  */
 
 import { addressOfIpv4, cidrContains, storedPools } from '../calico/index.js';
-import { type Finding, finding, formatObject, isIpv4, type Pod, type Store } from '../kubernetes/index.js';
+import { type Finding, finding, isIpv4, type Pod, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 
 /** Everything of that kind, once for each object. */
@@ -25,22 +25,12 @@ export function unmodelledFindings(store: Store): Finding[] {
 /** Reasons why a connection's outcome is not known, as sentences. */
 export function unknownReasons(store: Store, ends: readonly (Pod | undefined)[], destination: Ipv4Addr): string[] {
   const reasons: string[] = [];
-  const service = serviceAt(store, destination);
-  if (service !== undefined) reasons.push(`${service} is resolved by kube-proxy, which is not modelled yet.`);
   const [from, to] = ends;
   const betweenNodes = from?.spec.nodeName !== to?.spec.nodeName;
   const pool = betweenNodes ? birdPool(store, destination) : undefined;
   if (pool !== undefined)
     reasons.push(`IPPool ${pool} has no VXLAN: its routes between nodes are BIRD’s, which does not run yet.`);
   return [...new Set(reasons)];
-}
-
-/** The Service that has an address, by name. */
-function serviceAt(store: Store, address: Ipv4Addr): string | undefined {
-  const found = store
-    .list('Service')
-    .find(({ spec }) => [...spec.clusterIPs, ...spec.externalIPs].some((one) => one === address));
-  return found && formatObject(found);
 }
 
 function birdPool(store: Store, address: Ipv4Addr): string | undefined {

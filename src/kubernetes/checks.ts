@@ -17,6 +17,7 @@ import type { Labels } from './schema/kind.js';
 import { hasLabels, labelOf } from './selector.js';
 import { describe, type FieldPath } from './source/json.js';
 import { parseEmbedded } from './source/documents.js';
+import { serviceConflicts } from './service-checks.js';
 import type { Store } from './store.js';
 import type { IpPool, KubeNode, Pod } from './types.js';
 
@@ -253,6 +254,7 @@ export function checkCluster(store: Store, broken: Broken): Checked {
       ...poolsOverlap(store),
       ...pools.findings,
       ...servicesThatSelectNothing(store),
+      ...serviceConflicts(store),
     ],
   };
 }

@@ -59,6 +59,7 @@ export { type KindDefinition, type Labels, type Meta, type OwnerReference, textM
 export * as schema from './schema/schema.js';
 export type { Schema, Value } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
+export { completeServices, serviceSubnet } from './service-addresses.js';
 export { hasLabels, labelOf, matchesSelector } from './selector.js';
 export {
   type Documents,

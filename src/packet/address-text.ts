@@ -14,12 +14,22 @@ const attempt = <T>(parse: () => T): T | undefined => {
   }
 };
 
-const DOTTED = /^\d{1,3}(\.\d{1,3}){3}$/;
+const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
-/** Dotted decimal with four parts, no leading zeros (RFC 6943 §3.1.1), or undefined. */
+/**
+ * Dotted decimal with four parts, no leading zeros (RFC 6943 §3.1.1), or undefined. Not by ip-num: a table of 300,000
+ * rules has as many addresses, and ip-num is some 100 times dearer.
+ */
 export function parseIpv4(text: string): Ipv4Addr | undefined {
-  if (!DOTTED.test(text) || /(^|\.)0\d/.test(text)) return undefined;
-  return attempt(() => ipv4(Number(new IPv4(text).getValue())));
+  const match = DOTTED.exec(text);
+  if (match === null) return undefined;
+  let value = 0;
+  for (let i = 1; i <= 4; i++) {
+    const octet = Number(match[i]);
+    if (octet > 0xff) return undefined;
+    value = (value << 8) | octet;
+  }
+  return ipv4(value);
 }
 
 /** The four words of a 128-bit value. */

@@ -13,7 +13,7 @@ import {
 import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import { traceJson, type ConnectionTrace } from '../../src/trace/index.js';
 
-const TOPOLOGIES = ['two-nodes-vxlan', 'vxlan-crosssubnet', 'same-node', 'bridge-plugin'] as const;
+const TOPOLOGIES = ['two-nodes-vxlan', 'vxlan-crosssubnet', 'same-node', 'bridge-plugin', 'services-iptables'] as const;
 
 interface Source {
   readonly file: string;
@@ -116,6 +116,7 @@ const ENDS: Readonly<Record<(typeof TOPOLOGIES)[number], readonly [string, strin
   'vxlan-crosssubnet': ['pod/shop/client', 'pod/shop/far:5432'],
   'same-node': ['pod/default/client', 'pod/default/web:8080'],
   'bridge-plugin': ['pod/default/a', 'pod/default/c:80'],
+  'services-iptables': ['pod/shop/client', 'svc/shop/far:80'],
 };
 
 const RUNS = Number(process.env['PODWIRE_RUNS'] ?? 60);

@@ -61,7 +61,7 @@ t.test('conditions of an endpoint that are not given', (t) => {
       ports: [{ port: 80 }],
     }).store.get('EndpointSlice', 'default', 'x')?.endpoints[0]?.conditions;
   t.same(slice(undefined), { ready: true, serving: true, terminating: false });
-  t.same(slice({ ready: false }), { ready: false, serving: false, terminating: false });
+  t.same(slice({ ready: false }), { ready: false, serving: true, terminating: false });
   t.same(slice({ ready: false, serving: true, terminating: true }), { ready: false, serving: true, terminating: true });
   t.end();
 });

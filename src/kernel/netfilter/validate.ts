@@ -19,42 +19,32 @@ export interface Fault {
 
 type RulesOf = (chain: string) => readonly Rule[];
 
-interface Place {
-  readonly tables: readonly TableName[] | undefined;
-  readonly hooks: readonly HookName[] | undefined;
-  readonly protocols: readonly number[] | undefined;
-}
-
-function placement({ matches, action }: Rule): Place[] {
-  const places = matches.map(({ kind, match }) => ({
-    tables: kind?.tables,
-    hooks: match.hooks ?? kind?.hooks,
-    protocols: kind?.protocols,
-  }));
-  if (action.kind !== 'target') return places;
-  const { target, targetKind: kind } = action;
-  return [
-    ...places,
-    { tables: kind.tables, hooks: target.hooks ?? kind.hooks, protocols: target.protocols ?? kind.protocols },
-  ];
-}
-
 /** Not to be any address at all: nf_tables refuses a comparison of no octets. */
 const isNobody = (test: { readonly mask: number; readonly inverted: boolean } | undefined): boolean =>
   test !== undefined && test.inverted && test.mask === 0;
 
 /** xt_check_match(), xt_check_target(): tables and protocols are checked wherever the rule stands. */
-export function fitsTable(rule: Rule, table: TableName): boolean {
-  const { protocol, source, destination } = rule.tests;
+export function fitsTable({ tests, matches, action }: Rule, table: TableName): boolean {
+  const { protocol, source, destination } = tests;
   if (isNobody(source) || isNobody(destination)) return false;
   const number = protocol?.inverted === false ? protocol.number : -1;
-  return placement(rule).every(
-    ({ tables, protocols }) => (tables?.includes(table) ?? true) && (protocols?.includes(number) ?? true),
-  );
+  for (const { kind } of matches) {
+    if (kind?.tables?.includes(table) === false || kind?.protocols?.includes(number) === false) return false;
+  }
+  if (action.kind !== 'target') return true;
+  const { target, targetKind: kind } = action;
+  const protocols = target.protocols ?? kind.protocols;
+  return (kind.tables?.includes(table) ?? true) && (protocols?.includes(number) ?? true);
 }
 
-const fitsHook = (rule: Rule, hook: HookName): boolean =>
-  placement(rule).every(({ hooks }) => hooks?.includes(hook) ?? true);
+/** Nothing is made for it: it is asked of every rule of a table, once a hook. */
+function fitsHook({ matches, action }: Rule, hook: HookName): boolean {
+  for (const { match, kind } of matches) {
+    if ((match.hooks ?? kind?.hooks)?.includes(hook) === false) return false;
+  }
+  if (action.kind !== 'target') return true;
+  return (action.target.hooks ?? action.targetKind.hooks)?.includes(hook) ?? true;
+}
 
 const nextChain = ({ action }: Rule): string | undefined =>
   action.kind === 'jump' || action.kind === 'goto' ? action.chain : undefined;

@@ -54,6 +54,21 @@ const wholeQuantity: Schema<number> = {
   },
 };
 
+/** A quantity of CPU in thousandths: `2`, `1930m`, `0.5`; undefined for forms that nobody writes of CPUs. */
+const milliCpu: Schema<number> = {
+  expected: 'a quantity of CPU such as 2 or 1930m',
+  blankIsAbsent: true,
+  absent: (at) => at.fail('a quantity of CPU', undefined),
+  read: (value, at) => {
+    const match = /^(\d{1,9}(?:\.\d{1,9})?)(m|k)?$/.exec(
+      typeof value === 'number' || typeof value === 'string' ? `${value}` : '',
+    );
+    if (match === null) return at.fail('a quantity of CPU such as 2 or 1930m', value);
+    const scale = match[2] === 'm' ? 1 : match[2] === 'k' ? 1_000_000 : 1000;
+    return Math.ceil(Number(match[1]) * scale);
+  },
+};
+
 /** kubelet's --max-pods. */
 const DEFAULT_MAX_PODS = 110;
 
@@ -77,11 +92,12 @@ const nodeStatus = map(
   orEmpty(
     record({
       addresses: listOf(nodeAddress),
-      allocatable: orEmpty(record({ pods: withDefault(wholeQuantity, DEFAULT_MAX_PODS) })),
+      allocatable: orEmpty(record({ pods: withDefault(wholeQuantity, DEFAULT_MAX_PODS), cpu: optional(milliCpu) })),
+      capacity: orEmpty(record({ cpu: optional(milliCpu) })),
       conditions: listOf(record({ type: text, status: text })),
     }),
   ),
-  ({ addresses, allocatable, conditions }) => {
+  ({ addresses, allocatable, capacity, conditions }) => {
     const ready = conditions.find(({ type }) => type === 'Ready');
     return {
       /** In the order that kubelet or the cloud gave them: the first of a family is the node's own. */
@@ -89,6 +105,9 @@ const nodeStatus = map(
       externalIPs: ofType(addresses, 'ExternalIP'),
       hostname: addresses.find(({ type }) => type === 'Hostname')?.address,
       maxPods: allocatable.pods,
+      /** In thousandths of a CPU; undefined where nothing is recorded. */
+      allocatableCpu: allocatable.cpu,
+      capacityCpu: capacity.cpu,
       /** Undefined where nothing is recorded. */
       ready: ready === undefined ? undefined : ready.status === 'True',
     };

@@ -17,6 +17,7 @@ import {
   portReference,
   record,
   type Schema,
+  sloppyAddress,
   text,
   type Value,
   withDefault,
@@ -151,9 +152,9 @@ const podStatus = map(
   orEmpty(
     record({
       phase: optional(podPhase),
-      podIP: optional(address),
-      podIPs: listOf(record({ ip: optional(address) })),
-      hostIP: optional(address),
+      podIP: optional(sloppyAddress),
+      podIPs: listOf(record({ ip: optional(sloppyAddress) })),
+      hostIP: optional(sloppyAddress),
       conditions: listOf(record({ type: text, status: text })),
     }),
   ),

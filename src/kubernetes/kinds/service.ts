@@ -1,12 +1,10 @@
 /** Services and their endpoints (k8s.io/api/core/v1, k8s.io/api/discovery/v1), with the API server's defaults. */
 
-import { type IpAddress, isIpv4, parseIp, parseIps } from '../address.js';
+import { type IpAddress, isIpv4, parseIps, parseIpSloppy } from '../address.js';
 import { textMap } from '../schema/kind.js';
 import {
-  address,
   addressOrCidr,
   check,
-  cidr,
   either,
   flag,
   integer,
@@ -19,6 +17,8 @@ import {
   portOrZero,
   portReference,
   record,
+  sloppyAddress,
+  sloppyCidr,
   text,
   type Value,
   withDefault,
@@ -38,7 +38,7 @@ const servicePort = map(
 );
 export type ServicePort = Value<typeof servicePort>;
 
-const clusterIP = either('an address or "None"', oneOf('None'), address);
+const clusterIP = either('an address or "None"', oneOf('None'), sloppyAddress);
 const trafficPolicy = withDefault(oneOf('Cluster', 'Local'), 'Cluster');
 
 /** core/v1 DefaultClientIPServiceAffinitySeconds. */
@@ -61,11 +61,11 @@ const serviceSpec = map(
       ipFamilyPolicy: optional(oneOf('SingleStack', 'PreferDualStack', 'RequireDualStack')),
       ports: listOf(servicePort),
       selector: textMap,
-      externalIPs: listOf(address),
+      externalIPs: listOf(sloppyAddress),
       externalName: withDefault(text, ''),
-      loadBalancerIP: optional(address),
+      loadBalancerIP: optional(sloppyAddress),
       loadBalancerClass: optional(text),
-      loadBalancerSourceRanges: listOf(cidr),
+      loadBalancerSourceRanges: listOf(sloppyCidr),
       allocateLoadBalancerNodePorts: withDefault(flag, true),
       externalTrafficPolicy: trafficPolicy,
       internalTrafficPolicy: trafficPolicy,
@@ -92,7 +92,7 @@ export type ServiceSpec = Value<typeof serviceSpec>;
 /** Some providers write the address with its host prefix. */
 const ingressAddress = map(
   check(addressOrCidr, ({ addr, length }) =>
-    length === (isIpv4(addr) ? 32 : 128) ? undefined : { path: [], expected: address.expected },
+    length === (isIpv4(addr) ? 32 : 128) ? undefined : { path: [], expected: sloppyAddress.expected },
   ),
   ({ addr }) => addr,
 );
@@ -112,7 +112,7 @@ const targetRef = optional(
 );
 
 const endpointAddress = record({
-  ip: address,
+  ip: sloppyAddress,
   hostname: withDefault(text, ''),
   nodeName: withDefault(text, ''),
   targetRef,
@@ -140,10 +140,9 @@ const hints = record({
   forNodes: listOf(map(record({ name: text }), ({ name }) => name)),
 });
 
-/** A condition that is not given: ready counts as true, serving as ready, terminating as false. */
-const conditions = map(
-  orEmpty(record({ ready: withDefault(flag, true), serving: optional(flag), terminating: withDefault(flag, false) })),
-  ({ ready, serving, terminating }) => ({ ready, serving: serving ?? ready, terminating }),
+/** A condition that is not given: ready and serving count as true, terminating as false (discovery/v1 EndpointConditions). */
+const conditions = orEmpty(
+  record({ ready: withDefault(flag, true), serving: withDefault(flag, true), terminating: withDefault(flag, false) }),
 );
 
 const sliceEndpoint = record({
@@ -175,7 +174,7 @@ const slice = record({
 function wrongFamily({ addressType, endpoints }: Value<typeof slice>) {
   if (addressType === 'FQDN') return undefined;
   for (const [i, endpoint] of endpoints.entries()) {
-    const j = endpoint.addresses.findIndex((given) => familyOf(parseIp(given)) !== addressType);
+    const j = endpoint.addresses.findIndex((given) => familyOf(parseIpSloppy(given)) !== addressType);
     if (j >= 0) return { path: ['endpoints', i, 'addresses', j], expected: `an ${addressType} address` };
   }
   return undefined;

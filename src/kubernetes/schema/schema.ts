@@ -3,7 +3,7 @@
  * instead of stopping at the first. A null field is an absent one, as in Kubernetes' own decoding.
  */
 
-import { type Cidr, type IpAddress, parseCidr, parseIp } from '../address.js';
+import { type Cidr, type IpAddress, parseCidr, parseCidrSloppy, parseIp, parseIpSloppy } from '../address.js';
 import { describe, type FieldPath, field, isList, isObject, type Json, type JsonObject } from '../source/json.js';
 
 /** Instead of a value that could not be read; its mistake has been put down. */
@@ -118,10 +118,14 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T
 
 export const address: Schema<IpAddress> = textual('an IPv4 or IPv6 address', parseIp);
 export const cidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', parseCidr);
+/** In fields of old groups, where the API server takes leading zeros (apimachinery validation IsValidIPForLegacyField()). */
+export const sloppyAddress: Schema<IpAddress> = textual('an IPv4 or IPv6 address', parseIpSloppy);
+/** A source range, which the API server trims (core/validation ValidateLoadBalancerSourceRanges). */
+export const sloppyCidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', (given) => parseCidrSloppy(given.trim()));
 /** An address with or without a prefix length; without one it is a host's own (/32, /128). */
 export const addressOrCidr: Schema<Cidr> = textual('an address or CIDR', (given) => {
-  if (given.includes('/')) return parseCidr(given);
-  const addr = parseIp(given);
+  if (given.includes('/')) return parseCidrSloppy(given);
+  const addr = parseIpSloppy(given);
   if (addr === undefined) return undefined;
   return typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 };
 });

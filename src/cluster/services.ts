@@ -1,0 +1,121 @@
+/**
+ * Services in the converged mode: EndpointSlices as the controllers would have written them, and kube-proxy on every node
+ * that has one. Endpoints are worked out when the first node is built.
+ */
+
+import { formatAddress } from '../calico/index.js';
+import type { Host } from '../kernel/index.js';
+import { findInstallation, type Installation, KubeProxy, ServiceTracker } from '../kube-proxy/index.js';
+import {
+  type ConfigError,
+  type Finding,
+  finding,
+  formatObject,
+  type IpAddress,
+  isIpv4,
+  parseIp,
+  type Pod,
+  type Store,
+} from '../kubernetes/index.js';
+import type { Ipv4Addr } from '../packet/index.js';
+import { EndpointSliceController } from '../services/index.js';
+import { recordedAddresses } from './allocations.js';
+
+export interface ServicesRequest {
+  readonly store: Store;
+  readonly seed: number;
+  /** The IPv4 address of a pod that has none on record: what its node's CNI gave it. */
+  readonly sandboxAddress: (pod: Pod) => Ipv4Addr | undefined;
+}
+
+export class ClusterServices {
+  readonly errors: readonly ConfigError[];
+  readonly findings: readonly Finding[];
+  readonly #store: Store;
+  readonly #installation: Installation;
+  readonly #controller: EndpointSliceController;
+  readonly #tracker: ServiceTracker;
+  readonly #sandboxAddress: ServicesRequest['sandboxAddress'];
+  readonly #proxies = new Map<string, KubeProxy>();
+  /** Nodes whose rules are to be written, while others are being written. */
+  readonly #waiting: KubeProxy[] = [];
+  #programming = false;
+
+  constructor({ store, seed, sandboxAddress }: ServicesRequest) {
+    this.#store = store;
+    this.#installation = findInstallation(store);
+    this.#sandboxAddress = sandboxAddress;
+    this.#controller = new EndpointSliceController({ store, seed, addressesOf: (pod) => this.#addressesOf(pod) });
+    this.#tracker = new ServiceTracker(store, 'IPv4', this.#installation.features);
+    this.errors = this.#installation.errors;
+    this.findings = [...this.#installation.findings, ...ipv6Only(store)];
+  }
+
+  /** Starts the node's kube-proxy, if it has one: its chains and the ways into them. */
+  start(host: Host): void {
+    const { mode } = this.#installation.configuration;
+    if (!this.#installation.runsOn(host.name) || mode !== 'iptables') return;
+    const request = { netns: host.netns, store: this.#store, installation: this.#installation, tracker: this.#tracker };
+    const proxy = new KubeProxy(request);
+    proxy.start();
+    this.#proxies.set(host.name, proxy);
+  }
+
+  /**
+   * Writes the node's rules. Endpoints may be on nodes that are built for it; those are written afterwards, since what
+   * they need of this node is there already.
+   */
+  program(host: Host): readonly Finding[] {
+    const proxy = this.#proxies.get(host.name);
+    if (proxy === undefined) return [];
+    this.#waiting.push(proxy);
+    if (this.#programming) return [];
+    this.#programming = true;
+    const findings: Finding[] = [];
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        findings.push(...this.#controller.run());
+        next.sync();
+        findings.push(...next.findings);
+      }
+    } finally {
+      this.#programming = false;
+    }
+    return findings;
+  }
+
+  /** Why nobody knows what becomes of packets to that address, where it is a Service's; or undefined. */
+  unknownReason(address: Ipv4Addr): string | undefined {
+    const { replacedBy, configuration } = this.#installation;
+    if (replacedBy === undefined && configuration.mode === 'iptables') return undefined;
+    const service = this.#store
+      .list('Service')
+      .find(({ spec }) => [...spec.clusterIPs, ...spec.externalIPs].some((one) => one === address));
+    if (service === undefined) return undefined;
+    const whose = replacedBy ?? `kube-proxy in the mode ${configuration.mode}`;
+    return `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
+  }
+
+  /** As kubelet would have written them into the pod's status. */
+  #addressesOf(pod: Pod): readonly IpAddress[] {
+    if (pod.spec.nodeName === '') return [];
+    const ipv6 = pod.status.podIPs.filter((ip) => !isIpv4(ip));
+    if (pod.spec.hostNetwork) return this.#store.get('Node', '', pod.spec.nodeName)?.status.internalIPs ?? [];
+    const recorded = recordedAddresses(pod).map((address) => parseIp(formatAddress(address)));
+    const ipv4 = recorded.length > 0 ? recorded : [this.#sandboxAddress(pod)];
+    return [...ipv4.filter((ip) => ip !== undefined), ...ipv6];
+  }
+}
+
+/** The kernel here speaks IPv4 alone. */
+const ipv6Only = (store: Store): readonly Finding[] =>
+  store
+    .list('Service')
+    .filter(({ spec }) => spec.clusterIPs.length > 0 && !spec.clusterIPs.some(isIpv4))
+    .map((service) =>
+      finding(service, ['spec', 'clusterIP'], {
+        code: 'unmodelled',
+        severity: 'notice',
+        message: 'IPv6 is not modelled in the kernel yet: its addresses lead nowhere',
+      }),
+    );

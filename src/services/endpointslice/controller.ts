@@ -1,0 +1,181 @@
+/**
+ * The controllers that keep EndpointSlices (pkg/controller/endpointslice, endpointslicemirroring), in the converged mode:
+ * what they would have written in the end. Slices that are in the input stay, and count.
+ */
+
+import {
+  type EndpointSlice,
+  type Finding,
+  finding,
+  isFinished,
+  type KubeNode,
+  labelOf,
+  type Pod,
+  type Service,
+} from '../../kubernetes/index.js';
+import { apiServerSlices, isApiServerService } from './api-server.js';
+import { type EndpointContext, MANAGED_BY, MIRRORING_CONTROLLER, SERVICE_NAME, SLICE_CONTROLLER } from './context.js';
+import { deriveSlices } from './derive.js';
+import { differences } from './difference.js';
+import { isMirrored, mirrorSlices } from './mirror.js';
+import { targetPortOf } from './ports.js';
+import { SelectedPods } from './selected-pods.js';
+import { type ZoneShares, zoneShares } from './topology-hints.js';
+
+/** What the controllers make of one Service. */
+export interface ServiceSlices {
+  readonly slices: readonly EndpointSlice[];
+  readonly findings: readonly Finding[];
+}
+
+interface Memo {
+  readonly service: Service;
+  readonly pods: readonly Pod[];
+  readonly nodes: readonly KubeNode[];
+  readonly given: readonly EndpointSlice[];
+  readonly answer: ServiceSlices;
+}
+
+const NOTHING: ServiceSlices = { slices: [], findings: [] };
+
+const managedBy = ({ labels }: EndpointSlice): string => labelOf(labels, MANAGED_BY) ?? '';
+
+const sameMembers = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((member, i) => member === b[i]);
+
+export class EndpointSliceController {
+  readonly #context: EndpointContext;
+  readonly #pods: SelectedPods;
+  readonly #memos = new Map<string, Memo>();
+  /** Names of slices that this controller has put into the store, by Service. */
+  readonly #own = new Map<string, readonly EndpointSlice[]>();
+
+  #shares: { readonly nodes: readonly KubeNode[]; readonly shares: ZoneShares | undefined } | undefined = undefined;
+
+  constructor(context: EndpointContext) {
+    this.#context = context;
+    this.#pods = new SelectedPods(context.store);
+  }
+
+  /** Brings the store's slices up to date; what is new of what was found. */
+  run(): readonly Finding[] {
+    const { store } = this.#context;
+    const given = groupByService(store.list('EndpointSlice'), (slice) => !this.#isOwn(slice));
+    const findings: Finding[] = [];
+    const seen = new Set<string>();
+    for (const service of store.list('Service')) {
+      const key = `${service.namespace}/${service.name}`;
+      seen.add(key);
+      const before = this.#memos.get(key)?.answer;
+      const answer = this.of(service, given.get(key) ?? []);
+      if (answer === before) continue;
+      findings.push(...answer.findings);
+      this.#put(key, answer.slices);
+    }
+    for (const key of this.#own.keys()) {
+      if (seen.has(key)) continue;
+      this.#put(key, []);
+      this.#own.delete(key);
+      this.#memos.delete(key);
+    }
+    return findings;
+  }
+
+  /** The slices of a Service that has those in the input: the same answer as long as nothing that it hangs on changes. */
+  of(service: Service, given: readonly EndpointSlice[]): ServiceSlices {
+    const key = `${service.namespace}/${service.name}`;
+    const pods = this.#pods.of(service.namespace, service.spec.selector);
+    const nodes = this.#context.store.list('Node');
+    const memo = this.#memos.get(key);
+    const same =
+      memo?.service === service &&
+      memo.nodes === nodes &&
+      sameMembers(memo.pods, pods) &&
+      sameMembers(memo.given, given);
+    if (memo !== undefined && same) return memo.answer;
+    const answer = this.#derive(service, pods, given);
+    this.#memos.set(key, { service, pods, nodes, given, answer });
+    return answer;
+  }
+
+  #derive(service: Service, pods: readonly Pod[], given: readonly EndpointSlice[]): ServiceSlices {
+    const { store, seed } = this.#context;
+    if (service.spec.type === 'ExternalName') return NOTHING;
+    if (Object.keys(service.spec.selector).length > 0) return this.#deriveSelected(service, pods, given);
+    if (isApiServerService(service) && given.length === 0) {
+      const slices = apiServerSlices(service, store);
+      if (slices.length > 0) return { slices, findings: [] };
+    }
+    const endpoints = store.get('Endpoints', service.namespace, service.name);
+    const mirrors = endpoints !== undefined && isMirrored(endpoints, service);
+    if (mirrors && !given.some((slice) => managedBy(slice) === MIRRORING_CONTROLLER))
+      return { slices: mirrorSlices(endpoints, seed), findings: [] };
+    return given.length > 0 || mirrors ? NOTHING : { slices: [], findings: withoutAnybody(service) };
+  }
+
+  #deriveSelected(service: Service, pods: readonly Pod[], given: readonly EndpointSlice[]): ServiceSlices {
+    const slices = deriveSlices(service, pods, { context: this.#context, zones: this.#zones() });
+    const missing = missingPorts(service, pods);
+    const kept = given.filter((slice) => managedBy(slice) === SLICE_CONTROLLER);
+    if (kept.length === 0) return { slices, findings: missing };
+    return { slices: [], findings: [...missing, ...differences(service, kept, slices)] };
+  }
+
+  #zones(): ZoneShares | undefined {
+    const nodes = this.#context.store.list('Node');
+    if (this.#shares?.nodes !== nodes) this.#shares = { nodes, shares: zoneShares(nodes) };
+    return this.#shares.shares;
+  }
+
+  #isOwn(slice: EndpointSlice): boolean {
+    const key = `${slice.namespace}/${labelOf(slice.labels, SERVICE_NAME) ?? ''}`;
+    return this.#own.get(key)?.includes(slice) ?? false;
+  }
+
+  #put(key: string, slices: readonly EndpointSlice[]): void {
+    const { store } = this.#context;
+    for (const { namespace, name } of this.#own.get(key) ?? [])
+      if (!slices.some((slice) => slice.name === name)) store.delete('EndpointSlice', namespace, name);
+    for (const slice of slices) store.put('EndpointSlice', slice);
+    this.#own.set(key, slices);
+  }
+}
+
+function groupByService(
+  slices: readonly EndpointSlice[],
+  isGiven: (slice: EndpointSlice) => boolean,
+): ReadonlyMap<string, readonly EndpointSlice[]> {
+  const groups = new Map<string, EndpointSlice[]>();
+  for (const slice of slices) {
+    const name = labelOf(slice.labels, SERVICE_NAME);
+    if (name === undefined || !isGiven(slice)) continue;
+    const key = `${slice.namespace}/${name}`;
+    groups.set(key, [...(groups.get(key) ?? []), slice]);
+  }
+  return groups;
+}
+
+/** A target port by a name that pods do not have gives no endpoint. */
+function missingPorts(service: Service, pods: readonly Pod[]): readonly Finding[] {
+  const running = pods.filter((pod) => !isFinished(pod));
+  return service.spec.ports.flatMap((port, i) => {
+    const without = running.filter((pod) => targetPortOf(port, pod) === undefined).length;
+    if (without === 0) return [];
+    const whose =
+      without === running.length
+        ? 'no pod that it selects'
+        : `${without} of the ${running.length} pods that it selects do not`;
+    const have = without === running.length ? 'has' : 'have';
+    const message = `targetPort ${JSON.stringify(port.targetPort)}: ${whose} ${have} a ${port.protocol} port of that name: port ${port.port} has no endpoints there`;
+    return [finding(service, ['spec', 'ports', i, 'targetPort'], { code: 'endpoints', severity: 'warning', message })];
+  });
+}
+
+function withoutAnybody(service: Service): readonly Finding[] {
+  if (service.spec.ports.length === 0) return [];
+  const message = isApiServerService(service)
+    ? 'no EndpointSlice says where the API servers are, and none of their pods are in the input: it has no endpoints'
+    : 'it has no selector, and neither EndpointSlices nor Endpoints: it has no endpoints';
+  const severity = isApiServerService(service) ? 'notice' : 'warning';
+  return [finding(service, ['spec', 'selector'], { code: 'endpoints', severity, message })];
+}

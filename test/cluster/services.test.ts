@@ -1,0 +1,271 @@
+/** Services in a whole cluster: named, traced, assumed where the input leaves something out, and wrong ones reported. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import { formatConfigError } from '../../src/kubernetes/index.js';
+import { type ConnectionTrace, stepsOf, type TraceProtocol } from '../../src/trace/index.js';
+
+interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+const topology = (name: string): Source[] =>
+  readdirSync(`topologies/${name}`)
+    .filter((file) => file.endsWith('.yaml') && file !== 'expectations.yaml')
+    .map((file) => ({ file, text: readFileSync(`topologies/${name}/${file}`, 'utf8') }));
+
+/** two-nodes-vxlan (client on node1, web on node2, port 80) with other documents. */
+const withMore = (more: string): Cluster =>
+  new Cluster([...topology('two-nodes-vxlan'), { file: 'more.yaml', text: more }]);
+
+function trace(cluster: Cluster, from: string, to: string, protocol: TraceProtocol = 'tcp'): ConnectionTrace {
+  const [source, destination] = [parseEndpointName(from), parseDestination(to)];
+  if (isNameProblem(source) || isNameProblem(destination)) throw new Error(`bad names ${from} ${to}`);
+  return cluster.trace({ from: source, to: destination, protocol });
+}
+
+const CLIENT = 'pod/default/client';
+
+const service = (name: string, spec: string): string =>
+  `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: default}\nspec: ${spec}\n`;
+
+const webPod = (
+  name: string,
+  node: string,
+  containers = '[{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]',
+): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: default, labels: {app: shop}}\nspec: {nodeName: ${node}, containers: ${containers}}\n`;
+
+const join = (...documents: readonly string[]): string => documents.join('---\n');
+
+const found = (cluster: Cluster, code: string) =>
+  cluster.findings
+    .filter((one) => one.code === code)
+    .map(({ object, line, path, message }) => ({ object, line, path, message }));
+
+t.test('a Service is named by namespace and name, and its only port needs no word', (t) => {
+  const cluster = withMore(
+    join(
+      service('shop', '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{port: 80, targetPort: http}]}'),
+      webPod('shop-1', 'node2'),
+    ),
+  );
+  for (const to of ['svc/default/shop:80', 'svc/default/shop', 'svc/shop', '10.96.7.7:80']) {
+    const traced = trace(cluster, CLIENT, to);
+    t.equal(traced.verdict, 'answered', to);
+    t.ok(
+      traced.explanation.some((sentence) => /go to 192\.168\.\d+\.\d+:8080, Pod default\/shop-1\./.test(sentence)),
+      traced.explanation.join(' '),
+    );
+  }
+  t.throws(
+    () => trace(cluster, CLIENT, 'svc/default/shp:80'),
+    /there is no Service "default\/shp"; did you mean default\/shop/,
+  );
+  t.throws(() => trace(cluster, 'svc/default/shop', 'pod/default/web:80'), /nobody here has the address/);
+  t.end();
+});
+
+t.test('a Service without an address says why', (t) => {
+  const cluster = withMore(
+    join(
+      service('headless', '{clusterIP: None, selector: {app: shop}, ports: [{port: 80}]}'),
+      service('away', '{type: ExternalName, externalName: db.example.com}'),
+      webPod('p', 'node1'),
+    ),
+  );
+  t.throws(() => trace(cluster, CLIENT, 'svc/default/headless:80'), /is headless.*name a pod instead/);
+  t.throws(() => trace(cluster, CLIENT, 'svc/default/away:80'), /another name for db\.example\.com/);
+  t.end();
+});
+
+t.test('plain manifests get addresses and node ports, the same for the same seed, and say so', (t) => {
+  const more = join(
+    service('plain', '{type: NodePort, selector: {app: shop}, ports: [{port: 80, targetPort: http}]}'),
+    webPod('p', 'node2'),
+  );
+  const cluster = withMore(more);
+  const [assumed] = found(cluster, 'service-address-assumed');
+  t.match(assumed?.message, /^cluster IP 10\.(9[6-9]|10\d|11[01])\.\d+\.\d+, node port 3[0-2]\d{3} are assumed/);
+  t.same(found(withMore(more), 'service-address-assumed'), [assumed]);
+  t.equal(trace(cluster, CLIENT, 'svc/default/plain:80').verdict, 'answered');
+  const [, port] = /node port (\d+)/.exec(assumed?.message ?? '') ?? [];
+  t.equal(trace(cluster, 'host/internet', `node/node1:${port}`).verdict, 'answered');
+  t.end();
+});
+
+t.test('a rule of a trace names the Service and port that it comes from', (t) => {
+  const cluster = withMore(
+    join(
+      service(
+        'shop',
+        '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{name: http, port: 80, targetPort: http}]}',
+      ),
+      webPod('p', 'node2'),
+    ),
+  );
+  const traced = trace(cluster, CLIENT, 'svc/default/shop:80');
+  const rules = traced.packets
+    .flatMap(({ story }) => [...stepsOf(story)].map(({ step }) => step))
+    .filter((step) => step.kind === 'rule' && step.chain === 'KUBE-SERVICES' && step.position > 0);
+  t.match(rules, [
+    { rule: { because: [{ kind: 'Service', namespace: 'default', name: 'shop', detail: 'port http' }] } },
+  ]);
+  t.end();
+});
+
+t.test('with the reference plugins endpoints have the addresses that CNI gave them, wherever they are', (t) => {
+  const cluster = new Cluster([
+    ...topology('bridge-plugin'),
+    { file: 'more.yaml', text: service('svc', '{clusterIP: 10.96.7.7, selector: {app: web}, ports: [{port: 80}]}') },
+  ]);
+  const pods = cluster.store.list('Pod');
+  for (const pod of pods) cluster.store.put('Pod', { ...pod, labels: { app: 'web' } });
+  cluster.node(pods[0]?.spec.nodeName ?? '');
+  const addresses = cluster.store
+    .list('EndpointSlice')
+    .flatMap(({ endpoints }) => endpoints.map(({ targetRef }) => targetRef?.name ?? ''));
+  t.same(
+    addresses.sort(),
+    pods
+      .filter(({ spec }) => !spec.hostNetwork)
+      .map(({ name }) => name)
+      .toSorted(),
+  );
+  for (const node of cluster.store.list('Node')) {
+    const rules = cluster.node(node.name).netns.netfilter.iptables.table('nat')?.chains ?? new Map();
+    t.equal([...rules.keys()].filter((name) => name.startsWith('KUBE-SEP-')).length, addresses.length, node.name);
+  }
+  t.end();
+});
+
+t.test('a host-network pod is an endpoint at its node’s address', (t) => {
+  const hostPod = webPod('agent', 'node2').replace('spec: {', 'spec: {hostNetwork: true, ');
+  const cluster = withMore(
+    join(
+      service('agents', '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{port: 80, targetPort: http}]}'),
+      hostPod,
+    ),
+  );
+  const traced = trace(cluster, CLIENT, 'svc/default/agents:80');
+  t.equal(traced.verdict, 'answered');
+  t.match(traced.explanation.join(' '), /go to 172\.18\.0\.3:8080/);
+  t.end();
+});
+
+const config = (text: string): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kube-proxy, namespace: kube-system}\ndata:\n  config.conf: |\n    apiVersion: kubeproxy.config.k8s.io/v1alpha1\n    kind: KubeProxyConfiguration\n    ${text}\n`;
+const SHOP = service('shop', '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{port: 80, targetPort: http}]}');
+
+t.test('a mode that is not modelled makes traces to Services unknown, and no others', (t) => {
+  const cluster = withMore(join(SHOP, webPod('p', 'node2'), config('mode: ipvs')));
+  const traced = trace(cluster, CLIENT, 'svc/default/shop:80');
+  t.equal(traced.verdict, 'unknown');
+  t.match(traced.explanation, [
+    'Service default/shop is resolved by kube-proxy in the mode ipvs, which is not modelled.',
+  ]);
+  t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
+  t.match(found(cluster, 'unmodelled'), [{ object: 'ConfigMap kube-system/kube-proxy', path: 'data["config.conf"]' }]);
+  t.end();
+});
+
+t.test('a broken configuration of kube-proxy is an error with its place', (t) => {
+  const cluster = withMore(join(SHOP, webPod('p', 'node2'), config('iptables: {masqueradeBit: 99}')));
+  t.match(cluster.errors.map(formatConfigError), [
+    /^more\.yaml:\d+:\d+: .*iptables\.masqueradeBit to be a whole number from 0 to 31/,
+  ]);
+  t.end();
+});
+
+t.test('where kube-proxy does not run, a cluster IP leads nowhere', (t) => {
+  const daemonSet =
+    'apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: kube-proxy, namespace: kube-system}\nspec:\n  selector: {matchLabels: {k8s-app: kube-proxy}}\n  template:\n    metadata: {labels: {k8s-app: kube-proxy}}\n    spec: {hostNetwork: true, nodeSelector: {kubernetes.io/hostname: node2}, containers: [{name: kube-proxy, image: "kube-proxy:v1.34.0"}]}\n';
+  const cluster = withMore(join(SHOP, webPod('p', 'node2'), daemonSet));
+  t.equal(trace(cluster, CLIENT, 'svc/default/shop:80').verdict, 'unreachable');
+  t.equal(trace(cluster, 'pod/default/web', 'svc/default/shop:80').verdict, 'answered');
+  t.end();
+});
+
+t.test('what is wrong with Services is found with its place, and the rest works on', (t) => {
+  const cluster = withMore(
+    join(
+      service(
+        'a',
+        '{type: NodePort, clusterIP: 10.96.7.1, selector: {app: shop}, ports: [{name: http, port: 80, targetPort: http, nodePort: 30080}]}',
+      ),
+      service(
+        'b',
+        '{type: NodePort, clusterIP: 10.96.7.1, selector: {app: shop}, ports: [{name: http, port: 80, targetPort: http, nodePort: 30080}]}',
+      ),
+      service(
+        'c',
+        '{clusterIP: 10.96.7.3, selector: {app: shop}, ports: [{name: x, port: 80, targetPort: http}, {name: x, port: 80, targetPort: http}]}',
+      ),
+      service('d', '{clusterIP: 10.96.7.4, selector: {app: shop}, ports: [{name: typo, port: 80, targetPort: htp}]}'),
+      service('e', '{clusterIP: 10.96.7.5, selector: {app: nobody}, ports: [{port: 80}]}'),
+      service(
+        'f',
+        '{clusterIP: 10.96.7.6, selector: {app: shop}, ports: [{port: 80, targetPort: http}, {port: 81, targetPort: http}]}',
+      ),
+      service(
+        'g',
+        '{clusterIP: 10.96.7.8, selector: {app: shop}, ports: [{port: 80, targetPort: http, nodePort: 31000}]}',
+      ),
+      webPod('p', 'node2'),
+    ),
+  );
+  t.same(cluster.errors, []);
+  t.match(found(cluster, 'service-in-conflict'), [
+    { object: 'Service default/b', path: 'spec.clusterIP', message: /10\.96\.7\.1 is also that of Service default\/a/ },
+    {
+      object: 'Service default/b',
+      path: 'spec.ports[0].nodePort',
+      message: /30080\/TCP is also that of Service default\/a/,
+    },
+    { object: 'Service default/c', path: 'spec.ports[1]', message: /port 80\/TCP is there twice/ },
+    { object: 'Service default/c', path: 'spec.ports[1]', message: /port name "x" is there twice/ },
+    { object: 'Service default/f', path: 'spec.ports[0]', message: /each must have a name/ },
+    { object: 'Service default/f', path: 'spec.ports[1]' },
+    { object: 'Service default/g', path: 'spec.ports[0].nodePort', message: /type ClusterIP has no node ports/ },
+  ]);
+  t.match(found(cluster, 'service-selects-nothing'), [{ object: 'Service default/e', path: 'spec.selector' }]);
+  t.equal(trace(cluster, CLIENT, '10.96.7.1:80').verdict, 'answered', 'the first rule answers');
+  t.equal(trace(cluster, 'host/internet', 'node/node1:30080').verdict, 'answered');
+  t.match(found(cluster, 'endpoints'), [{ object: 'Service default/d', path: 'spec.ports[0].targetPort' }]);
+  t.equal(trace(cluster, CLIENT, '10.96.7.4:80').verdict, 'rejected');
+  t.equal(trace(cluster, CLIENT, '10.96.7.5:80').verdict, 'rejected');
+  t.end();
+});
+
+t.test('what cannot be understood of Services is an error, each with its place', (t) => {
+  const cluster = withMore(
+    join(
+      service('a', '{clusterIP: 10.96.300.1, ports: [{port: 80}]}'),
+      service('b', '{clusterIP: 10.96.7.2, ports: [{port: 80, protocol: QUIC}]}'),
+      service('c', '{clusterIP: 10.96.7.3, ports: [{port: 70000}]}'),
+      service('d', '{clusterIP: 10.96.7.4, loadBalancerSourceRanges: [10.0.0.0/99], ports: [{port: 80}]}'),
+    ),
+  );
+  t.match(cluster.errors.map(formatConfigError), [
+    /Service default\/a.*spec\.clusterIP.*an address or "None".*10\.96\.300\.1/,
+    /Service default\/b.*spec\.ports\[0\]\.protocol.*one of TCP, UDP, SCTP.*QUIC/,
+    /Service default\/c.*spec\.ports\[0\]\.port.*70000/,
+    /Service default\/d.*spec\.loadBalancerSourceRanges\[0\].*a CIDR/,
+  ]);
+  t.end();
+});
+
+t.test('a cluster IP outside the cluster’s subnet is found where kubeadm says which that is', (t) => {
+  const kubeadm =
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    networking: {serviceSubnet: 10.100.0.0/16, podSubnet: 192.168.0.0/16}\n';
+  const cluster = withMore(
+    join(SHOP, service('drawn', '{selector: {app: shop}, ports: [{port: 80}]}'), webPod('p', 'node2'), kubeadm),
+  );
+  t.match(found(cluster, 'service-in-conflict'), [
+    { object: 'Service default/shop', message: /10\.96\.7\.7 is not in the cluster's 10\.100\.0\.0\/16/ },
+  ]);
+  t.match(found(cluster, 'service-address-assumed'), [{ message: /cluster IP 10\.100\./ }]);
+  t.end();
+});
