@@ -5,3 +5,13 @@ export { EndpointSliceController, type ServiceSlices } from './endpointslice/con
 export { deriveSlices } from './endpointslice/derive.js';
 export { targetPortOf } from './endpointslice/ports.js';
 export { withTopologyHints, type ZoneShares, zoneShares } from './endpointslice/topology-hints.js';
+export { type DnsOutcome, type DnsQuery, sendQuery } from './dns/client.js';
+export { configureCoreDns, type CoreDns, type CoreDnsRequest, startCoreDns } from './dns/core-dns.js';
+export type { CorefileNote } from './dns/corefile/plugins.js';
+export { CorefileError } from './dns/corefile/parse.js';
+export { Directory, type DirectorySource } from './dns/kubernetes/directory.js';
+export { canonical, dotted, isBelow } from './dns/name.js';
+export { formatData, formatName, formatRecord, formatType } from './dns/presentation.js';
+export { rcodeName } from './dns/rcode.js';
+export { reverseName } from './dns/reverse.js';
+export type { DnsServer } from './dns/server.js';
