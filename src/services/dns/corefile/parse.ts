@@ -167,13 +167,14 @@ class Parser {
   /** The snippet's words take the place of `import NAME`. Files to import are those of a container, which nobody has. */
   #import(): void {
     const start = this.#at;
+    const line = this.#line;
     this.#at += 1;
     const [name, ...others] = this.#args();
-    if (name === undefined || others.length > 0) this.#fail('import takes one argument');
+    if (name === undefined || others.length > 0) throw new CorefileError(line, 'import takes one argument');
     const words = this.#snippets.get(name);
-    if (words === undefined) this.#fail(`file to import not found: ${name}`);
+    if (words === undefined) throw new CorefileError(line, `file to import not found: ${name}`);
     this.#imports += 1;
-    if (this.#imports > MAX_IMPORTS) this.#fail('snippets import one another without an end');
+    if (this.#imports > MAX_IMPORTS) throw new CorefileError(line, 'snippets import one another without an end');
     this.#tokens = [...this.#tokens.slice(0, start), ...words, ...this.#tokens.slice(this.#at)];
     this.#at = start;
   }

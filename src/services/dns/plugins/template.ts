@@ -92,7 +92,7 @@ export function templateSettings(
     type: type === 'ANY' ? undefined : type,
     forInternet: className === 'IN' || className === 'ANY',
     zones: originsOf(zones, block),
-    patterns: draft.patterns.length === 0 ? [/(?:)/] : draft.patterns,
+    patterns: draft.patterns.length === 0 ? [/.*/] : draft.patterns,
     answers: draft.answer,
     additionals: draft.additional,
     authorities: draft.authority,
