@@ -1,7 +1,7 @@
 /** A cluster, loaded: nodes and pods that can be looked at, and between which packets can be sent. */
 
 import { formatAddress, storedNodes } from '../calico/index.js';
-import { Emulation, type Host, type Netns } from '../kernel/index.js';
+import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type ConfigError,
   type Finding,
@@ -28,11 +28,13 @@ import { startCalico } from './calico-start.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
 import { concludeTrace, finalDestination } from './conclude.js';
+import { DnsPods } from './dns-pods.js';
 import type { ExpectedTrace } from './expectations.js';
+import { clusterDnsFindings, kubeletSettings } from './kubelet-settings.js';
 import { loadDocuments, readPaths } from './load.js';
 import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
-import type { Kubelet } from './kubelet.js';
+import type { Kubelet, Sandbox } from './kubelet.js';
 import { netnsName } from './sandbox.js';
 import { policyFindings } from './policy-findings.js';
 import { takeOutBadSelectors } from './selectors.js';
@@ -122,7 +124,17 @@ export class Cluster {
       ...policyFindings(store, network.plan, calico.used),
       ...unmodelledFindings(store),
     ];
+    const kubelet = kubeletSettings(store);
+    this.#findings.push(...clusterDnsFindings(store, kubelet));
     this.#context = {
+      kubelet,
+      dns: new DnsPods({
+        store,
+        settings: kubelet,
+        addressesOf: (pod) => services.addressesOf(pod),
+        seconds: () => Math.floor(this.emulation.clock.nowNs / NS_PER_S),
+        writeEndpoints: () => this.#findings.push(...services.writeEndpoints()),
+      }),
       store,
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
       hostConfigs: documents.hostConfigs,
@@ -253,6 +265,22 @@ export class Cluster {
   /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
   refreshFiles(host: Host): void {
     if (this.#plan(host.name)?.role === 'node') this.#context.calico?.runConfd(host);
+  }
+
+  /** Files as a program sees them there: those of the pod's containers, or of the machine. */
+  filesAt(host: Host, pod: Pod | undefined): ReadonlyMap<string, string> {
+    if (pod !== undefined) return this.#sandboxOf(pod)?.files ?? new Map();
+    this.refreshFiles(host);
+    return host.files;
+  }
+
+  /** What `hostname` prints there. */
+  hostnameAt(host: Host, pod: Pod | undefined): string {
+    return (pod === undefined ? undefined : this.#sandboxOf(pod)?.hostname) ?? host.name;
+  }
+
+  #sandboxOf(pod: Pod): Sandbox | undefined {
+    return this.#kubelets.get(pod.spec.nodeName)?.sandboxes.get(`${pod.namespace}/${pod.name}`);
   }
 
   /** Moves virtual time on. */

@@ -5,8 +5,10 @@ import { type Host, KernelError, runIpBatch } from '../kernel/index.js';
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
+import type { DnsPods } from './dns-pods.js';
 import { Kubelet } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
+import type { KubeletSettings } from './kubelet-settings.js';
 import { startServer } from './servers.js';
 import type { ClusterServices } from './services.js';
 
@@ -15,6 +17,8 @@ export interface NodeContext {
   readonly calico: CalicoCluster | undefined;
   readonly hostConfigs: readonly HostConfigObject[];
   readonly services: ClusterServices;
+  readonly kubelet: KubeletSettings;
+  readonly dns: DnsPods;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -99,7 +103,8 @@ export function equipNode(
   const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
-  const kubelet = new Kubelet(host, context.store, binaries);
+  const { store, kubelet: settings, dns } = context;
+  const kubelet = new Kubelet({ host, store, binaries, settings, dns });
   kubelet.startPods();
   startServer(host.netns, {
     protocol: 'tcp',

@@ -15,3 +15,10 @@ export { formatData, formatName, formatRecord, formatType } from './dns/presenta
 export { rcodeName } from './dns/rcode.js';
 export { reverseName } from './dns/reverse.js';
 export type { DnsServer } from './dns/server.js';
+export { FAILURE_TEXT, type Resolution, type ResolverRequest, StubResolver } from './resolver/resolver.js';
+export { parseResolvConf, type ResolvConf } from './resolver/resolv-conf.js';
+export type { LookupFailure } from './resolver/search.js';
+export type { SentQuery } from './resolver/transaction.js';
+export type { HttpRequest, HttpResponse } from './http/message.js';
+export { type HttpAnswer, serveAnything, serveHttp } from './http/server.js';
+export { civilTime, httpDate } from './http/date.js';

@@ -44,6 +44,8 @@ export interface DirectorySource {
   readonly addressesOf: (pod: Pod) => readonly IpAddress[];
   /** Seconds of virtual time. */
   readonly seconds: () => number;
+  /** Called before endpoints are read, for those who write them late. */
+  readonly prepare?: () => void;
 }
 
 const LABEL_LIMIT = 64;
@@ -130,7 +132,10 @@ export class Directory {
   }
 
   #index(): Indexes {
-    this.#indexes ??= buildIndexes(this.#source.store);
+    if (this.#indexes === undefined) {
+      this.#source.prepare?.();
+      this.#indexes = buildIndexes(this.#source.store);
+    }
     return this.#indexes;
   }
 
