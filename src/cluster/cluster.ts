@@ -11,14 +11,16 @@ import {
   type SourceText,
   type Store,
 } from '../kubernetes/index.js';
-import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import {
   assignRoles,
   type ConnectionTrace,
+  type NameResolution,
   type Place,
   Recorder,
   tellStories,
   type TraceEnd,
+  type TracePacket,
   type TraceProtocol,
 } from '../trace/index.js';
 import { type MachinePlan, Underlay } from '../underlay/index.js';
@@ -27,11 +29,12 @@ import { CalicoCluster } from './calico-node.js';
 import { startCalico } from './calico-start.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
-import { concludeTrace, finalDestination } from './conclude.js';
+import { concludeTrace, concludeUnresolved, type Facts, finalDestination, type TracedName } from './conclude.js';
 import { DnsPods } from './dns-pods.js';
 import type { ExpectedTrace } from './expectations.js';
 import { clusterDnsFindings, kubeletSettings } from './kubelet-settings.js';
 import { loadDocuments, readPaths } from './load.js';
+import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { planNetwork } from './network.js';
 import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
 import type { Kubelet, Sandbox } from './kubelet.js';
@@ -71,6 +74,10 @@ interface LocatedEndpoint extends TraceEnd {
   readonly pod: Pod | undefined;
 }
 
+interface Sender extends LocatedEndpoint {
+  readonly netns: Netns;
+}
+
 export class Cluster {
   readonly store: Store;
   /** What could not be understood. With any, nothing else here is to be trusted. */
@@ -84,6 +91,7 @@ export class Cluster {
   readonly #kubelets = new Map<string, Kubelet>();
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
+  #askedDns = false;
 
   constructor(
     sources: readonly SourceText[],
@@ -219,47 +227,116 @@ export class Cluster {
     return this.#plan(host)?.role === 'node' ? `node/${host}` : `host/${host}`;
   };
 
-  /** Sends the connection and records every step of every packet. @throws UnknownEndpoint */
+  /** Sends the connection and records every step of every packet; a name is resolved first. @throws UnknownEndpoint */
   trace(request: TraceRequest): ConnectionTrace {
-    const from = this.#locate(request.from);
-    const to = this.#locate(request.to.endpoint);
-    if (from.netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
-    const port =
-      request.protocol === 'icmp'
-        ? undefined
-        : (request.to.port ??
-          this.#defaultPort(to, request.protocol) ??
-          onlyPort(this.store, request.to.endpoint, request.protocol));
-    if (port === undefined && request.protocol !== 'icmp') {
-      throw new UnknownEndpoint(`${to.label} declares no ${request.protocol} port; name one, as in ${to.label}:80`);
+    const from = this.#sender(request.from);
+    const { protocol } = request;
+    const resolved = this.#resolve(from, request.to);
+    const base = {
+      from,
+      protocol,
+      nameOf: this.nameOf,
+      ...(resolved === undefined ? {} : { resolution: resolved.told }),
+    };
+    if (resolved !== undefined && resolved.told.address === undefined) {
+      const to = {
+        label: this.#labelOf(request.to.endpoint),
+        address: undefined,
+        place: undefined,
+        port: request.to.port,
+      };
+      return concludeUnresolved(
+        { ...base, to, packets: [] },
+        resolved,
+        this.#facts(from, undefined, this.#resolverReached(resolved.told)),
+      );
     }
+    const to = this.#destination(request.to, resolved?.told.address);
+    const port = this.#portOf(request, to);
+    const { result: connection, packets } = this.#record(from.netns, () => {
+      const { netns } = from;
+      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol });
+    });
+    // How a connection is closed says nothing about the way to its end.
+    connection.close();
+    const reached = finalDestination(packets) ?? to.address;
+    return concludeTrace(
+      { ...base, to: { ...to, port }, packets },
+      connection.outcome,
+      this.#facts(from, to.pod, reached),
+    );
+  }
+
+  #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
+    return {
+      store: this.store,
+      services: this.#context.services,
+      fromPod: from.pod,
+      toPod: toPod ?? this.#podAt(reached),
+      reached,
+      policy: this.#context.calico?.felix,
+    };
+  }
+
+  /** Runs something that sends, and tells its packets from the sender's side. */
+  #record<T>(netns: Netns, run: () => T): { readonly result: T; readonly packets: TracePacket[] } {
     const recorder = new Recorder(() => this.emulation.clock.nowNs);
     this.emulation.tracer = recorder;
     try {
-      const connection = openConnection({
-        netns: from.netns,
-        destination: to.address,
-        port: port ?? 0,
-        protocol: request.protocol,
-      });
-      // How a connection is closed says nothing about the way to its end.
-      this.emulation.tracer = undefined;
-      connection.close();
-      const packets = assignRoles(tellStories(recorder.steps), from.netns.place);
-      const reached = finalDestination(packets) ?? to.address;
-      const facts = {
-        store: this.store,
-        services: this.#context.services,
-        fromPod: from.pod,
-        toPod: to.pod ?? this.#podAt(reached),
-        reached,
-        policy: this.#context.calico?.felix,
-      };
-      const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
-      return concludeTrace(trace, connection.outcome, facts);
+      const result = run();
+      return { result, packets: assignRoles(tellStories(recorder.steps), netns.place) };
     } finally {
       this.emulation.tracer = undefined;
     }
+  }
+
+  #sender(endpoint: EndpointName): Sender {
+    const from = this.#locate(endpoint);
+    const { netns } = from;
+    if (netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
+    return { ...from, netns };
+  }
+
+  /** By the sender's resolver, where the destination is a name, or a Service of which a pod asks the cluster's DNS. */
+  #resolve(from: Sender, to: Destination): TracedName | undefined {
+    const name = nameToAsk(to, { store: this.store, pod: from.pod });
+    if (name === undefined || (to.endpoint.kind === 'svc' && !this.#context.dns.present)) return undefined;
+    const asker = this.asker(from.netns, from.pod, 'resolver');
+    const { result, packets } = this.#record(from.netns, () => resolveName(asker, name));
+    return { ...result, told: { ...nameResolution(name, result), packets } };
+  }
+
+  /** The server that the questions got to. */
+  #resolverReached({ packets, queries }: NameResolution): Ipv4Addr {
+    return finalDestination(packets) ?? queries[0]?.server ?? INADDR_ANY;
+  }
+
+  /** Whose resolver a program there asks. */
+  asker(netns: Netns, pod: Pod | undefined, process: string): Asker {
+    const { host } = netns;
+    if (pod !== undefined && !this.#askedDns) {
+      this.#askedDns = true;
+      this.#findings.push(...clusterDnsFindings(this.store, this.#context.kubelet, pod));
+    }
+    return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
+  }
+
+  #destination({ endpoint }: Destination, address: Ipv4Addr | undefined): LocatedEndpoint {
+    if (address !== undefined) return this.#locateAddress(address, this.#labelOf(endpoint));
+    if (endpoint.kind === 'name') throw new UnknownEndpoint(`${endpoint.name} has no address`);
+    return this.#locate(endpoint);
+  }
+
+  #labelOf(endpoint: Destination['endpoint']): string {
+    return formatEndpointName(endpoint, formatIpv4);
+  }
+
+  /** The port that is named, or the only one that there is. */
+  #portOf({ to: { endpoint, port }, protocol }: TraceRequest, to: LocatedEndpoint): number | undefined {
+    if (protocol === 'icmp') return undefined;
+    const found = port ?? this.#defaultPort(to, protocol) ?? onlyPort(this.store, endpoint, protocol);
+    if (found !== undefined) return found;
+    throw new UnknownEndpoint(`${to.label} declares no ${protocol} port; name one, as in ${to.label}:80`);
   }
 
   /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
@@ -306,7 +383,8 @@ export class Cluster {
       this.#kubelets.set(host.name, kubelet);
       this.#findings.push(...findings, ...this.#context.services.program(host));
     } else
-      for (const config of configsFor(this.#context, host.name)) this.#findings.push(...applyHostConfig(host, config));
+      for (const config of configsFor(this.#context, host.name))
+        this.#findings.push(...applyHostConfig(host, config, this.#context.dns));
     for (const { protocol, port, address } of plan.listen) {
       startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
     }

@@ -1,6 +1,6 @@
 /** CoreDNS in the pods that run it: which they are, where their Corefile is written, and what is to be said of it. */
 
-import type { Netns } from '../kernel/index.js';
+import type { Host, Netns } from '../kernel/index.js';
 import {
   type ConfigMap,
   type Finding,
@@ -11,10 +11,13 @@ import {
   isIpv4,
   type Pod,
   type Severity,
+  type Subject,
   type Store,
 } from '../kubernetes/index.js';
 import { type CoreDns, Directory, startCoreDns } from '../services/index.js';
 import type { Cause } from '../trace/index.js';
+import { isLoopback } from '../packet/index.js';
+import type { HostConfigObject } from './documents.js';
 import type { KubeletSettings } from './kubelet-settings.js';
 
 const NAMESPACE = 'kube-system';
@@ -65,6 +68,12 @@ export interface DnsPodsRequest {
   readonly writeEndpoints: () => void;
 }
 
+/** The object that has a Corefile, and where in it. */
+interface Written {
+  readonly subject: Subject;
+  readonly path: readonly string[];
+}
+
 export interface DnsPlace {
   readonly netns: Netns;
   readonly files: ReadonlyMap<string, string>;
@@ -103,7 +112,31 @@ export class DnsPods {
       clusterDns: settings.clusterDns.filter(isIpv4),
       because,
     });
-    return this.#findings(pod, map, made);
+    if (map !== undefined) return this.#findings({ subject: map, path: ['data', KEY] }, made);
+    const assumed = finding(pod, [], {
+      code: 'dns',
+      severity: 'notice',
+      message: `no ConfigMap has its ${KEY}: kubeadm's is assumed`,
+    });
+    return [...this.#once('assumed', assumed), ...this.#findings({ subject: pod, path: [] }, made)];
+  }
+
+  /** Starts CoreDNS on a machine whose document gives it a Corefile. */
+  startOn(host: Host, corefile: string, config: HostConfigObject): readonly Finding[] {
+    const { netns } = host;
+    const localAddresses = [...netns.devices]
+      .flatMap((dev) => dev.addresses.map(({ address }) => address))
+      .filter((one) => !isLoopback(one));
+    const made = startCoreDns({
+      netns,
+      corefile,
+      directory: this.#sharedDirectory(),
+      readFile: (path) => host.files.get(path),
+      localAddresses,
+      clusterDns: [],
+      because: [{ kind: config.kind, name: config.name, detail: KEY }],
+    });
+    return this.#findings({ subject: config, path: ['spec', 'corefile'] }, made);
   }
 
   /** All CoreDNS watch the same objects. */
@@ -125,28 +158,36 @@ export class DnsPods {
     return { text: kubeadmCorefile(settings.clusterDomain), map: undefined };
   }
 
-  #findings(pod: Pod, map: ConfigMap | undefined, { error, notes }: CoreDns): readonly Finding[] {
-    const found: Finding[] = [];
-    const tell = (line: number, told: { code: FindingCode; severity: Severity; message: string }): void => {
-      const key = `${map === undefined ? '' : formatObject(map)}/${line}/${told.message}`;
-      if (this.#reported.has(key)) return;
-      this.#reported.add(key);
-      const path = map === undefined ? [] : ['data', KEY];
-      const at = map === undefined || line === 0 ? {} : map.source.lineOf(path, line);
-      found.push({ ...finding(map ?? pod, path, told), ...at });
+  #once(key: string, found: Finding): readonly Finding[] {
+    if (this.#reported.has(key)) return [];
+    this.#reported.add(key);
+    return [found];
+  }
+
+  #findings({ subject, path }: Written, { error, notes }: CoreDns): readonly Finding[] {
+    const tell = (
+      line: number,
+      told: { code: FindingCode; severity: Severity; message: string },
+    ): readonly Finding[] => {
+      const at = path.length === 0 || line === 0 ? {} : subject.source.lineOf(path, line);
+      const key = `${path.length === 0 ? '' : formatObject(subject)}/${line}/${told.message}`;
+      return this.#once(key, { ...finding(subject, path, told), ...at });
     };
-    if (map === undefined)
-      tell(0, { code: 'dns', severity: 'notice', message: `no ConfigMap has its ${KEY}: kubeadm's is assumed` });
-    if (error !== undefined)
-      tell(error.line, {
-        code: 'dns',
-        severity: 'warning',
-        message: `CoreDNS does not start, ${KEY}:${error.line}: ${error.message}`,
-      });
-    for (const { line, kind, message } of notes) {
-      const code = kind === 'unmodelled' ? 'unmodelled' : 'dns';
-      tell(line, { code, severity: 'notice', message: `${KEY}:${line}: ${message}` });
-    }
-    return found;
+    const refused =
+      error === undefined
+        ? []
+        : tell(error.line, {
+            code: 'dns',
+            severity: 'warning',
+            message: `CoreDNS does not start, ${KEY}:${error.line}: ${error.message}`,
+          });
+    const noted = notes.flatMap(({ line, kind, message }) =>
+      tell(line, {
+        code: kind === 'unmodelled' ? 'unmodelled' : 'dns',
+        severity: 'notice',
+        message: `${KEY}:${line}: ${message}`,
+      }),
+    );
+    return [...refused, ...noted];
   }
 }

@@ -33,8 +33,8 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
 }
 
 /** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
-export function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
-  const { files, ip, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+export function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
+  const { files, ip, sysctls, iptables, ipsets, routes, listen, corefile } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
   const report = (path: readonly (string | number)[], message: string): void => {
@@ -77,6 +77,7 @@ export function applyHostConfig(host: Host, config: HostConfigObject): Finding[]
       because,
     });
   }
+  if (corefile !== undefined) findings.push(...dns.startOn(host, corefile, config));
   return findings;
 }
 
@@ -99,7 +100,7 @@ export function equipNode(
   // kubeadm's preflight wants both of a node.
   sysctl.set('net.ipv4.ip_forward', '1');
   sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
-  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config, context.dns));
   const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
