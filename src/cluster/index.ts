@@ -11,4 +11,5 @@ export {
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
+export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
 export { startServer } from './servers.js';

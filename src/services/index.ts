@@ -19,6 +19,13 @@ export { FAILURE_TEXT, type Resolution, type ResolverRequest, StubResolver } fro
 export { parseResolvConf, type ResolvConf } from './resolver/resolv-conf.js';
 export type { LookupFailure } from './resolver/search.js';
 export type { SentQuery } from './resolver/transaction.js';
-export type { HttpRequest, HttpResponse } from './http/message.js';
+export {
+  type HttpRequest,
+  type HttpResponse,
+  parseResponseHead,
+  type ResponseHead,
+  splitHead,
+} from './http/message.js';
 export { type HttpAnswer, serveAnything, serveHttp } from './http/server.js';
 export { civilTime, httpDate } from './http/date.js';
+export { awaitHttp, exchangeHttp, type HttpExchange, type HttpResult } from './http/client.js';

@@ -1,8 +1,9 @@
 /** `ping`, `traceroute` and `nc -z`: tools that send packets. Time is the emulation's. */
 
-import { runConnection, type Cluster, isNameProblem, parseEndpointName } from '../cluster/index.js';
+import { runConnection } from '../cluster/index.js';
 import { ERRNO_TEXT, type Errno, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
-import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
+import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, ok, type Tool, type ToolPlace } from './tool.js';
 
 /** Options with a value, the others, and what is left. */
@@ -22,14 +23,6 @@ function parse(
     else rest.push(word);
   }
   return { values, flags, rest };
-}
-
-/** An address, or a name of the cluster: `pod/shop/db`, `node/worker-1`. */
-function resolve(cluster: Cluster, text: string): Ipv4Addr | undefined {
-  const address = parseIpv4(text);
-  if (address !== undefined) return address;
-  const endpoint = parseEndpointName(text);
-  return isNameProblem(endpoint) ? undefined : cluster.addressOf(endpoint);
 }
 
 const milliseconds = (ns: number): string => {
@@ -116,11 +109,13 @@ function tooLong(netns: Netns, destination: Ipv4Addr): string {
   return `ping: local error: message too long, mtu=${typeof route === 'string' ? 0 : route.mtu}`;
 }
 
-export const ping: Tool = ({ cluster, netns }, args) => {
+export const ping: Tool = (place, args) => {
+  const { netns } = place;
   const { values, rest } = parse(args, ['-c', '-s', '-W', '-t', '-i', '-M', '-w']);
   const [name = ''] = rest;
-  const destination = resolve(cluster, name);
-  if (destination === undefined) return failure(2, `ping: ${name}: Name or service not known`);
+  const resolved = resolve(place, name, 'ping');
+  if (resolved.kind === 'failed') return failure(2, `ping: ${name}: ${resolveFailure(resolved.why)}`);
+  const destination = resolved.address;
   const count = number(values.get('-c'), 3);
   const size = number(values.get('-s'), 56);
   const ttl = values.has('-t') ? number(values.get('-t'), 64) : undefined;
@@ -218,11 +213,13 @@ function sendUdpProbe({ netns, destination, ttl, number: index, timeoutNs }: Pro
   return errno === undefined ? (first ?? { kind: 'silence' }) : { kind: 'failed', errno };
 }
 
-export const traceroute: Tool = ({ cluster, netns }, args) => {
+export const traceroute: Tool = (place, args) => {
+  const { netns } = place;
   const { values, flags, rest } = parse(args, ['-m', '-q', '-w']);
   const [name = ''] = rest;
-  const destination = resolve(cluster, name);
-  if (destination === undefined) return failure(2, `${name}: Name or service not known`);
+  const resolved = resolve(place, name, 'traceroute');
+  if (resolved.kind === 'failed') return failure(2, `${name}: ${resolveFailure(resolved.why)}`);
+  const destination = resolved.address;
   const maxTtl = number(values.get('-m'), 30);
   const queries = number(values.get('-q'), 3);
   const timeoutNs = number(values.get('-w'), 5) * NS_PER_S;
@@ -260,14 +257,16 @@ function hopText(probes: readonly Echo[]): string {
 }
 
 /** `nc -z [-v] [-u] [-w s] HOST PORT`. */
-export const nc: Tool = ({ cluster, netns }: ToolPlace, args) => {
+export const nc: Tool = (place: ToolPlace, args) => {
+  const { netns } = place;
   const { values, flags, rest } = parse(args, ['-w']);
   const letters = [...flags].join('');
   if (!letters.includes('z')) return failure(1, 'nc: only -z, which sends no data, is offered here');
   const [name = '', portText = ''] = rest;
-  const destination = resolve(cluster, name);
-  if (destination === undefined)
-    return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: Name or service not known`);
+  const resolved = resolve(place, name, 'nc');
+  if (resolved.kind === 'failed')
+    return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: ${resolveFailure(resolved.why)}`);
+  const destination = resolved.address;
   const port = Number(portText);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return failure(1, `nc: port number invalid: ${portText}`);
   const protocol = letters.includes('u') ? 'udp' : 'tcp';

@@ -2,6 +2,10 @@
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
 import { calicoctl } from './calicoctl.js';
+import { curl } from './curl.js';
+import { dig } from './dns/dig.js';
+import { getent } from './dns/getent.js';
+import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
 import { bridge, conntrack, ipset, iptablesSave, sysctl } from './firewall.js';
 import { ip } from './ip.js';
@@ -14,12 +18,16 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   calicoctl,
   cat,
   conntrack,
+  curl,
+  dig,
+  getent,
   hostname,
   ip,
   ipset,
   'iptables-save': iptablesSave,
   ls,
   nc,
+  nslookup,
   ping,
   sysctl,
   traceroute,
