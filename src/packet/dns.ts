@@ -7,7 +7,7 @@
  */
 
 import { type Answer, answer as answerCodec, name as nameCodec } from '@dnsquery/dns-packet';
-import { toType, toString as typeName } from '@dnsquery/dns-packet/types.js';
+import { toType, toString as typeText } from '@dnsquery/dns-packet/types.js';
 import { parseIpv4, parseIpv6 } from './address-text.js';
 import { viewOf } from './bytes.js';
 import type { Ipv4Addr, Ipv6Addr } from './ip.js';
@@ -35,7 +35,7 @@ export const DNS_CLASS = { in: 1, chaos: 3, hesiod: 4, none: 254, any: 255 } as 
 export interface DnsQuestion {
   /** Without the final dot; the root is `.`. */
   readonly name: string;
-  /** `A`, `AAAA`, `SRV`, …, `UNKNOWN_65` where it has no name here. */
+  /** `A`, `AAAA`, `SRV`, …, `UNKNOWN_1234` where it has no name here. */
   readonly type: string;
   /** `DNS_CLASS.in` where it is absent. */
   readonly class?: number;
@@ -126,6 +126,12 @@ function skipName(view: DataView, start: number, end: number): number | undefine
   }
   return undefined;
 }
+
+/** Types that the library does not know by name (RFC 9460). */
+const FURTHER_TYPES: Readonly<Record<string, number>> = { SVCB: 64, HTTPS: 65 };
+const FURTHER_NAMES = new Map(Object.entries(FURTHER_TYPES).map(([name, number]) => [number, name]));
+
+const typeName = (number: number): string => FURTHER_NAMES.get(number) ?? typeText(number);
 
 /** The library throws on what it cannot read; here that is an answer. */
 function attempt<T>(read: () => T): T | undefined {
@@ -286,5 +292,6 @@ export function parseDns(bytes: Uint8Array): DnsMessage | undefined {
   };
 }
 
-/** The number of a type by its name, `UNKNOWN_65` included; 0 where no type is called so. */
-export const dnsTypeNumber = (type: string): number => toType(type);
+/** The number of a type by its name, `UNKNOWN_1234` included; 0 where no type is called so. */
+export const dnsTypeNumber = (type: string): number =>
+  (Object.hasOwn(FURTHER_TYPES, type) ? FURTHER_TYPES[type] : undefined) ?? toType(type);

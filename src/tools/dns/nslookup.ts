@@ -173,8 +173,9 @@ function look(lookup: Lookup, target: string): { rows: string[]; exitCode: numbe
   // The other family, of the name at the end of the aliases.
   const [, second] = types;
   if (!told.failed && second !== undefined) {
-    const further = askFor(lookup, endOfAliases(asked.answer.message, name), second).answer?.message;
-    if (further !== undefined) rows.push(...answerRows(further, { name, type: second, first: false }).rows);
+    const end = endOfAliases(asked.answer.message, name);
+    const further = askFor(lookup, end, second).answer?.message;
+    if (further !== undefined) rows.push(...answerRows(further, { name: end, type: second, first: false }).rows);
   }
   return { rows: [...rows, ''], exitCode: told.failed ? 1 : 0 };
 }
