@@ -47,10 +47,9 @@ async function testFolders() {
 }
 
 const wanted = process.argv.slice(2);
+const all = groupSuites(await testFolders());
 const suites = new Map(
-  [...groupSuites(await testFolders())].filter(
-    ([name]) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix)),
-  ),
+  [...all].filter(([name]) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix))),
 );
 await rm(join(PROJECT, SUITES), { recursive: true, force: true });
 await mkdir(join(PROJECT, SUITES), { recursive: true });
@@ -69,3 +68,8 @@ const outputs = await bundle({
   chunkNames: 'chunks/[name]-[hash]',
 });
 if (wanted.length === 0) await removeAllBut(OUT, outputs);
+// What is built in part is built into what is there: a suite that no longer exists must not run.
+for (const file of await readdir(join(PROJECT, OUT))) {
+  const name = /^(.+)\.test\.js$/.exec(file)?.[1];
+  if (name !== undefined && !all.has(name)) await rm(join(PROJECT, OUT, file));
+}

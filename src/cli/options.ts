@@ -83,13 +83,18 @@ export function loadCluster(options: CommonOptions): Cluster | undefined {
   return undefined;
 }
 
+/** What the user can mend: a name that does not exist, a network that never comes to rest. */
+const mendable = (error: unknown): error is Error =>
+  error instanceof UsageError ||
+  (error instanceof Error && (error.name === 'UnknownEndpoint' || error.name === 'NeverAtRest'));
+
 /** Runs a command; what the user got wrong is said on standard error, exit 2. */
 export function withUsage(run: () => number): number {
   try {
     return run();
   } catch (error) {
-    if (error instanceof UsageError || (error instanceof Error && error.name === 'UnknownEndpoint')) {
-      console.error(`podwire: ${error.message}`);
+    if (mendable(error)) {
+      for (const line of error.message.split('\n')) console.error(`podwire: ${line}`);
       return 2;
     }
     throw error;

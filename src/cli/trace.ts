@@ -1,7 +1,15 @@
 /** `podwire trace`: sends one connection and prints what happened to it. */
 
 import { writeSync } from 'node:fs';
-import { isNameProblem, parseDestination, parseEndpointName } from '../cluster/index.js';
+import {
+  type Cluster,
+  type Destination,
+  isNameProblem,
+  parseDestination,
+  parseEndpointName,
+  type TraceRequest,
+  UnknownEndpoint,
+} from '../cluster/index.js';
 import {
   type ConnectionTrace,
   formatMinimal,
@@ -22,23 +30,58 @@ const STDOUT = 1;
 export const run = (args: readonly string[]): number => withUsage(() => trace(parseOptions(args)));
 
 function trace(options: CommonOptions): number {
-  const protocol = PROTOCOLS.find((one) => one === options.protocol);
-  if (protocol === undefined) throw new UsageError(`--proto is tcp, udp or icmp, not "${options.protocol}"`);
-  const output = OUTPUTS.find((one) => one === options.output);
-  if (output === undefined) throw new UsageError(`-o is one of ${OUTPUTS.join(', ')}, not "${options.output}"`);
-  const [fromText, toText, extra] = options.positionals;
-  if (fromText === undefined || toText === undefined || extra !== undefined)
-    throw new UsageError('trace wants two names: FROM TO[:PORT]');
-  const from = parseEndpointName(fromText);
-  if (isNameProblem(from)) throw new UsageError(`FROM: ${from.problem}`);
-  const to = parseDestination(toText);
-  if (isNameProblem(to)) throw new UsageError(`TO: ${to.problem}`);
+  const { protocol, output, ...asked } = requestOf(options);
   const cluster = loadCluster(options);
   if (cluster === undefined) return 2;
+  const [from, to] = [asked.from, asked.to];
+  refuseUnknown(cluster, [
+    ['FROM', from],
+    ['TO', to.endpoint],
+  ]);
   const traced = cluster.trace({ from, to, protocol });
   print(traced, output, options);
   if (!options.quiet) printFindings(cluster.findings);
   return traced.verdict === 'answered' ? 0 : 1;
+}
+
+interface Request extends TraceRequest {
+  readonly output: Output;
+}
+
+/** @throws UsageError all that is wrong with the arguments */
+function requestOf(options: CommonOptions): Request {
+  const problems: string[] = [];
+  const protocol = PROTOCOLS.find((one) => one === options.protocol);
+  if (protocol === undefined) problems.push(`--proto is tcp, udp or icmp, not "${options.protocol}"`);
+  const output = OUTPUTS.find((one) => one === options.output);
+  if (output === undefined) problems.push(`-o is one of ${OUTPUTS.join(', ')}, not "${options.output}"`);
+  const [fromText, toText, extra] = options.positionals;
+  const two = fromText !== undefined && toText !== undefined && extra === undefined;
+  if (!two) throw new UsageError([...problems, 'trace wants two names: FROM TO[:PORT]'].join('\n'));
+  const from = parseEndpointName(fromText);
+  if (isNameProblem(from)) problems.push(`FROM: ${from.problem}`);
+  const to = parseDestination(toText);
+  if (isNameProblem(to)) problems.push(`TO: ${to.problem}`);
+  if (protocol === undefined || output === undefined || isNameProblem(from) || isNameProblem(to))
+    throw new UsageError(problems.join('\n'));
+  return { protocol, output, from, to };
+}
+
+/** Both names are looked for, so that a run tells of both. @throws UsageError */
+function refuseUnknown(
+  cluster: Cluster,
+  names: readonly (readonly [which: string, name: Destination['endpoint']])[],
+): void {
+  const problems = names.flatMap(([which, name]) => {
+    try {
+      cluster.requireKnown(name);
+      return [];
+    } catch (error) {
+      if (error instanceof UnknownEndpoint) return [`${which}: ${error.message}`];
+      throw error;
+    }
+  });
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
 }
 
 function print(traced: ConnectionTrace, output: Output, options: CommonOptions): void {

@@ -25,10 +25,10 @@ export interface Facts {
   readonly services: ClusterServices;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
-  /** What the Felixes know, where Calico is there. */
-  readonly policy: FelixCluster | undefined;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
+  /** What the Felixes know, where Calico is there. */
+  readonly policy: FelixCluster | undefined;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;

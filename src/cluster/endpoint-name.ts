@@ -30,9 +30,16 @@ const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or a
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
+const isIpv6 = (text: string): boolean => /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text);
+
+const ipv6Problem = (text: string): NameProblem => ({
+  problem: `"${text}" is an IPv6 address, and IPv6 is not modelled yet`,
+});
+
 export function parseEndpointName(text: string): EndpointName | NameProblem {
   const address = parseIpv4(text);
   if (address !== undefined) return { kind: 'address', address };
+  if (isIpv6(text)) return ipv6Problem(text);
   const [kind, first = '', second, extra] = text.split('/');
   if ((kind === 'pod' || kind === 'svc') && first !== '' && extra === undefined) {
     // As kubectl has it, one without a namespace is in `default`.
@@ -52,6 +59,7 @@ const dnsEndpoint = (text: string): DnsEndpoint | undefined =>
 
 /** `NAME` or `NAME:PORT`. */
 export function parseDestination(text: string): Destination | NameProblem {
+  if (isIpv6(text)) return ipv6Problem(text);
   const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
   const [, name = '', portText] = match ?? [];
   const endpoint = dnsEndpoint(name) ?? parseEndpointName(name);

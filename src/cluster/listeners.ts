@@ -5,6 +5,7 @@
 
 import type { Cause } from '../trace/index.js';
 import type { Pod, Service, Store } from '../kubernetes/index.js';
+import { targetPortOf } from '../services/index.js';
 import type { Site } from './servers.js';
 
 export interface PodListener {
@@ -24,16 +25,6 @@ const selects = (service: Service, pod: Pod): boolean => {
   );
 };
 
-/** A target port by number, or by the name that a container gives it. */
-function targetPort(target: number | string, protocol: string, pod: Pod): number | undefined {
-  if (typeof target === 'number') return target === 0 ? undefined : target;
-  for (const { ports } of pod.spec.containers) {
-    const named = ports.find((port) => port.name === target && port.protocol === protocol);
-    if (named !== undefined) return named.containerPort;
-  }
-  return undefined;
-}
-
 /** All listeners of a pod, each port once, with every reason for it. */
 export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
   const found = new Map<string, { protocol: PodListener['protocol']; port: number; because: Cause[] }>();
@@ -52,7 +43,7 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
   for (const service of store.list('Service', pod.namespace)) {
     if (!selects(service, pod)) continue;
     for (const port of service.spec.ports) {
-      const target = targetPort(port.targetPort ?? port.port, port.protocol, pod);
+      const target = targetPortOf(port, pod);
       if (target === undefined) continue;
       const detail = `target port ${target}`;
       add(PROTOCOLS[port.protocol], target, {

@@ -24,8 +24,8 @@ import { recordedAddresses } from './allocations.js';
 export interface ServicesRequest {
   readonly store: Store;
   readonly seed: number;
-  /** The IPv4 address of a pod that has none on record: what its node's CNI gave it. */
-  readonly sandboxAddress: (pod: Pod) => Ipv4Addr | undefined;
+  /** The IPv4 address of a pod that has none on record: what its node's CNI gave it. Absent where all have theirs. */
+  readonly sandboxAddress?: ((pod: Pod) => Ipv4Addr | undefined) | undefined;
 }
 
 export class ClusterServices {
@@ -49,6 +49,14 @@ export class ClusterServices {
     this.#tracker = new ServiceTracker(store, 'IPv4', this.#installation.features);
     this.errors = this.#installation.errors;
     this.findings = [...this.#installation.findings, ...ipv6Only(store)];
+  }
+
+  /**
+   * Before a node is built: EndpointSlices, where no node must be built for them. Felix wants them for rules about
+   * Services.
+   */
+  prepare(): readonly Finding[] {
+    return this.#sandboxAddress === undefined ? this.#controller.run() : [];
   }
 
   /** Starts the node's kube-proxy, if it has one: its chains and the ways into them. */
@@ -112,7 +120,7 @@ export class ClusterServices {
     const ipv6 = pod.status.podIPs.filter((ip) => !isIpv4(ip));
     if (pod.spec.hostNetwork) return this.#store.get('Node', '', pod.spec.nodeName)?.status.internalIPs ?? [];
     const recorded = recordedAddresses(pod).map((address) => parseIp(formatAddress(address)));
-    const ipv4 = recorded.length > 0 ? recorded : [this.#sandboxAddress(pod)];
+    const ipv4 = recorded.length > 0 ? recorded : [this.#sandboxAddress?.(pod)];
     return [...ipv4.filter((ip) => ip !== undefined), ...ipv6];
   }
 }

@@ -109,3 +109,8 @@ export class Clock {
     return top;
   }
 }
+
+const MS_PER_DAY = 86_400_000;
+
+/** inet_current_timestamp(): milliseconds since midnight (RFC 791 §3.1, RFC 792). The emulation starts at midnight. */
+export const timeOfDayMs = ({ nowNs }: Clock): number => Math.floor(nowNs / NS_PER_MS) % MS_PER_DAY;

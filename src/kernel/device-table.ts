@@ -5,6 +5,7 @@ import type { Device } from './device.js';
 export class DeviceTable implements Iterable<Device> {
   readonly #byIndex = new Map<number, Device>();
   readonly #byName = new Map<string, Device>();
+  #lastIndex = 0;
 
   [Symbol.iterator](): IterableIterator<Device> {
     return this.#byIndex.values();
@@ -23,11 +24,11 @@ export class DeviceTable implements Iterable<Device> {
     return this.#byName.get(name);
   }
 
-  /** The lowest index that nobody has, above 0. */
+  /** dev_index_reserve(): the next one after that of the device that was made last, if nobody has asked for it. */
   freeIndex(): number {
-    let index = this.#byIndex.size + 1;
-    while (this.#byIndex.has(index)) index += 1;
-    return index;
+    do this.#lastIndex += 1;
+    while (this.#byIndex.has(this.#lastIndex));
+    return this.#lastIndex;
   }
 
   insert(dev: Device): void {

@@ -50,12 +50,16 @@ export type Tap = (dev: Device, skb: Skb, direction: 'in' | 'out') => void;
 
 export abstract class Device {
   abstract readonly kind: LinkKind;
-  name: string;
+  /** The name as netfilter compares it (netfilter/interface-name.ts), made when it is first asked for. */
+  nameKeys: Int32Array | undefined = undefined;
   mac: Mac;
   mtu: number;
   txqlen: number;
   /** IFF_UP. */
   up = false;
+  /** IFF_PROMISC and IFF_ALLMULTI, as somebody set them. A port of a bridge is promiscuous without the flag. */
+  promisc = false;
+  allmulti = false;
   /** Set when the device is put into a namespace. */
   ifindex = 0;
   because: readonly Cause[];
@@ -76,14 +80,24 @@ export abstract class Device {
   tap: Tap | undefined = undefined;
   /** What holds frames back on the way out; undefined sends at once (noqueue, or a queue that is never full). */
   qdisc: TokenBucket | undefined = undefined;
+  #name: string;
   #netns: Netns | undefined = undefined;
 
   constructor(options: DeviceOptions) {
-    this.name = options.name;
+    this.#name = options.name;
     this.mac = options.mac ?? MAC_ZERO;
     this.mtu = options.mtu ?? 1500;
     this.txqlen = options.txqlen ?? 1000;
     this.because = options.because ?? NO_CAUSE;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+    this.nameKeys = undefined;
   }
 
   get netns(): Netns {

@@ -7,8 +7,18 @@ import { SlabAllocator } from '../packet/index.js';
 import type { Tracer } from '../trace/index.js';
 import { Clock } from './clock.js';
 import type { Device } from './device.js';
+import { assert } from './errors.js';
 import { Random } from './random.js';
 import { HEADROOM, Skb } from './skb.js';
+
+/** As many frames as may be received while time stands still; with a tracer, each leaves steps in memory. */
+const MOST_FRAMES = 20_000_000;
+const MOST_TRACED_FRAMES = 200_000;
+
+/** Frames beget frames without end: hosts that answer each other's answers, or switches in a circle. */
+export class NeverAtRest extends Error {
+  override readonly name = 'NeverAtRest';
+}
 
 export interface EmulationOptions {
   readonly seed?: number;
@@ -26,6 +36,9 @@ export class Emulation {
   readonly #backlog: Skb[] = [];
   #backlogHead = 0;
   #draining = false;
+  #sendingIcmp = false;
+  /** Frames since time stood still. */
+  #received = 0;
   readonly #runnable: (() => void)[] = [];
 
   constructor(options: EmulationOptions = {}) {
@@ -68,6 +81,25 @@ export class Emulation {
     this.#draining = false;
   }
 
+  /**
+   * icmp_xmit_lock(): a processor has one socket for ICMP. While that sends, nothing that comes of it can be told by
+   * ICMP. What it puts on a wire is received afterwards.
+   */
+  sendIcmp(send: () => void): void {
+    assert(!this.#sendingIcmp, 'ICMP is sent by one at a time');
+    const nested = this.#draining;
+    this.#draining = true;
+    this.#sendingIcmp = true;
+    send();
+    this.#sendingIcmp = false;
+    this.#draining = nested;
+    this.endOfTransmission();
+  }
+
+  get sendsIcmp(): boolean {
+    return this.#sendingIcmp;
+  }
+
   /** A process is runnable: it runs once the softirq is done, as everything that waits in a system call does. */
   wake(process: () => void): void {
     this.#runnable.push(process);
@@ -79,6 +111,7 @@ export class Emulation {
       this.#receiveAll();
       return;
     }
+    this.#received = 0;
     for (;;) {
       this.#draining = true;
       this.#receiveAll();
@@ -100,9 +133,14 @@ export class Emulation {
 
   #receiveAll(): void {
     const backlog = this.#backlog;
+    const most = this.tracer === undefined ? MOST_FRAMES : MOST_TRACED_FRAMES;
     while (this.#backlogHead < backlog.length) {
       const skb = backlog[this.#backlogHead++];
-      if (skb?.dev !== undefined) skb.dev.receive(skb);
+      if (skb?.dev !== undefined) {
+        this.#received += 1;
+        if (this.#received > most) this.#giveUp(skb.dev);
+        skb.dev.receive(skb);
+      }
       if (this.#backlogHead === 1024) {
         backlog.splice(0, this.#backlogHead);
         this.#backlogHead = 0;
@@ -110,6 +148,22 @@ export class Emulation {
     }
     backlog.length = 0;
     this.#backlogHead = 0;
+  }
+
+  #giveUp(dev: Device): never {
+    const count = this.#received - 1;
+    this.#backlog.length = 0;
+    this.#backlogHead = 0;
+    this.#runnable.length = 0;
+    this.#draining = false;
+    this.#sendingIcmp = false;
+    this.#received = 0;
+    const { host, netns } = dev.netns.place;
+    const where = `${dev.name} of ${netns === '' ? host : `${netns} on ${host}`}`;
+    throw new NeverAtRest(
+      `the network does not come to rest: ${count} frames at one instant, the last for ${where}; ` +
+        'look for switches in a circle, or for servers that answer each other',
+    );
   }
 
   /** Runs until `done` says so, nothing is left to happen, or the time limit is reached. */

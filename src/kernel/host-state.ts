@@ -64,6 +64,12 @@ export interface CableState {
   readonly mtu: number;
 }
 
+export interface BridgeVlanState {
+  readonly vlan: number;
+  readonly pvid: boolean;
+  readonly untagged: boolean;
+}
+
 export interface LinkState {
   readonly ifindex: number;
   readonly name: string;
@@ -75,6 +81,11 @@ export interface LinkState {
   /** Bridge that this device is a port of, by name. */
   readonly master?: string;
   readonly bridgePort?: BridgePortState;
+  /** Of a bridge that filters by VLAN, and of its ports. */
+  readonly vlans?: readonly BridgeVlanState[];
+  readonly vlanFiltering?: true;
+  readonly promisc?: true;
+  readonly allmulti?: true;
   /** Other end of a veth. */
   readonly peer?: { readonly netns: string; readonly name: string };
   /** What an ethernet device is plugged into. */

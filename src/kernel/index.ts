@@ -4,7 +4,7 @@ export { Clock, NS_PER_MS, NS_PER_S, NS_PER_US, Timer } from './clock.js';
 export * from './conntrack/index.js';
 export { Device, type InterfaceAddress, type Tap } from './device.js';
 export { DeviceTable } from './device-table.js';
-export { Emulation, type EmulationOptions } from './emulation.js';
+export { Emulation, type EmulationOptions, NeverAtRest } from './emulation.js';
 export { assert, ERRNO_TEXT, type Errno, KernelError } from './errors.js';
 export * from './fib/index.js';
 export { Host } from './host.js';

@@ -3,7 +3,7 @@
  * switches, and the way of a packet among them. Each part is its own file; this one only wires them.
  */
 
-import { ETHERTYPE, Ethernet, isGroupMac, MAC_BROADCAST } from '../packet/index.js';
+import { ETHERNET_HEADER_LENGTH, ETHERTYPE, Ethernet, isGroupMac, MAC_BROADCAST } from '../packet/index.js';
 import type { DropReason, Place, Programmed, Step } from '../trace/index.js';
 import { Conntrack } from './conntrack/index.js';
 import type { Device } from './device.js';
@@ -12,6 +12,7 @@ import type { Emulation } from './emulation.js';
 import { Fib } from './fib/index.js';
 import type { Host } from './host.js';
 import { Ipv4Stack } from './ipv4/index.js';
+import { popTag, tagOf } from './link/bridge-vlan.js';
 import { Links } from './link/links.js';
 import { Arp } from './neigh/arp.js';
 import { NeighbourTable } from './neigh/neighbour-table.js';
@@ -95,7 +96,21 @@ export class Netns {
       dev.port.receive(skb);
       return;
     }
-    skb.pull(dev.hardHeaderLength);
+    this.deliverFrame(dev, skb);
+  }
+
+  /**
+   * The rest of __netif_receive_skb_core() for a frame that no bridge takes; `data` stands at its Ethernet header. A tag
+   * with a VLAN that no device here is for makes it somebody else's; one that gives a priority alone comes off.
+   */
+  deliverFrame(dev: Device, skb: Skb): void {
+    const tag = tagOf(skb);
+    if (tag !== undefined) {
+      if (tag.vlanId !== 0) skb.packetType = 'otherhost';
+      popTag(skb);
+    }
+    skb.protocol = new Ethernet(skb.view, skb.data).etherType;
+    skb.pull(ETHERNET_HEADER_LENGTH);
     skb.network = skb.data;
     this.deliver(dev, skb);
   }

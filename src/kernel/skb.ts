@@ -7,8 +7,9 @@ import { Ipv4, type Mac, type Slab, type SlabAllocator } from '../packet/index.j
 import type { CtEntry, CtInfo } from './conntrack/entry.js';
 import type { Device } from './device.js';
 import type { RouteResult } from './fib/index.js';
+import type { ReceivedOptions } from './ipv4/options.js';
 import type { BridgePort } from './link/bridge.js';
-import type { Socket } from './socket/socket.js';
+import type { PacketSocket } from './socket/socket.js';
 
 /** Room before the data for what is pushed on the way: Ethernet 14, VXLAN 50, IP-in-IP 20, twice. */
 export const HEADROOM = 128;
@@ -53,12 +54,14 @@ export class Skb {
   /** skb_dst(): the routing decision. */
   route: RouteResult | undefined = undefined;
   /** The local socket that made it (owner match, errors). */
-  socket: Socket | undefined = undefined;
+  socket: PacketSocket | undefined = undefined;
   /** Bridge ports by which a bridged packet came and goes (physdev match). */
   physIn: Device | undefined = undefined;
   physOut: Device | undefined = undefined;
   /** A bridged frame whose new neighbour is being asked for: where it came in, and from whom. */
   bridgedFrom: { readonly port: BridgePort; readonly source: Mac } | undefined = undefined;
+  /** IPCB(skb)->opt: the IPv4 options that it came with. */
+  options: ReceivedOptions | undefined = undefined;
   /** IPCB(skb)->frag_max_size: the largest fragment of a defragmented packet, else 0. */
   fragMaxSize = 0;
   /**
@@ -72,6 +75,7 @@ export class Skb {
   unknown = false;
   /** Hash of the inner flow, kept for the VXLAN source port and ECMP; 0 before it is computed. */
   hash = 0;
+  #ipv4: Ipv4 | undefined = undefined;
 
   constructor(slab: Slab, head: number, end: number) {
     this.slab = slab;
@@ -87,9 +91,13 @@ export class Skb {
     return this.tail - this.data;
   }
 
-  /** The IPv4 header at `network`. */
+  /** The IPv4 header at `network`. The view is kept for as long as the header stays where it is. */
   get ipv4(): Ipv4 {
-    return new Ipv4(this.view, this.network);
+    const kept = this.#ipv4;
+    if (kept !== undefined && kept.offset === this.network && kept.view === this.view) return kept;
+    const header = new Ipv4(this.view, this.network);
+    this.#ipv4 = header;
+    return header;
   }
 
   /** TracedPacket: a link-layer header stands at `data`. */
@@ -144,6 +152,7 @@ export class Skb {
     this.packetType = 'host';
     this.fragMaxSize = 0;
     this.pieces = undefined;
+    this.options = undefined;
     if (!crossesNetns) return;
     this.mark = 0;
     this.priority = 0;
@@ -176,6 +185,7 @@ export class Skb {
     this.physOut = from.physOut;
     this.fragMaxSize = from.fragMaxSize;
     this.pieces = from.pieces;
+    this.options = from.options;
     this.hops = from.hops;
     this.unknown = from.unknown;
     this.hash = from.hash;

@@ -65,8 +65,29 @@ function linkState(dev: Device): LinkState {
       : {}),
     ...(dev instanceof Ethernet && dev.cable !== undefined ? { cable: dev.cable.state } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
+    ...vlanState(dev),
+    ...(dev.promisc ? { promisc: true } : {}),
+    ...(dev.allmulti ? { allmulti: true } : {}),
     ...(dev.qdisc === undefined ? {} : { qdisc: dev.qdisc.state }),
   };
+}
+
+/** Only of bridges that filter: for others VLANs are numbers without an effect. */
+function vlanState(dev: Device): Pick<LinkState, 'vlans' | 'vlanFiltering'> {
+  const bridge = dev instanceof Bridge ? dev : dev.port?.bridge;
+  if (bridge?.vlanFiltering !== true) return {};
+  return dev instanceof Bridge
+    ? { vlanFiltering: true, vlans: dev.vlans.list() }
+    : { vlans: dev.port?.vlans.list() ?? [] };
+}
+
+/** The VLANs are those that are named, and no others. */
+function applyVlans(dev: Device, link: LinkState): void {
+  if (dev instanceof Bridge && link.vlanFiltering === true) dev.vlanFiltering = true;
+  const group = dev instanceof Bridge ? dev.vlans : dev.port?.vlans;
+  if (group === undefined || link.vlans === undefined) return;
+  for (const { vlan } of group.list()) group.delete(vlan);
+  for (const vlan of link.vlans) group.add(vlan);
 }
 
 const addressStates = (dev: Device): AddressState[] =>
@@ -132,9 +153,9 @@ function fdbStates(dev: Device): FdbEntryState[] {
   }
   if (!(dev instanceof Bridge)) return [];
   return [...dev.entries()]
-    .filter(({ permanent, port }) => permanent && port !== undefined)
+    .filter(({ permanent, vlan }) => permanent && vlan === 0)
     .map(({ mac, port, because }) => ({
-      dev: port?.dev.name ?? dev.name,
+      dev: port.dev.name,
       mac,
       where: 'master',
       permanent: true,
@@ -206,7 +227,9 @@ export function applyNetnsState(netns: Netns, state: NetnsState): void {
   for (const [path, value] of Object.entries(state.sysctls)) netns.sysctl.set(path, value);
   for (const link of state.links) {
     const dev = links.require(link.name);
-    links.set(dev, { up: link.up, mtu: link.mtu, mac: link.mac });
+    applyVlans(dev, link);
+    const { up, mtu, mac, promisc = false, allmulti = false } = link;
+    links.set(dev, { up, mtu, mac, promisc, allmulti });
     if (link.qdisc !== undefined) dev.qdisc = new TokenBucket(netns.emulation.clock, link.qdisc);
   }
   for (const address of state.addresses) {

@@ -30,7 +30,7 @@ export type FindingCode =
   | 'calico-setting'
   | 'cni-assumed'
   | 'cni-failed'
-  | 'cronjob-not-running'
+  | 'cronjob-running'
   | 'dns'
   | 'duplicate-object'
   | 'endpoints'

@@ -87,6 +87,18 @@ const keepsOut = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effe
 export const untoleratedTaint = ({ tolerations }: Placement, node: KubeNode): Taint | undefined =>
   node.spec.taints.find((taint) => keepsOut(taint) && !tolerations.some((toleration) => tolerates(toleration, taint)));
 
+/** How many taints would rather keep the pod out (plugins/tainttoleration: countIntolerableTaintsPreferNoSchedule()). */
+export const unwelcomeTaints = ({ tolerations }: Placement, node: KubeNode): number =>
+  node.spec.taints.filter(
+    (taint) => taint.effect === 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint)),
+  ).length;
+
+/** The weights of the preferred terms that the node meets (plugins/nodeaffinity: Score()). */
+export const preferredWeight = ({ affinity }: Placement, node: KubeNode): number =>
+  (affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
+    .filter(({ preference }) => matchesTerm(preference, node))
+    .reduce((sum, { weight }) => sum + weight, 0);
+
 const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
 
 /** A cordoned node takes pods that tolerate the taint of that name only. */

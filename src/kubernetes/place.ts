@@ -61,31 +61,35 @@ export class Place {
 
 interface Entry {
   readonly place: Place;
+  readonly penalty: number;
   /** Its pods when it was put in: it may have more by now, never fewer. */
   readonly pods: number;
 }
 
-const before = (a: Entry, b: Entry): boolean => a.pods < b.pods || (a.pods === b.pods && a.place.rank < b.place.rank);
+const before = (a: Entry, b: Entry): boolean => {
+  if (a.penalty !== b.penalty) return a.penalty < b.penalty;
+  return a.pods < b.pods || (a.pods === b.pods && a.place.rank < b.place.rank);
+};
 
 /**
- * Places with the emptiest first, of equals the first by name: a binary heap. Pods of other templates fill
+ * Places by what pods like less about them, of equals the emptiest first, then by name: a binary heap. Pods of other templates fill
  * the same nodes behind its back, so an entry is checked, and put back, when it comes to the top.
  */
 export class PlaceQueue {
   readonly #heap: Entry[] = [];
 
-  constructor(places: readonly Place[]) {
-    for (const place of places) this.#push({ place, pods: place.pods });
+  constructor(places: readonly Place[], penaltyOf: (place: Place) => number) {
+    for (const place of places) this.#push({ place, penalty: penaltyOf(place), pods: place.pods });
   }
 
-  /** The emptiest place with room, or undefined. It stays in the queue. */
+  /** The best place with room, of equals the emptiest, or undefined. It stays in the queue. */
   emptiest(hostPorts: readonly HostPort[]): Place | undefined {
     const passedOver: Entry[] = [];
     let found: Place | undefined;
     for (let top = this.#pop(); top !== undefined; top = this.#pop()) {
-      const { place } = top;
+      const { place, penalty } = top;
       if (place.isFull) continue; // for good
-      if (place.pods !== top.pods) this.#push({ place, pods: place.pods });
+      if (place.pods !== top.pods) this.#push({ place, penalty, pods: place.pods });
       else {
         passedOver.push(top);
         if (!place.hasFree(hostPorts)) continue;

@@ -1,19 +1,23 @@
 /**
  * The scheduler's share that decides which packets go where: pods without a node are given one that fits,
- * and are spread evenly. Filters as kube-scheduler runs them, in its order; the score is the number of pods
- * alone (fewest first, then by name), so that the same cluster is always placed the same.
- * Differs: no resources, no pod affinity, no topology spread, no preferences, no pre-emption.
+ * and are spread evenly. Filters as kube-scheduler runs them, in its order; of those that fit, the score takes the
+ * ones with fewest unwelcome taints (weight 3) and most of the preferred node affinity (weight 2), of these the one
+ * with the fewest pods, then by name, so that the same cluster is always placed the same.
+ * Differs: no resources, no pod affinity, no topology spread, no pre-emption.
  */
 
 import type { PodSpec } from './kinds/pod.js';
 import { type Finding, finding } from './messages.js';
-import { misfit, namedNodes } from './node-fit.js';
+import { misfit, namedNodes, preferredWeight, unwelcomeTaints } from './node-fit.js';
 import { hostPortsOf, Place, PlaceQueue } from './place.js';
 import { controllerOf, isFinished } from './pods.js';
 import type { Store } from './store.js';
 import type { KubeNode, Pod } from './types.js';
 
 const MAX_NAMED = 5;
+/** pkg/scheduler/apis/config/v1/default_plugins.go. */
+const TAINT_WEIGHT = 3;
+const AFFINITY_WEIGHT = 2;
 
 const nameSome = (names: readonly string[]): string =>
   names.length <= MAX_NAMED
@@ -53,10 +57,23 @@ class Scheduler {
     const held = this.#bySpec.get(spec);
     if (held !== undefined) return held;
     const wishes = JSON.stringify([spec.nodeSelector, spec.affinity, spec.tolerations]);
-    const queue = this.#byWishes.get(wishes) ?? new PlaceQueue(this.#fitting(spec));
+    const queue = this.#byWishes.get(wishes) ?? this.#newQueue(spec);
     this.#byWishes.set(wishes, queue);
     this.#bySpec.set(spec, queue);
     return queue;
+  }
+
+  /** Both scores are made a part of the best among the nodes that fit (helper.DefaultNormalizeScore()). */
+  #newQueue(spec: PodSpec): PlaceQueue {
+    const places = this.#fitting(spec);
+    const mostTaints = Math.max(1, ...places.map(({ node }) => unwelcomeTaints(spec, node)));
+    const mostWeight = Math.max(1, ...places.map(({ node }) => preferredWeight(spec, node)));
+    return new PlaceQueue(
+      places,
+      ({ node }) =>
+        TAINT_WEIGHT * (unwelcomeTaints(spec, node) / mostTaints) -
+        AFFINITY_WEIGHT * (preferredWeight(spec, node) / mostWeight),
+    );
   }
 
   /** The places that would take it were they empty. */

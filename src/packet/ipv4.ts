@@ -284,7 +284,7 @@ export interface Ipv4Fields {
   /** The 16 bits of flags and offset, `IPV4_DONT_FRAGMENT` for a datagram not to be cut. */
   readonly flagsAndOffset?: number;
   /** Whole options as they go on the wire; padded with end markers to a multiple of four. */
-  readonly options?: Uint8Array;
+  readonly options?: Uint8Array | undefined;
 }
 
 /** Linux' sysctl net.ipv4.ip_default_ttl. */

@@ -2,9 +2,7 @@
 
 export { type EndpointContext } from './endpointslice/context.js';
 export { EndpointSliceController, type ServiceSlices } from './endpointslice/controller.js';
-export { deriveSlices } from './endpointslice/derive.js';
 export { targetPortOf } from './endpointslice/ports.js';
-export { withTopologyHints, type ZoneShares, zoneShares } from './endpointslice/topology-hints.js';
 export { type DnsOutcome, type DnsQuery, sendQuery } from './dns/client.js';
 export { configureCoreDns, type CoreDns, type CoreDnsRequest, startCoreDns } from './dns/core-dns.js';
 export type { CorefileNote } from './dns/corefile/plugins.js';

@@ -1,16 +1,22 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
+import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
+import { conntrack } from './conntrack.js';
 import { curl } from './curl.js';
 import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';
 import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
-import { bridge, conntrack, ipset, iptablesSave, sysctl } from './firewall.js';
-import { ip } from './ip.js';
-import { nc, ping, traceroute } from './probe.js';
-import { failure, type Tool, type ToolResult } from './tool.js';
+import { ip } from './ip/ip.js';
+import { ipset } from './ipset.js';
+import { iptablesSave } from './iptables-save.js';
+import { nc } from './nc.js';
+import { ping } from './ping.js';
+import { sysctl } from './sysctl.js';
+import { traceroute } from './traceroute.js';
+import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
@@ -36,9 +42,22 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
 /** Runs a command as it would run there. An unknown one ends with 127, as in a shell. */
 export function runTool(cluster: Cluster, endpoint: EndpointName, command: readonly string[]): ToolResult {
   const { netns, pod } = cluster.locate(endpoint);
+  return runIn({ cluster, netns, pod }, command);
+}
+
+function runIn(place: ToolPlace, command: readonly string[]): ToolResult {
   const [name = '', ...args] = command;
+  if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2));
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
   if (tool === undefined)
     return failure(127, `${name}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
-  return tool({ cluster, netns, pod }, args);
+  return tool(place, args);
+}
+
+/** `ip netns exec NAME COMMAND`: files stay those of the machine. */
+function runInNetns(place: ToolPlace, [name = '', ...command]: readonly string[]): ToolResult {
+  const netns = place.netns.host.namedNetns(name);
+  if (netns === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
+  if (command.length === 0) return failure(255, 'No command specified');
+  return runIn({ ...place, netns, pod: undefined }, command);
 }

@@ -53,6 +53,16 @@ t.test(
       ['no cluster', ['trace', 'pod/a', 'pod/b'], /no cluster: name files or folders with -f/],
       ['one name', ['trace', ...VXLAN, 'pod/default/client'], /trace wants two names/],
       [
+        'all that is wrong at once',
+        ['trace', ...VXLAN, '--proto', 'gre', '-o', 'xml', 'client', '2001:db8::1'],
+        /--proto is .*\n.*-o is one of .*\n.*FROM: "client" is none of .*\n.*TO: "2001:db8::1" is an IPv6 address/,
+      ],
+      [
+        'two unknown ends',
+        ['trace', ...VXLAN, 'pod/default/clint', 'node/node3'],
+        /FROM: there is no pod .*did you mean default\/client.*\n.*TO: there is no node "node3"; did you mean node1 or node2/,
+      ],
+      [
         'an unknown pod',
         ['trace', ...VXLAN, 'pod/default/clint', 'pod/default/web:80'],
         /no pod "default\/clint"; did you mean default\/client/,

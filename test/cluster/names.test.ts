@@ -150,7 +150,7 @@ t.test('a Corefile that is wrong: CoreDNS does not start, and the line is told',
   const text = coreDns + corefile('. {', '  kubernetes cluster.local', '  chache 30', '}');
   const cluster = load(text, pod('p', ''));
   filesOf(cluster, 'coredns');
-  const [found] = cluster.findings.filter(({ code }) => code === 'dns');
+  const found = cluster.findings.find(({ code }) => code === 'dns');
   t.match(found, {
     severity: 'warning',
     object: 'ConfigMap kube-system/dns',

@@ -29,7 +29,7 @@ export const address = (text: string): Ipv4Addr => {
   return parsed;
 };
 
-export const NODE = node('here', { status: { addresses: [{ type: 'InternalIP', address: '192.168.0.2' }] } });
+const NODE = node('here', { status: { addresses: [{ type: 'InternalIP', address: '192.168.0.2' }] } });
 
 export interface Machine {
   readonly netns: Netns;

@@ -161,3 +161,29 @@ t.test('finished pods are placed nowhere and take no room', (t) => {
   t.same(placed(store), ['done@a', 'p@a']);
   t.end();
 });
+
+t.test('taints that prefer others, and preferred node affinity, come before even spreading', (t) => {
+  const prefers = (values: readonly string[], weight = 1): object => ({
+    affinity: {
+      nodeAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight, preference: { matchExpressions: [{ key: 'zone', operator: 'In', values }] } },
+        ],
+      },
+    },
+  });
+  const nodes = [
+    node('a', { spec: { taints: taint('PreferNoSchedule') }, labels: { zone: 'x' } }),
+    node('b', { labels: { zone: 'x' } }),
+    node('c', { labels: { zone: 'y' } }),
+  ];
+  const three = (spec: object): Record<string, number> =>
+    perNode(load(...nodes, workload('ReplicaSet', { replicas: 3, template: template(spec) })).store);
+  t.same(three({}), { b: 2, c: 1 });
+  t.same(three({ tolerations: [{ operator: 'Exists' }] }), { a: 1, b: 1, c: 1 });
+  t.same(three(prefers(['y'])), { c: 3 });
+  t.same(three(prefers(['x'])), { b: 3 });
+  t.same(three({ ...prefers(['x']), tolerations: [{ operator: 'Exists' }] }), { a: 2, b: 1 });
+  t.same(three(prefers(['z'])), { b: 2, c: 1 });
+  t.end();
+});

@@ -72,7 +72,21 @@ const LAYOUTS: readonly [string, 'fast' | 'full', string][] = [
   ['words as keys', 'fast', 'on: 1\n8080: x\n0755: y\n'],
   ['values that begin with signs', 'fast', 'a: -1\nb: -x\nc: :80\nd: ?x\n'],
   ['a value with a colon inside', 'fast', 'a: http://x:80/\n- b'.slice(0, 15)],
-  ['flow collections', 'full', 'a: {b: 1, c: [x, "y"]}\n'],
+  ['flow collections', 'fast', 'a: {b: 1, c: [x, "y"]}\nd: [{e: f}, [], {}, [1, -2]]  # three\n'],
+  [
+    'flow collections in lists',
+    'fast',
+    '- {type: InternalIP, address: 10.0.0.1}\n- [a:b, http://x:80/y, "c d", \'e: f\']\n',
+  ],
+  ['words in flow collections', 'fast', 'a: [yes, off, 0644, 1e3, 10.0.0.0/8, -1]\nb: {on: null, 8080: No}\n'],
+  ['blanks inside scalars of a flow collection', 'fast', 'a: [one two, {b c: 1}]\n'],
+  ['quoted keys in flow collections', 'fast', 'a: {"b c": 1, \'d\': 2}\n'],
+  ['flow collections over lines', 'full', 'a: {b: 1,\n  c: 2}\n'],
+  ['a key without a value in a flow collection', 'full', 'a: {b, c: , d: 1}\n'],
+  ['a pair in a flow list', 'full', 'a: [b: 1]\n'],
+  ['a comma at the end', 'full', 'a: [1, 2,]\n'],
+  ['escapes in flow collections', 'full', "a: [\"x\\ty\", 'it''s']\n"],
+  ['an alias in a flow collection', 'full', 'x: &x 1\na: [*x]\n'],
   ['folded text', 'full', 'a: >\n  one\n  two\n'],
   ['anchors and aliases', 'full', 'a: &x {b: 1}\nc: *x\n'],
   ['tags', 'full', 'a: !!str 1\nb: !!int "7"\n'],
@@ -92,6 +106,70 @@ for (const [name, how, text] of LAYOUTS) {
   });
 }
 
+t.test('whatever stands in brackets, the fast parser reads it as the full one does, or leaves it', (t) => {
+  const piece = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    ', ',
+    ',',
+    ': ',
+    ':',
+    ' ',
+    '"',
+    "'",
+    'a',
+    'b c',
+    '1',
+    '-',
+    '- ',
+    '.',
+    '/',
+    '#',
+    ' #',
+    '~',
+    '&x',
+    '*x',
+    '!t',
+    'yes',
+    'null',
+    '0x1F',
+    '10.0.0.0/8',
+    '"q"',
+    "'s'",
+    '%',
+    '@',
+    '|',
+    '>',
+    '?',
+    '\\',
+    '(',
+    ')',
+    '=',
+    '+',
+    '$',
+    '<<',
+    '__proto__',
+  );
+  const brackets = fc
+    .tuple(fc.constantFrom('{', '[', ''), fc.array(piece, { maxLength: 12 }), fc.constantFrom('}', ']', ''))
+    .map(([open, inner, close]) => `a: ${open}${inner.join('')}${close}\n`);
+  let taken = 0;
+  fc.assert(
+    fc.property(brackets, (text) => {
+      const fast = block(text);
+      if (fast === undefined) return true;
+      taken += 1;
+      const full = parseYaml(text);
+      return 'value' in full && fc.stringify(full.value) === fc.stringify(fast.value);
+    }),
+    { numRuns: 20_000 },
+  );
+  t.ok(taken > 500, `${taken} were taken on`);
+  t.end();
+});
+
 const WRONG: readonly [string, string][] = [
   ['a tab as indentation', 'a:\n\tb: 1\n'],
   ['a repeated key', 'a: 1\na: 2\n'],
@@ -100,6 +178,9 @@ const WRONG: readonly [string, string][] = [
   ['a key less deep than its siblings', 'a:\n    b: 1\n  c: 2\n'],
   ['an open quote', 'a: "x\nb: 1\n'],
   ['an open bracket', 'a: [1, 2\nb: 1\n'],
+  ['a bracket that closes another', 'a: [1, 2}\n'],
+  ['a repeated key in a flow collection', 'a: {b: 1, b: 2}\n'],
+  ['a text behind a flow collection', 'a: [1] x\n'],
   ['a text behind a quote', 'a: "x" y\n'],
   ['an alias of nothing', 'a: *x\n'],
 ];

@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { outputOf, loadTopology } from './run-in.js';
 
-const NODE = 'pw-tools-node';
-const POD = 'pw-tools-pod';
-const PEER = 'pw-tools-peer';
+const NODE = `pw-tools-node-${process.pid}`;
+const POD = `pw-tools-pod-${process.pid}`;
+const PEER = `pw-tools-peer-${process.pid}`;
 const NAMESPACES = [NODE, POD, PEER];
 
 const cluster = loadTopology('two-nodes-vxlan');

@@ -1,6 +1,6 @@
 /** bridge: a veth from a bridge of the host into the container; plugins/main/bridge. */
 
-import { Bridge, type Host, KernelError, type Veth } from '../../kernel/index.js';
+import { assert, Bridge, type Device, type Host, KernelError, type Veth } from '../../kernel/index.js';
 import {
   formatIpv4,
   formatMac,
@@ -18,7 +18,7 @@ import type { CniObject, CniResult, CniRoute } from '../result.js';
 import { goErrno } from '../skel.js';
 import { checkBridge } from './bridge-check.js';
 import { checkArgs, checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
-import { addAddress, configureInterface, dnsOf, gatewayOf, ipv4Of, setupVeth } from './interface.js';
+import { addAddress, configureInterface, dnsOf, gatewayOf, ipv4Of, setupVeth, vethName } from './interface.js';
 import { setupMasquerade, teardownError } from './masquerade.js';
 
 interface BridgeConfig {
@@ -31,6 +31,9 @@ interface BridgeConfig {
   readonly mtu: number;
   readonly hairpin: boolean;
   readonly promisc: boolean;
+  /** 0 for none. */
+  readonly vlan: number;
+  readonly preserveDefaultVlan: boolean;
   readonly mac: string;
   readonly ipamType: string;
 }
@@ -54,7 +57,8 @@ const FIELDS = {
 function load(call: PluginCall): BridgeConfig {
   const { config } = call;
   checkFields(call, FIELDS, 'failed to load netconf');
-  checkVlan(number(config['vlan']));
+  const vlan = number(config['vlan']);
+  if (vlan < 0 || vlan > 4094) throw internalError(`invalid VLAN ID ${vlan} (must be between 0 and 4094)`);
   checkArgs(call, ['MAC']);
   const isDefaultGateway = flag(config['isDefaultGateway']);
   return {
@@ -67,15 +71,11 @@ function load(call: PluginCall): BridgeConfig {
     mtu: number(config['mtu']),
     hairpin: flag(config['hairpinMode']),
     promisc: flag(config['promiscMode']),
+    vlan,
+    preserveDefaultVlan: config['preserveDefaultVlan'] !== false,
     mac: macOf(config) || (call.args.get('MAC') ?? ''),
     ipamType: text(object(config['ipam'])['type']),
   };
-}
-
-/** Differs: bridges know no VLANs here. @throws CniError */
-function checkVlan(vlan: number): void {
-  if (vlan < 0 || vlan > 4094) throw internalError(`invalid VLAN ID ${vlan} (must be between 0 and 4094)`);
-  if (vlan !== 0) throw internalError('vlan of the bridge plugin is not modelled');
 }
 
 const macOf = (config: CniObject): string =>
@@ -90,7 +90,8 @@ function setupBridge(host: Host, conf: BridgeConfig): Bridge {
     throw internalError(`failed to create bridge "${name}": "${name}" already exists but is not a bridge`);
   try {
     const bridge = there ?? links.addBridge({ name, ...(mtu === 0 ? {} : { mtu }) });
-    links.set(bridge, { up: true });
+    links.set(bridge, { up: true, ...(conf.promisc ? { promisc: true } : {}) });
+    if (conf.vlan !== 0) bridge.vlanFiltering = true;
     return bridge;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -110,7 +111,32 @@ function addPort(
   const mac = conf.mac === '' ? undefined : parseMac(conf.mac);
   const ends = setupVeth(host, call, { mtu: conf.mtu, mac });
   host.netns.links.set(ends.outside, { master: bridge, bridgePort: { hairpin: conf.hairpin } });
+  joinVlan(ends.outside, conf);
   return ends;
+}
+
+/** BridgeVlanAdd(), and removeDefaultVlan(): what comes from the container without a tag is of that VLAN. */
+function joinVlan({ port }: Veth, { vlan, preserveDefaultVlan }: BridgeConfig): void {
+  if (vlan === 0 || port === undefined) return;
+  port.vlans.add({ vlan, pvid: true, untagged: true });
+  const { defaultPvid } = port.bridge;
+  if (!preserveDefaultVlan && vlan !== defaultPvid) port.vlans.delete(defaultPvid);
+}
+
+/** ensureVlanInterface(): the host's own place in the VLAN, one end of a veth `cni0.100` whose other end is a port. */
+function vlanInterface(host: Host, bridge: Bridge, conf: BridgeConfig): Device {
+  const { links, devices } = host.netns;
+  const name = `${bridge.name}.${conf.vlan}`;
+  const there = devices.named(name);
+  if (there !== undefined) return there;
+  const options = { txqlen: 0, mtu: bridge.mtu };
+  const inside = links.addVeth({ ...options, name }, { ...options, name: vethName(host, name) });
+  const { peer } = inside;
+  assert(peer !== undefined, 'a veth is made with its other end');
+  links.set(peer, { up: true, master: bridge, bridgePort: { hairpin: false } });
+  joinVlan(peer, conf);
+  links.set(inside, { up: true });
+  return inside;
 }
 
 /** calcGateways(): the first address of the subnet where IPAM names none; a default route where it is wanted. */
@@ -133,7 +159,7 @@ function withGateways(result: CniResult, conf: BridgeConfig): CniResult & { read
 /** ensureAddr(): the gateway's address on the bridge; any other is in the way. @throws CniError */
 function ensureAddress(
   host: Host,
-  bridge: Bridge,
+  bridge: Device,
   wanted: { readonly prefix: Ipv4Prefix; readonly mac: Mac; readonly force: 'force' | 'keep' },
 ): void {
   const { prefix, force } = wanted;
@@ -162,11 +188,13 @@ function add(call: PluginCall, machine: PluginMachine): CniResult {
   const { inside, outside } = addPort(host, call, { bridge, conf });
   const layer3 = conf.ipamType === '' ? undefined : addLayer3(call, machine, { bridge, bridgeMac, inside, conf });
   if (layer3 === undefined) inside.netns.links.set(inside, { up: true });
+  const gateway = conf.vlan === 0 ? undefined : host.netns.devices.named(`${bridge.name}.${conf.vlan}`);
   return {
     interfaces: [
       { name: bridge.name, mac: formatMac(bridge.mac) },
       { name: outside.name, mac: formatMac(outside.mac) },
       { name: call.ifName, mac: formatMac(inside.mac), sandbox: call.netnsPath },
+      ...(gateway === undefined ? [] : [{ name: gateway.name, mac: formatMac(gateway.mac) }]),
     ],
     ips: layer3?.ips ?? [],
     routes: layer3?.routes ?? [],
@@ -215,7 +243,12 @@ function addGateways(
     const addr: Ipv4Addr | undefined = gatewayOf(ip);
     if (addr === undefined) continue;
     const force = conf.forceAddress ? 'force' : 'keep';
-    ensureAddress(host, bridge, { prefix: { addr, length: prefix.length }, mac, force });
+    const own = conf.vlan === 0 ? bridge : vlanInterface(host, bridge, conf);
+    ensureAddress(host, own, {
+      prefix: { addr, length: prefix.length },
+      mac: own === bridge ? mac : own.mac,
+      force,
+    });
   }
   host.netns.sysctl.set('net.ipv4.ip_forward', '1');
 }

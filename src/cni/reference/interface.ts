@@ -108,7 +108,7 @@ export function setupVeth(
   const options = { txqlen: 0, ...(mtu === 0 ? {} : { mtu }) };
   const inside = netns.links.addVeth(
     { ...options, name: call.ifName, ...(mac === undefined ? {} : { mac }) },
-    { ...options, name: vethName(host, call), netns: host.netns },
+    { ...options, name: vethName(host, `${call.containerId}/${call.ifName}`), netns: host.netns },
   );
   const outside = inside.peer;
   assert(outside !== undefined, 'a veth is made with its other end');
@@ -116,12 +116,11 @@ export function setupVeth(
   return { inside, outside };
 }
 
-/** A name for the host's end that depends on the container alone. (The real one is drawn at random.) */
-function vethName(host: Host, call: PluginCall): string {
+/** A name for the host's end that depends on what it is for alone. (The real one is drawn at random.) */
+export function vethName(host: Host, purpose: string): string {
   for (let i = 0; ; i += 1) {
     let hash = 0x811c9dc5;
-    for (const char of `${call.containerId}/${call.ifName}/${i}`)
-      hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+    for (const char of `${purpose}/${i}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
     const name = `veth${(hash >>> 0).toString(16).padStart(8, '0')}`;
     if (host.netns.devices.named(name) === undefined) return name;
   }

@@ -24,9 +24,9 @@ interface TuningConfig {
   readonly mtu: number;
   /** Differs: plugins have it from 1.2.0 on. */
   readonly txqlen: number;
-  /** Differs: devices have neither here; they are recorded and otherwise without effect. */
   readonly promisc: boolean;
-  readonly allmulti: boolean;
+  /** Undefined where nothing is said of it. */
+  readonly allmulti: boolean | undefined;
   readonly backup: string;
 }
 
@@ -46,7 +46,7 @@ function load(call: PluginCall): TuningConfig {
     mtu: number(config['mtu']),
     txqlen: number(config['txQLen']),
     promisc: flag(config['promisc']),
-    allmulti: config['allmulti'] !== undefined,
+    allmulti: config['allmulti'] === undefined ? undefined : flag(config['allmulti']),
     backup: `${text(config['dataDir']) || DEFAULT_DATA_DIR}/${call.containerId}_${call.ifName}.json`,
   };
 }
@@ -84,9 +84,9 @@ function setSysctls(call: PluginCall, sysctls: TuningConfig['sysctls']): void {
 function backUp({ files }: Host, dev: Device, conf: TuningConfig): void {
   const before = {
     ...(conf.mac === '' ? {} : { mac: formatMac(dev.mac) }),
-    ...(conf.promisc ? { promisc: false } : {}),
+    ...(conf.promisc ? { promisc: dev.promisc } : {}),
     ...(conf.mtu === 0 ? {} : { mtu: dev.mtu }),
-    ...(conf.allmulti ? { allmulti: false } : {}),
+    ...(conf.allmulti === undefined ? {} : { allmulti: dev.allmulti }),
   };
   files.set(conf.backup, JSON.stringify(before, null, 1));
 }
@@ -114,13 +114,15 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
   if (prevResult === undefined) throw internalError('Required prevResult missing');
   const { devices } = requireNetns(call);
   setSysctls(call, conf.sysctls);
-  const changes = conf.mac !== '' || conf.mtu !== 0 || conf.promisc || conf.allmulti;
+  const changes = conf.mac !== '' || conf.mtu !== 0 || conf.promisc || conf.allmulti !== undefined;
   if (!changes && conf.txqlen === 0) return prevResult;
   const dev = devices.named(ifName);
   if (dev === undefined) throw internalError(`failed to get "${ifName}": Link not found`);
   if (changes) backUp(host, dev, conf);
   if (conf.mac !== '') changeMac(dev, conf.mac);
+  if (conf.promisc) change(dev, { promisc: true });
   if (conf.mtu !== 0) change(dev, { mtu: conf.mtu });
+  if (conf.allmulti !== undefined) change(dev, { allmulti: conf.allmulti });
   if (conf.txqlen !== 0) change(dev, { txqlen: conf.txqlen });
   if (conf.mac === '') return prevResult;
   const interfaces = prevResult.interfaces.map((nic) =>
@@ -143,7 +145,9 @@ function del(call: PluginCall, { host }: PluginMachine): void {
 
 function restore(dev: Device, before: CniObject): void {
   if (text(before['mac']) !== '') changeMac(dev, text(before['mac']));
+  if (before['promisc'] !== undefined) change(dev, { promisc: flag(before['promisc']) });
   if (number(before['mtu']) !== 0) change(dev, { mtu: number(before['mtu']) });
+  if (before['allmulti'] !== undefined) change(dev, { allmulti: flag(before['allmulti']) });
 }
 
 function check(call: PluginCall): undefined {
@@ -172,6 +176,13 @@ function checkDevice(dev: Device, conf: TuningConfig): void {
     );
   };
   if (conf.mac !== '' && conf.mac !== formatMac(dev.mac)) differs('Ethernet', conf.mac, formatMac(dev.mac));
+  if (conf.promisc !== dev.promisc) {
+    throw internalError(
+      `Error: Tuning link ${dev.name} configured promisc is ${conf.promisc}, current value is ${Number(dev.promisc)}`,
+    );
+  }
+  if (conf.allmulti !== undefined && conf.allmulti !== dev.allmulti)
+    differs('all-multicast mode', String(conf.allmulti), String(dev.allmulti));
   if (conf.mtu !== 0 && conf.mtu !== dev.mtu) differs('MTU', conf.mtu, dev.mtu);
   if (conf.txqlen !== 0 && conf.txqlen !== dev.txqlen) differs('Transmit Queue Length', conf.txqlen, dev.txqlen);
 }

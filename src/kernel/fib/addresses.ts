@@ -69,7 +69,8 @@ export class Addresses {
 
   /** __ip_dev_find() over addresses: the device that got this one last. */
   owner(addr: Ipv4Addr): Device | undefined {
-    return this.#owners.get(addr)?.at(-1);
+    const owners = this.#owners.get(addr);
+    return owners === undefined ? undefined : owners[owners.length - 1];
   }
 
   /** __inet_insert_ifa(). */

@@ -18,7 +18,14 @@ import { Addresses } from './addresses.js';
 import type { FibContext } from './context.js';
 import { checkTarget, checkTos, createRoute, defaultScope, defaultTable } from './create-route.js';
 import { FlowKey, LookupResult } from './flow-key.js';
-import { describeRoute, formatRoute, formatRouteGet, formatRule, type RuleSurroundings } from './format.js';
+import {
+  describeRoute,
+  formatRoute,
+  formatRouteGet,
+  formatRule,
+  type RouteGetAnswer,
+  type RuleSurroundings,
+} from './format.js';
 import { type InputFlow, InputRouter } from './input.js';
 import { SCOPE } from './names.js';
 import { NetlinkError, type Refusal } from './netlink-error.js';
@@ -262,7 +269,7 @@ export class Fib {
    * `ip route get` (inet_rtm_getroute()): the lines that it prints, or why there is no way; input that would be
    * dropped is EINVAL, whatever the reason. No protocol means UDP.
    */
-  routeGet(asked: Flow4): { readonly text: string } | { readonly errno: Errno } {
+  routeGet(asked: Flow4): { readonly text: string; readonly answer: RouteGetAnswer } | { readonly errno: Errno } {
     const flow = { ...asked, protocol: asked.protocol ?? IPPROTO_UDP };
     const { iif } = flow;
     const result = iif === undefined ? this.routeOutput(flow) : this.routeInput({ ...flow, iif });
@@ -275,7 +282,8 @@ export class Fib {
     const inGroup = dev !== undefined && this.inGroup(dev, flow.destination);
     const isLocal = result.type === 'multicast' ? inGroup : result.type !== 'unicast';
     const table = result.route && this.#tables.foundIn(result.route.table);
-    return { text: formatRouteGet({ flow, result, learned, table, isLocal }) };
+    const answer = { flow, result, learned, table, isLocal };
+    return { text: formatRouteGet(answer), answer };
   }
 
   #require(refusal: Refusal | undefined, request: () => string): void {

@@ -9,7 +9,7 @@ import { INADDR_ANY, type Ipv4Addr, isLimitedBroadcast, isLoopback, isMulticast 
 import type { DropReason, RouteType } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { Errno } from '../errors.js';
-import { maxConf, orConf } from '../sysctl.js';
+import { orConf } from '../sysctl.js';
 import { type Addresses, inSubnet } from './addresses.js';
 import { type FibContext, loopbackOf } from './context.js';
 import { FlowKey, LookupResult } from './flow-key.js';
@@ -194,9 +194,12 @@ export class InputRouter {
   /** fib_validate_source(). `out` is the device by which the packet would leave. */
   #validate(flow: InputFlow, destination: Ipv4Addr, out: Device | undefined): SourceVerdict {
     const { iif: dev } = flow;
-    const filter = maxConf(this.#context.sysctl.all, dev.ipv4Conf, 'rp_filter');
-    if (filter === 0 && (dev !== out || !this.#conf(dev, 'send_redirects'))) {
-      if (this.#conf(dev, 'accept_local')) return 'valid';
+    const { all } = this.#context.sysctl;
+    const conf = dev.ipv4Conf;
+    // By their names, not by orConf() and maxConf(): every packet comes this way.
+    const filter = Math.max(all.rp_filter, conf.rp_filter);
+    if (filter === 0 && (dev !== out || (all.send_redirects === 0 && conf.send_redirects === 0))) {
+      if (all.accept_local !== 0 || conf.accept_local !== 0) return 'valid';
       if (!this.customLocalRoutes && !this.#tables.rules.custom) {
         return this.#addresses.owner(flow.source) === undefined ? 'valid' : 'ip-local-source';
       }
@@ -226,7 +229,7 @@ export class InputRouter {
       if (type !== 'local') return 'ip-invalid-source';
       if (!this.#conf(dev, 'accept_local')) return 'ip-local-source';
     }
-    if (nextHops.some((nextHop) => nextHop.dev === dev) || (type === 'local' && dev.isLoopback)) return onLink(result);
+    if (leavesBy(nextHops, dev) || (type === 'local' && dev.isLoopback)) return onLink(result);
     if (dev.addresses.length === 0) return by.filter === 0 ? 'valid' : 'ip-rpfilter';
     if (by.filter === 1) return 'ip-rpfilter';
     key.oif = dev;
@@ -237,3 +240,8 @@ export class InputRouter {
 
 const onLink = (result: LookupResult): SourceVerdict =>
   (result.nextHop?.scope ?? 0) >= SCOPE.host ? 'on-link' : 'valid';
+
+function leavesBy(nextHops: readonly { readonly dev: Device | undefined }[], dev: Device): boolean {
+  for (let i = 0; i < nextHops.length; i++) if (nextHops[i]?.dev === dev) return true;
+  return false;
+}

@@ -33,7 +33,7 @@ const ignoresLinkdown = (dev: Device | undefined, sysctl: Sysctls): boolean =>
 
 /** True where a packet may take this next hop now. */
 export const usable = (nextHop: RouteNextHop, sysctl: Sysctls): boolean =>
-  !nextHop.dead && !(nextHop.linkdown && ignoresLinkdown(nextHop.dev, sysctl));
+  !nextHop.dead && (!nextHop.linkdown || !ignoresLinkdown(nextHop.dev, sysctl));
 
 /** Order within a prefix (fib_find_alias()): table and TOS down, then metric up. */
 const precedes = (a: Route, b: Route): number => b.table - a.table || b.tos - a.tos || a.metric - b.metric;
@@ -43,6 +43,10 @@ export class Tables {
   readonly #sysctl: Sysctls;
   /** In order of creation. */
   readonly #tables = new Map<number, FibTable>();
+  /** Those that every packet asks for, without looking them up. */
+  #main: FibTable | undefined = undefined;
+  #local: FibTable | undefined = undefined;
+  #default: FibTable | undefined = undefined;
   /** Routes with several next hops: only they can have some dead and some alive. */
   multipathRoutes = 0;
   readonly #typeKey = new FlowKey();
@@ -63,6 +67,9 @@ export class Tables {
     const merged = id === RT_TABLE.local && !this.rules.custom;
     const table = { id, tree: merged ? this.require(RT_TABLE.main).tree : new PrefixTree(), defaults: 0 };
     this.#tables.set(id, table);
+    if (id === RT_TABLE.main) this.#main = table;
+    else if (id === RT_TABLE.local) this.#local = table;
+    else if (id === RT_TABLE.default) this.#default = table;
     return table;
   }
 
@@ -178,10 +185,10 @@ export class Tables {
 
   /** The three rules of a fresh namespace without walking them (include/net/ip_fib.h:fib_lookup()). */
   #lookupByDefault(key: FlowKey, result: LookupResult): boolean {
-    const main = this.#tables.get(RT_TABLE.main);
+    const main = this.#main;
     let found = main !== undefined && this.#lookupTree(main.tree, key, result);
     if (!found && result.error === 'EAGAIN') {
-      const fallback = this.#tables.get(RT_TABLE.default);
+      const fallback = this.#default;
       if (fallback !== undefined) found = this.#lookupTree(fallback.tree, key, result);
     }
     const table = result.route?.table;
@@ -237,7 +244,7 @@ export class Tables {
   /** fib_table_lookup() for one table, whatever the rules say. */
   lookupIn(id: number, key: FlowKey, result: LookupResult): boolean {
     result.clear();
-    const table = this.#tables.get(id);
+    const table = id === RT_TABLE.local ? this.#local : this.#tables.get(id);
     return table !== undefined && this.#lookupTree(table.tree, key, result);
   }
 
@@ -281,7 +288,7 @@ export class Tables {
   addressType(addr: Ipv4Addr, dev?: Device, table: number = RT_TABLE.local): RouteType {
     if (addr === INADDR_ANY || isLimitedBroadcast(addr)) return 'broadcast';
     if (isMulticast(addr)) return 'multicast';
-    if (!this.#tables.has(table)) return 'broadcast';
+    if (table === RT_TABLE.local ? this.#local === undefined : !this.#tables.has(table)) return 'broadcast';
     const result = this.#typeResult;
     this.#typeKey.setAddress(addr);
     if (!this.lookupIn(table, this.#typeKey, result) || result.route === undefined) return 'unicast';

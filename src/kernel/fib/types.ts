@@ -39,19 +39,19 @@ export interface Flow4 {
   readonly destination: Ipv4Addr;
   /** 0.0.0.0: not chosen yet. */
   readonly source: Ipv4Addr;
-  readonly tos?: number;
-  readonly mark?: number;
+  readonly tos?: number | undefined;
+  readonly mark?: number | undefined;
   /** Device of arrival; undefined for locally made packets. */
-  readonly iif?: Device;
+  readonly iif?: Device | undefined;
   /** Device that the sender is bound to. */
-  readonly oif?: Device;
-  readonly protocol?: number;
-  readonly sourcePort?: number;
-  readonly destinationPort?: number;
+  readonly oif?: Device | undefined;
+  readonly protocol?: number | undefined;
+  readonly sourcePort?: number | undefined;
+  readonly destinationPort?: number | undefined;
   /** Flow hash for ECMP (fib_multipath_hash()); computed from the addresses where absent. */
-  readonly hash?: number;
+  readonly hash?: number | undefined;
   /** FLOWI_FLAG_ANYSRC: the source need not be an address of ours (transparent sockets, re-routing after NAT). */
-  readonly anySource?: boolean;
+  readonly anySource?: boolean | undefined;
 }
 
 /** struct fib_result: which route the tables give, before sources, martians or ICMP are thought of. */

@@ -4,7 +4,7 @@ import type { Ipv4Addr } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { BridgePortState } from '../host-state.js';
-import { Vxlan } from '../link/index.js';
+import { Bridge, Vxlan } from '../link/index.js';
 import type { Netns } from '../netns.js';
 import { portOptions } from './link.js';
 import { CommandError, readOptions, type Words } from './words.js';
@@ -60,4 +60,38 @@ export function bridgeLink(netns: Netns, words: Words): void {
   readOptions(words, portOptions(bridgePort), 'bridge link set');
   if (dev.port === undefined) throw new CommandError(`"${dev.name}" is no port of a bridge`);
   netns.links.set(dev, { bridgePort });
+}
+
+/** `bridge vlan add|del dev PORT vid N [pvid] [untagged] [self]`. */
+export function bridgeVlan(_netns: Netns, words: Words): void {
+  const verb = words.oneOf('what to do with a VLAN', ['add', 'del', 'delete']);
+  let dev: Device | undefined;
+  let vlan = 0;
+  const flags = { pvid: false, untagged: false };
+  const said = (): void => {};
+  readOptions(
+    words,
+    {
+      dev: (rest) => {
+        dev = rest.device();
+      },
+      vid: (rest) => {
+        vlan = rest.number('a VLAN', 4094);
+      },
+      pvid: () => {
+        flags.pvid = true;
+      },
+      untagged: () => {
+        flags.untagged = true;
+      },
+      self: said,
+      master: said,
+    },
+    'vlan',
+  );
+  const group = dev instanceof Bridge ? dev.vlans : dev?.port?.vlans;
+  if (dev === undefined || vlan === 0) throw new CommandError('Device and VLAN ID are required arguments.');
+  if (group === undefined) throw new CommandError(`"${dev.name}" is no bridge and no port of one`);
+  if (verb === 'add') group.add({ vlan, ...flags });
+  else group.delete(vlan);
 }

@@ -8,7 +8,7 @@ import { KernelError } from '../errors.js';
 import { NetlinkError } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import { address, neighbour } from './address.js';
-import { bridgeLink, fdb } from './bridge.js';
+import { bridgeLink, bridgeVlan, fdb } from './bridge.js';
 import { link } from './link.js';
 import { route } from './route.js';
 import { rule } from './rule.js';
@@ -29,7 +29,7 @@ const IP: Readonly<Record<string, Command>> = {
   neighbor: neighbour,
   neighbour,
 };
-const BRIDGE: Readonly<Record<string, Command>> = { fdb, link: bridgeLink };
+const BRIDGE: Readonly<Record<string, Command>> = { fdb, link: bridgeLink, vlan: bridgeVlan };
 
 export interface IpProblem {
   /** Of the text, from 1. */

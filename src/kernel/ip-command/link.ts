@@ -112,6 +112,14 @@ const SAID_OF_BRIDGES: Readonly<Record<string, Option>> = {
   },
 };
 
+/** What a bridge can be told, when it is made and later. */
+const bridgeOptions = (bridge: Bridge): Readonly<Record<string, Option>> => ({
+  ...SAID_OF_BRIDGES,
+  vlan_filtering: (words) => {
+    bridge.vlanFiltering = words.number('0 or 1', 1) === 1;
+  },
+});
+
 function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   const link: NewLink = { name: '', because };
   words.skip('name');
@@ -122,8 +130,7 @@ function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   if (kind === 'veth') addVeth(netns, link, words);
   else if (kind === 'vxlan') addVxlan(netns, link, words);
   else if (kind === 'bridge') {
-    readOptions(words, SAID_OF_BRIDGES, 'link add type bridge');
-    netns.links.addBridge(link);
+    readOptions(words, bridgeOptions(netns.links.addBridge(link)), 'link add type bridge');
   } else {
     readOptions(words, {}, 'link add type dummy');
     netns.links.addDummy(link);
@@ -168,11 +175,20 @@ function set(netns: Netns, words: Words): void {
         if (!(master instanceof Bridge)) throw new CommandError(`"${master.name}" is no bridge`);
         changes.master = master;
       },
+      promisc: (rest) => {
+        changes.promisc = rest.onOff('promisc');
+      },
+      allmulticast: (rest) => {
+        changes.allmulti = rest.onOff('allmulticast');
+      },
       nomaster: () => {
         changes.master = null;
       },
       type: (rest) => {
-        if (rest.oneOf('a kind of port', ['bridge_slave']) === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
+        if (rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge']) === 'bridge_slave')
+          readKnown(rest, portOptions(bridgePort));
+        else if (dev instanceof Bridge) readKnown(rest, bridgeOptions(dev));
+        else throw new CommandError(`"${dev.name}" is no bridge`);
       },
     },
     'link set',

@@ -14,10 +14,13 @@ import {
   isIcmpError,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
+import { timeOfDayMs } from '../clock.js';
+import type { RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
+import { type EchoedOptions, echoOptions } from './options.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -88,22 +91,35 @@ export class Icmp {
       this.#step(skb, { type, code, to: about.source, note: limit });
       return;
     }
+    const options = this.#echoedOptions(skb);
+    if (options === 'invalid') {
+      this.#step(skb, { type, code, to: about.source, note: 'its options cannot be echoed' });
+      return;
+    }
+    if (this.#netns.emulation.sendsIcmp) {
+      this.#step(skb, { type, code, to: about.source, note: 'this was to be told while another ICMP message is sent' });
+      return;
+    }
     this.#step(skb, { type, code, to: about.source, note: undefined });
-    const room = Math.min(route.mtu, ERROR_LENGTH_MAX) - IPV4_HEADER_LENGTH - ICMP_HEADER_LENGTH;
+    options?.stamp(route.source);
+    const optionsLength = options?.octets.length ?? 0;
+    const room = Math.min(route.mtu, ERROR_LENGTH_MAX) - IPV4_HEADER_LENGTH - optionsLength - ICMP_HEADER_LENGTH;
     const quoted = Math.min(skb.tail - skb.network, room);
     const answer = this.#netns.emulation.allocSkb(ICMP_HEADER_LENGTH + quoted);
     answer.parent = skb.id;
     answer.slab.bytes.set(skb.slab.bytes.subarray(skb.network, skb.network + quoted), answer.data + ICMP_HEADER_LENGTH);
     answer.tail = answer.data + ICMP_HEADER_LENGTH + quoted;
     encodeIcmp(answer.view, answer.data, { type, code, rest: info, payloadLength: quoted });
-    this.#netns.ipv4.output.send(answer, {
-      source: route.source,
-      destination: about.source,
-      protocol: IP_PROTOCOL.icmp,
-      route,
-      tos,
-      mark,
-      dontFragment: false,
+    // icmp_glue_bits(): the connection may never be in the table, and the error belongs to it all the same.
+    if (isIcmpError(type)) this.#netns.conntrack.attach(answer, skb);
+    this.#transmit(answer, { route, destination: about.source, tos, mark, options });
+  }
+
+  #echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
+    const { fib, emulation } = this.#netns;
+    return echoOptions(skb.ipv4, skb.options, {
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
     });
   }
 
@@ -114,16 +130,12 @@ export class Icmp {
     if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
     if (icmp.type > TYPE_MAX) return 'unhandled-proto';
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
-    if (
-      toMany &&
-      icmp.type === ICMP_TYPE.echoRequest &&
-      this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] !== 0
-    ) {
-      return 'not-specified';
-    }
+    if (toMany && !this.#takesFromMany(icmp.type)) return 'not-specified';
     switch (icmp.type) {
       case ICMP_TYPE.echoRequest:
         return this.#echo(skb, icmp);
+      case ICMP_TYPE.timestampRequest:
+        return this.#timestamp(skb, icmp);
       case ICMP_TYPE.echoReply:
         return this.#netns.sockets.deliver(skb, IP_PROTOCOL.icmp);
       case ICMP_TYPE.destinationUnreachable:
@@ -136,11 +148,51 @@ export class Icmp {
     }
   }
 
-  /** icmp_echo(), icmp_reply(). */
+  /** RFC 1122 §3.2.2.6 and §3.2.2.8: what may be sent to everybody, and is answered only where that is wanted. */
+  #takesFromMany(type: number): boolean {
+    if (type !== ICMP_TYPE.echoRequest && type !== ICMP_TYPE.timestampRequest) return false;
+    return this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] === 0;
+  }
+
+  /** icmp_echo(). */
   #echo(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    if (this.#netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
+    const { bytes } = skb.slab;
+    this.#reply(skb, icmp, {
+      type: ICMP_TYPE.echoReply,
+      note: 'echo request, answered by the kernel',
+      payload: bytes.subarray(icmp.payloadOffset, skb.tail),
+    });
+    return undefined;
+  }
+
+  /** icmp_timestamp() (RFC 1122 §3.2.2.8): originate as it came, receive and transmit of now. */
+  #timestamp(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
+    if (skb.tail - icmp.payloadOffset < 4) return 'pkt-too-small';
+    const payload = new Uint8Array(12);
+    const view = new DataView(payload.buffer);
+    const now = timeOfDayMs(this.#netns.emulation.clock);
+    view.setUint32(0, skb.view.getUint32(icmp.payloadOffset));
+    view.setUint32(4, now);
+    view.setUint32(8, now);
+    const note = 'timestamp request, answered by the kernel';
+    this.#reply(skb, icmp, { type: ICMP_TYPE.timestampReply, note, payload });
+    return undefined;
+  }
+
+  /** icmp_reply(). */
+  #reply(
+    skb: Skb,
+    icmp: IcmpHeader,
+    answer: { readonly type: number; readonly note: string; readonly payload: Uint8Array },
+  ): void {
     const netns = this.#netns;
-    if (netns.sysctl.values['ipv4.icmp_echo_ignore_all'] !== 0) return 'not-specified';
     const request = skb.ipv4;
+    if (netns.emulation.tracer !== undefined) {
+      netns.trace(skb, { kind: 'deliver', protocol: IP_PROTOCOL.icmp, port: 0, note: answer.note, because: [] });
+    }
+    const options = this.#echoedOptions(skb);
+    if (options === 'invalid') return;
     const mark = this.#replyMark(skb);
     const route = netns.fib.routeOutput({
       destination: request.source,
@@ -149,32 +201,43 @@ export class Icmp {
       mark,
       protocol: IP_PROTOCOL.icmp,
     });
-    if (netns.emulation.tracer !== undefined) {
-      netns.trace(skb, {
-        kind: 'deliver',
-        protocol: IP_PROTOCOL.icmp,
-        port: 0,
-        note: 'echo request, answered by the kernel',
-        because: [],
-      });
-    }
-    if (typeof route === 'string') return undefined;
-    const length = skb.tail - icmp.payloadOffset;
-    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + length);
+    if (typeof route === 'string' || netns.emulation.sendsIcmp) return;
+    options?.stamp(route.source);
+    const { payload } = answer;
+    const reply = netns.emulation.allocSkb(ICMP_HEADER_LENGTH + payload.length);
     reply.parent = skb.id;
-    reply.slab.bytes.set(skb.slab.bytes.subarray(icmp.payloadOffset, skb.tail), reply.data + ICMP_HEADER_LENGTH);
-    reply.tail = reply.data + ICMP_HEADER_LENGTH + length;
-    encodeIcmp(reply.view, reply.data, { type: ICMP_TYPE.echoReply, code: 0, rest: icmp.rest, payloadLength: length });
-    netns.ipv4.output.send(reply, {
-      source: route.source,
-      destination: request.source,
-      protocol: IP_PROTOCOL.icmp,
-      route,
-      tos: request.tos,
-      mark,
-      dontFragment: false,
-    });
-    return undefined;
+    reply.slab.bytes.set(payload, reply.data + ICMP_HEADER_LENGTH);
+    reply.tail = reply.data + ICMP_HEADER_LENGTH + payload.length;
+    encodeIcmp(reply.view, reply.data, { type: answer.type, code: 0, rest: icmp.rest, payloadLength: payload.length });
+    this.#transmit(reply, { route, destination: request.source, tos: request.tos, mark, options });
+  }
+
+  /** icmp_push_reply(). */
+  #transmit(
+    skb: Skb,
+    about: {
+      readonly route: RouteResult;
+      readonly destination: Ipv4Addr;
+      readonly tos: number;
+      readonly mark: number;
+      readonly options: EchoedOptions | undefined;
+    },
+  ): void {
+    const { route, destination, tos, mark, options } = about;
+    const { emulation, ipv4, sockets } = this.#netns;
+    emulation.sendIcmp(() =>
+      ipv4.output.send(skb, {
+        source: route.source,
+        destination,
+        protocol: IP_PROTOCOL.icmp,
+        route,
+        tos,
+        mark,
+        dontFragment: false,
+        socket: sockets.control,
+        options: options?.octets,
+      }),
+    );
   }
 
   /** icmp_unreach(), icmp_socket_deliver(): the sender of the quoted packet is told. */

@@ -12,11 +12,12 @@ import {
   IPV4_HEADER_LENGTH,
   type Ipv4Addr,
 } from '../../packet/index.js';
+import type { Device } from '../device.js';
 import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
-import type { Socket } from '../socket/socket.js';
+import type { PacketSocket } from '../socket/socket.js';
 import { fragment } from './fragment.js';
 import { IdentGenerator } from './ident.js';
 import { traceRoute } from './route-step.js';
@@ -27,17 +28,19 @@ export interface SendRequest {
   readonly destination: Ipv4Addr;
   readonly protocol: number;
   readonly route: RouteResult;
-  readonly tos?: number;
+  readonly tos?: number | undefined;
   /** Absent: net.ipv4.ip_default_ttl. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   readonly dontFragment: boolean;
   /** skb->ignore_df: may be cut here although DF is set. */
-  readonly ignoreDontFragment?: boolean;
-  readonly mark?: number;
-  readonly socket?: Socket;
+  readonly ignoreDontFragment?: boolean | undefined;
+  readonly mark?: number | undefined;
+  readonly socket?: PacketSocket | undefined;
+  /** The transport protocol has told the tracer that it sends. */
+  readonly told?: boolean;
   /** Absent: 0 with DF, else the next of the generator. */
-  readonly identification?: number;
-  readonly options?: Uint8Array;
+  readonly identification?: number | undefined;
+  readonly options?: Uint8Array | undefined;
 }
 
 /** Least MTU that IPv4 runs over (RFC 791). */
@@ -68,14 +71,14 @@ export class Ipv4Output {
       tos: request.tos ?? 0,
       identification: request.identification ?? this.#identification(request),
       flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
-      ...(request.options === undefined ? {} : { options: request.options }),
+      options: request.options,
     });
     skb.network = at;
     skb.protocol = ETHERTYPE.ipv4;
     skb.mark = request.mark ?? request.socket?.mark ?? 0;
     skb.socket = request.socket;
     skb.route = request.route;
-    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour');
+    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour', request.told);
   }
 
   /** A whole packet made here (a TCP reset by REJECT, a raw socket): routed by its own header, then sent. */
@@ -97,10 +100,10 @@ export class Ipv4Output {
   }
 
   /** ip_local_out(). */
-  localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment'): Errno | undefined {
+  localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment', told = false): Errno | undefined {
     const netns = this.#netns;
     const out = skb.route?.dev;
-    if (netns.emulation.tracer !== undefined) this.#traceSend(skb);
+    if (netns.emulation.tracer !== undefined) this.#traceSend(skb, told);
     if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return 'EPERM';
     return this.output(skb, dontFragment);
   }
@@ -114,8 +117,32 @@ export class Ipv4Output {
       return 'EHOSTUNREACH';
     }
     skb.dev = dev;
+    const type = skb.route?.type;
+    if (type === 'multicast' || type === 'broadcast') {
+      this.#loopBack(skb, dev);
+      if (skb.ipv4.ttl === 0) {
+        netns.drop(skb, 'not-specified', 'not for the link: TTL 0');
+        return undefined;
+      }
+    }
     if (netns.netfilter.run('postrouting', skb, undefined, dev) !== 'accept') return 'EPERM';
     return this.#finish(skb, dontFragment);
+  }
+
+  /** ip_mc_output(): what goes to many comes to us too, if we are one of them (dev_loopback_xmit()). */
+  #loopBack(skb: Skb, dev: Device): void {
+    const netns = this.#netns;
+    const { route } = skb;
+    const { destination } = skb.ipv4;
+    // What came in for many is never sent on.
+    if (skb.iif !== 0 || route === undefined) return;
+    if (route.type === 'multicast' && !netns.fib.inGroup(dev, destination)) return;
+    const copy = skb.copy(netns.emulation.slabs);
+    copy.parent = skb.id;
+    if (netns.netfilter.run('postrouting', copy, undefined, dev) !== 'accept') return;
+    copy.packetType = route.type === 'multicast' ? 'multicast' : 'broadcast';
+    copy.iif = dev.ifindex;
+    netns.emulation.clock.schedule(0, () => netns.ipv4.receive(dev, copy));
   }
 
   /** ip_finish_output(), ip_fragment(). */
@@ -176,7 +203,7 @@ export class Ipv4Output {
       tos: header.tos,
       mark: skb.mark,
       protocol: header.protocol,
-      ...(skb.socket?.device === undefined ? {} : { oif: skb.socket.device }),
+      oif: skb.socket?.device,
     };
     const route = netns.fib.routeOutput(flow);
     if (typeof route === 'string') {
@@ -193,9 +220,9 @@ export class Ipv4Output {
   }
 
   /** A socket says itself that it sent; what the kernel makes on its own is said here. */
-  #traceSend(skb: Skb): void {
+  #traceSend(skb: Skb, told: boolean): void {
     const { protocol } = skb.ipv4;
-    if (skb.socket === undefined) this.#netns.trace(skb, { kind: 'send', protocol, note: 'made by the kernel' });
+    if (!told) this.#netns.trace(skb, { kind: 'send', protocol, note: 'made by the kernel' });
     traceRoute(this.#netns, skb, 'output');
   }
 }

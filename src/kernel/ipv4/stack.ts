@@ -5,7 +5,14 @@
  *      (ip_rcv)              (route)        └─ forward ─ FORWARD ─ output ─ POSTROUTING ─ neighbour
  */
 
-import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, IP_PROTOCOL, IPV4_HEADER_LENGTH, Ipv4 } from '../../packet/index.js';
+import {
+  ICMP_TYPE,
+  ICMP_UNREACHABLE_CODE,
+  INADDR_ANY,
+  IP_PROTOCOL,
+  IPV4_HEADER_LENGTH,
+  Ipv4,
+} from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { Errno } from '../errors.js';
@@ -15,12 +22,19 @@ import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { compileOptions, recordRoute } from './options.js';
+import { forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
 /** More forwarding hops than any TTL allows: encapsulation in a loop. */
 const MAX_HOPS = 512;
+
+/** ip_error(): what the sender is told for what the routing tables say; of other errors it is told nothing. */
+const UNREACHABLE_BY_ERROR: Readonly<Partial<Record<Errno, number>>> = {
+  EHOSTUNREACH: ICMP_UNREACHABLE_CODE.host,
+  ENETUNREACH: ICMP_UNREACHABLE_CODE.network,
+  EACCES: ICMP_UNREACHABLE_CODE.filtered,
+};
 
 /** A tunnel that takes packets off the stack: UDP port or IP protocol. True where it took the packet. */
 export type TunnelReceiver = (skb: Skb) => boolean;
@@ -85,6 +99,7 @@ export class Ipv4Stack {
     const netns = this.#netns;
     const header = skb.ipv4;
     if (skb.route === undefined) {
+      const ports = portsOf(skb, header);
       const route = netns.fib.routeInput({
         destination: header.destination,
         source: header.source,
@@ -92,7 +107,8 @@ export class Ipv4Stack {
         mark: skb.mark,
         iif: dev,
         protocol: header.protocol,
-        ...ports(skb, header),
+        sourcePort: ports >>> 16,
+        destinationPort: ports & 0xffff,
       });
       if (typeof route === 'string') {
         netns.drop(skb, route);
@@ -100,21 +116,18 @@ export class Ipv4Stack {
       }
       skb.route = route;
     }
-    if (header.headerLength > IPV4_HEADER_LENGTH && !this.#optionsAccepted(skb, header)) return;
+    if (header.headerLength > IPV4_HEADER_LENGTH && !this.#optionsAccepted(dev, skb, header)) return;
     this.#dispatch(dev, skb, skb.route);
   }
 
   /** dst_input(). */
   #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
-    const netns = this.#netns;
     switch (route.type) {
       case 'local':
       case 'broadcast':
+      case 'multicast':
         this.#traceInput(skb);
         this.localDeliver(skb);
-        return;
-      case 'multicast':
-        netns.drop(skb, 'ip-inaddrerrors', 'multicast is not modelled');
         return;
       case 'unicast':
         this.#traceInput(skb);
@@ -138,8 +151,11 @@ export class Ipv4Stack {
       netns.drop(skb, 'ip-innoroutes', 'blackhole route', by);
       return;
     }
-    const { network, host, filtered } = ICMP_UNREACHABLE_CODE;
-    const code = by === undefined ? network : route.type === 'prohibit' ? filtered : host;
+    const code = UNREACHABLE_BY_ERROR[route.error ?? 'ENETUNREACH'];
+    if (code === undefined) {
+      netns.drop(skb, 'ip-innoroutes', 'no route', by);
+      return;
+    }
     const told = this.#peers.allowError(skb.ipv4.source);
     if (told) this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, code);
     const what = by === undefined ? 'no route' : `${route.type} route`;
@@ -184,6 +200,8 @@ export class Ipv4Stack {
     if (protocol === IP_PROTOCOL.tcp)
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
+      // nf_reset_ct() in __udp4_lib_rcv(): what is answered from here on belongs to no connection yet.
+      skb.ct = undefined;
       const reason = this.#netns.sockets.deliver(skb, protocol);
       if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);
       return reason;
@@ -242,29 +260,45 @@ export class Ipv4Stack {
   }
 
   /** ip_rcv_options(). */
-  #optionsAccepted(skb: Skb, header: Ipv4): boolean {
-    const verdict = compileOptions(header);
-    if (verdict.kind === 'malformed') {
-      this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, verdict.pointer << 24);
+  #optionsAccepted(dev: Device, skb: Skb, header: Ipv4): boolean {
+    const { fib, emulation } = this.#netns;
+    const { destination, source, tos } = header;
+    const options = receiveOptions(header, {
+      ownAddress: () => {
+        const { route } = skb;
+        return route === undefined
+          ? INADDR_ANY
+          : fib.answerFrom({ destination, source, tos, mark: skb.mark, iif: dev }, route);
+      },
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
+    });
+    if ('pointer' in options) {
+      skb.options = options.before;
+      this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, options.pointer << 24);
       this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
       return false;
     }
-    if (verdict.kind === 'source-route') {
+    if (options.sourceRoute !== 0) {
       this.#netns.drop(skb, 'ip-inhdr', 'source-routed packets are not accepted');
       return false;
     }
+    skb.options = options;
     return true;
   }
 
-  /** ip_forward_options(). */
+  /** ip_forward_options(), with ip_rt_get_source() for the address. */
   #forwardOptions(skb: Skb): void {
+    const { options, route } = skb;
     const header = skb.ipv4;
-    if (header.headerLength === IPV4_HEADER_LENGTH) return;
-    const verdict = compileOptions(header);
-    const dev = skb.route?.dev;
-    if (verdict.kind !== 'ok' || verdict.recordRoute === 0 || dev === undefined) return;
-    const address = this.#netns.fib.selectSource(dev, skb.route?.gateway ?? header.destination, 'global');
-    if (recordRoute(header, verdict.recordRoute, address)) header.fillChecksum();
+    if (options === undefined || route?.dev === undefined) return;
+    const { dev, gateway } = route;
+    const { fib } = this.#netns;
+    const { destination, source, tos } = header;
+    forwardOptions(header, options, () => {
+      const found = fib.lookup({ destination, source, tos, mark: skb.mark, oif: dev });
+      return found?.route?.prefSrc ?? fib.selectSource(dev, gateway ?? destination, 'global');
+    });
   }
 
   #traceInput(skb: Skb): void {
@@ -284,15 +318,18 @@ function checkHeader(skb: Skb): DropReason | undefined {
   const { totalLength } = header;
   if (skb.length < totalLength) return 'pkt-too-small';
   if (totalLength < headerLength) return 'ip-inhdr';
+  // IPCB is cleared: a bridge that has put a datagram together has forgotten here of what size.
+  skb.fragMaxSize = 0;
+  skb.options = undefined;
   skb.tail = skb.network + totalLength;
   skb.transport = skb.network + headerLength;
   return undefined;
 }
 
-/** Ports of the first fragment, for rules and hashes that look at them. */
-function ports(skb: Skb, header: Ipv4): { sourcePort?: number; destinationPort?: number } {
+/** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */
+function portsOf(skb: Skb, header: Ipv4): number {
   const { protocol } = header;
   const has = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
-  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return {};
-  return { sourcePort: skb.view.getUint16(skb.transport), destinationPort: skb.view.getUint16(skb.transport + 2) };
+  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return 0;
+  return skb.view.getUint32(skb.transport);
 }

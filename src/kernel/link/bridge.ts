@@ -2,11 +2,20 @@
  * bridge: learns where addresses are and forwards frames between its ports (net/bridge/br_input.c,
  * br_forward.c, br_fdb.c). No spanning tree: ports are always forwarding. The bridge itself is a port too.
  *
- *     port → br_handle_frame → [bridge-nf-call-iptables: PREROUTING] → fdb → local: up the stack
- *                                                                        → port:  [FORWARD, POSTROUTING] → port
+ *     port → br_handle_frame → [vlan] → [bridge-nf-call-iptables: PREROUTING] → fdb → local: up the stack
+ *                                                                         → port:  [vlan, FORWARD, POSTROUTING] → port
+ *
+ * Differs: the VLAN of a frame is looked at before PREROUTING, not behind it.
  */
 
-import { Ethernet, isGroupMac, MAC_ZERO, type Mac } from '../../packet/index.js';
+import {
+  Ethernet,
+  ETHERNET_HEADER_LENGTH,
+  isGroupMac,
+  MAC_ZERO,
+  type Mac,
+  VLAN_TAG_LENGTH,
+} from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
@@ -14,16 +23,23 @@ import { KernelError } from '../errors.js';
 import type { BridgePortState } from '../host-state.js';
 import type { Skb } from '../skb.js';
 import { asksIptables, bridgeForward, bridgePrerouting } from './bridge-netfilter.js';
+import { VlanGroup } from './bridge-vlan.js';
 
 /** BR_DEFAULT_AGEING_TIME: a learned entry that nobody used for so long is forgotten. */
 const AGEING_NS = 300 * NS_PER_S;
 
 export const DEFAULT_PORT: BridgePortState = { hairpin: false, learning: true, flood: true, isolated: false };
 
+/** What every port is in from the start (default_pvid). */
+const DEFAULT_PVID = 1;
+/** Of a bridge that does not filter: all frames are of one table. */
+const NO_VLAN = 0;
+
 export interface BridgeFdbEntry {
   readonly mac: Mac;
-  /** Undefined: the bridge's own address. */
-  readonly port: BridgePort | undefined;
+  /** 0 where the bridge does not filter by VLAN. */
+  readonly vlan: number;
+  readonly port: BridgePort;
   readonly permanent: boolean;
   usedNs: number;
   readonly because: readonly Cause[];
@@ -32,11 +48,13 @@ export interface BridgeFdbEntry {
 export class BridgePort {
   readonly bridge: Bridge;
   readonly dev: Device;
+  readonly vlans = new VlanGroup();
   state: BridgePortState = DEFAULT_PORT;
 
   constructor(bridge: Bridge, dev: Device) {
     this.bridge = bridge;
     this.dev = dev;
+    this.vlans.add({ vlan: bridge.defaultPvid, pvid: true, untagged: true });
   }
 
   /** br_handle_frame(). */
@@ -48,13 +66,20 @@ export class BridgePort {
 export class Bridge extends Device {
   readonly kind = 'bridge';
   readonly ports: BridgePort[] = [];
-  readonly #fdb = new Map<Mac, BridgeFdbEntry>();
+  /** `ip link set BRIDGE type bridge vlan_filtering 1`. */
+  vlanFiltering = false;
+  readonly defaultPvid = DEFAULT_PVID;
+  /** Of the bridge as its own port. */
+  readonly vlans = new VlanGroup();
+  /** By VLAN. */
+  readonly #tables = new Map<number, Map<Mac, BridgeFdbEntry>>();
   /** True once somebody chose the address; before that it follows the lowest of the ports. */
   #macSet: boolean;
 
   constructor(options: DeviceOptions) {
     super(options);
     this.#macSet = options.mac !== undefined;
+    this.vlans.add({ vlan: DEFAULT_PVID, pvid: true, untagged: true });
   }
 
   override get carrier(): boolean {
@@ -81,7 +106,8 @@ export class Bridge extends Device {
     if (at < 0) return;
     this.ports.splice(at, 1);
     dev.port = undefined;
-    for (const [mac, entry] of this.#fdb) if (entry.port?.dev === dev) this.#fdb.delete(mac);
+    for (const table of this.#tables.values())
+      for (const [mac, entry] of table) if (entry.port.dev === dev) table.delete(mac);
     this.#followPorts();
   }
 
@@ -108,18 +134,35 @@ export class Bridge extends Device {
 
   /** Learned and static entries that are still alive. */
   *entries(): IterableIterator<BridgeFdbEntry> {
-    for (const entry of this.#fdb.values()) if (!this.#aged(entry)) yield entry;
+    for (const table of this.#tables.values()) for (const entry of table.values()) if (!this.#aged(entry)) yield entry;
   }
 
-  /** `bridge fdb add MAC dev PORT master static`. */
+  #table(vlan: number): Map<Mac, BridgeFdbEntry> {
+    const present = this.#tables.get(vlan);
+    if (present !== undefined) return present;
+    const table = new Map<Mac, BridgeFdbEntry>();
+    this.#tables.set(vlan, table);
+    return table;
+  }
+
+  /** The tables that an entry of no VLAN in particular goes into: that of no VLAN, and of each that the port is in. */
+  #tablesOf(port: BridgePort): readonly number[] {
+    return this.vlanFiltering ? [NO_VLAN, ...port.vlans.list().map(({ vlan }) => vlan)] : [NO_VLAN];
+  }
+
+  /** `bridge fdb add MAC dev PORT master static`. @throws KernelError EEXIST */
   addEntry(mac: Mac, port: BridgePort, because: readonly Cause[] = NO_CAUSE): void {
-    if (this.#fdb.get(mac)?.permanent === true) throw new KernelError('EEXIST', 'fdb add');
-    this.#fdb.set(mac, { mac, port, permanent: true, usedNs: this.netns.emulation.clock.nowNs, because });
+    const vlans = this.#tablesOf(port);
+    if (vlans.some((vlan) => this.#table(vlan).get(mac)?.permanent === true))
+      throw new KernelError('EEXIST', 'fdb add');
+    const usedNs = this.netns.emulation.clock.nowNs;
+    for (const vlan of vlans) this.#table(vlan).set(mac, { mac, vlan, port, permanent: true, usedNs, because });
   }
 
-  /** @throws KernelError ENOENT */
+  /** Of every VLAN. @throws KernelError ENOENT */
   deleteEntry(mac: Mac): void {
-    if (!this.#fdb.delete(mac)) throw new KernelError('ENOENT', 'fdb del');
+    const deleted = [...this.#tables.values()].filter((table) => table.delete(mac));
+    if (deleted.length === 0) throw new KernelError('ENOENT', 'fdb del');
   }
 
   /** br_handle_frame(). */
@@ -135,25 +178,41 @@ export class Bridge extends Device {
     }
     if (destination === this.mac) skb.packetType = 'host';
     if (asksIptables(this, skb) && !bridgePrerouting(this, skb, port)) return;
-    this.#dispatch(skb, port);
+    this.#handle(skb, port);
   }
 
   /** br_handle_frame_finish(). */
-  #dispatch(skb: Skb, port: BridgePort): void {
-    const { destination, source } = new Ethernet(skb.view, skb.data);
-    if (port.state.learning) this.#learn(source, port);
+  #handle(skb: Skb, port: BridgePort): void {
+    const vlan = this.#vlanOf(skb, port.vlans);
+    if (vlan === undefined) return;
+    if (port.state.learning) this.#learn(new Ethernet(skb.view, skb.data).source, port, vlan);
+    this.#dispatch(skb, port, vlan);
+  }
+
+  /** br_allowed_ingress(); undefined where the frame has been dropped. */
+  #vlanOf(skb: Skb, group: VlanGroup): number | undefined {
+    if (!this.vlanFiltering) return NO_VLAN;
+    const vlan = group.ingress(skb);
+    if (vlan === undefined) this.drop(skb, 'not-specified', `${this.name} takes no frame of that VLAN here`);
+    return vlan;
+  }
+
+  #dispatch(skb: Skb, port: BridgePort, vlan: number): void {
+    const { destination } = new Ethernet(skb.view, skb.data);
     if (destination === this.mac || this.ports.some(({ dev }) => dev.mac === destination)) {
-      this.#passUp(skb, 'host');
+      this.#passUp(skb, 'host', vlan);
       return;
     }
     if (isGroupMac(destination)) {
-      this.#flood(skb, port);
-      this.#passUp(skb, skb.packetType);
+      this.#flood(skb, port, vlan);
+      this.#passUp(skb, skb.packetType, vlan);
       return;
     }
-    const known = this.#find(destination);
-    if (known?.port !== undefined) this.#forward(skb, known.port, port);
-    else this.#flood(skb, port);
+    // A promiscuous bridge sees what it forwards, as somebody else's.
+    if (this.promisc) this.#passUp(skb.copy(this.netns.emulation.slabs), 'otherhost', vlan);
+    const known = this.#find(destination, vlan);
+    if (known === undefined) this.#flood(skb, port, vlan);
+    else this.#forward(skb, { from: port, to: known.port, vlan });
   }
 
   /** The bridge's own frames: br_dev_xmit(). */
@@ -163,83 +222,112 @@ export class Bridge extends Device {
       // br_nf_pre_routing_finish_bridge_slow(): bridged all along, and only its neighbour was asked for.
       skb.bridgedFrom = undefined;
       new Ethernet(skb.view, skb.data).source = bridgedFrom.source;
-      this.#dispatch(skb, bridgedFrom.port);
+      this.#handle(skb, bridgedFrom.port);
       return;
     }
+    const vlan = this.#vlanOf(skb, this.vlans);
+    if (vlan === undefined) return;
     const { destination } = new Ethernet(skb.view, skb.data);
-    const known = isGroupMac(destination) ? undefined : this.#find(destination);
-    if (known?.port !== undefined) {
-      this.#step(skb, 'forward', [known.port]);
-      known.port.dev.transmit(skb);
-    } else this.#flood(skb, undefined);
+    const known = isGroupMac(destination) ? undefined : this.#find(destination, vlan);
+    if (known === undefined) {
+      this.#flood(skb, undefined, vlan);
+      return;
+    }
+    if (!this.#inVlan(known.port, vlan)) {
+      this.drop(skb, 'bridge-no-egress-port', `port ${known.port.dev.name} is not in VLAN ${vlan}`);
+      return;
+    }
+    this.#step(skb, 'forward', [known.port]);
+    this.#tag(skb, known.port.vlans, vlan);
+    known.port.dev.transmit(skb);
   }
 
-  #learn(mac: Mac, port: BridgePort): void {
+  #learn(mac: Mac, port: BridgePort, vlan: number): void {
     const { nowNs } = this.netns.emulation.clock;
-    const entry = this.#fdb.get(mac);
+    const table = this.#table(vlan);
+    const entry = table.get(mac);
     if (entry?.permanent === true) return;
     if (entry?.port === port) entry.usedNs = nowNs;
-    else this.#fdb.set(mac, { mac, port, permanent: false, usedNs: nowNs, because: NO_CAUSE });
+    else table.set(mac, { mac, vlan, port, permanent: false, usedNs: nowNs, because: NO_CAUSE });
+  }
+
+  /** br_allowed_egress(). */
+  #inVlan(port: BridgePort, vlan: number): boolean {
+    return !this.vlanFiltering || port.vlans.has(vlan);
+  }
+
+  #tag(skb: Skb, group: VlanGroup, vlan: number): void {
+    if (this.vlanFiltering) group.egress(skb, vlan, this.netns.emulation.slabs);
   }
 
   #aged(entry: BridgeFdbEntry): boolean {
     return !entry.permanent && this.netns.emulation.clock.nowNs - entry.usedNs > AGEING_NS;
   }
 
-  #find(mac: Mac): BridgeFdbEntry | undefined {
-    const entry = this.#fdb.get(mac);
+  #find(mac: Mac, vlan: number): BridgeFdbEntry | undefined {
+    const entry = this.#tables.get(vlan)?.get(mac);
     return entry === undefined || this.#aged(entry) ? undefined : entry;
   }
 
-  /** should_deliver(): not back where it came from unless hairpin; not between isolated ports; not to one that is down. */
-  #allowed(out: BridgePort, port: BridgePort | undefined): boolean {
-    if (!out.dev.running) return false;
-    if (port === undefined) return true;
-    return (out !== port || out.state.hairpin) && !(out.state.isolated && port.state.isolated);
+  /**
+   * should_deliver(): not back where it came from unless hairpin; not between isolated ports; not to one that is down,
+   * or in other VLANs.
+   */
+  #allowed(to: BridgePort, from: BridgePort | undefined, vlan: number): boolean {
+    if (!to.dev.running || !this.#inVlan(to, vlan)) return false;
+    if (from === undefined) return true;
+    return (to !== from || to.state.hairpin) && !(to.state.isolated && from.state.isolated);
   }
 
-  #forward(skb: Skb, out: BridgePort, port: BridgePort): void {
-    if (!this.#allowed(out, port)) {
-      this.drop(
-        skb,
-        'bridge-no-egress-port',
-        out === port ? 'same port, hairpin mode is off' : `port ${out.dev.name} takes no frame`,
-      );
+  #forward(skb: Skb, way: { readonly from: BridgePort; readonly to: BridgePort; readonly vlan: number }): void {
+    const { from, to, vlan } = way;
+    if (!this.#allowed(to, from, vlan)) {
+      const why = to === from ? 'same port, hairpin mode is off' : `port ${to.dev.name} takes no frame`;
+      this.drop(skb, 'bridge-no-egress-port', why);
       return;
     }
-    this.#step(skb, 'forward', [out]);
-    this.#leave(skb, out);
+    this.#step(skb, 'forward', [to]);
+    this.#leave(skb, to, vlan);
   }
 
-  #flood(skb: Skb, port: BridgePort | undefined): void {
-    const out = this.ports.filter((other) => other.state.flood && this.#allowed(other, port));
+  #flood(skb: Skb, port: BridgePort | undefined, vlan: number): void {
+    const group = isGroupMac(new Ethernet(skb.view, skb.data).destination);
+    const out = this.ports.filter((other) => (group || other.state.flood) && this.#allowed(other, port, vlan));
     if (out.length === 0) {
-      if (!isGroupMac(new Ethernet(skb.view, skb.data).destination)) this.drop(skb, 'bridge-no-egress-port');
+      if (!group) this.drop(skb, 'bridge-no-egress-port');
       return;
     }
     this.#step(skb, 'flood', out);
-    const group = isGroupMac(new Ethernet(skb.view, skb.data).destination);
     out.forEach((other, i) => {
       const last = i === out.length - 1 && !(group && port !== undefined);
       const frame = last ? skb : skb.copy(this.netns.emulation.slabs);
-      if (port === undefined) other.dev.transmit(frame);
-      else this.#leave(frame, other);
+      if (port !== undefined) this.#leave(frame, other, vlan);
+      else {
+        this.#tag(frame, other.vlans, vlan);
+        other.dev.transmit(frame);
+      }
     });
   }
 
   /** br_forward_finish(): with the bridge's netfilter where it is asked for. */
-  #leave(skb: Skb, out: BridgePort): void {
+  #leave(skb: Skb, out: BridgePort, vlan: number): void {
+    this.#tag(skb, out.vlans, vlan);
     for (const frame of bridgeForward(this, skb, out)) {
       // is_skb_forwardable(): with its header and room for a VLAN tag.
-      if (frame.length > out.dev.mtu + 14 + 4)
+      if (frame.length > out.dev.mtu + ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH)
         this.drop(frame, 'pkt-too-big', `longer than the MTU ${out.dev.mtu} of port ${out.dev.name}`);
       else out.dev.transmit(frame);
     }
   }
 
   /** br_pass_frame_up(): the bridge is the receiver. */
-  #passUp(skb: Skb, packetType: Skb['packetType']): void {
+  #passUp(skb: Skb, packetType: Skb['packetType'], vlan: number): void {
     const { netns } = this;
+    if (this.vlanFiltering && !this.promisc && !this.vlans.has(vlan)) {
+      this.drop(skb, 'not-specified', `${this.name} itself is not in VLAN ${vlan}`);
+      return;
+    }
+    this.#tag(skb, this.vlans, vlan);
     if (netns.emulation.tracer !== undefined) this.#step(skb, 'local', []);
     this.counters.rxPackets += 1;
     this.counters.rxBytes += skb.length;
@@ -248,10 +336,7 @@ export class Bridge extends Device {
     skb.packetType = packetType;
     this.tap?.(this, skb, 'in');
     skb.mac = skb.data;
-    skb.pull(14);
-    skb.network = skb.data;
-    skb.protocol = new Ethernet(skb.view, skb.mac).etherType;
-    netns.deliver(this, skb);
+    netns.deliverFrame(this, skb);
   }
 
   #step(skb: Skb, action: 'forward' | 'flood' | 'local', ports: readonly BridgePort[]): void {

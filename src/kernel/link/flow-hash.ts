@@ -1,6 +1,6 @@
 /**
- * A hash of a flow (skb_get_hash(), net/core/flow_dissector.c): the same for every packet of one direction
- * of one flow. Linux keys its hash at random; ours is fixed, so that a trace is the same each time.
+ * A hash of a flow (skb_get_hash(), net/core/flow_dissector.c): the same for every packet of one flow, in both
+ * directions. Linux keys its hash at random; ours is fixed, so that a trace is the same each time.
  */
 
 import { ETHERTYPE, Ethernet, ETHERNET_HEADER_LENGTH, IP_PROTOCOL, Ipv4 } from '../../packet/index.js';
@@ -25,12 +25,16 @@ export function frameHash(skb: Skb): number {
   return skb.hash;
 }
 
+/** __flow_hash_consistentify(): both directions of a flow are one. */
 function ipv4Hash(ip: Ipv4, end: number, start: number): number {
-  const { protocol } = ip;
-  const hash = mix(mix(mix(start, ip.source), ip.destination), protocol);
+  const { protocol, source, destination } = ip;
   const hasPorts = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
-  if (!hasPorts || ip.isFragment || ip.payloadOffset + 4 > end) return hash;
-  return mix(hash, ip.view.getInt32(ip.payloadOffset));
+  const readable = hasPorts && !ip.isFragment && ip.payloadOffset + 4 <= end;
+  const from = readable ? ip.view.getUint16(ip.payloadOffset) : 0;
+  const to = readable ? ip.view.getUint16(ip.payloadOffset + 2) : 0;
+  const swap = destination >>> 0 < source >>> 0 || (destination === source && to < from);
+  const hash = mix(mix(mix(start, swap ? destination : source), swap ? source : destination), protocol);
+  return readable ? mix(hash, swap ? (to << 16) | from : (from << 16) | to) : hash;
 }
 
 /** include/net/udp.h:udp_flow_src_port(): a port of the local range, spread by the hash. */

@@ -1,4 +1,5 @@
 /** The face of the link layer inside the kernel. */
+export { type BridgeVlan, VlanGroup } from './bridge-vlan.js';
 export { Bridge, type BridgeFdbEntry, BridgePort, DEFAULT_PORT } from './bridge.js';
 export { Dummy } from './dummy.js';
 export { type Cable, Ethernet } from './ethernet.js';

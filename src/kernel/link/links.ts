@@ -3,7 +3,7 @@
  * limits are the kernel's; errors are its errno.
  */
 
-import { INADDR_LOOPBACK, isGroupMac, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
+import { INADDR_LOOPBACK, isGroupMac, isMulticast, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import { KernelError } from '../errors.js';
@@ -41,6 +41,8 @@ export interface LinkChanges {
   /** Bridge to be a port of; null takes it out. */
   readonly master?: Bridge | null;
   readonly bridgePort?: Partial<BridgePortState>;
+  readonly promisc?: boolean;
+  readonly allmulti?: boolean;
 }
 
 /** dev_valid_name(). */
@@ -120,6 +122,8 @@ export class Links {
     socket.add(dev);
     this.#vxlanSockets.set(config.port, socket);
     this.#netns.ipv4.udpTunnels.set(config.port, (skb) => socket.receive(skb));
+    const { group } = config;
+    if (lower !== undefined && group !== undefined && isMulticast(group)) this.#netns.fib.joinGroup(lower, group);
     return this.#insert(dev, options);
   }
 
@@ -139,6 +143,8 @@ export class Links {
     if (changes.mac !== undefined) this.#setMac(dev, changes.mac);
     if (changes.mtu !== undefined) this.#setMtu(dev, changes.mtu);
     if (changes.txqlen !== undefined) dev.txqlen = changes.txqlen;
+    if (changes.promisc !== undefined) dev.promisc = changes.promisc;
+    if (changes.allmulti !== undefined) dev.allmulti = changes.allmulti;
     if (changes.master !== undefined) {
       if (dev.port !== undefined && dev.port.bridge !== changes.master) dev.port.bridge.removePort(dev);
       if (changes.master !== null && dev.port === undefined) changes.master.addPort(dev);

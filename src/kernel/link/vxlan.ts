@@ -139,8 +139,9 @@ export class Vxlan extends Device {
       });
     }
     skb.iif = 0;
-    skb.socket = undefined;
     netns.ipv4.output.send(skb, {
+      // Whoever made what is inside owns it still.
+      socket: skb.socket,
       source: route.source,
       destination: remote,
       protocol: IP_PROTOCOL.udp,
@@ -148,7 +149,7 @@ export class Vxlan extends Device {
       tos,
       mark,
       dontFragment: false,
-      ...(config.ttl === undefined || config.ttl === 0 ? {} : { ttl: config.ttl }),
+      ttl: config.ttl === 0 ? undefined : config.ttl,
     });
   }
 

@@ -16,6 +16,7 @@ import {
 } from '../../packet/index.js';
 import { NS_PER_MS } from '../clock.js';
 import type { Device } from '../device.js';
+import { inSubnet } from '../fib/addresses.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { maxConf, orConf } from '../sysctl.js';
@@ -214,9 +215,8 @@ export class Arp {
     const source = skb === undefined || skb.network < 0 ? INADDR_ANY : skb.ipv4.source;
     const level = maxConf(sysctl.all, dev.ipv4Conf, 'arp_announce');
     const local = source !== INADDR_ANY && fib.isLocal(source);
-    const onLink = dev.addresses.some(
-      ({ address, prefixLength }) => prefixLength < 32 && (address ^ target) >>> (32 - prefixLength) === 0,
-    );
+    // inet_addr_onlink(): both in one subnet of the device.
+    const onLink = dev.addresses.some((own) => inSubnet(target, own) && inSubnet(source, own));
     if (local && (level === 0 || (level === 1 && onLink))) return source;
     return fib.selectSource(dev, target, 'link');
   }

@@ -108,7 +108,8 @@ export class NeighbourTable {
     neighbour.timer?.cancel();
     neighbour.mac = entry.mac ?? MAC_ZERO;
     neighbour.state = entry.state;
-    this.#confirm(neighbour);
+    neighbour.updatedNs = this.#netns.emulation.clock.nowNs;
+    if (neighbour.connected) this.#confirm(neighbour);
     this.#flushQueue(neighbour);
   }
 
@@ -194,6 +195,11 @@ export class NeighbourTable {
   /** arp_constructor(): some addresses need no question. */
   #create(dev: Device, address: Ipv4Addr): Neighbour {
     const neighbour = new Neighbour(dev, address);
+    const { nowNs } = this.#netns.emulation.clock;
+    neighbour.usedNs = nowNs;
+    neighbour.updatedNs = nowNs;
+    // ___neigh_create(): long enough ago that it does not count as confirmed.
+    neighbour.confirmedNs = nowNs - 2 * dev.neighConf.base_reachable_time_ms * NS_PER_MS;
     if (isMulticast(address)) {
       neighbour.state = 'noarp';
       neighbour.mac = macFromParts(0x0100, 0x5e000000 | (address & 0x7fffff)); // RFC 1112 §6.4

@@ -2,7 +2,7 @@
 
 import { ChainIndex } from './chain-index.js';
 import type { RulePacket } from './packet.js';
-import type { Counters, Rule } from './rule.js';
+import { type Counters, OPERATION, type Rule } from './rule.js';
 import { RuleRows } from './rule-rows.js';
 
 export type Policy = 'ACCEPT' | 'DROP';
@@ -10,22 +10,42 @@ export type Policy = 'ACCEPT' | 'DROP';
 /** Fewer rules than this are faster walked than looked up (bench/kube-proxy.bench.ts). */
 const INDEX_FROM = 24;
 
-/** How the rules of a chain are found: built when a packet first comes. */
-interface Compiled {
-  readonly rows: RuleRows;
-  readonly finder: { firstFrom(from: number, packet: RulePacket): number };
+/** RuleRows.firstFrom(), in whichever way. */
+interface Finder {
+  firstFrom(from: number, packet: RulePacket): number;
 }
 
-function compile(rules: readonly Rule[]): Compiled {
+function finderOf(rules: readonly Rule[]): Finder {
   const rows = new RuleRows(rules);
-  if (rules.length < INDEX_FROM) return { rows, finder: rows };
+  if (rules.length < INDEX_FROM) return rows;
   const index = new ChainIndex(rows);
   // Where nearly all must be looked at anyway, one loop over all is faster.
-  return { rows, finder: index.unindexed * 2 > rules.length ? rows : index };
+  return index.unindexed * 2 > rules.length ? rows : index;
 }
 
 const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
   a.length === b.length && a.every((rule, i) => rule === b[i]);
+
+/**
+ * What a walk does with a packet that has passed the row, three words a rule: the operation, and for the mark its mask
+ * and value. ASK where the rule has more to say than that.
+ */
+export const ACTION_WORDS = 3;
+export const ASK = -1;
+
+function putAction(rule: Rule, actions: Int32Array, at: number): void {
+  const { op, setsMark, rowIsAll, unknown } = rule;
+  const plain = rowIsAll && !unknown && (setsMark !== undefined || op !== OPERATION.target);
+  const ends = op === OPERATION.drop || op === OPERATION.queue;
+  actions[at] = plain && !ends ? op : ASK;
+  actions[at + 1] = setsMark?.mask ?? 0;
+  actions[at + 2] = setsMark?.value ?? 0;
+}
+
+const NO_RULES: readonly Rule[] = [];
+const NO_CHAINS: readonly (Chain | undefined)[] = [];
+const NO_COUNTS = new Float64Array(0);
+const NO_WORDS = new Int32Array(0);
 
 export class Chain {
   name: string;
@@ -35,8 +55,12 @@ export class Chain {
   counting = false;
   packets = 0;
   bytes = 0;
-  #rules: readonly Rule[] = [];
-  #compiled: Compiled | undefined = undefined;
+  /** By rule, valid once `candidate` has been asked: actions, where jumps lead, packets and bytes. */
+  actions: Int32Array = NO_WORDS;
+  jumps: readonly (Chain | undefined)[] = NO_CHAINS;
+  counts: Float64Array = NO_COUNTS;
+  #rules: readonly Rule[] = NO_RULES;
+  #finder: Finder | undefined = undefined;
 
   constructor(name: string, policy: Policy | undefined) {
     this.name = name;
@@ -51,7 +75,7 @@ export class Chain {
   replaceRules(rules: readonly Rule[]): void {
     if (sameRules(rules, this.#rules)) return;
     this.#rules = rules;
-    this.#compiled = undefined;
+    this.#finder = undefined;
   }
 
   setCounters({ packets, bytes }: Counters): void {
@@ -59,21 +83,26 @@ export class Chain {
     this.bytes = bytes;
   }
 
-  #compile(): Compiled {
-    const compiled = this.#compiled ?? compile(this.#rules);
-    this.#compiled = compiled;
-    return compiled;
-  }
-
-  /** True where the basic tests of the candidate need not be asked again. */
-  rowIsEnough(position: number): boolean {
-    return this.#compiled?.rows.isEnough(position) ?? false;
+  /** Built when a packet first comes. */
+  #compile(): Finder {
+    const rules = this.#rules;
+    const finder = finderOf(rules);
+    const counts = new Float64Array(2 * rules.length);
+    const actions = new Int32Array(ACTION_WORDS * rules.length);
+    rules.forEach((rule, i) => {
+      rule.countIn(counts, 2 * i);
+      putAction(rule, actions, ACTION_WORDS * i);
+    });
+    this.actions = actions;
+    this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
+    this.counts = counts;
+    this.#finder = finder;
+    return finder;
   }
 
   /** The first rule from `from` on whose row does not rule the packet out, or the number of rules. */
   candidate(from: number, packet: RulePacket): number {
-    const { finder } = this.#compiled ?? this.#compile();
-    if (packet.odd) return Math.min(from, this.#rules.length);
-    return finder.firstFrom(from, packet);
+    const finder = this.#finder ?? this.#compile();
+    return packet.odd ? Math.min(from, this.#rules.length) : finder.firstFrom(from, packet);
   }
 }

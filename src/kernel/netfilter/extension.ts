@@ -46,6 +46,12 @@ export interface PortTests {
   readonly destination: PortTest;
 }
 
+/** Of a value under a mask, as signed integers. */
+export interface ValueTest {
+  readonly value: number;
+  readonly mask: number;
+}
+
 /** Where a match or target may be used. */
 interface Placement {
   readonly tables?: readonly TableName[];
@@ -71,6 +77,10 @@ export interface Match extends Lifecycle {
   readonly absent?: boolean;
   /** Port conditions, for the columns of a chain: the match fails where they do. */
   readonly ports?: PortTests;
+  /** The match is this condition of the packet's mark, and no more. */
+  readonly markTest?: ValueTest;
+  /** The match is that one of these states holds, and no more. */
+  readonly ctStates?: number;
   matches(packet: RulePacket): boolean;
   /** The options alone, as iptables-save prints them: `--mark 0x1`. */
   toString(): string;
@@ -96,6 +106,8 @@ export interface Target extends Lifecycle {
   /** Where that hangs on the options. */
   readonly hooks?: readonly HookName[];
   readonly protocols?: readonly number[];
+  /** The target makes the mark `(mark & ~mask) ^ value`, and no more. */
+  readonly setsMark?: ValueTest;
   apply(packet: RulePacket): TargetVerdict;
   /** The options alone. */
   toString(): string;

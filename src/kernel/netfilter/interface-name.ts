@@ -29,3 +29,42 @@ export const interfaceMatches = (
   { name, wildcard }: InterfaceName,
   dev: { readonly name: string } | undefined,
 ): boolean => (dev === undefined ? wildcard && name === '' : wildcard ? dev.name.startsWith(name) : dev.name === name);
+
+/** The key of a whole name; below it those of its beginnings, by their length. */
+const WHOLE = MAX_NAME + 1;
+const PRIME = 0x01000193;
+const BASIS = 0x811c9dc5;
+
+/** What every name begins with. */
+const ANY_KEY = 0;
+
+export interface InterfaceKey {
+  /** Which of a device's keys. */
+  readonly at: number;
+  readonly key: number;
+}
+
+/**
+ * A device's name as numbers, so that a rule's `-i cali+` or `-o eth0` is one comparison: a hash of the whole name and
+ * of every beginning of it (FNV-1a). Equal keys may in theory be of other names, so what they let pass is asked again.
+ */
+export function interfaceKeys(name: string | undefined): Int32Array {
+  const keys = new Int32Array(WHOLE + 1);
+  if (name === undefined) return keys;
+  let hash = BASIS | 0;
+  for (let i = 0; i < name.length && i < MAX_NAME; i++) {
+    hash = Math.imul(hash ^ name.charCodeAt(i), PRIME);
+    keys[i + 1] = hash;
+  }
+  keys[WHOLE] = Math.imul(hash ^ 0xff, PRIME);
+  return keys;
+}
+
+/** Of no device at all. */
+export const NO_INTERFACE_KEYS: Int32Array = interfaceKeys(undefined);
+
+/** The key that devices which match have. */
+export function interfaceKey({ name, wildcard }: InterfaceName): InterfaceKey {
+  const at = wildcard ? name.length : WHOLE;
+  return { at, key: at === 0 ? ANY_KEY : (interfaceKeys(name)[at] ?? 0) };
+}

@@ -12,6 +12,7 @@
 
 import type { HookName, TableName } from '../../trace/index.js';
 import type { Device } from '../device.js';
+import { assert } from '../errors.js';
 import type { DefragUser } from '../ipv4/defrag.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
@@ -29,6 +30,11 @@ import { Walk } from './walk.js';
 export type Chooser = (probability: number, rule: Rule) => boolean;
 
 type HookStep = (skb: Skb, inDev: Device | undefined, outDev: Device | undefined) => NfVerdict;
+
+/** What runs at a hook, in order. */
+type Hook = readonly HookStep[];
+
+const NOTHING: Hook = [];
 
 const FRAGMENT = 6;
 /** MF and the offset. */
@@ -61,13 +67,13 @@ export class Netfilter {
   #depth = 0;
   /** Others than rules that want connections tracked. */
   #conntrackUsers = 0;
-  readonly #steps: Record<HookName, readonly HookStep[]> = {
-    prerouting: [],
-    input: [],
-    forward: [],
-    output: [],
-    postrouting: [],
-  };
+  #prerouting: Hook = NOTHING;
+  #input: Hook = NOTHING;
+  #forward: Hook = NOTHING;
+  #output: Hook = NOTHING;
+  #postrouting: Hook = NOTHING;
+  /** The walk's view of the packet is that of this hook, and nothing has changed the packet since. */
+  #loaded = false;
 
   constructor(netns: Netns) {
     this.#netns = netns;
@@ -82,12 +88,28 @@ export class Netfilter {
    * that somebody keeps it.
    */
   run(hook: HookName, skb: Skb, inDev: Device | undefined, outDev: Device | undefined): NfVerdict {
-    const steps = this.#steps[hook];
+    const steps = this.#stepsOf(hook);
+    this.#loaded = false;
     for (let i = 0; i < steps.length; i++) {
       const verdict = steps[i]?.(skb, inDev, outDev) ?? 'accept';
       if (verdict !== 'accept') return verdict;
     }
     return 'accept';
+  }
+
+  #stepsOf(hook: HookName): Hook {
+    switch (hook) {
+      case 'prerouting':
+        return this.#prerouting;
+      case 'input':
+        return this.#input;
+      case 'forward':
+        return this.#forward;
+      case 'output':
+        return this.#output;
+      case 'postrouting':
+        return this.#postrouting;
+    }
   }
 
   /** nf_ct_netns_get(): connections are tracked from now on, whatever the rules ask for; the answer ends that. */
@@ -106,10 +128,13 @@ export class Netfilter {
   #rebuild(): void {
     const { tables } = this.iptables;
     this.#netns.conntrack.active = this.#conntrackUsers > 0 || tables.some((table) => table.needsConntrack);
-    for (const [hook, order] of Object.entries(ORDER)) {
-      if (!isHook(hook)) continue;
-      this.#steps[hook] = order.map((name) => this.#step(hook, name)).filter((step) => step !== undefined);
-    }
+    const steps = (hook: HookName): Hook =>
+      ORDER[hook].map((name) => this.#step(hook, name)).filter((step) => step !== undefined);
+    this.#prerouting = steps('prerouting');
+    this.#input = steps('input');
+    this.#forward = steps('forward');
+    this.#output = steps('output');
+    this.#postrouting = steps('postrouting');
   }
 
   #step(hook: HookName, name: (typeof ORDER)[HookName][number]): HookStep | undefined {
@@ -131,25 +156,42 @@ export class Netfilter {
   }
 
   #tableStep(hook: HookName, table: Table): HookStep {
-    const walk: HookStep = (skb, inDev, outDev) => this.#walk(table, skb, { hook, in: inDev, out: outDev });
+    const walk = this.#walkStep(hook, table);
     if (table.name === 'nat') {
       const nat = new NatHook(this.#netns, hook, walk);
-      return (skb, inDev, outDev) => nat.run(skb, inDev, outDev);
+      return (skb, inDev, outDev) => {
+        const verdict = nat.run(skb, inDev, outDev);
+        this.#loaded = false;
+        return verdict;
+      };
     }
     if (table.name === 'mangle' && hook === 'output')
       return (skb, inDev, outDev) => this.#mangleOutput(walk, skb, [inDev, outDev]);
     return walk;
   }
 
-  #walk(table: Table, skb: Skb, at: { hook: HookName; in: Device | undefined; out: Device | undefined }): NfVerdict {
-    const walk = this.#walks[this.#depth] ?? new Walk(this.#netns, skb);
-    this.#walks[this.#depth] = walk;
-    this.#depth += 1;
-    try {
-      return walk.run(table, skb, at);
-    } finally {
-      this.#depth -= 1;
-    }
+  #walkStep(hook: HookName, table: Table): HookStep {
+    const base = table.builtin(hook);
+    assert(base !== undefined, 'a table is asked at its own hooks');
+    return (skb, inDev, outDev) => {
+      const depth = this.#depth;
+      const walk = this.#walks[depth] ?? this.#newWalk(depth, skb);
+      const { packet } = walk;
+      if (!this.#loaded || !packet.isAsLoaded(skb)) {
+        packet.load(skb, hook, inDev, outDev);
+        this.#loaded = true;
+      }
+      this.#depth = depth + 1;
+      const verdict = walk.run(table, base);
+      this.#depth = depth;
+      return verdict;
+    };
+  }
+
+  #newWalk(depth: number, skb: Skb): Walk {
+    const walk = new Walk(this.#netns, skb);
+    this.#walks[depth] = walk;
+    return walk;
   }
 
   /** net/ipv4/netfilter/iptable_mangle.c:ipt_mangle_out(): what a route hangs on may have changed. */
@@ -185,5 +227,3 @@ export class Netfilter {
     return 'drop';
   }
 }
-
-const isHook = (text: string): text is HookName => Object.hasOwn(ORDER, text);

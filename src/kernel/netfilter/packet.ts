@@ -8,6 +8,7 @@ import type { HookName } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
+import { interfaceKeys, NO_INTERFACE_KEYS } from './interface-name.js';
 import type { Rule } from './rule.js';
 
 const TOTAL_LENGTH = 2;
@@ -40,12 +41,18 @@ function shortest(protocol: number): number {
   }
 }
 
+const keysOf = (dev: Device | undefined): Int32Array =>
+  dev === undefined ? NO_INTERFACE_KEYS : (dev.nameKeys ??= interfaceKeys(dev.name));
+
 export class RulePacket {
   readonly netns: Netns;
   skb: Skb;
   hook: HookName = 'prerouting';
   in: Device | undefined = undefined;
   out: Device | undefined = undefined;
+  /** Names of both as a chain's columns compare them. */
+  inKeys: Int32Array = NO_INTERFACE_KEYS;
+  outKeys: Int32Array = NO_INTERFACE_KEYS;
   source: Ipv4Addr = INADDR_ANY;
   destination: Ipv4Addr = INADDR_ANY;
   protocol = 0;
@@ -64,19 +71,28 @@ export class RulePacket {
   hotdrop = false;
   /** The rule being asked, for matches that need to say who they are. */
   rule: Rule | undefined = undefined;
+  #view: DataView;
+  #network = 0;
+  #tail = 0;
 
   constructor(netns: Netns, skb: Skb) {
+    this.#view = skb.view;
     this.netns = netns;
     this.skb = skb;
   }
 
   /** Reads the header; `skb.network` stands at an IPv4 header that ip_rcv_core() has accepted. */
   load(skb: Skb, hook: HookName, inDev: Device | undefined, outDev: Device | undefined): void {
-    const { view, network } = skb;
+    const { view, network, tail } = skb;
     this.skb = skb;
+    this.#view = view;
+    this.#network = network;
+    this.#tail = tail;
     this.hook = hook;
     this.in = inDev;
     this.out = outDev;
+    this.inKeys = keysOf(inDev);
+    this.outKeys = keysOf(outDev);
     this.hotdrop = false;
     this.source = ipv4(view.getInt32(network + SOURCE));
     this.destination = ipv4(view.getInt32(network + DESTINATION));
@@ -85,7 +101,7 @@ export class RulePacket {
     this.fragmentOffset = view.getUint16(network + FRAGMENT) & FRAGMENT_OFFSET_MASK;
     const transport = network + ((view.getUint8(network) & 0x0f) << 2);
     this.transport = transport;
-    this.end = Math.min(skb.tail, network + view.getUint16(network + TOTAL_LENGTH));
+    this.end = Math.min(tail, network + view.getUint16(network + TOTAL_LENGTH));
     this.sourcePort = -1;
     this.destinationPort = -1;
     this.odd = this.fragmentOffset === 1;
@@ -95,6 +111,11 @@ export class RulePacket {
       this.sourcePort = view.getUint16(transport);
       this.destinationPort = view.getUint16(transport + 2);
     }
+  }
+
+  /** False where the bytes of this packet, or another packet, have to be read first. */
+  isAsLoaded(skb: Skb): boolean {
+    return this.skb === skb && this.#view === skb.view && this.#network === skb.network && this.#tail === skb.tail;
   }
 
   get view(): DataView {

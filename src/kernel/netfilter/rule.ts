@@ -6,7 +6,7 @@
 import { formatIpv4, ipv4, ipv4Mask } from '../../packet/index.js';
 import type { Cause, Programmed, RuleOutcome } from '../../trace/index.js';
 import type { Chain } from './chain.js';
-import type { Match, MatchKind, Target, TargetKind } from './extension.js';
+import type { Match, MatchKind, Target, TargetKind, ValueTest } from './extension.js';
 import { formatInterfaceName, interfaceMatches, type InterfaceName } from './interface-name.js';
 import type { RulePacket } from './packet.js';
 import { formatProtocol } from './text/protocol-names.js';
@@ -48,6 +48,19 @@ export type RuleAction =
   | { readonly kind: 'jump' | 'goto'; readonly chain: string }
   | { readonly kind: 'target'; readonly name: string; readonly targetKind: TargetKind; readonly target: Target }
   | { readonly kind: 'unknown'; readonly unknown: UnknownExtension };
+
+/** Kinds of actions as numbers: what a walk goes by. */
+export const OPERATION = {
+  none: 0,
+  unknown: 0,
+  target: 1,
+  jump: 2,
+  goto: 3,
+  return: 4,
+  accept: 5,
+  drop: 6,
+  queue: 7,
+} as const satisfies Readonly<Record<RuleAction['kind'], number>>;
 
 export interface RuleParts {
   readonly tests: BasicTests;
@@ -128,28 +141,72 @@ export function basicTestsHold(tests: BasicTests, packet: RulePacket): boolean {
 export type MatchResult = 'yes' | 'no' | 'unknown';
 
 export class Rule implements Programmed {
+  /** The kind of action as a number. */
+  readonly op: number;
+  /** Packets and bytes: two numbers of its own, or where its chain keeps those of all its rules. */
+  #counts: Float64Array;
+  #countsAt = 0;
+  /** Where a jump or goto leads; set when the rule is put into a table. */
+  jumpsTo: Chain | undefined = undefined;
+  /** Who has passed the rule's row in its chain has passed the rule. */
+  rowIsAll = false;
+  /** A match or the target is not modelled; settled when the matches are attached. */
+  unknown = false;
+  readonly target: Target | undefined;
+  /** Where the target only sets the mark. */
+  readonly setsMark: ValueTest | undefined;
+  /** What the row leaves to ask. */
+  #rest: readonly Match[];
+  #asksTests = true;
   readonly tests: BasicTests;
   readonly matches: readonly RuleMatch[];
   readonly action: RuleAction;
   because: readonly Cause[];
-  packets: number;
-  bytes: number;
-  /** Where a jump or goto leads; set when the rule is put into a table. */
-  jumpsTo: Chain | undefined = undefined;
-  /** A match or the target is not modelled; settled when the matches are attached. */
-  unknown = false;
   #text: string | undefined = undefined;
   /** Those of the matches that can say no. */
   readonly #asked: readonly Match[];
 
   constructor(parts: RuleParts, more: { because: readonly Cause[]; counters?: Counters }) {
+    const { action } = parts;
+    this.op = OPERATION[action.kind];
+    this.#counts = Float64Array.of(more.counters?.packets ?? 0, more.counters?.bytes ?? 0);
+    this.target = action.kind === 'target' ? action.target : undefined;
+    this.setsMark = this.target?.setsMark;
     this.tests = parts.tests;
     this.matches = parts.matches;
     this.#asked = parts.matches.filter(({ kind }) => kind?.decorative !== true).map(({ match }) => match);
-    this.action = parts.action;
+    this.#rest = this.#asked;
+    this.action = action;
     this.because = more.because;
-    this.packets = more.counters?.packets ?? 0;
-    this.bytes = more.counters?.bytes ?? 0;
+  }
+
+  get packets(): number {
+    return this.#counts[this.#countsAt] ?? 0;
+  }
+  set packets(value: number) {
+    this.#counts[this.#countsAt] = value;
+  }
+
+  get bytes(): number {
+    return this.#counts[this.#countsAt + 1] ?? 0;
+  }
+  set bytes(value: number) {
+    this.#counts[this.#countsAt + 1] = value;
+  }
+
+  /** From now on it is counted there, and what was counted is taken along. */
+  countIn(counts: Float64Array, at: number): void {
+    counts[at] = this.packets;
+    counts[at + 1] = this.bytes;
+    this.#counts = counts;
+    this.#countsAt = at;
+  }
+
+  /** The chain has made a row of the rule, which leaves these matches to ask, and the basic tests or not. */
+  leaves(rest: readonly Match[], basicTests: boolean): void {
+    this.#rest = rest;
+    this.#asksTests = basicTests;
+    this.rowIsAll = !basicTests && rest.length === 0;
   }
 
   /** What comes after `-A CHAIN `; empty for a rule that says nothing. */
@@ -183,6 +240,16 @@ export class Rule implements Programmed {
     packet.rule = this;
     const asked = this.#asked;
     for (let i = 0; i < asked.length; i++) if (asked[i]?.matches(packet) === false) return false;
+    return true;
+  }
+
+  /** The whole rule, for a packet that has passed its row, unless it is `odd`: such ones pass every row. */
+  holds(packet: RulePacket): boolean {
+    if (packet.odd) return basicTestsHold(this.tests, packet) && this.matchesHold(packet);
+    if (this.#asksTests && !basicTestsHold(this.tests, packet)) return false;
+    packet.rule = this;
+    const rest = this.#rest;
+    for (let i = 0; i < rest.length; i++) if (rest[i]?.matches(packet) === false) return false;
     return true;
   }
 

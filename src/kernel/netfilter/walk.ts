@@ -5,20 +5,27 @@
  * and from the built-in chain to its policy.
  */
 
-import type { HookName, RuleOutcome } from '../../trace/index.js';
+import type { RuleOutcome } from '../../trace/index.js';
 import { assert } from '../errors.js';
-import type { Device } from '../device.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
-import type { Chain } from './chain.js';
+import { ACTION_WORDS, ASK, type Chain } from './chain.js';
 import type { NfVerdict } from './hook.js';
 import { RulePacket } from './packet.js';
-import { basicTestsHold, type Rule } from './rule.js';
+import { OPERATION, type Rule } from './rule.js';
 import type { Table } from './table.js';
 import { MAX_JUMPS } from './validate.js';
 
-/** What one rule made of the walk: go on with the next, or with what the rule set, or be done. */
-type Progress = 'next' | 'moved' | NfVerdict;
+/** A rule's answer: the walk goes on behind it. */
+const NO_MATCH = -2;
+
+/** Where a walk stands: what a trace tells of a rule besides the rule. */
+interface Standing {
+  readonly table: Table;
+  readonly chain: Chain;
+  /** From 1; 0 for the end of the chain. */
+  readonly position: number;
+}
 
 export class Walk {
   readonly #netns: Netns;
@@ -26,123 +33,110 @@ export class Walk {
   /** Where jumps came from. */
   readonly #backChain: Chain[] = [];
   readonly #backNext = new Int32Array(MAX_JUMPS);
-  #depth = 0;
-  #chain: Chain | undefined = undefined;
-  #next = 0;
-  #tried = 0;
-  #matched = 0;
 
   constructor(netns: Netns, skb: Skb) {
     this.#netns = netns;
     this.packet = new RulePacket(netns, skb);
   }
 
-  run(table: Table, skb: Skb, at: { hook: HookName; in: Device | undefined; out: Device | undefined }): NfVerdict {
+  /** For the packet that `packet` was loaded with. `base` is the table's chain of its hook. */
+  run(table: Table, base: Chain): NfVerdict {
     const { packet } = this;
-    const base = table.builtin(at.hook);
-    assert(base !== undefined, 'a table is asked at its own hooks');
-    packet.load(skb, at.hook, at.in, at.out);
-    this.#depth = 0;
-    this.#chain = base;
-    this.#next = 0;
-    this.#tried = 0;
-    this.#matched = 0;
+    const tracing = this.#netns.emulation.tracer !== undefined;
+    const asksAll = tracing || packet.odd;
+    let chain = base;
+    let next = 0;
+    let depth = 0;
+    let tried = 0;
+    let matched = 0;
     for (;;) {
-      const chain: Chain = this.#chain;
-      const from = this.#next;
-      const position = chain.candidate(from, packet);
-      const { rules } = chain;
-      const rule = rules[position];
-      if (rule === undefined) {
-        this.#tried += rules.length - from;
-        if (this.#depth === 0) return this.#policy(table, base);
-        if (this.#netns.emulation.tracer !== undefined) {
-          this.#trace(table, chain, { position: 0, outcome: 'return' });
-        }
-        this.#goBack();
-        continue;
+      const position = chain.candidate(next, packet);
+      let op: number = OPERATION.return;
+      if (position === chain.rules.length) {
+        tried += position - next;
+        if (tracing && depth > 0) this.#trace({ table, chain, position: 0 }, 'return', undefined);
+      } else {
+        tried += position + 1 - next;
+        next = position + 1;
+        op = asksAll ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
+        if (op === ASK) {
+          const answer = this.#ask({ table, chain, position: next });
+          if (typeof answer === 'string') return answer;
+          if (answer === NO_MATCH) continue;
+          op = answer;
+        } else this.#count(chain, position, op === OPERATION.target);
+        matched += 1;
       }
-      this.#tried += position - from + 1;
-      this.#next = position + 1;
-      if ((packet.odd || !chain.rowIsEnough(position)) && !basicTestsHold(rule.tests, packet)) continue;
-      const progress = rule.unknown ? this.#askUnknown(table, chain, rule) : this.#ask(table, chain, rule);
-      if (progress === 'accept' || progress === 'drop' || progress === 'stolen') return progress;
+      switch (op) {
+        case OPERATION.jump:
+        case OPERATION.goto: {
+          const to = chain.jumps[position];
+          // Nothing happens in a chain without rules, and from it a jump comes back at once.
+          if (to === undefined || (op === OPERATION.jump && to.rules.length === 0 && !tracing)) break;
+          if (op === OPERATION.jump) this.#remember(depth++, chain, next);
+          chain = to;
+          next = 0;
+          break;
+        }
+        case OPERATION.return:
+          if (depth === 0) return this.#policy(table, base, { tried, matched });
+          depth -= 1;
+          chain = this.#backChain[depth] ?? base;
+          next = this.#backNext[depth] ?? 0;
+          break;
+        case OPERATION.accept:
+          return 'accept';
+        default:
+      }
     }
   }
 
-  #ask(table: Table, chain: Chain, rule: Rule): Progress {
+  /** A rule that its row says in full, and that does nothing but lead on and set the mark. */
+  #count(chain: Chain, position: number, setsMark: boolean): void {
+    const { skb } = this.packet;
+    const { counts, actions } = chain;
+    counts[2 * position] = (counts[2 * position] ?? 0) + 1;
+    counts[2 * position + 1] = (counts[2 * position + 1] ?? 0) + skb.tail - skb.network;
+    if (!setsMark) return;
+    const at = position * ACTION_WORDS;
+    skb.mark = ((skb.mark & ~(actions[at + 1] ?? 0)) ^ (actions[at + 2] ?? 0)) >>> 0;
+  }
+
+  /** Any rule, in full: how the walk goes on, or its end. */
+  #ask(at: Standing): number | NfVerdict {
     const { packet } = this;
-    if (!rule.matchesHold(packet))
-      return packet.hotdrop ? this.#drop(rule, 'a match found the packet malformed') : 'next';
+    const rule = at.chain.rules[at.position - 1];
+    assert(rule !== undefined, 'a candidate is a rule');
+    if (rule.unknown) return this.#mayDecide(rule, at) ? 'drop' : NO_MATCH;
+    if (!rule.holds(packet)) {
+      return packet.hotdrop ? this.#drop(rule, 'a match found the packet malformed') : NO_MATCH;
+    }
     rule.packets += 1;
     rule.bytes += packet.length;
-    this.#matched += 1;
-    if (this.#netns.emulation.tracer !== undefined) {
-      this.#trace(table, chain, { position: this.#next, outcome: rule.outcome, rule });
-    }
-    return this.#act(table, rule);
-  }
-
-  #act(table: Table, rule: Rule): Progress {
-    const { packet } = this;
-    const { action } = rule;
-    switch (action.kind) {
-      case 'none':
-      case 'unknown':
-        return 'next';
-      case 'accept':
-        return 'accept';
-      case 'drop':
-        return this.#drop(rule, undefined);
-      case 'queue':
-        return this.#drop(rule, 'nobody listens on queue 0');
-      case 'return':
-        if (this.#depth > 0) {
-          this.#goBack();
-          return 'moved';
-        }
-        return this.#policyAtBase(table);
-      case 'jump':
-        this.#enter(rule, true);
-        return 'moved';
-      case 'goto':
-        this.#enter(rule, false);
-        return 'moved';
-      case 'target': {
-        const verdict = action.target.apply(packet);
-        if (verdict === 'drop') return this.#drop(rule, undefined);
-        return verdict === 'continue' ? 'next' : verdict;
+    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, rule.outcome, rule);
+    switch (rule.op) {
+      case OPERATION.target: {
+        const verdict = rule.target?.apply(packet) ?? 'continue';
+        if (verdict === 'continue') return OPERATION.none;
+        return verdict === 'drop' ? this.#drop(rule, undefined) : verdict;
       }
+      case OPERATION.drop:
+        return this.#drop(rule, undefined);
+      case OPERATION.queue:
+        return this.#drop(rule, 'nobody listens on queue 0');
+      default:
+        return rule.op;
     }
   }
 
-  #enter(rule: Rule, remember: boolean): void {
-    const { jumpsTo } = rule;
-    assert(jumpsTo !== undefined && this.#chain !== undefined, 'a jump leads somewhere');
-    if (remember) {
-      // Longer ways were refused when the table was loaded.
-      assert(this.#depth < MAX_JUMPS, 'chains lead no deeper than they may');
-      this.#backChain[this.#depth] = this.#chain;
-      this.#backNext[this.#depth] = this.#next;
-      this.#depth += 1;
-    }
-    this.#chain = jumpsTo;
-    this.#next = 0;
+  #remember(depth: number, chain: Chain, next: number): void {
+    // Longer ways were refused when the table was loaded.
+    assert(depth < MAX_JUMPS, 'chains lead no deeper than they may');
+    this.#backChain[depth] = chain;
+    this.#backNext[depth] = next;
   }
 
-  #goBack(): void {
-    this.#depth -= 1;
-    this.#chain = this.#backChain[this.#depth];
-    this.#next = this.#backNext[this.#depth] ?? 0;
-  }
-
-  #policyAtBase(table: Table): NfVerdict {
-    const base = table.builtin(this.packet.hook);
-    assert(base !== undefined, 'a walk began somewhere');
-    return this.#policy(table, base);
-  }
-
-  #policy(table: Table, base: Chain): NfVerdict {
+  #policy(table: Table, base: Chain, { tried, matched }: { tried: number; matched: number }): NfVerdict {
     const { packet } = this;
     if (base.counting) {
       base.packets += 1;
@@ -151,11 +145,11 @@ export class Walk {
     const accepts = base.policy !== 'DROP';
     if (this.#netns.emulation.tracer !== undefined) {
       const { hook } = packet;
-      if (this.#matched === 0) {
-        this.#netns.trace(packet.skb, { kind: 'table', hook, table: table.name, rulesTried: this.#tried });
+      if (matched === 0) {
+        this.#netns.trace(packet.skb, { kind: 'table', hook, table: table.name, rulesTried: tried });
       }
-      if (this.#matched > 0 || !accepts) {
-        this.#trace(table, base, { position: 0, outcome: accepts ? 'accept' : 'drop' });
+      if (matched > 0 || !accepts) {
+        this.#trace({ table, chain: base, position: 0 }, accepts ? 'accept' : 'drop', undefined);
       }
     }
     if (accepts) return 'accept';
@@ -168,27 +162,30 @@ export class Walk {
     return 'drop';
   }
 
-  /** A rule with a part that is not modelled: no effect where the known parts fail, else nobody can say. */
-  #askUnknown(table: Table, chain: Chain, rule: Rule): Progress {
+  /**
+   * A rule with a part that is not modelled: no effect where the known parts fail, else nobody can say, and the packet
+   * has been dropped.
+   */
+  #mayDecide(rule: Rule, at: Standing): boolean {
     const { packet } = this;
     const result = rule.mayMatch(packet);
-    if (packet.hotdrop) return this.#drop(rule, 'a match found the packet malformed');
-    if (result === 'no') return 'next';
+    if (packet.hotdrop) {
+      this.#drop(rule, 'a match found the packet malformed');
+      return true;
+    }
+    if (result === 'no') return false;
     // A rule that only counts or writes a log changes nothing, whether it matches or not.
     const { action } = rule;
     const harmless = action.kind === 'none' || (action.kind === 'unknown' && action.unknown.harmless) || onlyLogs(rule);
-    if (harmless) return 'next';
+    if (harmless) return false;
     packet.skb.unknown = true;
-    if (this.#netns.emulation.tracer !== undefined) {
-      this.#trace(table, chain, { position: this.#next, outcome: 'unknown', rule });
-    }
+    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, 'unknown', rule);
     this.#netns.drop(packet.skb, 'unknown-rule', `not modelled: ${rule.toString()}`, rule);
-    return 'drop';
+    return true;
   }
 
-  #trace(table: Table, chain: Chain, what: { position: number; outcome: RuleOutcome; rule?: Rule }): void {
+  #trace({ table, chain, position }: Standing, outcome: RuleOutcome, rule: Rule | undefined): void {
     const { hook, skb } = this.packet;
-    const { position, outcome, rule } = what;
     const target = rule?.jumpsTo?.name;
     this.#netns.trace(skb, {
       kind: 'rule',

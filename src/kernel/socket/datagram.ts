@@ -9,6 +9,8 @@ import type { Socket } from './socket.js';
 /** Largest IPv4 datagram, less its header. */
 export const IPV4_PAYLOAD_MAXIMUM = 65_535 - 20;
 
+const MULTICAST_TTL = 1;
+
 /** For one datagram only (IP_PKTINFO, IP_TTL and IP_TOS control messages). */
 export interface DatagramOptions {
   readonly source?: Ipv4Addr;
@@ -27,11 +29,10 @@ export interface Datagram {
 
 /** The route of a datagram; EACCES where it is a broadcast that the socket did not ask for. */
 export function routeDatagram(socket: Socket, flow: Flow4, options: DatagramOptions): RouteResult | Errno {
-  const route = socket.netns.ipv4.route({
-    ...flow,
-    source: options.source ?? flow.source,
-    tos: options.tos ?? socket.tos,
-  });
+  const source = options.source ?? flow.source;
+  const tos = options.tos ?? socket.tos;
+  const asked = source === flow.source && tos === (flow.tos ?? 0) ? flow : { ...flow, source, tos };
+  const route = socket.netns.ipv4.route(asked);
   if (typeof route === 'string') return route;
   return route.type === 'broadcast' && !socket.broadcast ? 'EACCES' : route;
 }
@@ -65,7 +66,8 @@ function dontFragment(socket: Socket, size: number, route: RouteResult): boolean
 export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefined {
   const { skb, route, options } = datagram;
   const { netns } = socket;
-  const ttl = options.ttl ?? socket.ttl;
+  // inet->mc_ttl: a multicast stays on its link unless it is told otherwise.
+  const ttl = options.ttl ?? socket.ttl ?? (route.type === 'multicast' ? MULTICAST_TTL : undefined);
   skb.socket = socket;
   skb.mark = socket.mark;
   skb.parent = netns.sockets.cause;
@@ -81,7 +83,8 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     mark: socket.mark,
     route,
     socket,
-    ...(ttl === undefined ? {} : { ttl }),
-    ...(datagram.identification === undefined ? {} : { identification: datagram.identification }),
+    told: true,
+    ttl,
+    identification: datagram.identification,
   });
 }

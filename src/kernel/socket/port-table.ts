@@ -105,19 +105,19 @@ function score(socket: Socket, arrival: Arrival): number {
 
 /** The newest of equals; where they share the port by SO_REUSEPORT, the one that the flow's hash names. */
 function best<S extends Socket>(sockets: readonly S[], arrival: Arrival, address: Ipv4Addr): S | undefined {
-  let found: S[] = [];
+  let newest: S | undefined;
   let points = -1;
   for (const socket of sockets) {
     if (socket.localAddress !== address) continue;
     const its = score(socket, arrival);
     if (its < 0 || its < points) continue;
-    if (its > points) found = [];
     points = its;
-    found.push(socket);
+    newest = socket;
   }
-  const newest = found.at(-1);
   if (newest?.reusePort !== true) return newest;
-  const group = found.filter((socket) => socket.reusePort);
+  const group = sockets.filter(
+    (socket) => socket.reusePort && socket.localAddress === address && score(socket, arrival) === points,
+  );
   return group[Math.floor((flowHash(arrival) / 0x1_0000_0000) * group.length)];
 }
 

@@ -11,7 +11,7 @@ import { quotedPacket } from './icmp-error.js';
 import type { TcpListenRequest, UdpListenRequest } from './listen.js';
 import { PingSocket } from './ping-socket.js';
 import { type Arrival, findPort, findUdpPort, PortTable } from './port-table.js';
-import type { Socket, SocketEntry, SocketOptions } from './socket.js';
+import type { PacketSocket, Socket, SocketEntry, SocketOptions } from './socket.js';
 import type { SocketNetns } from './stack.js';
 import { sendReset } from './tcp/reply.js';
 import { describeSegment, parseSegment, type Segment } from './tcp/segment.js';
@@ -34,8 +34,12 @@ export class SocketTable {
   #cause = 0;
   #secret: number | undefined = undefined;
 
+  /** inet_ctl_sock_create(): the kernel's own, for ICMP and for what TCP answers without a connection. */
+  readonly control: PacketSocket;
+
   constructor(netns: SocketNetns) {
     this.#netns = netns;
+    this.control = { netns, uid: undefined, gid: undefined, mark: 0, device: undefined };
   }
 
   /** Identity of the packet that is being delivered, or 0: whatever is sent now is sent because of it. */

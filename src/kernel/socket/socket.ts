@@ -52,7 +52,16 @@ export interface SocketEntry {
   readonly because: readonly Cause[];
 }
 
-export abstract class Socket {
+/** What made a local packet (skb->sk): a process' socket, or one of the kernel's own, which no user owns. */
+export interface PacketSocket {
+  readonly netns: object;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly mark: number;
+  readonly device: Device | undefined;
+}
+
+export abstract class Socket implements PacketSocket {
   abstract readonly protocol: number;
   readonly netns: SocketNetns;
   readonly uid: number;
@@ -117,7 +126,7 @@ export abstract class Socket {
       protocol: this.protocol,
       sourcePort: this.localPort,
       destinationPort: port,
-      ...(this.device === undefined ? {} : { oif: this.device }),
+      oif: this.device,
     };
   }
 }

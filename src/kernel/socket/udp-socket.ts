@@ -1,7 +1,6 @@
 /** UDP sockets (RFC 768; net/ipv4/udp.c, net/ipv4/datagram.c). */
 
 import {
-  bytesOf,
   encodeUdp,
   formatIpv4,
   INADDR_ANY,
@@ -160,7 +159,7 @@ export class UdpSocket extends Socket {
         because: this.because,
       });
     }
-    const bytes = bytesOf(skb.view, udp.payloadOffset, udp.end).slice();
+    const bytes = skb.slab.bytes.slice(udp.payloadOffset, udp.end);
     const from = {
       source: ip.source,
       port: udp.sourcePort,

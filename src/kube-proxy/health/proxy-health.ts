@@ -12,7 +12,7 @@ const DELETION_TAINT = 'ToBeDeletedByClusterAutoscaler';
 const NOSNIFF = { 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' };
 
 /** A load balancer is to send nothing new to a node that goes (KEP-3836). */
-export const isEligible = (node: KubeNode | undefined): boolean =>
+const isEligible = (node: KubeNode | undefined): boolean =>
   node === undefined || (!node.terminating && !node.spec.taints.some(({ key }) => key === DELETION_TAINT));
 
 export class ProxyHealth {

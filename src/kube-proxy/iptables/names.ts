@@ -20,7 +20,7 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const NAME_LENGTH = 16;
 
 /** The first 16 characters of base32(sha256(text)) (RFC 4648 §6): a chain's name has room for 28. */
-export function chainHash(text: string): string {
+function chainHash(text: string): string {
   const digest = hash('sha256', text, 'hex');
   let name = '';
   // 16 characters of 5 bits are 80 bits, 20 hex digits: each 5 digits are 4 characters.

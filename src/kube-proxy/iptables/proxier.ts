@@ -55,6 +55,8 @@ const causeOf = ({ namespace, name, portName, port, protocol }: ServicePort): re
 
 export class IptablesProxier {
   readonly settings: IptablesSettings;
+  /** Of rules that are there whatever Services there are. */
+  readonly #because: readonly Cause[];
   #fullSyncWanted = true;
   /** What the text before said of a Service. */
   #synced: ReadonlyMap<string, TrackedService> = new Map();
@@ -64,6 +66,7 @@ export class IptablesProxier {
 
   constructor(settings: IptablesSettings) {
     this.settings = settings;
+    this.#because = [{ kind: 'Node', name: settings.node.name, detail: 'kube-proxy' }];
   }
 
   /** The next text is to hold everything: at start, when the node has changed, when somebody flushed the tables. */
@@ -86,7 +89,7 @@ export class IptablesProxier {
     this.#begin(filter, nat);
     const rendered = this.#renderAll(tracked, large);
     const written = this.#writeServices(rendered, { filter, nat, full, tracked });
-    filter.append(CHAIN.forward, blockOf(CHAIN.forward, forwardRules(this.settings)), []);
+    filter.append(CHAIN.forward, blockOf(CHAIN.forward, forwardRules(this.settings)), this.#because);
     this.#dropStale(nat, rendered, { large, context });
     this.#writeTail(nat, context);
     this.#synced = new Map(tracked.services.map((service) => [service.key, service]));
@@ -104,10 +107,10 @@ export class IptablesProxier {
     for (const name of [CHAIN.services, CHAIN.externalServices, CHAIN.forward, CHAIN.nodePorts, CHAIN.proxyFirewall])
       filter.declare(name);
     if (this.settings.localhostNodePorts)
-      filter.append(CHAIN.kubeletFirewall, blockOf(CHAIN.kubeletFirewall, [LOCALNET_RULE]), []);
+      filter.append(CHAIN.kubeletFirewall, blockOf(CHAIN.kubeletFirewall, [LOCALNET_RULE]), this.#because);
     for (const name of [CHAIN.services, CHAIN.nodePorts]) nat.declare(name);
-    nat.append(CHAIN.postrouting, blockOf(CHAIN.postrouting, postroutingRules(this.settings)), []);
-    nat.append(CHAIN.markMasq, blockOf(CHAIN.markMasq, markMasqRules(this.settings)), []);
+    nat.append(CHAIN.postrouting, blockOf(CHAIN.postrouting, postroutingRules(this.settings)), this.#because);
+    nat.append(CHAIN.markMasq, blockOf(CHAIN.markMasq, markMasqRules(this.settings)), this.#because);
   }
 
   /** Every port in the order of its name in comments. */
@@ -174,6 +177,6 @@ export class IptablesProxier {
     const addresses = this.settings.nodePortAddresses
       .select(nodeAddresses)
       .map((address) => ({ text: formatIp(address), loopback: isLoopback(address) }));
-    nat.append(CHAIN.services, blockOf(CHAIN.services, nodePortTail(this.settings, addresses)), []);
+    nat.append(CHAIN.services, blockOf(CHAIN.services, nodePortTail(this.settings, addresses)), this.#because);
   }
 }

@@ -27,7 +27,7 @@ export interface EndpointList {
 
 export const NO_ENDPOINTS: EndpointList = { endpoints: [], ambiguous: false };
 
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 /** The Service that a slice speaks of, or undefined where no proxier looks at it. */

@@ -38,6 +38,7 @@ const pinnedTo = (spec: PodSpec, node: string): PodSpec => ({
   ...spec,
   affinity: {
     nodeAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [],
       requiredDuringSchedulingIgnoredDuringExecution: {
         nodeSelectorTerms: [
           { matchExpressions: [], matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] },

@@ -1,4 +1,4 @@
-/** Jobs (pkg/controller/job). A CronJob has no pods of its own: see run.ts. */
+/** Jobs (pkg/controller/job), those of CronJobs too. */
 
 import { generateName } from '../names.js';
 import { isActive } from '../pods.js';

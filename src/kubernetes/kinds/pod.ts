@@ -95,6 +95,9 @@ const affinity = record({
   nodeAffinity: optional(
     record({
       requiredDuringSchedulingIgnoredDuringExecution: optional(record({ nodeSelectorTerms: listOf(nodeTerm) })),
+      preferredDuringSchedulingIgnoredDuringExecution: listOf(
+        record({ weight: integer(1, 100), preference: nodeTerm }),
+      ),
     }),
   ),
 });

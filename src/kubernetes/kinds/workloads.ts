@@ -1,7 +1,9 @@
 /** What makes pods: apps/v1, batch/v1 and the ReplicationController. */
 
+import { parseCronSchedule } from '../cron-schedule.js';
 import { textMap } from '../schema/kind.js';
 import {
+  check,
   count,
   flag,
   listOf,
@@ -71,12 +73,22 @@ const jobStatus = map(
 
 export const jobBody = record({ spec: jobSpec, status: jobStatus });
 
+const cronSchedule = check(text, (given) =>
+  parseCronSchedule(given) === undefined
+    ? { path: [], expected: 'a schedule of five fields such as "*/5 * * * *", or a word such as @hourly' }
+    : undefined,
+);
+
 export const cronJobBody = record({
   spec: record({
-    schedule: text,
+    schedule: cronSchedule,
     suspend: withDefault(flag, false),
-    jobTemplate: record({ spec: jobSpec }),
+    jobTemplate: record({
+      metadata: orEmpty(record({ labels: textMap, annotations: textMap })),
+      spec: jobSpec,
+    }),
   }),
+  status: orEmpty(record({ lastScheduleTime: optional(text) })),
 });
 
 export type JobSpec = Value<typeof jobSpec>;

@@ -9,7 +9,14 @@ import { describe, type FieldPath, field, isList, isObject, type Json, type Json
 import { JsonOffsets, scanJson } from './json-text.js';
 import { type Position, SourceFile, type SourceText } from './source-text.js';
 import { type Marks, parseBlock, parseBlockItem } from './yaml-block.js';
-import { type Flaw, parseQuoted, parseYaml } from './yaml-full.js';
+import type { Flaw } from './yaml-full.js';
+
+/**
+ * The full parser is loaded when a document needs it: setting it up costs a tenth of a whole command. The bundler sees
+ * to it that this is no look-up on disk.
+ */
+const full = (): typeof import('./yaml-full.js') => require('./yaml-full.js') as typeof import('./yaml-full.js');
+const parseQuoted = (text: string): string | undefined => full().parseQuoted(text);
 
 /** One document's value and the offset in its file of any field. */
 interface Parsed {
@@ -138,9 +145,9 @@ function parseYamlDocument(text: string, base: number): Parse {
   const block = parseBlock(text, { quoted: parseQuoted });
   if (block !== undefined)
     return { parsed: { value: block.value, offsetOf: blockOffsetOf(text, base, block.itemOffsets) } };
-  const full = parseYaml(text);
-  if ('flaws' in full) return { flaws: full.flaws.map((flaw) => ({ ...flaw, offset: flaw.offset + base })) };
-  return { parsed: { value: full.value, offsetOf: (path) => base + full.offsetOf(path) } };
+  const whole = full().parseYaml(text);
+  if ('flaws' in whole) return { flaws: whole.flaws.map((flaw) => ({ ...flaw, offset: flaw.offset + base })) };
+  return { parsed: { value: whole.value, offsetOf: (path) => base + whole.offsetOf(path) } };
 }
 
 const MARKER = /^---(?=[ \t\r\n]|$)/gm;

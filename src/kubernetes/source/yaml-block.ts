@@ -1,14 +1,15 @@
 /**
  * A parser for YAML in the layout that kubectl and most people write: block maps and lists, plain and
- * quoted scalars, `|` texts, comments, `{}` and `[]`. It is some thirty times as fast as a full YAML parser
- * and must never disagree with one: at the first thing outside that layout (flow collections with
- * something in them, anchors, tags, tabs, `>` texts, doubtful indentation, repeated keys, any mistake) it
- * gives up, and the full parser reads the document.
+ * quoted scalars, `|` texts, comments, and flow collections of a line. It is some thirty times as fast as a
+ * full YAML parser and must never disagree with one: at the first thing outside that layout (longer flow
+ * collections, anchors, tags, tabs, `>` texts, doubtful indentation, repeated keys, any mistake) it gives up,
+ * and the full parser reads the document.
  *
  * Positions cost nothing until they are asked for: then the same text is parsed again with `Marks`.
  */
 
 import type { Json } from './json.js';
+import { parseFlow } from './yaml-flow.js';
 import { resolveKey, resolvePlain } from './yaml-scalar.js';
 
 /** Where each field of each map and list stands: the value's offset if it shares the key's line, else the key's. */
@@ -196,17 +197,21 @@ class BlockParser {
     if (!INDICATORS.has(char)) return this.#plain(at, indent);
     if (char === '"' || char === "'") return this.#quotedScalar(at, char, indent);
     if (char === '|') return this.#literal(at, indent);
-    const pair = this.#text.slice(at, at + 2);
-    if (pair === '{}' || pair === '[]') {
-      this.#endOfValue(at + 2);
-      return pair === '{}' ? {} : [];
-    }
+    if (char === '{' || char === '[') return this.#flow(at);
     // "-1" and ":8080" are plain: an indicator only before a blank.
-    const next = pair.charAt(1);
+    const next = this.#text.charAt(at + 1);
     if ((char === '-' || char === ':' || char === '?') && next !== '' && next !== ' ' && next !== '\n') {
       return this.#plain(at, indent);
     }
     throw new OtherLayout();
+  }
+
+  #flow(at: number): Json {
+    const mark = (container: object, key: string | number, offset: number): void => this.#mark(container, key, offset);
+    const flow = parseFlow(this.#text, at, { lineEnd: this.#lineEnd, mark });
+    if (flow === undefined) throw new OtherLayout();
+    this.#endOfValue(flow.end);
+    return flow.value;
   }
 
   #endOfValue(at: number): void {

@@ -26,7 +26,7 @@ import { chunks, makeSlice, MAX_ENDPOINTS } from './slice.js';
 import { wantsTopologyHints, withTopologyHints, type ZoneShares } from './topology-hints.js';
 
 /** utils.go:getAddressTypesForService(), with the API server's defaults for what is not given. */
-export function addressTypesOf({ spec }: Service): readonly AddressType[] {
+function addressTypesOf({ spec }: Service): readonly AddressType[] {
   if (spec.ipFamilies.length > 0) return spec.ipFamilies;
   const families = spec.clusterIPs.map((ip) => (isIpv4(ip) ? 'IPv4' : 'IPv6'));
   return families.length > 0 ? families : ['IPv4'];

@@ -6,6 +6,7 @@
 import type { HostState, IptablesTableState, NetnsState } from '../../kernel/index.js';
 import { addressLines, fdbLines, linkLines, linkSetLines, neighbourLines, routeLines, ruleLines } from './ip-lines.js';
 import { ECHO_SERVER, listenWords } from './listen.js';
+import { counterNames, NFACCT_ADD } from './nfacct.js';
 import { quote, withInput } from './shell.js';
 import { freshSwitchLines, switchLines } from './sysctl-lines.js';
 import { Wire, type WirePlan } from './wire.js';
@@ -47,6 +48,10 @@ forwarding() { # NAMESPACE
     bridge -n "$1" link show | grep -q 'state disabled' || return 0
     sleep 0.02
   done
+}
+
+counters() { # NAMESPACE NAME...
+  ip netns exec "$1" python3 -c "$NFACCT_ADD" "\${@:2}" 2> /dev/null || echo "$1: no counters here: \${*:2}" >&2
 }
 
 shape() { # NAMESPACE DEVICE QDISC...
@@ -111,6 +116,7 @@ class Script {
       PROLOGUE,
       '',
       `readonly ECHO_SERVER=${quote(ECHO_SERVER)}`,
+      `readonly NFACCT_ADD=${quote(NFACCT_ADD)}`,
       `readonly NAMESPACES=(${all.map(quote).join(' ')})`,
       '',
       'down() {',
@@ -204,6 +210,7 @@ class Script {
           ...set.members.map((member) => `add ${set.name} ${member}`),
         ]),
       ),
+      ...counterNames(netns.iptables).map((counter) => `counters ${quote(name)} ${quote(counter)}`),
       ...withInput(`ip netns exec ${quote(name)} iptables-restore`, netns.iptables.flatMap(tableLines)),
     ]);
   }

@@ -16,7 +16,7 @@ const line = ([path, value]: readonly [string, string]): string => `${procPath(p
 export const freshSwitchLines = (): string[] => freshSwitches().map(line);
 
 /** What only the namespace that a machine boots with has, and what is IPv6's, which is switched off. */
-const LEFT_OUT = /^net\.(?:ipv4\.neigh\.default|ipv6)\./;
+const LEFT_OUT = /^net\.(?:ipv4\.neigh\.default\.|ipv6\.|netfilter\.nf_conntrack_max$)/;
 
 export const switchLines = (netns: NetnsState): string[] =>
   Object.entries(netns.sysctls)

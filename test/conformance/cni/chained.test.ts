@@ -67,6 +67,31 @@ bothDoTheSame('tuning: CHECK finds what was changed by hand', [
   tuning('CHECK', { mtu: 1300 }),
   tuning('CHECK', { mac: '02:11:22:33:44:72' }),
 ]);
+for (const [word, flag, fields] of [
+  ['promisc', 'promisc', { promisc: true }],
+  ['allmulticast', 'allmulti', { allmulti: true }],
+] as const) {
+  bothDoTheSame(`tuning: CHECK finds that ${word} was switched off, and DEL puts back what there was`, [
+    bridge('ADD'),
+    tuning('ADD', fields),
+    tuning('CHECK', fields),
+    {
+      side: 'pod',
+      real: `ip link set eth0 ${word} off`,
+      emulated: ({ links }) => links.set(links.require('eth0'), { [flag]: false }),
+    },
+    tuning('CHECK', fields),
+    tuning('CHECK'),
+    tuning('DEL', fields),
+    tuning('CHECK', fields),
+  ]);
+}
+bothDoTheSame('tuning: all-multicast mode that is not wanted', [
+  bridge('ADD'),
+  tuning('ADD', { allmulti: false }),
+  tuning('CHECK', { allmulti: false }),
+  tuning('CHECK', { allmulti: true }),
+]);
 
 const LIMITS: readonly (readonly [string, CniObject])[] = [
   ['no limits', {}],

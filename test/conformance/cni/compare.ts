@@ -61,7 +61,10 @@ class Walk {
       stdin: this.#stdin(step),
     });
     if (exitCode === 0 && step.command === 'ADD') this.#result = parseObject(stdout);
-    const said = `exit ${exitCode}\n${stdout}`.replaceAll(' \\"1.1.0\\"]', ']');
+    const said = `exit ${exitCode}\n${stdout}`
+      .replaceAll(' \\"1.1.0\\"]', ']')
+      // The real plugin prints where the value is kept.
+      .replace(/(all-multicast mode of \S+ is )\S+,/, '$1…,');
     return this.#numbering.apply(said);
   }
 

@@ -147,7 +147,8 @@ export class RealMachine implements Machine {
   readonly #names: Readonly<Record<Side, string>>;
 
   constructor(label: string) {
-    this.#names = { host: `pw-cni-${label}-h`, pod: `pw-cni-${label}-p` };
+    const own = `pw-cni-${label}-${process.pid}`;
+    this.#names = { host: `${own}-h`, pod: `${own}-p` };
     this.dataDir = mkdtempSync(`/run/pw-cni-${label}-`);
     this.#bin = mkdtempSync(`/run/pw-cni-${label}-bin-`);
     symlinkSync(IPTABLES, join(this.#bin, 'iptables'));

@@ -35,7 +35,10 @@ const ENDPOINTS = Array.from({ length: 40 }, (_, i) => ({ addresses: [`10.244.1.
 
 const world = (): DnsWorld =>
   new DnsWorld(
-    `${CLUSTER.replace('errors', 'errors\n template IN TXT text.example {\n answer "{{ .Name }} 5 IN TXT \\"a \\\\\\"quoted\\\\\\" text\\" second"\n }\n template IN MX mail.example {\n answer "{{ .Name }} 86400 IN MX 10 mx.mail.example."\n }')}`,
+    CLUSTER.replace(
+      'errors',
+      'errors\n template IN TXT text.example {\n answer "{{ .Name }} 5 IN TXT \\"a \\\\\\"quoted\\\\\\" text\\" second"\n }\n template IN MX mail.example {\n answer "{{ .Name }} 86400 IN MX 10 mx.mail.example."\n }',
+    ),
     [
       service('web', { clusterIP: '10.96.0.20' }),
       service('dual', {

@@ -158,7 +158,7 @@ class Comparer {
   #state(place: string, emulated: Readonly<Record<string, string>>, real: Readonly<Record<string, string>>): void {
     for (const name of Object.keys(emulated) as StateName[]) {
       const ours = (emulated[name] ?? '').split('\n');
-      const theirs = this.#renamed(name, real[name] ?? '').split('\n');
+      const theirs = this.#renamed(name, ours, (real[name] ?? '').split('\n'));
       if (name === 'conntrack') theirs.sort();
       const only = (some: readonly string[], others: readonly string[]): string[] =>
         some.filter((line) => !others.includes(line));
@@ -171,12 +171,16 @@ class Comparer {
     }
   }
 
-  #renamed(name: StateName, text: string): string {
-    if (name !== 'conntrack') return text;
+  /** Connections with the emulator's ports in place of those drawn at random, but where a port is what it is. */
+  #renamed(name: StateName, ours: readonly string[], theirs: readonly string[]): string[] {
+    if (name !== 'conntrack') return [...theirs];
     const { ports } = this.#renaming;
-    return text.replaceAll(/\b(sport|dport|id)=(\d+)/g, (whole, key: string, value: string) => {
-      const emulated = ports.get(Number(value));
-      return emulated === undefined ? whole : `${key}=${emulated}`;
+    return theirs.map((line) => {
+      if (ours.includes(line)) return line;
+      return line.replaceAll(/\b(sport|dport|id)=(\d+)/g, (whole, key: string, value: string) => {
+        const emulated = ports.get(Number(value));
+        return emulated === undefined ? whole : `${key}=${emulated}`;
+      });
     });
   }
 }

@@ -10,9 +10,9 @@ const why = whyNotReal();
 const options = why === undefined ? {} : { skip: why };
 
 for (const name of topologyNames()) {
-  t.test(`the topology ${name} behaves as in the real kernel`, options, (t) => {
+  t.test(`the topology ${name} behaves as in the real kernel`, options, async (t) => {
     const case_ = topologyCase(name);
-    const result = duel(case_, `pwk${process.pid}`);
+    const result = await duel(case_, `pwk${process.pid}`);
     t.ok(result.frames > 0, 'frames were compared');
     t.same(
       result.differences.map((difference) => formatDifference(case_, difference)),
@@ -21,6 +21,5 @@ for (const name of topologyNames()) {
     t.comment(
       `${result.frames} frames, ${result.octets} octets, ${result.rules} rules; build ${result.real.took.build.toFixed(0)} ms, run ${result.real.took.run.toFixed(0)} ms; emulated ${result.emulated.took.build.toFixed(0)} ms, ${result.emulated.took.run.toFixed(0)} ms`,
     );
-    t.end();
   });
 }

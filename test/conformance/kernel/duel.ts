@@ -19,19 +19,19 @@ export const byRealDice =
   };
 
 /** The real kernel's part alone: a record that emulators can be held to. */
-export function runReal(case_: KernelCase, prefix: string): RunRecord {
+export async function runReal(case_: KernelCase, prefix: string): Promise<RunRecord> {
   const first = new EmulatedRun(case_);
   const script = new RealRun(first, prefix);
   // A run whose dice are its own says where somebody waits for an answer.
   const { rounds } = first.run(case_.orders);
   try {
-    script.up();
-    return script.run(case_.orders, (order) => ({
+    await script.up();
+    return await script.run(case_.orders, (order) => ({
       timers: first.patient.has(order),
       frames: [...(rounds[order]?.frames.values() ?? [])].reduce((sum, frames) => sum + frames.length, 0),
     }));
   } finally {
-    script.down();
+    await script.down();
   }
 }
 
@@ -44,4 +44,5 @@ export function holdTo(case_: KernelCase, real: RunRecord): Duel {
 }
 
 /** `prefix` names the namespaces: two duels at once must have two. */
-export const duel = (case_: KernelCase, prefix: string): Duel => holdTo(case_, runReal(case_, prefix));
+export const duel = async (case_: KernelCase, prefix: string): Promise<Duel> =>
+  holdTo(case_, await runReal(case_, prefix));

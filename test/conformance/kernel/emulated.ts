@@ -178,12 +178,23 @@ export class EmulatedRun {
       this.#rejecting.delete(packet.id);
       this.#add(name, late);
     }
+    if (step.kind === 'drop' && step.by !== undefined) this.#corrected(name, String(step.by));
     const row = ruleRow(step);
     if (row === undefined || (row.position === 0 && !this.#exists(name, row))) return;
+    // A policy of DROP that nothing came before is told twice.
+    if (step.kind === 'table' && this.#policyDrops(name, row)) return;
     // The kernel tells of a rule when all of it has been done: REJECT after its answer has gone out.
     if (step.kind === 'rule' && row.verdict === 'drop' && String(step.rule).includes('-j REJECT'))
       this.#rejecting.set(packet.id, row);
     else this.#add(name, row);
+  }
+
+  /** A translation that could not be made: the rule is told before, as what it mostly does. */
+  #corrected(name: string, rule: string): void {
+    const rows = this.#rules.get(name);
+    const last = rows?.at(-1);
+    if (rows !== undefined && last?.verdict === 'accept' && last.position > 0 && rule.includes(' -j '))
+      rows[rows.length - 1] = { ...last, verdict: 'drop' };
   }
 
   #add(name: string, row: RuleRow): void {
@@ -198,6 +209,13 @@ export class EmulatedRun {
       .netfilter.iptables.tables.find(({ name }) => name === table)
       ?.chains.get(chain);
     return found !== undefined && (found.counting || found.rules.length > 0);
+  }
+
+  #policyDrops(place: string, { table, chain }: RuleRow): boolean {
+    const found = this.netns(place)
+      .netfilter.iptables.tables.find(({ name }) => name === table)
+      ?.chains.get(chain);
+    return found?.policy === 'DROP';
   }
 
   #tap(place: string, dev: Device, skb: Skb, direction: 'in' | 'out'): void {

@@ -1,6 +1,6 @@
 /** A case in the real kernel: the exported script makes the namespaces, the referee runs the orders. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { normalizeReal } from './describe.js';
 import { EmulatedRun } from './emulated.js';
@@ -36,6 +36,29 @@ export function whyNotReal(): string | undefined {
   return made.status === 0 ? undefined : `no network namespaces with iptables and veth here: ${made.stderr.trim()}`;
 }
 
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program with that on its standard input, while others run too. */
+function run(program: string, args: readonly string[], input: string): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+    child.stdin.end(input);
+  });
+}
+
 /** What is known of a round before it is run. It decides how long the referee waits, and nothing else. */
 export type Patience = (round: number) => {
   /** Somebody waits for an answer with a timer. */
@@ -57,19 +80,19 @@ export class RealRun {
   }
 
   /** Makes the namespaces. What the script says on its standard error is a mistake of ours. */
-  up(): void {
+  async up(): Promise<void> {
     const started = performance.now();
-    const { status, stderr } = spawnSync('bash', ['-s', 'up'], { input: this.#script, encoding: 'utf8' });
+    const { status, stderr } = await run('bash', ['-s', 'up'], this.#script);
     this.#buildMs = performance.now() - started;
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.includes('this kernel has no: netem'));
     if (status !== 0 || complaints.length > 0) throw new Error(`the exported script: ${complaints.join('\n')}`);
   }
 
-  down(): void {
-    spawnSync('bash', ['-s', 'down'], { input: this.#script });
+  async down(): Promise<void> {
+    await run('bash', ['-s', 'down'], this.#script);
   }
 
-  run(orders: readonly Order[], patient: Patience): RunRecord {
+  async run(orders: readonly Order[], patient: Patience): Promise<RunRecord> {
     const started = performance.now();
     const job = {
       places: this.#places.map(({ name, devices }) => ({ netns: EmulatedRun.fileName(this.#prefix, name), devices })),
@@ -86,11 +109,7 @@ export class RealRun {
       trace: true,
       ask: QUESTIONS,
     };
-    const { status, stdout, stderr } = spawnSync('python3', [REFEREE], {
-      input: JSON.stringify(job),
-      encoding: 'utf8',
-      maxBuffer: 1 << 29,
-    });
+    const { status, stdout, stderr } = await run('python3', [REFEREE], JSON.stringify(job));
     if (status !== 0) throw new Error(`the referee: ${stderr}`);
     const answer = JSON.parse(stdout) as RefereeAnswer;
     return {

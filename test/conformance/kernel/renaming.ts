@@ -9,6 +9,7 @@
  * | initial sequence numbers of TCP | secure_tcp_seq(): a hash with a key of each boot, and the time |
  * | TCP timestamps | milliseconds since boot, with a random offset for each connection |
  * | ports and ICMP identifiers that NAT draws | nf_nat_l4proto_unique_tuple(), get_random_u16() |
+ * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
  * | checksums of TCP and UDP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
@@ -26,6 +27,7 @@ const TCP = 6;
 const ICMP = 1;
 const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
+const ICMP_TIMESTAMP_REPLY = 14;
 const TCP_TIMESTAMP = 8;
 
 /** A checksum that covers a field, and those that cover it in turn, innermost first. `udp`: zero means none. */
@@ -236,6 +238,8 @@ class FrameWalk {
     const type = this.#emulated.getUint8(at);
     if (ICMP_ERRORS.has(type)) this.#ipv4(at + 8, own, 'quoted');
     else this.#rename16({ at: at + 4, covers: own }, (emulated, real) => this.#renaming.mayRenamePort(emulated, real));
+    if (type !== ICMP_TIMESTAMP_REPLY) return;
+    for (const field of [at + 12, at + 16]) this.#rename32({ at: field, covers: own }, () => true);
   }
 
   #rename16({ at, covers }: Field, may: (emulated: number, real: number) => boolean): void {

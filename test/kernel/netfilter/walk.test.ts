@@ -258,6 +258,14 @@ t.test('what is too short for its headers is dropped by the match that finds out
   t.end();
 });
 
+interface Sent {
+  readonly from: string;
+  readonly to: string;
+  readonly sport: number;
+  readonly dport: number;
+  readonly kind: number;
+}
+
 const quad = (...hosts: number[]): fc.Arbitrary<string> => fc.constantFrom(...hosts).map((host) => `10.0.0.${host}`);
 
 t.test('the columns of a chain find the rule that asking every rule in turn finds', (t) => {
@@ -283,7 +291,18 @@ t.test('the columns of a chain find the rule that asking every rule in turn find
       .map(([protocol, dport, sport, mark]) => `-p ${protocol} ${mark}-m ${protocol} ${dport}${sport}`),
     fc.constantFrom('-p 47 ', '! -p tcp ', '-f '),
   );
-  const rule = fc.tuple(flag('-s', prefix), flag('-d', prefix), flag('-i', fc.constantFrom('eth0', 'e+')), match);
+  const device = fc.constantFrom('eth0', 'eth1', 'e+', 'eth0+', 'f+', '+');
+  const noted = fc.constantFrom(
+    '',
+    '-m mark --mark 1 ',
+    '-m mark ! --mark 1 ',
+    '-m mark --mark 0x80000000/0x80000001 ',
+    '-m comment --comment x -m conntrack --ctstate NEW,INVALID ',
+    '-m conntrack ! --ctstate UNTRACKED -m mark --mark 1/1 ',
+    '-m conntrack --ctstate ESTABLISHED ',
+    '-m addrtype --dst-type LOCAL -m mark --mark 1 ',
+  );
+  const rule = fc.tuple(flag('-s', prefix), flag('-d', prefix), flag('-i', device), flag('-o', device), match, noted);
   const packet = fc
     .record({
       from: quad(1, 2, 3),
@@ -291,28 +310,37 @@ t.test('the columns of a chain find the rule that asking every rule in turn find
       sport: fc.constantFrom(80, 81, 90),
       dport: fc.constantFrom(80, 81, 90),
       kind: fc.nat(4),
+      mark: fc.constantFrom(0, 1, 0x8000_0000),
+      untracked: fc.boolean(),
     })
-    .map(({ from, to, sport, dport, kind }) => {
-      const ends = { from: `${from}:${sport}`, to: `${to}:${dport}` };
-      if (kind === 0) return tcp({ ...ends, flags: 'S' });
-      if (kind === 1) return udp(ends);
-      if (kind === 2) return other(ends, 47);
-      return kind === 3 ? other({ ...ends, flagsAndOffset: 3 }, 6) : other(ends, 6, 12);
-    });
+    .map(({ from, to, sport, dport, kind, ...notes }) => ({
+      bytes: bytesOf({ from, to, sport, dport, kind }),
+      ...notes,
+    }));
+  function bytesOf({ from, to, sport, dport, kind }: Sent): Uint8Array {
+    const ends = { from: `${from}:${sport}`, to: `${to}:${dport}` };
+    if (kind === 0) return tcp({ ...ends, flags: 'S' });
+    if (kind === 1) return udp(ends);
+    if (kind === 2) return other(ends, 47);
+    return kind === 3 ? other({ ...ends, flagsAndOffset: 3 }, 6) : other(ends, 6, 12);
+  }
   fc.assert(
-    fc.property(fc.array(rule, { minLength: 1, maxLength: 12 }), packet, (rules, bytes) => {
+    fc.property(fc.array(rule, { minLength: 1, maxLength: 12 }), packet, (rules, { bytes, mark, untracked }) => {
       const netns = newNetns();
       const eth0 = addDevice(netns, 'eth0');
       load(netns, `*filter\n${rules.map((parts) => `-A FORWARD ${parts.join('')}-j ACCEPT\n`).join('')}COMMIT\n`);
       const chain = netns.netfilter.iptables.table('filter')?.chains.get('FORWARD');
+      const eth1 = addDevice(netns, 'eth1');
       const skb = skbOf(netns, bytes);
+      skb.mark = mark;
+      skb.ctSeen = untracked;
       const packetView = new RulePacket(netns, skb);
-      packetView.load(skb, 'forward', eth0, undefined);
+      packetView.load(skb, 'forward', eth0, eth1);
       const linear =
         chain?.rules.findIndex(
           (each) => (basicTestsHold(each.tests, packetView) && each.matchesHold(packetView)) || packetView.hotdrop,
         ) ?? -1;
-      netns.netfilter.run('forward', skb, eth0, undefined);
+      netns.netfilter.run('forward', skb, eth0, eth1);
       const counted = chain?.rules.findIndex(({ packets }) => packets > 0);
       return packetView.hotdrop ? counted === -1 : counted === linear;
     }),

@@ -1,7 +1,7 @@
 /** `-m addrtype`: what the routing tables say an address is; net/netfilter/xt_addrtype.c:addrtype_mt_v1(). */
 
 import type { Ipv4Addr } from '../../../packet/index.js';
-import type { HookName } from '../../../trace/index.js';
+import type { HookName, RouteType } from '../../../trace/index.js';
 import { type MatchKind, RuleError } from '../extension.js';
 import type { Options } from '../options.js';
 import type { RulePacket } from '../packet.js';
@@ -25,6 +25,18 @@ const TYPES = [
 const bitOf = (name: string): number => {
   const at = TYPES.findIndex((type) => type === name.toUpperCase());
   return at < 0 ? 0 : 1 << at;
+};
+
+const BITS: Readonly<Record<RouteType, number>> = {
+  unicast: bitOf('UNICAST'),
+  local: bitOf('LOCAL'),
+  broadcast: bitOf('BROADCAST'),
+  anycast: bitOf('ANYCAST'),
+  multicast: bitOf('MULTICAST'),
+  blackhole: bitOf('BLACKHOLE'),
+  unreachable: bitOf('UNREACHABLE'),
+  prohibit: bitOf('PROHIBIT'),
+  throw: bitOf('THROW'),
 };
 
 function parseTypes(text: string): number {
@@ -59,7 +71,7 @@ const HOOKS: Readonly<Record<'in' | 'out', readonly HookName[]>> = {
 
 function holds(packet: RulePacket, addr: Ipv4Addr, { bits, inverted }: Side, limit: Limit): boolean {
   const dev = limit === undefined ? undefined : limit === 'in' ? packet.in : packet.out;
-  return ((bits & bitOf(packet.netns.fib.addressType(addr, dev))) !== 0) !== inverted;
+  return ((bits & BITS[packet.netns.fib.addressType(addr, dev)]) !== 0) !== inverted;
 }
 
 function parseLimit(options: Options): Limit {

@@ -1,23 +1,13 @@
 /** `-m conntrack` and its older form `-m state`; net/netfilter/xt_conntrack.c:conntrack_mt(). */
 
 import { formatIpv4, formatPrefix, type Ipv4Prefix, ipv4Mask } from '../../../packet/index.js';
-import { type CtEntry, type CtInfo, IPS, isReply } from '../../conntrack/entry.js';
+import { type CtEntry, IPS, isReply } from '../../conntrack/entry.js';
 import { NS_PER_S } from '../../clock.js';
+import { CT_STATE, ctStatesOf } from '../ct-states.js';
 import { type Match, type MatchKind, RuleError } from '../extension.js';
 import { formatPortRange, type Options, parsePortRange, parseUnsigned, type PortRange, U32_MAX } from '../options.js';
 import type { RulePacket } from '../packet.js';
 import { parseProtocol } from '../text/protocol-names.js';
-
-/** In the order in which they are printed. */
-const STATES = {
-  INVALID: 1 << 0,
-  NEW: 1 << 1,
-  RELATED: 1 << 2,
-  ESTABLISHED: 1 << 3,
-  UNTRACKED: 1 << 4,
-  SNAT: 1 << 5,
-  DNAT: 1 << 6,
-} as const;
 
 const STATUSES = {
   EXPECTED: IPS.expected,
@@ -25,27 +15,6 @@ const STATUSES = {
   ASSURED: IPS.assured,
   CONFIRMED: IPS.confirmed,
 } as const;
-
-const STATE_BIT: Readonly<Record<CtInfo, number>> = {
-  new: STATES.NEW,
-  established: STATES.ESTABLISHED,
-  'established-reply': STATES.ESTABLISHED,
-  related: STATES.RELATED,
-  'related-reply': STATES.RELATED,
-  invalid: STATES.INVALID,
-  untracked: STATES.UNTRACKED,
-};
-
-/** The state bits of a packet. One that conntrack has not seen yet is INVALID, as one that it refused. */
-function stateBits({ skb }: RulePacket): number {
-  if (!skb.ctSeen) return STATES.INVALID;
-  const { ct } = skb;
-  if (ct === undefined) return skb.ctInfo === 'untracked' ? STATES.UNTRACKED : STATES.INVALID;
-  let bits = STATE_BIT[skb.ctInfo];
-  if (ct.has(IPS.srcNat)) bits |= STATES.SNAT;
-  if (ct.has(IPS.dstNat)) bits |= STATES.DNAT;
-  return bits;
-}
 
 function parseBits(text: string, names: Readonly<Record<string, number>>, what: string): number {
   let bits = 0;
@@ -183,8 +152,9 @@ const conditions = (options: Options): readonly Condition[] =>
 function stateOnly(options: Options, name: '--ctstate' | '--state', bits: number): Match {
   const inverted = options.inverted(name);
   return {
-    matches: (packet) => ((stateBits(packet) & bits) !== 0) !== inverted,
-    toString: () => `${options.bang(name)}${name} ${formatBits(bits, STATES)}`,
+    ...(inverted ? {} : { ctStates: bits }),
+    matches: ({ skb }) => ((ctStatesOf(skb) & bits) !== 0) !== inverted,
+    toString: () => `${options.bang(name)}${name} ${formatBits(bits, CT_STATE)}`,
   };
 }
 
@@ -210,7 +180,8 @@ export const conntrack = {
   needsConntrack: true,
   parse(options) {
     const text = options.text('--ctstate');
-    const state = text === undefined ? undefined : stateOnly(options, '--ctstate', parseBits(text, STATES, 'ctstate'));
+    const state =
+      text === undefined ? undefined : stateOnly(options, '--ctstate', parseBits(text, CT_STATE, 'ctstate'));
     const others = conditions(options);
     if (state !== undefined && others.length === 0) return state;
     if (state === undefined && others.length === 0) throw new RuleError('conntrack: At least one option is required');
@@ -232,7 +203,7 @@ export const state = {
   pure: true,
   needsConntrack: true,
   parse(options) {
-    const { SNAT: _snat, DNAT: _dnat, ...names } = STATES;
+    const { SNAT: _snat, DNAT: _dnat, ...names } = CT_STATE;
     return stateOnly(options, '--state', parseBits(options.require('--state'), names, 'state'));
   },
 } satisfies MatchKind;

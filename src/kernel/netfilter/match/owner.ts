@@ -3,7 +3,8 @@
 import { type MatchKind, RuleError } from '../extension.js';
 import { formatPortRange, type Options, parseUnsigned, type PortRange } from '../options.js';
 
-const OPTIONS = ['--socket-exists', '--uid-owner', '--gid-owner'] as const;
+const IDS = ['--uid-owner', '--gid-owner'] as const;
+const OPTIONS = ['--socket-exists', ...IDS] as const;
 
 /** `0`, `1000-2000`, `root`. Differs: no other user name is known. */
 function parseIds(options: Options, name: '--uid-owner' | '--gid-owner'): PortRange | undefined {
@@ -41,8 +42,12 @@ export const owner = {
           return OPTIONS.every((name) => !options.has(name) || options.inverted(name));
         }
         if (options.inverted('--socket-exists')) return false;
-        if (uids !== undefined && within(socket.uid, uids) === options.inverted('--uid-owner')) return false;
-        return gids === undefined || within(socket.gid, gids) !== options.inverted('--gid-owner');
+        // The kernel's own sockets have no file, and so no owner.
+        const { uid, gid } = socket;
+        if (uid === undefined || gid === undefined)
+          return IDS.every((name) => !options.has(name) || options.inverted(name));
+        if (uids !== undefined && within(uid, uids) === options.inverted('--uid-owner')) return false;
+        return gids === undefined || within(gid, gids) !== options.inverted('--gid-owner');
       },
       toString: () =>
         [

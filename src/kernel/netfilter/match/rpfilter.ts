@@ -24,7 +24,7 @@ function reversePathOk(packet: RulePacket, flags: RpfilterFlags): boolean {
     source: noSource ? INADDR_ANY : destination,
     tos: packet.skb.ipv4.tos,
     mark: flags.validMark ? packet.skb.mark : 0,
-    ...(loopback === undefined ? {} : { iif: loopback }),
+    iif: loopback,
   };
   const found = netns.fib.lookup(flow);
   if (found === undefined) return false;

@@ -42,6 +42,7 @@ export const mark = {
     const xmark = parseXmark(options);
     return {
       outcome: 'continue',
+      setsMark: xmark,
       apply({ skb, netns }) {
         skb.mark = ((skb.mark & ~xmark.mask) ^ xmark.value) >>> 0;
         if (netns.emulation.tracer !== undefined)

@@ -7,7 +7,7 @@ import type { Counters } from '../rule.js';
 import type { NewRule, TableDraft } from '../table-draft.js';
 import { isTableName } from '../table-kinds.js';
 import type { CommitProblem } from '../table-commit.js';
-import { type ParsedRule, parseRule } from './rule-parser.js';
+import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
 import { splitWords } from './tokenize.js';
 
 export interface RestoreProblem {
@@ -85,6 +85,7 @@ export class Restorer {
   readonly #target: RestoreTarget;
   readonly #options: RestoreOptions;
   readonly #problems: RestoreProblem[] = [];
+  readonly #pool: MatchPool = new Map();
   #draft: TableDraft | undefined = undefined;
   /** Something is wrong with the table that is open, or was with one before: nothing is committed any more. */
   #failed = false;
@@ -174,7 +175,11 @@ export class Restorer {
       draft.deleteAt(chain, position);
       return;
     }
-    const parsed = parseRule(words, position === undefined ? 2 : 3, { table: draft.table.name, chain });
+    const parsed = parseRule(words, position === undefined ? 2 : 3, {
+      table: draft.table.name,
+      chain,
+      pool: this.#pool,
+    });
     const because = this.#options.causes?.(this.#line) ?? NO_CAUSE;
     const counters = parsed.counters ?? (this.#options.counters === true ? given.counters : undefined);
     const line = this.#line;

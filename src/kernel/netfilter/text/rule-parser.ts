@@ -72,6 +72,21 @@ function protocolTest(words: RuleWords): BasicTests['protocol'] {
   return undefined;
 }
 
+/** Matches of one text that rules may share, since they hold nothing and change nothing by being asked. */
+export type MatchPool = Map<string, RuleMatch>;
+
+/** `-m tcp --dport 80` and a Service's comment stand in many rules: one object for all of them. */
+function pooledMatch(words: ExtensionWords, context: RuleContext, pool: MatchPool): RuleMatch {
+  const { name, verbatim } = words;
+  if (words.unmodelled || matchKind(name)?.pure !== true) return buildMatch(words, context);
+  const key = `${context.table} ${context.protocol} ${name} ${verbatim.join('\n')}`;
+  const held = pool.get(key);
+  if (held !== undefined) return held;
+  const built = buildMatch(words, context);
+  if (built.match.attach === undefined && built.match.detach === undefined) pool.set(key, built);
+  return built;
+}
+
 function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
   const { name } = words;
   const kind = words.unmodelled ? undefined : matchKind(name);
@@ -81,6 +96,27 @@ function buildMatch(words: ExtensionWords, context: RuleContext): RuleMatch {
     return { name, kind: undefined, match: unknownMatch(new UnknownExtension(name, words.verbatim)) };
   }
   return { name, kind, match: kind.parse(new Options(name, words.given), context) };
+}
+
+/** Matches that iptables-nft says in expressions of its own, and so reads back as one, however often they are said. */
+const ONE_WHEN_READ_BACK: ReadonlySet<string> = new Set(['tcp', 'udp']);
+
+function mergeRepeated(matches: readonly ExtensionWords[]): readonly ExtensionWords[] {
+  const merged: ExtensionWords[] = [];
+  for (const words of matches) {
+    const first = ONE_WHEN_READ_BACK.has(words.name) ? merged.findIndex(({ name }) => name === words.name) : -1;
+    const into = merged[first];
+    const disjoint =
+      into !== undefined && words.given.every(({ name }) => into.given.every((one) => one.name !== name));
+    if (into === undefined || !disjoint || into.unmodelled || words.unmodelled) merged.push(words);
+    else
+      merged[first] = {
+        ...into,
+        given: [...into.given, ...words.given],
+        verbatim: [...into.verbatim, ...words.verbatim],
+      };
+  }
+  return merged;
 }
 
 /** chain_name_valid() and the verdicts that are targets without a module. */
@@ -121,7 +157,7 @@ function checkDevices(chain: string, words: RuleWords): void {
 export function parseRule(
   words: readonly string[],
   from: number,
-  place: { readonly table: TableName; readonly chain: string },
+  place: { readonly table: TableName; readonly chain: string; readonly pool?: MatchPool },
 ): ParsedRule {
   const read = new RuleReader(words, from).read();
   checkDevices(place.chain, read);
@@ -130,13 +166,14 @@ export function parseRule(
   const protocol = protocolTest(read);
   const fragment = read.basic.get('-f');
   const context: RuleContext = { table: place.table, protocol: protocol?.inverted === false ? protocol.number : 0 };
+  const { pool = new Map<string, RuleMatch>() } = place;
   const rules: RuleParts[] = [];
   for (const source of addressTests(read, '-s')) {
     for (const destination of addressTests(read, '-d')) {
       const tests: BasicTests = { source, destination, in: inDev, out, protocol, fragment };
-      // Matches have state of their own, so each rule gets its own.
-      const matches = read.matches
-        .map((match) => buildMatch(match, context))
+      // Matches that have state of their own are each rule's own.
+      const matches = mergeRepeated(read.matches)
+        .map((match) => pooledMatch(match, context, pool))
         .filter(({ match }) => match.absent !== true);
       rules.push({ tests, matches, action: buildAction(read, context) });
     }

@@ -6,7 +6,9 @@ export interface Words {
   readonly unclosed: boolean;
 }
 
-const isBlank = (char: string): boolean => char === ' ' || char === '\t' || char === '\n' || char === '\r';
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
 
 /**
  * libxtables' add_param_to_argv(): blanks separate, double quotes hold together, and inside them a backslash
@@ -14,28 +16,38 @@ const isBlank = (char: string): boolean => char === ' ' || char === '\t' || char
  */
 export function splitWords(line: string): Words {
   if (!line.includes('"')) return { words: line.split(/[ \t\r\n]+/).filter((word) => word !== ''), unclosed: false };
+  return splitQuoted(line);
+}
+
+/** By slices: a restore of many rules is mostly this. */
+function splitQuoted(line: string): Words {
   const words: string[] = [];
-  let word = '';
-  let started = false;
+  /** What is there of a word before `from`; undefined where none has begun. */
+  let word: string | undefined;
+  let from = 0;
   let quoted = false;
+  const take = (to: number): void => {
+    if (word !== undefined || to > from) word = (word ?? '') + line.slice(from, to);
+  };
   for (let i = 0; i < line.length; i++) {
-    const char = line.charAt(i);
-    if (quoted && char === '\\' && i + 1 < line.length) {
-      i += 1;
-      word += line.charAt(i);
-    } else if (char === '"') {
+    const code = line.charCodeAt(i);
+    if (code === QUOTE) {
+      word = (word ?? '') + line.slice(from, i);
       quoted = !quoted;
-      started = true;
-    } else if (!quoted && isBlank(char)) {
-      if (started) words.push(word);
-      word = '';
-      started = false;
-    } else {
-      word += char;
-      started = true;
+      from = i + 1;
+    } else if (quoted && code === BACKSLASH && i + 1 < line.length) {
+      word = (word ?? '') + line.slice(from, i);
+      from = i + 1;
+      i += 1;
+    } else if (!quoted && isBlank(code)) {
+      take(i);
+      if (word !== undefined) words.push(word);
+      word = undefined;
+      from = i + 1;
     }
   }
-  if (started) words.push(word);
+  take(line.length);
+  if (word !== undefined) words.push(word);
   return { words, unclosed: quoted };
 }
 

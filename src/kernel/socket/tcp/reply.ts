@@ -43,7 +43,7 @@ export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
     route,
     ttl: undefined,
     dontFragment: true,
-    socket: undefined,
+    socket: netns.sockets.control,
     identification: undefined,
   });
 }

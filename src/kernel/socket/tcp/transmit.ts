@@ -13,7 +13,7 @@ import {
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
 import type { Skb } from '../../skb.js';
-import type { Socket } from '../socket.js';
+import type { PacketSocket } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
 import { describeSegment } from './segment.js';
 
@@ -35,7 +35,7 @@ export interface OutgoingSegment {
   readonly ttl: number | undefined;
   readonly mark: number;
   readonly dontFragment: boolean;
-  readonly socket: Socket | undefined;
+  readonly socket: PacketSocket | undefined;
   /** Undefined where the stack chooses, which with DF is 0. */
   readonly identification: number | undefined;
   /** Said in the trace behind the flags. */
@@ -81,7 +81,8 @@ export function transmitSegment(netns: SocketNetns, out: OutgoingSegment): Errno
     mark: out.mark,
     route: out.route,
     ...(out.ttl === undefined ? {} : { ttl: out.ttl }),
-    ...(out.socket === undefined ? {} : { socket: out.socket }),
+    socket: out.socket,
+    told: true,
     ...(out.identification === undefined ? {} : { identification: out.identification }),
   });
 }

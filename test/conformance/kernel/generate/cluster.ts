@@ -2,7 +2,7 @@
 
 import type { Dice } from './dice.js';
 import { someRules, someSets } from './rules.js';
-import type { Universe } from './universe.js';
+import { UDP_PORT, type Universe } from './universe.js';
 
 export type Document = Readonly<Record<string, unknown>>;
 
@@ -52,7 +52,7 @@ function pods(dice: Dice, nodes: readonly NodePlan[]): Document[] {
               image: 'x',
               ports: [
                 { containerPort: port, ...(dice.chance(0.25) ? { hostPort: 30_000 + port } : {}) },
-                { containerPort: 53, protocol: 'UDP' },
+                { containerPort: UDP_PORT, protocol: 'UDP' },
               ],
             },
           ],
@@ -88,7 +88,7 @@ function physicalNetwork(dice: Dice, nodes: readonly NodePlan[]): Document {
           interfaces: [{ subnet: 'outside', address: LAPTOP }],
           listen: [
             { protocol: 'tcp', port: 443 },
-            { protocol: 'udp', port: 53 },
+            { protocol: 'udp', port: UDP_PORT },
           ],
         },
       ],
@@ -119,11 +119,11 @@ const SWITCHES: readonly (readonly [path: string, values: readonly number[]])[] 
   ['net.bridge.bridge-nf-call-iptables', [0, 1]],
 ];
 
-/** Lines of `ip`: more addresses, routes of every kind, policy rules, neighbours. */
-function ipLines(dice: Dice, via: string): string[] {
+/** Lines of `ip`: more addresses (each machine its own, on a link), routes of every kind, policy rules, neighbours. */
+function ipLines(dice: Dice, number: number, via: string): string[] {
   const lines = [
     'addr add 10.99.0.1/32 dev lo',
-    `addr add 10.98.0.${dice.between(1, 3)}/24 broadcast + dev eth0`,
+    `addr add 10.98.0.${number}/24 broadcast + dev eth0`,
     `route add ${dice.pick(['blackhole', 'unreachable', 'prohibit', 'throw'])} 10.66.0.0/16`,
     `route add 10.65.0.0/24 via ${via} metric ${dice.between(0, 50)}`,
     `route add 10.64.0.0/24 via ${via} mtu ${dice.pick([900, 1200])}`,
@@ -144,9 +144,9 @@ function ipLines(dice: Dice, via: string): string[] {
 function hostConfig(
   dice: Dice,
   name: string,
-  about: { readonly via: string; readonly universe: Omit<Universe, 'sets'> },
+  about: { readonly number: number; readonly via: string; readonly universe: Omit<Universe, 'sets'> },
 ): Document {
-  const { universe, via } = about;
+  const { number, universe, via } = about;
   const { text: ipsets, sets } = someSets(dice, universe);
   const sysctls = Object.fromEntries(
     dice.some(SWITCHES, 0.25).map(([path, values]) => [path, String(dice.pick(values))]),
@@ -157,7 +157,7 @@ function hostConfig(
     metadata: { name: `hand-${name}` },
     spec: {
       hosts: [name],
-      ip: `${ipLines(dice, via).join('\n')}\n`,
+      ip: `${ipLines(dice, number, via).join('\n')}\n`,
       sysctls: {
         ...sysctls,
         // How often a redirect is sent depends on milliseconds.
@@ -273,5 +273,5 @@ export function someHands(dice: Dice, { machines }: PlainCluster, addresses: rea
   };
   return machines
     .filter(({ name }) => dice.chance(name === 'router' ? 0.4 : 0.85))
-    .map(({ name, via }) => hostConfig(dice, name, { via, universe }));
+    .map(({ name, via }, i) => hostConfig(dice, name, { number: i + 1, via, universe }));
 }

@@ -22,7 +22,7 @@ import {
 } from '../../../../src/packet/index.js';
 import { icmp, other, sctp, tcp, udp } from '../../../kernel/conntrack/packets.js';
 import type { Dice } from './dice.js';
-import { PORTS } from './universe.js';
+import { PORTS, UDP_PORT } from './universe.js';
 
 /** Who sends to whom. */
 export interface Way {
@@ -62,7 +62,9 @@ interface Named {
 
 type PacketMaker = (dice: Dice, way: Way) => Named;
 
-const sourcePort = (dice: Dice): number => dice.pick([40_000, 40_001, 41_000, ...PORTS]);
+/** Never that of a UDP server: two that echo each other would not stop. */
+const sourcePort = (dice: Dice): number =>
+  dice.pick([40_000, 40_001, 41_000, ...PORTS.filter((port) => port !== UDP_PORT)]);
 const id = (dice: Dice): number => dice.between(1, 0xffff);
 const flagsAndOffset = (dice: Dice): number => dice.pick([DONT_FRAGMENT, DONT_FRAGMENT, 0]);
 const tos = (dice: Dice): number => dice.pick([0, 0, 0, 0x10, 0xb8, 1, 2, 3]);
@@ -241,7 +243,7 @@ const ODDITIES: readonly (readonly [number, (dice: Dice, packet: Uint8Array) => 
     (dice, packet) => {
       const view = viewOf(packet);
       view.setUint8(0, dice.pick([0x44, 0x46, 0x55, 0x4f]));
-      new Ipv4(view, 0).fillChecksum();
+      if (new Ipv4(view, 0).headerLength <= packet.length) new Ipv4(view, 0).fillChecksum();
       return { packet, note: `first octet 0x${view.getUint8(0).toString(16)}` };
     },
   ],

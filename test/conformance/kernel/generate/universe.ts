@@ -10,6 +10,8 @@ export interface Universe {
   readonly interfaces: readonly string[];
 }
 
+/** What the UDP servers of a case listen on. */
+export const UDP_PORT = 53;
 export const PORTS: readonly number[] = [53, 80, 443, 8080, 30_080];
 export const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'] as const;
 

@@ -1,0 +1,107 @@
+/** What `ip link`, `ip addr` and `bridge link` say of a device alike (iproute2's ip/ipaddress.c). */
+
+import { Bridge, type Device, Loopback, type Netns, Veth, Vxlan } from '../../kernel/index.js';
+import { formatMac } from '../../packet/index.js';
+import { failure, type ToolResult } from '../tool.js';
+import type { Row } from './row.js';
+import type { Selector } from './selector.js';
+
+const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
+
+export function flagsOf(dev: Device): string[] {
+  const names = isLoopback(dev) ? ['LOOPBACK'] : ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+  if (dev.allmulti) names.push('ALLMULTI');
+  if (dev.promisc) names.push('PROMISC');
+  if (!dev.up) return names;
+  const noCarrier = dev.carrier ? [] : ['NO-CARRIER'];
+  return [...noCarrier, ...names, 'UP', ...(dev.carrier ? ['LOWER_UP'] : [])];
+}
+
+/** operstate of RFC 2863, as the kernel's drivers set it. */
+export function operstateOf(dev: Device): string {
+  if (!dev.up) return 'DOWN';
+  if (isLoopback(dev) || dev.kind === 'dummy' || dev instanceof Vxlan) return 'UNKNOWN';
+  if (dev instanceof Veth) return dev.carrier ? 'UP' : 'LOWERLAYERDOWN';
+  if (dev instanceof Bridge && dev.ports.length === 0) return 'DOWN';
+  return dev.carrier ? 'UP' : 'DOWN';
+}
+
+function qdiscOf(dev: Device): string {
+  if (!dev.up) return 'noop';
+  if (dev.qdisc !== undefined) return 'tbf';
+  return dev.kind === 'ethernet' ? 'pfifo_fast' : 'noqueue';
+}
+
+/** `@if2` where the other end is in another namespace, `@v1` where it is here. */
+export function displayName(dev: Device): string {
+  if (!(dev instanceof Veth) || dev.peer === undefined) return dev.name;
+  return dev.peer.netns === dev.netns ? `${dev.name}@${dev.peer.name}` : `${dev.name}@if${dev.peer.ifindex}`;
+}
+
+/** Names the device and the other end of a veth, for `-j`. */
+export function noteName(row: Row, dev: Device): void {
+  const peer = dev instanceof Veth ? dev.peer : undefined;
+  if (peer !== undefined) {
+    if (peer.netns === dev.netns) row.note('link', peer.name);
+    else row.note('link_index', peer.ifindex);
+  }
+  row.note('ifname', dev.name);
+}
+
+/** The first line. */
+export function addHead(row: Row, dev: Device, object: 'link' | 'addr'): void {
+  row.note('ifindex', dev.ifindex);
+  noteName(row, dev);
+  row.say(`${dev.ifindex}: ${displayName(dev)}: `);
+  const flags = flagsOf(dev);
+  row.add('flags', flags, `<${flags.join(',')}> `);
+  row.add('mtu', dev.mtu, `mtu ${dev.mtu} `).add('qdisc', qdiscOf(dev), `qdisc ${qdiscOf(dev)} `);
+  if (dev.port !== undefined) row.add('master', dev.port.bridge.name, `master ${dev.port.bridge.name} `);
+  row.add('operstate', operstateOf(dev), `state ${operstateOf(dev)} `);
+  if (object === 'link') row.add('linkmode', 'DEFAULT', 'mode DEFAULT ');
+  row.add('group', 'default', 'group default ').add('txqlen', dev.txqlen, `qlen ${dev.txqlen}`);
+}
+
+/** The line of `link/ether`. */
+export function addLinkLayer(row: Row, dev: Device): void {
+  const type = isLoopback(dev) ? 'loopback' : 'ether';
+  const broadcast = isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff';
+  row.add('link_type', type, `\n    link/${type} `);
+  row.add('address', formatMac(dev.mac), formatMac(dev.mac)).add('broadcast', broadcast, ` brd ${broadcast}`);
+  if (!(dev instanceof Veth) || dev.peer === undefined || dev.peer.netns === dev.netns) return;
+  const { name } = dev.peer.netns;
+  if (name === '') row.add('link_netnsid', 0, ' link-netnsid 0');
+  else row.add('link_netns', name, ` link-netns ${name}`);
+}
+
+/** By index, as the kernel dumps them. */
+export const devicesOf = (netns: Netns): Device[] => [...netns.devices].sort((a, b) => a.ifindex - b.ifindex);
+
+/** `[dev] NAME`, `up`, `type KIND`, `master BRIDGE`. */
+export const DEVICE_SELECTORS = { dev: 'value', up: 'flag', type: 'value', master: 'value', group: 'value' } as const;
+
+/** What `type` is called. */
+const KINDS: Readonly<Record<Device['kind'], string>> = {
+  loopback: '',
+  ethernet: '',
+  veth: 'veth',
+  bridge: 'bridge',
+  vxlan: 'vxlan',
+  dummy: 'dummy',
+  ipip: 'ipip',
+};
+
+export function chosenDevices(netns: Netns, { values, flags }: Selector): readonly Device[] | ToolResult {
+  const [name, master, type] = [values.get('dev'), values.get('master'), values.get('type')];
+  if (name !== undefined && netns.devices.named(name) === undefined)
+    return failure(1, `Device "${name}" does not exist.`);
+  if (master !== undefined && netns.devices.named(master) === undefined)
+    return failure(255, 'Error: argument "' + master + '" is wrong: Device does not exist\n');
+  return devicesOf(netns).filter(
+    (dev) =>
+      (name === undefined || dev.name === name) &&
+      (!flags.has('up') || dev.up) &&
+      (master === undefined || dev.port?.bridge.name === master) &&
+      (type === undefined || KINDS[dev.kind] === type || (type === 'bridge_slave' && dev.port !== undefined)),
+  );
+}

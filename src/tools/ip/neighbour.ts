@@ -1,0 +1,86 @@
+/** `ip neigh` as iproute2 6.1 prints it (ip/ipneigh.c). */
+
+import { type Neighbour, type Netns, NS_PER_S } from '../../kernel/index.js';
+import { compareIpv4, formatIpv4, formatMac, ipv4Network } from '../../packet/index.js';
+import type { NeighbourState } from '../../trace/index.js';
+import { failure, ok, type ToolResult } from '../tool.js';
+import { type OutputForm, printRows, Row } from './row.js';
+import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
+
+const SELECTORS = { dev: 'value', nud: 'value', to: 'value', proxy: 'flag' } as const;
+
+const STATES: readonly NeighbourState[] = [
+  'permanent',
+  'noarp',
+  'reachable',
+  'stale',
+  'delay',
+  'probe',
+  'incomplete',
+  'failed',
+  'none',
+];
+/** Entries that need no ARP say nothing, so they are left out unless they are asked for. */
+const SHOWN: ReadonlySet<string> = new Set(STATES.filter((state) => state !== 'noarp' && state !== 'none'));
+
+interface NeighbourForm extends OutputForm {
+  /** `-s`. */
+  readonly statistics: boolean;
+}
+
+const seconds = (netns: Netns, ns: number): number => Math.floor((netns.emulation.clock.nowNs - ns) / NS_PER_S);
+
+function statistics(row: Row, netns: Netns, entry: Neighbour): void {
+  const [used, confirmed, updated] = [entry.usedNs, entry.confirmedNs, entry.updatedNs].map((ns) => seconds(netns, ns));
+  row.say(` used ${used}/${confirmed}/${updated}probes ${entry.probes} `);
+  row
+    .note('used', used ?? 0)
+    .note('confirmed', confirmed ?? 0)
+    .note('updated', updated ?? 0)
+    .note('probes', entry.probes);
+}
+
+function neighbourRow(netns: Netns, entry: Neighbour, form: { hideDev: boolean; statistics: boolean }): Row {
+  const row = new Row();
+  const { state } = entry;
+  row.add('dst', formatIpv4(entry.address), `${formatIpv4(entry.address)} `);
+  if (!form.hideDev) row.add('dev', entry.dev.name, `dev ${entry.dev.name} `);
+  if (entry.valid) row.add('lladdr', formatMac(entry.mac), `lladdr ${formatMac(entry.mac)} `);
+  if (form.statistics) statistics(row, netns, entry);
+  if (state !== 'none') row.add('state', [state.toUpperCase()], `${state.toUpperCase()} `);
+  return row;
+}
+
+/** `ip neigh [show] [ADDRESS] [dev D] [nud STATE] [proxy]`. */
+export function showNeighbours(netns: Netns, words: readonly string[], form: NeighbourForm): ToolResult {
+  const selector = readSelector(words, SELECTORS, 'to');
+  if (isResult(selector)) return selector;
+  const { values, flags } = selector;
+  const dev = values.get('dev');
+  if (dev !== undefined && netns.devices.named(dev) === undefined) return failure(255, `Cannot find device "${dev}"`);
+  const nud = values.get('nud');
+  if (nud !== undefined && nud !== 'all' && !STATES.some((state) => state === nud))
+    return failure(255, `Error: argument "${nud}" is wrong: nud state is bad\n`);
+  const to = values.get('to');
+  const prefix = to === undefined ? undefined : parsePrefix(to);
+  if (to !== undefined && prefix === undefined) return noPrefix(to);
+  const chosen = (entry: Pick<Neighbour, 'dev' | 'address'>): boolean =>
+    (dev === undefined || entry.dev.name === dev) &&
+    (prefix === undefined || ipv4Network(entry.address, prefix.length) === prefix.addr);
+  const hideDev = dev !== undefined;
+  if (flags.has('proxy')) {
+    const rows = [...netns.neighbours.proxies()].filter(chosen).map((entry) => {
+      const row = new Row().add('dst', formatIpv4(entry.address), `${formatIpv4(entry.address)} `);
+      if (!hideDev) row.add('dev', entry.dev.name, `dev ${entry.dev.name} `);
+      return row.add('proxy', null, 'proxy ');
+    });
+    return ok(printRows(rows, form));
+  }
+  const shown = (state: NeighbourState): boolean =>
+    nud === undefined ? SHOWN.has(state) : nud === 'all' || state === nud;
+  const entries = [...netns.neighbours.entries()]
+    .filter((entry) => shown(entry.state) && chosen(entry))
+    .sort((a, b) => a.dev.ifindex - b.dev.ifindex || compareIpv4(a.address, b.address));
+  const rows = entries.map((entry) => neighbourRow(netns, entry, { hideDev, statistics: form.statistics }));
+  return ok(printRows(rows, form));
+}

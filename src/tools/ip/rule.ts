@@ -1,0 +1,150 @@
+/** `ip rule` as iproute2 6.1 prints it (ip/iprule.c). */
+
+import {
+  type FibRule,
+  formatRouteProtocol,
+  formatRuleIpProtocol,
+  formatTable,
+  formatTos,
+  type Netns,
+  parseTable,
+  RT_PROTOCOL,
+} from '../../kernel/index.js';
+import { formatIpv4, type Ipv4Prefix } from '../../packet/index.js';
+import { failure, ok, type ToolResult } from '../tool.js';
+import { type OutputForm, printRows, Row } from './row.js';
+import { isResult, noPrefix, parsePrefix, readSelector, type Selector } from './selector.js';
+
+const SELECTORS = {
+  pref: 'value',
+  priority: 'value',
+  preference: 'value',
+  order: 'value',
+  from: 'value',
+  to: 'value',
+  iif: 'value',
+  dev: 'value',
+  oif: 'value',
+  table: 'value',
+  lookup: 'value',
+  fwmark: 'value',
+  tos: 'value',
+} as const;
+
+const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
+
+/** `10.0.0.0/8` is an address and a length to `-j`, and a whole to people; /32 is left out. */
+function prefix(row: Row, { addr, length }: Ipv4Prefix, as: { key: string; word: string }): void {
+  const text = formatIpv4(addr);
+  row.add(as.key, text, `${as.word} ${text}`);
+  if (length < 32) row.add(`${as.key}len`, length, `/${length}`);
+}
+
+function device(row: Row, netns: Netns, as: { word: 'iif' | 'oif'; name: string }): void {
+  row.add(as.word, as.name, ` ${as.word} ${as.name}`);
+  if (netns.devices.named(as.name) === undefined) row.add(`${as.word}_detached`, null, ' [detached]');
+}
+
+function ports(row: Row, word: 'sport' | 'dport', { first, last }: { first: number; last: number }): void {
+  if (first === last) row.add(word, first, ` ${word} ${first}`);
+  else {
+    row.add(`${word}_start`, first, ` ${word} ${first}`);
+    row.add(`${word}_end`, last, `-${last}`);
+  }
+}
+
+function matches(row: Row, netns: Netns, rule: FibRule): void {
+  if (rule.not) row.add('not', null, 'not ');
+  if (rule.from === undefined) row.add('src', 'all', 'from all');
+  else prefix(row, rule.from, { key: 'src', word: 'from' });
+  if (rule.to !== undefined) {
+    row.say(' ');
+    prefix(row, rule.to, { key: 'dst', word: 'to' });
+  }
+  if (rule.tos !== 0) row.add('tos', formatTos(rule.tos), ` tos ${formatTos(rule.tos)}`);
+  if (rule.mark !== 0 || rule.mask !== 0) {
+    row.add('fwmark', hex(rule.mark), ` fwmark ${rule.mark === 0 ? '0' : hex(rule.mark)}`);
+    if (rule.mask >>> 0 !== 0xffff_ffff) row.add('fwmask', hex(rule.mask), `/${hex(rule.mask)}`);
+  }
+  if (rule.iif !== undefined) device(row, netns, { word: 'iif', name: rule.iif });
+  if (rule.oif !== undefined) device(row, netns, { word: 'oif', name: rule.oif });
+  if (rule.ipProtocol !== undefined) {
+    const protocol = formatRuleIpProtocol(rule.ipProtocol);
+    row.add('ipproto', protocol, ` ipproto ${protocol}`);
+  }
+  if (rule.sourcePorts !== undefined) ports(row, 'sport', rule.sourcePorts);
+  if (rule.destinationPorts !== undefined) ports(row, 'dport', rule.destinationPorts);
+}
+
+/** print_rule(). */
+function ruleRow(netns: Netns, rule: FibRule): Row {
+  const row = new Row();
+  row.add('priority', rule.priority, `${rule.priority}:\t`);
+  matches(row, netns, rule);
+  if (rule.action === 'lookup') {
+    row.add('table', formatTable(rule.table), ` lookup ${formatTable(rule.table)}`);
+    const { suppressPrefixLength: suppressed } = rule;
+    if (suppressed !== undefined) row.add('suppress_prefixlen', suppressed, ` suppress_prefixlength ${suppressed}`);
+  } else if (rule.action === 'goto') {
+    row.add('goto', rule.goto, ` goto ${rule.goto}`);
+    if (!netns.fib.rules.some(({ priority }) => priority === rule.goto)) row.add('unresolved', null, ' [unresolved]');
+  } else row.add('action', rule.action, ` ${rule.action}`);
+  if (rule.protocol !== RT_PROTOCOL.unspec && rule.protocol !== RT_PROTOCOL.kernel) {
+    const protocol = formatRouteProtocol(rule.protocol);
+    row.add('protocol', protocol, ` proto ${protocol}`);
+  }
+  return row;
+}
+
+type Filter = (rule: FibRule) => boolean;
+
+function filterOf({ values }: Selector): Filter | ToolResult {
+  const filters: Filter[] = [];
+  const one = (...names: string[]): string | undefined =>
+    names.map((name) => values.get(name)).find((x) => x !== undefined);
+  const priority = one('pref', 'priority', 'preference', 'order');
+  if (priority !== undefined) filters.push((rule) => rule.priority === Number(priority));
+  for (const word of ['from', 'to'] as const) {
+    const text = values.get(word);
+    if (text === undefined) continue;
+    const wanted = parsePrefix(text);
+    if (wanted === undefined) return noPrefix(text);
+    filters.push((rule) => {
+      const given = rule[word];
+      return given?.addr === wanted.addr && given.length === wanted.length;
+    });
+  }
+  const table = one('table', 'lookup');
+  const number = table === undefined ? undefined : parseTable(table);
+  if (table !== undefined && number === undefined)
+    return failure(255, `Error: argument "${table}" is wrong: invalid table id\n`);
+  if (number !== undefined) filters.push((rule) => rule.action === 'lookup' && rule.table === number);
+  const iif = one('iif', 'dev');
+  if (iif !== undefined) filters.push((rule) => rule.iif === iif);
+  const oif = values.get('oif');
+  if (oif !== undefined) filters.push((rule) => rule.oif === oif);
+  const tos = values.get('tos');
+  if (tos !== undefined) filters.push((rule) => rule.tos === Number(tos));
+  const mark = values.get('fwmark');
+  if (mark !== undefined) {
+    const [value = '', mask] = mark.split('/');
+    filters.push((rule) => rule.mark === Number(value) && (mask === undefined || rule.mask === Number(mask)));
+  }
+  return (rule) => filters.every((holds) => holds(rule));
+}
+
+/** `ip rule [show] …`. */
+export function showRules(netns: Netns, words: readonly string[], form: OutputForm): ToolResult {
+  const selector = readSelector(words, SELECTORS, 'none');
+  if (isResult(selector)) return selector;
+  const stray = selector.values.get('none');
+  if (stray !== undefined) return noPrefix(stray);
+  const filter = filterOf(selector);
+  if (typeof filter !== 'function') return filter;
+  return ok(
+    printRows(
+      netns.fib.rules.filter((rule) => filter(rule)).map((rule) => ruleRow(netns, rule)),
+      form,
+    ),
+  );
+}

@@ -1,0 +1,300 @@
+/** `ping` of iputils 20221126: an echo request each interval, and what comes back. Time is the emulation's. */
+
+import { type Device, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { getopt, isBadOption } from './getopt.js';
+import { resolve, resolveFailure } from './resolve.js';
+import { failure, lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+
+/** Without `-c` the real one never ends. */
+const DEFAULT_COUNT = 3;
+/** MAXWAIT: how long the last answer is waited for where none has come. */
+const MAX_WAIT_S = 10;
+
+type PathMtuDiscovery = 'do' | 'dont' | 'want' | 'probe';
+const PMTU_HINTS: readonly PathMtuDiscovery[] = ['do', 'dont', 'want', 'probe'];
+
+/** ping_common.c:pr_icmph(). */
+function icmpText(type: number, code: number, mtu: number): string {
+  if (type === 11) return code === 0 ? 'Time to live exceeded' : 'Frag reassembly time exceeded';
+  if (type === 12) return 'Parameter problem';
+  if (type !== 3) return `Bad ICMP type: ${type}`;
+  const UNREACHABLE: Readonly<Record<number, string>> = {
+    0: 'Destination Net Unreachable',
+    1: 'Destination Host Unreachable',
+    2: 'Destination Protocol Unreachable',
+    3: 'Destination Port Unreachable',
+    4: `Frag needed and DF set (mtu = ${mtu})`,
+    5: 'Source Route Failed',
+    6: 'Destination Net Unknown',
+    7: 'Destination Host Unknown',
+    8: 'Source Host Isolated',
+    9: 'Destination Net Prohibited',
+    10: 'Destination Host Prohibited',
+    11: 'Destination Net Unreachable for Type of Service',
+    12: 'Destination Host Unreachable for Type of Service',
+    13: 'Packet filtered',
+    14: 'Precedence Violation',
+    15: 'Precedence Cutoff',
+  };
+  return UNREACHABLE[code] ?? `Dest Unreachable, Bad Code: ${code}`;
+}
+
+interface Options {
+  readonly name: string;
+  readonly destination: Ipv4Addr;
+  readonly count: number;
+  readonly size: number;
+  readonly intervalNs: number;
+  readonly waitS: number | undefined;
+  readonly deadlineNs: number | undefined;
+  readonly ttl: number | undefined;
+  readonly tos: number;
+  readonly mark: number;
+  readonly quiet: boolean;
+  readonly device: Device | undefined;
+  readonly source: Ipv4Addr | undefined;
+  readonly pathMtuDiscovery: PathMtuDiscovery | undefined;
+}
+
+const wrong = (message: string): ToolResult => failure(2, `ping: ${message}`);
+
+/** Numbers in their range, or the tool's complaint. */
+function number(text: string | undefined, limits: { min: number; max: number }): number | ToolResult | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) return failure(1, `ping: invalid argument: '${text}'`);
+  if (value < limits.min || value > limits.max)
+    return failure(1, `ping: invalid argument: '${text}': out of range: ${limits.min} <= value <= ${limits.max}`);
+  return value;
+}
+
+const LIMITS = {
+  c: { min: 1, max: Number.MAX_SAFE_INTEGER },
+  s: { min: 0, max: 65_507 },
+  i: { min: 0, max: 2_147_483 },
+  W: { min: 0, max: 2_147_483 },
+  w: { min: 0, max: 2_147_483_647 },
+  t: { min: 0, max: 255 },
+  Q: { min: 0, max: 255 },
+  m: { min: 0, max: 4_294_967_295 },
+} as const;
+
+function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
+  const { netns } = place;
+  const given = getopt(args, '4c:s:W:w:t:i:I:M:Q:m:nqvOdD');
+  if (isBadOption(given)) return wrong(given.problem);
+  const { values, flags, rest } = given;
+  const numbers = new Map<string, number>();
+  for (const [letter, limits] of Object.entries(LIMITS)) {
+    const value = number(values.get(letter), limits);
+    if (typeof value === 'object') return value;
+    if (value !== undefined) numbers.set(letter, value);
+  }
+  const hint = values.get('M');
+  const pathMtuDiscovery = PMTU_HINTS.find((one) => one === hint);
+  if (hint !== undefined && pathMtuDiscovery === undefined) return failure(1, `ping: invalid -M argument: ${hint}`);
+  const name = rest.at(-1);
+  if (name === undefined) return failure(1, 'ping: usage error: Destination address required');
+  const resolved = resolve(place, name, 'ping');
+  if (resolved.kind === 'failed') return wrong(`${name}: ${resolveFailure(resolved.why)}`);
+  const bound = values.get('I');
+  const source = bound === undefined ? undefined : parseIpv4(bound);
+  const device = bound === undefined || source !== undefined ? undefined : netns.devices.named(bound);
+  if (bound !== undefined && source === undefined && device === undefined) return wrong(`unknown iface: ${bound}`);
+  const wait = numbers.get('w');
+  return {
+    name,
+    destination: resolved.address,
+    count: numbers.get('c') ?? DEFAULT_COUNT,
+    size: numbers.get('s') ?? 56,
+    intervalNs: (numbers.get('i') ?? 1) * NS_PER_S,
+    waitS: numbers.get('W'),
+    deadlineNs: wait === undefined ? undefined : wait * NS_PER_S,
+    ttl: numbers.get('t'),
+    tos: numbers.get('Q') ?? 0,
+    mark: numbers.get('m') ?? 0,
+    quiet: flags.has('q'),
+    device,
+    source,
+    pathMtuDiscovery,
+  };
+}
+
+/** iputils counts microseconds. */
+function milliseconds(ns: number): string {
+  const us = Math.round(ns / NS_PER_US);
+  if (us >= 99_950) return (us / 1_000).toFixed(0);
+  if (us >= 9_995) return (us / 1_000).toFixed(1);
+  return us >= 1_000 ? (us / 1_000).toFixed(2) : (us / 1_000).toFixed(3);
+}
+
+class Ping {
+  readonly #netns: Netns;
+  readonly #options: Options;
+  readonly #rows: string[] = [];
+  readonly #complaints: string[] = [];
+  readonly #sentNs: number[] = [];
+  readonly #timesNs: number[] = [];
+  readonly #answered = new Set<number>();
+  #errors = 0;
+  /** Requests on their way at once, at most. */
+  #pipe = 0;
+  /** When something last happened: the statistics count until then. */
+  #lastNs: number;
+
+  constructor(netns: Netns, options: Options) {
+    this.#netns = netns;
+    this.#options = options;
+    this.#lastNs = netns.emulation.clock.nowNs;
+  }
+
+  run(): ToolResult {
+    const { device, source, tos, mark, pathMtuDiscovery } = this.#options;
+    const { emulation, sockets } = this.#netns;
+    const socket = sockets.ping({
+      tos,
+      mark,
+      ...(device === undefined ? {} : { device }),
+      ...(pathMtuDiscovery === undefined ? {} : { pathMtuDiscovery }),
+    });
+    if (source !== undefined && !this.#netns.fib.isLocal(source)) return wrong('bind: Cannot assign requested address');
+    socket.onReply = (reply) => this.#replied(reply);
+    socket.onIcmpError = (report) => this.#refused(report);
+    this.#rows.push(this.#header());
+    const startNs = emulation.clock.nowNs;
+    const { count, deadlineNs } = this.#options;
+    const endNs = deadlineNs === undefined ? Number.POSITIVE_INFINITY : startNs + deadlineNs;
+    for (let sequence = 1; sequence <= count && emulation.clock.nowNs < endNs; sequence++) {
+      const failed = this.#send(socket, sequence);
+      if (failed !== undefined) {
+        socket.close();
+        return failed;
+      }
+      if (sequence < count) this.#waitUntil(Math.min(endNs, emulation.clock.nowNs + this.#options.intervalNs));
+    }
+    const allDone = (): boolean => this.#answered.size >= this.#sentNs.length;
+    emulation.run(allDone, Math.min(endNs, emulation.clock.nowNs + this.#linger()));
+    socket.close();
+    return this.#result(startNs);
+  }
+
+  #header(): string {
+    const { name, destination, size, device, source } = this.#options;
+    const route = this.#netns.ipv4.route({ destination, source: source ?? INADDR_ANY, oif: device });
+    const own = source ?? (typeof route === 'string' ? INADDR_ANY : route.source);
+    const from = device === undefined && source === undefined ? '' : `from ${formatIpv4(own)} ${device?.name ?? ''}: `;
+    return `PING ${name} (${formatIpv4(destination)}) ${from}${size}(${size + 28}) bytes of data.`;
+  }
+
+  #send(socket: ReturnType<Netns['sockets']['ping']>, sequence: number): ToolResult | undefined {
+    const { destination, size, ttl, source } = this.#options;
+    const { clock } = this.#netns.emulation;
+    this.#sentNs.push(clock.nowNs);
+    this.#lastNs = clock.nowNs;
+    const payload = Uint8Array.from({ length: size }, (_, i) => i & 0xff);
+    const errno = socket.send({
+      destination,
+      sequence,
+      payload,
+      ...(ttl === undefined ? {} : { ttl }),
+      ...(source === undefined ? {} : { source }),
+    });
+    if (errno === undefined) return undefined;
+    if (errno !== 'EMSGSIZE') {
+      const call = errno === 'ENETUNREACH' || errno === 'EACCES' ? 'connect' : 'sendmsg';
+      return { ...wrong(`${call}: ${ERRNO_TEXT[errno]}`), stdout: call === 'connect' ? '' : lines(this.#rows) };
+    }
+    const route = this.#netns.ipv4.route({ destination, source: INADDR_ANY });
+    this.#acknowledge(sequence);
+    this.#errors += 1;
+    this.#complaints.push(`ping: local error: message too long, mtu=${typeof route === 'string' ? 0 : route.mtu}`);
+    return undefined;
+  }
+
+  #waitUntil(ns: number): void {
+    const { emulation } = this.#netns;
+    if (ns > emulation.clock.nowNs) emulation.advance(ns - emulation.clock.nowNs);
+  }
+
+  /** __schedule_exit(): `-W`, else twice the longest round trip, or ten seconds where nothing has come. */
+  #linger(): number {
+    const { waitS } = this.#options;
+    if (waitS !== undefined) return waitS * NS_PER_S;
+    return this.#timesNs.length === 0
+      ? MAX_WAIT_S * NS_PER_S
+      : Math.max(2 * Math.max(...this.#timesNs), this.#options.intervalNs);
+  }
+
+  /** acknowledge(). */
+  #acknowledge(sequence: number): void {
+    this.#answered.add(sequence);
+    this.#pipe = Math.max(this.#pipe, this.#sentNs.length - sequence + 1);
+    this.#lastNs = this.#netns.emulation.clock.nowNs;
+  }
+
+  #replied({
+    source,
+    sequence,
+    ttl,
+    payload,
+  }: {
+    source: Ipv4Addr;
+    sequence: number;
+    ttl: number;
+    payload: Uint8Array;
+  }): void {
+    const again = this.#answered.has(sequence);
+    this.#acknowledge(sequence);
+    const timeNs = this.#netns.emulation.clock.nowNs - (this.#sentNs[sequence - 1] ?? 0);
+    if (!again) this.#timesNs.push(timeNs);
+    if (this.#options.quiet) return;
+    // Room for a time of its own is needed to measure one.
+    const time = this.#options.size >= 16 ? ` time=${milliseconds(timeNs)} ms` : '';
+    const twice = again ? ' (DUP!)' : '';
+    this.#rows.push(
+      `${payload.length + 8} bytes from ${formatIpv4(source)}: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`,
+    );
+  }
+
+  #refused(report: { from: Ipv4Addr; sequence: number; type: number; code: number; mtu: number }): void {
+    this.#acknowledge(report.sequence);
+    this.#errors += 1;
+    if (this.#options.quiet) return;
+    const text = icmpText(report.type, report.code, report.mtu);
+    this.#rows.push(`From ${formatIpv4(report.from)} icmp_seq=${report.sequence} ${text}`);
+  }
+
+  /** finish(). */
+  #result(startNs: number): ToolResult {
+    const sent = this.#sentNs.length;
+    const received = this.#timesNs.length;
+    const errors = this.#errors === 0 ? '' : `, +${this.#errors} errors`;
+    const lost = Math.floor(((sent - received) * 100) / sent);
+    const elapsed = Math.floor((this.#lastNs - startNs) / NS_PER_MS);
+    this.#rows.push(
+      '',
+      `--- ${this.#options.name} ping statistics ---`,
+      `${sent} packets transmitted, ${received} received${errors}, ${lost}% packet loss, time ${elapsed}ms`,
+    );
+    const timed = received > 0 && this.#options.size >= 16;
+    const pipe = this.#pipe > 1 ? `pipe ${this.#pipe}` : '';
+    const spread = timed ? spreadOf(this.#timesNs) : '';
+    this.#rows.push([spread, pipe].filter((part) => part !== '').join(', '));
+    const { count, deadlineNs } = this.#options;
+    const enough = received > 0 && (deadlineNs === undefined || received >= count);
+    return { exitCode: enough ? 0 : 1, stdout: lines(this.#rows), stderr: lines(this.#complaints) };
+  }
+}
+
+function spreadOf(times: readonly number[]): string {
+  const ms = times.map((ns) => Math.round(ns / NS_PER_US) / 1_000);
+  const mean = ms.reduce((a, b) => a + b, 0) / ms.length;
+  const deviation = Math.sqrt(Math.max(0, ms.reduce((sum, one) => sum + one * one, 0) / ms.length - mean * mean));
+  return `rtt min/avg/max/mdev = ${Math.min(...ms).toFixed(3)}/${mean.toFixed(3)}/${Math.max(...ms).toFixed(3)}/${deviation.toFixed(3)} ms`;
+}
+
+export const ping: Tool = (place, args) => {
+  const options = read(place, args);
+  return 'exitCode' in options ? options : new Ping(place.netns, options).run();
+};
