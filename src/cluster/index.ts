@@ -1,5 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
-export { Cluster, type ClusterOptions, type TraceRequest, UnknownEndpoint } from './cluster.js';
+export { Cluster, type ClusterOptions } from './cluster.js';
 export {
   type Destination,
   type EndpointName,
@@ -11,4 +11,7 @@ export {
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
+export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
+export { UnknownEndpoint } from './places.js';
 export { startServer } from './servers.js';
+export type { TraceRequest } from './tracing.js';

@@ -31,6 +31,7 @@ export type FindingCode =
   | 'cni-assumed'
   | 'cni-failed'
   | 'cronjob-running'
+  | 'dns'
   | 'duplicate-object'
   | 'endpoints'
   | 'endpoints-differ'

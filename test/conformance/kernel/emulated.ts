@@ -1,6 +1,6 @@
 /** A case in the emulator. */
 
-import { Cluster } from '../../../src/cluster/index.js';
+import { Cluster, startServer } from '../../../src/cluster/index.js';
 import {
   type Device,
   type Host,
@@ -73,6 +73,14 @@ function quieten(netns: Netns): void {
   }
 }
 
+/** As in the exported namespaces, every port has a server that echoes: kernels are compared here, and not programs. */
+function replacePrograms(netns: Netns): void {
+  const listeners = netns.sockets.listeners();
+  netns.sockets.destroy();
+  for (const { protocol, ...listener } of listeners)
+    if (protocol !== 'sctp') startServer(netns, { protocol, ...listener });
+}
+
 const BUILTIN: Readonly<Record<string, string>> = {
   prerouting: 'PREROUTING',
   input: 'INPUT',
@@ -131,6 +139,7 @@ export class EmulatedRun {
     }
     // What was sent while the hosts were made (announcements of addresses) is over before a case begins.
     this.#settle();
+    for (const netns of this.#netns.values()) replacePrograms(netns);
     this.places = [...this.#netns].map(([name, netns]) => ({
       name,
       devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),
