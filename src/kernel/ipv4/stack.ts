@@ -22,7 +22,7 @@ import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp, type IcmpError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { forwardOptions, receiveOptions } from './options.js';
+import { type EchoedOptions, echoOptions, forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
@@ -287,6 +287,16 @@ export class Ipv4Stack {
     }
     skb.options = options;
     return true;
+  }
+
+  /** __ip_options_echo(): what an answer to a packet carries of its options. */
+  echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
+    if (skb.options === undefined) return undefined;
+    const { fib, emulation } = this.#netns;
+    return echoOptions(skb.ipv4, skb.options, {
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
+    });
   }
 
   /** ip_forward_options(), with ip_rt_get_source() for the address. */
