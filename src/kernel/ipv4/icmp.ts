@@ -79,6 +79,7 @@ export class Icmp {
       tos,
       mark,
       protocol: IP_PROTOCOL.icmp,
+      hashedAs: about,
     });
     if (typeof route === 'string') {
       this.#step(skb, { type, code, to: about.source, note: `no route back: ${route}` });

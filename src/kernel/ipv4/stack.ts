@@ -12,6 +12,8 @@ import {
   IP_PROTOCOL,
   IPV4_HEADER_LENGTH,
   Ipv4,
+  Icmp as IcmpHeader,
+  isIcmpError,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import type { Device } from '../device.js';
@@ -111,6 +113,7 @@ export class Ipv4Stack {
         protocol: header.protocol,
         sourcePort: ports >>> 16,
         destinationPort: ports & 0xffff,
+        hashedAs: header.protocol === IP_PROTOCOL.icmp ? quotedBy(skb, header) : undefined,
       });
       if (typeof route === 'string') {
         netns.drop(skb, route);
@@ -336,6 +339,14 @@ function checkHeader(skb: Skb): DropReason | undefined {
   skb.tail = skb.network + totalLength;
   skb.transport = skb.network + headerLength;
   return undefined;
+}
+
+/** ip_multipath_l3_keys(): the header that an ICMP error quotes. */
+function quotedBy(skb: Skb, header: Ipv4): Ipv4 | undefined {
+  const icmp = header.fragmentOffset === 0 ? IcmpHeader.parse(skb.view, skb.transport, skb.tail) : undefined;
+  if (icmp === undefined || !isIcmpError(icmp.type) || icmp.payloadOffset + IPV4_HEADER_LENGTH > skb.tail)
+    return undefined;
+  return new Ipv4(skb.view, icmp.payloadOffset);
 }
 
 /** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */
