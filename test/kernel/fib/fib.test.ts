@@ -2,7 +2,13 @@
 
 import * as fc from 'fast-check';
 import t from 'tap';
-import { type Flow4, formatRoute, type FibRoute, NetlinkError, type RouteResult } from '../../../src/kernel/fib/index.js';
+import {
+  type Flow4,
+  formatRoute,
+  type FibRoute,
+  NetlinkError,
+  type RouteResult,
+} from '../../../src/kernel/fib/index.js';
 import { NS_PER_S } from '../../../src/kernel/clock.js';
 import { type Ipv4Addr, ipv4, ipv4Network, prefixContains } from '../../../src/packet/index.js';
 import { FakeNetns, ip, net, netnsWith } from './fake-netns.js';
