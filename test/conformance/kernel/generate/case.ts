@@ -2,6 +2,7 @@
 
 import type { Device, Netns } from '../../../../src/kernel/index.js';
 import {
+  ETHERNET_HEADER_LENGTH,
   formatIpv4,
   INADDR_ANY,
   type Mac,
@@ -14,8 +15,9 @@ import { EmulatedRun } from '../emulated.js';
 import type { KernelCase, Order } from '../record.js';
 import { type Document, someCluster, someHands } from './cluster.js';
 import { Dice } from './dice.js';
-import { someFrames, type Way } from './frames.js';
+import { framed, someFrames, type Way } from './frames.js';
 import { SERVICE_ADDRESSES } from './policies.js';
+import { replyTo } from './replies.js';
 import { PORTS } from './universe.js';
 
 /** Orders of a case: more find more in one cluster, fewer find more clusters in the same time. */
@@ -158,25 +160,51 @@ export function someSocket(dice: Dice, scene: Scene, number: number): Order {
 /** Fits into what a packet socket lets out: the device's MTU, its header and a VLAN tag. */
 export const fits = (bytes: Uint8Array, dev: Device): boolean => bytes.length >= 14 && bytes.length <= dev.mtu + 14;
 
+interface Sent {
+  readonly way: Way;
+  readonly packet: Uint8Array;
+}
+
+/** An answer to one of the packets that were sent, put on the wire where its destination is. */
+function someReply(dice: Dice, scene: Scene, sent: readonly Sent[]): Order | undefined {
+  if (sent.length === 0) return undefined;
+  const { way, packet } = dice.pick(sent);
+  const sender = scene.senders.find(({ address }) => address === way.to);
+  const answer = sender === undefined ? undefined : replyTo(dice, packet);
+  if (sender === undefined || answer === undefined) return undefined;
+  const macs = { sourceMac: sender.dev.mac, destinationMac: scene.nextHop(sender, way.from) };
+  const bytes = framed(macs, answer);
+  if (!fits(bytes, sender.dev)) return undefined;
+  const note = `reply, ${way.to} to ${way.from}`;
+  return { kind: 'frame', place: sender.place, dev: sender.dev.name, hex: toHex(bytes), note };
+}
+
 function someOrders(dice: Dice, scene: Scene): Order[] {
   const orders: Order[] = [];
+  const sent: Sent[] = [];
   const wanted = dice.between(ORDERS.least, ORDERS.most);
   while (orders.length < wanted) {
     if (dice.chance(0.25)) {
       orders.push(someSocket(dice, scene, orders.length));
       continue;
     }
+    const reply = dice.chance(0.2) ? someReply(dice, scene, sent) : undefined;
+    if (reply !== undefined) {
+      orders.push(reply);
+      continue;
+    }
     const sender = dice.pick(scene.senders);
     const way = someWay(dice, scene, sender);
     for (const { bytes, note } of someFrames(dice, way)) {
-      if (fits(bytes, sender.dev))
-        orders.push({
-          kind: 'frame',
-          place: sender.place,
-          dev: sender.dev.name,
-          hex: toHex(bytes),
-          note: `${note}, ${way.from} to ${way.to}`,
-        });
+      if (!fits(bytes, sender.dev)) continue;
+      sent.push({ way, packet: bytes.subarray(ETHERNET_HEADER_LENGTH) });
+      orders.push({
+        kind: 'frame',
+        place: sender.place,
+        dev: sender.dev.name,
+        hex: toHex(bytes),
+        note: `${note}, ${way.from} to ${way.to}`,
+      });
     }
   }
   return orders;
