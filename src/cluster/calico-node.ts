@@ -102,7 +102,10 @@ export class CalicoCluster {
       .replaceAll('__KUBECONFIG_FILEPATH__', '/etc/cni/net.d/calico-kubeconfig');
     host.files.set(`/etc/cni/net.d/${file}`, content);
     host.files.set('/var/lib/calico/nodename', host.name);
-    host.files.set('/var/lib/calico/mtu', String(this.#compute(host).mtu.pod));
+    const { mtu: mtus, ipip } = this.#compute(host);
+    host.files.set('/var/lib/calico/mtu', String(mtus.pod));
+    // Felix runs before the first pod does: the module is there, and with it tunl0 in every pod's namespace.
+    if (ipip !== undefined) host.loadModule('ipip');
   }
 
   /** Felix with everything that is on the node now, once more where its tunnel device is new; what the kernel refused. */

@@ -3,12 +3,13 @@
  * trace that depends on it ends in the verdict `unknown`.
  */
 
-import { addressOfIpv4, cidrContains, storedPools } from '../calico/index.js';
+import { addressOfIpv4, cidrContains, felixLayers, readFelixConfig, storedPools } from '../calico/index.js';
 import { type Finding, finding, isIpv4, type Pod, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 
 /** Everything of that kind, once for each object. */
 export function unmodelledFindings(store: Store): Finding[] {
+  if (felixProgramsRoutes(store)) return [];
   return store
     .list('IPPool')
     .filter(({ spec }) => spec.vxlanMode === 'Never' && isIpv4(spec.cidr.addr as Ipv4Addr))
@@ -33,7 +34,12 @@ export function unknownReasons(store: Store, ends: readonly (Pod | undefined)[],
   return [...new Set(reasons)];
 }
 
+/** FelixConfiguration's programClusterRoutes: BIRD is not asked. */
+const felixProgramsRoutes = (store: Store): boolean =>
+  readFelixConfig(felixLayers(store, '')).config.programClusterRoutes;
+
 function birdPool(store: Store, address: Ipv4Addr): string | undefined {
+  if (felixProgramsRoutes(store)) return undefined;
   const pool = storedPools(store).find(({ cidr }) => cidrContains(cidr, addressOfIpv4(address)));
   return pool?.vxlanMode === 'Never' ? pool.name : undefined;
 }

@@ -31,10 +31,16 @@ export interface InterfaceAddress {
 export interface DeviceCounters {
   rxPackets: number;
   rxBytes: number;
+  rxErrors: number;
   rxDropped: number;
   txPackets: number;
   txBytes: number;
+  txErrors: number;
   txDropped: number;
+  /** Of tunnels: no route to the other end. */
+  txCarrierErrors: number;
+  /** Of tunnels: the route to the other end leads into the tunnel. */
+  collisions: number;
 }
 
 export interface DeviceOptions {
@@ -44,6 +50,9 @@ export interface DeviceOptions {
   readonly txqlen?: number;
   readonly because?: readonly Cause[];
 }
+
+/** net/core/dev.h: tunnels in tunnels, deeper than anybody means. */
+const XMIT_RECURSION_LIMIT = 8;
 
 /** What a capture sees: the frame, its direction, and when. */
 export type Tap = (dev: Device, skb: Skb, direction: 'in' | 'out') => void;
@@ -70,10 +79,14 @@ export abstract class Device {
   readonly counters: DeviceCounters = {
     rxPackets: 0,
     rxBytes: 0,
+    rxErrors: 0,
     rxDropped: 0,
     txPackets: 0,
     txBytes: 0,
+    txErrors: 0,
     txDropped: 0,
+    txCarrierErrors: 0,
+    collisions: 0,
   };
   /** Set where this device is a port of a bridge. */
   port: BridgePort | undefined = undefined;
@@ -119,6 +132,11 @@ export abstract class Device {
     return this.kind === 'dummy' || this.kind === 'ipip' || this.kind === 'loopback';
   }
 
+  /** IFF_POINTOPOINT: there is one other end. */
+  get pointToPoint(): boolean {
+    return false;
+  }
+
   /** Octets of link-layer header that the stack writes. */
   get hardHeaderLength(): number {
     return this.kind === 'ipip' ? 0 : 14;
@@ -153,13 +171,24 @@ export abstract class Device {
 
   /** dev_hard_start_xmit(): counters and taps, then the device's own way. */
   #hardStartXmit(skb: Skb): void {
-    const { counters } = this;
-    counters.txPackets += 1;
-    counters.txBytes += skb.length;
-    this.tap?.(this, skb, 'out');
     const { netns } = this;
-    if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'transmit', dev: this.name });
+    const { emulation } = netns;
+    if (emulation.xmitRecursion > XMIT_RECURSION_LIMIT) {
+      this.counters.txDropped += 1;
+      this.drop(skb, 'recursion-limit', `dead loop on virtual device ${this.name}`);
+      return;
+    }
+    this.countTransmitted(skb);
+    this.tap?.(this, skb, 'out');
+    if (emulation.tracer !== undefined) netns.trace(skb, { kind: 'transmit', dev: this.name });
+    emulation.xmitRecursion += 1;
     this.startXmit(skb);
+    emulation.xmitRecursion -= 1;
+  }
+
+  protected countTransmitted(skb: Skb): void {
+    this.counters.txPackets += 1;
+    this.counters.txBytes += skb.length;
   }
 
   /** __netif_receive_skb_core(): a frame came in; `data` stands at the link-layer header. */

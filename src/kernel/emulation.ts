@@ -31,6 +31,8 @@ export class Emulation {
   readonly slabs = new SlabAllocator();
   /** Builds steps only where this is set. */
   tracer: Tracer | undefined = undefined;
+  /** Transmissions inside of one another (softnet_data.xmit.recursion): a tunnel's packet leaves by another device. */
+  xmitRecursion = 0;
   #nextId = 1;
   /** The softirq backlog: frames in the order in which they were put on wires. */
   readonly #backlog: Skb[] = [];

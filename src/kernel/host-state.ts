@@ -40,10 +40,24 @@ export interface VxlanState {
 }
 
 export interface IpipState {
+  /** 0.0.0.0: any. */
   readonly local: Ipv4Addr;
+  /** 0.0.0.0: any; packets go to the gateway of their route. */
   readonly remote: Ipv4Addr;
+  /** 0 inherits the inner packet's. */
   readonly ttl: number;
+  /** 1 inherits the inner packet's. */
+  readonly tos: number;
+  /** Outer packets are not to be cut; without it only those are not whose inner packet is not. */
   readonly pmtudisc: boolean;
+  /** The device that outer packets leave by, by name. */
+  readonly dev?: string;
+  /** Mark by which the outer packet is routed. */
+  readonly fwmark: number;
+  /** `any` also takes MPLS, where that is there. */
+  readonly mode: 'ipip' | 'any';
+  /** The device that the module brings into every namespace. */
+  readonly fallback: boolean;
 }
 
 export interface BridgePortState {

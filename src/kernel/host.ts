@@ -4,6 +4,9 @@ import type { Emulation } from './emulation.js';
 import { KernelError } from './errors.js';
 import { Netns } from './netns.js';
 
+/** Kernel modules that make a difference by being loaded. */
+export type KernelModule = 'ipip';
+
 export class Host {
   readonly name: string;
   readonly emulation: Emulation;
@@ -12,6 +15,7 @@ export class Host {
   /** Path to content: what `cat` prints. */
   readonly files = new Map<string, string>();
   readonly #named = new Map<string, Netns>();
+  readonly #modules = new Set<KernelModule>();
 
   constructor(emulation: Emulation, name: string) {
     this.emulation = emulation;
@@ -22,6 +26,17 @@ export class Host {
   /** All namespaces, the host's own first. */
   get namespaces(): readonly Netns[] {
     return [this.netns, ...this.#named.values()];
+  }
+
+  hasModule(module: KernelModule): boolean {
+    return this.#modules.has(module);
+  }
+
+  /** `modprobe`: a module that is loaded is there in all namespaces, and in those that come. */
+  loadModule(module: KernelModule): void {
+    if (this.#modules.has(module)) return;
+    this.#modules.add(module);
+    for (const netns of this.namespaces) netns.links.initIpip();
   }
 
   /** `ip netns add`. @throws KernelError EEXIST */
@@ -49,7 +64,7 @@ export class Host {
     const netns = this.#named.get(name);
     if (netns === undefined) throw new KernelError('ENOENT', `netns del ${name}`);
     netns.sockets.destroy();
-    for (const dev of Array.from(netns.devices)) netns.links.remove(dev);
+    for (const dev of Array.from(netns.devices)) netns.links.unregister(dev);
     this.#named.delete(name);
   }
 }

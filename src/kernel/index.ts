@@ -7,7 +7,7 @@ export { DeviceTable } from './device-table.js';
 export { Emulation, type EmulationOptions, NeverAtRest } from './emulation.js';
 export { assert, ERRNO_TEXT, type Errno, KernelError } from './errors.js';
 export * from './fib/index.js';
-export { Host } from './host.js';
+export { Host, type KernelModule } from './host.js';
 export * from './host-state.js';
 export { type IpProblem, runIpBatch, runIpCommand } from './ip-command/index.js';
 export type { IcmpError, SendRequest } from './ipv4/index.js';

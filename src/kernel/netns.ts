@@ -58,6 +58,7 @@ export class Netns {
     this.sockets = new SocketTable(this);
     this.links = new Links(this);
     this.links.addLoopback();
+    if (host.hasModule('ipip')) this.links.initIpip();
   }
 
   /** Tells whoever listens. Callers test `emulation.tracer` first, so that no step is built for nobody. */

@@ -19,7 +19,7 @@ import type {
   NextHopState,
   RouteState,
 } from './host-state.js';
-import { Bridge, Ethernet, Veth, Vxlan } from './link/index.js';
+import { Bridge, Ethernet, Ipip, Veth, Vxlan } from './link/index.js';
 import type { Netns } from './netns.js';
 import { TokenBucket } from './qdisc/token-bucket.js';
 
@@ -65,6 +65,7 @@ function linkState(dev: Device): LinkState {
       : {}),
     ...(dev instanceof Ethernet && dev.cable !== undefined ? { cable: dev.cable.state } : {}),
     ...(dev instanceof Vxlan ? { vxlan: dev.config } : {}),
+    ...(dev instanceof Ipip ? { ipip: dev.config } : {}),
     ...vlanState(dev),
     ...(dev.promisc ? { promisc: true } : {}),
     ...(dev.allmulti ? { allmulti: true } : {}),
@@ -168,6 +169,8 @@ export function applyHostState(host: Host, state: HostState): void {
   for (const [path, content] of Object.entries(state.files)) host.files.set(path, content);
   for (const netns of state.netns) if (netns.name !== '') host.addNetns(netns.name);
   const spaces = state.netns.map((netns) => ({ netns: require(host, netns.name), state: netns }));
+  for (const { netns, state: part } of spaces) applyModules(netns, part);
+  if (state.netns.some(({ links }) => links.some(({ kind }) => kind === 'ipip'))) host.loadModule('ipip');
   for (const { netns, state: part } of spaces) applyLinks(host, netns, { part, all: state });
   for (const { netns, state: part } of spaces) applyNetnsState(netns, part);
 }
@@ -176,6 +179,13 @@ function require(host: Host, name: string): Netns {
   const netns = name === '' ? host.netns : host.namedNetns(name);
   assert(netns !== undefined, `namespace ${name} was just made`);
   return netns;
+}
+
+/** What a module brings comes first: with the module it would come by itself, and under another index. */
+function applyModules(netns: Netns, part: NetnsState): void {
+  for (const link of part.links)
+    if (link.ipip?.fallback === true && netns.devices.named(link.name) === undefined)
+      netns.links.addIpip(link, link.ipip);
 }
 
 function applyLinks(host: Host, netns: Netns, { part, all }: { part: NetnsState; all: HostState }): void {
@@ -198,6 +208,10 @@ function addLink(host: Host, netns: Netns, { link, all }: { link: LinkState; all
     case 'vxlan':
       assert(link.vxlan !== undefined, 'a vxlan link says which');
       netns.links.addVxlan(link, link.vxlan);
+      return;
+    case 'ipip':
+      assert(link.ipip !== undefined, 'an ipip link says between whom');
+      netns.links.addIpip(link, link.ipip);
       return;
     case 'veth': {
       const { peer } = link;
@@ -229,7 +243,7 @@ export function applyNetnsState(netns: Netns, state: NetnsState): void {
     const dev = links.require(link.name);
     applyVlans(dev, link);
     const { up, mtu, mac, promisc = false, allmulti = false } = link;
-    links.set(dev, { up, mtu, mac, promisc, allmulti });
+    links.set(dev, { up, mtu, promisc, allmulti, ...(mac === dev.mac ? {} : { mac }) });
     if (link.qdisc !== undefined) dev.qdisc = new TokenBucket(netns.emulation.clock, link.qdisc);
   }
   for (const address of state.addresses) {

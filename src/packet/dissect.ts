@@ -5,7 +5,9 @@
  * the node where it shows says what is wrong.
  */
 
+import { BGP_PORT } from './bgp/constants.js';
 import { viewOf } from './bytes.js';
+import { dissectBgp } from './dissect/bgp.js';
 import { dissectDns } from './dissect/dns.js';
 import { dissectIcmp, dissectIcmpv6 } from './dissect/icmp.js';
 import { dissectIpv4 } from './dissect/ipv4.js';
@@ -62,6 +64,9 @@ const TABLES: Readonly<Record<Next['table'], Table>> = {
     [sourcePortKey(DNS_PORT)]: dissectDns, // an answer; VXLAN's source port is a hash and says nothing
     [VXLAN_PORT]: dissectVxlan,
     [VXLAN_PORT_LINUX]: dissectVxlan,
+  },
+  tcpPort: {
+    [BGP_PORT]: dissectBgp,
   },
   fixed: {
     ethernet: dissectEthernet,

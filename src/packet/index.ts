@@ -2,6 +2,16 @@
 
 export * from './address-text.js';
 export * from './arp.js';
+export * from './bgp/as-path.js';
+export { ByteWriter } from './bgp/byte-writer.js';
+export * from './bgp/constants.js';
+export { describeBgpMessage, formatBgpCapability, formatBgpPrefix } from './bgp/describe.js';
+export * from './bgp/message.js';
+export * from './bgp/notification.js';
+export * from './bgp/open.js';
+export * from './bgp/path-attributes.js';
+export * from './bgp/prefixes.js';
+export * from './bgp/update.js';
 export * from './bytes.js';
 export * from './checksum.js';
 export { type DissectedNode, dissect, dissectedProblems, MAX_LAYERS } from './dissect.js';

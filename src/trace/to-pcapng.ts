@@ -1,6 +1,6 @@
 /** A traced connection as a capture: every frame that was received or sent, with its interface and fate. */
 
-import { PcapngWriter } from '../packet/index.js';
+import { LINKTYPE, PcapngWriter } from '../packet/index.js';
 import type { ConnectionTrace } from './connection.js';
 import { explainEnd } from './connection.js';
 import type { RecordedStep } from './recorder.js';
@@ -21,7 +21,7 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
     const last = frames.findLast(({ step }) => step.kind === 'receive' || step.kind === 'transmit');
     for (const recorded of frames) {
       const { step } = recorded;
-      if ((step.kind !== 'receive' && step.kind !== 'transmit') || !recorded.hasLinkHeader) continue;
+      if (step.kind !== 'receive' && step.kind !== 'transmit') continue;
       const direction = step.kind === 'receive' ? 'inbound' : 'outbound';
       const comment = recorded === last ? end : undefined;
       rows.push({ recorded, name: `${trace.nameOf(recorded.place)} ${step.dev}`, direction, comment });
@@ -29,7 +29,9 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
   }
   rows.sort((a, b) => a.recorded.order - b.recorded.order);
   for (const { recorded, name, direction, comment } of rows) {
-    const id = interfaces.get(name) ?? writer.addInterface({ name });
+    // A tunnel has no link layer.
+    const linkType = recorded.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw;
+    const id = interfaces.get(name) ?? writer.addInterface({ name, linkType });
     interfaces.set(name, id);
     if (recorded.bytes === undefined) continue;
     writer.addPacket({

@@ -107,51 +107,9 @@ for (const [name, how, text] of LAYOUTS) {
 }
 
 t.test('whatever stands in brackets, the fast parser reads it as the full one does, or leaves it', (t) => {
-  const piece = fc.constantFrom(
-    '{',
-    '}',
-    '[',
-    ']',
-    ', ',
-    ',',
-    ': ',
-    ':',
-    ' ',
-    '"',
-    "'",
-    'a',
-    'b c',
-    '1',
-    '-',
-    '- ',
-    '.',
-    '/',
-    '#',
-    ' #',
-    '~',
-    '&x',
-    '*x',
-    '!t',
-    'yes',
-    'null',
-    '0x1F',
-    '10.0.0.0/8',
-    '"q"',
-    "'s'",
-    '%',
-    '@',
-    '|',
-    '>',
-    '?',
-    '\\',
-    '(',
-    ')',
-    '=',
-    '+',
-    '$',
-    '<<',
-    '__proto__',
-  );
+  const signs = '{ } [ ] , : " \' - . / # ~ % @ | > ? \\ ( ) = + $ &x *x !t << a 1'.split(' ');
+  const words = ['yes', 'null', '0x1F', '10.0.0.0/8', '"q"', "'s'", '__proto__', 'b c', ' ', ', ', ': ', '- ', ' #'];
+  const piece = fc.constantFrom(...signs, ...words);
   const brackets = fc
     .tuple(fc.constantFrom('{', '[', ''), fc.array(piece, { maxLength: 12 }), fc.constantFrom('}', ']', ''))
     .map(([open, inner, close]) => `a: ${open}${inner.join('')}${close}\n`);

@@ -181,6 +181,10 @@ const ip6Frame = (addresses: Addresses6, nextHeader: number, payload: Uint8Array
 const tcpFrame = (fields: Parameters<typeof tcp>[2], payload?: Uint8Array, ports: readonly [number, number] = PORTS) =>
   ip4Frame({ ...PODS, protocol: IP_PROTOCOL.tcp }, tcp(PODS, ports, fields, payload));
 
+/** A segment of a BGP session with that payload. */
+export const bgpFrame = (payload: Uint8Array): Uint8Array =>
+  tcpFrame({ sequence: 1, acknowledgment: 1, flags: TCP_ACK | TCP_PSH }, payload, [40000, 179]);
+
 const SYN_OPTIONS = { mss: 1460, sackPermitted: true, timestamps: { value: 1_000_000, echo: 0 }, windowScale: 7 };
 const TIMESTAMPS = { timestamps: { value: 1_000_100, echo: 2_000_000 } };
 

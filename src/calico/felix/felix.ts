@@ -69,8 +69,11 @@ function vxlanDevice(cluster: FelixCluster, host: FelixHost, on: Encapsulations,
 }
 
 function ipipDevice(cluster: FelixCluster, host: FelixHost, on: Encapsulations, mtu: number): IpipDevice | undefined {
-  const address = cluster.nodes.get(host.node)?.ipv4IpipTunnelAddress;
-  if (!on.ipip || !address) return undefined;
+  const node = cluster.nodes.get(host.node);
+  const address = node?.ipv4IpipTunnelAddress;
+  // Without an uplink Felix does not begin with it.
+  const uplink = interfaceOf(host, node?.ipv4Address && addressOf(node.ipv4Address));
+  if (!on.ipip || !address || uplink === undefined) return undefined;
   return { name: 'tunl0', mtu, address, because: [nodeCause(host.node, 'ipv4IPIPTunnelAddr'), ...on.because.ipip] };
 }
 
@@ -203,6 +206,7 @@ export function computeFelix(cluster: FelixCluster, given: FelixHost): FelixStat
     routes: routes({ cluster, host, on, mtu, vxlan }),
     ...(vxlan && { vxlan }),
     ...(ipip && { ipip }),
+    ipipUnused: on.ipip || host.config.ipipEnabled !== undefined ? 'left alone' : 'unused',
     sysctls: [...hostSysctls(host), ...host.endpoints.filter(({ active }) => active).flatMap(endpointSysctls)],
     mtu,
     files: { '/var/lib/calico/mtu': `${mtu.pod}` },

@@ -128,6 +128,8 @@ export interface FelixState {
   readonly routes: readonly FelixRoute[];
   readonly vxlan?: VxlanDevice;
   readonly ipip?: IpipDevice;
+  /** Without a tunnel device: whether addresses from before are cleaned up, as they are where pools alone decide. */
+  readonly ipipUnused: 'unused' | 'left alone';
   readonly sysctls: readonly FelixSysctl[];
   readonly mtu: Mtus;
   readonly files: Readonly<Record<string, string>>;

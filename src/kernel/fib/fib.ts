@@ -30,7 +30,8 @@ import { type InputFlow, InputRouter } from './input.js';
 import { SCOPE } from './names.js';
 import { NetlinkError, type Refusal } from './netlink-error.js';
 import { OutputRouter } from './output.js';
-import { deviceMtuChanged, learnedMtu, learnMtu } from './path-mtu.js';
+import { deviceMtuChanged, learnedMtu, learnMtu, outputMtu } from './path-mtu.js';
+import { Route } from './route.js';
 import type { FibRule } from './rules.js';
 import { PathSelector } from './select.js';
 import { nextHopSource, selectAddress } from './source.js';
@@ -256,6 +257,14 @@ export class Fib {
     if (route === undefined || nextHop === undefined) return;
     const { sysctl, emulation } = this.#context;
     learnMtu(route, nextHop, { destination, mtu, clock: emulation.clock, sysctl });
+  }
+
+  /** ipv4_mtu() of a decision: what was learned of the way counts for packets of others too. */
+  dstMtu(decision: RouteResult, destination: Ipv4Addr): number {
+    const { route, dev, gateway, mtu } = decision;
+    if (!(route instanceof Route) || dev === undefined) return mtu;
+    const nextHop = route.nextHops.find((one) => one.dev === dev && one.gateway === gateway);
+    return outputMtu(nextHop, route, { dev, destination, clock: this.#context.emulation.clock });
   }
 
   /** The path MTU that was learned for that flow's destination, and until when it is kept. */

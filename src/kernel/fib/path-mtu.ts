@@ -48,6 +48,8 @@ export function learnMtu(
   if (nextHop.dev === undefined) return;
   const present = outputMtu(nextHop, route, { dev: nextHop.dev, destination, clock });
   if (present < learned.mtu) return;
+  const known = learnedMtu(nextHop, destination, clock);
+  if (known?.mtu === learned.mtu && clock.nowNs < known.expiresNs - MTU_EXPIRES_NS / 2) return;
   const mtu = Math.max(learned.mtu, Math.min(present, sysctl.values['ipv4.min_pmtu']));
   for (const each of route.nextHops) {
     each.exceptions ??= new Map();

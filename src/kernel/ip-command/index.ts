@@ -12,6 +12,7 @@ import { bridgeLink, bridgeVlan, fdb } from './bridge.js';
 import { link } from './link.js';
 import { route } from './route.js';
 import { rule } from './rule.js';
+import { tunnel } from './tunnel.js';
 import { CommandError, Words } from './words.js';
 
 type Command = (netns: Netns, words: Words, because: readonly Cause[]) => void;
@@ -25,6 +26,8 @@ const IP: Readonly<Record<string, Command>> = {
   route,
   r: route,
   rule,
+  tunnel,
+  tunl: tunnel,
   neigh: neighbour,
   neighbor: neighbour,
   neighbour,

@@ -2,15 +2,16 @@
 
 import type { Ipv4Addr, Mac } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
-import type { BridgePortState, VxlanState } from '../host-state.js';
+import type { BridgePortState, IpipState, VxlanState } from '../host-state.js';
 import { Bridge, type LinkChanges, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
+import { addIpip, changeIpip, ipipOptions } from './tunnel.js';
 import { CommandError, type Option, readKnown, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type NewLink = Mutable<LinkOptions>;
 
-const KINDS = ['veth', 'bridge', 'dummy', 'vxlan'] as const;
+const KINDS = ['veth', 'bridge', 'dummy', 'vxlan', 'ipip'] as const;
 
 /** What every kind of device takes. */
 function commonOptions(link: { mac?: Mac; mtu?: number; txqlen?: number }): Readonly<Record<string, Option>> {
@@ -129,6 +130,7 @@ function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   const kind = words.oneOf('a kind of device', KINDS);
   if (kind === 'veth') addVeth(netns, link, words);
   else if (kind === 'vxlan') addVxlan(netns, link, words);
+  else if (kind === 'ipip') addIpip(netns, link, words);
   else if (kind === 'bridge') {
     readOptions(words, bridgeOptions(netns.links.addBridge(link)), 'link add type bridge');
   } else {
@@ -157,6 +159,7 @@ function set(netns: Netns, words: Words): void {
   const dev = words.device();
   const changes: Mutable<LinkChanges> = {};
   const bridgePort: Partial<Mutable<BridgePortState>> = {};
+  let tunnel: IpipState | undefined;
   readOptions(
     words,
     {
@@ -185,14 +188,16 @@ function set(netns: Netns, words: Words): void {
         changes.master = null;
       },
       type: (rest) => {
-        if (rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge']) === 'bridge_slave')
-          readKnown(rest, portOptions(bridgePort));
+        const kind = rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge', 'ipip']);
+        if (kind === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
+        else if (kind === 'ipip') tunnel = ipipOptions(rest);
         else if (dev instanceof Bridge) readKnown(rest, bridgeOptions(dev));
         else throw new CommandError(`"${dev.name}" is no bridge`);
       },
     },
     'link set',
   );
+  if (tunnel !== undefined) changeIpip(netns, dev.name, tunnel);
   netns.links.set(dev, Object.keys(bridgePort).length === 0 ? changes : { ...changes, bridgePort });
 }
 

@@ -1,6 +1,7 @@
 /** The words of an `ip` or `bridge` command, read one by one; what does not fit is said in iproute2's manner. */
 
 import {
+  INADDR_ANY,
   type Ipv4Addr,
   type Ipv4Prefix,
   type Mac,
@@ -84,6 +85,11 @@ export class Words {
     return this.#read('an IPv4 address', parseIpv4);
   }
 
+  /** An address, or `any`. */
+  addressOrAny(): Ipv4Addr {
+    return this.skip('any') ? INADDR_ANY : this.address();
+  }
+
   /** An address with the length of its network: `10.0.0.1/24`; without a length, /32. */
   addressPrefix(): Ipv4Prefix {
     return this.#read('an IPv4 address with a prefix length', (word) =>
@@ -117,7 +123,8 @@ export class Words {
 
   device(): Device {
     return this.#read('a device', (word) => {
-      const dev = this.#netns.devices.named(word);
+      // if_nametoindex() at the end of ll_name_to_index(): an ioctl, which loads modules.
+      const dev = this.#netns.devices.named(word) ?? this.#netns.links.autoload(word);
       if (dev === undefined) throw new CommandError(`Cannot find device "${word}"`);
       return dev;
     });

@@ -15,6 +15,7 @@ import {
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import { timeOfDayMs } from '../clock.js';
+import { directionOf, IPS } from '../conntrack/entry.js';
 import type { RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
@@ -113,6 +114,20 @@ export class Icmp {
     // icmp_glue_bits(): the connection may never be in the table, and the error belongs to it all the same.
     if (isIcmpError(type)) this.#netns.conntrack.attach(answer, skb);
     this.#transmit(answer, { route, destination: about.source, tos, mark, options });
+  }
+
+  /** icmp_ndo_send(): from a device's own transmit, where NAT may have put another source in already. */
+  sendFromDevice(skb: Skb, type: number, code: number, info: number): void {
+    const { ct } = skb;
+    if (ct === undefined || !ct.has(IPS.srcNat | IPS.dstNat)) {
+      this.send(skb, type, code, info);
+      return;
+    }
+    const header = skb.ipv4;
+    const { source } = header;
+    header.source = ct.tuple(directionOf(skb.ctInfo)).source;
+    this.send(skb, type, code, info);
+    header.source = source;
   }
 
   #echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
@@ -249,6 +264,10 @@ export class Icmp {
     const needsFragmentation =
       icmp.type === ICMP_TYPE.destinationUnreachable && icmp.code === ICMP_UNREACHABLE_CODE.fragmentationNeeded;
     const mtu = needsFragmentation ? icmp.mtu : 0;
+    if (quoted.protocol === IP_PROTOCOL.ipip) {
+      this.#tunnelError(skb, icmp, { quoted, mtu });
+      return undefined;
+    }
     if (needsFragmentation && this.#netns.sysctl.values['ipv4.ip_no_pmtu_disc'] === 0) {
       this.#netns.fib.learnPmtu(quoted.destination, Math.max(mtu, this.#netns.sysctl.values['ipv4.min_pmtu']));
     }
@@ -263,6 +282,22 @@ export class Icmp {
       skb,
     });
     return undefined;
+  }
+
+  /** icmp_socket_deliver() → tunnel4_err(): what is quoted is a tunnel's outer packet. */
+  #tunnelError(skb: Skb, icmp: IcmpHeader, { quoted, mtu }: { quoted: Ipv4; mtu: number }): void {
+    const { sysctl, ipv4 } = this.#netns;
+    if (quoted.payloadOffset + 8 > skb.tail) return;
+    ipv4.tunnelErrors.get(quoted.protocol)?.({
+      type: icmp.type,
+      code: icmp.code,
+      mtu: sysctl.values['ipv4.ip_no_pmtu_disc'] === 0 ? mtu : 0,
+      from: skb.ipv4.source,
+      view: skb.view,
+      quoted: quoted.offset,
+      end: skb.tail,
+      skb,
+    });
   }
 
   /** Why no error may be sent about this packet (RFC 1122 §3.2.2), or undefined. */

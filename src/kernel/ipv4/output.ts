@@ -214,9 +214,14 @@ export class Ipv4Output {
     return true;
   }
 
+  /** __ip_select_ident(): the next identification of packets of a protocol between two addresses. */
+  selectIdent(source: Ipv4Addr, destination: Ipv4Addr, protocol: number): number {
+    return this.#ident.next(source, destination, protocol);
+  }
+
   #identification(request: SendRequest): number {
     if (request.dontFragment && request.ignoreDontFragment !== true) return 0;
-    return this.#ident.next(request.source, request.destination, request.protocol);
+    return this.selectIdent(request.source, request.destination, request.protocol);
   }
 
   /** A socket says itself that it sent; what the kernel makes on its own is said here. */

@@ -20,7 +20,7 @@ import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
-import { Icmp } from './icmp.js';
+import { Icmp, type IcmpError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
 import { forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
@@ -47,6 +47,8 @@ export class Ipv4Stack {
   readonly udpTunnels = new Map<number, TunnelReceiver>();
   /** IP protocols with a tunnel handler: IP-in-IP. */
   readonly protocolTunnels = new Map<number, TunnelReceiver>();
+  /** What those handlers do about ICMP errors that quote their packets (net_protocol.err_handler). */
+  readonly tunnelErrors = new Map<number, (error: IcmpError) => void>();
   readonly #netns: Netns;
   readonly #peers: InetPeers;
 

@@ -25,6 +25,14 @@ export function frameHash(skb: Skb): number {
   return skb.hash;
 }
 
+/** The same of a packet without a link-layer header: its IPv4 header stands at `skb.data`. */
+export function packetHash(skb: Skb): number {
+  if (skb.hash !== 0) return skb.hash;
+  const hash = ipv4Hash(new Ipv4(skb.view, skb.data), skb.tail, mix(0x243f6a88, ETHERTYPE.ipv4));
+  skb.hash = hash === 0 ? 1 : hash;
+  return skb.hash;
+}
+
 /** __flow_hash_consistentify(): both directions of a flow are one. */
 function ipv4Hash(ip: Ipv4, end: number, start: number): number {
   const { protocol, source, destination } = ip;

@@ -3,15 +3,24 @@
  * limits are the kernel's; errors are its errno.
  */
 
-import { INADDR_LOOPBACK, isGroupMac, isMulticast, MAC_ZERO, type Mac, macFromParts } from '../../packet/index.js';
+import {
+  INADDR_ANY,
+  INADDR_LOOPBACK,
+  isGroupMac,
+  isMulticast,
+  MAC_ZERO,
+  type Mac,
+  macFromParts,
+} from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import { KernelError } from '../errors.js';
-import type { BridgePortState, VxlanState } from '../host-state.js';
+import type { BridgePortState, IpipState, VxlanState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import { Bridge } from './bridge.js';
 import { Dummy } from './dummy.js';
 import { Ethernet } from './ethernet.js';
+import { FALLBACK_TUNNEL, Ipip, IPIP_OVERHEAD, IpipTunnels } from './ipip.js';
 import { Loopback } from './loopback.js';
 import { Veth } from './veth.js';
 import { Vxlan, VxlanSocket } from './vxlan.js';
@@ -71,9 +80,11 @@ export function deviceMac(
 export class Links {
   readonly #netns: Netns;
   readonly #vxlanSockets = new Map<number, VxlanSocket>();
+  readonly #ipip: IpipTunnels;
 
   constructor(netns: Netns) {
     this.#netns = netns;
+    this.#ipip = new IpipTunnels(netns);
   }
 
   /** lo, there from the start and down. */
@@ -127,6 +138,47 @@ export class Links {
     return this.#insert(dev, options);
   }
 
+  /**
+   * `ip link add NAME type ipip …`; loads the module, where it is not there.
+   * @throws KernelError EEXIST for the ends of another tunnel
+   */
+  addIpip(options: LinkOptions, config: IpipState): Ipip {
+    if (!config.fallback) this.#netns.host.loadModule('ipip');
+    this.#check({ name: options.name });
+    if (this.#ipip.find(config) !== undefined) throw new KernelError('EEXIST', `link add ${options.name} type ipip`);
+    this.#ipip.register();
+    const dev = new Ipip(options, config);
+    this.#insert(dev, options);
+    const mtu = options.mtu ?? this.#ipip.guessMtu(config);
+    dev.mtu = Math.min(Math.max(mtu, MTU_MIN), this.#maxMtu(dev));
+    this.#ipip.add(dev);
+    return dev;
+  }
+
+  /** `ip link set NAME type ipip …`, `ip tunnel change`. @throws KernelError EEXIST, EINVAL */
+  changeIpip(dev: Ipip, config: IpipState): void {
+    const other = this.#ipip.find(config);
+    const request = `link set ${dev.name} type ipip`;
+    if (dev.pointToPoint !== (config.remote !== INADDR_ANY)) throw new KernelError('EINVAL', request);
+    if (other !== undefined && other !== dev) throw new KernelError('EEXIST', request);
+    const before = dev.config;
+    dev.config = { ...config, fallback: before.fallback, mode: before.mode };
+    if (before.dev !== config.dev || before.fwmark !== config.fwmark) this.#setMtu(dev, this.#ipip.guessMtu(config));
+  }
+
+  /** What the module ipip does in each namespace (ipip_init_net()). */
+  initIpip(): void {
+    const isThere = this.#ipip.find(FALLBACK_TUNNEL) !== undefined;
+    if (!isThere && this.#netns.devices.named('tunl0') === undefined) this.addIpip({ name: 'tunl0' }, FALLBACK_TUNNEL);
+  }
+
+  /** dev_load(): a name by which a module can be asked for. */
+  autoload(name: string): Device | undefined {
+    if (name !== 'tunl0' || this.#netns.host.hasModule('ipip')) return undefined;
+    this.#netns.host.loadModule('ipip');
+    return this.#netns.devices.named(name);
+  }
+
   /** @throws KernelError ENODEV */
   require(name: string): Device {
     const dev = this.#netns.devices.named(name);
@@ -157,7 +209,9 @@ export class Links {
 
   /** `ip link set DEV netns NETNS [name NAME]`: addresses, routes and neighbours stay behind. */
   move(dev: Device, to: Netns, name: string = dev.name): void {
-    if (dev.isLoopback || dev.kind === 'bridge') throw new KernelError('EINVAL', `link set ${dev.name} netns`);
+    // Differs: of tunnels only the module's own is bound to its namespace in Linux.
+    if (dev.isLoopback || dev.kind === 'bridge' || dev.kind === 'ipip')
+      throw new KernelError('EINVAL', `link set ${dev.name} netns`);
     if (to.devices.named(name) !== undefined && to !== this.#netns)
       throw new KernelError('EEXIST', `link set ${dev.name} netns`);
     this.#leave(dev);
@@ -166,9 +220,16 @@ export class Links {
     to.links.#insert(dev, { name, ifindex: free ? dev.ifindex : to.devices.freeIndex() });
   }
 
-  /** `ip link del`: a veth takes its other end with it. @throws KernelError EOPNOTSUPP for lo */
+  /** `ip link del`: a veth takes its other end with it. The device of a module stays, and nobody is told. */
   remove(dev: Device): void {
+    if (dev instanceof Ipip && dev.config.fallback) return;
+    this.unregister(dev);
+  }
+
+  /** unregister_netdevice(). */
+  unregister(dev: Device): void {
     this.#leave(dev);
+    if (dev instanceof Ipip) this.#ipip.remove(dev);
     if (dev instanceof Vxlan) {
       const socket = this.#vxlanSockets.get(dev.config.port);
       socket?.remove(dev);
@@ -222,6 +283,7 @@ export class Links {
 
   /** @throws KernelError EADDRNOTAVAIL for a group or zero address */
   #setMac(dev: Device, mac: Mac): void {
+    if (dev.kind === 'ipip') throw new KernelError('EOPNOTSUPP', `link set ${dev.name} address`);
     if (isGroupMac(mac) || (mac === MAC_ZERO && !dev.isLoopback))
       throw new KernelError('EADDRNOTAVAIL', `link set ${dev.name} address`);
     if (dev instanceof Bridge) dev.setMac(mac);
@@ -229,10 +291,15 @@ export class Links {
   }
 
   /** A VXLAN device can be no longer than its lower device leaves room for (vxlan_change_mtu()). */
-  #setMtu(dev: Device, mtu: number): void {
+  #maxMtu(dev: Device): number {
+    if (dev.kind === 'ipip') return MTU_MAX - IPIP_OVERHEAD;
     const lower =
       dev instanceof Vxlan && dev.config.dev !== undefined ? this.#netns.devices.named(dev.config.dev) : undefined;
-    const max = lower === undefined ? MTU_MAX + (dev.isLoopback ? 1 : 0) : lower.mtu - VXLAN_OVERHEAD;
+    return lower === undefined ? MTU_MAX + (dev.isLoopback ? 1 : 0) : lower.mtu - VXLAN_OVERHEAD;
+  }
+
+  #setMtu(dev: Device, mtu: number): void {
+    const max = this.#maxMtu(dev);
     if (mtu < MTU_MIN || mtu > max) throw new KernelError('EINVAL', `link set ${dev.name} mtu ${mtu}`);
     const before = dev.mtu;
     dev.mtu = mtu;

@@ -28,14 +28,11 @@ import { Device, type DeviceOptions } from '../device.js';
 import { KernelError } from '../errors.js';
 import type { VxlanState } from '../host-state.js';
 import type { Skb } from '../skb.js';
+import { decapsulateEcn, encapsulateEcn } from './ecn.js';
 import { flowSourcePort, frameHash } from './flow-hash.js';
 
 /** FDB_AGE_DEFAULT. */
 const AGEING_NS = 300 * NS_PER_S;
-const ECN_MASK = 3;
-const ECN_CE = 3;
-const ECN_ECT_0 = 2;
-
 export interface VxlanFdbEntry {
   readonly mac: Mac;
   readonly remote: Ipv4Addr;
@@ -43,9 +40,6 @@ export interface VxlanFdbEntry {
   usedNs: number;
   readonly because: readonly Cause[];
 }
-
-/** RFC 6040 §4.1 in compatibility with INET_ECN_encapsulate(): the inner ECN goes out, CE as ECT(0). */
-const outerEcn = (inner: number): number => ((inner & ECN_MASK) === ECN_CE ? ECN_ECT_0 : inner & ECN_MASK);
 
 export class Vxlan extends Device {
   readonly kind = 'vxlan';
@@ -100,7 +94,7 @@ export class Vxlan extends Device {
   #encapsulate(skb: Skb, remote: Ipv4Addr): void {
     const { netns, config } = this;
     const innerTos = this.#innerTos(skb);
-    const tos = outerEcn(innerTos);
+    const tos = encapsulateEcn(0, innerTos);
     const sourcePort = flowSourcePort(frameHash(skb), netns.sysctl.localPortRange);
     const { mark } = skb;
     const route = netns.fib.routeOutput({
@@ -178,7 +172,7 @@ export class Vxlan extends Device {
       this.drop(skb, 'vxlan-entry-exists');
       return;
     }
-    if (!decapsulateEcn(skb, outerTos)) {
+    if (!decapsulateFrameEcn(skb, outerTos)) {
       this.drop(skb, 'ip-inhdr', 'congestion marked outside, not ECN-capable inside');
       return;
     }
@@ -220,14 +214,10 @@ export class Vxlan extends Device {
   }
 }
 
-/** INET_ECN_decapsulate(), RFC 6040 §4.2. */
-function decapsulateEcn(skb: Skb, outerTos: number): boolean {
-  if ((outerTos & ECN_MASK) !== ECN_CE) return true;
+/** INET_ECN_decapsulate() for a frame with an IPv4 packet; others carry no congestion here. */
+function decapsulateFrameEcn(skb: Skb, outerTos: number): boolean {
   if (new Ethernet(skb.view, skb.data).etherType !== ETHERTYPE.ipv4) return true;
-  const inner = new Ipv4(skb.view, skb.data + ETHERNET_HEADER_LENGTH);
-  if (inner.ecn === 0) return false;
-  inner.rewriteTos(inner.tos | ECN_CE);
-  return true;
+  return decapsulateEcn(new Ipv4(skb.view, skb.data + ETHERNET_HEADER_LENGTH), outerTos);
 }
 
 /** The UDP socket that the VXLAN devices of one port of a namespace share (struct vxlan_sock). */

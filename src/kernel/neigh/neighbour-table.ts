@@ -183,7 +183,8 @@ export class NeighbourTable {
         dev: dev.name,
         address: nextHop,
         state: neighbour.state,
-        mac: neighbour.valid ? neighbour.mac : undefined,
+        // On a device without a link layer there is nothing to be at.
+        mac: neighbour.valid && dev.hardHeaderLength > 0 ? neighbour.mac : undefined,
         because: neighbour.because,
         pending,
       });

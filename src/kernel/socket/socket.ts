@@ -68,8 +68,8 @@ export abstract class Socket implements PacketSocket {
   readonly gid: number;
   readonly mark: number;
   readonly tos: number;
-  /** Undefined takes the namespace's default. */
-  readonly ttl: number | undefined;
+  /** IP_TTL; undefined takes the namespace's default. */
+  ttl: number | undefined;
   readonly device: Device | undefined;
   readonly reuseAddress: boolean;
   readonly reusePort: boolean;

@@ -37,7 +37,7 @@ export interface Place {
 
 /** Which table says what follows, and the keys to try in it, in order. */
 export interface Next {
-  readonly table: 'etherType' | 'ipProtocol' | 'udpPort' | 'fixed';
+  readonly table: 'etherType' | 'ipProtocol' | 'udpPort' | 'tcpPort' | 'fixed';
   readonly keys: readonly (number | string)[];
   readonly place: Place;
 }

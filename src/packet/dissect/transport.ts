@@ -142,7 +142,11 @@ export function dissectTcp(place: Place): Layer {
   const value = `${tcp.sourcePort} > ${tcp.destinationPort} ${flagsText(tcp.flags)}`;
   return {
     node: layerNode({ ...text, value }, tcpFields(tcp, place), tcp.payloadOffset),
-    next: { table: 'fixed', keys: [], place: { ...place, offset: tcp.payloadOffset } },
+    next: {
+      table: 'tcpPort',
+      keys: cutShort(place) ? [] : [tcp.destinationPort, tcp.sourcePort],
+      place: { ...place, offset: tcp.payloadOffset },
+    },
   };
 }
 

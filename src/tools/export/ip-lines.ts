@@ -82,6 +82,10 @@ export function linkLines(
         return [`${add} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`];
       case 'dummy':
         return [`${add} type dummy`];
+      case 'ipip':
+        // Has no address of its own; may stand on another device.
+        late.push(ipipLine(link));
+        return [];
       case 'vxlan':
         // Stands on another device.
         late.push(`${add} type vxlan ${vxlanWords(link)}`);
@@ -92,6 +96,21 @@ export function linkLines(
   });
   return [...early, ...late];
 }
+
+/** The tunnel of the module is made like any other: a namespace that is told not to bring its own has none. */
+function ipipLine({ name, ifindex, mtu, txqlen, ipip }: LinkState): string {
+  if (ipip === undefined) return '';
+  return words(
+    `link add name ${name} index ${ifindex} mtu ${mtu} txqueuelen ${txqlen} type ipip mode ${ipip.mode}`,
+    `remote ${ipip.remote === 0 ? 'any' : formatIpv4(ipip.remote)} local ${ipip.local === 0 ? 'any' : formatIpv4(ipip.local)}`,
+    optional('dev', ipip.dev),
+    `ttl ${ipip.ttl === 0 ? 'inherit' : ipip.ttl} tos ${formatTos(ipip.tos)}`,
+    ipip.pmtudisc ? 'pmtudisc' : 'nopmtudisc',
+    ipip.fwmark !== 0 && `fwmark ${hex(ipip.fwmark)}`,
+  );
+}
+
+const formatTos = (tos: number): string => (tos === 1 ? 'inherit' : hex(tos));
 
 function vxlanWords({ vxlan }: LinkState): string {
   if (vxlan === undefined) return '';

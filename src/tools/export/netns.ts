@@ -29,6 +29,19 @@ interface Space {
 
 const PROLOGUE = `set -euo pipefail
 
+# Without the tunnels that modules bring into every namespace (tunl0, sit0): what there is, the state says.
+namespaces() { # NAMESPACE...
+  local switch=/proc/sys/net/core/fb_tunnels_only_for_init_net before='' netns
+  if [[ -w "$switch" ]]; then
+    before=$(< "$switch")
+    ((before != 0)) || echo 1 > "$switch"
+  fi
+  for netns; do ip netns add "$netns"; done
+  # Loaded later, it would come into those namespaces after all.
+  ((!IPIP)) || modprobe -q ipip || true
+  [[ -z "$before" ]] || echo "$before" > "$switch"
+}
+
 switches() { # NAMESPACE; lines "PATH VALUE" on standard input
   ip netns exec "$1" sh -c 'while read -r path value; do
     { echo "$value" > "/proc/sys/$path"; } 2> /dev/null || echo "$0: not set: $path $value" >&2
@@ -116,6 +129,7 @@ class Script {
       PROLOGUE,
       '',
       `readonly ECHO_SERVER=${quote(ECHO_SERVER)}`,
+      `readonly IPIP=${this.#spaces.some(({ netns }) => netns.links.some(({ kind }) => kind === 'ipip')) ? 1 : 0}`,
       `readonly NFACCT_ADD=${quote(NFACCT_ADD)}`,
       `readonly NAMESPACES=(${all.map(quote).join(' ')})`,
       '',
@@ -149,8 +163,7 @@ class Script {
   #namespaces(): string[] {
     const quiet = ['net/ipv6/conf/all/disable_ipv6 1', 'net/ipv6/conf/default/disable_ipv6 1'];
     return [
-      `ip netns add ${quote(this.#wireNetns)}`,
-      ...this.#spaces.map(({ name }) => `ip netns add ${quote(name)}`),
+      `namespaces ${[this.#wireNetns, ...this.#spaces.map(({ name }) => name)].map(quote).join(' ')}`,
       ...withInput(`switches ${quote(this.#wireNetns)}`, [...quiet, ...freshSwitchLines()]),
       ...this.#spaces.flatMap(({ name }) => withInput(`switches ${quote(name)}`, [...quiet, ...freshSwitchLines()])),
     ];

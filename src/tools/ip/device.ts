@@ -1,15 +1,21 @@
 /** What `ip link`, `ip addr` and `bridge link` say of a device alike (iproute2's ip/ipaddress.c). */
 
-import { Bridge, type Device, Loopback, type Netns, Veth, Vxlan } from '../../kernel/index.js';
-import { formatMac } from '../../packet/index.js';
+import { Bridge, type Device, Ipip, Loopback, type Netns, Veth, Vxlan } from '../../kernel/index.js';
+import { formatIpv4, formatMac } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 import type { Row } from './row.js';
 import type { Selector } from './selector.js';
 
 const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
 
+function kindFlags(dev: Device): string[] {
+  if (isLoopback(dev)) return ['LOOPBACK'];
+  if (dev instanceof Ipip) return [...(dev.pointToPoint ? ['POINTOPOINT'] : []), 'NOARP'];
+  return ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+}
+
 export function flagsOf(dev: Device): string[] {
-  const names = isLoopback(dev) ? ['LOOPBACK'] : ['BROADCAST', ...(dev.noArp ? ['NOARP'] : ['MULTICAST'])];
+  const names = kindFlags(dev);
   if (dev.allmulti) names.push('ALLMULTI');
   if (dev.promisc) names.push('PROMISC');
   if (!dev.up) return names;
@@ -20,7 +26,7 @@ export function flagsOf(dev: Device): string[] {
 /** operstate of RFC 2863, as the kernel's drivers set it. */
 export function operstateOf(dev: Device): string {
   if (!dev.up) return 'DOWN';
-  if (isLoopback(dev) || dev.kind === 'dummy' || dev instanceof Vxlan) return 'UNKNOWN';
+  if (isLoopback(dev) || dev.kind === 'dummy' || dev instanceof Vxlan || dev instanceof Ipip) return 'UNKNOWN';
   if (dev instanceof Veth) return dev.carrier ? 'UP' : 'LOWERLAYERDOWN';
   if (dev instanceof Bridge && dev.ports.length === 0) return 'DOWN';
   return dev.carrier ? 'UP' : 'DOWN';
@@ -34,6 +40,7 @@ function qdiscOf(dev: Device): string {
 
 /** `@if2` where the other end is in another namespace, `@v1` where it is here. */
 export function displayName(dev: Device): string {
+  if (dev instanceof Ipip) return `${dev.name}@${dev.config.dev ?? 'NONE'}`;
   if (!(dev instanceof Veth) || dev.peer === undefined) return dev.name;
   return dev.peer.netns === dev.netns ? `${dev.name}@${dev.peer.name}` : `${dev.name}@if${dev.peer.ifindex}`;
 }
@@ -45,6 +52,7 @@ export function noteName(row: Row, dev: Device): void {
     if (peer.netns === dev.netns) row.note('link', peer.name);
     else row.note('link_index', peer.ifindex);
   }
+  if (dev instanceof Ipip) row.note('link', dev.config.dev ?? null);
   row.note('ifname', dev.name);
 }
 
@@ -62,12 +70,29 @@ export function addHead(row: Row, dev: Device, object: 'link' | 'addr'): void {
   row.add('group', 'default', 'group default ').add('txqlen', dev.txqlen, `qlen ${dev.txqlen}`);
 }
 
+function linkType(dev: Device): string {
+  if (dev instanceof Ipip) return 'ipip';
+  return isLoopback(dev) ? 'loopback' : 'ether';
+}
+
+/** A tunnel's link-layer addresses are the ends of its outer packets. */
+export const linkAddress = (dev: Device): string =>
+  dev instanceof Ipip ? formatIpv4(dev.config.local) : formatMac(dev.mac);
+
+function broadcastAddress(dev: Device): string {
+  if (dev instanceof Ipip) return formatIpv4(dev.config.remote);
+  return isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff';
+}
+
 /** The line of `link/ether`. */
 export function addLinkLayer(row: Row, dev: Device): void {
-  const type = isLoopback(dev) ? 'loopback' : 'ether';
-  const broadcast = isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff';
+  const type = linkType(dev);
+  const [address, broadcast] = [linkAddress(dev), broadcastAddress(dev)];
   row.add('link_type', type, `\n    link/${type} `);
-  row.add('address', formatMac(dev.mac), formatMac(dev.mac)).add('broadcast', broadcast, ` brd ${broadcast}`);
+  if (dev.pointToPoint) row.note('link_pointtopoint', true);
+  row
+    .add('address', address, address)
+    .add('broadcast', broadcast, ` ${dev.pointToPoint ? 'peer' : 'brd'} ${broadcast}`);
   if (!(dev instanceof Veth) || dev.peer === undefined || dev.peer.netns === dev.netns) return;
   const { name } = dev.peer.netns;
   if (name === '') row.add('link_netnsid', 0, ' link-netnsid 0');

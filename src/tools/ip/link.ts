@@ -1,7 +1,7 @@
 /** `ip link` as iproute2 6.1 prints it: one record a device, with `-d` what its driver says, with `-s` what it counted. */
 
-import { Bridge, type Device, type Netns, Veth, Vxlan } from '../../kernel/index.js';
-import { formatIpv4, formatMac } from '../../packet/index.js';
+import { Bridge, type Device, Ipip, type Netns, Veth, Vxlan } from '../../kernel/index.js';
+import { formatIpv4, formatMac, INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
 import { ok, type ToolResult } from '../tool.js';
 import {
   addHead,
@@ -10,6 +10,7 @@ import {
   DEVICE_SELECTORS,
   displayName,
   flagsOf,
+  linkAddress,
   noteName,
   operstateOf,
 } from './device.js';
@@ -103,6 +104,37 @@ function vxlanRow({ config }: Vxlan): Row {
   return row.add('udp_zero_csum6_rx', false, ' noudp6zerocsumrx');
 }
 
+/** ip/link_iptnl.c:iptunnel_print_opt(). */
+function ipipRow({ config }: Ipip): Row {
+  const { mode, remote, local, dev, ttl, tos, pmtudisc, fwmark } = config;
+  const row = new Row();
+  row.say(' ').add('proto', mode, `${mode} `);
+  const end = (address: Ipv4Addr): string => (address === INADDR_ANY ? 'any' : formatIpv4(address));
+  row.add('remote', end(remote), `remote ${end(remote)} `).add('local', end(local), `local ${end(local)} `);
+  if (dev !== undefined) row.add('link', dev, `dev ${dev} `);
+  if (ttl === 0) row.say('ttl inherit ');
+  else row.add('ttl', ttl, `ttl ${ttl} `);
+  const service = tos === 1 ? 'inherit' : `0x${tos.toString(16)}`;
+  if (tos !== 0) row.add('tos', service, `tos ${service} `);
+  row.add('pmtudisc', pmtudisc, pmtudisc ? 'pmtudisc ' : 'nopmtudisc ');
+  const mark = `0x${fwmark.toString(16)}`;
+  return fwmark === 0 ? row : row.add('fwmark', mark, `fwmark ${mark} `);
+}
+
+/** What the driver of a device calls it, where it is not the bare hardware. */
+function driverOf(dev: Device): string | undefined {
+  if (dev instanceof Veth) return 'veth';
+  return dev instanceof Bridge || dev instanceof Vxlan || dev instanceof Ipip || dev.kind === 'dummy'
+    ? dev.kind
+    : undefined;
+}
+
+function driverRow(dev: Device): Row | undefined {
+  if (dev instanceof Bridge) return bridgeRow(dev);
+  if (dev instanceof Vxlan) return vxlanRow(dev);
+  return dev instanceof Ipip ? ipipRow(dev) : undefined;
+}
+
 const onOff = (value: boolean): string => (value ? 'on' : 'off');
 
 /** bridge_slave_print_opt(). */
@@ -143,17 +175,8 @@ function portRow(dev: Device, bridge: Bridge): Row {
 
 /** print_linktype(). */
 function addDriver(row: Row, dev: Device): void {
-  const kind =
-    dev instanceof Veth
-      ? 'veth'
-      : dev instanceof Bridge
-        ? 'bridge'
-        : dev instanceof Vxlan
-          ? 'vxlan'
-          : dev.kind === 'dummy'
-            ? 'dummy'
-            : undefined;
-  const data = dev instanceof Bridge ? bridgeRow(dev) : dev instanceof Vxlan ? vxlanRow(dev) : undefined;
+  const kind = driverOf(dev);
+  const data = driverRow(dev);
   const slave = dev.port === undefined ? undefined : portRow(dev, dev.port.bridge);
   if (kind !== undefined) row.say(`\n    ${kind}${data?.text ?? ''} `);
   if (slave !== undefined) row.say(`\n    bridge_slave${slave.text} `);
@@ -217,7 +240,7 @@ function briefRow(dev: Device): Row {
   const row = new Row();
   noteName(row, dev);
   row.say(`${displayName(dev).padEnd(16)} `).add('operstate', operstateOf(dev), `${operstateOf(dev).padEnd(14)} `);
-  row.add('address', formatMac(dev.mac), `${formatMac(dev.mac)} `);
+  row.add('address', linkAddress(dev), `${linkAddress(dev)} `);
   return row.add('flags', flagsOf(dev), `<${flagsOf(dev).join(',')}> `);
 }
 

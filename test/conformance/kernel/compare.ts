@@ -1,6 +1,20 @@
 /** Two runs of a case side by side: what is different, and how much was the same. */
 
-import { type DissectedNode, dissect, fromHex, summarize, toHex } from '../../../src/packet/index.js';
+import {
+  type DissectedNode,
+  dissect,
+  ETHERNET_HEADER_LENGTH,
+  fromHex,
+  ICMP_HEADER_LENGTH,
+  IP_PROTOCOL,
+  Ipv4,
+  IPV4_HEADER_LENGTH,
+  LINKTYPE,
+  summarize,
+  toHex,
+  UDP_HEADER_LENGTH,
+  VXLAN_HEADER_LENGTH,
+} from '../../../src/packet/index.js';
 import type { StateName } from './describe.js';
 import type { EmulatedFrame } from './emulated.js';
 import type { Frame, KernelCase, Round, RuleRow, RunRecord } from './record.js';
@@ -31,12 +45,23 @@ function injected({ orders }: KernelCase): { ids: Set<number>; stamps: Set<numbe
     if (order.kind !== 'frame') continue;
     const bytes = fromHex(order.hex) ?? new Uint8Array();
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 14; at + 10 <= bytes.length; at += 1) {
-      if (view.getUint8(at) === 0x45 || (view.getUint8(at) & 0xf0) === 0x40) ids.add(view.getUint16(at + 4));
+    noteIds(view, ETHERNET_HEADER_LENGTH, ids);
+    for (let at = 14; at + 10 <= bytes.length; at += 1)
       if (view.getUint8(at) === 8 && view.getUint8(at + 1) === 10) stamps.add(view.getUint32(at + 2));
-    }
   }
   return { ids, stamps };
+}
+
+/** Identifications of the header there, and of those that it leads to: quoted, in VXLAN, in IP-in-IP. */
+function noteIds(view: DataView, at: number, ids: Set<number>): void {
+  if (at + IPV4_HEADER_LENGTH > view.byteLength) return;
+  const header = new Ipv4(view, at);
+  ids.add(header.identification);
+  const { payloadOffset: next, protocol } = header;
+  if (protocol === IP_PROTOCOL.ipip) noteIds(view, next, ids);
+  else if (protocol === IP_PROTOCOL.icmp) noteIds(view, next + ICMP_HEADER_LENGTH, ids);
+  else if (protocol === IP_PROTOCOL.udp)
+    noteIds(view, next + UDP_HEADER_LENGTH + VXLAN_HEADER_LENGTH + ETHERNET_HEADER_LENGTH, ids);
 }
 
 /** Ports that NAT has put in the place of others, out of the emulator's table. */
@@ -66,7 +91,7 @@ class Comparer {
     this.#renaming = new Renaming({
       injectedIds: ids,
       injectedStamps: stamps,
-      drawnPorts: drawnPorts(emulated),
+      drawnPorts: new Set([...drawnPorts(emulated), ...(emulated.drawn ?? [])]),
     });
   }
 
@@ -103,10 +128,15 @@ class Comparer {
       const theirs = real[i];
       const loopback = where.endsWith(' lo');
       if (ours !== undefined && theirs !== undefined && this.#sameFrame(ours, theirs, loopback)) continue;
+      const bare = (ours as EmulatedFrame | undefined)?.bare ?? false;
       const which = `frame ${i} of ${emulated.length} emulated, ${real.length} real`;
       const fields =
         ours !== undefined && theirs !== undefined ? `\n  differ in ${this.#differing(ours, theirs, loopback)}` : '';
-      this.#tell(order, where, `${which}\n  emulated ${showFrame(ours)}\n  real     ${showFrame(theirs)}${fields}`);
+      this.#tell(
+        order,
+        where,
+        `${which}\n  emulated ${showFrame(ours, bare)}\n  real     ${showFrame(theirs, bare)}${fields}`,
+      );
       return;
     }
   }
@@ -114,14 +144,16 @@ class Comparer {
   /** The fields that are still different when what is drawn at random has been renamed. */
   #differing(ours: Frame, theirs: Frame, loopback: boolean): string {
     const emulated = fromHex(ours.hex) ?? new Uint8Array();
+    const { bare } = ours as EmulatedFrame;
     const real = this.#renaming.apply(fromHex(theirs.hex) ?? new Uint8Array(), emulated, {
       packet: (ours as EmulatedFrame).packet,
       loopback,
+      bare,
     });
     if (emulated.length !== real.length) return `length: ${emulated.length} and ${real.length}`;
     const names = new Set<string>();
     emulated.forEach((octet, i) => {
-      if (octet !== real[i]) names.add(fieldAt(dissect(emulated), i));
+      if (octet !== real[i]) names.add(fieldAt(dissect(emulated, linkType(bare)), i));
     });
     return [...names].join(', ');
   }
@@ -134,8 +166,8 @@ class Comparer {
     const real = fromHex(theirs.hex);
     const emulated = fromHex(ours.hex);
     if (real === undefined || emulated === undefined) return false;
-    const { packet } = ours as EmulatedFrame;
-    return toHex(this.#renaming.apply(real, emulated, { packet, loopback })) === ours.hex;
+    const { packet, bare } = ours as EmulatedFrame;
+    return toHex(this.#renaming.apply(real, emulated, { packet, loopback, bare })) === ours.hex;
   }
 
   #path(order: number, place: string, [emulated, real]: readonly [readonly RuleRow[], readonly RuleRow[]]): void {
@@ -208,11 +240,13 @@ const sameOutcome = (emulated: string, real: string): boolean => emulated === re
 const showRow = ({ table, chain, position, verdict, target }: RuleRow): string =>
   `${table} ${chain} ${position === 0 ? 'policy' : `#${position}`} ${verdict}${target === '' ? '' : ` ${target}`}`;
 
-function showFrame(frame: Frame | undefined): string {
+const linkType = (bare: boolean): number => (bare ? LINKTYPE.raw : LINKTYPE.ethernet);
+
+function showFrame(frame: Frame | undefined, bare: boolean): string {
   if (frame === undefined) return 'nothing';
   const bytes = fromHex(frame.hex);
   if (bytes === undefined) return frame.hex;
-  return `${frame.direction} ${summarize(bytes, { showLink: true })} ${frame.hex}`;
+  return `${frame.direction} ${summarize(bytes, { showLink: true, linkType: linkType(bare) })} ${frame.hex}`;
 }
 
 export const compare = (case_: KernelCase, emulated: RunRecord, real: RunRecord): Comparison =>

@@ -2,7 +2,7 @@
 
 import { type Comparison, compare } from './compare.js';
 import { type Decide, EmulatedRun } from './emulated.js';
-import { RealRun } from './real.js';
+import { type Patience, RealRun } from './real.js';
 import type { KernelCase, RunRecord } from './record.js';
 
 export interface Duel extends Comparison {
@@ -18,18 +18,23 @@ export const byRealDice =
     return row?.table === rule.table && row.chain === rule.chain && row.position === rule.position;
   };
 
+/** How long to wait for what: a run whose dice are its own says where somebody waits for an answer. */
+export function patienceOf(run: EmulatedRun, case_: KernelCase): Patience {
+  const { rounds } = run.run(case_.orders);
+  return (order) => ({
+    timers: run.patient.has(order),
+    frames: [...(rounds[order]?.frames.values() ?? [])].reduce((sum, frames) => sum + frames.length, 0),
+  });
+}
+
 /** The real kernel's part alone: a record that emulators can be held to. */
 export async function runReal(case_: KernelCase, prefix: string): Promise<RunRecord> {
   const first = new EmulatedRun(case_);
   const script = new RealRun(first, prefix);
-  // A run whose dice are its own says where somebody waits for an answer.
-  const { rounds } = first.run(case_.orders);
+  const patience = patienceOf(first, case_);
   try {
     await script.up();
-    return await script.run(case_.orders, (order) => ({
-      timers: first.patient.has(order),
-      frames: [...(rounds[order]?.frames.values() ?? [])].reduce((sum, frames) => sum + frames.length, 0),
-    }));
+    return await script.run(case_.orders, patience);
   } finally {
     await script.down();
   }

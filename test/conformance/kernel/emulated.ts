@@ -30,6 +30,8 @@ import {
 /** A frame with the packet that it is in the emulator: an identity that survives NAT and encapsulation. */
 export interface EmulatedFrame extends Frame {
   readonly packet: number;
+  /** Without a link-layer header: on a tunnel. */
+  readonly bare: boolean;
 }
 
 /** Timers that a test would have to wait for are short, limits by the clock are off. */
@@ -118,6 +120,7 @@ export class EmulatedRun {
   #order = -1;
   /** Rules that are about to answer, by the packet that they answer. */
   readonly #rejecting = new Map<number, RuleRow>();
+  readonly #drawn = new Set<number>();
   /** Rounds after which somebody still waited for something. */
   readonly patient = new Set<number>();
 
@@ -168,7 +171,7 @@ export class EmulatedRun {
     });
     emulation.tracer = undefined;
     const states = new Map([...this.#netns].map(([name, netns]) => [name, describeNetns(netns)]));
-    return { rounds, states, took: { build: this.#buildMs, run: performance.now() - started } };
+    return { rounds, states, drawn: this.#drawn, took: { build: this.#buildMs, run: performance.now() - started } };
   }
 
   /** Random choices of a namespace's rules are `decide`'s from now on. */
@@ -187,6 +190,8 @@ export class EmulatedRun {
       this.#rejecting.delete(packet.id);
       this.#add(name, late);
     }
+    if (step.kind === 'nat' && step.before.sourcePort !== step.after.sourcePort)
+      this.#drawn.add(step.after.sourcePort).add(step.before.sourcePort);
     if (step.kind === 'drop' && step.by !== undefined) this.#corrected(name, String(step.by));
     const row = ruleRow(step);
     if (row === undefined || (row.position === 0 && !this.#exists(name, row))) return;
@@ -229,7 +234,7 @@ export class EmulatedRun {
 
   #tap(place: string, dev: Device, skb: Skb, direction: 'in' | 'out'): void {
     const key = `${place} ${dev.name}`;
-    const frame = { direction, hex: toHex(skb.toBytes()), packet: skb.id };
+    const frame = { direction, hex: toHex(skb.toBytes()), packet: skb.id, bare: dev.hardHeaderLength === 0 };
     const frames = this.#frames.get(key);
     if (frames === undefined) this.#frames.set(key, [frame]);
     else frames.push(frame);

@@ -17,7 +17,7 @@ import {
   type RunRecord,
 } from './record.js';
 
-const REFEREE = 'test/conformance/kernel/referee.py';
+export const REFEREE = 'test/conformance/kernel/referee.py';
 const TOOLS = ['ip', 'bridge', 'iptables-restore', 'ipset', 'nft', 'conntrack', 'python3', 'ethtool'];
 
 /** Why the real kernel cannot be asked here, or undefined where it can. */
@@ -34,6 +34,13 @@ export function whyNotReal(): string | undefined {
     },
   );
   return made.status === 0 ? undefined : `no network namespaces with iptables and veth here: ${made.stderr.trim()}`;
+}
+
+/** What an exported script wants and this machine's kernel does not have, in a sentence. */
+export function whatIsLacking(script: string): string | undefined {
+  if (!script.includes(' type ipip ')) return undefined;
+  const made = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 't0', 'type', 'ipip', 'remote', '192.0.2.1']);
+  return made.status === 0 ? undefined : 'this kernel has no ipip';
 }
 
 interface Ran {
@@ -68,33 +75,41 @@ export type Patience = (round: number) => {
 };
 
 export class RealRun {
-  readonly #script: string;
+  /** Makes the namespaces, and takes them down. */
+  readonly script: string;
   readonly #prefix: string;
   readonly #places: readonly PlaceSpec[];
   #buildMs = 0;
 
   constructor(emulated: EmulatedRun, prefix: string) {
     this.#prefix = prefix;
-    this.#script = emulated.script(prefix);
+    this.script = emulated.script(prefix);
     this.#places = emulated.places;
   }
 
   /** Makes the namespaces. What the script says on its standard error is a mistake of ours. */
   async up(): Promise<void> {
     const started = performance.now();
-    const { status, stderr } = await run('bash', ['-s', 'up'], this.#script);
+    const { status, stderr } = await run('bash', ['-s', 'up'], this.script);
     this.#buildMs = performance.now() - started;
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.includes('this kernel has no: netem'));
     if (status !== 0 || complaints.length > 0) throw new Error(`the exported script: ${complaints.join('\n')}`);
   }
 
   async down(): Promise<void> {
-    await run('bash', ['-s', 'down'], this.#script);
+    await run('bash', ['-s', 'down'], this.script);
   }
 
   async run(orders: readonly Order[], patient: Patience): Promise<RunRecord> {
     const started = performance.now();
-    const job = {
+    const { status, stdout, stderr } = await run('python3', [REFEREE], this.job(orders, patient));
+    if (status !== 0) throw new Error(`the referee: ${stderr}`);
+    return this.record(stdout, { build: this.#buildMs, run: performance.now() - started });
+  }
+
+  /** What the referee is told, on its standard input. */
+  job(orders: readonly Order[], patient: Patience): string {
+    return JSON.stringify({
       places: this.#places.map(({ name, devices }) => ({ netns: EmulatedRun.fileName(this.#prefix, name), devices })),
       orders: orders.map((order, i) => {
         const { timers, frames } = patient(i);
@@ -108,14 +123,16 @@ export class RealRun {
       quietMs: QUIET_MS,
       trace: true,
       ask: QUESTIONS,
-    };
-    const { status, stdout, stderr } = await run('python3', [REFEREE], JSON.stringify(job));
-    if (status !== 0) throw new Error(`the referee: ${stderr}`);
-    const answer = JSON.parse(stdout) as RefereeAnswer;
+    });
+  }
+
+  /** What the referee has answered, on its standard output. */
+  record(output: string, took: RunRecord['took']): RunRecord {
+    const answer = JSON.parse(output) as RefereeAnswer;
     return {
       rounds: answer.rounds.map((round) => this.#round(round)),
       states: new Map(this.#places.map(({ name }, i) => [name, normalizeReal(answer.states[i] ?? {})])),
-      took: { build: this.#buildMs, run: performance.now() - started },
+      took,
     };
   }
 

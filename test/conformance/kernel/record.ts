@@ -80,6 +80,8 @@ export interface RunRecord {
   readonly rounds: readonly Round[];
   /** By place: what the tools print when all is over. */
   readonly states: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** Ports and identifiers that NAT has put in the place of others; in the emulator's record only. */
+  readonly drawn?: ReadonlySet<number>;
   /** Milliseconds of wall time. */
   readonly took: { readonly build: number; readonly run: number };
 }

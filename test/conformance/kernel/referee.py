@@ -84,8 +84,9 @@ def text(data):
 
 
 VERDICTS = {0: 'drop', 1: 'accept', 2: 'stolen', 3: 'queue', -1: 'continue', -2: 'break', -3: 'jump', -4: 'goto', -5: 'return'}
-TRACE_RULE = 3
 TRACE_POLICY = 1
+TRACE_RETURN = 2
+TRACE_RULE = 3
 
 
 class Tracer:
@@ -140,8 +141,8 @@ class Tracer:
         if table == TRACE_TABLE:
             return None
         kind = struct.unpack('>I', found[4])[0]
-        # Without a rule it is the end of a chain that is told.
-        if kind == TRACE_RULE and 3 in found:
+        # Without a rule it is the end of a chain that is told. A rule that returns is of a kind of its own before 6.2.
+        if kind in (TRACE_RULE, TRACE_RETURN) and 3 in found:
             verdict = attributes(found[5])
             code = struct.unpack('>i', verdict[1])[0]
             name = VERDICTS.get(code if code < 0 else code & 0xFF, str(code))

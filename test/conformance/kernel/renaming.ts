@@ -25,6 +25,7 @@ const VLAN = 0x8100;
 const UDP = 17;
 const TCP = 6;
 const ICMP = 1;
+const IPIP = 4;
 const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 const ICMP_TIMESTAMP_REPLY = 14;
@@ -80,10 +81,13 @@ export class Renaming {
   apply(
     real: Uint8Array,
     emulated: Uint8Array,
-    at: { readonly packet: number; readonly loopback: boolean },
+    at: { readonly packet: number; readonly loopback: boolean; readonly bare: boolean },
   ): Uint8Array {
     const renamed = real.slice();
-    if (real.length === emulated.length) new FrameWalk(this, renamed, emulated, at).ethernet(0, []);
+    if (real.length !== emulated.length) return renamed;
+    const walk = new FrameWalk(this, renamed, emulated, at);
+    if (at.bare) walk.bare();
+    else walk.ethernet(0, []);
     return renamed;
   }
 
@@ -140,6 +144,11 @@ class FrameWalk {
     this.#loopback = at.loopback;
   }
 
+  /** A frame without a link-layer header. */
+  bare(): void {
+    this.#ipv4(0, [], 'whole');
+  }
+
   ethernet(at: number, covers: readonly Cover[]): void {
     if (at + ETHERNET > this.#real.byteLength) return;
     const type = this.#emulated.getUint16(at + 12);
@@ -164,11 +173,14 @@ class FrameWalk {
     if (protocol === UDP) this.#udp(next, covers, form);
     else if (protocol === TCP) this.#tcp(next, covers);
     else if (protocol === ICMP) this.#icmp(next, covers);
+    else if (protocol === IPIP) this.#ipv4(next, covers, form);
   }
 
   /** Headers that are still to come: the innermost has 0 at every hop, however often it is wrapped. */
   #innerDepth(at: number): number {
     const udp = at + (this.#emulated.getUint8(at) & 15) * 4;
+    if (this.#emulated.getUint8(at + 9) === IPIP && udp + 20 <= this.#emulated.byteLength)
+      return 1 + this.#innerDepth(udp);
     const wraps =
       this.#emulated.getUint8(at + 9) === UDP &&
       udp + 4 <= this.#emulated.byteLength &&

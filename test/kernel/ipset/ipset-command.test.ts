@@ -263,7 +263,7 @@ t.test('elements go when their time is over', (t) => {
 t.test('sets of a state are made as they were, and a state changes what is there', (t) => {
   const table = new IpsetTable();
   table.restore(
-    'create a hash:ip comment\nadd a 1.1.1.1 comment "two words"\ncreate n hash:net,net\nadd n 10.0.0.0/8,0.0.0.0/0 nomatch\n' +
+    'create a hash:ip comment\nadd a 1.1.1.1 comment "two words"\ncreate n hash:net,net\nadd n 10.0.0.0/8,0.0.0.0/1 nomatch\n' +
       'create l list:set\nadd l n\nadd l a\ncreate six hash:net family inet6\nadd six fd00::/64\n' +
       'create m hash:mac\nadd m 02:00:00:00:00:0a\ncreate f hash:net,iface\nadd f 10.0.0.0/8,eth0\n',
   );

@@ -6,6 +6,7 @@
 import { type Host, KernelError } from '../../../kernel/index.js';
 import { formatIpsets } from '../format.js';
 import type { FelixState } from '../state.js';
+import { applyIpip } from './ipip.js';
 import { applyRoutes, type FelixOwnership } from './routes.js';
 import { programTables } from './tables.js';
 import { applyVxlan } from './vxlan.js';
@@ -23,6 +24,7 @@ export function applyFelix(state: FelixState, host: Host, ownership: FelixOwners
   const { netns } = host;
   for (const [path, content] of Object.entries(state.files)) host.files.set(path, content);
   applyVxlan(netns, state.vxlan);
+  applyIpip(host, state.ipip ?? state.ipipUnused);
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   const wanted = state.ipsets.filter(({ version }) => version === 4);
   for (const set of wanted) {

@@ -56,9 +56,9 @@ function addresses(text: string): Network[] {
 }
 
 /** The fewest networks that make up the span (net/netfilter/ipset/pfxlen.c:ip_set_range_to_cidr()). */
-function networks(text: string, zeroPrefix: boolean): Network[] {
+function networks(text: string): Network[] {
   const { first, last, length } = parseSpan(text);
-  if (length !== undefined) return length === 0 && !zeroPrefix ? fail('cidr') : [{ addr: first | 0, length }];
+  if (length !== undefined) return length === 0 ? fail('cidr') : [{ addr: first | 0, length }];
   const found: Network[] = [];
   for (let at = first; at <= last; ) {
     let bits = 0;
@@ -112,10 +112,8 @@ function splitParts(text: string, type: SetType): string[] {
   return parts;
 }
 
-function spread(dimension: Dimension | undefined, text: string, type: SetType): Network[] {
-  if (dimension === 'net') return networks(text, type.zeroPrefix);
-  return addresses(text);
-}
+const spread = (dimension: Dimension | undefined, text: string): Network[] =>
+  dimension === 'net' ? networks(text) : addresses(text);
 
 const EMPTY: Network = { addr: 0, length: 32 };
 
@@ -129,9 +127,9 @@ export function parseElements(text: string, type: SetType): ElementKey[] {
   }
   const portAt = dims.indexOf('port');
   const portList = portAt < 0 ? [0] : ports(parts[portAt] ?? '');
-  const firstList = dims[0] === 'port' ? [EMPTY] : spread(dims[0], parts[0] ?? '', type);
+  const firstList = dims[0] === 'port' ? [EMPTY] : spread(dims[0], parts[0] ?? '');
   const secondAt = portAt === 1 ? 2 : 1;
-  const secondList = dims[secondAt] === undefined ? [EMPTY] : spread(dims[secondAt], parts[secondAt] ?? '', type);
+  const secondList = dims[secondAt] === undefined ? [EMPTY] : spread(dims[secondAt], parts[secondAt] ?? '');
   if (firstList.length * portList.length * secondList.length > MAX_EXPANSION) fail('rangeTooLarge');
   const keys: ElementKey[] = [];
   for (const first of firstList) {

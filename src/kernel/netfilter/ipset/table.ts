@@ -39,7 +39,6 @@ const textOnly = (name: string): SetType => ({
   revision: 0,
   storage: 'hash',
   dimensions: [],
-  zeroPrefix: false,
   nomatch: true,
   features: name,
 });

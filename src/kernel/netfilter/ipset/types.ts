@@ -8,20 +8,13 @@ export interface SetType {
   readonly revision: number;
   readonly storage: 'hash' | 'bitmap' | 'list';
   readonly dimensions: readonly Dimension[];
-  /** Networks with prefix length 0 can be members. */
-  readonly zeroPrefix: boolean;
   /** Elements may be marked `nomatch`. */
   readonly nomatch: boolean;
   /** Sets whose features are equal can be swapped (IPSET_TYPE_…). */
   readonly features: string;
 }
 
-const hash = (
-  name: string,
-  revision: number,
-  dimensions: readonly Dimension[],
-  flags: { zeroPrefix?: boolean } = {},
-): SetType => {
+const hash = (name: string, revision: number, dimensions: readonly Dimension[]): SetType => {
   const nomatch = dimensions.includes('net');
   const fields = dimensions.map((dimension) => (dimension === 'net' ? 'ip' : dimension)).join();
   return {
@@ -29,7 +22,6 @@ const hash = (
     revision,
     storage: 'hash',
     dimensions,
-    zeroPrefix: flags.zeroPrefix ?? false,
     nomatch,
     features: nomatch ? `${fields} nomatch` : fields,
   };
@@ -40,7 +32,6 @@ const other = (name: string, storage: 'bitmap' | 'list', dimension: Dimension): 
   revision: 3,
   storage,
   dimensions: [dimension],
-  zeroPrefix: false,
   nomatch: false,
   features: dimension,
 });
@@ -53,7 +44,7 @@ const SET_TYPES = {
   'hash:net,port': hash('hash:net,port', 8, ['net', 'port']),
   'hash:ip,port,ip': hash('hash:ip,port,ip', 6, ['ip', 'port', 'ip']),
   'hash:ip,port,net': hash('hash:ip,port,net', 8, ['ip', 'port', 'net']),
-  'hash:net,net': hash('hash:net,net', 3, ['net', 'net'], { zeroPrefix: true }),
+  'hash:net,net': hash('hash:net,net', 3, ['net', 'net']),
   'bitmap:ip': other('bitmap:ip', 'bitmap', 'ip'),
   'bitmap:port': other('bitmap:port', 'bitmap', 'port'),
   'list:set': other('list:set', 'list', 'set'),

@@ -57,6 +57,8 @@ export class TcpSocket extends Socket {
   onClose: (() => void) | undefined = undefined;
   /** There is room in a send buffer that was full. */
   onWritable: (() => void) | undefined = undefined;
+  /** IP_MINTTL: segments that have come further are dropped (RFC 5082). */
+  minTtl = 0;
   /** The port was chosen by connect(). */
   ephemeral = false;
   /** A write met a full send buffer. */
@@ -207,6 +209,7 @@ export class TcpSocket extends Socket {
 
   /** A segment of this connection. */
   receive(segment: Segment): DropReason | undefined {
+    if (segment.skb.ipv4.ttl < this.minTtl) return 'tcp-minttl';
     const dropped = this.handle(segment);
     this.flush();
     return dropped;

@@ -20,12 +20,12 @@ import { PORTS } from './universe.js';
 /** Orders of a case: more find more in one cluster, fewer find more clusters in the same time. */
 const ORDERS = { least: 10, most: 16 } as const;
 
-const sourcesOf = (documents: readonly Document[]): KernelCase['sources'] => [
+export const sourcesOf = (documents: readonly Document[]): KernelCase['sources'] => [
   { file: 'cluster.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: documents }, null, 1) },
 ];
 
 /** A device on which frames are put, and what is known there. */
-interface Sender {
+export interface Sender {
   readonly place: string;
   readonly netns: Netns;
   readonly dev: Device;
@@ -33,7 +33,7 @@ interface Sender {
 }
 
 /** What can be seen of a cluster once it is built. */
-class Scene {
+export class Scene {
   readonly senders: readonly Sender[];
   readonly addresses: readonly string[];
   readonly #macs = new Map<string, Mac>();
@@ -88,7 +88,7 @@ const NOBODYS = [
   '10.1.0.255',
 ];
 
-function someWay(dice: Dice, scene: Scene, sender: Sender): Way {
+export function someWay(dice: Dice, scene: Scene, sender: Sender): Way {
   const to = dice.weighted([
     [8, () => dice.pick(scene.addresses)],
     [3, () => dice.pick(NOBODYS)],
@@ -108,7 +108,7 @@ function someWay(dice: Dice, scene: Scene, sender: Sender): Way {
   return { from, to, sourceMac: sender.dev.mac, destinationMac, mtu: sender.dev.mtu };
 }
 
-function someSocket(dice: Dice, scene: Scene, number: number): Order {
+export function someSocket(dice: Dice, scene: Scene, number: number): Order {
   const sender = dice.pick(scene.senders);
   const destination = dice.weighted([
     [9, () => dice.pick(scene.addresses)],
@@ -150,7 +150,7 @@ function someSocket(dice: Dice, scene: Scene, number: number): Order {
 }
 
 /** Fits into what a packet socket lets out: the device's MTU, its header and a VLAN tag. */
-const fits = (bytes: Uint8Array, dev: Device): boolean => bytes.length >= 14 && bytes.length <= dev.mtu + 14;
+export const fits = (bytes: Uint8Array, dev: Device): boolean => bytes.length >= 14 && bytes.length <= dev.mtu + 14;
 
 function someOrders(dice: Dice, scene: Scene): Order[] {
   const orders: Order[] = [];

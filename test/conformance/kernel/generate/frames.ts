@@ -285,7 +285,7 @@ function fragments(dice: Dice, packet: Uint8Array): Uint8Array[] {
   return dice.chance(0.15) ? ordered.slice(1) : ordered;
 }
 
-function somePacket(dice: Dice, way: Way): { readonly packets: readonly Uint8Array[]; readonly note: string } {
+export function somePacket(dice: Dice, way: Way): { readonly packets: readonly Uint8Array[]; readonly note: string } {
   const { packet, note } = dice.weighted(ORDINARY)(dice, way);
   if (dice.chance(0.12)) {
     const large = dice.chance(0.6)

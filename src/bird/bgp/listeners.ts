@@ -1,0 +1,83 @@
+/** Listening sockets, shared by the sessions of a daemon (proto/bgp/bgp.c: bgp_setup_listen_sk()). */
+
+import { type Ipv4Addr, INADDR_ANY } from '../../packet/index.js';
+import { KernelError, type Netns, type TcpListener, type TcpSocket } from '../../kernel/index.js';
+import type { Cause } from '../../trace/index.js';
+import { formatIp, type IpAddr } from '../address.js';
+
+/** IPTOS_PREC_INTERNETCONTROL. */
+export const BGP_TOS = 0xc0;
+
+/** Takes a connection, or does not know its other end. */
+export type Acceptor = (socket: TcpSocket) => boolean;
+
+interface Listening {
+  readonly listener: TcpListener;
+  readonly acceptors: Set<Acceptor>;
+}
+
+export interface ListenerContext {
+  readonly netns: Netns;
+  readonly log: (text: string) => void;
+  readonly because: readonly Cause[];
+}
+
+export class BgpListeners {
+  readonly #context: ListenerContext;
+  readonly #open = new Map<string, Listening>();
+
+  constructor(context: ListenerContext) {
+    this.#context = context;
+  }
+
+  /** Listens there too; what it answers with lets go again. Undefined where the socket cannot be had. */
+  acquire(address: IpAddr | undefined, port: number, acceptor: Acceptor): (() => void) | undefined {
+    if (address !== undefined && typeof address !== 'number') return undefined;
+    const local: Ipv4Addr = address ?? INADDR_ANY;
+    const key = `${local}:${port}`;
+    const listening = this.#open.get(key) ?? this.#listen(local, port, key);
+    if (listening === undefined) return undefined;
+    listening.acceptors.add(acceptor);
+    return () => {
+      listening.acceptors.delete(acceptor);
+      if (listening.acceptors.size > 0) return;
+      listening.listener.close();
+      this.#open.delete(key);
+    };
+  }
+
+  #listen(address: Ipv4Addr, port: number, key: string): Listening | undefined {
+    const { netns, log, because } = this.#context;
+    const acceptors = new Set<Acceptor>();
+    const onConnection = (socket: TcpSocket): void => {
+      for (const acceptor of acceptors) if (acceptor(socket)) return;
+      log(`BGP: Unexpected connect from unknown address ${formatIp(socket.remoteAddress)} (port ${socket.remotePort})`);
+      socket.close();
+    };
+    try {
+      const listener = netns.sockets.listen({
+        protocol: 'tcp',
+        address,
+        port,
+        ttl: 255,
+        tos: BGP_TOS,
+        noDelay: true,
+        process: 'bird',
+        because,
+        onConnection,
+      });
+      const listening = { listener, acceptors };
+      this.#open.set(key, listening);
+      return listening;
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      log(`BGP: Socket error: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  close(): void {
+    for (const { listener } of this.#open.values()) listener.close();
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,72 @@
+/** What export and import must know of a session, whether its messages really fly or not. */
+
+import type { IpAddr } from '../address.js';
+import type { BgpChannelConfig, BgpConfig } from '../config/types.js';
+import type { Dialect } from '../config/keywords.js';
+import type { BgpOrigin, RouteOrigin } from '../rib/route.js';
+
+export interface BgpSession {
+  readonly name: string;
+  readonly dialect: Dialect;
+  readonly config: BgpConfig;
+  readonly isInternal: boolean;
+  readonly localId: number;
+  /** 0 where we are no reflector for that neighbour. */
+  readonly rrClusterId: number;
+  /** The address that we speak from. */
+  readonly sourceAddress: IpAddr | undefined;
+  /** Interface of a directly connected neighbour. */
+  readonly neighborIface: string | undefined;
+  readonly peerLlgrAware: boolean;
+  /** What routes of that session come from. */
+  readonly origin: RouteOrigin;
+}
+
+export const isInternal = ({ localAs, remoteAs }: BgpConfig): boolean => localAs === remoteAs;
+
+/** The origin of routes that come by a session, for the decision process. */
+export function bgpOrigin(
+  config: BgpConfig,
+  of: { readonly remoteId: number; readonly rrClusterId: number; readonly neighborIface: string | undefined },
+): RouteOrigin {
+  const bgp: BgpOrigin = {
+    remoteAs: config.remoteAs,
+    localAs: config.localAs,
+    isInternal: isInternal(config),
+    remoteId: of.remoteId,
+    remoteAddress: config.remoteAddress,
+    rrClient: config.rrClient,
+    rrClusterId: of.rrClusterId,
+    neighborIface: of.neighborIface,
+    options: {
+      defaultLocalPref: config.defaultLocalPref,
+      defaultMed: config.defaultMed,
+      comparePathLengths: config.pathMetric,
+      medMetric: config.medMetric,
+      igpMetric: config.igpMetric,
+      preferOlder: config.preferOlder,
+      deterministicMed: config.deterministicMed,
+    },
+  };
+  return { name: config.name, kind: 'bgp', bgp };
+}
+
+/** rr_cluster_id: given, else our own router id; only towards clients. */
+export const clusterIdOf = (config: BgpConfig, localId: number): number =>
+  config.rrClient ? (config.rrClusterId ?? localId) >>> 0 : 0;
+
+const DEFAULT_CHANNEL: BgpChannelConfig = {
+  nextHopSelf: 'off',
+  nextHopKeep: 'off',
+  nextHopAddress: undefined,
+  gateway: 'recursive',
+  addPath: 0,
+  secondary: false,
+  mandatory: false,
+  igpTable: undefined,
+  gracefulRestart: true,
+  cost: 0,
+};
+
+export const channelOptions = (channel: { readonly bgp: BgpChannelConfig | undefined }): BgpChannelConfig =>
+  channel.bgp ?? DEFAULT_CHANNEL;

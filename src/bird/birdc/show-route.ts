@@ -1,0 +1,179 @@
+/** `show route` (nest/rt-table.c: rt_show_net() of 1.6; nest/rt-show.c of 2). */
+
+import { asPathLast } from '../../packet/index.js';
+import { formatIp, ipEquals } from '../address.js';
+import type { FilterChoice } from '../filter/syntax.js';
+import { runFilter } from '../filter/filter.js';
+import type { Channel } from '../protocols/channel.js';
+import { KernelProtocol } from '../protocols/kernel.js';
+import type { Protocol } from '../protocols/protocol.js';
+import { IGP_METRIC_UNKNOWN, isReachable, type Route } from '../rib/route.js';
+import type { NetEntry, Table } from '../rib/table.js';
+import type { Router } from '../router.js';
+import { attributeLines } from './attributes.js';
+import { shortTime, type TimeContext } from './time.js';
+
+export interface ShowRouteRequest {
+  readonly verbose: boolean;
+  readonly primary: boolean;
+  readonly filtered: boolean;
+  readonly exportMode: 'export' | 'preexport' | 'noexport' | undefined;
+  readonly exportProtocol: Protocol | undefined;
+  readonly protocol: Protocol | undefined;
+  readonly filter: FilterChoice;
+}
+
+export interface ShowRouteContext {
+  readonly router: Router;
+  readonly protocols: readonly Protocol[];
+  readonly time: TimeContext;
+}
+
+/** A route as it is shown, and whether it is the best. */
+interface Shown {
+  readonly route: Route;
+  readonly primary: boolean;
+}
+
+/** rt_format_via(). */
+function via16(route: Route): string {
+  switch (route.dest) {
+    case 'router':
+      return `via ${route.gateway === undefined ? '' : formatIp(route.gateway)} on ${route.iface ?? ''}`;
+    case 'device':
+      return `dev ${route.iface ?? ''}`;
+    case 'prohibit':
+      return 'prohibited';
+    case 'blackhole':
+    case 'unreachable':
+    case 'multipath':
+      return route.dest;
+  }
+}
+
+const dest2 = (route: Route): string =>
+  isReachable(route) ? 'unicast' : route.dest === 'prohibit' ? 'prohibited' : route.dest;
+
+/** bgp_get_route_info(): ` (100/?) [AS65001i]`. */
+function bgpInfo(route: Route, isBird2: boolean): string {
+  const { attributes, preference, igpMetric, hostEntry } = route;
+  let metric = '';
+  if (isBird2 ? igpMetric !== 0 : hostEntry !== undefined) {
+    metric = isReachable(route) ? (igpMetric >= IGP_METRIC_UNKNOWN ? '/?' : `/${igpMetric}`) : '/-';
+  }
+  const last = attributes.asPath === undefined ? undefined : asPathLast(attributes.asPath);
+  const origin = attributes.origin === undefined ? '' : ('ie?'[attributes.origin] ?? '?');
+  return ` (${preference}${metric}) [${last === undefined ? '' : `AS${last}`}${origin}]`;
+}
+
+const infoOf = (route: Route, isBird2: boolean): string =>
+  route.origin.kind === 'bgp' ? bgpInfo(route, isBird2) : ` (${route.preference})`;
+
+class RouteLister {
+  readonly #context: ShowRouteContext;
+  readonly #request: ShowRouteRequest;
+  readonly lines: string[] = [];
+  #tableShown = '';
+
+  constructor(context: ShowRouteContext, request: ShowRouteRequest) {
+    this.#context = context;
+    this.#request = request;
+  }
+
+  get #isBird2(): boolean {
+    return this.#context.router.isBird2;
+  }
+
+  net(table: Table, entry: NetEntry): void {
+    let prefix = entry.net.toString();
+    for (const shown of this.#select(entry)) {
+      if (this.#isBird2 && this.#tableShown !== table.name) {
+        if (this.#tableShown !== '') this.lines.push('');
+        this.lines.push(`Table ${table.name}:`);
+        this.#tableShown = table.name;
+      }
+      this.#route(prefix, shown);
+      prefix = '';
+    }
+  }
+
+  /** Which routes of a network are shown, after filters and exports. */
+  *#select({ routes, net }: NetEntry): Generator<Shown, void> {
+    const request = this.#request;
+    const channel = this.#exportChannel;
+    for (const [i, route] of routes.entries()) {
+      if (route.filtered !== request.filtered) continue;
+      const exported = channel === undefined ? route : this.#exported({ routes, net }, route, channel);
+      const wanted = request.protocol === undefined || request.protocol.name === route.origin.name;
+      if (exported !== undefined && wanted) {
+        const outcome = runFilter(request.filter, exported, this.#context.router.environment);
+        if (outcome.verdict === 'accept') yield { route: outcome.route, primary: i === 0 };
+      }
+      if (request.primary || (channel !== undefined && channel.mode !== 'any')) return;
+    }
+  }
+
+  get #exportChannel(): Channel | undefined {
+    return this.#request.exportProtocol?.mainChannel;
+  }
+
+  #exported(entry: NetEntry, route: Route, channel: Channel): Route | undefined {
+    const { exportMode } = this.#request;
+    const merged = exportMode === 'export' && channel.mode === 'merged';
+    if (merged) return channel.exportOf(entry, 'silent')?.route;
+    const prepared = channel.owner.preexport(channel, route);
+    if (prepared === undefined) return undefined;
+    if (exportMode === 'preexport') return prepared;
+    const exported = channel.exportRoute(route, 'silent');
+    return exportMode === 'export' ? exported?.route : exported === undefined ? prepared : undefined;
+  }
+
+  #mark({ route, primary }: Shown): string {
+    if (!primary) return '';
+    const failed = this.#context.protocols.some(
+      (protocol) => protocol instanceof KernelProtocol && protocol.hasFailed(route.net),
+    );
+    return failed ? ' !' : ' *';
+  }
+
+  #route(prefix: string, shown: Shown): void {
+    const { route } = shown;
+    const { from, gateway } = route;
+    const told = from !== undefined && (gateway === undefined || !ipEquals(from, gateway));
+    const since = shortTime(route.modifiedNs, this.#context.time);
+    const source = `[${route.origin.name} ${since}${told ? ` from ${formatIp(from)}` : ''}]`;
+    const tail = `${source}${this.#mark(shown)}${infoOf(route, this.#isBird2)}`;
+    if (this.#isBird2) {
+      this.lines.push(`${prefix.padEnd(20)} ${dest2(route)} ${tail}`);
+      this.#hops2(route);
+    } else {
+      this.lines.push(`${prefix.padEnd(18)} ${via16(route)} ${tail}`);
+      for (const { gateway: hop, iface, weight } of route.hops) {
+        this.lines.push(`\tvia ${hop === undefined ? '' : formatIp(hop)} on ${iface} weight ${weight}`);
+      }
+    }
+    if (this.#request.verbose) this.lines.push(...attributeLines(route, this.#context.router.config.dialect));
+  }
+
+  #hops2(route: Route): void {
+    const hops = route.dest === 'multipath' ? route.hops : [];
+    if (route.dest === 'router' && route.gateway !== undefined) {
+      this.lines.push(`\tvia ${formatIp(route.gateway)} on ${route.iface ?? ''}${route.onlink ? ' onlink' : ''}`);
+    } else if (route.dest === 'device') this.lines.push(`\tdev ${route.iface ?? ''}`);
+    for (const { gateway, iface, weight, onlink } of hops) {
+      const to = gateway === undefined ? `dev ${iface}` : `via ${formatIp(gateway)} on ${iface}`;
+      this.lines.push(`\t${to}${onlink ? ' onlink' : ''} weight ${weight}`);
+    }
+  }
+}
+
+/** The lines for those networks. */
+export function showRoutes(
+  context: ShowRouteContext,
+  request: ShowRouteRequest,
+  nets: Iterable<readonly [Table, NetEntry]>,
+): string[] {
+  const lister = new RouteLister(context, request);
+  for (const [table, entry] of nets) lister.net(table, entry);
+  return lister.lines;
+}

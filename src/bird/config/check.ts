@@ -1,0 +1,101 @@
+/** What a protocol must have, and what follows from its other options (proto/bgp/bgp.c: bgp_check_config() and its kin). */
+
+import { isLinkLocalIp } from '../address.js';
+import type { BgpDraft, ChannelDraft, ProtocolDraft } from './draft.js';
+import { newBgpChannel } from './draft.js';
+import type { Parsing } from './parsing.js';
+import type { BgpConfig, ChannelConfig, ProtocolConfig, TableConfig } from './types.js';
+
+const finishChannel = (channel: ChannelDraft): ChannelConfig => {
+  const { importSet: _import, exportSet: _export, ...rest } = channel;
+  return rest;
+};
+
+function checkEnds(p: Parsing, draft: BgpDraft, internal: boolean): void {
+  if (draft.localAs === 0) p.fail('Local AS number must be set', p.previous);
+  if (draft.remoteAddress === undefined) p.fail('Neighbor must be configured', p.previous);
+  if (draft.strictBind && draft.localAddress === undefined) {
+    p.fail('Local address must be configured for strict bind', p.previous);
+  }
+  if (draft.remoteAs === 0 && draft.peerType === undefined) {
+    p.fail(p.isBird2 ? 'Remote AS number (or peer type) must be set' : 'Remote AS number must be set', p.previous);
+  }
+  if (draft.peerType === 'internal' && !internal) p.fail('IBGP cannot have different ASNs', p.previous);
+  if (draft.peerType === 'external' && internal) p.fail('EBGP cannot have the same ASNs', p.previous);
+  if (isLinkLocalIp(draft.remoteAddress) && draft.iface === undefined) {
+    p.fail('Link-local neighbor address requires specified interface', p.previous);
+  }
+  if (!(draft.capabilities && draft.as4) && draft.remoteAs > 0xffff) {
+    p.fail('Neighbor AS number out of range (AS4 not available)', p.previous);
+  }
+  if (!internal && draft.rrClient) p.fail('Only internal neighbor can be RR client', p.previous);
+  if (internal && draft.rsClient) p.fail('Only external neighbor can be RS client', p.previous);
+}
+
+function checkMultihop(p: Parsing, draft: BgpDraft, multihop: number): void {
+  if (multihop === 0) return;
+  const linkLocal = [draft.remoteAddress, draft.localAddress].some((addr) => addr !== undefined && isLinkLocalIp(addr));
+  if (linkLocal) p.fail('Multihop BGP cannot be used with link-local addresses', p.previous);
+  if (draft.iface !== undefined) p.fail('Multihop BGP cannot be bound to interface', p.previous);
+  if (draft.checkLink) p.fail('Multihop BGP cannot depend on link state', p.previous);
+}
+
+/** Tables by name, to know which are sorted. */
+export type Tables = (name: string) => TableConfig | undefined;
+
+function finishBgpChannel(
+  p: Parsing,
+  channel: ChannelDraft,
+  of: { readonly draft: BgpDraft; readonly internal: boolean; readonly multihop: number; readonly tables: Tables },
+): ChannelConfig {
+  const { draft, internal, multihop } = of;
+  if (p.isBird2 && !internal) {
+    if (!channel.importSet) p.fail('EBGP requires explicit import policy', p.previous);
+    if (!channel.exportSet) p.fail('EBGP requires explicit export policy', p.previous);
+  }
+  const bgp = { ...(channel.bgp ?? newBgpChannel()) };
+  bgp.gateway ??= multihop > 0 ? 'recursive' : 'direct';
+  if (multihop > 0 && bgp.gateway === 'direct') p.fail('Multihop BGP cannot use direct gateway mode', p.previous);
+  const sorted = of.tables(channel.table)?.sorted ?? false;
+  if (bgp.gateway === 'recursive' && sorted) p.fail('BGP in recursive mode prohibits sorted table', p.previous);
+  if (draft.deterministicMed && sorted) p.fail('BGP with deterministic MED prohibits sorted table', p.previous);
+  if (bgp.secondary && !sorted) p.fail('BGP with secondary option requires sorted table', p.previous);
+  if (p.isBird2 && bgp.nextHopKeep === 'off' && draft.rrClient) bgp.nextHopKeep = 'ibgp';
+  if (p.isBird2 && bgp.nextHopKeep === 'off' && draft.rsClient) bgp.nextHopKeep = 'on';
+  return { ...finishChannel(channel), bgp };
+}
+
+function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig {
+  if (draft.remoteAs === 0 && draft.peerType === 'internal') draft.remoteAs = draft.localAs;
+  const internal = draft.localAs === draft.remoteAs;
+  const multihop = draft.multihop ?? (internal ? 64 : 0);
+  checkEnds(p, draft, internal);
+  checkMultihop(p, draft, multihop);
+  if (draft.gracefulRestart === 'off' && draft.longLived !== undefined && draft.longLived !== 'off') {
+    p.fail('Long-lived graceful restart requires basic graceful restart', p.previous);
+  }
+  if (p.isBird2 && draft.keepaliveTime > draft.holdTime) {
+    p.fail('Keepalive time must be at most hold time', p.previous);
+  }
+  if (p.isBird2 && internal && draft.enforceFirstAs) {
+    p.fail('Enforce first AS check is requires EBGP sessions', p.previous);
+  }
+  const { peerType: _peerType, remoteAddress, ...rest } = draft;
+  if (remoteAddress === undefined) return p.unexpected();
+  return {
+    ...rest,
+    remoteAddress,
+    multihop,
+    longLived: draft.longLived ?? (draft.gracefulRestart === 'off' ? 'off' : 'aware'),
+    channels: draft.channels.map((channel) => finishBgpChannel(p, channel, { draft, internal, multihop, tables })),
+  };
+}
+
+/** The finished protocol; mistakes are reported at its closing brace, as BIRD does. */
+export function finishProtocol(p: Parsing, draft: ProtocolDraft, tables: Tables): ProtocolConfig {
+  if (draft.kind === 'bgp') return finishBgp(p, draft, tables);
+  if (p.isBird2 && draft.channels.length === 0 && (draft.kind === 'kernel' || draft.kind === 'static')) {
+    p.fail('Channel not specified', p.previous);
+  }
+  return { ...draft, channels: draft.channels.map(finishChannel) };
+}

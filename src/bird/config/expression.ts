@@ -1,0 +1,363 @@
+/** Terms of the filter language, by the precedences of conf/confbase.Y. */
+
+import { type IpAddr, maxLength, Net } from '../address.js';
+import { isNetwork, ItemSet, PrefixSet } from '../filter/sets.js';
+import type { BinaryOperator, EmptyType, Method, PathMaskTerm, StaticAttribute, Term } from '../filter/syntax.js';
+import type { Value } from '../filter/value.js';
+import { attributeNamed } from '../rib/attributes.js';
+import type { Token } from './lexer.js';
+import type { Parsing } from './parsing.js';
+import { parseEcKind, parseItems, parsePatterns } from './set-literal.js';
+
+/** `&&` and `||` bind alike, and weakest; comparisons do not chain. */
+const PRECEDENCE: Readonly<Record<string, number>> = {
+  '&&': 1,
+  '||': 1,
+  '=': 2,
+  '!=': 2,
+  '<': 2,
+  '<=': 2,
+  '>': 2,
+  '>=': 2,
+  '~': 2,
+  '!~': 2,
+  '+': 3,
+  '-': 3,
+  '*': 4,
+  '/': 4,
+};
+const COMPARISON = 2;
+
+const OPERATORS: Readonly<Record<string, BinaryOperator>> = {
+  '&&': '&&',
+  '||': '||',
+  '=': '=',
+  '!=': '!=',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+  '~': '~',
+  '!~': '!~',
+  '+': '+',
+  '-': '-',
+  '*': '*',
+  '/': '/',
+};
+
+export function parseTerm(p: Parsing, minimum = 1): Term {
+  let left = parseUnary(p);
+  for (;;) {
+    const token = p.peek();
+    const operator = token.kind === 'punctuation' ? OPERATORS[token.text] : undefined;
+    const precedence = operator === undefined ? 0 : (PRECEDENCE[operator] ?? 0);
+    if (operator === undefined || precedence < minimum) return left;
+    p.next();
+    const right = parseTerm(p, precedence + 1);
+    left = { kind: 'binary', operator, left, right, line: token.line };
+    if (precedence !== COMPARISON) continue;
+    const next = p.peek();
+    if (next.kind === 'punctuation' && PRECEDENCE[next.text] === COMPARISON) p.unexpected();
+  }
+}
+
+function parseUnary(p: Parsing): Term {
+  const { line } = p.peek();
+  if (p.take('!')) return { kind: 'not', term: parseUnary(p), line };
+  return parsePostfix(p, parsePrimary(p));
+}
+
+const METHODS: Readonly<Record<string, Method>> = {
+  ip: 'ip',
+  len: 'len',
+  first: 'first',
+  last: 'last',
+  last_nonaggregated: 'last_nonaggregated',
+};
+const METHODS_2: Readonly<Record<string, Method>> = {
+  ...METHODS,
+  type: 'type',
+  is_v4: 'is_v4',
+  asn: 'asn',
+  data: 'data',
+  data1: 'data1',
+  data2: 'data2',
+  min: 'min',
+  max: 'max',
+};
+
+/** What follows a dot as a command, not as a term: `bgp_path.prepend(…);`. */
+const COMMAND_METHODS: ReadonlySet<string> = new Set(['empty', 'prepend', 'add', 'delete', 'filter']);
+
+function parsePostfix(p: Parsing, term: Term): Term {
+  let result = term;
+  while (p.isPunctuation('.')) {
+    const name = p.peek(1);
+    if (name.kind === 'keyword' && COMMAND_METHODS.has(name.text)) return result;
+    p.next();
+    const { line } = name;
+    const method = name.kind === 'keyword' ? (p.isBird2 ? METHODS_2 : METHODS)[name.text] : undefined;
+    if (method !== undefined) {
+      p.next();
+      result = { kind: 'method', method, term: result, line };
+    } else if (p.takeKeyword('mask')) {
+      p.expect('(');
+      const length = parseTerm(p);
+      p.expect(')');
+      result = { kind: 'ip-mask', term: result, length, line };
+    } else if (name.kind === 'keyword' && ['rd', 'maxlen', 'src', 'dst'].includes(name.text)) {
+      p.notModelled(`method ${name.text}`);
+    } else p.unexpected();
+  }
+  return result;
+}
+
+const constant = (value: Value): Term => ({ kind: 'constant', value });
+
+/** A term in parentheses, a pair, an extended or a large community. */
+function parseParenthesis(p: Parsing): Term {
+  const { line } = p.expect('(');
+  const community = parseEcKind(p);
+  if (community !== undefined) {
+    p.expect(',');
+    const key = parseTerm(p);
+    p.expect(',');
+    const number = parseTerm(p);
+    p.expect(')');
+    return { kind: 'ec', community, key, number, line };
+  }
+  const first = parseTerm(p);
+  if (p.take(')')) return first;
+  p.expect(',');
+  const second = parseTerm(p);
+  if (p.take(')')) return checkPair(p, { kind: 'pair', first, second, line });
+  p.expect(',');
+  const third = parseTerm(p);
+  p.expect(')');
+  return { kind: 'lc', parts: [first, second, third], line };
+}
+
+/** Constants are checked where they are written. */
+function checkPair(p: Parsing, term: Extract<Term, { kind: 'pair' }>): Term {
+  for (const part of [term.first, term.second]) {
+    if (part.kind !== 'constant' || part.value.type !== 'int') continue;
+    if (part.value.value > 0xffff) p.fail('Value out of range (0-65535)');
+  }
+  return term;
+}
+
+/** `10.0.0.0/8`, or an address alone. */
+function parseAddress(p: Parsing): Term {
+  const token = p.next();
+  const addr: IpAddr = token.ip ?? p.unexpected();
+  if (!p.isPunctuation('/') || !p.is('number', undefined, 1)) return constant({ type: 'ip', value: addr });
+  p.next();
+  const length = p.expectKind('number').number;
+  const net = new Net(addr, length);
+  if (length > maxLength(addr) || !isNetwork(net)) p.fail(`Invalid network prefix: ${net.toString()}.`, token);
+  return constant({ type: 'prefix', value: net });
+}
+
+function parseBracket(p: Parsing): Term {
+  p.expect('[');
+  if (p.isBird2 && p.take(']')) return constant({ type: 'set', value: new ItemSet([]) });
+  if (p.is('ip') && p.isPunctuation('/', 1)) {
+    const patterns = parsePatterns(p);
+    p.expect(']');
+    return constant({ type: 'prefix set', value: new PrefixSet(patterns) });
+  }
+  const ranges = parseItems(p, 'set');
+  p.expect(']');
+  return constant({ type: 'set', value: new ItemSet(ranges) });
+}
+
+function parseMaskItem(p: Parsing): PathMaskTerm {
+  if (p.is('number')) {
+    const from = p.next().number;
+    const to = p.take('..') ? p.expectKind('number').number : from;
+    return { kind: 'as', from, to };
+  }
+  if (p.take('*')) return { kind: 'many' };
+  if (p.take('?')) return { kind: 'any' };
+  if (p.isBird2 && p.take('+')) return { kind: 'loop' };
+  if (p.isBird2 && p.take('[')) {
+    const ranges = p.isPunctuation(']') ? [] : parseItems(p, 'set');
+    p.expect(']');
+    if (ranges.some(({ from }) => from.type !== 'int')) p.fail('Only integer sets allowed in path mask');
+    return { kind: 'set', set: new ItemSet(ranges) };
+  }
+  if (p.take('(')) {
+    const term = parseTerm(p);
+    p.expect(')');
+    return { kind: 'term', term };
+  }
+  if (p.is('symbol')) return { kind: 'term', term: parseSymbol(p, p.next()) };
+  return p.unexpected();
+}
+
+/** `[= 1 * =]`, and of 1.6 also `/ 1 ? /`, where `?` is any number of numbers. */
+function parseMask(p: Parsing): Term {
+  const { line } = p.peek();
+  const items: PathMaskTerm[] = [];
+  if (p.take('[=')) {
+    while (!p.take('=]')) items.push(parseMaskItem(p));
+    return { kind: 'mask', items, line };
+  }
+  p.expect('/');
+  while (!p.take('/')) {
+    if (p.take('?')) items.push({ kind: 'many' });
+    else {
+      const { number } = p.expectKind('number');
+      items.push({ kind: 'as', from: number, to: number });
+    }
+  }
+  return { kind: 'mask', items, line };
+}
+
+/** `+empty+`, `-empty-`, `--empty--`, `---empty---`. */
+function parseEmpty(p: Parsing): Term {
+  const { text } = p.next();
+  let count = 1;
+  while (p.take(text)) count += 1;
+  const of =
+    text === '+' ? (count === 1 ? 'path' : undefined) : ([undefined, 'clist', 'eclist', 'lclist'] as const)[count];
+  if (of === undefined) p.unexpected();
+  p.expectKeyword('empty');
+  for (let i = 0; i < count; i++) p.expect(text);
+  return { kind: 'empty', of: of satisfies EmptyType };
+}
+
+const STATIC_ATTRIBUTES: ReadonlySet<string> = new Set<StaticAttribute>([
+  'from',
+  'gw',
+  'net',
+  'proto',
+  'source',
+  'scope',
+  'cast',
+  'dest',
+  'ifname',
+  'ifindex',
+]);
+const STATIC_ATTRIBUTES_2: ReadonlySet<string> = new Set<StaticAttribute>(['weight', 'onlink']);
+
+/** The static attribute that a keyword names. */
+export function staticAttribute(p: Parsing, token: Token): StaticAttribute | undefined {
+  if (token.kind !== 'keyword' || (p.isBird2 && token.text === 'cast')) return undefined;
+  const known = STATIC_ATTRIBUTES.has(token.text) || (p.isBird2 && STATIC_ATTRIBUTES_2.has(token.text));
+  return known ? (token.text as StaticAttribute) : undefined;
+}
+
+const LIST_OPERATIONS: ReadonlySet<string> = new Set(['prepend', 'add', 'delete', 'filter']);
+
+function parseKeyword(p: Parsing): Term {
+  const token = p.peek();
+  const { text, line } = token;
+  if (text === 'true' || text === 'false') {
+    p.next();
+    return constant({ type: 'bool', value: text === 'true' });
+  }
+  if (text === 'defined' || (p.isBird2 && text === 'format')) {
+    p.next();
+    p.expect('(');
+    const term = parseTerm(p);
+    p.expect(')');
+    return text === 'defined' ? { kind: 'defined', term } : { kind: 'format', term };
+  }
+  if (LIST_OPERATIONS.has(text)) {
+    p.next();
+    p.expect('(');
+    const term = parseTerm(p);
+    p.expect(',');
+    const argument = parseTerm(p);
+    p.expect(')');
+    return { kind: 'list', operation: text as 'prepend' | 'add' | 'delete' | 'filter', term, argument, line };
+  }
+  if (text === 'roa_check') p.notModelled('roa_check');
+  const simple = parseAttribute(p, token);
+  if (simple === undefined) return p.unexpected();
+  p.next();
+  return simple;
+}
+
+function parseAttribute(p: Parsing, token: Token): Term | undefined {
+  const { text, line } = token;
+  if (text === 'preference') return { kind: 'preference', line };
+  const fixed = staticAttribute(p, token);
+  if (fixed !== undefined) return { kind: 'static', attribute: fixed, line };
+  if (['bgp_aigp', 'bgp_otc', 'gw_mpls'].includes(text) || /^(ospf|rip|babel|ra)_/.test(text)) {
+    p.notModelled(`attribute ${text}`);
+  }
+  const attribute = attributeNamed(text);
+  return attribute === undefined ? undefined : { kind: 'attribute', attribute, line };
+}
+
+/** The values that a call gives, as many as the function has parameters. */
+export function parseCall(p: Parsing, name: Token): Extract<Term, { kind: 'call' }> {
+  const symbol = p.scope.lookup(name.text);
+  p.expect('(');
+  const values: Term[] = [];
+  if (!p.isPunctuation(')')) {
+    do values.push(parseTerm(p));
+    while (p.take(','));
+  }
+  p.expect(')');
+  if (symbol?.kind !== 'function') p.fail("You can't call something which is not a function. Really.", name);
+  if (values.length !== symbol.definition.parameters.length) {
+    p.fail(`Wrong number of arguments for function ${name.text}.`, name);
+  }
+  return { kind: 'call', callee: symbol.definition, values, line: name.line };
+}
+
+function parseSymbol(p: Parsing, token: Token): Term {
+  if (p.isPunctuation('(')) return parseCall(p, token);
+  const symbol = p.scope.lookup(token.text);
+  if (symbol?.kind === 'constant') return constant(symbol.value);
+  if (symbol?.kind === 'variable') return { kind: 'variable', variable: symbol.variable, line: token.line };
+  return p.fail(`${token.text}: variable expected.`, token);
+}
+
+function parsePunctuated(p: Parsing): Term {
+  switch (p.peek().text) {
+    case '(':
+      return parseParenthesis(p);
+    case '[':
+      return parseBracket(p);
+    case '[=':
+      return parseMask(p);
+    case '/':
+      return p.isBird2 ? p.unexpected() : parseMask(p);
+    case '+':
+    case '-':
+      return parseEmpty(p);
+    default:
+      return p.unexpected();
+  }
+}
+
+function parsePrimary(p: Parsing): Term {
+  const token = p.peek();
+  switch (token.kind) {
+    case 'number':
+      return constant({ type: 'int', value: p.next().number });
+    case 'quad':
+      return constant({ type: 'quad', value: p.next().number });
+    case 'text':
+      return constant({ type: 'string', value: p.next().text });
+    case 'ip':
+      return parseAddress(p);
+    case 'enum': {
+      const { constant: of } = p.next();
+      return of === undefined ? p.unexpected() : constant({ type: 'enum', kind: of.kind, value: of.number });
+    }
+    case 'symbol':
+      return parseSymbol(p, p.next());
+    case 'keyword':
+      return p.isName() && p.scope.lookup(token.text) !== undefined ? parseSymbol(p, p.next()) : parseKeyword(p);
+    case 'punctuation':
+      return parsePunctuated(p);
+    case 'error':
+    case 'end':
+      return p.unexpected();
+  }
+}

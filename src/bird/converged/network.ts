@@ -1,0 +1,366 @@
+/**
+ * The routes of many daemons at rest, without their messages: what the sessions would have told each other in the
+ * end, by the same filters, rules and decisions. Computed network by network when somebody asks, so that one
+ * router of thousands costs what it needs and no more.
+ *
+ * For one network at one table: the tables that can have a say in it are found by following sessions backwards as
+ * far as anything may come that way; then each decides, and those that hear it decide again, until nothing changes.
+ */
+
+import { hostNet, type IpAddr, type Net } from '../address.js';
+import type { KernelConfig } from '../config/types.js';
+import type { NextHopFinder } from '../bgp/import.js';
+import { runFilter } from '../filter/filter.js';
+import { kernelExport } from '../protocols/kernel.js';
+import { exportMerged } from '../protocols/merge.js';
+import { type HostEntry, resolveNextHop, type Resolution, UNRESOLVED } from '../rib/next-hop.js';
+import type { Route } from '../rib/route.js';
+import { sameRoute } from '../rib/same-route.js';
+import { type Offer, offersOf, takeOffer } from './exchange.js';
+import { isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
+import { ConvergedNode } from './node.js';
+import { inOrder } from './order.js';
+import { Edge, Place } from './place.js';
+import type { Speaker } from './speaker.js';
+
+export interface ConvergedOptions {
+  readonly speakers: Iterable<Speaker>;
+  /** Whose an address is, for whoever asks; by the interfaces of all where it is left out. */
+  readonly speakerAt?: (addr: IpAddr, from: Speaker) => Speaker | undefined;
+  /** Why packets do not get there, in a daemon's words; undefined where they do. */
+  readonly unreachable?: (from: Speaker, to: Speaker, addresses: LinkAddresses) => string | undefined;
+}
+
+/** A session as `show protocols` would have it. */
+export interface ConvergedSession {
+  readonly name: string;
+  readonly remoteAddress: IpAddr;
+  readonly state: 'up' | 'start' | 'down';
+  readonly bgpState: string;
+  readonly reason: string;
+  /** The router at the other end, where it is up. */
+  readonly peer: string | undefined;
+}
+
+export interface ConvergedNet {
+  readonly net: Net;
+  /** The best first. */
+  readonly routes: readonly Route[];
+}
+
+/** What a kernel protocol would program. */
+export interface ConvergedKernel {
+  readonly config: KernelConfig;
+  readonly routes: readonly Route[];
+}
+
+/** Decisions for one network, a table, before it is found that they go round in circles. */
+const ROUNDS_PER_PLACE = 60;
+
+/** One network on its way to rest. */
+interface Solving {
+  readonly net: Net;
+  readonly routes: Map<Place, readonly Route[]>;
+  /** Who hears a place. */
+  readonly hearers: Map<Place, Place[]>;
+}
+
+const sameRoutes = (a: readonly Route[], b: readonly Route[]): boolean =>
+  a.length === b.length &&
+  a.every((route, i) => {
+    const other = b[i];
+    return other !== undefined && route.pathId === other.pathId && sameRoute(route, other);
+  });
+
+const DEFAULT_TABLES = { ipv4: ['master', 'master4'], ipv6: ['master', 'master6'] } as const;
+
+export class ConvergedNetwork {
+  readonly #nodes = new Map<string, ConvergedNode>();
+  readonly #options: ConvergedOptions;
+  readonly #places = new Map<ConvergedNode, Map<string, Place>>();
+  readonly #links = new Map<ConvergedNode, readonly (Link | LinkFailure)[]>();
+  readonly #solving = new Map<Net['key'], Solving>();
+  readonly #unstable = new Map<Net['key'], Net>();
+  #owners: Map<Net['key'], ConvergedNode> | undefined = undefined;
+
+  constructor(options: ConvergedOptions) {
+    this.#options = options;
+    const context = {
+      hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => this.#hostEntry(node, table, addr),
+    };
+    for (const speaker of options.speakers) this.#nodes.set(speaker.name, new ConvergedNode(speaker, context));
+  }
+
+  // What is asked.
+
+  /** Networks for which no rest was found: routes that displace each other for ever. */
+  get unstable(): readonly Net[] {
+    return [...this.#unstable.values()];
+  }
+
+  /** All routes of a router's table. */
+  routes(name: string, table?: string): readonly ConvergedNet[] {
+    const place = this.#placeOf(name, table);
+    if (place === undefined) return [];
+    const nets: ConvergedNet[] = [];
+    for (const net of place.candidates.values()) {
+      const routes = this.#solve(place, net);
+      if (routes.length > 0) nets.push({ net, routes });
+    }
+    return nets;
+  }
+
+  /** The routes to the longest match of an address. */
+  route(name: string, addr: IpAddr, table?: string): ConvergedNet | undefined {
+    const place = this.#placeOf(name, table);
+    if (place === undefined) return undefined;
+    for (const net of place.covering(addr)) {
+      const routes = this.#solve(place, net);
+      if (routes[0]?.filtered === false) return { net, routes };
+    }
+    return undefined;
+  }
+
+  /** What each kernel protocol of a router programs. */
+  kernels(name: string): readonly ConvergedKernel[] {
+    const node = this.#node(name);
+    const kernels: ConvergedKernel[] = [];
+    for (const config of node.speaker.config.protocols) {
+      if (config.kind === 'kernel' && !config.disabled)
+        kernels.push({ config, routes: this.#programmed(node, config) });
+    }
+    return kernels;
+  }
+
+  #programmed(node: ConvergedNode, config: KernelConfig): readonly Route[] {
+    const [channel] = config.channels;
+    if (channel === undefined) return [];
+    const { environment } = node;
+    const programmed: Route[] = [];
+    const exportRoute = (of: Route): { readonly route: Route } | undefined => {
+      const prepared = kernelExport(config, of, environment.dialect);
+      const outcome = prepared && runFilter(channel.exportFilter, prepared, environment);
+      return outcome?.verdict === 'accept' ? { route: outcome.route } : undefined;
+    };
+    for (const { routes } of this.routes(node.name, channel.table)) {
+      const [best] = routes;
+      if (best === undefined || best.filtered) continue;
+      const exported = config.mergePaths > 0 ? exportMerged(routes, config.mergePaths, exportRoute) : exportRoute(best);
+      if (exported !== undefined) programmed.push(exported.route);
+    }
+    return programmed;
+  }
+
+  /** The sessions of a router, in the order of its configuration. */
+  sessions(name: string): readonly ConvergedSession[] {
+    const node = this.#node(name);
+    const links = this.#linksOf(node);
+    return [...node.sessions()].map((config, i): ConvergedSession => {
+      const { remoteAddress } = config;
+      const link = links[i];
+      if (link === undefined || isFailure(link)) {
+        const { state = 'start', bgpState = 'Idle', reason = '' } = link ?? {};
+        return { name: config.name, remoteAddress, state, bgpState, reason, peer: undefined };
+      }
+      const peer = link.other.node.name;
+      return { name: config.name, remoteAddress, state: 'up', bgpState: 'Established', reason: '', peer };
+    });
+  }
+
+  // Who and where.
+
+  #node(name: string): ConvergedNode {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new RangeError(`no speaker ${name}`);
+    return node;
+  }
+
+  #placeOf(name: string, table: string | undefined): Place | undefined {
+    const node = this.#node(name);
+    const { tables } = node.speaker.config;
+    const usual = tables.find((each) => DEFAULT_TABLES.ipv4.some((known) => known === each.name)) ?? tables[0];
+    const found = table ?? usual?.name;
+    return found === undefined ? undefined : this.#place(node, found);
+  }
+
+  #place(node: ConvergedNode, name: string): Place | undefined {
+    let places = this.#places.get(node);
+    if (places === undefined) this.#places.set(node, (places = new Map<string, Place>()));
+    const known = places.get(name);
+    if (known !== undefined) return known;
+    const table = node.speaker.config.tables.find((each) => each.name === name);
+    if (table === undefined) return undefined;
+    const place = new Place(node, table, { edges: (of) => this.#edges(of) });
+    places.set(name, place);
+    return place;
+  }
+
+  #nodeAt(addr: IpAddr, from: ConvergedNode): ConvergedNode | undefined {
+    const { speakerAt } = this.#options;
+    if (speakerAt !== undefined) {
+      const speaker = speakerAt(addr, from.speaker);
+      return speaker && this.#nodes.get(speaker.name);
+    }
+    this.#owners ??= this.#makeOwners();
+    return this.#owners.get(hostNet(addr).key);
+  }
+
+  #makeOwners(): Map<Net['key'], ConvergedNode> {
+    const owners = new Map<Net['key'], ConvergedNode>();
+    for (const node of this.#nodes.values()) {
+      for (const iface of node.speaker.interfaces) {
+        for (const { ip } of iface.addresses) owners.set(hostNet(ip).key, node);
+      }
+    }
+    return owners;
+  }
+
+  #linksOf(node: ConvergedNode): readonly (Link | LinkFailure)[] {
+    const known = this.#links.get(node);
+    if (known !== undefined) return known;
+    const { unreachable } = this.#options;
+    const context = {
+      nodeAt: (addr: IpAddr, from: ConvergedNode) => this.#nodeAt(addr, from),
+      unreachable: (from: ConvergedNode, to: ConvergedNode, addresses: LinkAddresses) =>
+        unreachable?.(from.speaker, to.speaker, addresses),
+    };
+    const links = Array.from(node.sessions(), (config) => makeLink(node, config, context));
+    this.#links.set(node, links);
+    return links;
+  }
+
+  #edges(place: Place): readonly Edge[] {
+    const edges: Edge[] = [];
+    for (const link of this.#linksOf(place.node)) {
+      if (isFailure(link)) continue;
+      for (const family of link.own.families) {
+        const sent = link.other.families.find((each) => each.family === family.family);
+        if (family.channel.table !== place.table.name || sent === undefined) continue;
+        const from = this.#place(link.other.node, sent.channel.table);
+        if (from !== undefined) edges.push(new Edge(from, link, { sent, received: family }));
+      }
+    }
+    return edges;
+  }
+
+  // Rest.
+
+  /** The routes of a place to a network, as they are in the end. */
+  #solve(place: Place, net: Net): readonly Route[] {
+    const { key } = net;
+    const known = place.solved.get(key);
+    if (known !== undefined) return known;
+    const local = place.localRoutes(key);
+    if (this.#solving.has(key)) return this.#solving.get(key)?.routes.get(place) ?? local;
+    const solving: Solving = { net, routes: new Map(), hearers: new Map() };
+    this.#solving.set(key, solving);
+    this.#gather(place, solving);
+    if (solving.routes.size === 1) solving.routes.set(place, this.#evaluate(place, solving));
+    else this.#settle(solving);
+    this.#solving.delete(key);
+    for (const [member, routes] of solving.routes) member.solved.set(key, routes);
+    return solving.routes.get(place) ?? [];
+  }
+
+  /** Places whose decision is needed for this one and not known yet, each after those that it needs. */
+  #gather(place: Place, solving: Solving): void {
+    const { key } = solving.net;
+    const pending: Place[] = [place];
+    solving.routes.set(place, []);
+    for (const member of pending) {
+      for (const edge of member.edgesFor(key)) {
+        const { from } = edge;
+        if (from.solved.has(key) || !this.#decides(edge, key)) continue;
+        const hearers = solving.hearers.get(from);
+        if (hearers === undefined) solving.hearers.set(from, [member]);
+        else if (!hearers.includes(member)) hearers.push(member);
+        if (solving.routes.has(from)) continue;
+        solving.routes.set(from, []);
+        pending.push(from);
+      }
+    }
+  }
+
+  /** Whether what comes by an edge depends on more than the other's own routes. */
+  #decides({ from, tellsBest }: Edge, key: Net['key']): boolean {
+    return from.node.isTransit || (tellsBest && !from.isFixed(from.localRoutes(key)));
+  }
+
+  #settle(solving: Solving): void {
+    const { net, routes, hearers } = solving;
+    const queue = new Set([...routes.keys()].toReversed());
+    let left = ROUNDS_PER_PLACE * queue.size;
+    for (const place of queue) {
+      queue.delete(place);
+      if (left-- === 0) {
+        this.#unstable.set(net.key, net);
+        return;
+      }
+      const before = routes.get(place) ?? [];
+      const after = this.#evaluate(place, solving);
+      if (sameRoutes(before, after)) continue;
+      routes.set(place, after);
+      for (const hearer of hearers.get(place) ?? []) queue.add(hearer);
+    }
+  }
+
+  #evaluate(place: Place, solving: Solving): readonly Route[] {
+    const { key } = solving.net;
+    const found = [...place.localRoutes(key)];
+    for (const edge of place.edgesFor(key)) {
+      for (const offer of this.#offers(edge, solving)) {
+        const find = this.#finder(place, edge);
+        const route = takeOffer(edge.receiver, offer, { family: edge.family, find });
+        if (route !== undefined) found.push(route);
+      }
+    }
+    return inOrder(found, place.table.sorted);
+  }
+
+  #offers(edge: Edge, { net, routes }: Solving): readonly Offer[] {
+    const { from } = edge;
+    if (!this.#decides(edge, net.key)) return edge.told(net.key);
+    const final = from.solved.get(net.key);
+    return final === undefined ? offersOf(edge.sender, routes.get(from) ?? []) : edge.decided(net.key, final);
+  }
+
+  // Next hops.
+
+  #finder(place: Place, { family }: Edge): NextHopFinder {
+    const { interfaces } = place.node.speaker;
+    const table = family.options.igpTable ?? place.table.name;
+    return {
+      neighbor: (addr, iface) => interfaces.neighbor(addr, iface),
+      hostEntry: (addr, link) => this.#hostEntry(place.node, table, addr, link),
+    };
+  }
+
+  #hostEntry(node: ConvergedNode, table: string, addr: IpAddr, link = addr): HostEntry {
+    const place = this.#place(node, table);
+    const key = hostNet(addr).key;
+    const known = place?.hosts.get(key);
+    if (known !== undefined) return known;
+    const entry: HostEntry = { addr, link, resolution: UNRESOLVED, source: undefined };
+    if (place === undefined) return entry;
+    entry.resolution = this.#resolve(place, entry);
+    place.hosts.set(key, entry);
+    return entry;
+  }
+
+  #resolve(place: Place, entry: HostEntry): Resolution {
+    for (const net of place.covering(entry.addr)) {
+      const local = place.localRoutes(net.key);
+      if (!place.isFixed(local) && this.#solving.has(net.key) && local.length === 0) {
+        // A route to that network is what asks: it is there, and leads by a next hop of its own.
+        return UNRESOLVED;
+      }
+      const routes = place.isFixed(local) ? local : this.#solve(place, net);
+      if (routes[0]?.filtered === false) return resolveNextHop(entry, routes, place.resolveContext);
+    }
+    return UNRESOLVED;
+  }
+}
+
+/** One router's routes of its usual table. */
+export const convergedRoutes = (options: ConvergedOptions, name: string): readonly ConvergedNet[] =>
+  new ConvergedNetwork(options).routes(name);

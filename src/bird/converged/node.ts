@@ -1,0 +1,142 @@
+/** A router of a converged network: its own routes, and what its sessions are. */
+
+import { type IpAddr, maxLength, Net } from '../address.js';
+import { isInternal } from '../bgp/session.js';
+import type { BgpConfig, BirdConfig } from '../config/types.js';
+import type { FilterEnvironment } from '../filter/run.js';
+import type { Command, FilterChoice } from '../filter/syntax.js';
+import { PREFERENCES } from '../protocols/protocol.js';
+import type { HostEntry } from '../rib/next-hop.js';
+import type { Route } from '../rib/route.js';
+import { localNets, type LocalNets } from './local.js';
+import type { Speaker } from './speaker.js';
+
+const keyOf = (addr: IpAddr): Net['key'] => new Net(addr, maxLength(addr)).key;
+const isBgp = (config: BirdConfig['protocols'][number]): config is BgpConfig => config.kind === 'bgp';
+
+/** Whether what one session told may be told by another at all. */
+function passesOn(sessions: readonly BgpConfig[]): boolean {
+  if (sessions.length < 2) return false;
+  const [first] = sessions;
+  return sessions.some((each) => each.rrClient || !isInternal(each) || each.localAs !== first?.localAs);
+}
+
+/** A static route whose next hop a neighbour may tell. */
+const isRecursive = (config: BirdConfig['protocols'][number]): boolean =>
+  config.kind === 'static' && config.routes.some(({ target }) => target.kind === 'recursive');
+
+const SETS_PREFERENCE = new WeakMap<readonly Command[], boolean>();
+
+/** Whether a filter gives routes a preference of its own. */
+function setsPreference(filter: FilterChoice): boolean {
+  if (typeof filter === 'string') return false;
+  const known = SETS_PREFERENCE.get(filter.body);
+  if (known !== undefined) return known;
+  let found = false;
+  const seen = new Set<unknown>();
+  JSON.stringify(filter.body, (_key, value: unknown) => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (seen.has(value)) return undefined;
+    seen.add(value);
+    if ('kind' in value && value.kind === 'set-preference') found = true;
+    return value;
+  });
+  SETS_PREFERENCE.set(filter.body, found);
+  return found;
+}
+
+const preferenceOf = (config: BgpConfig): number =>
+  Math.max(
+    0,
+    ...config.channels.map(({ preference, importFilter }) =>
+      setsPreference(importFilter) ? Number.POSITIVE_INFINITY : (preference ?? PREFERENCES.bgp),
+    ),
+  );
+
+export interface NodeContext {
+  readonly hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => HostEntry;
+}
+
+export class ConvergedNode {
+  readonly speaker: Speaker;
+  readonly routerId: number;
+  readonly environment: FilterEnvironment;
+  /** Whether what it tells depends on what it was told. */
+  readonly isTransit: boolean;
+  /** The most that a route of a neighbour can be preferred. */
+  readonly highestPreference: number;
+  readonly #context: NodeContext;
+  readonly #configured: ReadonlyMap<Net['key'], readonly BgpConfig[]>;
+  #local: ReadonlyMap<string, LocalNets> | undefined = undefined;
+  readonly #sourceIds = new Map<string, number>();
+
+  constructor(speaker: Speaker, context: NodeContext) {
+    const { config, interfaces, mesh } = speaker;
+    this.speaker = speaker;
+    this.#context = context;
+    this.routerId = (config.routerId ?? interfaces.routerId(config.routerIdFrom) ?? 0) >>> 0;
+    this.environment = {
+      dialect: config.dialect,
+      neighbor: (addr) => {
+        const neighbor = interfaces.neighbor(addr);
+        if (neighbor === undefined) return undefined;
+        return neighbor.self ? 'self' : { iface: neighbor.iface.name };
+      },
+      ifindex: (name) => interfaces.named(name)?.index,
+      log: () => undefined,
+    };
+    const bgp = config.protocols.filter(isBgp);
+    const enabled = bgp.filter(({ disabled }) => !disabled);
+    const known = mesh === undefined ? enabled : [...enabled, mesh.like, mesh.like];
+    this.isTransit = passesOn(known) || config.protocols.some(isRecursive);
+    this.highestPreference = Math.max(0, ...known.map(preferenceOf));
+    const configured = new Map<Net['key'], BgpConfig[]>();
+    for (const each of bgp) {
+      const key = keyOf(each.remoteAddress);
+      configured.set(key, [...(configured.get(key) ?? []), each]);
+    }
+    this.#configured = configured;
+  }
+
+  get name(): string {
+    return this.speaker.name;
+  }
+
+  /** Whether anything listens for neighbours. */
+  get hasBgp(): boolean {
+    return this.#configured.size > 0 || this.speaker.mesh !== undefined;
+  }
+
+  /** All sessions, in the order of the configuration. */
+  *sessions(): Iterable<BgpConfig> {
+    for (const config of this.speaker.config.protocols) if (isBgp(config)) yield config;
+    if (this.speaker.mesh !== undefined) yield* this.speaker.mesh.sessions();
+  }
+
+  /** Sessions with a neighbour of that address. */
+  sessionsTo(remote: IpAddr): readonly BgpConfig[] {
+    const configured = this.#configured.get(keyOf(remote));
+    if (configured !== undefined) return configured;
+    const made = this.speaker.mesh?.to(remote);
+    return made === undefined ? [] : [made];
+  }
+
+  local(table: string): LocalNets | undefined {
+    this.#local ??= localNets({
+      speaker: this.speaker,
+      environment: this.environment,
+      hostEntry: (of, addr) => this.#context.hostEntry(this, of, addr),
+    });
+    return this.#local.get(table);
+  }
+
+  /** The number by which a source of routes is told to others. */
+  sourceId({ origin, pathId }: Pick<Route, 'origin' | 'pathId'>): number {
+    const key = `${origin.name}|${pathId}`;
+    const known = this.#sourceIds.get(key);
+    if (known !== undefined) return known;
+    const id = this.#sourceIds.size + 1;
+    this.#sourceIds.set(key, id);
+    return id;
+  }
+}

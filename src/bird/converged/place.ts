@@ -1,0 +1,280 @@
+/** One table of one router: which sessions feed it, and what they offer. */
+
+import { type IpAddr, maxLength, Net } from '../address.js';
+import type { ChannelConfig, TableConfig } from '../config/types.js';
+import { filterSignature } from '../filter/signature.js';
+import type { FilterChoice } from '../filter/syntax.js';
+import type { HostEntry, ResolveContext } from '../rib/next-hop.js';
+import type { Route } from '../rib/route.js';
+import { anyNeighbor, isOwnNextHop, type Offer, offersOf, type Sender } from './exchange.js';
+import type { Link, LinkEnd, LinkFamily } from './link.js';
+import { inOrder } from './order.js';
+import type { LocalNet } from './local.js';
+import type { ConvergedNode } from './node.js';
+
+type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
+/** What is told of final routes to a network. */
+type Decided = (key: Net['key'], routes: readonly Route[]) => readonly Offer[];
+const NO_OFFERS: readonly Offer[] = [];
+
+/** Routes flow from one place to another by it. */
+export class Edge {
+  readonly from: Place;
+  readonly #link: Link;
+  readonly #sent: LinkFamily;
+  readonly family: LinkFamily;
+  #told: Told | undefined = undefined;
+  #decided: Decided | undefined = undefined;
+
+  constructor(from: Place, link: Link, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
+    this.from = from;
+    this.#link = link;
+    this.#sent = families.sent;
+    this.family = families.received;
+  }
+
+  get receiver(): LinkEnd {
+    return this.#link.own;
+  }
+
+  get sender(): Sender {
+    const { node, session } = this.#link.other;
+    return { node, session, family: this.#sent };
+  }
+
+  /** Whether only the sender's best route goes. */
+  get tellsBest(): boolean {
+    return !this.#sent.addPathTx && !this.#sent.options.secondary;
+  }
+
+  /** What a router that passes nothing on tells by it. */
+  get toldNets(): Told {
+    this.#told ??= this.from.toldBy(this.#link.other, this.#sent);
+    return this.#told;
+  }
+
+  told(key: Net['key']): readonly Offer[] {
+    const offers = this.toldNets.get(key);
+    return offers === undefined ? NO_OFFERS : this.#withoutItself(offers);
+  }
+
+  /** What is told by it of routes that are final: nobody hears of what it told itself. */
+  decided(key: Net['key'], routes: readonly Route[]): readonly Offer[] {
+    const { config } = this.#link.other;
+    if (routes.some(({ origin }) => origin.name === config.name)) return offersOf(this.sender, routes);
+    this.#decided ??= this.from.decidedBy(this.#link.other, this.#sent);
+    return this.#withoutItself(this.#decided(key, routes));
+  }
+
+  #withoutItself(offers: readonly Offer[]): readonly Offer[] {
+    const { config } = this.#link.other;
+    return offers.some(({ attributes }) => isOwnNextHop(config, attributes))
+      ? offers.filter(({ attributes }) => !isOwnNextHop(config, attributes))
+      : offers;
+  }
+}
+
+/** Numbers of filters: two that say the same have one. */
+class FilterKeys {
+  readonly #byFilter = new WeakMap<object, number>();
+  readonly #bySignature = new Map<string, number>();
+
+  of(filter: FilterChoice): number | string {
+    if (typeof filter === 'string') return filter;
+    const known = this.#byFilter.get(filter);
+    if (known !== undefined) return known;
+    const signature = filterSignature(filter);
+    const key = this.#bySignature.get(signature) ?? this.#bySignature.size;
+    this.#bySignature.set(signature, key);
+    this.#byFilter.set(filter, key);
+    return key;
+  }
+}
+
+/** What of a session decides over what is told by it, but for the neighbour and the channel. */
+function senderKey(end: LinkEnd, family: LinkFamily): string {
+  const { config } = end;
+  const flags = [
+    family.addPathTx,
+    config.localAs === config.remoteAs,
+    end.peerLlgrAware,
+    config.rrClient,
+    config.rsClient,
+    config.allowLocalPref,
+    config.interpretCommunities,
+  ].reduce((bits, flag) => bits * 2 + Number(flag), 0);
+  const from = `${String(end.sourceAddress)} ${end.neighborIface ?? ''} ${end.rrClusterId}`;
+  return `${flags} ${config.localAs} ${config.defaultLocalPref} ${from}`;
+}
+
+function channelKey({ options, channel }: LinkFamily, filters: FilterKeys): string {
+  const next = `${options.nextHopSelf} ${options.nextHopKeep} ${String(options.nextHopAddress)}`;
+  return `${filters.of(channel.exportFilter)} ${Number(options.secondary)} ${next}`;
+}
+
+/** What places need of the network that they are part of. */
+export interface PlaceContext {
+  /** Edges into a table, of all its sessions that are up. */
+  readonly edges: (place: Place) => readonly Edge[];
+}
+
+export class Place {
+  readonly node: ConvergedNode;
+  readonly table: TableConfig;
+  readonly resolveContext: ResolveContext;
+  /** Routes that are final, by network. */
+  readonly solved = new Map<Net['key'], readonly Route[]>();
+  readonly hosts = new Map<Net['key'], HostEntry>();
+  readonly #context: PlaceContext;
+  readonly #filters = new FilterKeys();
+  readonly #channelKeys = new WeakMap<ChannelConfig, string>();
+  readonly #told = new Map<string, Told>();
+  readonly #decided = new Map<string, Decided>();
+  #transitEdges: readonly Edge[] | undefined = undefined;
+  #carriers: ReadonlyMap<Net['key'], readonly Edge[]> | undefined = undefined;
+  #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
+  #lengths: readonly number[] | undefined = undefined;
+
+  constructor(node: ConvergedNode, table: TableConfig, context: PlaceContext) {
+    const { interfaces, config } = node.speaker;
+    this.node = node;
+    this.table = table;
+    this.#context = context;
+    this.resolveContext = {
+      dialect: config.dialect,
+      isLocal: (addr, iface) => interfaces.isLocal(addr, iface),
+      isPointToPoint: (name) => {
+        const iface = interfaces.named(name);
+        return iface?.pointToPoint === true || iface?.loopback === true;
+      },
+    };
+  }
+
+  get localNets(): Iterable<LocalNet> {
+    return this.node.local(this.table.name)?.values() ?? [];
+  }
+
+  /** What is there without neighbours, the best first. */
+  localRoutes(key: Net['key']): readonly Route[] {
+    const local = this.node.local(this.table.name)?.get(key);
+    return local === undefined ? [] : inOrder(local.routes, this.table.sorted);
+  }
+
+  /** Whether no neighbour can change what is best. */
+  isFixed(routes: readonly Route[]): boolean {
+    const [best] = routes;
+    return best !== undefined && !best.filtered && best.preference > this.node.highestPreference;
+  }
+
+  /** What a router that passes nothing on tells by a session, made once for all sessions that are alike. */
+  toldBy(end: LinkEnd, family: LinkFamily): Told {
+    const key = this.#senderKey(end, family);
+    const known = this.#told.get(key);
+    if (known !== undefined) return known;
+    const sender: Sender = { node: this.node, session: anyNeighbor(end.session), family };
+    const told = new Map<Net['key'], readonly Offer[]>();
+    for (const { net } of this.localNets) {
+      const offers = offersOf(sender, this.localRoutes(net.key));
+      if (offers.length > 0) told.set(net.key, offers);
+    }
+    this.#told.set(key, told);
+    return told;
+  }
+
+  /** The same for a router that passes on: each network's offers are made when they are first asked for. */
+  decidedBy(end: LinkEnd, family: LinkFamily): Decided {
+    const sender = this.#senderKey(end, family);
+    const known = this.#decided.get(sender);
+    if (known !== undefined) return known;
+    const shared: Sender = { node: this.node, session: anyNeighbor(end.session), family };
+    const offers = new Map<Net['key'], readonly Offer[]>();
+    const decided: Decided = (key, routes) => {
+      const made = offers.get(key) ?? offersOf(shared, routes);
+      offers.set(key, made);
+      return made;
+    };
+    this.#decided.set(sender, decided);
+    return decided;
+  }
+
+  #senderKey(end: LinkEnd, family: LinkFamily): string {
+    return `${senderKey(end, family)} ${this.#channelKey(family)}`;
+  }
+
+  /** Channels of a mesh are one object: what they say is looked at once. */
+  #channelKey(family: LinkFamily): string {
+    const known = this.#channelKeys.get(family.channel);
+    if (known !== undefined) return known;
+    const key = channelKey(family, this.#filters);
+    this.#channelKeys.set(family.channel, key);
+    return key;
+  }
+
+  /** Edges from routers that may pass on what they were told: they may offer anything. */
+  get transitEdges(): readonly Edge[] {
+    this.#transitEdges ??= this.#context.edges(this).filter(({ from }) => from.node.isTransit);
+    return this.#transitEdges;
+  }
+
+  /** Edges from the others, by the networks that they may offer. */
+  get carriers(): ReadonlyMap<Net['key'], readonly Edge[]> {
+    if (this.#carriers !== undefined) return this.#carriers;
+    const carriers = new Map<Net['key'], Edge[]>();
+    for (const edge of this.#context.edges(this)) {
+      if (edge.from.node.isTransit) continue;
+      for (const key of edge.toldNets.keys()) {
+        const known = carriers.get(key);
+        if (known === undefined) carriers.set(key, [edge]);
+        else known.push(edge);
+      }
+    }
+    this.#carriers = carriers;
+    return carriers;
+  }
+
+  /** Edges by which that network may come. */
+  edgesFor(key: Net['key']): readonly Edge[] {
+    const carriers = this.carriers.get(key);
+    return carriers === undefined ? this.transitEdges : [...carriers, ...this.transitEdges];
+  }
+
+  /** Networks that this place has itself, or hears of from others than transit. */
+  *#near(): Iterable<Net> {
+    for (const { net } of this.localNets) yield net;
+    for (const [key, [edge]] of this.carriers) {
+      const offer = edge?.toldNets.get(key)?.[0];
+      if (offer !== undefined) yield offer.net;
+    }
+  }
+
+  /** Networks that may have a route here: its own, and all that any router on the way may tell. */
+  get candidates(): ReadonlyMap<Net['key'], Net> {
+    if (this.#candidates !== undefined) return this.#candidates;
+    const found = new Map<Net['key'], Net>();
+    const seen = new Set<Place>([this]);
+    for (const place of seen) {
+      for (const net of place.#near()) found.set(net.key, net);
+      for (const { from } of place.transitEdges) seen.add(from);
+    }
+    this.#candidates = found;
+    return found;
+  }
+
+  /** Lengths that networks here have, the longest first. */
+  #prefixLengths(): readonly number[] {
+    if (this.#lengths !== undefined) return this.#lengths;
+    const lengths = new Set<number>();
+    for (const { length } of this.candidates.values()) lengths.add(length);
+    this.#lengths = [...lengths].toSorted((a, b) => b - a);
+    return this.#lengths;
+  }
+
+  /** Candidates that hold an address, the longest first. */
+  *covering(addr: IpAddr): Iterable<Net> {
+    for (const length of this.#prefixLengths()) {
+      if (length > maxLength(addr)) continue;
+      const net = this.candidates.get(Net.of(addr, length).key);
+      if (net !== undefined) yield net;
+    }
+  }
+}

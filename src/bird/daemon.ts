@@ -1,0 +1,315 @@
+/** A BIRD: one process in a namespace, with its configuration, its protocols and its `birdc`. */
+
+import type { Netns } from '../kernel/index.js';
+import { type Cause, NO_CAUSE } from '../trace/index.js';
+import type { Family } from './address.js';
+import { BgpListeners } from './bgp/listeners.js';
+import { type BirdcContext, runBirdc } from './birdc/commands.js';
+import { type ParseResult, parseConfig } from './config/config.js';
+import type { Dialect } from './config/keywords.js';
+import type { ConfigFiles, ConfigProblem } from './config/source.js';
+import type { BirdConfig, ConfigFinding, ProtocolConfig } from './config/types.js';
+import { BgpProtocol } from './protocols/bgp.js';
+import { DeviceProtocol } from './protocols/device.js';
+import { DirectProtocol } from './protocols/direct.js';
+import { KernelProtocol } from './protocols/kernel.js';
+import { netnsProgrammer } from './protocols/kernel-routes.js';
+import { KIND_NAMES, type Protocol, type ProtocolState } from './protocols/protocol.js';
+import { StaticProtocol } from './protocols/static.js';
+import { reconfigureProtocol } from './reconfigure.js';
+import type { Route } from './rib/route.js';
+import { Router } from './router.js';
+
+export interface BirdOptions {
+  readonly dialect: Dialect;
+  /** Of 1.6: `bird` speaks IPv4, `bird6` IPv6. */
+  readonly family?: Family;
+  /** Path of the configuration; files of the host are read by it. */
+  readonly file: string;
+  /** Where the text comes from; the host's files where it is left out. */
+  readonly files?: ConfigFiles;
+  /** What BIRD would log. */
+  readonly log?: (text: string) => void;
+  /** Seconds since 1970 at the emulation's zero: times print by it. */
+  readonly epochSeconds?: number;
+  /** Started with `-R`: neighbours kept our routes while we were gone. */
+  readonly recover?: boolean;
+  /** Why the daemon runs: listening sockets have it. */
+  readonly because?: readonly Cause[];
+  /** Which objects a route comes from: programmed routes have it. */
+  readonly becauseOf?: (route: Route) => readonly Cause[];
+}
+
+/** A line of `show protocols`. */
+export interface ProtocolStatus {
+  readonly name: string;
+  readonly kind: 'Device' | 'Direct' | 'Kernel' | 'Static' | 'BGP';
+  readonly table: string | undefined;
+  readonly state: string;
+  readonly info: string;
+  /** Of BGP: the state of the session. */
+  readonly bgpState: string | undefined;
+  /** Why it is not up, in BIRD's words. */
+  readonly reason: string;
+}
+
+export type ConfigureOutcome =
+  | { readonly kind: 'unchanged' | 'reconfigured' }
+  | { readonly kind: 'refused'; readonly errors: readonly ConfigProblem[] };
+
+const NO_LOG = (): void => undefined;
+
+export class BirdDaemon {
+  readonly netns: Netns;
+  readonly options: BirdOptions;
+  #router: Router | undefined = undefined;
+  #listeners: BgpListeners | undefined = undefined;
+  #protocols: Protocol[] = [];
+  /** Every text that the configuration is made of. */
+  #sources = new Map<string, string | undefined>();
+  #findings: readonly ConfigFinding[] = [];
+  #startedNs = 0;
+  #configuredNs = 0;
+
+  constructor(netns: Netns, options: BirdOptions) {
+    this.netns = netns;
+    this.options = options;
+  }
+
+  get running(): boolean {
+    return this.#router !== undefined;
+  }
+
+  /** What the configuration asks for and podwire does not do. */
+  get findings(): readonly ConfigFinding[] {
+    return this.#findings;
+  }
+
+  get config(): BirdConfig | undefined {
+    return this.#router?.config;
+  }
+
+  get protocols(): readonly ProtocolStatus[] {
+    return this.#protocols.map((protocol) => ({
+      name: protocol.name,
+      kind: KIND_NAMES[protocol.kind],
+      table: protocol.mainChannel?.table.name,
+      state: protocol.stateName,
+      info: protocol.info.trimEnd(),
+      bgpState: protocol instanceof BgpProtocol ? protocol.bgpState : undefined,
+      reason: protocol instanceof BgpProtocol ? protocol.reason : '',
+    }));
+  }
+
+  /** The routes of a table, the best of each network first. */
+  routes(table?: string): readonly (readonly Route[])[] {
+    const router = this.#router;
+    if (router === undefined) return [];
+    const name = table ?? router.config.tables[0]?.name ?? '';
+    return Array.from(router.table(name).entries(), ({ routes }) => routes);
+  }
+
+  // Running.
+
+  /** Reads the configuration and begins. What is wrong with it is returned, and nothing runs then. */
+  start(): readonly ConfigProblem[] {
+    const { config, errors } = this.#read();
+    if (config === undefined) return errors;
+    const log = this.options.log ?? NO_LOG;
+    const router = new Router({ netns: this.netns, log }, config);
+    this.#router = router;
+    this.#listeners = new BgpListeners({ netns: this.netns, log, because: this.options.because ?? NO_CAUSE });
+    this.#startedNs = router.nowNs;
+    this.#configuredNs = router.nowNs;
+    router.scanInterfaces();
+    router.routerId = this.#routerId(router, config);
+    this.#protocols = config.protocols.map((each) => this.#make(router, each));
+    if (this.options.recover === true) this.#recover(router, config);
+    for (const protocol of this.#protocols) protocol.start();
+    return [];
+  }
+
+  #recover(router: Router, config: BirdConfig): void {
+    router.recovering = true;
+    router.onRecoveryEnd(() => {
+      for (const protocol of this.#protocols) protocol.openExport();
+    });
+    router.after(config.gracefulRestartWait, () => router.endRecovery());
+  }
+
+  #routerId(router: Router, { routerId, routerIdFrom }: BirdConfig): number {
+    return routerId ?? router.interfaces.routerId(routerIdFrom) ?? 0;
+  }
+
+  #make(router: Router, config: ProtocolConfig): Protocol {
+    switch (config.kind) {
+      case 'device':
+        return new DeviceProtocol(router, config);
+      case 'direct':
+        return new DirectProtocol(router, config);
+      case 'static':
+        return new StaticProtocol(router, config);
+      case 'kernel': {
+        const because = this.options.becauseOf ?? (() => this.options.because ?? NO_CAUSE);
+        return new KernelProtocol(router, config, netnsProgrammer(this.netns, because));
+      }
+      case 'bgp':
+        return new BgpProtocol(router, config, this.#requireListeners());
+    }
+  }
+
+  #requireListeners(): BgpListeners {
+    if (this.#listeners === undefined) throw new Error('the daemon does not run');
+    return this.#listeners;
+  }
+
+  /** Ends in order: neighbours are told, and the kernel is cleaned unless `persist` says otherwise. */
+  stop(): void {
+    const router = this.#router;
+    if (router === undefined) return;
+    const ended = (): void => {
+      if (this.#router !== router || this.#protocols.some(({ state }) => state !== 'down')) return;
+      this.#end();
+    };
+    for (const protocol of this.#protocols) {
+      protocol.disabled = true;
+      protocol.shutdown('shutdown');
+      protocol.whenDown(() => router.defer(ended));
+    }
+    router.defer(ended);
+  }
+
+  /** Dies at once: its sockets close, everything else stays as it is. */
+  kill(): void {
+    for (const protocol of this.#protocols) if (protocol instanceof BgpProtocol) protocol.abandon();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#router?.cancelTimers();
+    this.#listeners?.close();
+    this.#router = undefined;
+    this.#listeners = undefined;
+    this.#protocols = [];
+  }
+
+  /** Reads interfaces and the kernel's routes now, without waiting for the next scan. */
+  scan(): void {
+    this.#router?.scanInterfaces();
+    for (const protocol of this.#protocols) if (protocol instanceof KernelProtocol) protocol.scan();
+  }
+
+  // Configuration.
+
+  #read(): ParseResult {
+    const { dialect, family = 'ipv4', file } = this.options;
+    const hostFiles: ConfigFiles = { read: (path) => this.netns.host.files.get(path) };
+    const files = this.options.files ?? hostFiles;
+    const sources = new Map<string, string | undefined>();
+    const read = (path: string): string | undefined => {
+      const text = files.read(path);
+      sources.set(path, text);
+      return text;
+    };
+    const text = read(file);
+    if (text === undefined) {
+      const message = `Unable to open configuration file ${file}: No such file or directory`;
+      return { config: undefined, errors: [{ file, line: 0, column: 0, message }], findings: [] };
+    }
+    const list = files.list;
+    const result = parseConfig(text, { dialect, family, file, files: list === undefined ? { read } : { read, list } });
+    if (result.config !== undefined) {
+      this.#sources = sources;
+      this.#findings = result.findings;
+    }
+    return result;
+  }
+
+  /** Whether a text that the configuration is made of is another now. */
+  #changed(): boolean {
+    const read = this.options.files?.read ?? ((path: string) => this.netns.host.files.get(path));
+    for (const [path, text] of this.#sources) if (read(path) !== text) return true;
+    return false;
+  }
+
+  /** `birdc configure`: what changed is changed, and nothing else is touched. */
+  configure(): ConfigureOutcome {
+    const router = this.#router;
+    if (router === undefined) {
+      const errors = this.start();
+      return errors.length === 0 ? { kind: 'reconfigured' } : { kind: 'refused', errors };
+    }
+    if (!this.#changed()) return { kind: 'unchanged' };
+    const { config, errors } = this.#read();
+    if (config === undefined) return { kind: 'refused', errors };
+    this.#configuredNs = router.nowNs;
+    this.#commit(router, config);
+    return { kind: 'reconfigured' };
+  }
+
+  /** protos_commit(). */
+  #commit(router: Router, config: BirdConfig): void {
+    router.reconfigure(config);
+    const routerId = this.#routerId(router, config);
+    const force = routerId !== router.routerId;
+    router.routerId = routerId;
+    const before = new Map(this.#protocols.map((protocol) => [protocol.name, protocol]));
+    this.#protocols = config.protocols.map((each) => {
+      const old = before.get(each.name);
+      before.delete(each.name);
+      if (old === undefined) return this.#begin(router, each);
+      if (!force && reconfigureProtocol(old, each)) return old;
+      return this.#replace(router, old, each);
+    });
+    for (const gone of before.values()) {
+      gone.disabled = true;
+      gone.shutdown('remove');
+    }
+  }
+
+  #begin(router: Router, config: ProtocolConfig): Protocol {
+    const protocol = this.#make(router, config);
+    protocol.start();
+    return protocol;
+  }
+
+  /** The old one ends, and the new one begins when it has. */
+  #replace(router: Router, old: Protocol, config: ProtocolConfig): Protocol {
+    const fresh = this.#make(router, config);
+    old.disabled = true;
+    old.shutdown(config.disabled ? 'disable' : 'restart');
+    old.whenDown(() => fresh.start());
+    return fresh;
+  }
+
+  // birdc
+
+  /** What `birdc ARGUMENTS` prints: `show protocols`, `show route all`, `configure`. */
+  birdc(args: readonly string[] | string): string {
+    const words = typeof args === 'string' ? args : args.join(' ');
+    const router = this.#router;
+    if (router === undefined) return 'Unable to connect to server control socket: Connection refused\n';
+    const context: BirdcContext = {
+      router,
+      protocols: this.#protocols,
+      epochSeconds: this.options.epochSeconds ?? 0,
+      startedNs: this.#startedNs,
+      configuredNs: this.#configuredNs,
+      file: this.options.file,
+      configure: () => this.configure(),
+      check: () => this.#check(),
+    };
+    return runBirdc(words, context);
+  }
+
+  #check(): readonly ConfigProblem[] {
+    const { dialect, family = 'ipv4', file } = this.options;
+    const files = this.options.files ?? { read: (path: string) => this.netns.host.files.get(path) };
+    return parseConfig(files.read(file) ?? '', { dialect, family, file, files }).errors;
+  }
+
+  /** The state of a protocol, by name. */
+  stateOf(name: string): ProtocolState | undefined {
+    return this.#protocols.find((protocol) => protocol.name === name)?.state;
+  }
+}

@@ -1,0 +1,102 @@
+/** One run of a filter over one route: what it works on, and how it ends. */
+
+import type { IpAddr } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
+import type { AttributeId } from '../rib/attributes.js';
+import type { Route } from '../rib/route.js';
+import type { FunctionDefinition } from './syntax.js';
+import { type Value, VOID } from './value.js';
+
+/** How a command ended. Whatever is above `return` ends the whole run. */
+export const STEP = { next: 0, return: 1, accept: 2, reject: 3, error: 4 } as const;
+
+export type Evaluate = (run: FilterRun) => Value;
+export type Execute = (run: FilterRun) => number;
+
+/** A runtime error: the filter's verdict is `error`. Never leaves this folder. */
+export class FilterError extends Error {
+  readonly line: number;
+
+  constructor(message: string, line: number) {
+    super(message);
+    this.name = 'FilterError';
+    this.line = line;
+  }
+}
+
+/** A verdict inside an expression: `run.verdict` has it. One object, so that it costs nothing to throw. */
+export const HALT = new Error('a filter ended inside an expression');
+
+/** What filters can ask of the router that they run in. */
+export interface FilterEnvironment {
+  readonly dialect: Dialect;
+  /** The interface of a directly connected address; `self` for one of ours (neigh_find()). */
+  readonly neighbor: (addr: IpAddr) => { readonly iface: string } | 'self' | undefined;
+  /** An interface's index by its name. */
+  readonly ifindex: (name: string) => number | undefined;
+  /** `print`, and runtime errors. */
+  readonly log: (text: string) => void;
+}
+
+/** Compiled bodies of functions, made when they are first called. */
+export interface Program {
+  body(callee: FunctionDefinition): Execute;
+}
+
+export class FilterRun {
+  readonly program: Program;
+  readonly environment: FilterEnvironment;
+  #route: Route | undefined;
+  #edited = false;
+  frame: Value[] = [];
+  /** What `return` gave. */
+  result: Value = VOID;
+  verdict: number = STEP.next;
+  #touched: Set<AttributeId> | undefined = undefined;
+  #line = '';
+
+  constructor(program: Program, environment: FilterEnvironment, route: Route | undefined) {
+    this.program = program;
+    this.environment = environment;
+    this.#route = route;
+  }
+
+  get route(): Route | undefined {
+    return this.#route;
+  }
+
+  /** Whether anything was set. */
+  get edited(): boolean {
+    return this.#edited;
+  }
+
+  /** Attributes that the filter set. */
+  get touched(): ReadonlySet<AttributeId> {
+    return this.#touched ?? NOTHING;
+  }
+
+  require(line: number): Route {
+    if (this.#route === undefined) throw new FilterError('No route to access', line);
+    return this.#route;
+  }
+
+  edit(changes: Partial<Route>): void {
+    if (this.#route === undefined) return;
+    this.#route = { ...this.#route, ...changes };
+    this.#edited = true;
+  }
+
+  touch(id: AttributeId): void {
+    this.#touched ??= new Set();
+    this.#touched.add(id);
+  }
+
+  print(text: string, newline: boolean): void {
+    this.#line += text;
+    if (!newline) return;
+    this.environment.log(this.#line);
+    this.#line = '';
+  }
+}
+
+const NOTHING: ReadonlySet<AttributeId> = new Set();

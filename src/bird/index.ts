@@ -1,0 +1,25 @@
+/**
+ * The face of `bird`: a BGP daemon as Calico's nodes (BIRD 1.6) and routers (BIRD 2) run it. It knows no Kubernetes
+ * and no Calico: a text, a namespace, and what it learns from both.
+ */
+
+export { type Family, formatIp, type IpAddr, Net } from './address.js';
+export { type ParseOptions, type ParseResult, parseConfig } from './config/config.js';
+export type { Dialect } from './config/keywords.js';
+export { type ConfigFiles, type ConfigProblem, formatProblem } from './config/source.js';
+export type { BgpConfig, BirdConfig, ConfigFinding, KernelConfig, ProtocolConfig } from './config/types.js';
+export {
+  convergedRoutes,
+  type ConvergedKernel,
+  type ConvergedNet,
+  ConvergedNetwork,
+  type ConvergedOptions,
+  type ConvergedSession,
+} from './converged/network.js';
+export { netnsSpeaker, sessionLike, type Speaker, type SpeakerMesh } from './converged/speaker.js';
+export { BirdDaemon, type BirdOptions, type ConfigureOutcome, type ProtocolStatus } from './daemon.js';
+export { type Iface, type IfaceAddress, Interfaces } from './interfaces.js';
+export { routeSpec } from './protocols/kernel-routes.js';
+export type { KernelRoute } from './protocols/local-routes.js';
+export type { Attributes } from './rib/attributes.js';
+export type { Route } from './rib/route.js';

@@ -1,0 +1,219 @@
+/** Routes that no neighbour told: of interfaces, of the configuration, of the kernel. Pure, for daemons and the converged computation. */
+
+import { RT_PROTOCOL, type Scope, SCOPE } from '../../kernel/index.js';
+import type { Ipv4Addr, Ipv4Prefix } from '../../packet/index.js';
+import type { RouteType } from '../../trace/index.js';
+import { classifyIp, type IpAddr, isRoutable, Net } from '../address.js';
+import type { DirectConfig, StaticConfig, StaticRoute } from '../config/types.js';
+import { applyCommands } from '../filter/filter.js';
+import type { FilterEnvironment } from '../filter/run.js';
+import { type Iface, type IfaceAddress, type Interfaces, patternsMatch } from '../interfaces.js';
+import type { Attributes } from '../rib/attributes.js';
+import { applyHostEntry, type HostEntry } from '../rib/next-hop.js';
+import {
+  type Destination,
+  makeRoute,
+  type Route,
+  type RouteFields,
+  type RouteHop,
+  type RouteOrigin,
+  RTS,
+} from '../rib/route.js';
+
+export interface LocalContext {
+  readonly origin: RouteOrigin;
+  readonly preference: number;
+}
+
+// Direct
+
+/** Loopback and link-local addresses are nobody's business, secondary ones have their primary's network. */
+const isTold = ({ ip, secondary }: IfaceAddress): boolean => !secondary && classifyIp(ip) === 'host';
+
+function takesInterface({ interfaces, checkLink }: DirectConfig, iface: Iface): boolean {
+  if (!iface.up || (checkLink && !iface.linkUp)) return false;
+  const [first] = iface.addresses;
+  return interfaces.length === 0 || interfaces.some((patterns) => patternsMatch(patterns, iface, first?.ip));
+}
+
+/** A route a network of an interface; its path identifier is the interface's index (nest/rt-dev.c). */
+export function directRoutes(config: DirectConfig, interfaces: Iterable<Iface>, context: LocalContext): Route[] {
+  const routes: Route[] = [];
+  for (const iface of interfaces) {
+    if (!takesInterface(config, iface)) continue;
+    for (const address of iface.addresses) {
+      if (!isTold(address)) continue;
+      const { name, index } = iface;
+      routes.push(
+        makeRoute({ ...context, net: address.net, pathId: index, source: RTS.device, dest: 'device', iface: name }),
+      );
+    }
+  }
+  return routes;
+}
+
+// Static
+
+export interface StaticContext extends LocalContext {
+  readonly interfaces: Interfaces;
+  readonly environment: FilterEnvironment;
+  readonly hostEntry: (addr: IpAddr) => HostEntry;
+}
+
+type Base = Omit<RouteFields, 'dest'>;
+
+function reach(
+  config: StaticConfig,
+  context: StaticContext,
+  hop: Omit<RouteHop, 'weight' | 'iface'> & { iface: string | undefined },
+): string | undefined {
+  const { gateway, iface, onlink } = hop;
+  const { interfaces } = context;
+  const neighbor = gateway === undefined ? undefined : interfaces.neighbor(gateway, iface);
+  const named = iface === undefined ? undefined : interfaces.named(iface);
+  const found = neighbor?.iface ?? (gateway === undefined || onlink ? named : undefined);
+  if (found?.up !== true || (config.checkLink && !found.linkUp)) return undefined;
+  return neighbor?.self === true ? undefined : found.name;
+}
+
+function multipath(
+  config: StaticConfig,
+  base: Base,
+  of: { context: StaticContext; hops: Extract<StaticRoute['target'], { kind: 'multipath' }>['hops'] },
+): Route | undefined {
+  const reached: RouteHop[] = [];
+  for (const hop of of.hops) {
+    const iface = reach(config, of.context, hop);
+    if (iface !== undefined) reached.push({ ...hop, iface });
+  }
+  const [first] = reached;
+  if (first === undefined) return undefined;
+  if (reached.length > 1) return makeRoute({ ...base, dest: 'multipath', hops: reached });
+  const { gateway, iface, onlink } = first;
+  return makeRoute({ ...base, dest: gateway === undefined ? 'device' : 'router', gateway, iface, onlink });
+}
+
+function staticTarget(config: StaticConfig, { net, target }: StaticRoute, context: StaticContext): Route | undefined {
+  const { origin, preference } = context;
+  const base: Base = { net, origin, preference, source: RTS.static };
+  switch (target.kind) {
+    case 'blackhole':
+    case 'unreachable':
+    case 'prohibit':
+      return makeRoute({ ...base, dest: target.kind });
+    case 'device': {
+      const iface = reach(config, context, { gateway: undefined, iface: target.iface, onlink: false });
+      const source = context.environment.dialect === 'bird-2' ? RTS.static : RTS.staticDevice;
+      return iface === undefined ? undefined : makeRoute({ ...base, source, dest: 'device', iface });
+    }
+    case 'recursive':
+      return applyHostEntry(makeRoute({ ...base, dest: 'unreachable' }), context.hostEntry(target.gateway));
+    case 'via': {
+      const { gateway, onlink } = target;
+      const iface = reach(config, context, target);
+      return iface === undefined ? undefined : makeRoute({ ...base, dest: 'router', gateway, iface, onlink });
+    }
+    case 'multipath':
+      return multipath(config, base, { context, hops: target.hops });
+  }
+}
+
+/** Undefined while its next hop is not to be reached (proto/static/static.c). */
+export function staticRoute(config: StaticConfig, route: StaticRoute, context: StaticContext): Route | undefined {
+  const made = staticTarget(config, route, context);
+  if (made === undefined || route.commands.length === 0) return made;
+  return applyCommands(route.commands, made, context.environment);
+}
+
+// Kernel
+
+/** A route of the kernel's table, as far as it matters here; the kernel's own are of this shape. */
+export interface KernelRoute {
+  readonly destination: Ipv4Prefix;
+  readonly type: RouteType;
+  readonly tos: number;
+  readonly metric: number;
+  readonly scope: Scope;
+  readonly protocol: number;
+  readonly prefSrc: Ipv4Addr | undefined;
+  readonly mtu: number | undefined;
+  readonly nextHops: readonly {
+    readonly dev: { readonly name: string } | undefined;
+    readonly via: Ipv4Addr | undefined;
+    readonly weight: number;
+    readonly onlink: boolean;
+  }[];
+}
+
+export type KernelOwner = 'ours' | 'alien' | 'ignored';
+
+/** nl_parse_route(): whose a route of the kernel is. */
+export function kernelOwner({ destination, protocol, tos }: KernelRoute): KernelOwner {
+  if (tos !== 0 || !isRoutable(new Net(destination.addr, destination.length))) return 'ignored';
+  if (protocol === RT_PROTOCOL.unspec || protocol === RT_PROTOCOL.kernel || protocol === RT_PROTOCOL.redirect) {
+    return 'ignored';
+  }
+  return protocol === RT_PROTOCOL.bird ? 'ours' : 'alien';
+}
+
+const REJECTED: Readonly<Record<string, Destination>> = {
+  blackhole: 'blackhole',
+  unreachable: 'unreachable',
+  prohibit: 'prohibit',
+};
+
+function kernelAttributes({ type, nextHops, scope, prefSrc, mtu, metric, protocol }: KernelRoute): Attributes {
+  const device = type === 'unicast' && nextHops.length === 1 && nextHops[0]?.via === undefined;
+  return {
+    krtSource: protocol,
+    krtMetric: metric,
+    ...(prefSrc === undefined ? {} : { krtPrefsrc: prefSrc }),
+    ...(scope === (device ? 'link' : 'global') ? {} : { krtScope: SCOPE[scope] }),
+    ...(mtu === undefined ? {} : { krtMtu: mtu }),
+  };
+}
+
+/** A route of somebody else as it is learned; undefined for what has no place in BIRD's tables. */
+export function learnedRoute(
+  entry: KernelRoute,
+  { origin, preference, onlink }: LocalContext & { readonly onlink: boolean },
+): Route | undefined {
+  const { type, nextHops, destination } = entry;
+  const [hop] = nextHops;
+  const net = new Net(destination.addr, destination.length);
+  const base: Base = { net, origin, preference, source: RTS.inherit, attributes: kernelAttributes(entry) };
+  const rejected = REJECTED[type];
+  if (rejected !== undefined) return makeRoute({ ...base, dest: rejected });
+  if (type !== 'unicast' || hop === undefined) return undefined;
+  if (nextHops.length > 1) {
+    const hops = nextHops.map(({ dev, via, weight, onlink: each }) => ({
+      gateway: via,
+      iface: dev?.name ?? '',
+      weight,
+      onlink: each,
+    }));
+    return makeRoute({ ...base, dest: 'multipath', hops });
+  }
+  const iface = hop.dev?.name;
+  if (iface === undefined) return undefined;
+  if (hop.via === undefined) return makeRoute({ ...base, dest: 'device', iface });
+  return makeRoute({ ...base, dest: 'router', gateway: hop.via, iface, onlink: hop.onlink && onlink });
+}
+
+const metricOf = (route: Route): number => route.attributes.krtMetric ?? 0;
+
+/** krt_learn_prune(): of several to one network that with the lowest metric. */
+export function learnedRoutes(
+  entries: Iterable<KernelRoute>,
+  context: LocalContext & { readonly onlink: boolean },
+): Map<Net['key'], Route> {
+  const best = new Map<Net['key'], Route>();
+  for (const entry of entries) {
+    if (kernelOwner(entry) !== 'alien') continue;
+    const route = learnedRoute(entry, context);
+    if (route === undefined) continue;
+    const known = best.get(route.net.key);
+    if (known === undefined || metricOf(route) < metricOf(known)) best.set(route.net.key, route);
+  }
+  return best;
+}

@@ -1,0 +1,135 @@
+/**
+ * Next hops that are found by recursion (nest/rt-table.c: struct hostentry, rt_update_hostentry()): an address,
+ * and where the table sends packets for it. A recursive route must not lean on another recursive one.
+ */
+
+import { type IpAddr, ipEquals, isZeroIp } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
+import { type Destination, IGP_METRIC_UNKNOWN, type Route, type RouteHop, RTS } from './route.js';
+
+/** How an address is reached, as of now. */
+export interface Resolution {
+  readonly dest: Destination;
+  readonly gateway: IpAddr | undefined;
+  readonly iface: string | undefined;
+  readonly onlink: boolean;
+  readonly hops: readonly RouteHop[];
+  readonly igpMetric: number;
+}
+
+export interface HostEntry {
+  readonly addr: IpAddr;
+  /** Of two IPv6 next hops, the one on the link. */
+  readonly link: IpAddr;
+  resolution: Resolution;
+  /** The route that it was resolved by. */
+  source: Route | undefined;
+}
+
+export const UNRESOLVED: Resolution = {
+  dest: 'unreachable',
+  gateway: undefined,
+  iface: undefined,
+  onlink: false,
+  hops: [],
+  igpMetric: 0,
+};
+
+const sameAddress = (a: IpAddr | undefined, b: IpAddr | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : ipEquals(a, b);
+
+export const sameHops = (a: readonly RouteHop[], b: readonly RouteHop[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every((hop, i) => {
+      const other = b[i];
+      return (
+        other !== undefined &&
+        hop.iface === other.iface &&
+        hop.weight === other.weight &&
+        sameAddress(hop.gateway, other.gateway)
+      );
+    }));
+
+export const sameResolution = (a: Resolution, b: Resolution): boolean =>
+  a.dest === b.dest &&
+  a.iface === b.iface &&
+  a.onlink === b.onlink &&
+  a.igpMetric === b.igpMetric &&
+  sameAddress(a.gateway, b.gateway) &&
+  sameHops(a.hops, b.hops);
+
+/** What resolving must know of the router. */
+export interface ResolveContext {
+  readonly dialect: Dialect;
+  /** Whether an interface has that address itself. */
+  readonly isLocal: (addr: IpAddr, iface: string) => boolean;
+  /** Not a multiple access network: a device route needs no gateway. */
+  readonly isPointToPoint: (iface: string) => boolean;
+}
+
+/** rt_get_igp_metric(). */
+function igpMetric(route: Route, dialect: Dialect): number {
+  const given = route.attributes.igpMetric;
+  if (given !== undefined) return given;
+  if (dialect === 'bird-2') return route.source === RTS.device ? 0 : IGP_METRIC_UNKNOWN;
+  return route.dest === 'router' || route.dest === 'multipath' ? IGP_METRIC_UNKNOWN : 0;
+}
+
+function linkGateway(entry: HostEntry, iface: string, context: ResolveContext): IpAddr | undefined {
+  if (context.dialect === 'bird-2' && context.isPointToPoint(iface)) return undefined;
+  return isZeroIp(entry.link) ? entry.addr : entry.link;
+}
+
+function throughDevice(entry: HostEntry, route: Route, context: ResolveContext): Resolution {
+  const iface = route.iface ?? '';
+  if (context.isLocal(entry.addr, iface)) return UNRESOLVED;
+  const gateway = linkGateway(entry, iface, context);
+  return {
+    dest: gateway === undefined ? 'device' : 'router',
+    gateway,
+    iface,
+    onlink: false,
+    hops: [],
+    igpMetric: igpMetric(route, context.dialect),
+  };
+}
+
+/** Where `routes`, the best of the longest match first, send packets for the entry's address. */
+export function resolveNextHop(entry: HostEntry, routes: readonly Route[], context: ResolveContext): Resolution {
+  const [best] = routes;
+  if (best === undefined) return UNRESOLVED;
+  const recursive =
+    context.dialect === 'bird-1.6'
+      ? best.hostEntry !== undefined
+      : routes.some((route) => route.preference >= best.preference && route.hostEntry !== undefined);
+  if (recursive) return UNRESOLVED;
+  if (best.dest === 'device') return throughDevice(entry, best, context);
+  return {
+    dest: best.dest,
+    gateway: best.gateway,
+    iface: best.iface,
+    onlink: best.onlink,
+    hops: best.hops.map((hop) => ({ ...hop, gateway: hop.gateway ?? linkGateway(entry, hop.iface, context) })),
+    igpMetric: igpMetric(best, context.dialect),
+  };
+}
+
+/** rta_apply_hostentry(): the route as its next hop is resolved now. */
+export const applyHostEntry = (route: Route, entry: HostEntry): Route => ({
+  ...route,
+  hostEntry: entry,
+  dest: entry.resolution.dest,
+  gateway: entry.resolution.gateway,
+  iface: entry.resolution.iface,
+  onlink: entry.resolution.onlink,
+  hops: entry.resolution.hops,
+  igpMetric: entry.resolution.igpMetric,
+});
+
+/** rta_next_hop_outdated(). */
+export function isOutdated(route: Route): boolean {
+  const { hostEntry } = route;
+  if (hostEntry === undefined) return false;
+  return !sameResolution(route, hostEntry.resolution);
+}

@@ -1,0 +1,113 @@
+/** A route as tables hold it (nest/route.h: struct rte with its rta). Immutable: a change is a new one. */
+
+import type { IpAddr, Net } from '../address.js';
+import type { Attributes } from './attributes.js';
+import type { HostEntry } from './next-hop.js';
+
+/** Where packets go. `router` and `device` are one in BIRD 2: unicast, with or without a gateway. */
+export type Destination = 'router' | 'device' | 'blackhole' | 'unreachable' | 'prohibit' | 'multipath';
+
+export interface RouteHop {
+  readonly gateway: IpAddr | undefined;
+  readonly iface: string;
+  /** 1 to 256. */
+  readonly weight: number;
+  readonly onlink: boolean;
+}
+
+/** What decisions must know of the protocol that a route comes from (struct rte_src with its proto). */
+export interface RouteOrigin {
+  readonly name: string;
+  readonly kind: 'static' | 'direct' | 'kernel' | 'bgp' | 'device';
+  /** Set for BGP: what the decision process compares of sessions. */
+  readonly bgp?: BgpOrigin;
+}
+
+/** The session that a route came by (proto/bgp/bgp.h: struct bgp_proto). */
+export interface BgpOrigin {
+  readonly remoteAs: number;
+  readonly localAs: number;
+  readonly isInternal: boolean;
+  /** The neighbour's router id. */
+  readonly remoteId: number;
+  readonly remoteAddress: IpAddr;
+  readonly rrClient: boolean;
+  readonly rrClusterId: number;
+  readonly options: BgpDecisionOptions;
+  /** Interface of a directly connected neighbour. */
+  readonly neighborIface: string | undefined;
+}
+
+export interface BgpDecisionOptions {
+  readonly defaultLocalPref: number;
+  readonly defaultMed: number;
+  readonly comparePathLengths: boolean;
+  readonly medMetric: boolean;
+  readonly igpMetric: boolean;
+  readonly preferOlder: boolean;
+  readonly deterministicMed: boolean;
+}
+
+export interface Route {
+  readonly net: Net;
+  readonly origin: RouteOrigin;
+  /** Tells routes of one protocol to one network apart: a received path identifier, or an interface's index. */
+  readonly pathId: number;
+  readonly preference: number;
+  /** An index of `SOURCES`. */
+  readonly source: number;
+  /** An index of `SCOPES`. */
+  readonly scope: number;
+  readonly cast: number;
+  readonly dest: Destination;
+  /** The next hop of a `router`; of a `device` without gateway. */
+  readonly gateway: IpAddr | undefined;
+  readonly iface: string | undefined;
+  readonly onlink: boolean;
+  readonly hops: readonly RouteHop[];
+  /** Who told us. */
+  readonly from: IpAddr | undefined;
+  /** Set where the next hop is found by recursion. */
+  readonly hostEntry: HostEntry | undefined;
+  readonly igpMetric: number;
+  readonly attributes: Attributes;
+  /** Refused by the import filter and kept to be shown (`import keep filtered`). */
+  readonly filtered: boolean;
+  /** When it last changed. */
+  readonly modifiedNs: number;
+}
+
+/** An index of `SOURCES`. */
+export const RTS = { static: 1, inherit: 2, device: 3, staticDevice: 4, bgp: 11 } as const;
+export const SCOPE_UNIVERSE = 4;
+
+/** IGP_METRIC_UNKNOWN. */
+export const IGP_METRIC_UNKNOWN = 0x8000_0000;
+
+export type RouteFields = Pick<Route, 'net' | 'origin' | 'source' | 'dest' | 'preference'> & Partial<Route>;
+
+/** All fields, in one order, so that every route has one shape. */
+export const makeRoute = (fields: RouteFields): Route => ({
+  net: fields.net,
+  origin: fields.origin,
+  pathId: fields.pathId ?? 0,
+  preference: fields.preference,
+  source: fields.source,
+  scope: fields.scope ?? SCOPE_UNIVERSE,
+  cast: fields.cast ?? 0,
+  dest: fields.dest,
+  gateway: fields.gateway,
+  iface: fields.iface,
+  onlink: fields.onlink ?? false,
+  hops: fields.hops ?? [],
+  from: fields.from,
+  hostEntry: fields.hostEntry,
+  igpMetric: fields.igpMetric ?? 0,
+  attributes: fields.attributes ?? {},
+  filtered: fields.filtered ?? false,
+  modifiedNs: fields.modifiedNs ?? 0,
+});
+
+/** rte_is_reachable(), rte_resolvable(). */
+export const isReachable = ({ dest }: Pick<Route, 'dest'>): boolean =>
+  dest === 'router' || dest === 'device' || dest === 'multipath';

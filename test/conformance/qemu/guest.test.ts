@@ -1,0 +1,75 @@
+/**
+ * The emulator against a second real kernel, a distribution's under qemu: tunnels, sets and devices that this machine's
+ * own kernel may lack, and a second opinion of what it has. Live where there is a qemu, and of answers that were kept.
+ */
+
+import t, { type Test } from 'tap';
+import { formatDifference } from '../kernel/compare.js';
+import type { Duel } from '../kernel/duel.js';
+import type { KernelCase } from '../kernel/record.js';
+import { topologyCase } from '../kernel/topologies.js';
+import { guestDuels, type GuestDuel } from './duels.js';
+import { GuestTooSlow, requireGuest } from './guest.js';
+import { keep, recordings, replay } from './recorded.js';
+import { setCase } from './set-cases.js';
+import { tunnelCase } from './tunnel-cases.js';
+
+/** Few: an emulated processor needs many seconds for each. The answers that were kept are many more. */
+const LIVE: readonly (() => KernelCase)[] = [
+  () => topologyCase('ipip-always-felix'),
+  () => tunnelCase(2),
+  // Not 1: there a router's limit on errors (ip_rt_error_cost) ends in the very milliseconds that two clocks differ by.
+  () => setCase(2),
+];
+
+function judge(t: Test, case_: KernelCase, duel: Duel): void {
+  t.ok(duel.frames > 0, 'frames were compared');
+  t.same(
+    duel.differences.map((difference) => formatDifference(case_, difference)),
+    [],
+  );
+  const { build, run } = duel.real.took;
+  t.comment(
+    `${duel.frames} frames, ${duel.octets} octets, ${duel.rules} rules; ${(build + run).toFixed(0)} ms of the guest's time`,
+  );
+}
+
+for (const file of recordings()) {
+  t.test(`${file.replace(/\..*/, '')} behaves as the guest's kernel did`, (t) => {
+    const duel = replay(file);
+    if (duel === undefined) t.pass('left out', { skip: 'clusters are programmed otherwise now; to be recorded again' });
+    else judge(t, duel.case, duel);
+    t.end();
+  });
+}
+
+/** Or why there are none. */
+function liveDuels(): readonly GuestDuel[] | string {
+  const guest = requireGuest();
+  if (typeof guest === 'string') return guest;
+  try {
+    return guestDuels(
+      guest,
+      LIVE.map((make) => make()),
+    );
+  } catch (error) {
+    if (error instanceof GuestTooSlow) return error.message;
+    throw error;
+  }
+}
+
+const duels = liveDuels();
+if (typeof duels === 'string') t.test('cases in the guest', { skip: duels }, (t) => t.end());
+else {
+  for (const duel of duels) {
+    t.test(`${duel.case.name} behaves as in the guest's kernel`, (t) => {
+      if ('failed' in duel) t.fail(duel.failed);
+      else {
+        judge(t, duel.case, duel);
+        if (process.env['PODWIRE_RECORD'] !== undefined && duel.differences.length === 0)
+          keep({ kernel: '6.1', case: duel.case, answer: duel.answer });
+      }
+      t.end();
+    });
+  }
+}
