@@ -11,7 +11,8 @@ const TEXT = `podwire: what happens to this packet?
       prints a script that rebuilds the hosts, all or those named, as network namespaces of a Linux machine
 
   PATH       files or folders of YAML or JSON; - is standard input
-  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME
+  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,
+             lb/NAMESPACE/NAME or a DNS name
 
 Exit status of trace: 0 delivered and answered, 1 not, 2 bad input.
 `;

@@ -15,6 +15,8 @@ import type { Destination, EndpointName } from './endpoint-name.js';
 import type { ExpectedTrace } from './expectations.js';
 import type { Kubelet } from './kubelet.js';
 import { clusterDnsFindings, kubeletSettings } from './kubelet-settings.js';
+import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
+import { LoadBalancers } from './load-balancers.js';
 import { loadDocuments, readPaths } from './load.js';
 import type { Asker } from './name-resolution.js';
 import { planNetwork } from './network.js';
@@ -44,6 +46,7 @@ export class Cluster {
   readonly #allocations: Allocations | undefined;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
+  readonly #loadBalancers: LoadBalancers;
   #askedDns = false;
 
   constructor(
@@ -57,6 +60,7 @@ export class Cluster {
     this.emulation = new Emulation({ seed });
     const badSelectors = takeOutBadSelectors(store);
     const network = planNetwork(store, documents.networks);
+    const addresses = assignAddresses(store, documents.networks[0]);
     const otherCni = documents.hostConfigs.some(({ body }) =>
       Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
     );
@@ -73,12 +77,14 @@ export class Cluster {
       ...documents.errors,
       ...badSelectors,
       ...network.errors,
+      ...addresses.errors,
       ...services.errors,
     ];
     this.expectations = documents.expectations.flatMap(({ traces }) => traces);
     this.#findings = [
       ...documents.findings,
       ...network.findings,
+      ...addresses.findings,
       ...calico.findings,
       ...(allocations?.findings ?? []),
       ...services.findings,
@@ -101,6 +107,8 @@ export class Cluster {
       hostConfigs: documents.hostConfigs,
       services,
     };
+    this.#loadBalancers = this.#balance(addresses, documents.networks[0]);
+    this.#findings.push(...this.#loadBalancers.findings);
     this.underlay = this.#underlay(network.plan, documents.networks[0]);
     this.#places = new Places({
       store,
@@ -110,10 +118,23 @@ export class Cluster {
     });
   }
 
+  #balance(addresses: LoadBalancerAddresses, document: PhysicalNetworkObject | undefined): LoadBalancers {
+    return new LoadBalancers({
+      store: this.store,
+      emulation: this.emulation,
+      document,
+      addresses,
+      writeEndpoints: () => this.#findings.push(...this.#context.services.writeEndpoints()),
+      report: (findings) => this.#findings.push(...findings),
+      hostOf: (name) => this.underlay.host(name),
+    });
+  }
+
   /** What is wrong with the network is told of the document that describes it. */
   #underlay(plan: NetworkPlan, document: PhysicalNetworkObject | undefined): Underlay {
     return new Underlay(this.emulation, plan, {
       equip: (host, machine) => this.#equip(host, machine),
+      announces: (...asked) => this.#loadBalancers.announces(...asked),
       refused: ({ name }, message) => {
         if (document === undefined) return;
         const problem = { code: 'network', severity: 'warning', message: `${name}: ${message}` } as const;
@@ -169,6 +190,7 @@ export class Cluster {
       emulation: this.emulation,
       places: this.#places,
       services,
+      loadBalancers: this.#loadBalancers,
       policy: calico?.felix,
       dnsPresent: dns.present,
       asker: (netns, pod, process) => this.asker(netns, pod, process),
@@ -205,7 +227,7 @@ export class Cluster {
 
   /** Moves virtual time on. */
   advance(milliseconds: number): void {
-    this.emulation.advance(milliseconds * 1_000_000);
+    this.#loadBalancers.live(() => this.emulation.advance(milliseconds * 1_000_000));
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
@@ -220,6 +242,11 @@ export class Cluster {
     return this.#places.locate(endpoint).address;
   }
 
+  /** Before something is sent to an address: what would have settled long ago does so now. */
+  prepare(address: Ipv4Addr): void {
+    this.#loadBalancers.prepare(address);
+  }
+
   /** @throws UnknownEndpoint for a destination that names nothing */
   requireKnown(endpoint: Destination['endpoint']): void {
     this.#places.requireKnown(endpoint);
@@ -228,12 +255,14 @@ export class Cluster {
   #equip(host: Host, plan: MachinePlan): void {
     if (plan.role === 'node') {
       this.#findings.push(...this.#context.services.prepare());
+      this.#loadBalancers.equipNode(host);
       const { kubelet, findings } = equipNode(host, this.#context);
       this.#kubelets.set(host.name, kubelet);
       this.#findings.push(...findings, ...this.#context.services.program(host));
     } else
       for (const config of configsFor(this.#context, host.name))
         this.#findings.push(...applyHostConfig(host, config, this.#context.dns));
+    if (plan.role === 'balancer') this.#loadBalancers.equipBalancer(host);
     for (const { protocol, port, address } of plan.listen) {
       startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
     }

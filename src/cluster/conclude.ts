@@ -16,6 +16,7 @@ import {
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
+import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
 import { unknownReasons } from './unmodelled.js';
@@ -23,6 +24,7 @@ import { unknownReasons } from './unmodelled.js';
 export interface Facts {
   readonly store: Store;
   readonly services: ClusterServices;
+  readonly loadBalancers: LoadBalancers;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
   /** Where the request was sent in the end, after translation. */
@@ -59,9 +61,12 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address);
+  const taken = finalTranslation(trace.packets) !== undefined;
+  const balancer = address === undefined || taken ? undefined : facts.loadBalancers.unknownReason(address);
   const reasons = [
     ...unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached),
     ...(service === undefined ? [] : [service]),
+    ...(balancer === undefined ? [] : [balancer]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
@@ -141,6 +146,7 @@ function explain(
   if (destination !== undefined) sentences.push(destination);
   else if (trace.resolution !== undefined && about.facts.toPod !== undefined && to.address !== undefined)
     sentences.push(`${to.label} is ${formatIpv4(to.address)}, Pod ${podName(about.facts.toPod)}.`);
+  if (to.address !== undefined) sentences.push(...about.facts.loadBalancers.explain(to.address));
   const source = translatedSource(trace);
   if (source !== undefined) sentences.push(source);
   return sentences;

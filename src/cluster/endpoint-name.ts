@@ -1,4 +1,4 @@
-/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME`, an address, a DNS name. */
+/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `lb/NS/NAME`, `node/NAME`, `host/NAME`, an address, a DNS name. */
 
 import { type Ipv4Addr, isDnsName, parseIpv4 } from '../packet/index.js';
 
@@ -6,6 +6,8 @@ export type EndpointName =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
   /** By its cluster IP: only a destination. */
   | { readonly kind: 'svc'; readonly namespace: string; readonly name: string }
+  /** A Service by the address of its load balancer: only a destination. */
+  | { readonly kind: 'lb'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
@@ -26,7 +28,7 @@ export interface NameProblem {
   readonly problem: string;
 }
 
-const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, lb/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
@@ -41,7 +43,7 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   if (address !== undefined) return { kind: 'address', address };
   if (isIpv6(text)) return ipv6Problem(text);
   const [kind, first = '', second, extra] = text.split('/');
-  if ((kind === 'pod' || kind === 'svc') && first !== '' && extra === undefined) {
+  if ((kind === 'pod' || kind === 'svc' || kind === 'lb') && first !== '' && extra === undefined) {
     // As kubectl has it, one without a namespace is in `default`.
     return second === undefined
       ? { kind, namespace: 'default', name: first }
@@ -80,6 +82,7 @@ export function formatEndpointName(
       return endpoint.name;
     case 'pod':
     case 'svc':
+    case 'lb':
       return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;
     case 'address':
       return format(endpoint.address);

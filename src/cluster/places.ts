@@ -9,6 +9,7 @@ import type { MachinePlan, Underlay } from '../underlay/index.js';
 import { recordedAddresses } from './allocations.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
 import type { Kubelet, Sandbox } from './kubelet.js';
+import { externalAddress } from './load-balancers.js';
 import { netnsName } from './sandbox.js';
 import { serviceAddress } from './service-name.js';
 
@@ -134,7 +135,7 @@ export class Places {
       if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
       return { label, address, place: netns.place, netns, pod };
     }
-    if (endpoint.kind === 'svc') return this.#locateService(endpoint, label);
+    if (endpoint.kind === 'svc' || endpoint.kind === 'lb') return this.#locateService(endpoint, label);
     const host = endpoint.kind === 'node' ? this.node(endpoint.name) : this.host(endpoint.name);
     const address = this.machineAddress(endpoint.name);
     if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
@@ -148,12 +149,12 @@ export class Places {
     this.locate(endpoint);
   }
 
-  /** At its cluster IP, which nobody has: packets find their way by kube-proxy's rules. */
+  /** At its cluster IP or its external address, which nobody has: packets find their way by kube-proxy's rules. */
   #locateService(
-    { namespace, name }: { readonly namespace: string; readonly name: string },
+    { kind, namespace, name }: { readonly kind: 'svc' | 'lb'; readonly namespace: string; readonly name: string },
     label: string,
   ): LocatedEndpoint {
-    const address = serviceAddress(this.#store, namespace, name);
+    const address = (kind === 'svc' ? serviceAddress : externalAddress)(this.#store, namespace, name);
     if (typeof address !== 'string') return { label, address, place: undefined, netns: undefined, pod: undefined };
     const names = this.#store.list('Service').map((one) => `${one.namespace}/${one.name}`);
     throw new UnknownEndpoint(

@@ -19,7 +19,7 @@ export function serviceAddress(store: Store, namespace: string, name: string): I
 
 /** The only port that a Service has of a protocol. */
 export function onlyPort(store: Store, endpoint: Destination['endpoint'], protocol: 'tcp' | 'udp'): number | undefined {
-  if (endpoint.kind !== 'svc') return undefined;
+  if (endpoint.kind !== 'svc' && endpoint.kind !== 'lb') return undefined;
   const ports = store.get('Service', endpoint.namespace, endpoint.name)?.spec.ports ?? [];
   const own = ports.filter((port) => port.protocol.toLowerCase() === protocol);
   return own.length === 1 ? own[0]?.port : undefined;

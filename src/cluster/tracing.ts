@@ -16,6 +16,7 @@ import {
 import { concludeTrace, concludeUnresolved, type Facts, finalDestination, type TracedName } from './conclude.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
+import type { LoadBalancers } from './load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
 import { onlyPort } from './service-name.js';
@@ -32,6 +33,7 @@ interface TracingOptions {
   readonly emulation: Emulation;
   readonly places: Places;
   readonly services: ClusterServices;
+  readonly loadBalancers: LoadBalancers;
   readonly policy: FelixCluster | undefined;
   /** Whether the cluster has a DNS to ask. */
   readonly dnsPresent: boolean;
@@ -76,6 +78,7 @@ export class Tracing {
     }
     const to = this.#destination(request.to, resolved?.told.address);
     const port = this.#portOf(request, to);
+    this.#with.loadBalancers.prepare(to.address);
     const { result: connection, packets } = this.#record(from.netns, () => {
       const { netns } = from;
       return openConnection({ netns, destination: to.address, port: port ?? 0, protocol });
@@ -87,8 +90,16 @@ export class Tracing {
   }
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
-    const { store, services, policy, places } = this.#with;
-    return { store, services, policy, fromPod: from.pod, toPod: toPod ?? places.podAt(reached), reached };
+    const { store, services, loadBalancers, policy, places } = this.#with;
+    return {
+      store,
+      services,
+      loadBalancers,
+      policy,
+      fromPod: from.pod,
+      toPod: toPod ?? places.podAt(reached),
+      reached,
+    };
   }
 
   /** Runs something that sends, and tells its packets from the sender's side. */

@@ -38,6 +38,7 @@ export type FindingCode =
   | 'host-endpoint'
   | 'kube-proxy'
   | 'kube-proxy-assumed'
+  | 'load-balancer'
   | 'namespace-assumed'
   | 'network'
   | 'no-address'

@@ -13,7 +13,14 @@ export type Resolved =
 /** Like `pod/shop/db` and `node/worker-1`, which only podwire knows. */
 const isPlace = (text: string): boolean => text.includes('/');
 
+/** What is found has settled when the tool sends there: a load balancer knows its nodes. */
 export function resolve(place: ToolPlace, text: string, process: string): Resolved {
+  const found = find(place, text, process);
+  if (found.kind === 'address') place.cluster.prepare(found.address);
+  return found;
+}
+
+function find(place: ToolPlace, text: string, process: string): Resolved {
   const address = parseIpv4(text);
   if (address !== undefined) return { kind: 'address', address };
   if (isPlace(text)) {
