@@ -65,7 +65,8 @@ export type Decide = (at: {
 }) => boolean;
 
 const loaded = ({ sources }: KernelCase): Cluster => {
-  const cluster = new Cluster(sources);
+  // What probes leave behind, connections and neighbours, is no part of an export.
+  const cluster = new Cluster(sources, { probes: false });
   if (cluster.errors.length > 0) throw new Error(cluster.errors.map(formatConfigError).join('\n'));
   return cluster;
 };
