@@ -31,15 +31,16 @@ import { concludeTrace, finalDestination } from './conclude.js';
 import type { ExpectedTrace } from './expectations.js';
 import { loadDocuments, readPaths } from './load.js';
 import { planNetwork } from './network.js';
-import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
+import { equipMachine, type NodeContext, rehearse } from './node.js';
 import type { Kubelet } from './kubelet.js';
+import type { PhysicalNetworkObject } from './documents.js';
 import { netnsName } from './sandbox.js';
 import { policyFindings } from './policy-findings.js';
+import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { takeOutBadSelectors } from './selectors.js';
-import { startServer } from './servers.js';
 import { onlyPort, serviceAddress } from './service-name.js';
 import { ClusterServices } from './services.js';
-import { unmodelledFindings } from './unmodelled.js';
+import { UnknownEndpoint } from './unknown-endpoint.js';
 
 export interface ClusterOptions {
   /** Decides every draw; the same input and seed give the same bytes. */
@@ -52,17 +53,6 @@ export interface TraceRequest {
   readonly protocol: TraceProtocol;
 }
 
-/** A name that names nothing, with the names that it may have meant. */
-export class UnknownEndpoint extends Error {
-  readonly near: readonly string[];
-
-  constructor(message: string, near: readonly string[] = []) {
-    super(near.length === 0 ? message : `${message}; did you mean ${near.join(' or ')}?`);
-    this.name = 'UnknownEndpoint';
-    this.near = near;
-  }
-}
-
 /** Where packets of an endpoint start, and its address. */
 interface LocatedEndpoint extends TraceEnd {
   readonly netns: Netns | undefined;
@@ -71,15 +61,16 @@ interface LocatedEndpoint extends TraceEnd {
 
 export class Cluster {
   readonly store: Store;
-  /** What could not be understood. With any, nothing else here is to be trusted. */
-  readonly errors: readonly ConfigError[];
   readonly expectations: readonly ExpectedTrace[];
   readonly emulation: Emulation;
   readonly underlay: Underlay;
+  readonly #errors: readonly ConfigError[];
   readonly #findings: Finding[];
   readonly #context: NodeContext;
   readonly #allocations: Allocations | undefined;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #network: PhysicalNetworkObject | undefined;
+  #routing: Routing | undefined = undefined;
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
@@ -105,7 +96,7 @@ export class Cluster {
       seed,
       sandboxAddress: allocations === undefined ? (pod) => this.#sandboxAddress(pod) : undefined,
     });
-    this.errors = [
+    this.#errors = [
       ...(options.errors ?? []),
       ...documents.errors,
       ...badSelectors,
@@ -120,7 +111,6 @@ export class Cluster {
       ...(allocations?.findings ?? []),
       ...services.findings,
       ...policyFindings(store, network.plan, calico.used),
-      ...unmodelledFindings(store),
     ];
     this.#context = {
       store,
@@ -132,6 +122,7 @@ export class Cluster {
       this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${pod.namespace}/${pod.name}`);
     }
     const [document] = documents.networks;
+    this.#network = document;
     this.underlay = new Underlay(this.emulation, network.plan, {
       equip: (host, plan) => this.#equip(host, plan),
       refused: ({ name }, message) => {
@@ -147,7 +138,12 @@ export class Cluster {
   /** From files and folders; `-` is standard input. */
   static load(paths: readonly string[], options: ClusterOptions = {}): Cluster {
     const { sources, errors } = readPaths(paths);
-    return new Cluster(sources, { ...options, errors });
+    return new this(sources, { ...options, errors });
+  }
+
+  /** What could not be understood. With any, nothing else here is to be trusted. */
+  get errors(): readonly ConfigError[] {
+    return [...this.#errors, ...(this.#routing?.errors ?? [])];
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
@@ -242,6 +238,7 @@ export class Cluster {
         toPod: to.pod ?? this.#podAt(reached),
         reached,
         policy: this.#context.calico?.felix,
+        routing: this.#routing,
       };
       const trace = { from, to: { ...to, port }, protocol: request.protocol, packets, nameOf: this.nameOf };
       return concludeTrace(trace, connection.outcome, facts);
@@ -250,9 +247,32 @@ export class Cluster {
     }
   }
 
-  /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
-  refreshFiles(host: Host): void {
-    if (this.#plan(host.name)?.role === 'node') this.#context.calico?.runConfd(host);
+  // Routing.
+
+  /** Whether routing daemons run on any machine: `birdc` has an answer there. */
+  get hasRouters(): boolean {
+    return hasRouters(this.store, this.underlay.plan, this.#context.calico !== undefined);
+  }
+
+  /** Whether packets go by routes of daemons: without `bringRouting` nobody knows where. */
+  get routesByDaemons(): boolean {
+    return routesByDaemons(this.store, this.underlay.plan, this.#context.calico !== undefined);
+  }
+
+  /** Who runs the daemons; before the first machine is built. */
+  bringRouting(make: MakeRouting): void {
+    this.#routing = make({
+      store: this.store,
+      plan: this.underlay.plan,
+      ipam: this.#allocations?.ipam,
+      network: this.#network,
+      nameOf: this.nameOf,
+      rehearse: () => rehearse(this.underlay, this.#context),
+    });
+  }
+
+  get routing(): Routing | undefined {
+    return this.#routing;
   }
 
   /** Moves virtual time on. */
@@ -273,16 +293,9 @@ export class Cluster {
   }
 
   #equip(host: Host, plan: MachinePlan): void {
-    if (plan.role === 'node') {
-      this.#findings.push(...this.#context.services.prepare());
-      const { kubelet, findings } = equipNode(host, this.#context);
-      this.#kubelets.set(host.name, kubelet);
-      this.#findings.push(...findings, ...this.#context.services.program(host));
-    } else
-      for (const config of configsFor(this.#context, host.name)) this.#findings.push(...applyHostConfig(host, config));
-    for (const { protocol, port, address } of plan.listen) {
-      startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
-    }
+    const { kubelet, findings } = equipMachine(host, plan, this.#context);
+    if (kubelet !== undefined) this.#kubelets.set(host.name, kubelet);
+    this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
   /** What CNI gave a pod that has no address on record: its node is built for it. */

@@ -16,7 +16,8 @@ import {
 import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
 import type { ClusterServices } from './services.js';
-import { unknownReasons } from './unmodelled.js';
+import type { Routing } from './routing.js';
+import { withoutRouting } from './unmodelled.js';
 
 interface Facts {
   readonly store: Store;
@@ -27,6 +28,8 @@ interface Facts {
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
   readonly policy: FelixCluster | undefined;
+  /** The routing daemons, where somebody brought them. */
+  readonly routing: Routing | undefined;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
@@ -34,7 +37,7 @@ type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const service = facts.services.unknownReason(trace.to.address);
   const reasons = [
-    ...unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached),
+    ...(facts.routing === undefined ? withoutRouting(facts.store, [facts.fromPod, facts.toPod], facts.reached) : []),
     ...(service === undefined ? [] : [service]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
@@ -102,6 +105,11 @@ function explain(
   }
   if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
+  }
+  if (verdict !== 'answered' && verdict !== 'refused') {
+    sentences.push(
+      ...(about.facts.routing?.explain({ packets, from: trace.from.place, to: about.facts.reached }) ?? []),
+    );
   }
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);

@@ -1,5 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
-export { Cluster, type ClusterOptions, type TraceRequest, UnknownEndpoint } from './cluster.js';
+export { Cluster, type ClusterOptions, type TraceRequest } from './cluster.js';
 export {
   type Destination,
   type EndpointName,
@@ -10,5 +10,7 @@ export {
   parseEndpointName,
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
+export { type LostConnection, type MakeRouting, type Routing, type RoutingSite, runsBird } from './routing.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { startServer } from './servers.js';
+export { UnknownEndpoint } from './unknown-endpoint.js';

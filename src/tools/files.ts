@@ -72,7 +72,7 @@ const podHostname = (pod: Pod): string => (pod.spec.hostname === '' ? pod.name :
 
 function files(place: ToolPlace): ReadonlyMap<string, () => string> {
   const { pod, netns } = place;
-  if (pod === undefined) place.cluster.refreshFiles(netns.host);
+  if (pod === undefined) place.cluster.routing?.refreshFiles(netns.host);
   if (pod === undefined) return new Map([...netns.host.files].map(([path, content]) => [path, () => content]));
   return new Map([
     ['/etc/resolv.conf', () => resolvConf(place, pod)],

@@ -1,5 +1,9 @@
-/** confd: BIRD's files out of the datastore. What reads the store is in ../datastore. */
+/**
+ * The face of confd: BIRD's files out of the datastore. It is a face of its own, beside that of `calico`, so that what
+ * needs no BGP does not load it. What reads the store is in ../datastore.
+ */
 
+export { ConfdDatastore } from '../datastore/confd.js';
 export { ConfdCluster } from './cluster.js';
 export { type ConfdRun, confdPath, runConfd } from './files.js';
 export type { ConfdHost, ConfdResources } from './model.js';

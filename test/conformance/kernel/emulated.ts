@@ -1,6 +1,7 @@
 /** A case in the emulator. */
 
-import { Cluster } from '../../../src/cluster/index.js';
+import { type Cluster } from '../../../src/cluster/index.js';
+import { RoutedCluster } from '../../../src/routing/index.js';
 import {
   type Device,
   type Host,
@@ -58,7 +59,7 @@ export type Decide = (at: {
 }) => boolean;
 
 const loaded = ({ sources }: KernelCase): Cluster => {
-  const cluster = new Cluster(sources);
+  const cluster = new RoutedCluster(sources);
   if (cluster.errors.length > 0) throw new Error(cluster.errors.map(formatConfigError).join('\n'));
   return cluster;
 };
