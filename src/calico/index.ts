@@ -47,7 +47,7 @@ export {
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
 export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
-export { computeFelix } from './felix/felix.js';
+export { computeFelix, workloadRoutes } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
   type FelixConfig,

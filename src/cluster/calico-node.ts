@@ -9,12 +9,14 @@ import {
   type FelixConfig,
   FelixDatastore,
   felixLayers,
+  type FelixRoute,
   type FelixState,
   type HostInterface,
   type PluginDatastore,
   parseCidr,
   readFelixConfig,
   recordedIpam,
+  workloadRoutes,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
@@ -59,6 +61,12 @@ export class CalicoCluster {
   /** The cluster as every Felix sees it now. */
   get felix(): FelixCluster {
     return this.#datastore.cluster;
+  }
+
+  /** Routes to the pods of a node, without all else that its Felix would program. */
+  workloadRoutes(node: string): readonly FelixRoute[] {
+    const { config } = readFelixConfig(felixLayers(this.#store, node));
+    return workloadRoutes({ config, endpoints: this.#datastore.endpointsOf(node) });
   }
 
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */

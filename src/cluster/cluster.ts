@@ -31,7 +31,7 @@ import { concludeTrace, finalDestination } from './conclude.js';
 import type { ExpectedTrace } from './expectations.js';
 import { loadDocuments, readPaths } from './load.js';
 import { planNetwork } from './network.js';
-import { equipMachine, type NodeContext, rehearse } from './node.js';
+import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import type { Kubelet } from './kubelet.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { netnsName } from './sandbox.js';
@@ -265,6 +265,9 @@ export class Cluster {
       store: this.store,
       plan: this.underlay.plan,
       ipam: this.#allocations?.ipam,
+      workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
+      hostConfigs: (name) => configsFor(this.#context, name),
+      machine: (name) => this.underlay.host(name),
       network: this.#network,
       nameOf: this.nameOf,
       rehearse: () => rehearse(this.underlay, this.#context),

@@ -3,13 +3,13 @@
  * cluster brings it, so that a command about a cluster without BGP loads nothing of it.
  */
 
-import { type IpamStore, storedBackend, storedNodes } from '../calico/index.js';
+import { type FelixRoute, type IpamStore, storedBackend, storedNodes } from '../calico/index.js';
 import type { Host } from '../kernel/index.js';
 import { type ConfigError, type Finding, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { Place, TracePacket } from '../trace/index.js';
 import type { NetworkPlan, Underlay } from '../underlay/index.js';
-import type { PhysicalNetworkObject } from './documents.js';
+import type { HostConfigObject, PhysicalNetworkObject } from './documents.js';
 
 /** What routing is told of a cluster. */
 export interface RoutingSite {
@@ -17,6 +17,12 @@ export interface RoutingSite {
   readonly plan: NetworkPlan;
   /** Calico's IPAM, where it runs. */
   readonly ipam: IpamStore | undefined;
+  /** Felix's routes to the pods of a node. */
+  readonly workloadRoutes: (node: string) => readonly FelixRoute[];
+  /** Documents that speak of a machine. */
+  readonly hostConfigs: (machine: string) => readonly HostConfigObject[];
+  /** The machine itself, built now if it was not. */
+  readonly machine: (name: string) => Host | undefined;
   /** The document that configurations of routers stand in. */
   readonly network: PhysicalNetworkObject | undefined;
   readonly nameOf: (place: Place) => string;

@@ -1,16 +1,20 @@
 /** The routing daemons of a cluster, as `Cluster.bringRouting` wants them. */
 
-import { type ConfigProblem, formatProblem, parseConfig } from '../bird/index.js';
-import type { LostConnection, Routing, RoutingSite } from '../cluster/index.js';
+import { type ConfigProblem, parseConfig } from '../bird/index.js';
+import type { LostConnection, MakeRouting, Routing, RoutingSite } from '../cluster/index.js';
 import type { Host } from '../kernel/index.js';
 import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
 import { BIRD_CONF } from '../underlay/index.js';
 import { Causes } from './causes.js';
 import { ConfdFiles } from './confd-files.js';
 import { explainLost } from './explain.js';
-import { copyListeners, copyRoutes } from './program.js';
+import type { Daemons } from './daemons.js';
 import { Rehearsal } from './rehearsal.js';
+import { RestingNetwork } from './resting-network.js';
 import { type Speaker, speakersOf } from './speakers.js';
+
+/** Up to so many daemons speak to one another; a mesh of more costs seconds, and its square. */
+const MOST_BY_MESSAGES = 24;
 
 class BirdRouting implements Routing {
   readonly errors: readonly ConfigError[];
@@ -18,10 +22,13 @@ class BirdRouting implements Routing {
   readonly #confd: ConfdFiles | undefined;
   readonly #causes: Causes;
   #speakers: ReadonlyMap<string, Speaker> | undefined = undefined;
-  #rehearsal: Rehearsal | undefined = undefined;
+  #held: Daemons | undefined = undefined;
 
-  constructor(site: RoutingSite) {
+  readonly #mostByMessages: number;
+
+  constructor(site: RoutingSite, mostByMessages: number) {
     this.#site = site;
+    this.#mostByMessages = mostByMessages;
     this.#confd = site.ipam === undefined ? undefined : new ConfdFiles(site.store, site.ipam);
     this.#causes = new Causes(site);
     this.errors = routerErrors(site);
@@ -33,29 +40,22 @@ class BirdRouting implements Routing {
   }
 
   /** All daemons at rest; the first who asks for one waits for them. */
-  get #daemons(): Rehearsal {
-    this.#rehearsal ??= new Rehearsal(this.#site, {
-      speakers: this.speakers.values(),
-      confd: this.#confd,
-      causes: this.#causes,
-    });
-    return this.#rehearsal;
+  get #daemons(): Daemons {
+    this.#held ??= this.#make();
+    return this.#held;
+  }
+
+  #make(): Daemons {
+    const { speakers } = this;
+    const of = { speakers, confd: this.#confd, causes: this.#causes };
+    return speakers.size > this.#mostByMessages ? new RestingNetwork(this.#site, of) : new Rehearsal(this.#site, of);
   }
 
   readonly equip = (host: Host): readonly Finding[] => {
-    const speaker = this.speakers.get(host.name);
-    if (speaker === undefined) return [];
-    this.refreshFiles(host);
-    const daemons = this.#daemons;
-    const twin = daemons.underlay.host(host.name);
-    if (twin === undefined) return [];
-    const kernels = (daemons.daemon(host.name)?.config?.protocols ?? []).filter((each) => each.kind === 'kernel');
-    const refused = copyRoutes(twin, host, kernels);
-    copyListeners(twin, host, speaker.because);
-    return [
-      ...refused.map((message) => this.#finding(host, message)),
-      ...daemons.problems(host.name).map((problem) => this.#finding(host, formatProblem(problem))),
-    ].flat();
+    if (!this.speakers.has(host.name)) return [];
+    // The files of one node in a large mesh are megabytes: written when somebody reads them.
+    if (this.speakers.size <= this.#mostByMessages) this.refreshFiles(host);
+    return this.#daemons.equip(host).flatMap((message) => this.#finding(host, message));
   };
 
   #finding({ name }: Host, message: string): readonly Finding[] {
@@ -69,7 +69,7 @@ class BirdRouting implements Routing {
   };
 
   readonly birdc = (host: Host, command: string): string | undefined =>
-    this.speakers.has(host.name) ? this.#daemons.daemon(host.name)?.birdc(command) : undefined;
+    this.speakers.has(host.name) ? this.#daemons.birdc(host.name, command) : undefined;
 
   readonly explain = (lost: LostConnection): readonly string[] =>
     this.speakers.size === 0
@@ -96,4 +96,10 @@ function routerErrors({ plan, network }: RoutingSite): ConfigError[] {
   );
 }
 
-export const birdRouting = (site: RoutingSite): Routing => new BirdRouting(site);
+/** Routing whose daemons speak to one another where there are so many of them at most, and are computed where there are more. */
+export const birdRoutingUpTo =
+  (mostByMessages: number): MakeRouting =>
+  (site) =>
+    new BirdRouting(site, mostByMessages);
+
+export const birdRouting: MakeRouting = birdRoutingUpTo(MOST_BY_MESSAGES);

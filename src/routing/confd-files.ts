@@ -1,6 +1,6 @@
 /** confd on every node: BIRD's files, written where they differ and when somebody asks for them. */
 
-import { type ConfdCluster, ConfdDatastore, runConfd } from '../calico/confd/index.js';
+import { type ConfdCluster, ConfdDatastore, type ConfdHost, runConfd } from '../calico/confd/index.js';
 import { confdHost, confdOptions, type Environment, type IpamStore, nodeEnvironment } from '../calico/index.js';
 import type { Host } from '../kernel/index.js';
 import { calicoNodeSettings, type Store } from '../kubernetes/index.js';
@@ -26,7 +26,12 @@ export class ConfdFiles {
     const { cluster } = this;
     if (this.#rendered.get(host) === cluster) return false;
     this.#rendered.set(host, cluster);
-    return runConfd(host.files, cluster, confdHost(this.#environment(host.name), host.name)).reload.bird;
+    return runConfd(host.files, cluster, this.hostOf(host.name)).reload.bird;
+  }
+
+  /** What confd on a node has from its environment. */
+  hostOf(node: string): ConfdHost {
+    return confdHost(this.#environment(node), node);
   }
 
   #environment(node: string): Environment {

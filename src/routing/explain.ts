@@ -9,13 +9,12 @@ import { type Ipv4Addr, prefixContains } from '../packet/index.js';
 import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
 import type { Causes } from './causes.js';
 import { whyUnreached } from './probe.js';
-import type { Rehearsal } from './rehearsal.js';
-import type { Session } from './sessions.js';
+import type { Daemons, Session } from './daemons.js';
 import type { Speaker } from './speakers.js';
 
 export interface ExplainFacts {
   readonly site: RoutingSite;
-  readonly daemons: Rehearsal;
+  readonly daemons: Daemons;
   readonly speakers: ReadonlyMap<string, Speaker>;
   readonly confd: ConfdCluster | undefined;
   readonly causes: Causes;
@@ -79,7 +78,7 @@ export function explainLost(lost: LostConnection, facts: ExplainFacts): readonly
 
 function explainAt(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
   const announced = blockOf(facts, destination);
-  const host = facts.daemons.underlay.host(name);
+  const host = facts.site.machine(name);
   if (announced === undefined || announced.node === name || host === undefined) return undefined;
   const route = routeTo(host, destination);
   if (route !== undefined && route.destination.length >= announced.block.length) return undefined;
@@ -137,7 +136,7 @@ function whyDown(name: string, { config, bgpState, reason }: Session, facts: Exp
   }
   const other = causes.ownerOf(config.remoteAddress);
   if (other === undefined) return `no machine has the address ${formatIp(config.remoteAddress)}`;
-  if (daemons.daemon(other.name) === undefined) return 'no BIRD runs there';
+  if (!daemons.runs(other.name)) return 'no BIRD runs there';
   const theirs = daemons.sessions(other.name).find((each) => causes.ownerOf(each.config.remoteAddress)?.name === name);
   if (theirs === undefined) return 'the other end has no session with it';
   if (theirs.config.passive && config.passive) return 'both ends wait for the other to connect (passive)';

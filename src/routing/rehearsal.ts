@@ -4,13 +4,14 @@
  * that real ones have: packets through the kernels of both ends and of all between.
  */
 
-import { BirdDaemon, type BgpConfig, type ConfigProblem } from '../bird/index.js';
+import { BirdDaemon, type BgpConfig, type ConfigProblem, formatProblem } from '../bird/index.js';
 import type { RoutingSite } from '../cluster/index.js';
 import { type Host, NS_PER_S } from '../kernel/index.js';
 import type { Underlay } from '../underlay/index.js';
 import type { Causes } from './causes.js';
 import type { ConfdFiles } from './confd-files.js';
-import type { Session } from './sessions.js';
+import type { Daemons, Session } from './daemons.js';
+import { copyListeners, copyRoutes } from './program.js';
 import type { Speaker } from './speakers.js';
 
 /** Longer than an error keeps a session from its next attempt, and than two of those. */
@@ -20,21 +21,23 @@ const REST_S = 5;
 
 const isBgp = (config: { readonly kind: string }): config is BgpConfig => config.kind === 'bgp';
 
-export class Rehearsal {
+export class Rehearsal implements Daemons {
   readonly underlay: Underlay;
   readonly #daemons = new Map<string, BirdDaemon>();
   readonly #problems = new Map<string, readonly ConfigProblem[]>();
+  readonly #speakers: ReadonlyMap<string, Speaker>;
 
   constructor(
     site: RoutingSite,
     of: {
-      readonly speakers: Iterable<Speaker>;
+      readonly speakers: ReadonlyMap<string, Speaker>;
       readonly confd: ConfdFiles | undefined;
       readonly causes: Causes;
     },
   ) {
     this.underlay = site.rehearse();
-    for (const speaker of of.speakers) {
+    this.#speakers = of.speakers;
+    for (const speaker of of.speakers.values()) {
       const host = this.underlay.host(speaker.name);
       if (host === undefined) continue;
       if (speaker.dialect === 'bird-1.6') of.confd?.write(host);
@@ -63,16 +66,21 @@ export class Rehearsal {
     }
   }
 
-  daemon(name: string): BirdDaemon | undefined {
-    return this.#daemons.get(name);
-  }
+  readonly equip = (host: Host): readonly string[] => {
+    const twin = this.underlay.host(host.name);
+    const speaker = this.#speakers.get(host.name);
+    if (twin === undefined || speaker === undefined) return [];
+    const kernels = (this.#daemons.get(host.name)?.config?.protocols ?? []).filter((each) => each.kind === 'kernel');
+    const refused = copyRoutes(twin, host, kernels);
+    copyListeners(twin, host, speaker.because);
+    return [...refused, ...(this.#problems.get(host.name) ?? []).map(formatProblem)];
+  };
 
-  /** Why a daemon did not start. */
-  problems(name: string): readonly ConfigProblem[] {
-    return this.#problems.get(name) ?? [];
-  }
+  readonly runs = (name: string): boolean => this.#daemons.has(name);
 
-  sessions(name: string): readonly Session[] {
+  readonly birdc = (name: string, command: string): string | undefined => this.#daemons.get(name)?.birdc(command);
+
+  readonly sessions = (name: string): readonly Session[] => {
     const daemon = this.#daemons.get(name);
     const configs = new Map((daemon?.config?.protocols ?? []).filter(isBgp).map((config) => [config.name, config]));
     return (daemon?.protocols ?? []).flatMap((protocol): Session[] => {
@@ -81,5 +89,5 @@ export class Rehearsal {
       const { bgpState = 'Down', reason, state } = protocol;
       return [{ config, up: state === 'up', bgpState, reason }];
     });
-  }
+  };
 }

@@ -4,7 +4,9 @@
  */
 
 export { ConfdDatastore } from '../datastore/confd.js';
-export { ConfdCluster } from './cluster.js';
+export { isInMesh, meshAsNumber, meshSessionName, waitsFor } from './bird-peers.js';
+export { ConfdCluster, type NodeTexts } from './cluster.js';
 export { type ConfdRun, confdPath, runConfd } from './files.js';
 export type { ConfdHost, ConfdResources } from './model.js';
-export { CONFD_FILES, CONFD_FOLDER, type ConfdFile, renderConfd } from './render.js';
+export { type NodeConfig, nodeConfig } from './node-config.js';
+export { CONFD_FILES, CONFD_FOLDER, type ConfdFile, renderBird, renderConfd } from './render.js';
