@@ -8,6 +8,7 @@ import {
   explainEnd,
   judge,
   lastOf,
+  type NameResolution,
   type Outcome,
   stepsOf,
   type TracePacket,
@@ -15,11 +16,12 @@ import {
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
+import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
 import type { Routing } from './routing.js';
 import { withoutRouting } from './unmodelled.js';
 
-interface Facts {
+export interface Facts {
   readonly store: Store;
   readonly services: ClusterServices;
   readonly fromPod: Pod | undefined;
@@ -34,12 +36,37 @@ interface Facts {
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
 
-export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
-  const service = facts.services.unknownReason(trace.to.address);
-  const reasons = [
-    ...(facts.routing === undefined ? withoutRouting(facts.store, [facts.fromPod, facts.toPod], facts.reached) : []),
-    ...(service === undefined ? [] : [service]),
+/** What the sender's resolver found, and how that is told. */
+export interface TracedName extends ResolvedName {
+  readonly told: NameResolution;
+}
+
+/** A connection that never began: the name led to no address. Where the servers were silent, their packets say why. */
+export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Facts): ConnectionTrace {
+  const { packets } = name.told;
+  const silent = wasSilence(name);
+  const reasons = silent ? unknownRoutes(facts) : [];
+  const unjudged = { ...trace, packets };
+  const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
+  const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
+  const further = silent ? translatedDestination('Questions', packets, facts) : undefined;
+  const explanation = [
+    explainUnresolved(name.told.name, name),
+    ...reasons,
+    ...lost,
+    ...(further === undefined ? [] : [further]),
   ];
+  return { ...trace, verdict, explanation };
+}
+
+/** Nobody was asked to run the daemons whose routes these are. */
+const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): string[] =>
+  routing === undefined ? withoutRouting(store, [fromPod, toPod], reached) : [];
+
+export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
+  const { address } = trace.to;
+  const service = address === undefined ? undefined : facts.services.unknownReason(address);
+  const reasons = [...unknownRoutes(facts), ...(service === undefined ? [] : [service])];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
 }
@@ -61,13 +88,15 @@ function finalTranslation(packets: readonly TracePacket[]) {
   return undefined;
 }
 
+const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
 /** Whom a translated request went to. */
-function translatedDestination({ packets, to }: Unjudged, { toPod }: Facts): string | undefined {
+function translatedDestination(what: string, packets: readonly TracePacket[], { toPod }: Facts): string | undefined {
   const translation = finalTranslation(packets);
   if (translation === undefined) return undefined;
   const { destination, destinationPort } = translation.after;
-  const whose = toPod === undefined ? '' : `, Pod ${toPod.namespace}/${toPod.name}`;
-  return `Packets to ${to.label} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
+  const whose = toPod === undefined ? '' : `, Pod ${podName(toPod)}`;
+  return `${what} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
 }
 
 /** The source address that the destination saw, where it is not the sender's own. */
@@ -80,12 +109,24 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
   return undefined;
 }
 
+/** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
+function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, reached }: Facts): string[] {
+  // A port where nobody listens is no packet lost: it is what `refused` says.
+  const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
+    ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
+  );
+  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
+  const end = ended && explainEnd(ended.story, nameOf);
+  const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
+  return [...(ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end]), ...routes];
+}
+
 function explain(
   trace: Unjudged,
   verdict: Verdict,
   about: { readonly outcome: Outcome; readonly facts: Facts },
 ): string[] {
-  const { packets, nameOf, to, protocol } = trace;
+  const { packets, to, protocol } = trace;
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
   if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
@@ -94,27 +135,19 @@ function explain(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
   }
-  // A port where nobody listens is no packet lost: it is what `refused` says.
-  const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
-    ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
-  );
-  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
-  const firstEnd = ended && explainEnd(ended.story, nameOf);
-  if (verdict !== 'answered' && ended !== undefined && firstEnd !== undefined) {
-    sentences.push(...explainPolicy(ended.story, about.facts.policy), firstEnd);
-  }
-  if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
+  // Who refused was reached: no route was missing.
+  const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
+  const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
+  sentences.push(...lost);
+  if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
-  }
-  if (verdict !== 'answered' && verdict !== 'refused') {
-    sentences.push(
-      ...(about.facts.routing?.explain({ packets, from: trace.from.place, to: about.facts.reached }) ?? []),
-    );
   }
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
-  const destination = translatedDestination(trace, about.facts);
+  const destination = translatedDestination(`Packets to ${to.label}`, packets, about.facts);
   if (destination !== undefined) sentences.push(destination);
+  else if (trace.resolution !== undefined && about.facts.toPod !== undefined && to.address !== undefined)
+    sentences.push(`${to.label} is ${formatIpv4(to.address)}, Pod ${podName(about.facts.toPod)}.`);
   const source = translatedSource(trace);
   if (source !== undefined) sentences.push(source);
   return sentences;

@@ -1,6 +1,6 @@
-/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
+/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME`, an address, a DNS name. */
 
-import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { type Ipv4Addr, isDnsName, parseIpv4 } from '../packet/index.js';
 
 export type EndpointName =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
@@ -10,8 +10,14 @@ export type EndpointName =
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
 
+/** A name for the sender's resolver, `db.shop` or `www.example.com`: only a destination. */
+export interface DnsEndpoint {
+  readonly kind: 'name';
+  readonly name: string;
+}
+
 export interface Destination {
-  readonly endpoint: EndpointName;
+  readonly endpoint: EndpointName | DnsEndpoint;
   readonly port: number | undefined;
 }
 
@@ -45,12 +51,18 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   return { problem: `"${text}" is none of ${FORMS}` };
 }
 
+/** What is no path and no address, and can be a name. */
+const dnsEndpoint = (text: string): DnsEndpoint | undefined =>
+  /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && isDnsName(text) && parseIpv4(text) === undefined
+    ? { kind: 'name', name: text }
+    : undefined;
+
 /** `NAME` or `NAME:PORT`. */
 export function parseDestination(text: string): Destination | NameProblem {
   if (isIpv6(text)) return ipv6Problem(text);
   const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
   const [, name = '', portText] = match ?? [];
-  const endpoint = parseEndpointName(name);
+  const endpoint = dnsEndpoint(name) ?? parseEndpointName(name);
   if (isNameProblem(endpoint)) return endpoint;
   if (portText === undefined) return { endpoint, port: undefined };
   const port = Number(portText);
@@ -59,8 +71,13 @@ export function parseDestination(text: string): Destination | NameProblem {
   return { endpoint, port };
 }
 
-export function formatEndpointName(endpoint: EndpointName, format: (address: Ipv4Addr) => string): string {
+export function formatEndpointName(
+  endpoint: EndpointName | DnsEndpoint,
+  format: (address: Ipv4Addr) => string,
+): string {
   switch (endpoint.kind) {
+    case 'name':
+      return endpoint.name;
     case 'pod':
     case 'svc':
       return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;

@@ -1,5 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
-export { Cluster, type ClusterOptions, type TraceRequest } from './cluster.js';
+export { Cluster, type ClusterOptions } from './cluster.js';
 export {
   type Destination,
   type EndpointName,
@@ -12,5 +12,7 @@ export {
 export type { ExpectedTrace } from './expectations.js';
 export { type LostConnection, type MakeRouting, type Routing, type RoutingSite, runsBird } from './routing.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
+export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
+export { UnknownEndpoint } from './places.js';
 export { startServer } from './servers.js';
-export { UnknownEndpoint } from './unknown-endpoint.js';
+export type { TraceRequest } from './tracing.js';

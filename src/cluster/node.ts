@@ -5,9 +5,11 @@ import { Emulation, type Host, KernelError, runIpBatch } from '../kernel/index.j
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
+import type { DnsPods } from './dns-pods.js';
 import { Kubelet } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
 import { BIRD_CONF, type MachinePlan, Underlay } from '../underlay/index.js';
+import type { KubeletSettings } from './kubelet-settings.js';
 import { startServer } from './servers.js';
 import type { ClusterServices } from './services.js';
 
@@ -16,6 +18,8 @@ export interface NodeContext {
   readonly calico: CalicoCluster | undefined;
   readonly hostConfigs: readonly HostConfigObject[];
   readonly services: ClusterServices;
+  readonly kubelet: KubeletSettings;
+  readonly dns: DnsPods;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -30,8 +34,8 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
 }
 
 /** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
-function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
-  const { files, ip, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
+  const { files, ip, sysctls, iptables, ipsets, routes, listen, corefile } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
   const report = (path: readonly (string | number)[], message: string): void => {
@@ -74,6 +78,7 @@ function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
       because,
     });
   }
+  if (corefile !== undefined) findings.push(...dns.startOn(host, corefile, config));
   return findings;
 }
 
@@ -96,11 +101,12 @@ function equipNode(
   // kubeadm's preflight wants both of a node.
   sysctl.set('net.ipv4.ip_forward', '1');
   sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
-  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config, context.dns));
   const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
-  const kubelet = new Kubelet(host, context.store, binaries);
+  const { store, kubelet: settings, dns } = context;
+  const kubelet = new Kubelet({ host, store, binaries, settings, dns });
   kubelet.startPods();
   startServer(host.netns, {
     protocol: 'tcp',
@@ -134,7 +140,8 @@ export function equipMachine(
     const node = equipNode(host, context);
     kubelet = node.kubelet;
     findings.push(...node.findings);
-  } else for (const config of configsFor(context, host.name)) findings.push(...applyHostConfig(host, config));
+  } else
+    for (const config of configsFor(context, host.name)) findings.push(...applyHostConfig(host, config, context.dns));
   if (plan.bird !== undefined) host.files.set(BIRD_CONF, plan.bird.text);
   for (const { protocol, port, address } of plan.listen)
     startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });

@@ -32,6 +32,7 @@ export type FindingCode =
   | 'cni-assumed'
   | 'cni-failed'
   | 'cronjob-running'
+  | 'dns'
   | 'duplicate-object'
   | 'endpoints'
   | 'endpoints-differ'

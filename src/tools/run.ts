@@ -5,6 +5,10 @@ import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack.js';
+import { curl } from './curl.js';
+import { dig } from './dns/dig.js';
+import { getent } from './dns/getent.js';
+import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
@@ -23,12 +27,16 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   calicoctl,
   cat,
   conntrack,
+  curl,
+  dig,
+  getent,
   hostname,
   ip,
   ipset,
   'iptables-save': iptablesSave,
   ls,
   nc,
+  nslookup,
   ping,
   sysctl,
   traceroute,

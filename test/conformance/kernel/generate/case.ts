@@ -15,6 +15,7 @@ import type { KernelCase, Order } from '../record.js';
 import { type Document, someCluster, someHands } from './cluster.js';
 import { Dice } from './dice.js';
 import { someFrames, type Way } from './frames.js';
+import { SERVICE_ADDRESSES } from './policies.js';
 import { PORTS } from './universe.js';
 
 /** Orders of a case: more find more in one cluster, fewer find more clusters in the same time. */
@@ -77,6 +78,10 @@ const NOBODYS = [
   '10.65.0.9',
   '10.64.0.9',
   '10.63.0.9',
+  '10.62.0.1',
+  '10.62.0.2',
+  '10.62.7.3',
+  ...SERVICE_ADDRESSES,
   '198.51.100.7',
   '198.51.100.200',
   '10.244.77.7',
@@ -112,6 +117,7 @@ export function someSocket(dice: Dice, scene: Scene, number: number): Order {
   const sender = dice.pick(scene.senders);
   const destination = dice.weighted([
     [9, () => dice.pick(scene.addresses)],
+    [3, () => dice.pick(SERVICE_ADDRESSES)],
     [1, () => dice.pick(NOBODYS)],
   ])();
   const common = { place: sender.place, destination, note: `to ${destination}` };
