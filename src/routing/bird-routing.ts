@@ -90,9 +90,10 @@ function routerErrors({ plan, network }: RoutingSite): ConfigError[] {
   return [...plan.machines.values()].flatMap(({ bird }) =>
     bird === undefined
       ? []
-      : parseConfig(bird.text, { dialect: 'bird-2', file: BIRD_CONF }).errors.map((problem) =>
-          configError(network, bird.path, { expected: 'a configuration of BIRD 2', got: told(problem) }),
-        ),
+      : parseConfig(bird.text, { dialect: 'bird-2', file: BIRD_CONF }).errors.map((problem) => ({
+          ...configError(network, bird.path, { expected: 'a configuration of BIRD 2', got: told(problem) }),
+          ...network.source.lineOf(bird.path, problem.line),
+        })),
   );
 }
 

@@ -48,9 +48,11 @@ export class Reachability {
   get #named(): readonly Ipv4Prefix[] {
     if (this.#networks !== undefined) return this.#networks;
     const { store, plan } = this.#site;
-    const documents: unknown[] = [...plan.machines.keys()].flatMap((name) =>
-      this.#site.hostConfigs(name).map(({ body }) => body.spec),
-    );
+    const documents: unknown[] = [...plan.machines.values()].flatMap(({ name, role, routes }) => [
+      ...this.#site.hostConfigs(name).map(({ body }) => body.spec),
+      // A node's own are part of its kind.
+      ...(role === 'node' ? [] : routes),
+    ]);
     for (const kind of POLICY_KINDS) documents.push(...store.list(kind).map(({ spec }) => spec));
     const found = new Map<string, Ipv4Prefix>();
     for (const document of new Set(documents))

@@ -31,7 +31,7 @@ export const calicoctlNode: Tool = ({ cluster, netns }, [command]) => {
     return failure(1, 'Calico process is not running.');
   const protocols = cluster.routing?.birdc(netns.host, 'show protocols');
   const head = 'Calico process is running.\n';
-  if (protocols === undefined) return ok(`${head}\nThe BGP backend process (BIRD) is not running.\n`);
+  if (protocols === undefined) return ok(`${head}\nThe BGP backend process (BIRD) is not running.\n\n`);
   const rows = protocols.split('\n').flatMap((line) => {
     const row = peerRow(line);
     return row === undefined ? [] : [row];

@@ -4,7 +4,9 @@
  */
 
 import t from 'tap';
-import { clusterLike, type Edit, traceIn } from './clusters.js';
+import { formatConfigError } from '../../src/kubernetes/index.js';
+import { birdRoutingUpTo, RoutedCluster } from '../../src/routing/index.js';
+import { clusterLike, type Edit, sourcesOf, traceIn } from './clusters.js';
 import { outputOf } from '../tools/run-in.js';
 
 const hostConfig = (host: string, spec: string): string => `
@@ -195,4 +197,25 @@ spec: {listenPort: 1790, bindMode: NodeIP}
     outputOf(cluster, 'node/node1', 'ip route'),
     /^192\.168\.104\.0\/26 via 172\.18\.0\.3 dev eth0 proto bird metric 1024 $/m,
   );
+});
+
+t.test('a large network tells the same of its sessions', async (t) => {
+  const cluster = clusterLike('bgp-one-subnet', DROP_179('INPUT', 'node1'));
+  cluster.bringRouting(birdRoutingUpTo(0));
+  const told = traceIn(cluster, ['pod/shop/client', 'pod/shop/db:5432']).explanation.join('\n');
+  t.match(told, /node\/node1 has no route to 192\.168\.104\.0\/26/);
+  t.match(
+    told,
+    /BGP session Mesh_172_18_0_3 of node\/node1 with node\/node2 is Passive: .*chain INPUT: .*--dport 179 -j DROP/,
+  );
+});
+
+t.test('a router’s configuration that cannot be read is an error with its place', async (t) => {
+  const sources = sourcesOf('bgp-peered-gateway').map(({ file, text }) => ({
+    file,
+    text: text.replace('router id 172.18.0.1;', 'router id 172.18.0.1;\n        protocol ospf { }'),
+  }));
+  t.match(new RoutedCluster(sources).errors.map(formatConfigError), [
+    /^network\.yaml:18:\d+: PhysicalNetwork two-racks: spec\.routers\[0\]\.bird: expected a configuration of BIRD 2, got line 2, column 10: protocol ospf/,
+  ]);
 });
