@@ -1,6 +1,8 @@
 /** `podwire`: finds the command and loads nothing but it. */
 
-const COMMANDS: Readonly<Record<string, () => Promise<{ readonly run: (args: readonly string[]) => number }>>> = {
+const COMMANDS: Readonly<
+  Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<number> }>>
+> = {
   trace: () => import('./trace.js'),
   exec: () => import('./exec.js'),
   export: () => import('./export.js'),
@@ -13,5 +15,5 @@ if (load === undefined) {
   process.exitCode = usage(name);
 } else {
   const { run } = await load();
-  process.exitCode = run(args);
+  process.exitCode = await run(args);
 }

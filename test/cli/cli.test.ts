@@ -1,8 +1,8 @@
 /** The command line as a user has it: the built program in a process of its own. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { mistakes, schemaOf } from '../cluster/schema-files.js';
 
@@ -241,5 +241,27 @@ t.test('exec runs a tool and ends as the tool does', { skip }, (t) => {
   t.equal(missing.status, 127);
   t.match(missing.stderr, /nmap: command not found/);
   t.equal(run(['exec', ...VXLAN, 'pod/default/client', '--', 'nc', '-z', '192.168.104.1', '81']).status, 1);
+  t.end();
+});
+
+/** All chunks that a file of the build imports before it runs. */
+function chunksOf(file: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]+\.js)";/gms))
+    chunksOf(join(dirname(file), name), seen);
+  return seen;
+}
+
+t.test('a trace loads no BGP before it knows that it needs some', { skip }, (t) => {
+  const folder = 'dist/chunks';
+  const of = (prefix: string): string =>
+    join(folder, readdirSync(folder).find((name) => name.startsWith(prefix)) ?? '');
+  const loads = (file: string, word: string): boolean =>
+    [...chunksOf(file)].some((chunk) => readFileSync(chunk, 'utf8').includes(word));
+  for (const word of ['calico_export_to_bgp_peers', 'BIRD 2.0.12 ready.']) {
+    t.notOk(loads(of('trace-'), word), word);
+    t.ok(loads(of('routing-'), word), `${word}, which the routing has`);
+  }
   t.end();
 });
