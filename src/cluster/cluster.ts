@@ -117,12 +117,8 @@ export class Cluster {
     this.#findings.push(...this.#loadBalancers.findings);
     [this.#network] = documents.networks;
     this.underlay = this.#underlay(network.plan, this.#network);
-    this.#places = new Places({
-      store,
-      underlay: this.underlay,
-      kubelets: this.#kubelets,
-      findings: this.#findings,
-    });
+    const { underlay } = this;
+    this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: this.#findings });
     this.#prober = this.#probe(options.probes ?? true);
   }
 
