@@ -3,12 +3,12 @@
 import { formatAddress, storedNodes } from '../calico/index.js';
 import { Emulation, type Host, type Netns } from '../kernel/index.js';
 import {
+  type ClusterInput,
   type ConfigError,
   type Finding,
   finding,
   nearMatches,
   type Pod,
-  type SourceText,
   type Store,
 } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
@@ -35,6 +35,7 @@ import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node
 import type { Kubelet } from './kubelet.js';
 import { netnsName } from './sandbox.js';
 import { policyFindings } from './policy-findings.js';
+import type { RecordedState } from './recorded.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { onlyPort, serviceAddress } from './service-name.js';
@@ -44,6 +45,8 @@ import { unmodelledFindings } from './unmodelled.js';
 export interface ClusterOptions {
   /** Decides every draw; the same input and seed give the same bytes. */
   readonly seed?: number;
+  /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
+  readonly recorded?: RecordedState;
 }
 
 export interface TraceRequest {
@@ -83,12 +86,9 @@ export class Cluster {
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
-  constructor(
-    sources: readonly SourceText[],
-    options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {},
-  ) {
+  constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
     const seed = options.seed ?? 1;
-    const documents = loadDocuments(sources, seed);
+    const documents = loadDocuments(input, { seed, recorded: options.recorded });
     const { store } = documents;
     this.store = store;
     this.emulation = new Emulation({ seed });

@@ -1,4 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
+export { recordedAddresses } from './allocations.js';
 export { Cluster, type ClusterOptions, type TraceRequest, UnknownEndpoint } from './cluster.js';
 export {
   type Destination,
@@ -10,5 +11,6 @@ export {
   parseEndpointName,
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
+export { type RecordedState, recordedState } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { startServer } from './servers.js';

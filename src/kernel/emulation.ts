@@ -31,6 +31,8 @@ export class Emulation {
   readonly slabs = new SlabAllocator();
   /** Builds steps only where this is set. */
   tracer: Tracer | undefined = undefined;
+  /** Decides what happens with a probability. By default a draw of 31 bits, as xt_statistic takes them. */
+  chance: (probability: number) => boolean;
   /** Transmissions inside of one another (softnet_data.xmit.recursion): a tunnel's packet leaves by another device. */
   xmitRecursion = 0;
   #nextId = 1;
@@ -46,6 +48,7 @@ export class Emulation {
   constructor(options: EmulationOptions = {}) {
     this.seed = options.seed ?? 1;
     this.random = new Random(this.seed);
+    this.chance = (probability) => (this.random.u32() & 0x7fff_ffff) < probability * 0x8000_0000;
   }
 
   /** An empty packet with headroom; `size` octets can be written from `data` on. */
