@@ -39,19 +39,18 @@ function problemOf(error: FastifyError | Problem): Problem {
   return new Problem(kind, kind === 'internal' ? 'see the log of the server' : error.message);
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+/** The document, without the path that was asked for. */
+export function problemBody(problem: Problem) {
   const { status, title } = PROBLEMS[problem.kind];
   const detail = problem.kind === 'internal' ? 'see the log of the server' : problem.message;
-  const body = {
-    type: problemType(problem.kind),
-    title,
-    status,
-    detail,
-    instance: request.url.split('?')[0] ?? request.url,
-    ...(problem.errors.length === 0 ? {} : { errors: problem.errors }),
-  };
+  const { errors } = problem;
+  return { type: problemType(problem.kind), title, status, detail, ...(errors.length === 0 ? {} : { errors }) };
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const body = { ...problemBody(problem), instance: request.url.split('?')[0] ?? request.url };
   if (problem.kind === 'unauthorized') void reply.header('www-authenticate', 'Bearer realm="podwire"');
-  return reply.code(status).type('application/problem+json').serializer(JSON.stringify).send(body);
+  return reply.code(body.status).type('application/problem+json').serializer(JSON.stringify).send(body);
 }
 
 export function useProblems(app: FastifyInstance): void {

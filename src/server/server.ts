@@ -19,6 +19,7 @@ import { hostRoutes } from './routes/hosts.js';
 import { objectRoutes } from './routes/objects.js';
 import { traceRoutes } from './routes/traces.js';
 import { ProblemSchema } from './schemas.js';
+import { Sockets } from './socket/sockets.js';
 
 export const DEFAULT_PORT = 7741;
 const API = '/api/v1';
@@ -134,12 +135,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const metrics = newMetrics(clusters);
   app.addSchema(ProblemSchema);
   useProblems(app);
-  useAccess(app, new Access({ host, token, origins }));
+  const access = new Access({ host, token, origins });
+  useAccess(app, access);
   useBodies(app);
   await documented(app);
   useMetrics(app, metrics);
   routes(app, { clusters, limits, metrics, closing: closing.signal });
-  const running: RunningServer = { url: '', app, clusters, close: () => end(app, { clusters, closing, limits }) };
+  const sockets = new Sockets(app, { clusters, limits, metrics, access });
+  const running: RunningServer = { url: '', app, clusters, close: () => end(app, { clusters, closing, limits, sockets }) };
   try {
     for (const { name, sources } of options.clusters ?? [])
       await clusters.add({ name, origin: { kind: 'sources', sources, seed: options.seed ?? 1 } });
@@ -160,9 +163,16 @@ async function end(
     clusters,
     closing,
     limits,
-  }: { readonly clusters: Clusters; readonly closing: AbortController; readonly limits: Limits },
+    sockets,
+  }: {
+    readonly clusters: Clusters;
+    readonly closing: AbortController;
+    readonly limits: Limits;
+    readonly sockets: Sockets;
+  },
 ): Promise<void> {
   closing.abort();
+  sockets.close();
   // A connection that is kept alive would be waited for.
   const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
   const late = setTimeout(() => {

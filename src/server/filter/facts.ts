@@ -47,13 +47,18 @@ export class FrameFacts {
   readonly seen: Seen;
   readonly #lookup: NameLookup;
   #headers: Headers | undefined = undefined;
-  #names: FrameNames | undefined = undefined;
+  #names: FrameNames | undefined;
 
-  constructor(bytes: Uint8Array, hasLinkHeader: boolean, about: { readonly seen: Seen; readonly lookup: NameLookup }) {
+  constructor(
+    bytes: Uint8Array,
+    hasLinkHeader: boolean,
+    about: { readonly seen: Seen; readonly lookup: NameLookup; readonly names?: FrameNames },
+  ) {
     this.bytes = bytes;
     this.hasLinkHeader = hasLinkHeader;
     this.seen = about.seen;
     this.#lookup = about.lookup;
+    this.#names = about.names;
   }
 
   get headers(): Headers {

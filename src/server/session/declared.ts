@@ -31,6 +31,10 @@ export interface ObjectKey {
 export const formatKey = ({ group, kind, namespace, name }: ObjectKey): string =>
   `${group}/${kind}/${namespace}/${name}`;
 
+/** `Pod shop/web-1`, `IPPool default`. */
+export const describeKey = ({ kind, namespace, name }: ObjectKey): string =>
+  namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+
 const GROUP_ALIASES: Readonly<Record<string, string>> = {
   'crd.projectcalico.org': 'projectcalico.org',
   extensions: 'apps',

@@ -18,7 +18,8 @@ export interface Fault {
   readonly sinceNs: number;
 }
 
-const subject = (request: FaultRequest): string =>
+/** `link node1 eth0`, `node node1`. */
+export const faultSubject = (request: FaultRequest): string =>
   request.kind === 'link' ? `link ${request.host} ${request.interface}` : `${request.kind} ${request.name}`;
 
 /** What a fault keeps down. @throws Problem where nothing is called that */
@@ -68,8 +69,8 @@ export class Faults {
 
   /** @throws Problem */
   add(cluster: Cluster, id: string, fault: FaultRequest): Fault {
-    if (this.#faults.some((one) => subject(one.fault) === subject(fault)))
-      throw new Problem('conflict', `${subject(fault)} is down already`);
+    if (this.#faults.some((one) => faultSubject(one.fault) === faultSubject(fault)))
+      throw new Problem('conflict', `${faultSubject(fault)} is down already`);
     const parts = partsOf(cluster, fault);
     const added = { id, fault, sinceNs: cluster.emulation.clock.nowNs };
     this.#faults = [...this.#faults, added];
@@ -78,13 +79,14 @@ export class Faults {
   }
 
   /** @throws Problem */
-  mend(cluster: Cluster, id: string): void {
+  mend(cluster: Cluster, id: string): FaultRequest {
     const found = this.#faults.find((fault) => fault.id === id);
     if (found === undefined) throw new Problem('not-found', `there is no fault "${id}"`);
     this.#faults = this.#faults.filter((fault) => fault !== found);
     for (const part of partsOf(cluster, found.fault)) part.down = false;
     if (found.fault.kind === 'node') cluster.underlay.discard(found.fault.name);
     this.#hold(cluster);
+    return found.fault;
   }
 
   /** Another fault may keep the same part down. */

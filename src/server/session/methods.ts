@@ -2,9 +2,12 @@
 
 import type { Finding } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
+import type { StreamKind } from '../stream/messages.js';
+import type { Resume } from '../stream/stream.js';
 import type { CaptureRequest } from './captures.js';
 import { type ObjectKey, renderObject } from './declared.js';
 import type { FaultRequest } from './faults.js';
+import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
 import {
   applyObjects,
@@ -21,6 +24,17 @@ import {
 import { page, type PageRequest } from './page.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
+
+/** A subscription to the stream; `reader` is a number of the server's own. */
+export interface SubscribeRequest {
+  readonly reader: number;
+  readonly name: string;
+  readonly kinds: readonly StreamKind[];
+  readonly filter: string;
+  readonly dissection: boolean;
+  readonly format: 'cbor' | 'json';
+  readonly resume?: Resume;
+}
 
 interface TextRequest {
   readonly text: string;
@@ -91,7 +105,9 @@ export const METHODS = {
 
   trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) => {
     session.requireOn(request.from);
-    return session.traces.run(session.cluster, request, { id, generation: session.generation });
+    const summary = session.traces.run(session.cluster, request, { id, generation: session.generation });
+    session.stream.traced(summary);
+    return summary;
   },
   traces: (session: Session, request: PageRequest) => inOrder(session.traces.list(), request),
   traceSummary: (session: Session, { id }: { readonly id: string }) => session.traces.summary(id),
@@ -136,11 +152,28 @@ export const METHODS = {
 
   faults: (session: Session) => session.faults.list(),
   addFault: (session: Session, { id, fault }: { readonly id: string; readonly fault: FaultRequest }) =>
-    session.faults.add(session.cluster, id, fault),
+    session.break(id, fault),
   mendFault: (session: Session, { id }: { readonly id: string }) => {
     session.mend(id);
     return {};
   },
+
+  subscribe: (session: Session, { reader, filter, kinds, resume, ...options }: SubscribeRequest) =>
+    session.stream.subscribe(
+      reader,
+      {
+        ...options,
+        kinds: new Set(kinds),
+        filter: filterOf(filter, '/filter'),
+        send: (bytes, about) => session.onBatch(reader, bytes, about),
+      },
+      resume,
+    ),
+  unsubscribe: (session: Session, { reader }: { readonly reader: number }) => {
+    session.stream.unsubscribe(reader);
+    return {};
+  },
+  dissection: (session: Session, { seq }: { readonly seq: number }) => session.stream.dissection(seq),
 };
 
 export type Method = keyof typeof METHODS;

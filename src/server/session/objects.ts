@@ -13,7 +13,7 @@ import {
   hasLabels,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
-import { type Declared, type DeclaredObject, formatKey, type ObjectKey, plainGroup, renderObject } from './declared.js';
+import { type Declared, type DeclaredObject, describeKey, formatKey, type ObjectKey, plainGroup, renderObject } from './declared.js';
 import { podAddresses } from './names.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 
@@ -152,16 +152,13 @@ export function kindsOf(declared: Declared, cluster: Cluster): { group: string; 
   return [...kinds.values()].sort(byKey(({ group, kind }) => `${group}/${kind}`));
 }
 
-const describe = ({ kind, namespace, name }: ObjectKey): string =>
-  namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
-
 function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
   const names = [...candidates]
     .filter(({ kind }) => kind === key.kind)
     .map(({ namespace, name }) => (namespace === '' ? name : `${namespace}/${name}`));
   const near = nearMatches(key.namespace === '' ? key.name : `${key.namespace}/${key.name}`, names);
   const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
-  return new Problem('not-found', `there is no ${describe(key)}${hint}`, [{ message: `no ${describe(key)}`, near }]);
+  return new Problem('not-found', `there is no ${describeKey(key)}${hint}`, [{ message: `no ${describeKey(key)}`, near }]);
 }
 
 /** @throws Problem */
@@ -183,7 +180,7 @@ function declaredObject(declared: Declared, cluster: Cluster, key: ObjectKey): D
   const { origin } = getObject(declared, cluster, key);
   throw new Problem(
     'conflict',
-    `${describe(key)} was made by a controller (origin ${origin}): change what it was made for`,
+    `${describeKey(key)} was made by a controller (origin ${origin}): change what it was made for`,
   );
 }
 
@@ -214,12 +211,12 @@ export function createObjects(declared: Declared, text: string, file: string) {
   if (taken.length > 0)
     throw new Problem(
       'conflict',
-      `${taken.map(({ key }) => describe(key)).join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already`,
+      `${taken.map(({ key }) => describeKey(key)).join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already`,
       taken.map(({ key, document }) => ({
-        message: `${describe(key)} is there already`,
+        message: `${describeKey(key)} is there already`,
         file,
         line: document.source.line,
-        object: describe(key),
+        object: describeKey(key),
       })),
     );
   return next;
@@ -234,7 +231,7 @@ export function replaceObject(declared: Declared, key: ObjectKey, { text, file }
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
   if (one.id !== formatKey(key))
-    throw new Problem('bad-object', `the request is about ${describe(key)}, its object is ${describe(one.key)}`, [
+    throw new Problem('bad-object', `the request is about ${describeKey(key)}, its object is ${describeKey(one.key)}`, [
       {
         message: 'another name than the one of the path',
         file,

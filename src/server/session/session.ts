@@ -9,11 +9,13 @@ import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { Captures } from './captures.js';
-import { Declared, type DeclaredObject } from './declared.js';
-import { Faults } from './faults.js';
+import { Declared, type DeclaredObject, describeKey } from './declared.js';
+import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
 import { nameLookup } from './names.js';
 import { SessionClock } from './session-clock.js';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
+import { Stream } from '../stream/stream.js';
+import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
 import { Traces } from './traces.js';
 import { mending } from './mending.js';
@@ -79,6 +81,9 @@ export class Session {
   readonly captures: Captures;
   readonly traces: Traces;
   readonly clock: SessionClock;
+  readonly stream: Stream;
+  /** Takes what goes to readers of the stream; set by whoever runs the session. */
+  onBatch: (reader: number, ...batch: Parameters<SubscriberOptions['send']>) => void = () => undefined;
   #declared: Declared;
   #cluster: Cluster;
   #taps = new Taps();
@@ -97,7 +102,11 @@ export class Session {
     this.faults.restore(faults, cluster);
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
     this.traces = new Traces(request.limits);
-    this.clock = new SessionClock(cluster.emulation, () => undefined);
+    this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
+    this.clock = new SessionClock(cluster.emulation, () => {
+      const { running, pace, nowNs, stopped } = this.clock.state;
+      this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
+    });
   }
 
   get cluster(): Cluster {
@@ -150,6 +159,7 @@ export class Session {
   change(declared: Declared): void {
     const cluster = this.buildWith(declared);
     const lookup = nameLookup(cluster);
+    const before = { declared: this.#declared, cluster: this.#cluster };
     this.traces.letGo();
     this.faults.carryTo(cluster);
     this.#declared = declared;
@@ -159,6 +169,25 @@ export class Session {
     this.#generation += 1;
     this.captures.carryTo({ cluster, taps: this.#taps, lookup });
     this.clock.carryTo(cluster.emulation);
+    this.stream.carryTo(cluster, lookup);
+    this.#tellChanges(before);
+  }
+
+  /** Objects and pods that came, changed and went. */
+  #tellChanges(before: { readonly declared: Declared; readonly cluster: Cluster }): void {
+    const [old, now] = [before.declared.byId, this.#declared.byId];
+    for (const [id, object] of now) {
+      const was = old.get(id);
+      if (was === undefined) this.stream.event('object-added', describeKey(object.key));
+      else if (was.document !== object.document) this.stream.event('object-changed', describeKey(object.key));
+    }
+    for (const [id, { key }] of old) if (!now.has(id)) this.stream.event('object-deleted', describeKey(key));
+    const [oldPods, newPods] = [before.cluster.store, this.#cluster.store].map(
+      (store) => new Map(store.list('Pod').map((pod) => [`Pod ${pod.namespace}/${pod.name}`, pod])),
+    );
+    for (const [name, { spec }] of newPods ?? []) if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
+    for (const [name, { spec }] of oldPods ?? []) if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
+    this.stream.event('rebuilt', this.name, `generation ${this.#generation}`);
   }
 
   /** Objects out of a text. @throws Problem */
@@ -167,9 +196,17 @@ export class Session {
     return change.added;
   }
 
+  /** Breaks something. @throws Problem */
+  break(id: string, fault: FaultRequest): Fault {
+    const added = this.faults.add(this.#cluster, id, fault);
+    this.stream.event('fault-added', faultSubject(fault), id);
+    return added;
+  }
+
   /** Mends a fault. A machine that was off boots afresh, and captures on it go on with its new interfaces. @throws Problem */
   mend(id: string): void {
-    this.faults.mend(this.#cluster, id);
+    const subject = this.faults.mend(this.#cluster, id);
+    this.stream.event('fault-mended', faultSubject(subject), id);
     this.#taps = new Taps();
     this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
   }

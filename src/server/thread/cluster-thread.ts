@@ -5,7 +5,7 @@ import type { Limits } from '../options.js';
 import { Problem } from '../problem.js';
 import type { Args, Method, Result } from '../session/methods.js';
 import type { Origin } from '../session/session.js';
-import { type Answer, type Call, type Change, isChange, type ThreadData } from './messages.js';
+import { type Answer, type Batch, type Call, type Change, isChange, type Taken, type ThreadData } from './messages.js';
 
 export type ThreadState = 'loading' | 'ready' | 'failed' | 'closed';
 
@@ -14,6 +14,13 @@ interface Waiting {
   readonly reject: (problem: Problem) => void;
   readonly timer: NodeJS.Timeout;
   readonly call: Call;
+}
+
+/** Who takes batches of the stream. */
+export interface StreamReader {
+  readonly onBatch: (batch: Batch) => void;
+  /** The thread has ended; where it starts again, the reader has to subscribe anew. */
+  readonly onEnd: (why: string) => void;
 }
 
 export interface ThreadOptions {
@@ -47,6 +54,8 @@ export class ClusterThread {
   readonly #restarts: number[] = [];
   #lastEnd: string | undefined = undefined;
   #compacting = false;
+  #nextReader = 1;
+  readonly #readers = new Map<number, StreamReader>();
 
   constructor(options: ThreadOptions) {
     this.#options = options;
@@ -98,6 +107,7 @@ export class ClusterThread {
           this.#state = 'ready';
           resolve();
         } else if (answer.kind === 'refused') refuse(Problem.from(answer.problem));
+        else if (answer.kind === 'batch') this.#readers.get(answer.batch.reader)?.onBatch(answer.batch);
         else this.#answered(answer);
       });
       worker.on('error', (error) => {
@@ -112,7 +122,7 @@ export class ClusterThread {
     });
   }
 
-  #answered(answer: Exclude<Answer, { kind: 'ready' | 'refused' }>): void {
+  #answered(answer: Extract<Answer, { kind: 'result' | 'problem' }>): void {
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     this.#waiting.delete(answer.id);
@@ -159,6 +169,7 @@ export class ClusterThread {
       else reject(new Problem('unavailable', `${why} while this waited; ${rebuilt}: try again`));
     }
     this.#waiting.clear();
+    this.#endReaders(why);
     const now = performance.now();
     this.#restarts.push(now);
     while ((this.#restarts[0] ?? now) < now - RESTART_WINDOW_MS) this.#restarts.shift();
@@ -196,6 +207,28 @@ export class ClusterThread {
     }) as Promise<Result<M>>;
   }
 
+  /** A number for a reader of the stream, to subscribe with. */
+  addReader(reader: StreamReader): number {
+    const id = this.#nextReader++;
+    this.#readers.set(id, reader);
+    return id;
+  }
+
+  removeReader(id: number): void {
+    if (this.#readers.delete(id) && this.#state === 'ready') void this.call('unsubscribe', { reader: id }).catch(() => undefined);
+  }
+
+  /** The reader has taken a batch: there is room for another. */
+  taken(id: number): void {
+    this.#worker?.postMessage({ taken: id } satisfies Taken);
+  }
+
+  #endReaders(why: string): void {
+    const readers = [...this.#readers.values()];
+    this.#readers.clear();
+    for (const { onEnd } of readers) onEnd(why);
+  }
+
   /** Calls under way. */
   get pending(): number {
     return this.#waiting.size;
@@ -208,6 +241,7 @@ export class ClusterThread {
       reject(new Problem('unavailable', 'the cluster is closed'));
     }
     this.#waiting.clear();
+    this.#endReaders('the cluster is closed');
     await this.#worker?.terminate();
     this.#worker = undefined;
   }

@@ -30,10 +30,25 @@ export interface Call {
   readonly args: unknown;
 }
 
+/** A reader of the stream has taken a batch. */
+export interface Taken {
+  readonly taken: number;
+}
+
+/** For a reader of the stream. */
+export interface Batch {
+  readonly reader: number;
+  /** As it goes over the websocket. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly messages: number;
+  readonly missed: number;
+}
+
 export type Answer =
   /** The cluster is there. */
   | { readonly kind: 'ready' }
   /** It could not be loaded. */
   | { readonly kind: 'refused'; readonly problem: ProblemDetail }
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'batch'; readonly batch: Batch }
   | { readonly kind: 'problem'; readonly id: number; readonly problem: ProblemDetail };

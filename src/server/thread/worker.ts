@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Problem, type ProblemDetail } from '../problem.js';
 import { METHODS } from '../session/methods.js';
 import { Session } from '../session/session.js';
-import type { Answer, Call, Change, ThreadData } from './messages.js';
+import type { Answer, Call, Change, Taken, ThreadData } from './messages.js';
 
 if (parentPort === null) throw new Error('this file is the thread of a cluster: it is started by the server');
 const port = parentPort;
@@ -49,7 +49,13 @@ async function answer(session: Session, call: Call): Promise<void> {
 function start({ changes, ...request }: ThreadData): void {
   const session = new Session(request);
   for (const change of changes satisfies readonly Change[]) void run(session, change);
-  port.on('message', (call: Call) => void answer(session, call));
+  session.onBatch = (reader, bytes, about) => {
+    send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
+  };
+  port.on('message', (message: Call | Taken) => {
+    if ('taken' in message) session.stream.acknowledge(message.taken);
+    else void answer(session, message);
+  });
   send({ kind: 'ready' });
 }
 
