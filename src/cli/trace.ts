@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import {
   type Cluster,
-  type EndpointName,
+  type Destination,
   isNameProblem,
   parseDestination,
   parseEndpointName,
@@ -68,10 +68,13 @@ function requestOf(options: CommonOptions): Request {
 }
 
 /** Both names are looked for, so that a run tells of both. @throws UsageError */
-function refuseUnknown(cluster: Cluster, names: readonly (readonly [which: string, name: EndpointName])[]): void {
+function refuseUnknown(
+  cluster: Cluster,
+  names: readonly (readonly [which: string, name: Destination['endpoint']])[],
+): void {
   const problems = names.flatMap(([which, name]) => {
     try {
-      cluster.addressOf(name);
+      cluster.requireKnown(name);
       return [];
     } catch (error) {
       if (error instanceof UnknownEndpoint) return [`${which}: ${error.message}`];

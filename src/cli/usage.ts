@@ -13,7 +13,8 @@ const TEXT = `podwire: what happens to this packet?
       answers over HTTP: an API under /api/v1, its reference at /api/v1/reference
 
   PATH       files or folders of YAML or JSON; - is standard input
-  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME
+  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,
+             lb/NAMESPACE/NAME or a DNS name
 
 Exit status of trace: 0 delivered and answered, 1 not, 2 bad input.
 `;

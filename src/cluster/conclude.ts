@@ -8,6 +8,7 @@ import {
   explainEnd,
   judge,
   lastOf,
+  type NameResolution,
   type Outcome,
   stepsOf,
   type TracePacket,
@@ -15,12 +16,15 @@ import {
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
+import type { LoadBalancers } from './load-balancers.js';
+import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
 import { unknownReasons } from './unmodelled.js';
 
-interface Facts {
+export interface Facts {
   readonly store: Store;
   readonly services: ClusterServices;
+  readonly loadBalancers: LoadBalancers;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
   /** Where the request was sent in the end, after translation. */
@@ -31,11 +35,38 @@ interface Facts {
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
 
+/** What the sender's resolver found, and how that is told. */
+export interface TracedName extends ResolvedName {
+  readonly told: NameResolution;
+}
+
+/** A connection that never began: the name led to no address. Where the servers were silent, their packets say why. */
+export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Facts): ConnectionTrace {
+  const { packets } = name.told;
+  const silent = wasSilence(name);
+  const reasons = silent ? unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached) : [];
+  const unjudged = { ...trace, packets };
+  const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
+  const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts.policy) : [];
+  const further = silent ? translatedDestination('Questions', packets, facts) : undefined;
+  const explanation = [
+    explainUnresolved(name.told.name, name),
+    ...reasons,
+    ...lost,
+    ...(further === undefined ? [] : [further]),
+  ];
+  return { ...trace, verdict, explanation };
+}
+
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
-  const service = facts.services.unknownReason(trace.to.address);
+  const { address } = trace.to;
+  const service = address === undefined ? undefined : facts.services.unknownReason(address);
+  const taken = finalTranslation(trace.packets) !== undefined;
+  const balancer = address === undefined || taken ? undefined : facts.loadBalancers.unknownReason(address);
   const reasons = [
     ...unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached),
     ...(service === undefined ? [] : [service]),
+    ...(balancer === undefined ? [] : [balancer]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
@@ -58,13 +89,15 @@ function finalTranslation(packets: readonly TracePacket[]) {
   return undefined;
 }
 
+const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
 /** Whom a translated request went to. */
-function translatedDestination({ packets, to }: Unjudged, { toPod }: Facts): string | undefined {
+function translatedDestination(what: string, packets: readonly TracePacket[], { toPod }: Facts): string | undefined {
   const translation = finalTranslation(packets);
   if (translation === undefined) return undefined;
   const { destination, destinationPort } = translation.after;
-  const whose = toPod === undefined ? '' : `, Pod ${toPod.namespace}/${toPod.name}`;
-  return `Packets to ${to.label} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
+  const whose = toPod === undefined ? '' : `, Pod ${podName(toPod)}`;
+  return `${what} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
 }
 
 /** The source address that the destination saw, where it is not the sender's own. */
@@ -77,12 +110,23 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
   return undefined;
 }
 
+/** The first packet that ended in a drop, and what policy had to do with it. */
+function explainLost({ packets, nameOf }: Unjudged, policy: FelixCluster | undefined): string[] {
+  // A port where nobody listens is no packet lost: it is what `refused` says.
+  const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
+    ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
+  );
+  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
+  const end = ended && explainEnd(ended.story, nameOf);
+  return ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end];
+}
+
 function explain(
   trace: Unjudged,
   verdict: Verdict,
   about: { readonly outcome: Outcome; readonly facts: Facts },
 ): string[] {
-  const { packets, nameOf, to, protocol } = trace;
+  const { packets, to, protocol } = trace;
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
   if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
@@ -91,22 +135,18 @@ function explain(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
   }
-  // A port where nobody listens is no packet lost: it is what `refused` says.
-  const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
-    ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
-  );
-  const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
-  const firstEnd = ended && explainEnd(ended.story, nameOf);
-  if (verdict !== 'answered' && ended !== undefined && firstEnd !== undefined) {
-    sentences.push(...explainPolicy(ended.story, about.facts.policy), firstEnd);
-  }
-  if (verdict === 'unreachable' && firstEnd === undefined && about.outcome.kind === 'failed') {
+  const lost = verdict === 'answered' ? [] : explainLost(trace, about.facts.policy);
+  sentences.push(...lost);
+  if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
-  const destination = translatedDestination(trace, about.facts);
+  const destination = translatedDestination(`Packets to ${to.label}`, packets, about.facts);
   if (destination !== undefined) sentences.push(destination);
+  else if (trace.resolution !== undefined && about.facts.toPod !== undefined && to.address !== undefined)
+    sentences.push(`${to.label} is ${formatIpv4(to.address)}, Pod ${podName(about.facts.toPod)}.`);
+  if (to.address !== undefined) sentences.push(...about.facts.loadBalancers.explain(to.address));
   const source = translatedSource(trace);
   if (source !== undefined) sentences.push(source);
   return sentences;

@@ -1,7 +1,7 @@
 /** Opens one connection from a namespace and waits for its outcome: what `podwire trace` sends. */
 
 import { type Errno, type Netns, NS_PER_S } from '../kernel/index.js';
-import type { Ipv4Addr } from '../packet/index.js';
+import { DNS_FLAG, DNS_PORT, encodeDns, type Ipv4Addr } from '../packet/index.js';
 import type { Outcome, TraceProtocol } from '../trace/index.js';
 
 export interface ConnectionRequest {
@@ -16,6 +16,17 @@ export interface ConnectionRequest {
 /** As long as somebody would wait: three SYN retransmissions, and ARP's own three seconds. */
 const DEFAULT_TIMEOUT_NS = 7 * NS_PER_S;
 const PAYLOAD = new TextEncoder().encode('podwire');
+/** What a DNS server answers, whatever it knows of the name. */
+const QUESTION = encodeDns({
+  id: 1,
+  flags: DNS_FLAG.recursionDesired,
+  opcode: 0,
+  rcode: 0,
+  questions: [{ name: 'kubernetes.default.svc.cluster.local', type: 'A' }],
+  answers: [],
+  authorities: [],
+  additionals: [],
+});
 /** What ping sends: 56 octets. */
 const ECHO_PAYLOAD = Uint8Array.from({ length: 56 }, (_, i) => i);
 
@@ -79,7 +90,7 @@ const openUdp: Opener = ({ netns, destination, port }, settle) => {
   socket.onMessage = () => settle({ kind: 'answered' });
   socket.onError = (errno) => settle({ kind: 'refused', by: 'icmp', note: errno });
   const refused = socket.connect(destination, port);
-  failed(refused ?? socket.send(PAYLOAD), settle);
+  failed(refused ?? socket.send(port === DNS_PORT ? QUESTION : PAYLOAD), settle);
   return () => socket.close();
 };
 

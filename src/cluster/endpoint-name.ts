@@ -1,17 +1,25 @@
-/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `node/NAME`, `host/NAME` or an address. */
+/** How people name the ends of a connection: `pod/NS/NAME`, `svc/NS/NAME`, `lb/NS/NAME`, `node/NAME`, `host/NAME`, an address, a DNS name. */
 
-import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { type Ipv4Addr, isDnsName, parseIpv4 } from '../packet/index.js';
 
 export type EndpointName =
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
   /** By its cluster IP: only a destination. */
   | { readonly kind: 'svc'; readonly namespace: string; readonly name: string }
+  /** A Service by the address of its load balancer: only a destination. */
+  | { readonly kind: 'lb'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
 
+/** A name for the sender's resolver, `db.shop` or `www.example.com`: only a destination. */
+export interface DnsEndpoint {
+  readonly kind: 'name';
+  readonly name: string;
+}
+
 export interface Destination {
-  readonly endpoint: EndpointName;
+  readonly endpoint: EndpointName | DnsEndpoint;
   readonly port: number | undefined;
 }
 
@@ -20,7 +28,7 @@ export interface NameProblem {
   readonly problem: string;
 }
 
-const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, lb/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
@@ -35,7 +43,7 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   if (address !== undefined) return { kind: 'address', address };
   if (isIpv6(text)) return ipv6Problem(text);
   const [kind, first = '', second, extra] = text.split('/');
-  if ((kind === 'pod' || kind === 'svc') && first !== '' && extra === undefined) {
+  if ((kind === 'pod' || kind === 'svc' || kind === 'lb') && first !== '' && extra === undefined) {
     // As kubectl has it, one without a namespace is in `default`.
     return second === undefined
       ? { kind, namespace: 'default', name: first }
@@ -45,12 +53,18 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   return { problem: `"${text}" is none of ${FORMS}` };
 }
 
+/** What is no path and no address, and can be a name. */
+const dnsEndpoint = (text: string): DnsEndpoint | undefined =>
+  /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && isDnsName(text) && parseIpv4(text) === undefined
+    ? { kind: 'name', name: text }
+    : undefined;
+
 /** `NAME` or `NAME:PORT`. */
 export function parseDestination(text: string): Destination | NameProblem {
   if (isIpv6(text)) return ipv6Problem(text);
   const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
   const [, name = '', portText] = match ?? [];
-  const endpoint = parseEndpointName(name);
+  const endpoint = dnsEndpoint(name) ?? parseEndpointName(name);
   if (isNameProblem(endpoint)) return endpoint;
   if (portText === undefined) return { endpoint, port: undefined };
   const port = Number(portText);
@@ -59,10 +73,16 @@ export function parseDestination(text: string): Destination | NameProblem {
   return { endpoint, port };
 }
 
-export function formatEndpointName(endpoint: EndpointName, format: (address: Ipv4Addr) => string): string {
+export function formatEndpointName(
+  endpoint: EndpointName | DnsEndpoint,
+  format: (address: Ipv4Addr) => string,
+): string {
   switch (endpoint.kind) {
+    case 'name':
+      return endpoint.name;
     case 'pod':
     case 'svc':
+    case 'lb':
       return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;
     case 'address':
       return format(endpoint.address);

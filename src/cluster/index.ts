@@ -1,6 +1,6 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './allocations.js';
-export { Cluster, type ClusterOptions, type TraceRequest, UnknownEndpoint } from './cluster.js';
+export { Cluster, type ClusterOptions } from './cluster.js';
 export {
   type Destination,
   type EndpointName,
@@ -13,4 +13,7 @@ export {
 export type { ExpectedTrace } from './expectations.js';
 export { type RecordedState, recordedState } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
+export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
+export { UnknownEndpoint } from './places.js';
 export { startServer } from './servers.js';
+export type { TraceRequest } from './tracing.js';

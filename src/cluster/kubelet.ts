@@ -12,9 +12,21 @@ import {
   type PluginBinaries,
 } from '../cni/index.js';
 import type { Host, Netns } from '../kernel/index.js';
-import { type Finding, finding, formatIp, isFinished, type Pod, type Store } from '../kubernetes/index.js';
+import {
+  type Finding,
+  finding,
+  formatIp,
+  type IpAddress,
+  isFinished,
+  isIpv4,
+  type Pod,
+  type Store,
+} from '../kubernetes/index.js';
 import { type Ipv4Addr, parseIpv4Prefix } from '../packet/index.js';
-import { podListeners } from './listeners.js';
+import type { DnsPods } from './dns-pods.js';
+import type { KubeletSettings } from './kubelet-settings.js';
+import { podListeners, podSite } from './listeners.js';
+import { podFiles, podHostname } from './pod-files.js';
 import { containerId, netnsName } from './sandbox.js';
 import { startServer } from './servers.js';
 import { recordedAddresses } from './allocations.js';
@@ -27,6 +39,19 @@ export interface Sandbox {
   /** Undefined for host-network pods, which have their node's. */
   readonly address: Ipv4Addr | undefined;
   readonly attachment: Attachment | undefined;
+  /** What the kubelet put into its containers. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly hostname: string;
+}
+
+type NewSandbox = Omit<Sandbox, 'files' | 'hostname'>;
+
+export interface KubeletRequest {
+  readonly host: Host;
+  readonly store: Store;
+  readonly binaries: PluginBinaries;
+  readonly settings: KubeletSettings;
+  readonly dns: DnsPods;
 }
 
 const LOOPBACK: NetworkList = {
@@ -82,12 +107,16 @@ export class Kubelet {
   readonly #host: Host;
   readonly #store: Store;
   readonly #runtime: CniRuntime;
+  readonly #settings: KubeletSettings;
+  readonly #dns: DnsPods;
   readonly sandboxes = new Map<string, Sandbox>();
   readonly findings: Finding[] = [];
 
-  constructor(host: Host, store: Store, binaries: PluginBinaries) {
+  constructor({ host, store, binaries, settings, dns }: KubeletRequest) {
     this.#host = host;
     this.#store = store;
+    this.#settings = settings;
+    this.#dns = dns;
     this.#runtime = new CniRuntime(host, binaries);
   }
 
@@ -116,12 +145,30 @@ export class Kubelet {
     }
   }
 
-  #run(sandbox: Sandbox): void {
-    const { pod, netns } = sandbox;
+  #run(created: NewSandbox): void {
+    const { pod, netns } = created;
+    const [settings, nodeName] = [this.#settings, this.#host.name];
+    const addresses = this.#addressesOf(created);
+    const files = podFiles({ pod, settings, addresses, nodeName, nodeFiles: this.#host.files });
+    const sandbox = { ...created, files, hostname: podHostname(pod, settings, nodeName) };
     this.sandboxes.set(`${pod.namespace}/${pod.name}`, sandbox);
+    const ofDns = this.#dns.start(pod, { netns, files, addresses });
+    if (ofDns === undefined) this.#listen(sandbox);
+    else this.findings.push(...ofDns);
+  }
+
+  /** status.podIPs, IPv4 as CNI gave it. */
+  #addressesOf({ pod, address }: NewSandbox): readonly IpAddress[] {
+    if (pod.spec.hostNetwork) return this.#store.get('Node', '', this.#host.name)?.status.internalIPs ?? [];
+    const ipv6 = pod.status.podIPs.filter((ip) => !isIpv4(ip));
+    return address === undefined ? ipv6 : [address, ...ipv6];
+  }
+
+  #listen({ pod, netns }: Sandbox): void {
     for (const { protocol, port, because } of podListeners(pod, this.#store)) {
-      if (protocol !== 'sctp')
-        startServer(netns, { protocol, port, process: pod.spec.containers[0]?.name ?? pod.name, because });
+      if (protocol === 'sctp') continue;
+      const process = pod.spec.containers[0]?.name ?? pod.name;
+      startServer(netns, { protocol, port, process, because, site: podSite(pod) });
     }
   }
 }

@@ -6,6 +6,7 @@
 import type { Cause } from '../trace/index.js';
 import type { Pod, Service, Store } from '../kubernetes/index.js';
 import { targetPortOf } from '../services/index.js';
+import type { Site } from './servers.js';
 
 export interface PodListener {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
@@ -54,6 +55,19 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
     }
   }
   return [...found.values()];
+}
+
+/** What a pod's HTTP server knows: its own name, and the paths that its probes ask for. */
+export function podSite({ namespace, name, spec }: Pod): Site {
+  const probes = spec.containers.flatMap(({ livenessProbe, readinessProbe, startupProbe }) => [
+    livenessProbe,
+    readinessProbe,
+    startupProbe,
+  ]);
+  const paths = probes.flatMap((probe) =>
+    probe?.httpGet === undefined ? [] : [probe.httpGet.path.replace(/\?.*/, '')],
+  );
+  return { name: `pod ${namespace}/${name}`, paths: ['/', ...paths] };
 }
 
 /** Why a port of a pod is taken as closed, as a sentence. */

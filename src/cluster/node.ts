@@ -5,8 +5,10 @@ import { type Host, KernelError, runIpBatch } from '../kernel/index.js';
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
+import type { DnsPods } from './dns-pods.js';
 import { Kubelet } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
+import type { KubeletSettings } from './kubelet-settings.js';
 import { startServer } from './servers.js';
 import type { ClusterServices } from './services.js';
 
@@ -15,6 +17,8 @@ export interface NodeContext {
   readonly calico: CalicoCluster | undefined;
   readonly hostConfigs: readonly HostConfigObject[];
   readonly services: ClusterServices;
+  readonly kubelet: KubeletSettings;
+  readonly dns: DnsPods;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -29,8 +33,8 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
 }
 
 /** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
-export function applyHostConfig(host: Host, config: HostConfigObject): Finding[] {
-  const { files, ip, sysctls, iptables, ipsets, routes, listen } = config.body.spec;
+export function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
+  const { files, ip, sysctls, iptables, ipsets, routes, listen, corefile } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
   const report = (path: readonly (string | number)[], message: string): void => {
@@ -73,6 +77,7 @@ export function applyHostConfig(host: Host, config: HostConfigObject): Finding[]
       because,
     });
   }
+  if (corefile !== undefined) findings.push(...dns.startOn(host, corefile, config));
   return findings;
 }
 
@@ -95,11 +100,12 @@ export function equipNode(
   // kubeadm's preflight wants both of a node.
   sysctl.set('net.ipv4.ip_forward', '1');
   sysctl.set('net.bridge.bridge-nf-call-iptables', '1');
-  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config));
+  const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config, context.dns));
   const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
-  const kubelet = new Kubelet(host, context.store, binaries);
+  const { store, kubelet: settings, dns } = context;
+  const kubelet = new Kubelet({ host, store, binaries, settings, dns });
   kubelet.startPods();
   startServer(host.netns, {
     protocol: 'tcp',

@@ -2,7 +2,7 @@
 
 import { isIpv4, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
-import type { EndpointName } from './endpoint-name.js';
+import type { Destination } from './endpoint-name.js';
 
 /** Its first IPv4 address, or a sentence that says why it has none. */
 export function serviceAddress(store: Store, namespace: string, name: string): Ipv4Addr | string {
@@ -11,15 +11,15 @@ export function serviceAddress(store: Store, namespace: string, name: string): I
   const { type, headless, externalName, clusterIPs } = service.spec;
   const address = clusterIPs.find(isIpv4);
   if (type === 'ExternalName')
-    return `Service "${namespace}/${name}" is another name for ${externalName}: it has no address, and names are not resolved yet`;
+    return `Service "${namespace}/${name}" is another name for ${externalName}: it has no address, and its name leads there only by DNS, which the sender does not ask`;
   if (headless)
-    return `Service "${namespace}/${name}" is headless: its name leads to its pods one by one, and names are not resolved yet; name a pod instead`;
+    return `Service "${namespace}/${name}" is headless: its name leads to its pods by DNS, which the sender does not ask; name a pod instead`;
   return address ?? `Service "${namespace}/${name}" has no IPv4 address`;
 }
 
 /** The only port that a Service has of a protocol. */
-export function onlyPort(store: Store, endpoint: EndpointName, protocol: 'tcp' | 'udp'): number | undefined {
-  if (endpoint.kind !== 'svc') return undefined;
+export function onlyPort(store: Store, endpoint: Destination['endpoint'], protocol: 'tcp' | 'udp'): number | undefined {
+  if (endpoint.kind !== 'svc' && endpoint.kind !== 'lb') return undefined;
   const ports = store.get('Service', endpoint.namespace, endpoint.name)?.spec.ports ?? [];
   const own = ports.filter((port) => port.protocol.toLowerCase() === protocol);
   return own.length === 1 ? own[0]?.port : undefined;

@@ -92,6 +92,16 @@ export class ClusterServices {
     return findings;
   }
 
+  /** Endpoints as the controllers leave them; what is new of what they found. */
+  writeEndpoints(): readonly Finding[] {
+    return this.#controller.run();
+  }
+
+  /** Addresses of a pod, as kubelet would have written them into its status. */
+  addressesOf(pod: Pod): readonly IpAddress[] {
+    return this.#addressesOf(pod);
+  }
+
   /** Why nobody knows what becomes of packets to that address, where it is a Service's; or undefined. */
   unknownReason(address: Ipv4Addr): string | undefined {
     const { replacedBy, configuration } = this.#installation;

@@ -18,7 +18,7 @@ import { Arp } from './neigh/arp.js';
 import { NeighbourTable } from './neigh/neighbour-table.js';
 import { IpsetTable, Netfilter } from './netfilter/index.js';
 import type { Skb } from './skb.js';
-import { SocketTable } from './socket/index.js';
+import { FrameSockets, SocketTable } from './socket/index.js';
 import { Sysctls } from './sysctl.js';
 
 export class Netns {
@@ -38,6 +38,7 @@ export class Netns {
   readonly netfilter: Netfilter;
   readonly ipv4: Ipv4Stack;
   readonly sockets: SocketTable;
+  readonly frames = new FrameSockets();
   /** Drops by reason since the start (kfree_skb). */
   readonly drops = new Map<DropReason, number>();
 
@@ -111,6 +112,7 @@ export class Netns {
       popTag(skb);
     }
     skb.protocol = new Ethernet(skb.view, skb.data).etherType;
+    this.frames.deliver(dev, skb, skb.protocol);
     skb.pull(ETHERNET_HEADER_LENGTH);
     skb.network = skb.data;
     this.deliver(dev, skb);

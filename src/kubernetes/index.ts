@@ -24,6 +24,7 @@ export type {
   PolicySubject,
 } from './kinds/admin-policy.js';
 export type { PolicyEntity, PolicyPort, PolicyRuleSpec } from './kinds/calico-policy.js';
+export type { ServiceAllocation } from './kinds/metallb.js';
 export type { NetworkPolicyPeer, NetworkPolicyPort } from './kinds/network-policy.js';
 export type { Taint } from './kinds/node.js';
 export type {

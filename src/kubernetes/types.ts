@@ -20,6 +20,9 @@ export type Job = ObjectOf<'Job'>;
 export type CronJob = ObjectOf<'CronJob'>;
 export type ReplicationController = ObjectOf<'ReplicationController'>;
 
+export type IpAddressPool = ObjectOf<'IPAddressPool'>;
+export type L2Advertisement = ObjectOf<'L2Advertisement'>;
+export type BgpAdvertisement = ObjectOf<'BGPAdvertisement'>;
 export type IpPool = ObjectOf<'IPPool'>;
 export type CalicoNodeResource = ObjectOf<'CalicoNode'>;
 export type FelixConfiguration = ObjectOf<'FelixConfiguration'>;

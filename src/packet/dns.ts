@@ -1,15 +1,16 @@
 /**
- * DNS messages (RFC 1035 §4) as our own plain data; names and record data are coded by `@dnsquery/dns-packet`.
+ * DNS messages (RFC 1035 §4) as our own plain data; names and record data are read by `@dnsquery/dns-packet`,
+ * and written by `dns-encode.ts`.
  *
  * The library does not bound what it reads by a record's length, so records are found here first and each is
  * handed to it with its bounds checked: one malformed record leaves the others readable.
  */
 
-import { type Answer, type Packet, answer as answerCodec, encode, name as nameCodec } from '@dnsquery/dns-packet';
-import { toType, toString as typeName } from '@dnsquery/dns-packet/types.js';
+import { type Answer, answer as answerCodec, name as nameCodec } from '@dnsquery/dns-packet';
+import { toType, toString as typeText } from '@dnsquery/dns-packet/types.js';
 import { parseIpv4, parseIpv6 } from './address-text.js';
 import { viewOf } from './bytes.js';
-import { formatIpv4, formatIpv6, type Ipv4Addr, type Ipv6Addr } from './ip.js';
+import type { Ipv4Addr, Ipv6Addr } from './ip.js';
 
 export const DNS_PORT = 53;
 export const DNS_HEADER_LENGTH = 12;
@@ -28,11 +29,16 @@ export const DNS_FLAG = {
   checkingDisabled: 0x0010,
 } as const;
 
+/** CLASS (RFC 1035 §3.2.4, RFC 2136). */
+export const DNS_CLASS = { in: 1, chaos: 3, hesiod: 4, none: 254, any: 255 } as const;
+
 export interface DnsQuestion {
   /** Without the final dot; the root is `.`. */
   readonly name: string;
-  /** `A`, `AAAA`, `SRV`, …, `UNKNOWN_65` where it has no name here. */
+  /** `A`, `AAAA`, `SRV`, …, `UNKNOWN_1234` where it has no name here. */
   readonly type: string;
+  /** `DNS_CLASS.in` where it is absent. */
+  readonly class?: number;
 }
 
 interface RecordOwner {
@@ -52,6 +58,7 @@ export type DnsRecord = RecordOwner &
         readonly port: number;
         readonly target: string;
       }
+    | { readonly type: 'MX'; readonly preference: number; readonly exchange: string }
     | { readonly type: 'TXT'; readonly texts: readonly string[] }
     | {
         readonly type: 'SOA';
@@ -63,8 +70,18 @@ export type DnsRecord = RecordOwner &
         readonly expire: number;
         readonly minimum: number;
       }
-    /** EDNS (RFC 6891 §6.1.2); its name is the root and its ttl is 0 here. */
-    | { readonly type: 'OPT'; readonly udpPayloadSize: number }
+    /** EDNS (RFC 6891 §6.1.2); its name is the root and its ttl is 0 here. What is absent is 0, or empty. */
+    | {
+        readonly type: 'OPT';
+        readonly udpPayloadSize: number;
+        /** The upper eight bits of the response code. */
+        readonly extendedRcode?: number;
+        readonly version?: number;
+        /** DO (RFC 3225): the asker wants DNSSEC records. */
+        readonly dnssecOk?: boolean;
+        /** Options as they are on the wire. */
+        readonly options?: Uint8Array;
+      }
     /** Any other, its data undecoded. */
     | { readonly type: 'other'; readonly typeName: string; readonly bytes: Uint8Array }
   );
@@ -110,6 +127,12 @@ function skipName(view: DataView, start: number, end: number): number | undefine
   return undefined;
 }
 
+/** Types that the library does not know by name (RFC 9460). */
+const FURTHER_TYPES: Readonly<Record<string, number>> = { SVCB: 64, HTTPS: 65 };
+const FURTHER_NAMES = new Map(Object.entries(FURTHER_TYPES).map(([name, number]) => [number, name]));
+
+const typeName = (number: number): string => FURTHER_NAMES.get(number) ?? typeText(number);
+
 /** The library throws on what it cannot read; here that is an answer. */
 function attempt<T>(read: () => T): T | undefined {
   try {
@@ -147,6 +170,10 @@ function recordOf(answer: Answer, data: Uint8Array): DnsRecord | undefined {
       const { priority = 0, weight = 0, port = 0, target } = answer.data;
       return data.length < 7 ? undefined : { ...owner, type: 'SRV', priority, weight, port, target };
     }
+    case 'MX':
+      return data.length < 3
+        ? undefined
+        : { ...owner, type: 'MX', preference: answer.data.preference ?? 0, exchange: answer.data.exchange };
     case 'TXT':
       return { ...owner, type: 'TXT', texts: texts(answer.data) };
     case 'SOA': {
@@ -160,14 +187,30 @@ function recordOf(answer: Answer, data: Uint8Array): DnsRecord | undefined {
 
 const OPT = 41;
 /** The types whose data is taken apart. */
-const DECODED: ReadonlySet<string> = new Set(['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'DNAME', 'SRV', 'TXT', 'SOA']);
+const DECODED: ReadonlySet<string> = new Set(['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'DNAME', 'SRV', 'MX', 'TXT', 'SOA']);
+
+/** EDNS says the rest in what is the TTL of other records (RFC 6891 §6.1.3). */
+function decodeOpt(view: DataView, fixed: number, options: Uint8Array): DnsRecord {
+  const extendedRcode = view.getUint8(fixed + 4);
+  const version = view.getUint8(fixed + 5);
+  return {
+    name: '.',
+    ttl: 0,
+    type: 'OPT',
+    udpPayloadSize: view.getUint16(fixed + 2),
+    ...(extendedRcode === 0 ? {} : { extendedRcode }),
+    ...(version === 0 ? {} : { version }),
+    ...((view.getUint8(fixed + 6) & 0x80) === 0 ? {} : { dnssecOk: true }),
+    ...(options.length === 0 ? {} : { options }),
+  };
+}
 
 /** The record at `offset`, whose name ends at `fixed` and whose data is `[dataOffset, end)`; the library sees no more. */
 function decodeRecord(bytes: Uint8Array, offset: number, fixed: number, end: number): DnsRecord | undefined {
   const view = viewOf(bytes);
   const type = view.getUint16(fixed);
   const data = bytes.slice(fixed + 10, end);
-  if (type === OPT) return { name: '.', ttl: 0, type: 'OPT', udpPayloadSize: view.getUint16(fixed + 2) };
+  if (type === OPT) return decodeOpt(view, fixed, data);
   const label = typeName(type);
   if (!DECODED.has(label)) {
     const owner = attempt(() => nameCodec.decode(bytes, offset));
@@ -190,7 +233,9 @@ function questionAt(bytes: Uint8Array, offset: number): DnsEntry {
   const place = { section: 'question', offset, length: fixed + 4 - offset, dataOffset: 0 } as const;
   const name = attempt(() => nameCodec.decode(bytes, offset));
   if (name === undefined) return { ...place, problem: 'has a name that cannot be read' };
-  return { ...place, question: { name, type: typeName(view.getUint16(fixed)) } };
+  const questionClass = view.getUint16(fixed + 2);
+  const question = { name, type: typeName(view.getUint16(fixed)) };
+  return { ...place, question: questionClass === DNS_CLASS.in ? question : { ...question, class: questionClass } };
 }
 
 function recordAt(bytes: Uint8Array, section: DnsSection, offset: number): DnsEntry {
@@ -247,47 +292,6 @@ export function parseDns(bytes: Uint8Array): DnsMessage | undefined {
   };
 }
 
-/** A record as the library takes it. */
-function answerOf(record: DnsRecord): Answer {
-  const { name, ttl } = record;
-  switch (record.type) {
-    case 'A':
-      return { name, ttl, type: 'A', data: formatIpv4(record.address) };
-    case 'AAAA':
-      return { name, ttl, type: 'AAAA', data: formatIpv6(record.address) };
-    case 'CNAME':
-    case 'NS':
-    case 'PTR':
-    case 'DNAME':
-      return { name, ttl, type: record.type, data: record.target };
-    case 'SRV': {
-      const { priority, weight, port, target } = record;
-      return { name, ttl, type: 'SRV', data: { priority, weight, port, target } };
-    }
-    case 'TXT':
-      return { name, ttl, type: 'TXT', data: [...record.texts] };
-    case 'SOA': {
-      const { mname, rname, serial, refresh, retry, expire, minimum } = record;
-      return { name, ttl, type: 'SOA', data: { mname, rname, serial, refresh, retry, expire, minimum } };
-    }
-    case 'OPT':
-      return Object.assign({ name, type: 'OPT' as const, data: [] }, { udpPayloadSize: record.udpPayloadSize });
-    case 'other':
-      // Under this name the library writes the bytes as they are, whatever the type; its typings know no such name.
-      return { name, ttl, type: `UNKNOWN_${toType(record.typeName)}` as 'TLSA', data: record.bytes };
-  }
-}
-
-/** The message as bytes, names uncompressed. */
-export function encodeDns(message: DnsMessage): Uint8Array {
-  const packet: Packet = {
-    id: message.id,
-    type: (message.flags & DNS_FLAG.response) === 0 ? 'query' : 'response',
-    flags: (message.flags & 0x07f0) | (message.opcode << 11) | message.rcode,
-    questions: message.questions.map(({ name, type }) => ({ name, type })),
-    answers: message.answers.map(answerOf),
-    authorities: message.authorities.map(answerOf),
-    additionals: message.additionals.map(answerOf),
-  };
-  return encode(packet);
-}
+/** The number of a type by its name, `UNKNOWN_1234` included; 0 where no type is called so. */
+export const dnsTypeNumber = (type: string): number =>
+  (Object.hasOwn(FURTHER_TYPES, type) ? FURTHER_TYPES[type] : undefined) ?? toType(type);

@@ -16,6 +16,7 @@ export * from './bytes.js';
 export * from './checksum.js';
 export { type DissectedNode, dissect, dissectedProblems, MAX_LAYERS } from './dissect.js';
 export * from './dns.js';
+export * from './dns-encode.js';
 export * from './ethernet.js';
 export * from './icmp.js';
 export * from './icmpv6.js';

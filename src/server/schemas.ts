@@ -150,7 +150,7 @@ export const ObjectsQuery = Type.Object({
 export const HostSchema = Type.Object(
   {
     name: Text,
-    role: oneOf(['node', 'router', 'host']),
+    role: oneOf(['node', 'router', 'host', 'balancer']),
     built: Type.Boolean(described('machines are built when somebody first asks for them')),
     off: Type.Boolean(described('by a fault')),
     interfaces: Type.Array(

@@ -142,7 +142,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   useMetrics(app, metrics);
   routes(app, { clusters, limits, metrics, closing: closing.signal });
   const sockets = new Sockets(app, { clusters, limits, metrics, access });
-  const running: RunningServer = { url: '', app, clusters, close: () => end(app, { clusters, closing, limits, sockets }) };
+  const running: RunningServer = {
+    url: '',
+    app,
+    clusters,
+    close: () => end(app, { clusters, closing, limits, sockets }),
+  };
   try {
     for (const { name, sources } of options.clusters ?? [])
       await clusters.add({ name, origin: { kind: 'sources', sources, seed: options.seed ?? 1 } });

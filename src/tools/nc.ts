@@ -4,7 +4,7 @@ import { runConnection } from '../cluster/index.js';
 import { ERRNO_TEXT, type Errno, NS_PER_S } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { resolve } from './resolve.js';
+import { resolve, resolveFailure } from './resolve.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** How long connect(2) takes to give up. */
@@ -67,16 +67,16 @@ export const nc: Tool = (place, args) => {
   const [name, portText] = rest;
   if (name === undefined || portText === undefined)
     return failure(1, 'usage: nc [-46nuvz] [-w timeout] [destination] [port]');
-  const destination = resolve(place.cluster, name);
-  if (destination === undefined)
-    return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: Name or service not known`);
+  const resolved = resolve(place, name, 'nc');
+  if (resolved.kind === 'failed')
+    return failure(1, `nc: getaddrinfo for host "${name}" port ${portText}: ${resolveFailure(resolved.why)}`);
   const ports = parsePorts(portText);
   if ('exitCode' in ports) return ports;
   const wait = values.get('w');
   if (wait !== undefined && !/^\d+$/.test(wait)) return failure(1, `nc: timeout invalid: ${wait}`);
   const asked: Probe = {
     name,
-    destination,
+    destination: resolved.address,
     protocol: flags.has('u') ? 'udp' : 'tcp',
     waitS: wait === undefined ? undefined : Number(wait),
     verbose: flags.has('v'),

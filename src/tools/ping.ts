@@ -3,7 +3,7 @@
 import { type Device, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { resolve } from './resolve.js';
+import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Without `-c` the real one never ends. */
@@ -80,7 +80,8 @@ const LIMITS = {
   m: { min: 0, max: 4_294_967_295 },
 } as const;
 
-function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options | ToolResult {
+function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
+  const { netns } = place;
   const given = getopt(args, '4c:s:W:w:t:i:I:M:Q:m:nqvOdD');
   if (isBadOption(given)) return wrong(given.problem);
   const { values, flags, rest } = given;
@@ -95,8 +96,8 @@ function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options |
   if (hint !== undefined && pathMtuDiscovery === undefined) return failure(1, `ping: invalid -M argument: ${hint}`);
   const name = rest.at(-1);
   if (name === undefined) return failure(1, 'ping: usage error: Destination address required');
-  const destination = resolve(cluster, name);
-  if (destination === undefined) return wrong(`${name}: Name or service not known`);
+  const resolved = resolve(place, name, 'ping');
+  if (resolved.kind === 'failed') return wrong(`${name}: ${resolveFailure(resolved.why)}`);
   const bound = values.get('I');
   const source = bound === undefined ? undefined : parseIpv4(bound);
   const device = bound === undefined || source !== undefined ? undefined : netns.devices.named(bound);
@@ -104,7 +105,7 @@ function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options |
   const wait = numbers.get('w');
   return {
     name,
-    destination,
+    destination: resolved.address,
     count: numbers.get('c') ?? DEFAULT_COUNT,
     size: numbers.get('s') ?? 56,
     intervalNs: (numbers.get('i') ?? 1) * NS_PER_S,

@@ -4,6 +4,10 @@ import type { Cluster, EndpointName } from '../cluster/index.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack.js';
+import { curl } from './curl.js';
+import { dig } from './dns/dig.js';
+import { getent } from './dns/getent.js';
+import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
@@ -20,12 +24,16 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   calicoctl,
   cat,
   conntrack,
+  curl,
+  dig,
+  getent,
   hostname,
   ip,
   ipset,
   'iptables-save': iptablesSave,
   ls,
   nc,
+  nslookup,
   ping,
   sysctl,
   traceroute,

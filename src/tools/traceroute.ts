@@ -3,7 +3,7 @@
 import { type Device, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { resolve } from './resolve.js';
+import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 const DEFAULT_PORT = 33_434;
@@ -34,7 +34,8 @@ const NUMBERS = {
   p: { min: 1, max: 65_535, fallback: DEFAULT_PORT, what: 'bad port' },
 } as const;
 
-function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options | ToolResult {
+function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
+  const { netns } = place;
   const given = getopt(args, '4Inm:q:w:f:p:s:i:UFT');
   if (isBadOption(given)) return failure(2, `Bad option: ${given.problem}`);
   const { values, flags, rest } = given;
@@ -55,11 +56,11 @@ function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options |
     if (!(value >= min && value <= max)) return failure(2, what);
   }
   if (number('f') > number('m')) return failure(2, NUMBERS.f.what);
-  const destination = resolve(cluster, name);
-  if (destination === undefined)
+  const resolved = resolve(place, name, 'traceroute');
+  if (resolved.kind === 'failed')
     return failure(
       2,
-      `${name}: Name or service not known\nCannot handle "host" cmdline arg \`${name}' on position 1 (argc ${args.indexOf(name) + 1})`,
+      `${name}: ${resolveFailure(resolved.why)}\nCannot handle "host" cmdline arg \`${name}' on position 1 (argc ${args.indexOf(name) + 1})`,
     );
   const [from, through] = [values.get('s'), values.get('i')];
   const device = through === undefined ? undefined : netns.devices.named(through);
@@ -67,7 +68,7 @@ function read({ cluster, netns }: ToolPlace, args: readonly string[]): Options |
   const length = Math.max(HEADERS, Number(lengthText ?? 60));
   return {
     name,
-    destination,
+    destination: resolved.address,
     echo: flags.has('I'),
     numeric: flags.has('n'),
     firstTtl: number('f'),

@@ -6,6 +6,7 @@ import type { DropReason } from './drop-reason.js';
 import type { Place } from './tracer.js';
 import type { Verdict } from './verdict.js';
 import { formatCause } from './cause.js';
+import type { NameResolution } from './resolution.js';
 
 export type TraceProtocol = 'tcp' | 'udp' | 'icmp';
 
@@ -16,6 +17,12 @@ export interface TraceEnd {
   readonly address: Ipv4Addr;
   /** Undefined where the address belongs to nobody that is known. */
   readonly place: Place | undefined;
+}
+
+/** A name may lead to no address. */
+export interface TraceDestination extends Omit<TraceEnd, 'address'> {
+  readonly address: Ipv4Addr | undefined;
+  readonly port: number | undefined;
 }
 
 export type PacketRole = 'request' | 'reply' | 'icmp-error' | 'arp';
@@ -36,7 +43,9 @@ export type Outcome =
 
 export interface ConnectionTrace {
   readonly from: TraceEnd;
-  readonly to: TraceEnd & { readonly port: number | undefined };
+  readonly to: TraceDestination;
+  /** Where the destination was given by name. */
+  readonly resolution?: NameResolution;
   readonly protocol: TraceProtocol;
   readonly verdict: Verdict;
   /** The answer in plain words, one sentence a line. */

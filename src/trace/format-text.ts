@@ -5,6 +5,7 @@ import { formatBecause, formatStep } from './format-step.js';
 import type { ConnectionTrace, PacketRole, TracePacket } from './connection.js';
 import { changedFields } from './changed-fields.js';
 import type { RecordedStep } from './recorder.js';
+import type { NameResolution } from './resolution.js';
 import { firstBytes, type Hop, lastOf } from './story.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
@@ -112,25 +113,56 @@ const isGood = (verdict: Verdict): boolean => verdict === 'answered';
 export function formatTrace(trace: ConnectionTrace, options: TextOptions = {}): string {
   const style = options.style ?? PLAIN_STYLE;
   const port = trace.to.port === undefined ? '' : `:${trace.to.port}`;
-  const ends = `${trace.from.label} (${formatIpv4(trace.from.address)}) → ${trace.to.label}${trace.to.label.includes(formatIpv4(trace.to.address)) ? '' : ` (${formatIpv4(trace.to.address)})`}${port}, ${trace.protocol}`;
+  const ends = `${trace.from.label} (${formatIpv4(trace.from.address)}) → ${destinationText(trace)}${port}, ${trace.protocol}`;
   const paint = isGood(trace.verdict) ? style.good : style.bad;
   const lines = [
     style.heading(ends),
     `${paint(trace.verdict)}: ${VERDICTS[trace.verdict]}`,
     ...trace.explanation.map((sentence) => `  ${sentence}`),
   ];
-  const shown = options.everyPacket === true ? new Set(trace.packets) : worthShowing(trace.packets);
   const context = { trace, style };
-  trace.packets.forEach((packet, i) => {
+  if (trace.resolution !== undefined) lines.push('', ...formatResolution(trace.resolution, context, options));
+  lines.push(...formatPackets(trace.packets, context, options));
+  return lines.join('\n');
+}
+
+/** The address beside the label, unless the label has it. */
+function destinationText({ to: { label, address } }: ConnectionTrace): string {
+  const text = address === undefined ? '' : formatIpv4(address);
+  return text === '' || label.includes(text) ? label : `${label} (${text})`;
+}
+
+type Context = { readonly trace: ConnectionTrace; readonly style: TextStyle };
+
+/** The questions one a line; the packets that carried them where they came to nothing, or where everything is wished for. */
+function formatResolution(resolution: NameResolution, context: Context, options: TextOptions): string[] {
+  const { name, address, fromFile, queries, packets } = resolution;
+  const to = address === undefined ? 'no address' : formatIpv4(address);
+  const where = fromFile ? 'in /etc/hosts' : 'by DNS';
+  const width = Math.max(0, ...queries.map((query) => query.name.length));
+  const lines = queries.map(
+    (query) =>
+      `  ${milliseconds(query.atNs).padStart(12)}  ${formatIpv4(query.server)} ${query.protocol}  ${query.type.padEnd(4)} ${query.name.padEnd(width)}  ${query.result}`,
+  );
+  const shown = address === undefined || options.everyPacket === true;
+  return [
+    context.style.heading(`Name ${name}, ${where}: ${to}`),
+    ...lines,
+    ...(shown ? formatPackets(packets, context, options) : []),
+  ];
+}
+
+function formatPackets(packets: readonly TracePacket[], context: Context, options: TextOptions): string[] {
+  const lines: string[] = [];
+  const shown = options.everyPacket === true ? new Set(packets) : worthShowing(packets);
+  packets.forEach((packet, i) => {
     if (shown.has(packet)) lines.push('', ...formatPacket(packet, i + 1, context));
   });
-  const others = trace.packets.filter((packet) => !shown.has(packet));
-  if (others.length > 0) {
-    lines.push('', style.heading('Other packets'));
-    for (const packet of others)
-      lines.push(
-        `  ${String(trace.packets.indexOf(packet) + 1).padStart(3)}  ${milliseconds(packet.story.startNs)}  ${headline(packet)}`,
-      );
-  }
-  return lines.join('\n');
+  const others = packets.filter((packet) => !shown.has(packet));
+  if (others.length > 0) lines.push('', context.style.heading('Other packets'));
+  for (const packet of others)
+    lines.push(
+      `  ${String(packets.indexOf(packet) + 1).padStart(3)}  ${milliseconds(packet.story.startNs)}  ${headline(packet)}`,
+    );
+  return lines;
 }

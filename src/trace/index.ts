@@ -7,6 +7,7 @@ export * from './format-minimal.js';
 export * from './format-step.js';
 export * from './format-text.js';
 export * from './recorder.js';
+export * from './resolution.js';
 export * from './step.js';
 export * from './story.js';
 export * from './to-json.js';

@@ -6,6 +6,7 @@ import { changedFields } from './changed-fields.js';
 import type { ConnectionTrace, TracePacket } from './connection.js';
 import { formatStep } from './format-step.js';
 import type { RecordedStep } from './recorder.js';
+import type { NameResolution } from './resolution.js';
 import type { FlowTuple, Step } from './step.js';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -169,16 +170,36 @@ function packetJson({ role, story }: TracePacket, trace: ConnectionTrace): JsonV
   };
 }
 
+const resolutionJson = (resolution: NameResolution, trace: ConnectionTrace): JsonValue => ({
+  name: resolution.name,
+  ...optional('address', resolution.address, ip),
+  source: resolution.fromFile ? 'files' : 'dns',
+  queries: resolution.queries.map(({ name, type, server, protocol, atNs, result }) => ({
+    name,
+    type,
+    server: formatIpv4(server),
+    protocol,
+    atNs,
+    result,
+  })),
+  packets: resolution.packets.map((packet) => packetJson(packet, trace)),
+});
+
 /** The document that `-o json` prints. */
 export function traceJson(trace: ConnectionTrace): JsonValue {
   return {
     format: 'podwire-trace',
     version: TRACE_FORMAT_VERSION,
     from: { label: trace.from.label, address: formatIpv4(trace.from.address) },
-    to: { label: trace.to.label, address: formatIpv4(trace.to.address), ...optional('port', trace.to.port, same) },
+    to: {
+      label: trace.to.label,
+      ...optional('address', trace.to.address, ip),
+      ...optional('port', trace.to.port, same),
+    },
     protocol: trace.protocol,
     verdict: trace.verdict,
     explanation: trace.explanation,
+    ...optional('resolution', trace.resolution, (resolution) => resolutionJson(resolution, trace)),
     packets: trace.packets.map((packet) => packetJson(packet, trace)),
   };
 }

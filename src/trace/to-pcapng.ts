@@ -15,7 +15,7 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
     direction: 'inbound' | 'outbound';
     comment: string | undefined;
   }[] = [];
-  for (const { story } of trace.packets) {
+  for (const { story } of [...(trace.resolution?.packets ?? []), ...trace.packets]) {
     const end = explainEnd(story, trace.nameOf);
     const frames = story.hops.flatMap((hop) => hop.steps);
     const last = frames.findLast(({ step }) => step.kind === 'receive' || step.kind === 'transmit');

@@ -83,5 +83,6 @@ export function defaultNetwork(nodes: readonly NodePlace[]): PhysicalNetworkSpec
     routers: interfaces.length === 0 ? [] : [{ name: DEFAULT_ROUTER, interfaces, routes: [] }],
     nodes: [],
     hosts: [],
+    loadBalancer: undefined,
   };
 }

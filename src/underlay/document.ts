@@ -5,8 +5,23 @@
 
 import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
 
-const { address, check, cidr, count, listOf, matching, number, oneOf, optional, port, record, text, withDefault } =
-  schema;
+const {
+  address,
+  check,
+  cidr,
+  count,
+  integer,
+  listOf,
+  matching,
+  number,
+  oneOf,
+  optional,
+  orEmpty,
+  port,
+  record,
+  text,
+  withDefault,
+} = schema;
 
 /** `250us`, `2ms`, `1.5s`: a delay with its unit. */
 const DURATION = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/;
@@ -56,6 +71,49 @@ const machine = {
   routes: listOf(route),
 };
 
+const addressRange = matching(
+  /^[\d.]+(?:\/\d{1,2}|\s*-\s*[\d.]+)?$/,
+  'an address, a CIDR or a range such as 192.0.2.1-192.0.2.9',
+);
+
+/** Who leads packets to Services of the type LoadBalancer. */
+const loadBalancer = check(
+  record(
+    {
+      provider: oneOf('none', 'cloud', 'metallb'),
+      /** What follows is the cloud's: a machine of its own, the addresses that it gives, and how it knows who is well. */
+      name: withDefault(text, 'load-balancer'),
+      interfaces: listOf(networkInterface),
+      routes: listOf(route),
+      addresses: listOf(addressRange),
+      ipMode: withDefault(oneOf('VIP', 'Proxy'), 'VIP'),
+      healthCheck: orEmpty(
+        record(
+          {
+            target: withDefault(oneOf('nodePort', 'kubeProxy'), 'nodePort'),
+            intervalSeconds: withDefault(integer(1, 3600), 8),
+            timeoutSeconds: withDefault(integer(1, 3600), 1),
+            healthyThreshold: withDefault(integer(1, 100), 1),
+            unhealthyThreshold: withDefault(integer(1, 100), 3),
+          },
+          { closed: true },
+        ),
+      ),
+    },
+    { closed: true },
+  ),
+  ({ provider, interfaces, routes, addresses }) => {
+    const given = Object.entries({ interfaces, addresses, routes });
+    if (provider !== 'cloud') {
+      const own = given.find(([, list]) => list.length > 0);
+      return own && { path: [own[0]], expected: `nothing: the provider ${provider} has no machine of its own` };
+    }
+    const lacking = given.find(([name, list]) => name !== 'routes' && list.length === 0);
+    return lacking && { path: [lacking[0]], expected: `one or more ${lacking[0]}` };
+  },
+);
+export type LoadBalancerSpec = Value<typeof loadBalancer>;
+
 export const physicalNetworkBody = record({
   spec: record(
     {
@@ -79,6 +137,7 @@ export const physicalNetworkBody = record({
       routers: listOf(record(machine, { closed: true })),
       nodes: listOf(record(machine, { closed: true })),
       hosts: listOf(record({ ...machine, listen: listOf(listen) }, { closed: true })),
+      loadBalancer: optional(loadBalancer),
     },
     { closed: true },
   ),

@@ -34,6 +34,8 @@ export const hostConfigBody = record({
           { closed: true },
         ),
       ),
+      /** A DNS server: the Corefile of a CoreDNS that runs there. */
+      corefile: optional(text),
     },
     { closed: true },
   ),

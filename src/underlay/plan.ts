@@ -48,7 +48,7 @@ export interface ListenPlan {
   readonly address: Ipv4Addr | undefined;
 }
 
-export type MachineRole = 'node' | 'router' | 'host';
+export type MachineRole = 'node' | 'router' | 'host' | 'balancer';
 
 export interface MachinePlan {
   readonly name: string;
@@ -128,7 +128,7 @@ export class Planner {
   }
 
   plan(nodes: readonly NodePlace[]): NetworkPlan {
-    const { routers, hosts, nodes: placed } = this.#spec;
+    const { routers, hosts, nodes: placed, loadBalancer } = this.#spec;
     routers.forEach((spec, i) => this.#add(spec, { role: 'router', path: ['spec', 'routers', i], listen: [] }));
     placed.forEach((spec, i) => {
       const node = nodes.find(({ name }) => name === spec.name);
@@ -138,6 +138,8 @@ export class Planner {
     });
     for (const node of nodes) if (!this.#machines.has(node.name)) this.#placeNode(node);
     hosts.forEach((spec, i) => this.#add(spec, { role: 'host', path: ['spec', 'hosts', i], listen: spec.listen }));
+    if (loadBalancer?.provider === 'cloud')
+      this.#add(loadBalancer, { role: 'balancer', path: ['spec', 'loadBalancer'], listen: [] });
     this.#checkGateways();
     return { switches: this.#switches(), trunks: this.#trunks(), machines: this.#machines };
   }

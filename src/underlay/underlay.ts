@@ -18,6 +18,9 @@ import type { InterfacePlan, MachinePlan, NetworkPlan, RoutePlan } from './plan.
 /** Does to a machine what its role wants, after its interfaces have come up. */
 export type Equip = (host: Host, plan: MachinePlan) => void;
 
+/** Whether a program on a machine that is not built yet would answer for an address that the machine does not have. */
+export type Announces = (plan: MachinePlan, nic: InterfacePlan, address: Ipv4Addr) => boolean;
+
 /** Told of what the kernel of a machine refused of its plan. */
 export type Refused = (plan: MachinePlan, message: string) => void;
 
@@ -26,6 +29,7 @@ export class Underlay {
   readonly plan: NetworkPlan;
   readonly #equip: Equip;
   readonly #refused: Refused;
+  readonly #announces: Announces;
   readonly #switches = new Map<string, Switch>();
   readonly #ports = new Map<string, SwitchPort>();
   readonly #hosts = new Map<string, Host>();
@@ -33,12 +37,13 @@ export class Underlay {
   constructor(
     emulation: Emulation,
     plan: NetworkPlan,
-    listeners: { readonly equip: Equip; readonly refused: Refused },
+    listeners: { readonly equip: Equip; readonly refused: Refused; readonly announces?: Announces },
   ) {
     this.emulation = emulation;
     this.plan = plan;
     this.#equip = listeners.equip;
     this.#refused = listeners.refused;
+    this.#announces = listeners.announces ?? (() => false);
     for (const { name } of plan.switches) this.#switches.set(name, new Switch(emulation, name));
     for (const { from, to, cable } of plan.trunks) {
       const other = this.#switches.get(to);
@@ -97,7 +102,7 @@ export class Underlay {
   #sleeping(machine: MachinePlan, nic: InterfacePlan): SleepingHost {
     return {
       mac: this.#mac(machine, nic),
-      addresses: nic.address === undefined ? [] : [nic.address],
+      answersFor: (address) => nic.address === address || this.#announces(machine, nic, address),
       wake: () => {
         this.host(machine.name);
       },

@@ -62,6 +62,30 @@ const CASES: readonly Case[] = [
     path: 'spec.subnets[0].delay',
   },
   {
+    what: 'a provider of load balancers that nobody knows',
+    kind: 'PhysicalNetwork',
+    spec: '{loadBalancer: {provider: f5}}',
+    path: 'spec.loadBalancer.provider',
+  },
+  {
+    what: 'a load balancer without addresses',
+    kind: 'PhysicalNetwork',
+    spec: '{subnets: [{name: a, cidr: 10.0.0.0/24}], loadBalancer: {provider: cloud, interfaces: [{subnet: a}]}}',
+    path: 'spec.loadBalancer.addresses',
+  },
+  {
+    what: 'addresses for MetalLB outside of its pools',
+    kind: 'PhysicalNetwork',
+    spec: '{loadBalancer: {provider: metallb, addresses: [10.0.0.0/24]}}',
+    path: 'spec.loadBalancer.addresses',
+  },
+  {
+    what: 'a check that is never made',
+    kind: 'PhysicalNetwork',
+    spec: '{loadBalancer: {provider: none, healthCheck: {intervalSeconds: 0}}}',
+    path: 'spec.loadBalancer.healthCheck.intervalSeconds',
+  },
+  {
     what: 'an MTU that no link has',
     kind: 'PhysicalNetwork',
     spec: '{switches: [{name: a, mtu: 67}]}',

@@ -128,7 +128,7 @@ t.test('with the reference plugins endpoints have the addresses that CNI gave th
     .list('EndpointSlice')
     .flatMap(({ endpoints }) => endpoints.map(({ targetRef }) => targetRef?.name ?? ''));
   t.same(
-    addresses.toSorted(),
+    addresses.sort(),
     pods
       .filter(({ spec }) => !spec.hostNetwork)
       .map(({ name }) => name)

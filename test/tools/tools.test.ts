@@ -138,7 +138,7 @@ rtt min/avg/max/mdev = 0.080/0.120/0.160/0.040 ms
   t.match(lost.stdout, /1 packets transmitted, 0 received, .*100% packet loss/);
   t.match(toolIn(fresh(), CLIENT, 'ping nowhere'), {
     exitCode: 2,
-    stderr: 'ping: nowhere: Name or service not known\n',
+    stderr: 'ping: nowhere: Temporary failure in name resolution\n',
   });
   t.end();
 });

@@ -157,7 +157,7 @@ export class InputRouter {
     const result = this.#result;
     const { route, rule } = result;
     if (route !== undefined && route.nextHops.length > 1) {
-      this.#paths.multipath(result, this.#paths.hash(this.#key, flow.hash), () => false);
+      this.#paths.multipath(result, this.#paths.hash(this.#key, flow), () => false);
     }
     const { nextHop } = result;
     const dev = nextHop?.dev;

@@ -128,7 +128,7 @@ export class OutputRouter {
       if (route.nextHops.length > 1) {
         this.#paths.multipath(
           result,
-          this.#paths.hash(key, flow.hash),
+          this.#paths.hash(key, flow),
           (nextHop) =>
             key.source !== INADDR_ANY && nextHopSource(this.#context, this.#addresses, route, nextHop) === key.source,
         );

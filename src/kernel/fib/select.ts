@@ -2,9 +2,9 @@
  * Which of several equal ways a flow takes (net/ipv4/fib_semantics.c:fib_select_path()): ECMP by a hash of the
  * flow, and one of several default routes of the same metric by what ARP knows of their gateways.
  *
- * Differs: the kernel hashes with a key that is random at each boot. Here the key is made of the emulation's seed
- * and the machine's name, whatever was asked before, or is net.ipv4.fib_multipath_hash_seed where that is set;
- * hash policies 2 (inner addresses) and 3 (chosen fields) are taken as 0.
+ * Differs: where net.ipv4.fib_multipath_hash_seed is 0 the kernel hashes with a key that is random at each boot. Here
+ * that key is made of the emulation's seed and the machine's name, whatever was asked before. Hash policies 2 (inner
+ * addresses) and 3 (chosen fields) are taken as 0.
  */
 
 import type { RouteNextHop, Route } from './route.js';
@@ -12,7 +12,9 @@ import type { Device } from '../device.js';
 import type { FibContext } from './context.js';
 import type { FlowKey, LookupResult } from './flow-key.js';
 import { SCOPE } from './names.js';
+import { siphash32 } from './siphash.js';
 import { usable } from './tables.js';
+import type { Flow4 } from './types.js';
 
 /** One round of mixing: multiply, rotate, multiply, with the constants of MurmurHash3. */
 function mix(hash: number, word: number): number {
@@ -22,13 +24,34 @@ function mix(hash: number, word: number): number {
   return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
 }
 
-/** Spreads the last word over all bits. */
-function finish(hash: number): number {
-  let h = hash ^ (hash >>> 16);
-  h = Math.imul(h, 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+/** Octets of a number the other way round: the kernel compares and hashes what stands on the wire as it stands there. */
+const swapped = (word: number): number =>
+  ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+
+/**
+ * What of struct flow_keys is hashed for IPv4 (flow_keys_hash_start(), flow_keys_hash_length()), in words of 32 bits:
+ * basic, tags, vlan, cvlan, keyid, ports, icmp, addresses, and a word of padding.
+ */
+const keys = new Int32Array(12);
+/** u8 ip_proto behind be16 n_proto. */
+const BASIC = 0;
+const PORTS = 7;
+const SOURCE = 9;
+const DESTINATION = 10;
+
+/** __flow_hash_consistentify(): both directions of a flow are one; addresses and ports each for themselves. */
+function setKeys(source: number, destination: number): void {
+  keys.fill(0);
+  const [one, other] = [swapped(source), swapped(destination)];
+  keys[SOURCE] = Math.min(one, other);
+  keys[DESTINATION] = Math.max(one, other);
+}
+
+function setPorts(protocol: number, source: number, destination: number): void {
+  const swap16 = (port: number): number => swapped(port) >>> 16;
+  const [one, other] = [swap16(source), swap16(destination)];
+  keys[BASIC] = protocol << 16;
+  keys[PORTS] = Math.min(one, other) | (Math.max(one, other) << 16);
 }
 
 /** Both upper bounds and hashes are fractions of this. */
@@ -45,14 +68,22 @@ export class PathSelector {
     this.#key = key;
   }
 
-  /** fib_multipath_hash(): 31 bits. `given` is a hash that the packet already has. */
-  hash(key: FlowKey, given: number | undefined): number {
-    if (given !== undefined && given !== 0) return given >>> 1;
-    let hash = mix(mix(this.#hashSeed(), key.source), key.destination);
+  /**
+   * fib_multipath_hash(): 31 bits. `hashedAs` are the addresses of the packet that an ICMP error is about
+   * (ip_multipath_l3_keys()): it goes where that would go.
+   */
+  hash(key: FlowKey, { hash, hashedAs }: Pick<Flow4, 'hash' | 'hashedAs'>): number {
     if (this.#context.sysctl.values['ipv4.fib_multipath_hash_policy'] === 1) {
-      hash = mix(mix(hash, (key.sourcePort << 16) | key.destinationPort), key.protocol);
+      setKeys(key.source, key.destination);
+      setPorts(key.protocol, key.sourcePort, key.destinationPort);
+    } else {
+      const { source, destination } = hashedAs ?? key;
+      setKeys(source, destination);
     }
-    return finish(hash) >>> 1;
+    const seed = this.#hashSeed();
+    const own = siphash32(keys, [seed, seed, seed, seed]);
+    // The kernel mixes by jhash; the hash of a packet has a key of the boot anyway.
+    return (hash === undefined ? own : mix(own, hash) >>> 0) >>> 1;
   }
 
   #hashSeed(): number {

@@ -48,8 +48,10 @@ export interface Flow4 {
   readonly protocol?: number | undefined;
   readonly sourcePort?: number | undefined;
   readonly destinationPort?: number | undefined;
-  /** Flow hash for ECMP (fib_multipath_hash()); computed from the addresses where absent. */
+  /** flowi4_multipath_hash: mixed into what ECMP hashes, by tunnels. */
   readonly hash?: number | undefined;
+  /** Whose addresses ECMP hashes instead of these: of the packet that an ICMP error is about. */
+  readonly hashedAs?: { readonly source: Ipv4Addr; readonly destination: Ipv4Addr } | undefined;
   /** FLOWI_FLAG_ANYSRC: the source need not be an address of ours (transparent sockets, re-routing after NAT). */
   readonly anySource?: boolean | undefined;
 }

@@ -21,7 +21,7 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
-import { type EchoedOptions, echoOptions } from './options.js';
+import type { EchoedOptions } from './options.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -79,6 +79,7 @@ export class Icmp {
       tos,
       mark,
       protocol: IP_PROTOCOL.icmp,
+      hashedAs: about,
     });
     if (typeof route === 'string') {
       this.#step(skb, { type, code, to: about.source, note: `no route back: ${route}` });
@@ -92,7 +93,7 @@ export class Icmp {
       this.#step(skb, { type, code, to: about.source, note: limit });
       return;
     }
-    const options = this.#echoedOptions(skb);
+    const options = this.#netns.ipv4.echoedOptions(skb);
     if (options === 'invalid') {
       this.#step(skb, { type, code, to: about.source, note: 'its options cannot be echoed' });
       return;
@@ -128,14 +129,6 @@ export class Icmp {
     header.source = ct.tuple(directionOf(skb.ctInfo)).source;
     this.send(skb, type, code, info);
     header.source = source;
-  }
-
-  #echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
-    const { fib, emulation } = this.#netns;
-    return echoOptions(skb.ipv4, skb.options, {
-      isUnicast: (address) => fib.addressType(address) === 'unicast',
-      clock: emulation.clock,
-    });
   }
 
   /** icmp_rcv(). `data` stands at the ICMP header. */
@@ -206,7 +199,7 @@ export class Icmp {
     if (netns.emulation.tracer !== undefined) {
       netns.trace(skb, { kind: 'deliver', protocol: IP_PROTOCOL.icmp, port: 0, note: answer.note, because: [] });
     }
-    const options = this.#echoedOptions(skb);
+    const options = this.#netns.ipv4.echoedOptions(skb);
     if (options === 'invalid') return;
     const mark = this.#replyMark(skb);
     const route = netns.fib.routeOutput({

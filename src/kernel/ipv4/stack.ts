@@ -12,6 +12,8 @@ import {
   IP_PROTOCOL,
   IPV4_HEADER_LENGTH,
   Ipv4,
+  Icmp as IcmpHeader,
+  isIcmpError,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import type { Device } from '../device.js';
@@ -22,7 +24,7 @@ import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { Icmp, type IcmpError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { forwardOptions, receiveOptions } from './options.js';
+import { type EchoedOptions, echoOptions, forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
@@ -111,6 +113,7 @@ export class Ipv4Stack {
         protocol: header.protocol,
         sourcePort: ports >>> 16,
         destinationPort: ports & 0xffff,
+        hashedAs: header.protocol === IP_PROTOCOL.icmp ? quotedBy(skb, header) : undefined,
       });
       if (typeof route === 'string') {
         netns.drop(skb, route);
@@ -289,6 +292,16 @@ export class Ipv4Stack {
     return true;
   }
 
+  /** __ip_options_echo(): what an answer to a packet carries of its options. */
+  echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined {
+    if (skb.options === undefined) return undefined;
+    const { fib, emulation } = this.#netns;
+    return echoOptions(skb.ipv4, skb.options, {
+      isUnicast: (address) => fib.addressType(address) === 'unicast',
+      clock: emulation.clock,
+    });
+  }
+
   /** ip_forward_options(), with ip_rt_get_source() for the address. */
   #forwardOptions(skb: Skb): void {
     const { options, route } = skb;
@@ -326,6 +339,14 @@ function checkHeader(skb: Skb): DropReason | undefined {
   skb.tail = skb.network + totalLength;
   skb.transport = skb.network + headerLength;
   return undefined;
+}
+
+/** ip_multipath_l3_keys(): the header that an ICMP error quotes. */
+function quotedBy(skb: Skb, header: Ipv4): Ipv4 | undefined {
+  const icmp = header.fragmentOffset === 0 ? IcmpHeader.parse(skb.view, skb.transport, skb.tail) : undefined;
+  if (icmp === undefined || !isIcmpError(icmp.type) || icmp.payloadOffset + IPV4_HEADER_LENGTH > skb.tail)
+    return undefined;
+  return new Ipv4(skb.view, icmp.payloadOffset);
 }
 
 /** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */

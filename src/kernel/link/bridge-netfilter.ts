@@ -151,12 +151,16 @@ export function bridgeForward(bridge: Bridge, skb: Skb, out: BridgePort): readon
   return frames;
 }
 
-/** br_nf_dev_queue_xmit(): a datagram that was put together at the bridge is taken apart again where it is too long. */
+/**
+ * br_nf_dev_queue_xmit(): what is too long for the port is taken apart, and a datagram that was put together at the
+ * bridge into pieces no longer than those that came.
+ */
 function cutToPort({ netns }: Bridge, skb: Skb, out: BridgePort): readonly Skb[] {
-  const { mtu } = out.dev;
+  const { fragMaxSize } = skb;
+  const mtu = fragMaxSize > 0 ? Math.min(fragMaxSize, out.dev.mtu) : out.dev.mtu;
   const length = skb.tail - skb.network;
   if (length <= mtu) return [skb];
-  if (((skb.ipv4.flagsAndOffset & IPV4_DONT_FRAGMENT) !== 0 && skb.fragMaxSize === 0) || skb.fragMaxSize > mtu) {
+  if (((skb.ipv4.flagsAndOffset & IPV4_DONT_FRAGMENT) !== 0 && fragMaxSize === 0) || fragMaxSize > mtu) {
     netns.drop(skb, 'pkt-too-big', `${length} octets, MTU ${mtu} of port ${out.dev.name}`);
     return [];
   }

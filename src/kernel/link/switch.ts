@@ -35,7 +35,8 @@ export interface CableOptions {
 /** A host that is built when a frame for it comes. */
 export interface SleepingHost {
   readonly mac: Mac;
-  readonly addresses: readonly Ipv4Addr[];
+  /** Whether it answers for that address: its own, or one that a program on it announces. */
+  answersFor(address: Ipv4Addr): boolean;
   /** Builds the host; afterwards its interface has plugged itself into `port`. */
   wake(): void;
 }
@@ -83,7 +84,7 @@ export class SwitchPort implements Cable {
     if (sleeping === undefined || new EthernetHeader(skb.view, skb.data).etherType !== ETHERTYPE.arp) return false;
     const at = skb.data + ETHERNET_HEADER_LENGTH;
     if (at + ARP_LENGTH > skb.tail) return false;
-    return sleeping.addresses.includes(new Arp(skb.view, at).targetIp);
+    return sleeping.answersFor(new Arp(skb.view, at).targetIp);
   }
 }
 

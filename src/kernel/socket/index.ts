@@ -1,5 +1,6 @@
 /** The face of sockets inside the kernel. */
 export type { DatagramOptions } from './datagram.js';
+export { FrameSocket, FrameSockets, type FrameSocketOptions } from './frame-socket.js';
 export type { IcmpErrorReport } from './icmp-error.js';
 export type { TcpListenRequest, UdpListenRequest } from './listen.js';
 export { type EchoReply, type EchoRequest, PingSocket } from './ping-socket.js';

@@ -6,6 +6,7 @@ import type { Device } from '../device.js';
 import type { Emulation } from '../emulation.js';
 import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/types.js';
+import type { EchoedOptions } from '../ipv4/options.js';
 import type { SendRequest } from '../ipv4/output.js';
 import type { Skb } from '../skb.js';
 import type { Sysctls } from '../sysctl.js';
@@ -19,6 +20,7 @@ export interface SocketNetns {
   readonly ipv4: {
     route(flow: Flow4): RouteResult | Errno;
     send(skb: Skb, request: SendRequest): Errno | undefined;
+    echoedOptions(skb: Skb): EchoedOptions | 'invalid' | undefined;
   };
   trace(skb: Skb, step: Step): void;
   drop(skb: Skb, reason: DropReason, note?: string): void;

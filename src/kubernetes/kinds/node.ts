@@ -110,6 +110,9 @@ const nodeStatus = map(
       capacityCpu: capacity.cpu,
       /** Undefined where nothing is recorded. */
       ready: ready === undefined ? undefined : ready.status === 'True',
+      /** Nobody hears of its kubelet any more. */
+      silent: ready?.status === 'Unknown',
+      networkUnavailable: conditions.some(({ type, status }) => type === 'NetworkUnavailable' && status === 'True'),
     };
   },
 );

@@ -131,6 +131,12 @@ const podSpecFields = {
   hostAliases: listOf(record({ ip: address, hostnames: listOf(text) })),
   dnsPolicy,
   dnsConfig: optional(dnsConfig),
+  /** Its host name is the fully qualified one. */
+  setHostnameAsFQDN: withDefault(flag, false),
+  /** Only those that are ConfigMaps. */
+  volumes: map(listOf(record({ configMap: optional(record({ name: withDefault(text, '') })) })), (volumes) =>
+    volumes.flatMap(({ configMap }) => (configMap === undefined ? [] : [configMap.name])),
+  ),
   containers: listOf(container),
   initContainers: listOf(container),
 } as const;

@@ -16,6 +16,7 @@ import {
   tierBody,
 } from './calico-policy.js';
 import { calicoNodeBody, clusterInformationBody, felixConfigurationBody, ipPoolBody, rawSpecBody } from './calico.js';
+import { bgpAdvertisementBody, ipAddressPoolBody, l2AdvertisementBody } from './metallb.js';
 import { networkPolicyBody, stagedKubernetesNetworkPolicyBody } from './network-policy.js';
 import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody } from './node.js';
 import { podBody } from './pod.js';
@@ -42,6 +43,7 @@ const clusterWide = <B>(definition: KindDefinition<B>): KindDefinition<B> => ({ 
 const APPS = ['apps', 'extensions'];
 const BATCH = 'batch';
 const CALICO = ['projectcalico.org', 'crd.projectcalico.org'];
+const METALLB = 'metallb.io';
 const POLICY = 'policy.networking.k8s.io';
 
 const calico = <B>(kind: string, body: Schema<B>): KindDefinition<B> => clusterWide(define(CALICO, kind, body));
@@ -94,6 +96,10 @@ export const KINDS = {
   Profile: calico('Profile', profileBody),
   Tier: calico('Tier', tierBody),
   KubeControllersConfiguration: calico('KubeControllersConfiguration', rawSpecBody),
+
+  IPAddressPool: define(METALLB, 'IPAddressPool', ipAddressPoolBody),
+  L2Advertisement: define(METALLB, 'L2Advertisement', l2AdvertisementBody),
+  BGPAdvertisement: define(METALLB, 'BGPAdvertisement', bgpAdvertisementBody),
 } as const;
 
 export type Kind = keyof typeof KINDS;
@@ -165,6 +171,9 @@ const IRRELEVANT_KINDS = new Set([
   'extensions/PodSecurityPolicy',
   'networking.k8s.io/IPAddress',
   'networking.k8s.io/ServiceCIDR',
+  'metallb.io/ConfigurationState',
+  'metallb.io/ServiceBGPStatus',
+  'metallb.io/ServiceL2Status',
   ...CALICO.flatMap((group) => [`${group}/CalicoNodeStatus`, `${group}/DataStoreMigration`]),
 ]);
 

@@ -59,6 +59,12 @@ export class ObjectSource {
     return this.#file.position(this.#offsetOf([...this.#prefix, ...path]));
   }
 
+  /** Where the n-th line of a text stands that is the field's value; the field itself where it is not written in lines. */
+  lineOf(path: FieldPath, line: number): Position {
+    const offset = this.#offsetOf([...this.#prefix, ...path]);
+    return this.#file.lineOfBlock(offset, line) ?? this.#file.position(offset);
+  }
+
   /** The source of something that is written inside this object, as a pod is in its workload's template. */
   inside(path: FieldPath): ObjectSource {
     return new ObjectSource(this.#file, this.#offsetOf, [...this.#prefix, ...path]);

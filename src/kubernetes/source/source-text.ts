@@ -34,6 +34,14 @@ export class SourceFile {
     return count;
   }
 
+  /** The n-th line of the block scalar (`key: |`) that begins at `offset`, or undefined where there is none. */
+  lineOfBlock(offset: number, line: number): Position | undefined {
+    const end = this.text.indexOf('\n', offset);
+    if (end < 0 || !/[|>][-+0-9]*[ \t]*(?:#.*)?\r?$/.test(this.text.slice(offset, end))) return undefined;
+    const first = this.position(end + 1);
+    return { ...first, line: first.line + line - 1 };
+  }
+
   position(offset: number): Position {
     const stretch = Math.floor(offset / STRETCH);
     for (let i = this.#newlines.length; i <= stretch; i++) {

@@ -19,6 +19,8 @@ export function dnsDataText(record: DnsRecord): string {
       return record.target;
     case 'SRV':
       return `${record.priority} ${record.weight} ${record.port} ${record.target}`;
+    case 'MX':
+      return `${record.preference} ${record.exchange}`;
     case 'TXT':
       return record.texts.map((text) => JSON.stringify(text)).join(' ');
     case 'SOA': {

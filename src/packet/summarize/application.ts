@@ -23,10 +23,12 @@ function recordText(record: DnsRecord): string {
       return `${record.type} ${dotted(record.target)}`;
     case 'SRV':
       return `SRV ${dotted(record.target)}:${record.port} ${record.priority} ${record.weight}`;
+    case 'MX':
+      return `MX ${dotted(record.exchange)} ${record.preference}`;
     case 'TXT':
       return ['TXT', ...record.texts.map((text) => `"${text}"`)].join(' ');
     case 'OPT':
-      return `OPT UDPsize=${record.udpPayloadSize}`;
+      return `OPT UDPsize=${record.udpPayloadSize}${record.dnssecOk === true ? ' DO' : ''}`;
     case 'SOA':
       return 'SOA';
     case 'other':

@@ -3,6 +3,7 @@
 import { type Cluster, isNameProblem, parseEndpointName } from '../../cluster/index.js';
 import { hostState, type Netns } from '../../kernel/index.js';
 import { formatIpv4 } from '../../packet/index.js';
+import type { MachinePlan } from '../../underlay/index.js';
 import { runTool, type ToolResult } from '../../tools/index.js';
 import { Problem } from '../problem.js';
 import { mending } from './mending.js';
@@ -12,7 +13,7 @@ import { stateJson } from './state-json.js';
 
 export interface HostSummary {
   readonly name: string;
-  readonly role: 'node' | 'router' | 'host';
+  readonly role: MachinePlan['role'];
   /** A machine is built when a packet or a reader first asks for it. */
   readonly built: boolean;
   readonly off: boolean;

@@ -13,7 +13,15 @@ import {
   hasLabels,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
-import { type Declared, type DeclaredObject, describeKey, formatKey, type ObjectKey, plainGroup, renderObject } from './declared.js';
+import {
+  type Declared,
+  type DeclaredObject,
+  describeKey,
+  formatKey,
+  type ObjectKey,
+  plainGroup,
+  renderObject,
+} from './declared.js';
 import { podAddresses } from './names.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 
@@ -158,7 +166,9 @@ function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
     .map(({ namespace, name }) => (namespace === '' ? name : `${namespace}/${name}`));
   const near = nearMatches(key.namespace === '' ? key.name : `${key.namespace}/${key.name}`, names);
   const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
-  return new Problem('not-found', `there is no ${describeKey(key)}${hint}`, [{ message: `no ${describeKey(key)}`, near }]);
+  return new Problem('not-found', `there is no ${describeKey(key)}${hint}`, [
+    { message: `no ${describeKey(key)}`, near },
+  ]);
 }
 
 /** @throws Problem */

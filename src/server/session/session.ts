@@ -185,8 +185,10 @@ export class Session {
     const [oldPods, newPods] = [before.cluster.store, this.#cluster.store].map(
       (store) => new Map(store.list('Pod').map((pod) => [`Pod ${pod.namespace}/${pod.name}`, pod])),
     );
-    for (const [name, { spec }] of newPods ?? []) if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
-    for (const [name, { spec }] of oldPods ?? []) if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
+    for (const [name, { spec }] of newPods ?? [])
+      if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
+    for (const [name, { spec }] of oldPods ?? [])
+      if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
     this.stream.event('rebuilt', this.name, `generation ${this.#generation}`);
   }
 

@@ -76,7 +76,8 @@ interface Kept {
 function withOwnNames(trace: ConnectionTrace): ConnectionTrace {
   const names = new Map<string, string>();
   const key = ({ host, netns }: Place): string => `${host} ${netns}`;
-  for (const { story } of trace.packets) for (const { place } of story.hops) names.set(key(place), trace.nameOf(place));
+  for (const { story } of [...trace.packets, ...(trace.resolution?.packets ?? [])])
+    for (const { place } of story.hops) names.set(key(place), trace.nameOf(place));
   return { ...trace, nameOf: (place) => names.get(key(place)) ?? place.host };
 }
 
@@ -200,7 +201,7 @@ const describeEnds = ({ from, to, protocol, verdict, explanation }: ConnectionTr
   from: { label: from.label, address: formatIpv4(from.address) },
   to: {
     label: to.label,
-    address: formatIpv4(to.address),
+    ...(to.address === undefined ? {} : { address: formatIpv4(to.address) }),
     ...(to.port === undefined ? {} : { port: to.port }),
   },
   protocol,

@@ -28,7 +28,9 @@ const Subscribe = Type.Object(
     kinds: Type.Array(Type.Unsafe<StreamKind>({ type: 'string', enum: STREAM_KINDS }), { minItems: 1, maxItems: 8 }),
     filter: Type.Optional(Type.String({ maxLength: 4096 })),
     dissection: Type.Optional(Type.Boolean()),
-    resume: Type.Optional(Type.Object({ epoch: Type.String({ maxLength: 64 }), seq: Type.Integer({ minimum: 0 }) }, closed)),
+    resume: Type.Optional(
+      Type.Object({ epoch: Type.String({ maxLength: 64 }), seq: Type.Integer({ minimum: 0 }) }, closed),
+    ),
   },
   closed,
 );
@@ -46,7 +48,8 @@ type Asked = Static<typeof Subscribe> | Static<typeof Unsubscribe> | Static<type
 /** @throws Problem */
 function validated(value: unknown): Asked {
   const op = typeof value === 'object' && value !== null && 'op' in value ? value.op : undefined;
-  const validate = typeof op === 'string' && Object.hasOwn(VALIDATE, op) ? VALIDATE[op as keyof typeof VALIDATE] : undefined;
+  const validate =
+    typeof op === 'string' && Object.hasOwn(VALIDATE, op) ? VALIDATE[op as keyof typeof VALIDATE] : undefined;
   if (validate === undefined) {
     const message = `op is one of ${Object.keys(VALIDATE).join(', ')}`;
     throw new Problem('bad-request', message, [{ message, field: '/op' }]);
@@ -88,7 +91,11 @@ export class Connection {
   readonly #subscriptions = new Map<string, Subscription>();
   #mistakes = 0;
 
-  constructor(socket: WebSocket, thread: ClusterThread, { format, metrics }: { readonly format: Format; readonly metrics: Metrics }) {
+  constructor(
+    socket: WebSocket,
+    thread: ClusterThread,
+    { format, metrics }: { readonly format: Format; readonly metrics: Metrics },
+  ) {
     this.#socket = socket;
     this.#thread = thread;
     this.#format = format;
@@ -131,7 +138,11 @@ export class Connection {
         this.#send({ type: 'unsubscribed', subscription: asked.subscription });
         return;
       case 'dissect':
-        this.#send({ type: 'dissection', seq: asked.seq, dissection: await this.#thread.call('dissection', { seq: asked.seq }) });
+        this.#send({
+          type: 'dissection',
+          seq: asked.seq,
+          dissection: await this.#thread.call('dissection', { seq: asked.seq }),
+        });
     }
   }
 
@@ -167,7 +178,15 @@ export class Connection {
     // Batches may come before the answer to this.
     this.#subscriptions.set(name, subscription);
     subscription.reader = reader;
-    const request = { reader, name, kinds, filter, dissection, format: this.#format, ...(resume === undefined ? {} : { resume }) };
+    const request = {
+      reader,
+      name,
+      kinds,
+      filter,
+      dissection,
+      format: this.#format,
+      ...(resume === undefined ? {} : { resume }),
+    };
     try {
       const { epoch, last, gap } = await this.#thread.call('subscribe', request);
       this.#send({ type: 'subscribed', subscription: name, epoch, last, ...(gap === undefined ? {} : { gap }) });

@@ -47,11 +47,24 @@ function refuse(socket: Duplex, problem: Problem): void {
 
 export class Sockets {
   readonly #server: WebSocketServer;
-  readonly #with: { readonly clusters: Clusters; readonly limits: Limits; readonly metrics: Metrics; readonly access: Access };
+  readonly #with: {
+    readonly clusters: Clusters;
+    readonly limits: Limits;
+    readonly metrics: Metrics;
+    readonly access: Access;
+  };
   readonly #alive = new WeakSet<WebSocket>();
   readonly #heartbeat: NodeJS.Timeout;
 
-  constructor(app: FastifyInstance, options: { readonly clusters: Clusters; readonly limits: Limits; readonly metrics: Metrics; readonly access: Access }) {
+  constructor(
+    app: FastifyInstance,
+    options: {
+      readonly clusters: Clusters;
+      readonly limits: Limits;
+      readonly metrics: Metrics;
+      readonly access: Access;
+    },
+  ) {
     this.#with = options;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -89,7 +102,8 @@ export class Sockets {
     const { host, origin } = request.headers;
     if (!access.hostFits(host)) throw new Problem('forbidden', `this server is not "${host}"`);
     if (!access.originFits(origin, host)) throw new Problem('forbidden', `pages of ${origin} may not use this server`);
-    if (!access.tokenFits(tokenOf(request))) throw new Problem('unauthorized', 'send a token, as a header or as the subprotocol bearer.TOKEN');
+    if (!access.tokenFits(tokenOf(request)))
+      throw new Problem('unauthorized', 'send a token, as a header or as the subprotocol bearer.TOKEN');
     const [, cluster] = PATH.exec((request.url ?? '').split('?')[0] ?? '') ?? [];
     if (cluster === undefined) throw new Problem('not-found', 'no websocket is at that path');
     if (this.#server.clients.size >= limits.sockets)

@@ -25,7 +25,16 @@ export class Counters {
           if (sum === (this.#seen.get(device) ?? 0)) continue;
           this.#seen.set(device, sum);
           const place = this.#cluster.nameOf(netns.place);
-          interfaces.push({ place, interface: device.name, rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped });
+          interfaces.push({
+            place,
+            interface: device.name,
+            rxPackets,
+            rxBytes,
+            rxDropped,
+            txPackets,
+            txBytes,
+            txDropped,
+          });
         }
     return interfaces.length === 0
       ? undefined

@@ -153,7 +153,14 @@ export class Stream implements Tracer {
     const named = /^Pod (\S+)$/.exec(subject)?.[1];
     const names = named === undefined ? NO_NAMES : namesIn([`pod/${named}`]);
     const facts = factsWithout(seen, names);
-    this.#add({ kind: 'events', seq: this.#nextSeq(), facts, event, subject, ...(detail === undefined ? {} : { detail }) });
+    this.#add({
+      kind: 'events',
+      seq: this.#nextSeq(),
+      facts,
+      event,
+      subject,
+      ...(detail === undefined ? {} : { detail }),
+    });
   }
 
   /** Field by field, of a frame that is still kept. @throws Problem */

@@ -18,7 +18,10 @@ export interface SubscriberOptions {
   readonly dissection: boolean;
   readonly format: 'cbor' | 'json';
   /** Takes one encoded batch. */
-  readonly send: (bytes: Uint8Array<ArrayBuffer>, about: { readonly messages: number; readonly missed: number }) => void;
+  readonly send: (
+    bytes: Uint8Array<ArrayBuffer>,
+    about: { readonly messages: number; readonly missed: number },
+  ) => void;
 }
 
 /** Batches that a reader may not have taken yet. */

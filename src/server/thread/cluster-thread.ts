@@ -215,7 +215,8 @@ export class ClusterThread {
   }
 
   removeReader(id: number): void {
-    if (this.#readers.delete(id) && this.#state === 'ready') void this.call('unsubscribe', { reader: id }).catch(() => undefined);
+    if (this.#readers.delete(id) && this.#state === 'ready')
+      void this.call('unsubscribe', { reader: id }).catch(() => undefined);
   }
 
   /** The reader has taken a batch: there is room for another. */

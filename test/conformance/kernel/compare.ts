@@ -1,22 +1,9 @@
 /** Two runs of a case side by side: what is different, and how much was the same. */
 
-import {
-  type DissectedNode,
-  dissect,
-  ETHERNET_HEADER_LENGTH,
-  fromHex,
-  ICMP_HEADER_LENGTH,
-  IP_PROTOCOL,
-  Ipv4,
-  IPV4_HEADER_LENGTH,
-  LINKTYPE,
-  summarize,
-  toHex,
-  UDP_HEADER_LENGTH,
-  VXLAN_HEADER_LENGTH,
-} from '../../../src/packet/index.js';
+import { type DissectedNode, dissect, fromHex, LINKTYPE, summarize, toHex } from '../../../src/packet/index.js';
 import type { StateName } from './describe.js';
 import type { EmulatedFrame } from './emulated.js';
+import { injectedStamps } from './injected.js';
 import type { Frame, KernelCase, Round, RuleRow, RunRecord } from './record.js';
 import { Renaming } from './renaming.js';
 
@@ -36,33 +23,6 @@ export interface Comparison {
 }
 
 const MAX_TOLD = 12;
-
-/** What was injected by hand: fields with these values are never renamed. */
-function injected({ orders }: KernelCase): { ids: Set<number>; stamps: Set<number> } {
-  const ids = new Set<number>();
-  const stamps = new Set<number>();
-  for (const order of orders) {
-    if (order.kind !== 'frame') continue;
-    const bytes = fromHex(order.hex) ?? new Uint8Array();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    noteIds(view, ETHERNET_HEADER_LENGTH, ids);
-    for (let at = 14; at + 10 <= bytes.length; at += 1)
-      if (view.getUint8(at) === 8 && view.getUint8(at + 1) === 10) stamps.add(view.getUint32(at + 2));
-  }
-  return { ids, stamps };
-}
-
-/** Identifications of the header there, and of those that it leads to: quoted, in VXLAN, in IP-in-IP. */
-function noteIds(view: DataView, at: number, ids: Set<number>): void {
-  if (at + IPV4_HEADER_LENGTH > view.byteLength) return;
-  const header = new Ipv4(view, at);
-  ids.add(header.identification);
-  const { payloadOffset: next, protocol } = header;
-  if (protocol === IP_PROTOCOL.ipip) noteIds(view, next, ids);
-  else if (protocol === IP_PROTOCOL.icmp) noteIds(view, next + ICMP_HEADER_LENGTH, ids);
-  else if (protocol === IP_PROTOCOL.udp)
-    noteIds(view, next + UDP_HEADER_LENGTH + VXLAN_HEADER_LENGTH + ETHERNET_HEADER_LENGTH, ids);
-}
 
 /** Ports that NAT has put in the place of others, out of the emulator's table. */
 function drawnPorts(record: RunRecord): Set<number> {
@@ -87,10 +47,9 @@ class Comparer {
   #rules = 0;
 
   constructor(case_: KernelCase, emulated: RunRecord) {
-    const { ids, stamps } = injected(case_);
     this.#renaming = new Renaming({
-      injectedIds: ids,
-      injectedStamps: stamps,
+      drawnIds: emulated.drawnIds ?? new Set(),
+      injectedStamps: injectedStamps(case_),
       drawnPorts: new Set([...drawnPorts(emulated), ...(emulated.drawn ?? [])]),
     });
   }
@@ -206,15 +165,37 @@ class Comparer {
   /** Connections with the emulator's ports in place of those drawn at random, but where a port is what it is. */
   #renamed(name: StateName, ours: readonly string[], theirs: readonly string[]): string[] {
     if (name !== 'conntrack') return [...theirs];
-    const { ports } = this.#renaming;
+    const left = ours.filter((line) => !theirs.includes(line));
     return theirs.map((line) => {
       if (ours.includes(line)) return line;
-      return line.replaceAll(/\b(sport|dport|id)=(\d+)/g, (whole, key: string, value: string) => {
-        const emulated = ports.get(Number(value));
-        return emulated === undefined ? whole : `${key}=${emulated}`;
-      });
+      const at = left.findIndex((other) => this.#sameConnection(other, line));
+      return left.splice(at, at < 0 ? 0 : 1)[0] ?? line;
     });
   }
+
+  /** Whether two lines differ in nothing but drawn ports, and in each as in all frames. */
+  #sameConnection(emulated: string, real: string): boolean {
+    const ours = emulated.split(' ');
+    const theirs = real.split(' ');
+    if (ours.length !== theirs.length) return false;
+    const pairs = ours.flatMap((word, i) => (word === theirs[i] ? [] : [[word, theirs[i] ?? ''] as const]));
+    const drawn = pairs.map(([one, other]) => [drawnValue(one), drawnValue(other)] as const);
+    const alike = drawn.every(([one, other]) => {
+      if (one === undefined || other === undefined || one.key !== other.key) return false;
+      return (
+        this.#renaming.isVxlanPort(one.value, other.value) || this.#renaming.couldRenamePort(one.value, other.value)
+      );
+    });
+    if (!alike) return false;
+    for (const [one, other] of drawn) this.#renaming.mayRenamePort(one?.value ?? 0, other?.value ?? 0);
+    return true;
+  }
+}
+
+/** `sport=40000`: what NAT may have drawn. */
+function drawnValue(word: string): { readonly key: string; readonly value: number } | undefined {
+  const [, key, value] = /^(sport|dport|id)=(\d+)$/.exec(word) ?? [];
+  return key === undefined ? undefined : { key, value: Number(value) };
 }
 
 /** The innermost field that holds an octet: `ipv4.id`. */

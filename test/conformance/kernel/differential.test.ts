@@ -6,9 +6,11 @@ import { duel } from './duel.js';
 import { EmulatedRun } from './emulated.js';
 import { whatIsLacking, whyNotReal } from './real.js';
 import { topologyCase, topologyNames } from './topologies.js';
+import { Ledger } from '../report.js';
 
 const why = whyNotReal();
 const options = why === undefined ? {} : { skip: why };
+const ledger = new Ledger('topologies');
 
 for (const name of topologyNames()) {
   t.test(`the topology ${name} behaves as in the real kernel`, options, async (t) => {
@@ -17,6 +19,7 @@ for (const name of topologyNames()) {
     if (lacking !== undefined) return t.pass('left out', { skip: `${lacking}; conformance-qemu has another` });
     const result = await duel(case_, `pwk${process.pid}`);
     t.ok(result.frames > 0, 'frames were compared');
+    ledger.add(result);
     t.same(
       result.differences.map((difference) => formatDifference(case_, difference)),
       [],
@@ -27,3 +30,5 @@ for (const name of topologyNames()) {
     return undefined;
   });
 }
+
+ledger.tellAtEnd(t);

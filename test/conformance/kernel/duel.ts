@@ -4,10 +4,13 @@ import { type Comparison, compare } from './compare.js';
 import { type Decide, EmulatedRun } from './emulated.js';
 import { type Patience, RealRun } from './real.js';
 import type { KernelCase, RunRecord } from './record.js';
+import type { Tally } from './tally.js';
 
 export interface Duel extends Comparison {
   readonly emulated: RunRecord;
   readonly real: RunRecord;
+  /** What the emulator's packets met. */
+  readonly tally: Tally;
 }
 
 /** Rules that match by chance match where the next rule that matched in the real kernel is this one. */
@@ -41,11 +44,12 @@ export async function runReal(case_: KernelCase, prefix: string): Promise<RunRec
 }
 
 export function holdTo(case_: KernelCase, real: RunRecord): Duel {
-  const emulated = new EmulatedRun(case_).run(case_.orders, {
+  const run = new EmulatedRun(case_);
+  const emulated = run.run(case_.orders, {
     decide: byRealDice(real),
     tookMs: (order) => real.rounds[order]?.tookMs ?? 0,
   });
-  return { ...compare(case_, emulated, real), emulated, real };
+  return { ...compare(case_, emulated, real), emulated, real, tally: run.tally };
 }
 
 /** `prefix` names the namespaces: two duels at once must have two. */

@@ -1,6 +1,6 @@
 /** A case in the emulator. */
 
-import { Cluster } from '../../../src/cluster/index.js';
+import { Cluster, startServer } from '../../../src/cluster/index.js';
 import {
   type Device,
   type Host,
@@ -15,6 +15,7 @@ import { fromHex, INADDR_ANY, type Ipv4Addr, parseIpv4, toHex } from '../../../s
 import { clusterExport, exportNetns, netnsFileName } from '../../../src/tools/index.js';
 import type { Place, Step, TracedPacket } from '../../../src/trace/index.js';
 import { describeNetns } from './describe.js';
+import { injectedIds } from './injected.js';
 import {
   type Frame,
   type KernelCase,
@@ -26,6 +27,7 @@ import {
   type RuleRow,
   type RunRecord,
 } from './record.js';
+import { Tally } from './tally.js';
 
 /** A frame with the packet that it is in the emulator: an identity that survives NAT and encapsulation. */
 export interface EmulatedFrame extends Frame {
@@ -71,6 +73,14 @@ function quieten(netns: Netns): void {
   }
 }
 
+/** As in the exported namespaces, every port has a server that echoes: kernels are compared here, and not programs. */
+function replacePrograms(netns: Netns): void {
+  const listeners = netns.sockets.listeners();
+  netns.sockets.destroy();
+  for (const { protocol, ...listener } of listeners)
+    if (protocol !== 'sctp') startServer(netns, { protocol, ...listener });
+}
+
 const BUILTIN: Readonly<Record<string, string>> = {
   prerouting: 'PREROUTING',
   input: 'INPUT',
@@ -113,6 +123,9 @@ export class EmulatedRun {
   /** Rules that are about to answer, by the packet that they answer. */
   readonly #rejecting = new Map<number, RuleRow>();
   readonly #drawn = new Set<number>();
+  readonly #drawnIds = new Set<number>();
+  /** What its packets met. */
+  readonly tally = new Tally();
   /** Rounds after which somebody still waited for something. */
   readonly patient = new Set<number>();
 
@@ -126,6 +139,7 @@ export class EmulatedRun {
     }
     // What was sent while the hosts were made (announcements of addresses) is over before a case begins.
     this.#settle();
+    for (const netns of this.#netns.values()) replacePrograms(netns);
     this.places = [...this.#netns].map(([name, netns]) => ({
       name,
       devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),
@@ -152,7 +166,9 @@ export class EmulatedRun {
     const started = performance.now();
     const { emulation } = this.cluster;
     emulation.tracer = { step: (place, packet: TracedPacket, step) => this.#note(place, packet, step) };
+    const taken = injectedIds(orders);
     for (const [name, netns] of this.#netns) {
+      this.#watchIds(netns, taken);
       if (real !== undefined) this.#pin(name, netns, real.decide);
       for (const dev of netns.devices) dev.tap = (tapped, skb, direction) => this.#tap(name, tapped, skb, direction);
     }
@@ -162,7 +178,33 @@ export class EmulatedRun {
     });
     emulation.tracer = undefined;
     const states = new Map([...this.#netns].map(([name, netns]) => [name, describeNetns(netns)]));
-    return { rounds, states, drawn: this.#drawn, took: { build: this.#buildMs, run: performance.now() - started } };
+    return {
+      rounds,
+      states,
+      drawn: this.#drawn,
+      drawnIds: this.#drawnIds,
+      took: { build: this.#buildMs, run: performance.now() - started },
+    };
+  }
+
+  /** Notes the identifications that a namespace draws, and has it draw another where one was injected. */
+  #watchIds({ ipv4: { output } }: Netns, taken: ReadonlySet<number>): void {
+    const select = output.selectIdent.bind(output);
+    output.selectIdent = (source, destination, protocol) => {
+      let id = select(source, destination, protocol);
+      while (taken.has(id)) id = select(source, destination, protocol);
+      this.#drawnIds.add(id);
+      return id;
+    };
+    // A connected socket counts by itself.
+    const send = output.send.bind(output);
+    output.send = (skb, request) => {
+      if (request.identification === undefined) return send(skb, request);
+      let identification = request.identification;
+      while (taken.has(identification)) identification = (identification + 1) & 0xffff;
+      this.#drawnIds.add(identification);
+      return send(skb, { ...request, identification });
+    };
   }
 
   /** Random choices of a namespace's rules are `decide`'s from now on. */
@@ -175,6 +217,7 @@ export class EmulatedRun {
   }
 
   #note(place: Place, packet: TracedPacket, step: Step): void {
+    this.tally.note(this.#order, step);
     const name = this.cluster.nameOf(place);
     const late = this.#rejecting.get(packet.id);
     if (late !== undefined && step.kind === 'drop') {
@@ -198,7 +241,7 @@ export class EmulatedRun {
   #corrected(name: string, rule: string): void {
     const rows = this.#rules.get(name);
     const last = rows?.at(-1);
-    if (rows !== undefined && last?.verdict === 'accept' && last.position > 0 && rule.includes(' -j '))
+    if (rows !== undefined && last?.verdict === 'accept' && last.position > 0 && /(?:^| )-j /.test(rule))
       rows[rows.length - 1] = { ...last, verdict: 'drop' };
   }
 

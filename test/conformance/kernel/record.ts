@@ -82,6 +82,8 @@ export interface RunRecord {
   readonly states: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Ports and identifiers that NAT has put in the place of others; in the emulator's record only. */
   readonly drawn?: ReadonlySet<number>;
+  /** Identifications that hosts gave to packets of their own; in the emulator's record only. */
+  readonly drawnIds?: ReadonlySet<number>;
   /** Milliseconds of wall time. */
   readonly took: { readonly build: number; readonly run: number };
 }

@@ -14,7 +14,7 @@
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
  * hop, a connection's sequence numbers must differ by one and the same number, and a drawn port stands for one port.
- * What was injected is never renamed.
+ * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
 import { updateChecksum16 } from '../../../src/packet/index.js';
@@ -48,32 +48,29 @@ export class Renaming {
   readonly #names = new Map<string, number>();
   /** Differences of sequence numbers, real less emulated. */
   readonly #sequenceDeltas = new Set<number>();
-  readonly #injectedIds: ReadonlySet<number>;
+  readonly #drawnIds: ReadonlySet<number>;
   readonly #injectedStamps: ReadonlySet<number>;
   readonly #drawnPorts: ReadonlySet<number>;
   readonly #ports = new Map<number, number>();
-  readonly #vxlanPorts = new Map<number, number>();
+  /** `EMULATED REAL`: ports that outer packets of VXLAN came from. */
+  readonly #vxlanPorts = new Set<string>();
 
   constructor(known: {
-    readonly injectedIds: ReadonlySet<number>;
+    /** Identifications that the emulator's hosts have drawn. */
+    readonly drawnIds: ReadonlySet<number>;
     readonly injectedStamps: ReadonlySet<number>;
     /** Ports and identifiers that the emulator's NAT has drawn. */
     readonly drawnPorts: ReadonlySet<number>;
   }) {
-    this.#injectedIds = known.injectedIds;
+    this.#drawnIds = known.drawnIds;
     this.#injectedStamps = known.injectedStamps;
     this.#drawnPorts = known.drawnPorts;
-  }
-
-  /** Drawn ports, and those of VXLAN: real → emulated, for texts. */
-  get ports(): ReadonlyMap<number, number> {
-    return new Map([...[...this.#ports].map(([emulated, real]) => [real, emulated] as const), ...this.#vxlanPorts]);
   }
 
   /** A VXLAN source port: one for a packet at every hop. */
   mayRenameVxlanPort(packet: number, emulated: number, real: number): boolean {
     if (!this.sameName(`vxlan port ${packet} ${emulated}`, real)) return false;
-    this.#vxlanPorts.set(real, emulated);
+    this.#vxlanPorts.add(`${emulated} ${real}`);
     return true;
   }
 
@@ -100,17 +97,23 @@ export class Renaming {
   }
 
   mayRenameId(emulated: number): boolean {
-    return !this.#injectedIds.has(emulated);
+    return this.#drawnIds.has(emulated);
   }
 
   mayRenameStamp(emulated: number): boolean {
     return !this.#injectedStamps.has(emulated) && emulated !== 0;
   }
 
+  isVxlanPort(emulated: number, real: number): boolean {
+    return this.#vxlanPorts.has(`${emulated} ${real}`);
+  }
+
+  couldRenamePort(emulated: number, real: number): boolean {
+    return this.#drawnPorts.has(emulated) && (this.#ports.get(emulated) ?? real) === real;
+  }
+
   mayRenamePort(emulated: number, real: number): boolean {
-    if (!this.#drawnPorts.has(emulated)) return false;
-    const there = this.#ports.get(emulated);
-    if (there !== undefined) return there === real;
+    if (!this.couldRenamePort(emulated, real)) return false;
     this.#ports.set(emulated, real);
     return true;
   }

@@ -6,6 +6,7 @@ import { formatDifference } from './compare.js';
 import { duel } from './duel.js';
 import { whyNotReal } from './real.js';
 import type { KernelCase, Order } from './record.js';
+import { Ledger } from '../report.js';
 import { topologyCase } from './topologies.js';
 
 const why = whyNotReal();
@@ -64,5 +65,7 @@ t.test('packets to Services go as in the real kernel', options, async (t) => {
     result.differences.map((difference) => formatDifference(case_, difference)),
     [],
   );
-  t.comment(`${result.frames} frames, ${result.octets} octets, ${result.rules} rules`);
+  const ledger = new Ledger('packets to Services');
+  ledger.add(result);
+  ledger.tellAtEnd(t);
 });

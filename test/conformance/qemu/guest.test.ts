@@ -8,6 +8,7 @@ import { formatDifference } from '../kernel/compare.js';
 import type { Duel } from '../kernel/duel.js';
 import type { KernelCase } from '../kernel/record.js';
 import { topologyCase } from '../kernel/topologies.js';
+import { Ledger } from '../report.js';
 import { guestDuels, type GuestDuel } from './duels.js';
 import { GuestTooSlow, requireGuest } from './guest.js';
 import { keep, recordings, replay } from './recorded.js';
@@ -22,7 +23,13 @@ const LIVE: readonly (() => KernelCase)[] = [
   () => setCase(2),
 ];
 
-function judge(t: Test, case_: KernelCase, duel: Duel): void {
+const replayed = new Ledger('recorded answers of Linux 6.1');
+const live = new Ledger('Linux 6.1 under qemu');
+replayed.tellAtEnd(t);
+live.tellAtEnd(t);
+
+function judge(t: Test, case_: KernelCase, duel: Duel, ledger: Ledger): void {
+  ledger.add(duel);
   t.ok(duel.frames > 0, 'frames were compared');
   t.same(
     duel.differences.map((difference) => formatDifference(case_, difference)),
@@ -38,7 +45,7 @@ for (const file of recordings()) {
   t.test(`${file.replace(/\..*/, '')} behaves as the guest's kernel did`, (t) => {
     const duel = replay(file);
     if (duel === undefined) t.pass('left out', { skip: 'clusters are programmed otherwise now; to be recorded again' });
-    else judge(t, duel.case, duel);
+    else judge(t, duel.case, duel, replayed);
     t.end();
   });
 }
@@ -65,7 +72,7 @@ else {
     t.test(`${duel.case.name} behaves as in the guest's kernel`, (t) => {
       if ('failed' in duel) t.fail(duel.failed);
       else {
-        judge(t, duel.case, duel);
+        judge(t, duel.case, duel, live);
         if (process.env['PODWIRE_RECORD'] !== undefined && duel.differences.length === 0)
           keep({ kernel: '6.1', case: duel.case, answer: duel.answer });
       }

@@ -2,7 +2,13 @@
 
 import * as fc from 'fast-check';
 import t from 'tap';
-import { formatRoute, type FibRoute, NetlinkError, type RouteResult } from '../../../src/kernel/fib/index.js';
+import {
+  type Flow4,
+  formatRoute,
+  type FibRoute,
+  NetlinkError,
+  type RouteResult,
+} from '../../../src/kernel/fib/index.js';
 import { NS_PER_S } from '../../../src/kernel/clock.js';
 import { type Ipv4Addr, ipv4, ipv4Network, prefixContains } from '../../../src/packet/index.js';
 import { FakeNetns, ip, net, netnsWith } from './fake-netns.js';
@@ -245,6 +251,25 @@ t.test('machines hash differently, and each always alike, unless fib_multipath_h
   test.equal(choices('node-1'), choices('node-1'));
   test.not(choices('node-1'), choices('node-2'));
   test.equal(choices('node-1', '42'), choices('node-2', '42'));
+  test.end();
+});
+
+t.test('with fib_multipath_hash_seed every flow goes where Linux sends it', (test) => {
+  // `ip route get` of Linux 6.18 for 20.0.0.1 to 20.0.0.40: the digit of the device.
+  const byAddress = '2101211210100002011210111122101022111111';
+  const byPorts = '0101211110101122100202221111100221201111';
+  const choices = (seed: string, policy: string, flow: Omit<Flow4, 'destination' | 'source'>): string => {
+    const netns = netnsWith('10.0.0.1/24', '10.1.0.1/24', '10.2.0.1/24');
+    run(netns, 'ip route add 20.0.0.0/8 nexthop via 10.0.0.2 nexthop via 10.1.0.2 weight 2 nexthop via 10.2.0.2');
+    netns.sysctl.set('net.ipv4.fib_multipath_hash_seed', seed);
+    netns.sysctl.set('net.ipv4.fib_multipath_hash_policy', policy);
+    return Array.from({ length: 40 }, (_, i) => {
+      const found = route(netns.fib.routeOutput({ destination: ipv4(0x1400_0001 + i), source: ANY, ...flow }));
+      return found.dev?.name.slice(1);
+    }).join('');
+  };
+  test.equal(choices('42', '0', {}), byAddress);
+  test.equal(choices('7777', '1', { protocol: 17, sourcePort: 5, destinationPort: 53 }), byPorts);
   test.end();
 });
 

@@ -246,15 +246,35 @@ t.test('a set of a type that is not modelled makes its rules unknown', (t) => {
   t.end();
 });
 
+const MALFORMED = 'drop netfilter-drop (a match found the packet malformed)';
+
 t.test('what is too short for its headers is dropped by the match that finds out', (t) => {
   const netns = gate(
-    '*filter\n-A FORWARD -p udp --dport 1 -j ACCEPT\n-A FORWARD -p tcp --dport 80 -j ACCEPT\nCOMMIT\n',
+    '*filter\n-A FORWARD -p udp -m multiport --dports 1 -j ACCEPT\n-A FORWARD -p tcp -m tcp --tcp-option 2 -j ACCEPT\nCOMMIT\n',
   );
   const short = other({ from: '10.0.0.1', to: '10.1.0.2' }, 6, 10);
-  t.same(run(netns, short).steps, ['drop netfilter-drop (a match found the packet malformed)']);
+  t.same(run(netns, short).steps, [MALFORMED]);
   const overlap = other({ from: '10.0.0.1', to: '10.1.0.2', flagsAndOffset: 1 }, 6, 10);
   t.equal(run(netns, overlap).verdict, 'drop');
   t.equal(run(netns, other({ from: '10.0.0.1', to: '10.1.0.2', flagsAndOffset: 2 }, 6, 10)).verdict, 'accept');
+  t.end();
+});
+
+t.test('ports and flags are translated by iptables-nft: what is not there does not match', (t) => {
+  const rules = (rule: string): Netns => gate(`*filter\n-A FORWARD ${rule} -j DROP\nCOMMIT\n`);
+  const ends = { from: '10.0.0.1', to: '10.1.0.2' };
+  // Ports of 0x0000 and 0x0000: the payload of `other` is zero.
+  const verdict = (rule: string, protocol: number, octets: number, flagsAndOffset = 0): string =>
+    run(rules(rule), other({ ...ends, flagsAndOffset }, protocol, octets)).verdict;
+  t.equal(verdict('-p udp --dport 0', 17, 3), 'accept');
+  t.equal(verdict('-p udp --dport 0', 17, 4), 'drop');
+  t.equal(verdict('-p udp ! --dport 5', 17, 3), 'accept');
+  t.equal(verdict('-p udp --sport 0', 17, 1), 'accept');
+  t.equal(verdict('-p udp --sport 0', 17, 2), 'drop');
+  t.equal(verdict('-p tcp --dport 0', 6, 10), 'drop');
+  t.equal(verdict('-p tcp --dport 0', 6, 10, 1), 'accept');
+  t.equal(verdict('-p tcp --tcp-flags SYN NONE', 6, 13), 'accept');
+  t.equal(verdict('-p tcp --tcp-flags SYN NONE', 6, 14), 'drop');
   t.end();
 });
 

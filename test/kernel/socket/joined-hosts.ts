@@ -88,6 +88,7 @@ export class TestHost implements SocketNetns {
   readonly ipv4 = {
     route: (flow: Flow4): RouteResult | Errno => this.unroutable ?? this.#route(flow),
     send: (skb: Skb, request: SendRequest): Errno | undefined => this.#send(skb, request),
+    echoedOptions: (): undefined => undefined,
   };
   readonly #joined: JoinedHosts;
   #ident = 1000;

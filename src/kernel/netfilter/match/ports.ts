@@ -51,6 +51,27 @@ export function parseNativePortTests(options: Options): { readonly tests: PortTe
 const inside = (port: number, { first, last, inverted }: PortTest): boolean =>
   (port >= first && port <= last) !== inverted;
 
+/** Octets of the transport header that nft's payload expressions load for these tests. */
+export function octetsAsked({ source, destination }: PortTests): number {
+  if (!isAnyPort(destination)) return 4;
+  return isAnyPort(source) ? 0 : 2;
+}
+
+/**
+ * The tests as nft_payload and nft_cmp make them: where one of the `needed` octets is not there, and in a later
+ * fragment, the rule does not match, and nothing is dropped.
+ */
+export function nativePortsMatch(packet: RulePacket, tests: PortTests, needed: number): boolean {
+  if (packet.fragmentOffset !== 0 || packet.transportLength < needed) return false;
+  if (!packet.odd) return portsMatch(packet, tests);
+  const { view, transport } = packet;
+  const { source, destination } = tests;
+  return (
+    (isAnyPort(source) || inside(view.getUint16(transport), source)) &&
+    (isAnyPort(destination) || inside(view.getUint16(transport + 2), destination))
+  );
+}
+
 export const portsMatch = (packet: RulePacket, tests: PortTests): boolean =>
   inside(packet.sourcePort, tests.source) && inside(packet.destinationPort, tests.destination);
 

@@ -1,10 +1,21 @@
-/** `-p tcp -m tcp`; net/netfilter/xt_tcpudp.c:tcp_mt(). */
+/**
+ * `-p tcp -m tcp`. iptables-nft translates tests of ports and flags (iptables/nft.c:add_nft_tcp()); with an option, or
+ * with no test at all, net/netfilter/xt_tcpudp.c:tcp_mt() is asked.
+ */
 
 import { TCP_HEADER_LENGTH, Tcp } from '../../../packet/index.js';
 import { type Match, type MatchKind, RuleError } from '../extension.js';
 import type { Options } from '../options.js';
 import type { RulePacket } from '../packet.js';
-import { formatPortTests, PORT_OPTIONS, parseNativePortTests, portsMatch, readable } from './ports.js';
+import {
+  formatPortTests,
+  nativePortsMatch,
+  octetsAsked,
+  PORT_OPTIONS,
+  parseNativePortTests,
+  portsMatch,
+  readable,
+} from './ports.js';
 
 const FLAGS = [
   ['FIN', 0x01],
@@ -86,12 +97,18 @@ export const tcp = {
     const flags = parseFlagTest(options);
     const option = options.number('--tcp-option', 255);
     const withoutOption = options.inverted('--tcp-option');
+    const needed = flags === undefined ? octetsAsked(tests) : FLAGS_OFFSET + 1;
+    const translated = option === undefined && needed > 0;
     return {
       ports: tests,
       absent: absent && flags === undefined && option === undefined,
       matches(packet) {
-        if (packet.fragmentOffset === 1) packet.hotdrop = true;
-        if (!readable(packet, TCP_HEADER_LENGTH) || !portsMatch(packet, tests)) return false;
+        if (translated) {
+          if (!nativePortsMatch(packet, tests, needed)) return false;
+        } else {
+          if (packet.fragmentOffset === 1) packet.hotdrop = true;
+          if (!readable(packet, TCP_HEADER_LENGTH) || !portsMatch(packet, tests)) return false;
+        }
         if (flags !== undefined) {
           const bits = packet.view.getUint8(packet.transport + FLAGS_OFFSET);
           if (((bits & flags.mask) === flags.wanted) === flags.inverted) return false;

@@ -1,7 +1,17 @@
-/** `-p udp -m udp`; net/netfilter/xt_tcpudp.c:udp_mt(). */
+/**
+ * `-p udp -m udp`. iptables-nft translates tests of ports (iptables/nft.c:add_nft_udp()) and asks
+ * net/netfilter/xt_tcpudp.c:udp_mt() where there are none.
+ */
 
 import { type Match, type MatchKind, RuleError } from '../extension.js';
-import { formatPortTests, PORT_OPTIONS, parseNativePortTests, portsMatch, readable } from './ports.js';
+import {
+  formatPortTests,
+  nativePortsMatch,
+  octetsAsked,
+  PORT_OPTIONS,
+  parseNativePortTests,
+  readable,
+} from './ports.js';
 
 const UDP_HEADER_LENGTH = 8;
 
@@ -11,10 +21,12 @@ export const udp = {
   parse(options, { protocol }): Match {
     if (protocol !== 17 && protocol !== 136) throw new RuleError("UDP match requires '-p udp'");
     const { tests, absent } = parseNativePortTests(options);
+    const needed = octetsAsked(tests);
     return {
       ports: tests,
       absent,
-      matches: (packet) => readable(packet, UDP_HEADER_LENGTH) && portsMatch(packet, tests),
+      matches: (packet) =>
+        needed === 0 ? readable(packet, UDP_HEADER_LENGTH) : nativePortsMatch(packet, tests, needed),
       toString: () => formatPortTests(tests).join(' '),
     };
   },

@@ -31,7 +31,9 @@ export function refreshRoute(tcb: Tcb): RouteResult | undefined {
 /** tcp_current_mss(): data octets a segment, from path MTU, the peer's MSS, its window, and our options. */
 export function currentMss(tcb: Tcb): number {
   const mtu = tcb.route?.mtu ?? MSS_DEFAULT + HEADERS;
-  const fits = Math.max(Math.min(mtu - HEADERS, tcb.mssClamp), MSS_LEAST) - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
+  const beyond = tcb.ipOptions?.octets.length ?? 0;
+  const path = Math.max(Math.min(mtu - HEADERS, tcb.mssClamp) - beyond, MSS_LEAST);
+  const fits = path - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
   // tcp_bound_to_half_wnd(): never more than half of what the peer can take, or it could not open its window again
   const { maxWindow } = tcb;
   const half = maxWindow > MSS_DEFAULT ? maxWindow >> 1 : maxWindow;
@@ -136,6 +138,7 @@ function emit(tcb: Tcb, emission: Emission): void {
     dontFragment: socket.pathMtuDiscovery !== 'dont',
     socket,
     identification,
+    ipOptions: tcb.ipOptions,
   });
 }
 

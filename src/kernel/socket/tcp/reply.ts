@@ -1,7 +1,7 @@
 /**
  * Segments that answer without a connection: resets, and the acknowledgments of TIME_WAIT and of half-open connections
  * (net/ipv4/tcp_ipv4.c:tcp_v4_send_reset(), tcp_v4_send_ack(); ip_output.c:ip_send_unicast_reply()).
- * They carry DF, identification 0 and the type of service of what they answer.
+ * They carry DF, identification 0, and the type of service and the IPv4 options of what they answer.
  */
 
 import { IP_PROTOCOL, TCP_ACK, TCP_RST, type TcpOptions } from '../../../packet/index.js';
@@ -25,6 +25,8 @@ export interface Reply {
 }
 
 export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
+  const ipOptions = netns.ipv4.echoedOptions(to.skb);
+  if (ipOptions === 'invalid') return;
   const reflected = netns.sysctl.values['ipv4.fwmark_reflect'] === 0 ? 0 : to.skb.mark;
   const mark = reflected === 0 ? (reply.mark ?? 0) : reflected;
   const addresses = {
@@ -45,6 +47,7 @@ export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
     dontFragment: true,
     socket: netns.sockets.control,
     identification: undefined,
+    ipOptions,
   });
 }
 

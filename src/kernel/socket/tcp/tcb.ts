@@ -6,6 +6,7 @@
 import type { Timer } from '../../clock.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
+import type { EchoedOptions } from '../../ipv4/options.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { RTO_INITIAL_NS, RttEstimator } from './rtt.js';
 import { SendQueue } from './send-queue.js';
@@ -87,6 +88,9 @@ export class Tcb {
   advertisedMss = 0;
   /** What the peer seems to send (icsk_ack.rcv_mss). */
   receiveMss = 0;
+
+  /** IPv4 options of all its packets (inet_opt): the peer's SYN had them. */
+  ipOptions: EchoedOptions | undefined = undefined;
 
   // Route
   route: RouteResult | undefined = undefined;

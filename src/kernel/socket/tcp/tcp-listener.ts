@@ -143,6 +143,7 @@ function adopt(child: TcpSocket, request: TcpRequest): void {
   tcb.tsRecent = request.tsRecent;
   tcb.tsRecentNs = tcb.nowNs;
   tcb.mssClamp = agreed.mss;
+  tcb.ipOptions = request.ipOptions;
   tcb.advertisedMss = request.advertisedMss;
   tcb.identification = netns.emulation.random.below(0x10000);
 }

@@ -8,6 +8,7 @@ import type { DropReason } from '../../../trace/index.js';
 import { NS_PER_MS, type Timer } from '../../clock.js';
 import type { RouteResult } from '../../fib/types.js';
 import type { IcmpError } from '../../ipv4/icmp.js';
+import type { EchoedOptions } from '../../ipv4/options.js';
 import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import type { SocketEntry } from '../socket.js';
 import {
@@ -41,6 +42,8 @@ export class TcpRequest {
   readonly advertisedMss: number;
   readonly window: FirstWindow;
   readonly timestampOffset: number;
+  /** tcp_v4_save_options(): the connection's packets carry what the SYN did. */
+  readonly ipOptions: EchoedOptions | undefined;
   /** Window of the peer's SYN. */
   readonly peerWindow: number;
   tsRecent = 0;
@@ -63,6 +66,8 @@ export class TcpRequest {
     this.agreed = negotiate(netns, syn.options);
     this.tsRecent = syn.options.timestamps?.value ?? 0;
     this.peerWindow = syn.window;
+    const echoed = netns.ipv4.echoedOptions(syn.skb);
+    this.ipOptions = echoed === 'invalid' ? undefined : echoed;
     this.advertisedMss = advertisedMss(choice.route);
     // tcp_openreq_init_rwin()
     const mss = this.advertisedMss - (this.agreed.timestamps ? TIMESTAMPS_LENGTH : 0);
@@ -213,6 +218,7 @@ export class TcpRequest {
       dontFragment: listener.pathMtuDiscovery !== 'dont',
       socket: listener,
       identification: undefined,
+      ipOptions: this.ipOptions,
       ...(this.transmissions > 1 ? { note: `transmission ${this.transmissions}` } : {}),
     });
   }

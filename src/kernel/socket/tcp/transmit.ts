@@ -12,6 +12,7 @@ import {
 } from '../../../packet/index.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
+import type { EchoedOptions } from '../../ipv4/options.js';
 import type { Skb } from '../../skb.js';
 import type { PacketSocket } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
@@ -38,6 +39,8 @@ export interface OutgoingSegment {
   readonly socket: PacketSocket | undefined;
   /** Undefined where the stack chooses, which with DF is 0. */
   readonly identification: number | undefined;
+  /** IPv4 options: those of the peer's SYN, or of the segment that is answered. */
+  readonly ipOptions?: EchoedOptions | undefined;
   /** Said in the trace behind the flags. */
   readonly note?: string;
 }
@@ -72,6 +75,7 @@ export function transmitSegment(netns: SocketNetns, out: OutgoingSegment): Errno
     netns.drop(skb, 'ip-outnoroutes');
     return 'EHOSTUNREACH';
   }
+  out.ipOptions?.stamp(out.source);
   return netns.ipv4.send(skb, {
     source: out.source,
     destination: out.destination,
@@ -83,6 +87,7 @@ export function transmitSegment(netns: SocketNetns, out: OutgoingSegment): Errno
     ...(out.ttl === undefined ? {} : { ttl: out.ttl }),
     socket: out.socket,
     told: true,
+    options: out.ipOptions?.octets,
     ...(out.identification === undefined ? {} : { identification: out.identification }),
   });
 }

@@ -2,6 +2,7 @@
 
 import type { Device, Netns } from '../../../../src/kernel/index.js';
 import {
+  ETHERNET_HEADER_LENGTH,
   formatIpv4,
   INADDR_ANY,
   type Mac,
@@ -14,7 +15,9 @@ import { EmulatedRun } from '../emulated.js';
 import type { KernelCase, Order } from '../record.js';
 import { type Document, someCluster, someHands } from './cluster.js';
 import { Dice } from './dice.js';
-import { someFrames, type Way } from './frames.js';
+import { framed, someFrames, type Way } from './frames.js';
+import { SERVICE_ADDRESSES } from './policies.js';
+import { replyTo } from './replies.js';
 import { PORTS } from './universe.js';
 
 /** Orders of a case: more find more in one cluster, fewer find more clusters in the same time. */
@@ -77,6 +80,10 @@ const NOBODYS = [
   '10.65.0.9',
   '10.64.0.9',
   '10.63.0.9',
+  '10.62.0.1',
+  '10.62.0.2',
+  '10.62.7.3',
+  ...SERVICE_ADDRESSES,
   '198.51.100.7',
   '198.51.100.200',
   '10.244.77.7',
@@ -112,6 +119,7 @@ export function someSocket(dice: Dice, scene: Scene, number: number): Order {
   const sender = dice.pick(scene.senders);
   const destination = dice.weighted([
     [9, () => dice.pick(scene.addresses)],
+    [3, () => dice.pick(SERVICE_ADDRESSES)],
     [1, () => dice.pick(NOBODYS)],
   ])();
   const common = { place: sender.place, destination, note: `to ${destination}` };
@@ -152,25 +160,51 @@ export function someSocket(dice: Dice, scene: Scene, number: number): Order {
 /** Fits into what a packet socket lets out: the device's MTU, its header and a VLAN tag. */
 export const fits = (bytes: Uint8Array, dev: Device): boolean => bytes.length >= 14 && bytes.length <= dev.mtu + 14;
 
+interface Sent {
+  readonly way: Way;
+  readonly packet: Uint8Array;
+}
+
+/** An answer to one of the packets that were sent, put on the wire where its destination is. */
+function someReply(dice: Dice, scene: Scene, sent: readonly Sent[]): Order | undefined {
+  if (sent.length === 0) return undefined;
+  const { way, packet } = dice.pick(sent);
+  const sender = scene.senders.find(({ address }) => address === way.to);
+  const answer = sender === undefined ? undefined : replyTo(dice, packet);
+  if (sender === undefined || answer === undefined) return undefined;
+  const macs = { sourceMac: sender.dev.mac, destinationMac: scene.nextHop(sender, way.from) };
+  const bytes = framed(macs, answer);
+  if (!fits(bytes, sender.dev)) return undefined;
+  const note = `reply, ${way.to} to ${way.from}`;
+  return { kind: 'frame', place: sender.place, dev: sender.dev.name, hex: toHex(bytes), note };
+}
+
 function someOrders(dice: Dice, scene: Scene): Order[] {
   const orders: Order[] = [];
+  const sent: Sent[] = [];
   const wanted = dice.between(ORDERS.least, ORDERS.most);
   while (orders.length < wanted) {
     if (dice.chance(0.25)) {
       orders.push(someSocket(dice, scene, orders.length));
       continue;
     }
+    const reply = dice.chance(0.2) ? someReply(dice, scene, sent) : undefined;
+    if (reply !== undefined) {
+      orders.push(reply);
+      continue;
+    }
     const sender = dice.pick(scene.senders);
     const way = someWay(dice, scene, sender);
     for (const { bytes, note } of someFrames(dice, way)) {
-      if (fits(bytes, sender.dev))
-        orders.push({
-          kind: 'frame',
-          place: sender.place,
-          dev: sender.dev.name,
-          hex: toHex(bytes),
-          note: `${note}, ${way.from} to ${way.to}`,
-        });
+      if (!fits(bytes, sender.dev)) continue;
+      sent.push({ way, packet: bytes.subarray(ETHERNET_HEADER_LENGTH) });
+      orders.push({
+        kind: 'frame',
+        place: sender.place,
+        dev: sender.dev.name,
+        hex: toHex(bytes),
+        note: `${note}, ${way.from} to ${way.to}`,
+      });
     }
   }
   return orders;

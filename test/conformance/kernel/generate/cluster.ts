@@ -1,6 +1,7 @@
 /** Random but valid clusters: nodes, subnets, pools, MTUs, pods, and what somebody has set on the machines by hand. */
 
 import type { Dice } from './dice.js';
+import { policies, SERVICE_ADDRESSES, services, someLabels } from './policies.js';
 import { someRules, someSets } from './rules.js';
 import { UDP_PORT, type Universe } from './universe.js';
 
@@ -43,7 +44,7 @@ function pods(dice: Dice, nodes: readonly NodePlan[]): Document[] {
       return {
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name: `p${n}${i}`, namespace: 'default' },
+        metadata: { name: `p${n}${i}`, namespace: 'default', labels: someLabels(dice) },
         spec: {
           nodeName,
           containers: [
@@ -128,6 +129,7 @@ function ipLines(dice: Dice, number: number, via: string): string[] {
     `route add 10.65.0.0/24 via ${via} metric ${dice.between(0, 50)}`,
     `route add 10.64.0.0/24 via ${via} mtu ${dice.pick([900, 1200])}`,
     `route add 10.63.0.0/24 dev eth0 src 10.99.0.1`,
+    `route add 10.62.0.0/16 nexthop via ${via} dev eth0 nexthop via 10.1.0.200 dev eth0 onlink weight ${dice.between(1, 3)}`,
     `route add table 100 default via ${via}`,
     `route add table 100 ${dice.pick(['unreachable', 'prohibit', 'blackhole'])} 198.51.100.0/24`,
     `rule add pref 1000 fwmark ${dice.pick(['0x1', '0x10/0x10'])} lookup 100`,
@@ -160,6 +162,8 @@ function hostConfig(
       ip: `${ipLines(dice, number, via).join('\n')}\n`,
       sysctls: {
         ...sysctls,
+        // Which of several equal ways a flow takes hangs on a key of the boot, or on this.
+        'net.ipv4.fib_multipath_hash_seed': '4711',
         // How often a redirect is sent depends on milliseconds.
         'net.ipv4.conf.all.send_redirects': '0',
         'net.ipv4.conf.default.send_redirects': '0',
@@ -254,8 +258,9 @@ export function someCluster(dice: Dice): PlainCluster {
         }),
       ),
       physicalNetwork(dice, nodes),
-      ...(dice.chance(0.7) ? calico(dice) : plainCni(dice, nodes)),
+      ...(dice.chance(0.7) ? [...calico(dice), ...(dice.chance(0.5) ? policies(dice) : [])] : plainCni(dice, nodes)),
       ...pods(dice, nodes),
+      ...services(dice),
     ],
     machines: [
       ...nodes.map(({ name, subnet: i }) => ({ name, via: gateway(i) })),
@@ -267,7 +272,7 @@ export function someCluster(dice: Dice): PlainCluster {
 /** What somebody has done by hand on the machines of a cluster, in words of the addresses that are there. */
 export function someHands(dice: Dice, { machines }: PlainCluster, addresses: readonly string[]): Document[] {
   const universe = {
-    addresses: [...new Set([...addresses, '10.99.0.1', '10.98.0.1', '127.0.0.1', '10.96.0.10'])],
+    addresses: [...new Set([...addresses, '10.99.0.1', '10.98.0.1', '127.0.0.1', ...SERVICE_ADDRESSES])],
     prefixes: ['10.244.0.0/16', '10.22.0.0/16', '10.1.0.0/24', OUTSIDE, '10.96.0.0/12', '0.0.0.0/0', '10.64.0.0/10'],
     interfaces: ['eth0', 'eth+', 'cali+', 'vxlan.calico', 'cni0', 'veth+', 'lo'],
   };

@@ -196,6 +196,8 @@ const OPTIONS: readonly (readonly [string, readonly number[]])[] = [
   ['record route, full', [7, 7, 8, 10, 1, 1, 1]],
   ['loose source route', [131, 7, 4, 10, 1, 0, 1]],
   ['strict source route', [137, 7, 4, 10, 1, 0, 1]],
+  ['timestamps without room', [68, 4, 5, 0]],
+  ['timestamps that nobody counts any more', [68, 4, 5, 0xf0]],
   ['router alert', [148, 4, 0, 0]],
   ['an option longer than the header', [7, 40, 4, 0]],
   ['an option of length 1', [7, 1, 0, 0]],

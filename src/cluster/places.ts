@@ -1,0 +1,208 @@
+/** The places of a cluster: machines, pods and their namespaces, by name, by address, and as people call them. */
+
+import { formatAddress } from '../calico/index.js';
+import type { Host, Netns } from '../kernel/index.js';
+import { type Finding, nearMatches, type Pod, type Store } from '../kubernetes/index.js';
+import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import type { Place, TraceEnd } from '../trace/index.js';
+import type { MachinePlan, Underlay } from '../underlay/index.js';
+import { recordedAddresses } from './allocations.js';
+import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
+import type { Kubelet, Sandbox } from './kubelet.js';
+import { externalAddress } from './load-balancers.js';
+import { netnsName } from './sandbox.js';
+import { serviceAddress } from './service-name.js';
+
+/** A name that names nothing, with the names that it may have meant. */
+export class UnknownEndpoint extends Error {
+  readonly near: readonly string[];
+
+  constructor(message: string, near: readonly string[] = []) {
+    super(near.length === 0 ? message : `${message}; did you mean ${near.join(' or ')}?`);
+    this.name = 'UnknownEndpoint';
+    this.near = near;
+  }
+}
+
+/** Where packets of an endpoint start, and its address. */
+export interface LocatedEndpoint extends TraceEnd {
+  readonly netns: Netns | undefined;
+  readonly pod: Pod | undefined;
+  readonly address: Ipv4Addr;
+}
+
+interface PlacesOptions {
+  readonly store: Store;
+  readonly underlay: Underlay;
+  /** Of the nodes that have been built. */
+  readonly kubelets: ReadonlyMap<string, Kubelet>;
+  readonly findings: readonly Finding[];
+}
+
+const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
+export class Places {
+  readonly #store: Store;
+  readonly #underlay: Underlay;
+  readonly #kubelets: ReadonlyMap<string, Kubelet>;
+  readonly #findings: readonly Finding[];
+  /** By `host netns`: what a person calls the place. */
+  readonly #podOfNetns = new Map<string, string>();
+
+  constructor({ store, underlay, kubelets, findings }: PlacesOptions) {
+    this.#store = store;
+    this.#underlay = underlay;
+    this.#kubelets = kubelets;
+    this.#findings = findings;
+    for (const pod of store.list('Pod'))
+      this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${podName(pod)}`);
+  }
+
+  /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
+  node(name: string): Host {
+    const host = this.isNode(name) ? this.#underlay.host(name) : undefined;
+    if (host === undefined)
+      throw new UnknownEndpoint(`there is no node "${name}"`, nearMatches(name, this.#machineNames('node')));
+    return host;
+  }
+
+  isNode(name: string): boolean {
+    return this.#plan(name)?.role === 'node';
+  }
+
+  /** @throws UnknownEndpoint */
+  host(name: string): Host {
+    const host = this.#underlay.host(name);
+    if (host === undefined)
+      throw new UnknownEndpoint(`there is no host "${name}"`, nearMatches(name, this.#underlay.plan.machines.keys()));
+    return host;
+  }
+
+  /** @throws UnknownEndpoint */
+  pod(namespace: string, name: string): Pod {
+    const pod = this.#store.get('Pod', namespace, name);
+    if (pod !== undefined) return pod;
+    const names = this.#store.list('Pod').map(podName);
+    throw new UnknownEndpoint(`there is no pod "${namespace}/${name}"`, nearMatches(`${namespace}/${name}`, names));
+  }
+
+  /** @throws UnknownEndpoint for a pod that does not run */
+  podNetns(pod: Pod): Netns {
+    if (pod.spec.nodeName === '') throw new UnknownEndpoint(`pod "${podName(pod)}" is on no node`);
+    this.node(pod.spec.nodeName);
+    const sandbox = this.sandboxOf(pod);
+    if (sandbox === undefined) throw new UnknownEndpoint(`pod "${podName(pod)}" has no network: ${this.#whyNot(pod)}`);
+    return sandbox.netns;
+  }
+
+  /** The pod's first IPv4 address, or undefined where it has none. */
+  podAddress(pod: Pod): Ipv4Addr | undefined {
+    if (pod.spec.hostNetwork) return this.machineAddress(pod.spec.nodeName);
+    const current = this.#store.get('Pod', pod.namespace, pod.name) ?? pod;
+    const first = recordedAddresses(current)
+      .map((address) => parseIpv4(formatAddress(address)))
+      .find((address) => address !== undefined);
+    if (first !== undefined) return first;
+    this.podNetns(pod);
+    return this.sandboxOf(pod)?.address;
+  }
+
+  /** What CNI gave a pod that has no address on record: its node is built for it. */
+  sandboxAddress(pod: Pod): Ipv4Addr | undefined {
+    const { nodeName } = pod.spec;
+    if (this.isNode(nodeName)) this.#underlay.host(nodeName);
+    return this.sandboxOf(pod)?.address;
+  }
+
+  sandboxOf(pod: Pod): Sandbox | undefined {
+    return this.#kubelets.get(pod.spec.nodeName)?.sandboxes.get(podName(pod));
+  }
+
+  /** What a person calls a place: `pod/NS/NAME`, `node/NAME`, `host/NAME`. */
+  readonly nameOf = ({ host, netns }: Place): string => {
+    if (netns !== '') return this.#podOfNetns.get(`${host} ${netns}`) ?? `netns/${host}/${netns}`;
+    return this.isNode(host) ? `node/${host}` : `host/${host}`;
+  };
+
+  /** @throws UnknownEndpoint */
+  locate(endpoint: EndpointName): LocatedEndpoint {
+    const label = formatEndpointName(endpoint, formatIpv4);
+    if (endpoint.kind === 'address') return this.locateAddress(endpoint.address, label);
+    if (endpoint.kind === 'pod') {
+      const pod = this.pod(endpoint.namespace, endpoint.name);
+      const netns = this.podNetns(pod);
+      const address = this.podAddress(pod);
+      if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
+      return { label, address, place: netns.place, netns, pod };
+    }
+    if (endpoint.kind === 'svc' || endpoint.kind === 'lb') return this.#locateService(endpoint, label);
+    const host = endpoint.kind === 'node' ? this.node(endpoint.name) : this.host(endpoint.name);
+    const address = this.machineAddress(endpoint.name);
+    if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
+    return { label, address, place: host.netns.place, netns: host.netns, pod: undefined };
+  }
+
+  /** Whether a destination names something. A Service need not have an address: its name may lead to others. @throws UnknownEndpoint */
+  requireKnown(endpoint: Destination['endpoint']): void {
+    if (endpoint.kind === 'name') return;
+    if (endpoint.kind === 'svc' && this.#store.get('Service', endpoint.namespace, endpoint.name) !== undefined) return;
+    this.locate(endpoint);
+  }
+
+  /** At its cluster IP or its external address, which nobody has: packets find their way by kube-proxy's rules. */
+  #locateService(
+    { kind, namespace, name }: { readonly kind: 'svc' | 'lb'; readonly namespace: string; readonly name: string },
+    label: string,
+  ): LocatedEndpoint {
+    const address = (kind === 'svc' ? serviceAddress : externalAddress)(this.#store, namespace, name);
+    if (typeof address !== 'string') return { label, address, place: undefined, netns: undefined, pod: undefined };
+    const names = this.#store.list('Service').map((one) => `${one.namespace}/${one.name}`);
+    throw new UnknownEndpoint(
+      address,
+      nearMatches(
+        `${namespace}/${name}`,
+        names.filter((one) => one !== `${namespace}/${name}`),
+      ),
+    );
+  }
+
+  /** An address may be a pod's, a machine's, or nobody's. */
+  locateAddress(address: Ipv4Addr, label: string): LocatedEndpoint {
+    const pod = this.podAt(address);
+    if (pod !== undefined) {
+      const netns = this.podNetns(pod);
+      return { label, address, place: netns.place, netns, pod };
+    }
+    const owner = this.#underlay.ownerOf(address);
+    const netns = owner && this.#underlay.host(owner.name)?.netns;
+    return { label, address, place: netns?.place, netns, pod: undefined };
+  }
+
+  podAt(address: Ipv4Addr): Pod | undefined {
+    return this.#store
+      .list('Pod')
+      .find(
+        (pod) =>
+          !pod.spec.hostNetwork && recordedAddresses(pod).some((one) => formatAddress(one) === formatIpv4(address)),
+      );
+  }
+
+  machineAddress(name: string): Ipv4Addr | undefined {
+    const addresses = this.#plan(name)?.interfaces.map(({ address }) => address) ?? [];
+    const internal = this.#store.get('Node', '', name)?.status.internalIPs.find((ip) => typeof ip === 'number');
+    return addresses.find((address) => address === internal) ?? addresses.find((address) => address !== undefined);
+  }
+
+  #plan(name: string): MachinePlan | undefined {
+    return this.#underlay.plan.machines.get(name);
+  }
+
+  *#machineNames(role: MachinePlan['role']): Generator<string> {
+    for (const machine of this.#underlay.plan.machines.values()) if (machine.role === role) yield machine.name;
+  }
+
+  #whyNot(pod: Pod): string {
+    const found = this.#findings.find(({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`);
+    return found?.message ?? 'it does not run';
+  }
+}

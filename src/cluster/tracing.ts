@@ -1,0 +1,149 @@
+/** Traces: a connection is sent from its place, and every step of every packet is recorded and told. */
+
+import type { FelixCluster } from '../calico/index.js';
+import type { Emulation, Netns } from '../kernel/index.js';
+import type { Pod, Store } from '../kubernetes/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
+import {
+  assignRoles,
+  type ConnectionTrace,
+  type NameResolution,
+  Recorder,
+  tellStories,
+  type TracePacket,
+  type TraceProtocol,
+} from '../trace/index.js';
+import { concludeTrace, concludeUnresolved, type Facts, finalDestination, type TracedName } from './conclude.js';
+import { openConnection } from './connection.js';
+import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
+import type { LoadBalancers } from './load-balancers.js';
+import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
+import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
+import { onlyPort } from './service-name.js';
+import type { ClusterServices } from './services.js';
+
+export interface TraceRequest {
+  readonly from: EndpointName;
+  readonly to: Destination;
+  readonly protocol: TraceProtocol;
+}
+
+interface TracingOptions {
+  readonly store: Store;
+  readonly emulation: Emulation;
+  readonly places: Places;
+  readonly services: ClusterServices;
+  readonly loadBalancers: LoadBalancers;
+  readonly policy: FelixCluster | undefined;
+  /** Whether the cluster has a DNS to ask. */
+  readonly dnsPresent: boolean;
+  readonly asker: (netns: Netns, pod: Pod | undefined, process: string) => Asker;
+}
+
+interface Sender extends LocatedEndpoint {
+  readonly netns: Netns;
+}
+
+const labelOf = (endpoint: Destination['endpoint']): string => formatEndpointName(endpoint, formatIpv4);
+
+/** The server that the questions got to. */
+const resolverReached = ({ packets, queries }: NameResolution): Ipv4Addr =>
+  finalDestination(packets) ?? queries[0]?.server ?? INADDR_ANY;
+
+/** The only port that is declared, where there is one. */
+function defaultPort({ pod, netns }: LocatedEndpoint, protocol: 'tcp' | 'udp'): number | undefined {
+  if (pod === undefined || netns === undefined) return undefined;
+  return netns.sockets.listeners().find((listener) => listener.protocol === protocol)?.port;
+}
+
+export class Tracing {
+  readonly #with: TracingOptions;
+
+  constructor(options: TracingOptions) {
+    this.#with = options;
+  }
+
+  /** @throws UnknownEndpoint */
+  trace(request: TraceRequest): ConnectionTrace {
+    const from = this.#sender(request.from);
+    const { protocol } = request;
+    const resolved = this.#resolve(from, request.to);
+    const { nameOf } = this.#with.places;
+    const base = { from, protocol, nameOf, ...(resolved === undefined ? {} : { resolution: resolved.told }) };
+    if (resolved !== undefined && resolved.told.address === undefined) {
+      const { endpoint, port } = request.to;
+      const to = { label: labelOf(endpoint), address: undefined, place: undefined, port };
+      const facts = this.#facts(from, undefined, resolverReached(resolved.told));
+      return concludeUnresolved({ ...base, to, packets: [] }, resolved, facts);
+    }
+    const to = this.#destination(request.to, resolved?.told.address);
+    const port = this.#portOf(request, to);
+    this.#with.loadBalancers.prepare(to.address);
+    const { result: connection, packets } = this.#record(from.netns, () => {
+      const { netns } = from;
+      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol });
+    });
+    // How a connection is closed says nothing about the way to its end.
+    connection.close();
+    const facts = this.#facts(from, to.pod, finalDestination(packets) ?? to.address);
+    return concludeTrace({ ...base, to: { ...to, port }, packets }, connection.outcome, facts);
+  }
+
+  #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
+    const { store, services, loadBalancers, policy, places } = this.#with;
+    return {
+      store,
+      services,
+      loadBalancers,
+      policy,
+      fromPod: from.pod,
+      toPod: toPod ?? places.podAt(reached),
+      reached,
+    };
+  }
+
+  /** Runs something that sends, and tells its packets from the sender's side. */
+  #record<T>(netns: Netns, run: () => T): { readonly result: T; readonly packets: TracePacket[] } {
+    const { emulation } = this.#with;
+    const recorder = new Recorder(() => emulation.clock.nowNs);
+    emulation.tracer = recorder;
+    try {
+      const result = run();
+      return { result, packets: assignRoles(tellStories(recorder.steps), netns.place) };
+    } finally {
+      emulation.tracer = undefined;
+    }
+  }
+
+  #sender(endpoint: EndpointName): Sender {
+    const from = this.#with.places.locate(endpoint);
+    const { netns } = from;
+    if (netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
+    return { ...from, netns };
+  }
+
+  /** By the sender's resolver, where the destination is a name, or a Service of which a pod asks the cluster's DNS. */
+  #resolve(from: Sender, to: Destination): TracedName | undefined {
+    const { store, dnsPresent } = this.#with;
+    const name = nameToAsk(to, { store, pod: from.pod });
+    if (name === undefined || (to.endpoint.kind === 'svc' && !dnsPresent)) return undefined;
+    const asker = this.#with.asker(from.netns, from.pod, 'resolver');
+    const { result, packets } = this.#record(from.netns, () => resolveName(asker, name));
+    return { ...result, told: { ...nameResolution(name, result), packets } };
+  }
+
+  #destination({ endpoint }: Destination, address: Ipv4Addr | undefined): LocatedEndpoint {
+    const { places } = this.#with;
+    if (address !== undefined) return places.locateAddress(address, labelOf(endpoint));
+    if (endpoint.kind === 'name') throw new UnknownEndpoint(`${endpoint.name} has no address`);
+    return places.locate(endpoint);
+  }
+
+  /** The port that is named, or the only one that there is. */
+  #portOf({ to: { endpoint, port }, protocol }: TraceRequest, to: LocatedEndpoint): number | undefined {
+    if (protocol === 'icmp') return undefined;
+    const found = port ?? defaultPort(to, protocol) ?? onlyPort(this.#with.store, endpoint, protocol);
+    if (found !== undefined) return found;
+    throw new UnknownEndpoint(`${to.label} declares no ${protocol} port; name one, as in ${to.label}:80`);
+  }
+}

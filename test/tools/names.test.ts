@@ -1,0 +1,113 @@
+/** Tools that ask for names, and curl, in the topology `dns`. */
+
+import t from 'tap';
+import { loadTopology, outputOf, toolIn } from './run-in.js';
+
+const fresh = () => loadTopology('dns');
+const CART = 'pod/shop/cart';
+
+const shows: readonly (readonly [string, string, string | RegExp])[] = [
+  [CART, 'dig +short web.shop.svc.cluster.local', '10.96.0.20\n'],
+  [CART, 'dig +short +search web', '10.96.0.20\n'],
+  [CART, 'dig +short web', ''],
+  [CART, 'dig +noall +answer -x 10.96.0.20', '20.0.96.10.in-addr.arpa. 30\tIN\tPTR\tweb.shop.svc.cluster.local.\n'],
+  [
+    CART,
+    'dig @203.0.113.53 payments.corp.example +noall +answer',
+    'payments.corp.example.\t300\tIN\tA\t203.0.113.80\n',
+  ],
+  [CART, 'dig +tcp +noall +stats web.shop.svc.cluster.local', /;; SERVER: 10\.96\.0\.10#53\(10\.96\.0\.10\) \(TCP\)\n/],
+  [
+    CART,
+    'nslookup web.shop',
+    'Server:\t\t10.96.0.10\nAddress:\t10.96.0.10#53\n\nName:\tweb.shop.svc.cluster.local\nAddress: 10.96.0.20\n\n',
+  ],
+  [
+    CART,
+    'nslookup -type=SRV _sql._tcp.db.shop.svc.cluster.local',
+    /\tservice = 0 33 5432 db-0\.db\.shop\.svc\.cluster\.local\.\n/,
+  ],
+  [
+    CART,
+    'nslookup payments',
+    /^Server.*\n\npayments\.shop\.svc\.cluster\.local\tcanonical name = payments\.corp\.example\.\nName:\tpayments\.corp\.example\nAddress: 203\.0\.113\.80\n\n$/s,
+  ],
+  [CART, 'getent hosts web.shop', '10.96.0.20      web.shop.svc.cluster.local\n'],
+  [CART, 'getent hosts 10.96.0.20', '10.96.0.20      web.shop.svc.cluster.local\n'],
+  ['pod/shop/quick', 'getent hosts legacy.corp.example', '203.0.113.80    legacy.corp.example\n'],
+  [CART, 'curl http://web.shop/', 'pod shop/web-1, port 8080\n'],
+  [CART, 'curl -s -o /dev/null -w %{http_code}/%{remote_ip} http://web/missing', '404/10.96.0.20'],
+  [
+    CART,
+    'curl -sI web',
+    /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; charset=utf-8\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 26\r\n\r\n$/,
+  ],
+  [CART, 'curl http://10.244.189.65:8080/health', 'OK'],
+  [CART, 'curl http://10.244.189.65:8181/ready', 'OK'],
+];
+
+for (const [place, command, expected] of shows) {
+  t.test(`${command} in ${place}`, (t) => {
+    const printed = outputOf(fresh(), place, command);
+    if (typeof expected === 'string') t.equal(printed, expected);
+    else t.match(printed, expected);
+    t.end();
+  });
+}
+
+const fails: readonly (readonly [string, number, string, string])[] = [
+  [
+    'nslookup webb.shop',
+    1,
+    "Server:\t\t10.96.0.10\nAddress:\t10.96.0.10#53\n\n** server can't find webb.shop: NXDOMAIN\n\n",
+    '',
+  ],
+  ['getent hosts webb', 2, '', ''],
+  [
+    'dig +short +time=1 +tries=2 @203.0.113.99 x',
+    9,
+    ';; communications error to 203.0.113.99#53: timed out\n;; communications error to 203.0.113.99#53: timed out\n;; no servers could be reached\n',
+    '',
+  ],
+  ['dig +nonsense x', 1, '', 'Invalid option: +nonsense\n'],
+  ['curl http://webb/', 6, '', 'curl: (6) Could not resolve host: webb\n'],
+  ['curl http://web:81/', 7, '', 'curl: (7) Failed to connect to web port 81 after '],
+  [
+    'curl --connect-timeout 2 http://203.0.113.99/',
+    28,
+    '',
+    'curl: (28) Failed to connect to 203.0.113.99 port 80 after 2000 ms: Timeout was reached\n',
+  ],
+  ['curl -f http://web/missing', 22, '', 'curl: (22) The requested URL returned error: 404\n'],
+  ['curl https://web/', 1, '', 'curl: TLS is not modelled here'],
+  ['ping -c 1 webb', 2, '', 'ping: webb: Name or service not known\n'],
+  ['nc -z webb 80', 1, '', 'nc: getaddrinfo for host "webb" port 80: Name or service not known\n'],
+];
+
+for (const [command, exitCode, stdout, stderr] of fails) {
+  t.test(`${command} fails`, (t) => {
+    const result = toolIn(fresh(), CART, command);
+    t.equal(result.exitCode, exitCode);
+    t.equal(result.stdout, stdout);
+    t.ok(result.stderr.startsWith(stderr), result.stderr);
+    t.end();
+  });
+}
+
+t.test('curl -v tells of the connection as the real one does', (t) => {
+  const { stderr } = toolIn(fresh(), CART, 'curl -v http://web/');
+  t.match(
+    stderr,
+    /^\*   Trying 10\.96\.0\.20:80\.\.\.\n\* Connected to web \(10\.96\.0\.20\) port 80 \(#0\)\n> GET \/ HTTP\/1\.1\n> Host: web\n> User-Agent: curl\/7\.88\.1\n> Accept: \*\/\*\n> \n< HTTP\/1\.1 200 OK\n(< .*\n)+< \n\* Connection #0 to host web left intact\n$/,
+  );
+  t.end();
+});
+
+t.test('a pod that may not ask is told so after the resolver has given up', (t) => {
+  const cluster = fresh();
+  const result = toolIn(cluster, 'pod/locked/job', 'curl http://web.shop/');
+  t.equal(result.exitCode, 6);
+  t.equal(cluster.emulation.clock.nowNs, 20e9);
+  t.match(outputOf(cluster, 'pod/locked/job', 'curl http://10.96.0.20/'), 'pod shop/web-1');
+  t.end();
+});
