@@ -15,7 +15,7 @@ export interface AccessOptions {
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Loopback by RFC 1122 §3.2.1.3 and RFC 4291 §2.5.3, or a name that by RFC 6761 §6.3 means it. */
-export function isLoopbackHost(host: string): boolean {
+function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[|\]$/g, '');
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return (isIPv4(name) && name.startsWith('127.')) || (isIPv6(name) && /^(0*:)*:?0*1$/.test(name));

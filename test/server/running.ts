@@ -2,8 +2,11 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import type { Test } from 'tap';
+import root, { type Test } from 'tap';
 import { type RunningServer, serve, type ServeOptions } from '../../src/server/index.js';
+
+// Threads are started for nearly every test, and the machine may be busy.
+root.setTimeout(600_000);
 
 export const WORKER = pathToFileURL('build/test/server-worker.js');
 

@@ -7,8 +7,6 @@ import { FilterError, type Token } from './lexer.js';
 /** Whether one value of the field is what the text says. */
 export type ValueTest = (value: FieldValue) => boolean;
 
-export type Comparison = '==' | '!=' | '<' | '>' | '<=' | '>=';
-
 const EXPECTED: Readonly<Record<FieldType, string>> = {
   number: 'a number',
   ipv4: 'an IPv4 address or prefix',
@@ -28,7 +26,7 @@ const wrong = (field: string, type: FieldType, token: Token): FilterError =>
 const NUMBER = /^(?:0x[0-9a-f]+|\d+(?:\.\d+)?)$/i;
 
 /** The number of a literal: as it stands, or of an address. @throws FilterError */
-export function numberOf(field: string, type: FieldType, token: Token): number {
+function numberOf(field: string, type: FieldType, token: Token): number {
   const { text } = token;
   const value =
     type === 'ipv4'

@@ -52,7 +52,7 @@ export const plainGroup = (group: string, kind: string): string =>
 const PODWIRE = 'podwire.dev';
 
 /** Undefined for kinds that nobody here knows. */
-export function isNamespaced(apiVersion: string, kind: string): boolean | undefined {
+function isNamespaced(apiVersion: string, kind: string): boolean | undefined {
   if (groupOf(apiVersion) === PODWIRE) return false;
   const known = kindOf({ apiVersion, kind });
   return known && KINDS[known].namespaced;
@@ -64,7 +64,7 @@ const textAt = (value: Json | undefined, name: string): string => {
 };
 
 /** The key of a document; its name is '' where a name is made for it. */
-export function keyOf({ apiVersion, kind, value }: Pick<RawDocument, 'apiVersion' | 'kind' | 'value'>): ObjectKey {
+function keyOf({ apiVersion, kind, value }: Pick<RawDocument, 'apiVersion' | 'kind' | 'value'>): ObjectKey {
   const metadata = field(value, 'metadata');
   const given = textAt(metadata, 'namespace');
   const namespaced = isNamespaced(apiVersion, kind);

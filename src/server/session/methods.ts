@@ -33,6 +33,8 @@ export interface SubscribeRequest {
   readonly filter: string;
   readonly dissection: boolean;
   readonly format: 'cbor' | 'json';
+  /** One 32-bit number: batches taken. */
+  readonly taken: SharedArrayBuffer;
   readonly resume?: Resume;
 }
 
@@ -158,12 +160,13 @@ export const METHODS = {
     return {};
   },
 
-  subscribe: (session: Session, { reader, filter, kinds, resume, ...options }: SubscribeRequest) =>
+  subscribe: (session: Session, { reader, filter, kinds, resume, taken, ...options }: SubscribeRequest) =>
     session.stream.subscribe(
       reader,
       {
         ...options,
         kinds: new Set(kinds),
+        taken: new Int32Array(taken),
         filter: filterOf(filter, '/filter'),
         send: (bytes, about) => session.onBatch(reader, bytes, about),
       },

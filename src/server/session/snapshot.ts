@@ -6,8 +6,8 @@ import { decodeCbor, encodeCbor } from './cbor.js';
 import type { DeclaredTexts } from './declared.js';
 import type { Fault } from './faults.js';
 
-export const SNAPSHOT_FORMAT = 'podwire-snapshot';
-export const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_FORMAT = 'podwire-snapshot';
+const SNAPSHOT_VERSION = 1;
 
 export interface Snapshot extends DeclaredTexts {
   readonly name: string;

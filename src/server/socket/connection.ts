@@ -8,10 +8,8 @@ import { Problem } from '../problem.js';
 import { problemBody } from '../problem-reply.js';
 import { decodeCbor } from '../session/cbor.js';
 import { type ControlMessage, STREAM_KINDS, type StreamKind } from '../stream/messages.js';
-import { encode } from '../stream/subscriber.js';
+import { encode, type Format } from '../stream/encode.js';
 import type { ClusterThread } from '../thread/cluster-thread.js';
-
-export type Format = 'cbor' | 'json';
 
 const MAX_SUBSCRIPTIONS = 16;
 /** A client that sends nonsense is let go. */
@@ -166,12 +164,17 @@ export class Connection {
 
   async #start(subscription: Subscription): Promise<void> {
     const { subscription: name, kinds, filter = '', dissection = false, resume } = subscription.asked;
+    const taken = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const count = new Int32Array(taken);
     const reader = this.#thread.addReader({
       onBatch: ({ bytes, messages, missed }) => {
         this.#metrics.streamed.inc({ kind: 'message' }, messages);
         this.#metrics.missed.inc(missed);
         // Sent, and taken by the client's system: only then there is room for another.
-        this.#socket.send(bytes, { binary: this.#format === 'cbor' }, () => this.#thread.taken(reader));
+        this.#socket.send(bytes, { binary: this.#format === 'cbor' }, () => {
+          Atomics.add(count, 0, 1);
+          this.#thread.taken(reader);
+        });
       },
       onEnd: (why) => void this.#restart(subscription, why),
     });
@@ -185,6 +188,7 @@ export class Connection {
       filter,
       dissection,
       format: this.#format,
+      taken,
       ...(resume === undefined ? {} : { resume }),
     };
     try {

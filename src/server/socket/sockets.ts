@@ -10,7 +10,8 @@ import type { Metrics } from '../metrics.js';
 import type { Limits } from '../options.js';
 import { Problem, PROBLEMS } from '../problem.js';
 import { problemBody } from '../problem-reply.js';
-import { CLOSE, Connection, type Format } from './connection.js';
+import type { Format } from '../stream/encode.js';
+import { CLOSE, Connection } from './connection.js';
 
 /** Octets of one message of a client. */
 const MAX_MESSAGE = 64 * 1024;

@@ -11,6 +11,8 @@ export type StreamRecord = {
   readonly seq: number;
   readonly kind: Exclude<StreamKind, 'counters'>;
   readonly facts: FrameFacts;
+  /** As it goes to its readers, by the form that they want. */
+  readonly encoded: Map<string, Uint8Array<ArrayBuffer>>;
 } & (
   | { readonly kind: 'frames'; readonly packet: number; readonly parent: number }
   | { readonly kind: 'steps'; readonly packet: number; readonly parent: number; readonly step: Step }

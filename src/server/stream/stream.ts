@@ -87,8 +87,8 @@ export class Stream implements Tracer {
     this.#listen();
   }
 
-  acknowledge(id: number): void {
-    this.#subscribers.get(id)?.acknowledge();
+  /** A reader has room again. */
+  hasRoom(): void {
     this.#wake();
   }
 
@@ -130,8 +130,8 @@ export class Stream implements Tracer {
       ...(step.kind === 'drop' ? { dropReason: step.reason } : {}),
     };
     const facts = new FrameFacts(copyOf(packet), hasLinkHeader, { seen, lookup: this.#lookup });
-    if (isFrame) this.#add({ kind: 'frames', seq: this.#nextSeq(), facts, packet: id, parent });
-    else this.#add({ kind: 'steps', seq: this.#nextSeq(), facts, packet: id, parent, step });
+    if (isFrame) this.#add({ kind: 'frames', ...this.#newRecord(facts), packet: id, parent });
+    else this.#add({ kind: 'steps', ...this.#newRecord(facts), packet: id, parent, step });
   }
 
   /** A trace has ended. */
@@ -141,8 +141,7 @@ export class Stream implements Tracer {
     const seen: Seen = { timeNs, place: from.label, host: '', netns: '', verdict };
     this.#add({
       kind: 'traces',
-      seq: this.#nextSeq(),
-      facts: factsWithout(seen, namesIn([from.label, to.label])),
+      ...this.#newRecord(factsWithout(seen, namesIn([from.label, to.label]))),
       trace: { id, from: from.label, to: `${to.label}${port}`, protocol, verdict, explanation },
     });
   }
@@ -155,8 +154,7 @@ export class Stream implements Tracer {
     const facts = factsWithout(seen, names);
     this.#add({
       kind: 'events',
-      seq: this.#nextSeq(),
-      facts,
+      ...this.#newRecord(facts),
       event,
       subject,
       ...(detail === undefined ? {} : { detail }),
@@ -170,9 +168,9 @@ export class Stream implements Tracer {
     return dissectionOf(found.facts);
   }
 
-  #nextSeq(): number {
+  #newRecord(facts: FrameFacts): Pick<StreamRecord, 'seq' | 'facts' | 'encoded'> {
     this.#seq += 1;
-    return this.#seq;
+    return { seq: this.#seq, facts, encoded: new Map() };
   }
 
   #add(record: StreamRecord): void {
@@ -197,8 +195,8 @@ export class Stream implements Tracer {
 
   /** Batches go a moment after the first message of theirs. */
   #wake(): void {
-    if (this.#subscribers.size === 0) return;
-    this.#flush ??= setTimeout(() => {
+    if (this.#subscribers.size === 0 || this.#flush !== undefined) return;
+    this.#flush = setTimeout(() => {
       this.#flush = undefined;
       for (const subscriber of this.#subscribers.values()) subscriber.flush();
     }, FLUSH_MS);

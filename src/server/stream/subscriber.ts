@@ -1,14 +1,14 @@
 /**
  * One subscription: what its filter lets through waits here until its reader has room. A reader has room for a few batches
- * that it has not taken yet; when more comes than it takes, every second message that waits is left out, so that
- * what remains is a sample of the whole time, and what was left out is counted.
+ * that it has not taken yet. When more comes than it takes, every second message that waits is left out and from then
+ * on every second that comes, then every fourth and so on, so that what remains is an even sample of the whole time;
+ * what was left out is counted.
  */
 
-import { toHex } from '../../packet/index.js';
 import type { Filter } from '../filter/parse.js';
-import { encodeCbor } from '../session/cbor.js';
-import type { BatchMessage, CountersMessage, StreamKind, StreamMessage } from './messages.js';
-import { messageOf, type StreamRecord } from './record.js';
+import { encode, encodeBatch, encodeRecord, type Format } from './encode.js';
+import type { CountersMessage, StreamKind } from './messages.js';
+import type { StreamRecord } from './record.js';
 
 export interface SubscriberOptions {
   /** Chosen by the client, told back in every batch. */
@@ -16,7 +16,9 @@ export interface SubscriberOptions {
   readonly kinds: ReadonlySet<StreamKind>;
   readonly filter: Filter;
   readonly dissection: boolean;
-  readonly format: 'cbor' | 'json';
+  readonly format: Format;
+  /** Counts the batches that the reader has taken: shared with its thread, so that it can be read while this one computes. */
+  readonly taken: Int32Array;
   /** Takes one encoded batch. */
   readonly send: (
     bytes: Uint8Array<ArrayBuffer>,
@@ -31,18 +33,19 @@ const MOST_IN_BATCH = 256;
 /** Octets of frames in one batch. */
 const BATCH_BYTES = 192 * 1024;
 
-const utf8 = new TextEncoder();
-
-/** JSON has no byte strings. */
-const jsonValue = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? toHex(value) : value);
+/** Traces and events are few, and each says what none of the others does. */
+const isRare = ({ kind }: StreamRecord): boolean => kind === 'traces' || kind === 'events';
 
 export class Subscriber {
   readonly options: SubscriberOptions;
   #waiting: StreamRecord[] = [];
   #counters: CountersMessage | undefined = undefined;
-  #credit = CREDIT;
+  #sent = 0;
   #missed = 0;
   #last = 0;
+  /** One of so many is kept. */
+  #stride = 1;
+  #passed = 0;
 
   constructor(options: SubscriberOptions, last: number) {
     this.options = options;
@@ -54,7 +57,17 @@ export class Subscriber {
     this.#last = record.seq;
     const { kinds, filter } = this.options;
     if (!kinds.has(record.kind) || !filter(record.facts)) return;
+    if (!isRare(record)) {
+      this.#passed += 1;
+      if (this.#passed % this.#stride !== 0) {
+        this.#missed += 1;
+        return;
+      }
+    }
     this.#waiting.push(record);
+    if (this.#waiting.length < MOST_IN_BATCH) return;
+    // While the emulation computes no timer runs.
+    this.flush();
     if (this.#waiting.length > MOST_WAITING) this.#thin();
   }
 
@@ -63,12 +76,12 @@ export class Subscriber {
     if (this.options.kinds.has('counters')) this.#counters = message;
   }
 
-  /** Traces and events are few, and each says what none of the others does. */
   #thin(): void {
     const before = this.#waiting.length;
+    this.#stride *= 2;
     let odd = false;
-    this.#waiting = this.#waiting.filter(({ kind }) => {
-      if (kind === 'traces' || kind === 'events') return true;
+    this.#waiting = this.#waiting.filter((record) => {
+      if (isRare(record)) return true;
       odd = !odd;
       return odd;
     });
@@ -77,9 +90,9 @@ export class Subscriber {
     this.#missed += before - this.#waiting.length;
   }
 
-  /** The reader has taken a batch. */
-  acknowledge(): void {
-    this.#credit = Math.min(CREDIT, this.#credit + 1);
+  /** Batches for which the reader has room. */
+  get #credit(): number {
+    return CREDIT - (this.#sent - Atomics.load(this.options.taken, 0));
   }
 
   get hasWork(): boolean {
@@ -90,16 +103,18 @@ export class Subscriber {
   flush(): void {
     while (this.#credit > 0 && this.hasWork) {
       const records = this.#nextRecords();
-      const messages: StreamMessage[] = records.map((record) => messageOf(record, this.options));
-      if (this.#counters !== undefined) messages.push(this.#counters);
+      const { name, format } = this.options;
+      const messages: Uint8Array[] = records.map((record) => encodeRecord(record, this.options));
+      if (this.#counters !== undefined) messages.push(encode(this.#counters, format));
       this.#counters = undefined;
       const missed = this.#missed;
       this.#missed = 0;
       const last = this.#waiting.length > 0 ? (records.at(-1)?.seq ?? this.#last) : this.#last;
-      const batch: BatchMessage = { type: 'batch', subscription: this.options.name, missed, last, messages };
-      this.#credit -= 1;
-      this.options.send(encode(batch, this.options.format), { messages: messages.length, missed });
+      const head = { type: 'batch', subscription: name, missed, last } as const;
+      this.#sent += 1;
+      this.options.send(encodeBatch(head, messages, format), { messages: messages.length, missed });
     }
+    if (this.#waiting.length === 0) this.#stride = 1;
   }
 
   #nextRecords(): StreamRecord[] {
@@ -113,6 +128,3 @@ export class Subscriber {
     return this.#waiting.splice(0, count);
   }
 }
-
-export const encode = (message: object, format: 'cbor' | 'json'): Uint8Array<ArrayBuffer> =>
-  format === 'cbor' ? new Uint8Array(encodeCbor(message)) : utf8.encode(JSON.stringify(message, jsonValue));

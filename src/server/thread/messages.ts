@@ -30,7 +30,7 @@ export interface Call {
   readonly args: unknown;
 }
 
-/** A reader of the stream has taken a batch. */
+/** A reader of the stream has taken a batch, and counted it where both threads see it. */
 export interface Taken {
   readonly taken: number;
 }

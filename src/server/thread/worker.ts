@@ -53,7 +53,7 @@ function start({ changes, ...request }: ThreadData): void {
     send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
   };
   port.on('message', (message: Call | Taken) => {
-    if ('taken' in message) session.stream.acknowledge(message.taken);
+    if ('taken' in message) session.stream.hasRoom();
     else void answer(session, message);
   });
   send({ kind: 'ready' });
