@@ -31,6 +31,7 @@ import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node
 import { Places, UnknownEndpoint } from './places.js';
 import { policyFindings } from './policy-findings.js';
 import type { RecordedState } from './recorded.js';
+import { Prober } from './prober.js';
 import { takeOutBadSelectors } from './selectors.js';
 import { startServer } from './servers.js';
 import { ClusterServices } from './services.js';
@@ -42,6 +43,8 @@ export interface ClusterOptions {
   readonly seed?: number;
   /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
   readonly recorded?: RecordedState;
+  /** False sends no probes: a pod of which the input records no readiness is taken to be ready. */
+  readonly probes?: boolean;
 }
 
 export class Cluster {
@@ -57,6 +60,7 @@ export class Cluster {
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
   readonly #loadBalancers: LoadBalancers;
+  readonly #prober: Prober;
   #askedDns = false;
 
   constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
@@ -123,6 +127,22 @@ export class Cluster {
       kubelets: this.#kubelets,
       findings: this.#findings,
     });
+    this.#prober = this.#probe(options.probes ?? true);
+  }
+
+  /** For pods of which the input does not say whether they are ready. */
+  #probe(enabled: boolean): Prober {
+    const { services } = this.#context;
+    return new Prober({
+      enabled,
+      store: this.store,
+      emulation: this.emulation,
+      nodeOf: (name) => (this.#places.isNode(name) ? this.underlay.host(name) : undefined),
+      sandboxOf: (pod) => this.#places.sandboxOf(pod),
+      addressOf: (pod) => this.#places.podAddress(pod),
+      report: (findings) => this.#findings.push(...findings),
+      changed: () => this.#findings.push(...services.resync()),
+    });
   }
 
   #balance(addresses: LoadBalancerAddresses, document: PhysicalNetworkObject | undefined): LoadBalancers {
@@ -163,11 +183,13 @@ export class Cluster {
 
   /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
   node(name: string): Host {
+    this.#prober.settle();
     return this.#places.node(name);
   }
 
   /** A machine by name: a node, a router, a host outside. @throws UnknownEndpoint */
   host(name: string): Host {
+    this.#prober.settle();
     return this.#places.host(name);
   }
 
@@ -178,11 +200,13 @@ export class Cluster {
 
   /** The pod's network namespace. @throws UnknownEndpoint for a pod that does not run */
   podNetns(pod: Pod): Netns {
+    this.#prober.settle();
     return this.#places.podNetns(pod);
   }
 
   /** The pod's first IPv4 address, or undefined where it has none. */
   podAddress(pod: Pod): Ipv4Addr | undefined {
+    this.#prober.settle();
     return this.#places.podAddress(pod);
   }
 
@@ -191,6 +215,7 @@ export class Cluster {
 
   /** Sends the connection and records every step of every packet; a name is resolved first. @throws UnknownEndpoint */
   trace(request: TraceRequest): ConnectionTrace {
+    this.#prober.settle();
     const { services, calico, dns } = this.#context;
     const tracing = new Tracing({
       store: this.store,
@@ -234,11 +259,17 @@ export class Cluster {
 
   /** Moves virtual time on. */
   advance(milliseconds: number): void {
-    this.#loadBalancers.live(() => this.emulation.advance(milliseconds * 1_000_000));
+    this.live(() => this.emulation.advance(milliseconds * 1_000_000));
+  }
+
+  /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers. */
+  live(pass: () => void): void {
+    this.#prober.live(() => this.#loadBalancers.live(pass));
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
   locate(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
+    this.#prober.settle();
     const { netns, pod, label } = this.#places.locate(endpoint);
     if (netns === undefined) throw new UnknownEndpoint(`${label} is no machine or pod of this cluster`);
     return { netns, pod, label };
@@ -246,6 +277,7 @@ export class Cluster {
 
   /** The address that a name leads to. @throws UnknownEndpoint */
   addressOf(endpoint: EndpointName): Ipv4Addr {
+    this.#prober.settle();
     return this.#places.locate(endpoint).address;
   }
 
@@ -256,6 +288,7 @@ export class Cluster {
 
   /** @throws UnknownEndpoint for a destination that names nothing */
   requireKnown(endpoint: Destination['endpoint']): void {
+    this.#prober.settle();
     this.#places.requireKnown(endpoint);
   }
 

@@ -97,6 +97,13 @@ export class ClusterServices {
     return this.#controller.run();
   }
 
+  /** Pods have become ready, or are so no more: endpoints and the rules of nodes that have been built follow. */
+  resync(): readonly Finding[] {
+    const findings = [...this.#controller.run()];
+    for (const proxy of this.#proxies.values()) proxy.sync();
+    return findings;
+  }
+
   /** Addresses of a pod, as kubelet would have written them into its status. */
   addressesOf(pod: Pod): readonly IpAddress[] {
     return this.#addressesOf(pod);

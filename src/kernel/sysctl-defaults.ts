@@ -61,6 +61,7 @@ export interface Ipv4NeighConf {
   base_reachable_time_ms: number;
   delay_first_probe_time: number;
   gc_stale_time: number;
+  locktime: number;
   mcast_solicit: number;
   proxy_delay: number;
   retrans_time_ms: number;
@@ -73,6 +74,7 @@ export const ipv4NeighConfDefaults = (): Ipv4NeighConf => ({
   base_reachable_time_ms: 30_000,
   delay_first_probe_time: 5,
   gc_stale_time: 60,
+  locktime: 100,
   mcast_solicit: 3,
   proxy_delay: 80,
   retrans_time_ms: 1_000,

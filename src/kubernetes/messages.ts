@@ -47,6 +47,7 @@ export type FindingCode =
   | 'pool-changed'
   | 'policy-not-enforced'
   | 'policy-staged'
+  | 'probe'
   | 'pool-missing'
   | 'pools-overlap'
   | 'service-address-assumed'

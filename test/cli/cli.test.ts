@@ -1,8 +1,8 @@
 /** The command line as a user has it: the built program in a process of its own. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { mistakes, schemaOf } from '../cluster/schema-files.js';
 
@@ -241,5 +241,34 @@ t.test('exec runs a tool and ends as the tool does', { skip }, (t) => {
   t.equal(missing.status, 127);
   t.match(missing.stderr, /nmap: command not found/);
   t.equal(run(['exec', ...VXLAN, 'pod/default/client', '--', 'nc', '-z', '192.168.104.1', '81']).status, 1);
+  t.end();
+});
+
+/** The files that a file of the program loads before it runs: not those that it may ask for later. */
+function loadedBy(file: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  for (const [, name = ''] of text.matchAll(/^(?:import|export)\b[^'"]*?(?:from )?["']([^'"]+)["'];$/gm)) {
+    if (name.startsWith('.')) loadedBy(join(dirname(file), name), seen);
+    else seen.add(name);
+  }
+  return seen;
+}
+
+t.test('a trace loads nothing of the server', { skip }, (t) => {
+  const chunks = readdirSync('dist/chunks');
+  const chunk = (name: string): string =>
+    join('dist/chunks', chunks.find((file) => file.startsWith(`${name}-`)) ?? name);
+  const isServers = (name: string): boolean => /fastify|^ws$|cbor|typebox|prom-client|ajv/.test(name);
+  t.ok([...loadedBy(chunk('serve'))].some(isServers), 'serve does');
+  for (const command of ['trace', 'exec', 'export']) {
+    const loaded = [...loadedBy(PROGRAM), ...loadedBy(chunk(command))];
+    t.ok(
+      loaded.some((name) => name.startsWith('dist/chunks')),
+      'chunks are followed',
+    );
+    t.strictSame(loaded.filter(isServers), [], command);
+  }
   t.end();
 });

@@ -24,7 +24,7 @@ import type { Neighbour } from './neighbour-table.js';
 
 const REQUEST = 1;
 const REPLY = 2;
-/** USER_HZ: proxy_delay is in hundredths of a second. */
+/** USER_HZ: proxy_delay and locktime are in hundredths of a second. */
 const NS_PER_CENTISECOND = 10 * NS_PER_MS;
 
 interface ArpMessage {
@@ -108,7 +108,7 @@ export class Arp {
     }
     if (route.type === 'local') {
       if (this.#mustIgnore(dev, senderIp, targetIp) || this.#filtered(dev, senderIp, targetIp)) return false;
-      neighbours.update(neighbours.require(dev, senderIp), senderMac, 'stale');
+      neighbours.update(neighbours.require(dev, senderIp), senderMac, 'stale', 'override');
       this.#reply(dev, skb, arp, 'reply');
       return true;
     }
@@ -129,7 +129,7 @@ export class Arp {
       });
       return false;
     }
-    neighbours.update(neighbours.require(dev, senderIp), senderMac, 'stale');
+    neighbours.update(neighbours.require(dev, senderIp), senderMac, 'stale', 'override');
     this.#proxyReply(dev, skb, arp);
     return true;
   }
@@ -196,17 +196,32 @@ export class Arp {
     return typeof route === 'string' || route.dev !== dev;
   }
 
-  /** The end of arp_process(): an entry that is there is brought up to date; a reply makes it reachable. */
+  /**
+   * The end of arp_process(): an entry that is there is brought up to date; a reply makes it reachable. Of several that
+   * answer within `locktime` the first is believed.
+   */
   #learn(dev: Device, skb: Skb, arp: ArpHeader): void {
-    const { neighbours, sysctl } = this.#netns;
-    const { senderIp, senderMac, targetIp } = arp;
-    const gratuitous = senderIp === targetIp;
-    const accepts = orConf(sysctl.all, dev.ipv4Conf, 'arp_accept') && gratuitous;
+    const { emulation, neighbours, sysctl } = this.#netns;
+    const { senderIp, senderMac } = arp;
+    const gratuitous = this.#isGratuitous(dev, arp);
+    const accepts = orConf(sysctl.all, dev.ipv4Conf, 'arp_accept') && (gratuitous || this.#isUnicastReply(dev, arp));
     const neighbour = neighbours.lookup(dev, senderIp) ?? (accepts ? neighbours.require(dev, senderIp) : undefined);
     if (neighbour === undefined) return;
+    const lockedNs = dev.neighConf.locktime * NS_PER_CENTISECOND;
+    const overrides = gratuitous || emulation.clock.nowNs - neighbour.updatedNs > lockedNs;
     const state = arp.operation === REPLY && skb.packetType === 'host' ? 'reachable' : 'stale';
     this.#step(skb, dev, { action: 'learn', address: senderIp });
-    neighbours.update(neighbour, senderMac, state);
+    neighbours.update(neighbour, senderMac, state, overrides ? 'override' : 'keep');
+  }
+
+  /** arp_is_garp(): about the sender itself, and in a reply to itself. */
+  #isGratuitous(dev: Device, { operation, senderIp, senderMac, targetIp, targetMac }: ArpHeader): boolean {
+    if (senderIp !== targetIp || (operation === REPLY && targetMac !== senderMac)) return false;
+    return this.#netns.fib.addressType(senderIp, dev) === 'unicast';
+  }
+
+  #isUnicastReply(dev: Device, { operation, senderIp }: ArpHeader): boolean {
+    return operation === REPLY && this.#netns.fib.addressType(senderIp, dev) === 'unicast';
   }
 
   /** arp_announce: which of our addresses the question names. */

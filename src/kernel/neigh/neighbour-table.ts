@@ -147,18 +147,23 @@ export class NeighbourTable {
     this.#proxies.delete(dev);
   }
 
-  /** What the device's neighbour at `address` answered: neigh_update(). */
-  update(neighbour: Neighbour, mac: Mac, state: 'reachable' | 'stale'): void {
+  /**
+   * What the device's neighbour at `address` said: neigh_update(). An address that is known gives way to another only
+   * with 'override' (NEIGH_UPDATE_F_OVERRIDE).
+   */
+  update(neighbour: Neighbour, mac: Mac, state: 'reachable' | 'stale', other: 'override' | 'keep'): void {
     this.#age(neighbour);
     if (neighbour.state === 'permanent' || neighbour.state === 'noarp') return;
-    const changed = neighbour.mac !== mac;
+    const { nowNs } = this.#netns.emulation.clock;
+    const changed = !neighbour.valid || neighbour.mac !== mac;
+    if (state === 'reachable') neighbour.confirmedNs = nowNs;
+    if (changed && neighbour.valid && other === 'keep') return;
     // A hint that says nothing new leaves a confirmed entry as it is.
-    if (state === 'stale' && !changed && neighbour.valid) return;
+    if (state === 'stale' && !changed) return;
+    if (changed || neighbour.state !== state) neighbour.updatedNs = nowNs;
     neighbour.timer?.cancel();
     neighbour.mac = mac;
     neighbour.state = state;
-    if (state === 'reachable') this.#confirm(neighbour);
-    neighbour.updatedNs = this.#netns.emulation.clock.nowNs;
     this.#flushQueue(neighbour);
   }
 

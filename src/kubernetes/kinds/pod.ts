@@ -128,6 +128,7 @@ const podSpecFields = {
   serviceAccountName: withDefault(text, 'default'),
   hostname: withDefault(text, ''),
   subdomain: withDefault(text, ''),
+  restartPolicy: withDefault(oneOf('Always', 'OnFailure', 'Never'), 'Always'),
   hostAliases: listOf(record({ ip: address, hostnames: listOf(text) })),
   dnsPolicy,
   dnsConfig: optional(dnsConfig),

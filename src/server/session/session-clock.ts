@@ -1,8 +1,8 @@
 /** Virtual time of one cluster: stands still, is stepped or jumps, or runs at a pace beside the real clock. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Emulation } from '../../kernel/index.js';
-import { NeverAtRest } from '../../kernel/index.js';
+import type { Cluster } from '../../cluster/index.js';
+import { type Emulation, NeverAtRest } from '../../kernel/index.js';
 import { Problem } from '../problem.js';
 
 export interface ClockState {
@@ -24,7 +24,7 @@ const SLICE_MS = 50;
 const LATEST_NS = Number.MAX_SAFE_INTEGER;
 
 export class SessionClock {
-  #emulation: Emulation;
+  #cluster: Cluster;
   #pace = 1;
   #timer: NodeJS.Timeout | undefined = undefined;
   #lastMs = 0;
@@ -32,9 +32,13 @@ export class SessionClock {
   readonly #told: () => void;
 
   /** `told` is called when the state has changed by itself or on request. */
-  constructor(emulation: Emulation, told: () => void) {
-    this.#emulation = emulation;
+  constructor(cluster: Cluster, told: () => void) {
+    this.#cluster = cluster;
     this.#told = told;
+  }
+
+  get #emulation(): Emulation {
+    return this.#cluster.emulation;
   }
 
   get state(): ClockState {
@@ -82,7 +86,7 @@ export class SessionClock {
     const { clock } = this.#emulation;
     const until = clock.nowNs + ns;
     const deadline = performance.now() + limitMs;
-    this.#emulation.run(() => performance.now() > deadline, until);
+    this.#cluster.live(() => this.#emulation.run(() => performance.now() > deadline, until));
     const done = clock.nextDueNs === undefined || clock.nextDueNs > until;
     if (done) clock.moveTo(until);
     return done;
@@ -104,11 +108,13 @@ export class SessionClock {
     const { clock } = this.#emulation;
     let ran = 0;
     try {
-      while (ran < events && clock.nextDueNs !== undefined) {
-        let once = 0;
-        this.#emulation.run(() => once++ > 0);
-        ran += 1;
-      }
+      this.#cluster.live(() => {
+        while (ran < events && clock.nextDueNs !== undefined) {
+          let once = 0;
+          this.#emulation.run(() => once++ > 0);
+          ran += 1;
+        }
+      });
     } catch (error) {
       if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
       throw error;
@@ -143,7 +149,7 @@ export class SessionClock {
   }
 
   /** Goes on in a cluster that was built anew. */
-  carryTo(emulation: Emulation): void {
-    this.#emulation = emulation;
+  carryTo(cluster: Cluster): void {
+    this.#cluster = cluster;
   }
 }

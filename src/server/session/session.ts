@@ -103,7 +103,7 @@ export class Session {
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
     this.traces = new Traces(request.limits);
     this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
-    this.clock = new SessionClock(cluster.emulation, () => {
+    this.clock = new SessionClock(cluster, () => {
       const { running, pace, nowNs, stopped } = this.clock.state;
       this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
     });
@@ -168,7 +168,7 @@ export class Session {
     this.#taps = new Taps();
     this.#generation += 1;
     this.captures.carryTo({ cluster, taps: this.#taps, lookup });
-    this.clock.carryTo(cluster.emulation);
+    this.clock.carryTo(cluster);
     this.stream.carryTo(cluster, lookup);
     this.#tellChanges(before);
   }

@@ -5,6 +5,7 @@
 
 import {
   type AddressState,
+  type BridgeVlanState,
   type FdbEntryState,
   type HostState,
   type LinkState,
@@ -79,7 +80,9 @@ export function linkLines(
       }
       case 'bridge':
         // Nobody here takes part in IGMP: groups are flooded.
-        return [`${add} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`];
+        return [
+          `${add} type bridge stp_state 0 forward_delay 0 mcast_snooping 0${link.vlanFiltering ? ' vlan_filtering 1' : ''}`,
+        ];
       case 'dummy':
         return [`${add} type dummy`];
       case 'ipip':
@@ -145,6 +148,8 @@ export function linkSetLines(netns: NetnsState): string[] {
     ...netns.links
       .filter(({ kind }) => kind === 'bridge')
       .map(({ name, mac, mtu }) => `link set ${name} address ${formatMac(mac)} mtu ${mtu}`),
+    ...netns.links.filter(({ promisc }) => promisc).map(({ name }) => `link set ${name} promisc on`),
+    ...netns.links.filter(({ allmulti }) => allmulti).map(({ name }) => `link set ${name} allmulticast on`),
     ...netns.links.filter(({ up }) => up).map(({ name }) => `link set ${name} up`),
   ];
 }
@@ -261,6 +266,24 @@ export const neighbourLines = (neighbours: readonly NeighbourEntryState[]): stri
           `dev ${dev} nud ${state}`,
         ),
   );
+
+/** What a bridge that filters gives itself and every port (vlan_default_pvid). */
+const isDefaultVlan = ({ vlan, pvid, untagged }: BridgeVlanState): boolean => vlan === 1 && pvid && untagged;
+
+/** For `bridge -batch`: VLANs beside the one that is there by itself, and that one where it is not wanted. */
+export const vlanLines = (links: readonly LinkState[]): string[] =>
+  links.flatMap(({ name, kind, vlans }) => {
+    if (vlans === undefined) return [];
+    const self = kind === 'bridge' && 'self';
+    return [
+      ...(vlans.some(isDefaultVlan) ? [] : [words(`vlan del dev ${name} vid 1`, self)]),
+      ...vlans
+        .filter((one) => !isDefaultVlan(one))
+        .map(({ vlan, pvid, untagged }) =>
+          words(`vlan add dev ${name} vid ${vlan}`, pvid && 'pvid', untagged && 'untagged', self),
+        ),
+    ];
+  });
 
 /** For `bridge -batch`. */
 export const fdbLines = (entries: readonly FdbEntryState[]): string[] =>

@@ -4,7 +4,16 @@
  */
 
 import type { HostState, IptablesTableState, NetnsState } from '../../kernel/index.js';
-import { addressLines, fdbLines, linkLines, linkSetLines, neighbourLines, routeLines, ruleLines } from './ip-lines.js';
+import {
+  addressLines,
+  fdbLines,
+  linkLines,
+  linkSetLines,
+  neighbourLines,
+  routeLines,
+  ruleLines,
+  vlanLines,
+} from './ip-lines.js';
 import { ECHO_SERVER, listenWords } from './listen.js';
 import { counterNames, NFACCT_ADD } from './nfacct.js';
 import { quote, withInput } from './shell.js';
@@ -210,7 +219,7 @@ class Script {
         ...ruleLines(netns.rules),
         ...neighbourLines(netns.neighbours),
       ]),
-      ...withInput(`bridge -n ${quote(name)} -batch -`, fdbLines(netns.fdb)),
+      ...withInput(`bridge -n ${quote(name)} -batch -`, [...vlanLines(netns.links), ...fdbLines(netns.fdb)]),
     ]);
   }
 

@@ -64,7 +64,8 @@ t.test(`generated cases, seeds ${SEED} to ${SEED + CASES - 1}`, options, async (
     {
       prefix: PREFIX,
       jobs: JOBS,
-      progress: (done) => {
+      progress: (done, failure) => {
+        if (failure !== undefined) process.stderr.write(`${failure.case.name} failed: ${failure.text}\n`);
         if (done % PROGRESS_EVERY === 0) process.stderr.write(`${done} of ${CASES} cases\n`);
       },
     },

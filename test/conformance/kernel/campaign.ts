@@ -101,7 +101,7 @@ class Sum {
 
 /**
  * Runs all cases, `jobs` of them at once. `prefix` and the number of the job name the namespaces. `progress` hears of
- * each when it is done.
+ * each when it is done, and how it failed.
  */
 export async function campaign(
   cases: readonly (() => KernelCase)[],
@@ -109,7 +109,11 @@ export async function campaign(
     prefix,
     jobs,
     progress,
-  }: { readonly prefix: string; readonly jobs: number; readonly progress?: (done: number) => void },
+  }: {
+    readonly prefix: string;
+    readonly jobs: number;
+    readonly progress?: (done: number, failure: Failure | undefined) => void;
+  },
 ): Promise<Totals> {
   const sum = new Sum();
   let next = 0;
@@ -117,9 +121,10 @@ export async function campaign(
   const work = async (job: number): Promise<void> => {
     for (let make = cases[next]; make !== undefined; make = cases[next]) {
       next += 1;
-      sum.add(await attempt(make(), `${prefix}j${job}`));
+      const result = await attempt(make(), `${prefix}j${job}`);
+      sum.add(result);
       done += 1;
-      progress?.(done);
+      progress?.(done, 'text' in result ? result : undefined);
     }
   };
   await Promise.all(Array.from({ length: jobs }, (_, job) => work(job)));

@@ -28,7 +28,13 @@ const cniConflist = (dice: Dice, plugin: 'bridge' | 'ptp', podCidr: string): str
     plugins: [
       {
         type: plugin,
-        ...(plugin === 'bridge' ? { bridge: 'cni0', isGateway: true, hairpinMode: dice.chance(0.5) } : {}),
+        ...(plugin === 'bridge'
+          ? {
+              bridge: 'cni0',
+              isGateway: true,
+              hairpinMode: dice.chance(0.5),
+            }
+          : {}),
         ipMasq: dice.chance(0.4),
         mtu: dice.pick([0, 1400]),
         ipam: { type: 'host-local', ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }] },
@@ -138,6 +144,7 @@ function ipLines(dice: Dice, number: number, via: string): string[] {
     `rule add pref 1003 iif eth0 ipproto udp dport 53 lookup 100`,
     `neigh replace 10.1.0.200 lladdr 02:00:00:00:02:00 dev eth0 nud permanent`,
     `neigh add proxy 10.97.0.1 dev eth0`,
+    `link set eth0 ${dice.pick(['promisc', 'allmulticast'])} on`,
   ];
   // Some lines need others: an address before what is said of it.
   return lines.filter((line) => dice.chance(line.includes('10.99.0.1/32') ? 1 : 0.45));
@@ -164,10 +171,6 @@ function hostConfig(
         ...sysctls,
         // Which of several equal ways a flow takes hangs on a key of the boot, or on this.
         'net.ipv4.fib_multipath_hash_seed': '4711',
-        // How often a redirect is sent depends on milliseconds.
-        'net.ipv4.conf.all.send_redirects': '0',
-        'net.ipv4.conf.default.send_redirects': '0',
-        'net.ipv4.conf.eth0.send_redirects': '0',
       },
       ...(dice.chance(0.8) ? { ipsets, iptables: someRules(dice, { ...universe, sets }) } : {}),
     },
@@ -225,6 +228,20 @@ function calico(dice: Dice): Document[] {
   ];
 }
 
+/** How often a redirect is sent depends on milliseconds: on no machine, by no device. */
+const NO_REDIRECTS: Document = {
+  apiVersion: PODWIRE,
+  kind: 'HostConfig',
+  metadata: { name: 'no-redirects' },
+  spec: {
+    sysctls: {
+      'net.ipv4.conf.all.send_redirects': '0',
+      'net.ipv4.conf.default.send_redirects': '0',
+      'net.ipv4.conf.eth0.send_redirects': '0',
+    },
+  },
+};
+
 /** A cluster before anybody has put a hand to its machines. */
 export interface PlainCluster {
   readonly documents: readonly Document[];
@@ -258,6 +275,7 @@ export function someCluster(dice: Dice): PlainCluster {
         }),
       ),
       physicalNetwork(dice, nodes),
+      NO_REDIRECTS,
       ...(dice.chance(0.7) ? [...calico(dice), ...(dice.chance(0.5) ? policies(dice) : [])] : plainCni(dice, nodes)),
       ...pods(dice, nodes),
       ...services(dice),

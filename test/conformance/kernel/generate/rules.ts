@@ -100,8 +100,12 @@ function someRule(
   );
   for (const name of names) words.push(MATCHES[name]?.(dice, universe, place) ?? '');
   const jump = at.leadsTo.length > 0 && dice.chance(0.25);
-  words.push(jump ? `${dice.chance(0.75) ? '-j' : '-g'} ${dice.pick(at.leadsTo)}` : someTarget(dice, universe, place));
-  return words.filter((word) => word !== '').join(' ');
+  const leads = jump
+    ? `${dice.chance(0.75) ? '-j' : '-g'} ${dice.pick(at.leadsTo)}`
+    : someTarget(dice, universe, place);
+  // iptables-save shows of two tests of the same flags only the later, though the kernel asks both.
+  const once = leads.includes('--tcp-flags') ? words.filter((word) => !/--tcp-flags|--syn/.test(word)) : words;
+  return [...once, leads].filter((word) => word !== '').join(' ');
 }
 
 function someTable(dice: Dice, universe: Universe, table: (typeof TABLES)[number]): string[] {

@@ -1,0 +1,191 @@
+/**
+ * Readiness of pods of which the input records none: what the kubelets' probes find out. They are sent when the first
+ * packet or reader asks something of the cluster, until every pod is known to be ready or not; afterwards while time passes.
+ */
+
+import { type Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
+import {
+  type Container,
+  type Finding,
+  finding,
+  isFinished,
+  type Pod,
+  type Probe,
+  type Store,
+} from '../kubernetes/index.js';
+import type { Ipv4Addr } from '../packet/index.js';
+import type { Sandbox } from './kubelet.js';
+import { EXEC_ANNOTATION, sendProbe } from './probe.js';
+import { ContainerProbes } from './probe-worker.js';
+
+export interface ProberRequest {
+  readonly enabled: boolean;
+  readonly store: Store;
+  readonly emulation: Emulation;
+  /** A node's machine, built now if nobody asked for it before. */
+  readonly nodeOf: (name: string) => Host | undefined;
+  readonly sandboxOf: (pod: Pod) => Sandbox | undefined;
+  readonly addressOf: (pod: Pod) => Ipv4Addr | undefined;
+  readonly report: (findings: readonly Finding[]) => void;
+  /** The statuses of pods have changed. */
+  readonly changed: () => void;
+}
+
+const probesOf = ({ startupProbe, livenessProbe, readinessProbe }: Container): Probe[] =>
+  [startupProbe, livenessProbe, readinessProbe].filter((probe) => probe !== undefined);
+
+/** A pod that is said to be ready, or not to be, is believed. */
+const isProbed = (pod: Pod): boolean =>
+  pod.status.ready === undefined &&
+  pod.spec.nodeName !== '' &&
+  !isFinished(pod) &&
+  pod.spec.containers.some((container) => probesOf(container).length > 0);
+
+/** How long all probes of a container may take, one kind after the other. */
+const longestS = (container: Container): number =>
+  probesOf(container)
+    .map(({ initialDelaySeconds, periodSeconds, successThreshold, failureThreshold, timeoutSeconds }) => {
+      const times = successThreshold + failureThreshold + 1;
+      return initialDelaySeconds + times * (Math.max(1, periodSeconds) + timeoutSeconds);
+    })
+    .reduce((sum, seconds) => sum + seconds, 0);
+
+interface ProbedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly containers: readonly ContainerProbes[];
+}
+
+export class Prober {
+  readonly #request: ProberRequest;
+  #pods: ProbedPod[] | undefined = undefined;
+  #dirty = false;
+
+  constructor(request: ProberRequest) {
+    this.#request = request;
+  }
+
+  /** Once: probes every pod that needs it. Its nodes are built for it. */
+  settle(): void {
+    if (this.#pods !== undefined) return;
+    const { enabled, store, emulation, nodeOf } = this.#request;
+    const pods = enabled ? store.list('Pod').filter(isProbed) : [];
+    this.#pods = [];
+    if (pods.length === 0) return;
+    // Nobody is an endpoint before a probe has succeeded.
+    for (const pod of pods) store.put('Pod', { ...pod, status: { ...pod.status, ready: false } });
+    for (const { spec } of pods) nodeOf(spec.nodeName);
+    this.#pods = pods.flatMap((pod) => this.#probed(pod) ?? []);
+    const longest = Math.max(...pods.flatMap(({ spec }) => spec.containers.map(longestS)));
+    this.#resume();
+    const settled = (): boolean => !this.#dirty && this.#all().every((container) => container.settled);
+    emulation.run(settled, emulation.clock.nowNs + longest * NS_PER_S);
+    this.#pause();
+    // Connections of the probes come to their end.
+    emulation.advance(NS_PER_S);
+    this.#write();
+    this.#tell(pods);
+  }
+
+  /** While time passes, probes go on. */
+  live(pass: () => void): void {
+    this.#resume();
+    pass();
+    this.#pause();
+  }
+
+  #all(): readonly ContainerProbes[] {
+    return (this.#pods ?? []).flatMap(({ containers }) => containers);
+  }
+
+  #resume(): void {
+    for (const container of this.#all()) container.resume();
+  }
+
+  #pause(): void {
+    for (const container of this.#all()) container.pause();
+  }
+
+  #probed(pod: Pod): ProbedPod | undefined {
+    const { emulation, sandboxOf, addressOf } = this.#request;
+    const netns: Netns | undefined = sandboxOf(pod)?.netns.host.netns;
+    const address = addressOf(pod);
+    if (netns === undefined || address === undefined) return undefined;
+    const restarts = pod.spec.restartPolicy !== 'Never';
+    const containers = pod.spec.containers.map(
+      (container) =>
+        new ContainerProbes({
+          clock: emulation.clock,
+          container,
+          restarts,
+          send: (kind, probe, done) =>
+            emulation.wake(() => sendProbe({ netns, pod, address, container, kind, probe }, done)),
+          changed: () => this.#changed(),
+        }),
+    );
+    return { namespace: pod.namespace, name: pod.name, containers };
+  }
+
+  /** What changes at one instant is written once. */
+  #changed(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#request.emulation.wake(() => {
+      this.#dirty = false;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    const { store, changed } = this.#request;
+    let any = false;
+    for (const { namespace, name, containers } of this.#pods ?? []) {
+      const pod = store.get('Pod', namespace, name);
+      const ready = containers.every((container) => container.ready);
+      if (pod === undefined || pod.status.ready === ready) continue;
+      store.put('Pod', { ...pod, status: { ...pod.status, ready } });
+      any = true;
+    }
+    if (any) changed();
+  }
+
+  #tell(pods: readonly Pod[]): void {
+    const findings: Finding[] = [];
+    for (const pod of pods) {
+      const containers = this.#pods?.find(
+        ({ namespace, name }) => namespace === pod.namespace && name === pod.name,
+      )?.containers;
+      const notReady = containers?.filter((container) => !container.ready || container.restarts > 0) ?? [];
+      for (const { name, failure, restarts } of notReady) {
+        const i = pod.spec.containers.findIndex((container) => container.name === name);
+        const outcome = restarts > 0 ? 'the kubelet restarts it again and again' : 'the pod is not ready';
+        const message = `${failure === '' ? `container ${name} has not become ready` : failure}: ${outcome}`;
+        findings.push(finding(pod, ['spec', 'containers', i], { code: 'probe', severity: 'warning', message }));
+      }
+      findings.push(...assumed(pod));
+    }
+    this.#request.report(findings);
+  }
+}
+
+/** Probes of which not all is sent. */
+function assumed(pod: Pod): readonly Finding[] {
+  return pod.spec.containers.flatMap((container, i) => {
+    const kinds = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
+    return kinds.flatMap((kind) => {
+      const probe = container[kind];
+      if (probe === undefined) return [];
+      const what =
+        probe.httpGet?.scheme === 'HTTPS'
+          ? 'TLS is not modelled: the connection alone counts'
+          : probe.grpc !== undefined
+            ? 'gRPC is not modelled: the connection alone counts'
+            : probe.exec !== undefined && pod.annotations[EXEC_ANNOTATION] === undefined
+              ? `its command is not run, and taken to succeed; the annotation ${EXEC_ANNOTATION} says otherwise`
+              : undefined;
+      if (what === undefined) return [];
+      const path = ['spec', 'containers', i, kind];
+      return [finding(pod, path, { code: 'unmodelled', severity: 'notice', message: what })];
+    });
+  });
+}
