@@ -59,8 +59,11 @@ for (const [name, files] of suites) {
 }
 
 const outputs = await bundle({
-  entryPoints: [...suites.keys()].map((name) => `${SUITES}/${name}.test.ts`),
-  outbase: SUITES,
+  entryPoints: {
+    ...Object.fromEntries([...suites.keys()].map((name) => [`${name}.test`, `${SUITES}/${name}.test.ts`])),
+    // A thread is started from a file.
+    'server-worker': 'src/server/thread/worker.ts',
+  },
   outdir: OUT,
   splitting: true,
   packages: 'external',

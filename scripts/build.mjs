@@ -14,7 +14,11 @@ const ENTRY_POINTS = {
   'cli/main': 'src/cli/main.ts',
   index: 'src/index.ts',
   packet: 'src/packet/index.ts',
+  'server/worker': 'src/server/thread/worker.ts',
 };
+
+/** Packages of `serve` alone stay packages: nothing else loads them, and some find their own files by their place. */
+const EXTERNAL = ['@fastify/*', 'ajv', 'cbor-x', 'fast-json-patch', 'fastify', 'prom-client', 'typebox', 'ws'];
 
 /** The first line is kept for the command's shebang. CommonJS packages inside an ESM bundle need a `require`. */
 const BANNER = [
@@ -32,6 +36,7 @@ const outputs = await bundle({
   entryPoints: Object.fromEntries(entryPoints),
   outdir: 'dist',
   splitting: true,
+  external: EXTERNAL,
   chunkNames: 'chunks/[name]-[hash]',
   banner: { js: BANNER },
 });

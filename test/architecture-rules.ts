@@ -41,7 +41,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   analysis: [...BELOW_CLUSTER, 'cluster'],
   index: EDGE,
   server: [...EDGE, 'index'],
-  cli: [...EDGE, 'index'],
+  cli: [...EDGE, 'index', 'server'],
   viewer: ['packet', 'server'],
 };
 
@@ -51,9 +51,13 @@ const FACES: Readonly<Record<string, readonly string[]>> = { 'calico/confd/index
 /** Package → the folders or files below src that may know it. A new package is a line here. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@dnsquery/dns-packet': ['packet'],
+  ajv: ['server'],
   'cbor-x': ['server', 'viewer'],
+  'fast-json-patch': ['server'],
   fastify: ['server'],
   'ip-num': ['packet/address-text.ts'],
+  'prom-client': ['server'],
+  typebox: ['server'],
   ws: ['server'],
   yaml: ['kubernetes'],
 };

@@ -1,11 +1,14 @@
 /** `podwire`: finds the command and loads nothing but it. */
 
-const COMMANDS: Readonly<
-  Record<string, () => Promise<{ readonly run: (args: readonly string[]) => Promise<number> }>>
-> = {
+interface Command {
+  readonly run: (args: readonly string[]) => number | Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   trace: () => import('./trace.js'),
   exec: () => import('./exec.js'),
   export: () => import('./export.js'),
+  serve: () => import('./serve.js'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -9,6 +9,8 @@ const TEXT = `podwire: what happens to this packet?
       traceroute, nc, cat
   podwire export netns -f PATH... [HOST...] [--prefix pw]
       prints a script that rebuilds the hosts, all or those named, as network namespaces of a Linux machine
+  podwire serve [-f PATH]... [-f NAME=PATH]... [--listen 127.0.0.1:7741] [--token-file PATH] [--origin URL]...
+      answers over HTTP: an API under /api/v1, its reference at /api/v1/reference
 
   PATH       files or folders of YAML or JSON; - is standard input
   FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,

@@ -2,7 +2,14 @@
 
 import { storedNodes } from '../calico/index.js';
 import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
-import { type ConfigError, type Finding, finding, type Pod, type SourceText, type Store } from '../kubernetes/index.js';
+import {
+  type ClusterInput,
+  type ConfigError,
+  type Finding,
+  finding,
+  type Pod,
+  type Store,
+} from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { ConnectionTrace, Place } from '../trace/index.js';
 import { type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
@@ -23,6 +30,7 @@ import { planNetwork } from './network.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { Places, UnknownEndpoint } from './places.js';
 import { policyFindings } from './policy-findings.js';
+import type { RecordedState } from './recorded.js';
 import { Prober } from './prober.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { takeOutBadSelectors } from './selectors.js';
@@ -32,6 +40,8 @@ import { type TraceRequest, Tracing } from './tracing.js';
 export interface ClusterOptions {
   /** Decides every draw; the same input and seed give the same bytes. */
   readonly seed?: number;
+  /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
+  readonly recorded?: RecordedState;
   /** False sends no probes: a pod of which the input records no readiness is taken to be ready. */
   readonly probes?: boolean;
 }
@@ -54,12 +64,9 @@ export class Cluster {
   #routing: Routing | undefined = undefined;
   #askedDns = false;
 
-  constructor(
-    sources: readonly SourceText[],
-    options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {},
-  ) {
+  constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
     const seed = options.seed ?? 1;
-    const documents = loadDocuments(sources, seed);
+    const documents = loadDocuments(input, { seed, recorded: options.recorded });
     const { store } = documents;
     this.store = store;
     this.emulation = new Emulation({ seed });
@@ -283,7 +290,12 @@ export class Cluster {
 
   /** Moves virtual time on. */
   advance(milliseconds: number): void {
-    this.#prober.live(() => this.#loadBalancers.live(() => this.emulation.advance(milliseconds * 1_000_000)));
+    this.live(() => this.emulation.advance(milliseconds * 1_000_000));
+  }
+
+  /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers. */
+  live(pass: () => void): void {
+    this.#prober.live(() => this.#loadBalancers.live(pass));
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */

@@ -1,4 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
+export { recordedAddresses } from './allocations.js';
 export { Cluster, type ClusterOptions } from './cluster.js';
 export {
   type Destination,
@@ -11,6 +12,7 @@ export {
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
 export { type LostConnection, type MakeRouting, type Routing, type RoutingSite, runsBird } from './routing.js';
+export { type RecordedState, recordedState } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
 export { UnknownEndpoint } from './places.js';

@@ -1,6 +1,7 @@
 /** Files to objects, podwire's own kinds included. */
 
 import {
+  type ClusterInput,
   completeServices,
   loadCluster,
   type LoadedCluster,
@@ -12,6 +13,7 @@ import {
 import { hostConfigKind, physicalNetworkKind } from '../underlay/index.js';
 import { type ExpectationsSpec, expectationsKind } from './expectations.js';
 import { type HostConfigObject, type PhysicalNetworkObject } from './documents.js';
+import { applyRecorded, type RecordedState } from './recorded.js';
 
 export interface ClusterDocuments extends LoadedCluster {
   readonly networks: readonly PhysicalNetworkObject[];
@@ -20,11 +22,18 @@ export interface ClusterDocuments extends LoadedCluster {
 }
 
 /** Objects of the sources, in a store, and podwire's own documents beside it. */
-export function loadDocuments(sources: readonly SourceText[], seed: number): ClusterDocuments {
+export function loadDocuments(
+  input: ClusterInput,
+  { seed, recorded }: { readonly seed: number; readonly recorded?: RecordedState | undefined },
+): ClusterDocuments {
   const network = registeredKind(physicalNetworkKind);
   const hostConfig = registeredKind(hostConfigKind);
   const expectations = registeredKind(expectationsKind);
-  const loaded = loadCluster(sources, { seed, kinds: [network, hostConfig, expectations] });
+  const loaded = loadCluster(input, {
+    seed,
+    kinds: [network, hostConfig, expectations],
+    ...(recorded === undefined ? {} : { beforeScheduling: (store) => applyRecorded(store, recorded) }),
+  });
   return {
     ...loaded,
     findings: [...loaded.findings, ...completeServices(loaded.store, seed)],

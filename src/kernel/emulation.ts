@@ -20,6 +20,16 @@ export class NeverAtRest extends Error {
   override readonly name = 'NeverAtRest';
 }
 
+function listeners(tracer: Tracer | undefined, watcher: Tracer | undefined): Tracer | undefined {
+  if (tracer === undefined || watcher === undefined) return tracer ?? watcher;
+  return {
+    step: (place, packet, step) => {
+      tracer.step(place, packet, step);
+      watcher.step(place, packet, step);
+    },
+  };
+}
+
 export interface EmulationOptions {
   readonly seed?: number;
 }
@@ -29,8 +39,12 @@ export class Emulation {
   readonly seed: number;
   readonly random: Random;
   readonly slabs = new SlabAllocator();
-  /** Builds steps only where this is set. */
-  tracer: Tracer | undefined = undefined;
+  #tracer: Tracer | undefined = undefined;
+  #watcher: Tracer | undefined = undefined;
+  /** Both, where there are both. */
+  #listener: Tracer | undefined = undefined;
+  /** Decides what happens with a probability. By default a draw of 31 bits, as xt_statistic takes them. */
+  chance: (probability: number) => boolean;
   /** Transmissions inside of one another (softnet_data.xmit.recursion): a tunnel's packet leaves by another device. */
   xmitRecursion = 0;
   #nextId = 1;
@@ -46,6 +60,24 @@ export class Emulation {
   constructor(options: EmulationOptions = {}) {
     this.seed = options.seed ?? 1;
     this.random = new Random(this.seed);
+    this.chance = (probability) => (this.random.u32() & 0x7fff_ffff) < probability * 0x8000_0000;
+  }
+
+  /** Whoever listens. Steps are built only where this is set. */
+  get tracer(): Tracer | undefined {
+    return this.#listener;
+  }
+
+  /** Records for a while: one trace. */
+  set tracer(tracer: Tracer | undefined) {
+    this.#tracer = tracer;
+    this.#listener = listeners(tracer, this.#watcher);
+  }
+
+  /** Listens beside whoever records, for as long as it is set. */
+  set watcher(watcher: Tracer | undefined) {
+    this.#watcher = watcher;
+    this.#listener = listeners(this.#tracer, watcher);
   }
 
   /** An empty packet with headroom; `size` octets can be written from `data` on. */
@@ -135,7 +167,7 @@ export class Emulation {
 
   #receiveAll(): void {
     const backlog = this.#backlog;
-    const most = this.tracer === undefined ? MOST_FRAMES : MOST_TRACED_FRAMES;
+    const most = this.#tracer === undefined ? MOST_FRAMES : MOST_TRACED_FRAMES;
     while (this.#backlogHead < backlog.length) {
       const skb = backlog[this.#backlogHead++];
       if (skb?.dev !== undefined) {

@@ -47,16 +47,17 @@ export {
   isKind,
   KINDS,
   type Kind,
+  kindOf,
   type KubernetesObject,
   type ObjectOf,
 } from './kinds/table.js';
-export { type LoadedCluster, loadCluster } from './load.js';
+export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export { type LoadObjectsOptions, Loading, loadObjects, type RegisteredKind, registeredKind } from './load-objects.js';
 export * from './messages.js';
 export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
 export { controllerOf, isActive, isFinished, isReady } from './pods.js';
 export { readSources, type Sources } from './read-sources.js';
-export { type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
+export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
 export * as schema from './schema/schema.js';
 export type { Schema, Value } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';

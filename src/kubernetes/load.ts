@@ -6,7 +6,7 @@ import { runControllers } from './controllers/run.js';
 import { type LoadObjectsOptions, loadObjects } from './load-objects.js';
 import type { ConfigError, Finding } from './messages.js';
 import { schedule } from './scheduler.js';
-import { loadDocuments, type RawDocument } from './source/documents.js';
+import { type Documents, loadDocuments, type RawDocument } from './source/documents.js';
 import type { SourceText } from './source/source-text.js';
 import type { Store } from './store.js';
 
@@ -26,25 +26,39 @@ interface Placed {
 }
 
 /** Files in the order they were given, each from top to bottom. */
-function inReadingOrder<T extends Placed>(messages: readonly T[], sources: readonly SourceText[]): readonly T[] {
-  const order = new Map(sources.map(({ file }, i) => [file, i]));
-  const rank = ({ file }: Placed): number => order.get(file) ?? sources.length;
+function inReadingOrder<T extends Placed>(messages: readonly T[], files: readonly string[]): readonly T[] {
+  const order = new Map(files.map((file, i) => [file, i]));
+  const rank = ({ file }: Placed): number => order.get(file) ?? files.length;
   return [...messages].sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
 }
 
+export interface LoadClusterOptions extends LoadObjectsOptions {
+  /** Told of all pods before those without a node are given one: what is on record elsewhere can be put in. */
+  readonly beforeScheduling?: ((store: Store) => void) | undefined;
+}
+
+/** Texts, or documents that were read of texts before. */
+export type ClusterInput = readonly SourceText[] | Documents;
+
+const isDocuments = (input: ClusterInput): input is Documents => 'documents' in input;
+
 /** The same sources and seed give the same cluster, in whatever order the sources come. */
-export function loadCluster(sources: readonly SourceText[], options: LoadObjectsOptions): LoadedCluster {
-  const { documents, errors } = loadDocuments(sources);
+export function loadCluster(input: ClusterInput, options: LoadClusterOptions): LoadedCluster {
+  const { documents, errors } = isDocuments(input) ? input : loadDocuments(input);
+  const files = isDocuments(input)
+    ? [...new Set(input.documents.map(({ source }) => source.file))]
+    : input.map(({ file }) => file);
   const loading = loadObjects(documents, options);
   const { store, broken } = loading;
   const assumed = completeObjects(store, broken);
   const expanded = runControllers(store, options.seed);
+  options.beforeScheduling?.(store);
   const pending = schedule(store);
   const checked = checkCluster(store, broken);
   return {
     store,
-    errors: inReadingOrder([...errors, ...loading.errors, ...checked.errors], sources),
-    findings: inReadingOrder([...loading.findings, ...assumed, ...expanded, ...pending, ...checked.findings], sources),
+    errors: inReadingOrder([...errors, ...loading.errors, ...checked.errors], files),
+    findings: inReadingOrder([...loading.findings, ...assumed, ...expanded, ...pending, ...checked.findings], files),
     unmodelled: loading.unmodelled,
   };
 }

@@ -244,21 +244,41 @@ t.test('exec runs a tool and ends as the tool does', { skip }, (t) => {
   t.end();
 });
 
-/** All chunks that a file of the build imports before it runs. */
-function chunksOf(file: string, seen = new Set<string>()): ReadonlySet<string> {
+/** The files that a file of the program loads before it runs: not those that it may ask for later. */
+function loadedBy(file: string, seen = new Set<string>()): ReadonlySet<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
-  for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b[^;]*?"(\.[^"]+\.js)";/gms))
-    chunksOf(join(dirname(file), name), seen);
+  const text = readFileSync(file, 'utf8');
+  for (const [, name = ''] of text.matchAll(/^(?:import|export)\b[^'"]*?(?:from )?["']([^'"]+)["'];$/gm)) {
+    if (name.startsWith('.')) loadedBy(join(dirname(file), name), seen);
+    else seen.add(name);
+  }
   return seen;
 }
+
+t.test('a trace loads nothing of the server', { skip }, (t) => {
+  const chunks = readdirSync('dist/chunks');
+  const chunk = (name: string): string =>
+    join('dist/chunks', chunks.find((file) => file.startsWith(`${name}-`)) ?? name);
+  const isServers = (name: string): boolean => /fastify|^ws$|cbor|typebox|prom-client|ajv/.test(name);
+  t.ok([...loadedBy(chunk('serve'))].some(isServers), 'serve does');
+  for (const command of ['trace', 'exec', 'export']) {
+    const loaded = [...loadedBy(PROGRAM), ...loadedBy(chunk(command))];
+    t.ok(
+      loaded.some((name) => name.startsWith('dist/chunks')),
+      'chunks are followed',
+    );
+    t.strictSame(loaded.filter(isServers), [], command);
+  }
+  t.end();
+});
 
 t.test('a trace loads no BGP before it knows that it needs some', { skip }, (t) => {
   const folder = 'dist/chunks';
   const of = (prefix: string): string =>
     join(folder, readdirSync(folder).find((name) => name.startsWith(prefix)) ?? '');
   const loads = (file: string, word: string): boolean =>
-    [...chunksOf(file)].some((chunk) => readFileSync(chunk, 'utf8').includes(word));
+    [...loadedBy(file)].some((chunk) => chunk.startsWith('dist') && readFileSync(chunk, 'utf8').includes(word));
   for (const word of ['calico_export_to_bgp_peers', 'BIRD 2.0.12 ready.']) {
     t.notOk(loads(of('trace-'), word), word);
     t.ok(loads(of('routing-'), word), `${word}, which the routing has`);

@@ -59,7 +59,7 @@ export class Netfilter {
   readonly recent = new RecentTable();
   /** Objects of `-m nfacct`. */
   readonly nfacct = new NfacctTable();
-  /** By default a draw of the emulation's generator, 31 bits of it as xt_statistic takes them. */
+  /** By default the emulation's. */
   choose: Chooser;
   readonly #netns: Netns;
   /** Walks that are under way at once: an answer made by a rule has walks of its own. */
@@ -78,8 +78,8 @@ export class Netfilter {
   constructor(netns: Netns) {
     this.#netns = netns;
     netns.ipsets.useClock(netns.emulation.clock);
-    const { random } = netns.emulation;
-    this.choose = (probability) => (random.u32() & 0x7fff_ffff) < probability * 0x8000_0000;
+    const { emulation } = netns;
+    this.choose = (probability) => emulation.chance(probability);
     this.iptables = new Iptables(netns, () => this.#rebuild());
   }
 

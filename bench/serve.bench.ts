@@ -1,0 +1,111 @@
+/**
+ * The server over real sockets: traces a second as a client asks for them one after the other and eight at once, and frames a
+ * second to websocket clients. The server, its threads and the clients share the machine.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { WebSocket } from 'ws';
+import { serve } from '../src/server/index.js';
+
+const TOPOLOGY = 'topologies/two-nodes-vxlan';
+const WORKER = 'dist/server/worker.js';
+const SECONDS = 5;
+const PINGS = 3000;
+
+const sources = readdirSync(TOPOLOGY)
+  .filter((file) => file.endsWith('.yaml'))
+  .map((file) => ({ file, text: readFileSync(`${TOPOLOGY}/${file}`, 'utf8') }));
+const server = await serve({
+  port: 0,
+  logLevel: 'silent',
+  workerUrl: pathToFileURL(WORKER),
+  clusters: [{ name: 'demo', sources }],
+});
+const api = `${server.url}/api/v1/clusters/demo`;
+
+async function post(path: string, body: object): Promise<number> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${api}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const { length } = new Uint8Array(await response.arrayBuffer());
+  if (response.status >= 300) throw new Error(`${path}: ${response.status}`);
+  return length;
+}
+
+const report = (what: string, value: number, unit: string): void => {
+  console.log(`${what.padEnd(58)} ${Math.round(value).toLocaleString('en')} ${unit}`);
+};
+
+const TRACE = { from: 'pod/default/client', to: 'pod/default/web:80' };
+
+/** Requests a second with so many under way at a time. */
+async function rate(path: string, concurrency: number): Promise<number> {
+  let done = 0;
+  const end = performance.now() + SECONDS * 1000;
+  const client = async (): Promise<void> => {
+    while (performance.now() < end) {
+      await post(path, TRACE);
+      done += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, client));
+  return done / SECONDS;
+}
+
+for (let i = 0; i < 200; i += 1) await post('/traces', TRACE);
+for (const concurrency of [1, 8]) {
+  report(`traces, summary, ${concurrency} at once`, await rate('/traces', concurrency), 'requests/s');
+  report(`traces, whole as JSON, ${concurrency} at once`, await rate('/traces?format=json', concurrency), 'requests/s');
+}
+
+interface Viewer {
+  readonly socket: WebSocket;
+  octets: number;
+}
+
+/** Frames a second while pings run, to so many clients. */
+async function frames(viewers: number): Promise<void> {
+  const connected = await Promise.all(
+    Array.from({ length: viewers }, () => {
+      const viewer: Viewer = {
+        socket: new WebSocket(`${api.replace('http', 'ws')}/stream`, 'podwire.cbor'),
+        octets: 0,
+      };
+      viewer.socket.on('message', (data: Buffer) => (viewer.octets += data.length));
+      return new Promise<Viewer>((resolve, reject) => {
+        viewer.socket.on('error', reject);
+        viewer.socket.once('open', () => {
+          viewer.socket.send(JSON.stringify({ op: 'subscribe', subscription: 'a', kinds: ['frames'], filter: 'icmp' }));
+          viewer.socket.once('message', () => resolve(viewer));
+        });
+      });
+    }),
+  );
+  const before = await metrics();
+  const started = performance.now();
+  await post('/exec', {
+    target: 'pod/default/client',
+    command: ['ping', '-i', '0.2', '-c', String(PINGS), 'pod/default/web'],
+  });
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, 500);
+  });
+  const seconds = (performance.now() - started - 500) / 1000;
+  const after = await metrics();
+  const [sent, missed] = [after.sent - before.sent, after.missed - before.missed];
+  report(
+    `frames to each of ${viewers} viewers`,
+    sent / viewers / seconds,
+    `frames/s, ${((100 * missed) / (sent + missed)).toFixed(1)} % left out`,
+  );
+  for (const { socket } of connected) socket.terminate();
+}
+
+async function metrics(): Promise<{ sent: number; missed: number }> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const value = (name: string): number => Number(new RegExp(`^${name}(?:{[^}]*})? (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return { sent: value('podwire_stream_messages_total'), missed: value('podwire_stream_missed_total') };
+}
+
+for (const viewers of [1, 10, 100]) await frames(viewers);
+await server.close();

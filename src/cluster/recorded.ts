@@ -1,0 +1,127 @@
+/**
+ * Recorded state of a cluster as plain data: what was decided once and then stays, though no author of an object wrote
+ * it. A cluster that is built anew from changed objects takes it over, so that nothing moves that nobody moved.
+ */
+
+import {
+  formatIp,
+  isFinished,
+  NODE_ANNOTATIONS,
+  parseIp,
+  type Pod,
+  type Service,
+  type Store,
+} from '../kubernetes/index.js';
+
+interface RecordedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+  /** The CNI plugin's annotations: the addresses, and the sandbox. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface RecordedNode {
+  readonly name: string;
+  /** The addresses of its tunnel devices. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface RecordedService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterIPs: readonly string[];
+  /** By `name/protocol`. */
+  readonly nodePorts: Readonly<Record<string, number>>;
+  readonly healthCheckNodePort: number;
+}
+
+export interface RecordedState {
+  readonly pods: readonly RecordedPod[];
+  readonly nodes: readonly RecordedNode[];
+  readonly services: readonly RecordedService[];
+}
+
+const POD_ANNOTATIONS = ['containerID', 'podIP', 'podIPs'].map((name) => `cni.projectcalico.org/${name}`);
+const TUNNEL_ANNOTATIONS = [
+  NODE_ANNOTATIONS.ipv4VXLANTunnelAddr,
+  NODE_ANNOTATIONS.ipv6VXLANTunnelAddr,
+  NODE_ANNOTATIONS.ipv4IPIPTunnelAddr,
+];
+
+const portKey = ({ name, protocol }: { readonly name: string; readonly protocol: string }): string =>
+  `${name}/${protocol}`;
+
+/** Those of the annotations that are there. */
+const pick = (from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
+
+/** What a cluster has settled. */
+export function recordedState(store: Store): RecordedState {
+  return {
+    pods: store
+      .list('Pod')
+      .filter((pod) => pod.spec.nodeName !== '' && !isFinished(pod))
+      .map(({ namespace, name, spec, annotations }) => ({
+        namespace,
+        name,
+        node: spec.nodeName,
+        annotations: pick(annotations, POD_ANNOTATIONS),
+      })),
+    nodes: store
+      .list('Node')
+      .map(({ name, annotations }) => ({ name, annotations: pick(annotations, TUNNEL_ANNOTATIONS) })),
+    services: store.list('Service').map(({ namespace, name, spec }) => ({
+      namespace,
+      name,
+      clusterIPs: spec.clusterIPs.map(formatIp),
+      nodePorts: Object.fromEntries(spec.ports.map((port) => [portKey(port), port.nodePort])),
+      healthCheckNodePort: spec.healthCheckNodePort,
+    })),
+  };
+}
+
+/** Puts in what objects leave open; what they say themselves goes before. */
+export function applyRecorded(store: Store, recorded: RecordedState): void {
+  for (const { name, annotations } of recorded.nodes) {
+    const node = store.get('Node', '', name);
+    if (node !== undefined) store.put('Node', { ...node, annotations: { ...annotations, ...node.annotations } });
+  }
+  for (const one of recorded.pods) {
+    const pod = store.get('Pod', one.namespace, one.name);
+    if (pod !== undefined && !isFinished(pod)) applyPod(store, pod, one);
+  }
+  for (const one of recorded.services) {
+    const service = store.get('Service', one.namespace, one.name);
+    if (service !== undefined) applyService(store, service, one);
+  }
+}
+
+function applyPod(store: Store, pod: Pod, { node, annotations }: RecordedPod): void {
+  const open = pod.spec.nodeName === '';
+  // A node that is gone keeps nobody, and a pod that is now elsewhere has another sandbox.
+  if (open ? store.get('Node', '', node) === undefined : pod.spec.nodeName !== node) return;
+  store.put('Pod', {
+    ...pod,
+    annotations: { ...annotations, ...pod.annotations },
+    spec: open ? { ...pod.spec, nodeName: node } : pod.spec,
+  });
+}
+
+function applyService(store: Store, service: Service, recorded: RecordedService): void {
+  const { spec } = service;
+  if (spec.type === 'ExternalName' || spec.headless) return;
+  const addresses = recorded.clusterIPs.map(parseIp).filter((address) => address !== undefined);
+  const nodePorts = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  store.put('Service', {
+    ...service,
+    spec: {
+      ...spec,
+      clusterIPs: spec.clusterIPs.length === 0 ? addresses : spec.clusterIPs,
+      ports: spec.ports.map((port) =>
+        nodePorts && port.nodePort === 0 ? { ...port, nodePort: recorded.nodePorts[portKey(port)] ?? 0 } : port,
+      ),
+      healthCheckNodePort: spec.healthCheckNodePort || recorded.healthCheckNodePort,
+    },
+  });
+}

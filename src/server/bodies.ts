@@ -1,0 +1,68 @@
+/** Bodies of requests: how they are read and checked, by their media type. */
+
+import { Ajv } from 'ajv';
+import type { FastifyInstance } from 'fastify';
+import { loadDocuments } from '../kubernetes/index.js';
+import { type Mistake, mistakeOf, Problem } from './problem.js';
+
+export const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml', 'text/plain'];
+export const CBOR_TYPE = 'application/cbor';
+export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
+export const JSON_PATCH_TYPE = 'application/json-patch+json';
+
+/** Where it stops to be JSON, which the parser that guards prototypes does not say; undefined where it is JSON. */
+function syntaxErrorOf(text: string): Mistake | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch {
+    const [first] = loadDocuments([{ file: 'request.json', text }]).errors;
+    return first && mistakeOf(first);
+  }
+}
+
+export function useBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser(
+    ['application/json', MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
+    { parseAs: 'string' },
+    (request, text: string, done) => {
+      void parse(request, text, (error, value?: unknown) => {
+        if (error === null || error === undefined) {
+          done(null, value);
+          return;
+        }
+        const mistake = syntaxErrorOf(text) ?? { message: error.message };
+        done(new Problem('bad-request', `the body is no JSON: ${mistake.message}`, [mistake]));
+      });
+    },
+  );
+  app.addContentTypeParser(YAML_TYPES, { parseAs: 'string' }, (_request, text, done) => done(null, text));
+  app.addContentTypeParser(CBOR_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => done(null, bytes));
+  useValidators(app);
+}
+
+/** In this scope, objects of JSON or YAML stay texts: their loader knows lines. */
+export function keepTexts(app: FastifyInstance): void {
+  app.removeContentTypeParser(['application/json', ...YAML_TYPES]);
+  app.addContentTypeParser(['application/json', ...YAML_TYPES], { parseAs: 'string' }, (_request, text, done) =>
+    done(null, text),
+  );
+}
+
+/** Query strings and paths are texts that stand for numbers; bodies say what they mean. */
+function useValidators(app: FastifyInstance): void {
+  const options = {
+    allErrors: true,
+    useDefaults: true,
+    removeAdditional: false,
+    strict: false,
+    validateFormats: false,
+  };
+  const lenient = new Ajv({ ...options, coerceTypes: 'array' });
+  const strict = new Ajv({ ...options, allErrors: false });
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? strict : lenient).compile(schema as object),
+  );
+}

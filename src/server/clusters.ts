@@ -1,0 +1,106 @@
+/** All clusters of a server, by id and by name. */
+
+import { randomUUID } from 'node:crypto';
+import { nearMatches } from '../kubernetes/index.js';
+import type { Limits } from './options.js';
+import { Problem } from './problem.js';
+import type { Origin } from './session/session.js';
+import { ClusterThread } from './thread/cluster-thread.js';
+
+export interface ServedCluster {
+  /** Never used again. */
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly thread: ClusterThread;
+}
+
+export interface NewCluster {
+  readonly name: string | undefined;
+  readonly origin: Origin;
+}
+
+export interface ClusterEvents {
+  readonly onRestart: (cluster: { readonly id: string; readonly name: string }, why: string) => void;
+}
+
+/** A name that reads well in a path. */
+const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+export const isClusterName = (name: string): boolean => NAME.test(name);
+
+export class Clusters {
+  readonly #clusters = new Map<string, ServedCluster>();
+  readonly #limits: Limits;
+  readonly #workerUrl: URL;
+  readonly #events: ClusterEvents;
+  #closing = false;
+
+  constructor(limits: Limits, workerUrl: URL, events: ClusterEvents) {
+    this.#limits = limits;
+    this.#workerUrl = workerUrl;
+    this.#events = events;
+  }
+
+  list(): readonly ServedCluster[] {
+    return [...this.#clusters.values()];
+  }
+
+  /** By id or name. @throws Problem */
+  get(key: string): ServedCluster {
+    const found = this.#clusters.get(key) ?? this.list().find(({ name }) => name === key);
+    if (found !== undefined) return found;
+    const near = nearMatches(
+      key,
+      this.list().map(({ name }) => name),
+    );
+    const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+    throw new Problem('not-found', `there is no cluster "${key}"${hint}`, [{ message: `no cluster "${key}"`, near }]);
+  }
+
+  /** Loads a cluster; answers when it is there. @throws Problem */
+  async add({ name, origin }: NewCluster): Promise<ServedCluster> {
+    if (this.#closing) throw new Problem('unavailable', 'the server is shutting down');
+    if (this.#clusters.size >= this.#limits.clusters)
+      throw new Problem('limit-reached', `this server has at most ${this.#limits.clusters} clusters: delete one`);
+    const id = randomUUID();
+    const given = name ?? `cluster-${id.slice(0, 8)}`;
+    if (!isClusterName(given))
+      throw new Problem('bad-request', `"${given}" is no name of a cluster: lower case letters, digits and "-"`, [
+        { message: 'not a name', field: 'name' },
+      ]);
+    if (this.list().some((one) => one.name === given))
+      throw new Problem('conflict', `there is a cluster "${given}" already`);
+    const { onRestart } = this.#events;
+    const thread = new ClusterThread({
+      name: given,
+      origin,
+      limits: this.#limits,
+      workerUrl: this.#workerUrl,
+      onRestart: (why) => onRestart({ id, name: given }, why),
+    });
+    const cluster = { id, name: given, createdAt: new Date().toISOString(), thread };
+    this.#clusters.set(id, cluster);
+    try {
+      await thread.ready;
+    } catch (error) {
+      this.#clusters.delete(id);
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** @throws Problem */
+  async remove(key: string): Promise<void> {
+    const { id, thread } = this.get(key);
+    this.#clusters.delete(id);
+    await thread.close();
+  }
+
+  /** No new ones, and those that are there end. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.list().map(({ thread }) => thread.close()));
+    this.#clusters.clear();
+  }
+}

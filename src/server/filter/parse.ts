@@ -1,0 +1,191 @@
+/**
+ * The display filter: a small language after Wireshark's.
+ *
+ *     expression = and { ("||" | "or") and }
+ *     and        = not { ("&&" | "and") not }
+ *     not        = ("!" | "not") not | "(" expression ")" | test
+ *     test       = field [ comparison | "in" "{" item { "," item } "}" | "contains" text ]
+ *     item       = value [ ".." value ]
+ *
+ * A field alone asks whether it is there (of a flag: whether it is set). A frame can have several values of a field, an
+ * outer and an inner header's: `==` and the others are true if any value is so, `!=` if there is none that is equal and
+ * there is one (as in Wireshark 4).
+ */
+
+import { nearMatches } from '../../kubernetes/index.js';
+import type { FrameFacts } from './facts.js';
+import { type Field, FIELDS, isProtocol, PROTOCOLS, type ProtocolName } from './fields.js';
+import { FilterError, type Token, tokens } from './lexer.js';
+import { between, equals, ordered, type ValueTest } from './values.js';
+
+export type Filter = (facts: FrameFacts) => boolean;
+
+/** Deeper than anybody means, and shallow enough for the stack. */
+const MAX_DEPTH = 64;
+const MAX_LENGTH = 4096;
+
+const COMPARISONS = new Set(['==', '!=', '<', '>', '<=', '>=']);
+const WORDS: Readonly<Record<string, string>> = {
+  eq: '==',
+  ne: '!=',
+  lt: '<',
+  gt: '>',
+  le: '<=',
+  ge: '>=',
+};
+
+const NAMES: readonly string[] = [...FIELDS.keys(), ...PROTOCOLS];
+
+const hasProtocol =
+  (name: ProtocolName): Filter =>
+  ({ headers, seen }) =>
+    name === 'drop' ? seen.dropReason !== undefined : headers.has(name);
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#tokens = tokens(text);
+  }
+
+  get #next(): Token {
+    const token = this.#tokens[Math.min(this.#at, this.#tokens.length - 1)];
+    if (token === undefined) throw new Error('assertion failed: a list of tokens has an end');
+    return token;
+  }
+
+  #take(): Token {
+    const token = this.#next;
+    this.#at += 1;
+    return token;
+  }
+
+  #takes(...texts: readonly string[]): boolean {
+    const { kind, text } = this.#next;
+    const found = (kind === 'operator' || kind === 'word') && texts.includes(text.toLowerCase());
+    if (found) this.#at += 1;
+    return found;
+  }
+
+  all(): Filter {
+    const filter = this.#or();
+    const { kind, text, at } = this.#next;
+    if (kind !== 'end') throw new FilterError(`expected "and", "or" or the end, not "${text}"`, at);
+    return filter;
+  }
+
+  #or(): Filter {
+    const parts = [this.#and()];
+    while (this.#takes('||', 'or')) parts.push(this.#and());
+    const [only] = parts;
+    return parts.length === 1 && only !== undefined ? only : (facts) => parts.some((part) => part(facts));
+  }
+
+  #and(): Filter {
+    const parts = [this.#not()];
+    while (this.#takes('&&', 'and')) parts.push(this.#not());
+    const [only] = parts;
+    return parts.length === 1 && only !== undefined ? only : (facts) => parts.every((part) => part(facts));
+  }
+
+  #not(): Filter {
+    const { at } = this.#next;
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw new FilterError(`nested deeper than ${MAX_DEPTH}`, at);
+    try {
+      if (this.#takes('!', 'not')) {
+        const inner = this.#not();
+        return (facts) => !inner(facts);
+      }
+      if (this.#next.kind !== 'open') return this.#test();
+      this.#take();
+      const inner = this.#or();
+      const closing = this.#take();
+      if (closing.kind !== 'close') throw new FilterError('a bracket that nobody closes', at);
+      return inner;
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  #test(): Filter {
+    const token = this.#take();
+    if (token.kind === 'end') throw new FilterError('expected a field', token.at);
+    if (token.kind !== 'word') throw new FilterError(`expected a field, not "${token.text}"`, token.at);
+    const name = token.text.toLowerCase();
+    const field = FIELDS.get(name);
+    if (field !== undefined) return this.#ofField(name, field);
+    if (isProtocol(name)) {
+      this.#refuseComparison(name);
+      return hasProtocol(name);
+    }
+    const near = nearMatches(name, NAMES);
+    const hint = near.length === 0 ? '' : ` (near: ${near.join(', ')})`;
+    throw new FilterError(`there is no field "${token.text}"${hint}`, token.at);
+  }
+
+  #refuseComparison(name: string): void {
+    const { text, at } = this.#next;
+    if (COMPARISONS.has(text) || ['in', 'contains'].includes(text))
+      throw new FilterError(`${name} is a protocol: it is there or not, and compares with nothing`, at);
+  }
+
+  #ofField(name: string, field: Field): Filter {
+    const { values, type } = field;
+    if (this.#takes('in')) {
+      const tests = this.#set(name, field);
+      return (facts) => values(facts).some((value) => tests.some((test) => test(value)));
+    }
+    if (this.#takes('contains')) return this.#contains(name, field);
+    const { kind, text } = this.#next;
+    const operator = kind === 'word' ? WORDS[text.toLowerCase()] : text;
+    if (operator === undefined || (kind !== 'word' && kind !== 'operator') || !COMPARISONS.has(operator)) {
+      // A field alone. Of a flag: whether it is set.
+      return type === 'flag' ? (facts) => values(facts).includes(1) : (facts) => values(facts).length > 0;
+    }
+    const operatorToken = { ...this.#take(), text: operator };
+    const token = this.#take();
+    if (operator !== '==' && operator !== '!=') {
+      const test = ordered(name, type, { operator: operatorToken, token });
+      return (facts) => values(facts).some(test);
+    }
+    const test = equals(name, type, token);
+    if (operator === '==') return (facts) => values(facts).some(test);
+    return (facts) => {
+      const given = values(facts);
+      return given.length > 0 && !given.some(test);
+    };
+  }
+
+  #contains(name: string, { type, values }: Field): Filter {
+    const token = this.#take();
+    if (type !== 'text') throw new FilterError(`${name} is no text: "contains" is for names`, token.at);
+    if (token.kind !== 'word' && token.kind !== 'text') throw new FilterError('expected a text', token.at);
+    const wanted = token.text.toLowerCase();
+    return (facts) => values(facts).some((value) => String(value).toLowerCase().includes(wanted));
+  }
+
+  #set(name: string, { type }: Field): ValueTest[] {
+    const open = this.#take();
+    if (open.kind !== 'openSet') throw new FilterError('expected "{" and values behind "in"', open.at);
+    const tests: ValueTest[] = [];
+    for (;;) {
+      const first = this.#take();
+      if (this.#next.kind === 'range') {
+        this.#take();
+        tests.push(between(name, type, { first, last: this.#take() }));
+      } else tests.push(equals(name, type, first));
+      const token = this.#take();
+      if (token.kind === 'closeSet') return tests;
+      if (token.kind !== 'comma') throw new FilterError('expected "," or "}"', token.at);
+    }
+  }
+}
+
+/** An empty text lets everything through. @throws FilterError */
+export function parseFilter(text: string): Filter {
+  if (text.length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
+  return text.trim() === '' ? () => true : new Parser(text).all();
+}

@@ -1,0 +1,70 @@
+/** What `serve` is asked for, and the limits that keep one user's wishes from being everybody's trouble. */
+
+import type { SourceText } from '../kubernetes/index.js';
+
+export interface Limits {
+  readonly clusters: number;
+  /** Of one cluster. */
+  readonly captures: number;
+  /** Octets that one capture keeps. */
+  readonly captureBytes: number;
+  /** Traces that a cluster keeps; the oldest goes. */
+  readonly traces: number;
+  /** Octets of a request. */
+  readonly bodyBytes: number;
+  /** Megabytes of a cluster's own memory. */
+  readonly memoryMiB: number;
+  /** How long a request may take. */
+  readonly requestMs: number;
+  /** How long loading or changing a cluster may take. */
+  readonly loadMs: number;
+  /** How long requests that are under way have at the end. */
+  readonly graceMs: number;
+  /** Branches of one trace. */
+  readonly branches: number;
+  readonly sockets: number;
+  /** Octets that wait for one slow client. */
+  readonly socketBytes: number;
+  /** Messages of one cluster that are kept for clients that come back. */
+  readonly replay: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  clusters: 16,
+  captures: 16,
+  captureBytes: 64 << 20,
+  traces: 64,
+  bodyBytes: 64 << 20,
+  memoryMiB: 2048,
+  requestMs: 30_000,
+  loadMs: 120_000,
+  graceMs: 10_000,
+  branches: 64,
+  sockets: 256,
+  socketBytes: 1 << 20,
+  replay: 4096,
+};
+
+/** A cluster that is there from the start. */
+export interface InitialCluster {
+  readonly name: string;
+  readonly sources: readonly SourceText[];
+}
+
+export interface ServeOptions {
+  readonly host?: string;
+  /** 0 takes any free port. */
+  readonly port?: number;
+  readonly token?: string | undefined;
+  /** Origins of pages that may use the API from a browser, beside the server's own. */
+  readonly origins?: readonly string[];
+  readonly seed?: number;
+  readonly clusters?: readonly InitialCluster[];
+  readonly limits?: Partial<Limits>;
+  /** `silent` writes no log. */
+  readonly logLevel?: string;
+  /** Log lines go there; standard error by default. */
+  readonly logStream?: { write(line: string): void };
+  /** The compiled worker; beside the built program by default. */
+  readonly workerUrl?: URL;
+}

@@ -1,0 +1,69 @@
+/** Errors of every kind as `application/problem+json`. */
+
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Mistake, Problem, PROBLEMS, type ProblemKind, problemType } from './problem.js';
+
+/** What Fastify itself refuses, by its code. */
+const KINDS: Readonly<Record<string, ProblemKind>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'bad-request',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
+};
+
+const byStatus = (status: number): ProblemKind =>
+  (Object.keys(PROBLEMS) as ProblemKind[]).find((kind) => PROBLEMS[kind].status === status) ??
+  (status < 500 ? 'bad-request' : 'internal');
+
+/** `/items/0/name` of the part that was looked at: body, querystring, params. */
+function mistakesOf(error: FastifyError): Mistake[] {
+  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword }) => {
+    const extra = keyword === 'additionalProperties' ? `/${String(params['additionalProperty'])}` : '';
+    const missing = keyword === 'required' ? `/${String(params['missingProperty'])}` : '';
+    const allowed =
+      keyword === 'enum' && Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : '';
+    return { message: `${message}${allowed}`, field: `${instancePath}${extra}${missing}` };
+  });
+}
+
+function problemOf(error: FastifyError | Problem): Problem {
+  if (error instanceof Problem) return error;
+  if (error.validation !== undefined) {
+    const mistakes = mistakesOf(error);
+    const where = error.validationContext ?? 'request';
+    const words = mistakes.map(({ field, message }) => `${field === '' ? where : field} ${message}`).join('; ');
+    return new Problem('bad-request', `${where}: ${words}`, mistakes);
+  }
+  const kind = KINDS[error.code] ?? byStatus(error.statusCode ?? 500);
+  // What is our mistake is told to the log, not to the world.
+  return new Problem(kind, kind === 'internal' ? 'see the log of the server' : error.message);
+}
+
+/** The document, without the path that was asked for. */
+export function problemBody(problem: Problem) {
+  const { status, title } = PROBLEMS[problem.kind];
+  const detail = problem.kind === 'internal' ? 'see the log of the server' : problem.message;
+  const { errors } = problem;
+  return { type: problemType(problem.kind), title, status, detail, ...(errors.length === 0 ? {} : { errors }) };
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const body = { ...problemBody(problem), instance: request.url.split('?')[0] ?? request.url };
+  if (problem.kind === 'unauthorized') void reply.header('www-authenticate', 'Bearer realm="podwire"');
+  return reply.code(body.status).type('application/problem+json').serializer(JSON.stringify).send(body);
+}
+
+export function useProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    const problem = problemOf(error);
+    if (PROBLEMS[problem.kind].status === 500) request.log.error({ err: error }, 'a request failed');
+    return sendProblem(request, reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      request,
+      reply,
+      new Problem('not-found', `nothing is at ${request.method} ${request.url.split('?')[0]}`),
+    ),
+  );
+}

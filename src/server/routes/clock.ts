@@ -1,0 +1,89 @@
+/** Virtual time, and what is broken in it. */
+
+import { randomUUID } from 'node:crypto';
+import { Type } from 'typebox';
+import {
+  ClockSchema,
+  ClusterParams,
+  ERRORS,
+  FaultRequestSchema,
+  FaultSchema,
+  JumpClock,
+  RunClock,
+  StepClock,
+  WithId,
+} from '../schemas.js';
+import { type App, type RouteContext, threadOf } from './context.js';
+
+export function clockRoutes(app: App, context: RouteContext): void {
+  const tags = ['clock'];
+  const path = '/clusters/:cluster/clock';
+  const answers = { params: ClusterParams, response: { 200: ClockSchema, ...ERRORS } };
+
+  app.get(path, { schema: { tags, summary: 'Read the clock', ...answers } }, async ({ params }) =>
+    threadOf(context, params.cluster).call('clock', undefined),
+  );
+  app.post(
+    `${path}/run`,
+    { schema: { tags, summary: 'Let time run at a pace', body: RunClock, ...answers } },
+    async ({ params, body }) => threadOf(context, params.cluster).call('runClock', body),
+  );
+  app.post(`${path}/pause`, { schema: { tags, summary: 'Stop the clock', ...answers } }, async ({ params }) =>
+    threadOf(context, params.cluster).call('pauseClock', undefined),
+  );
+  app.post(
+    `${path}/step`,
+    { schema: { tags, summary: 'Run the next event, or several', body: StepClock, ...answers } },
+    async ({ params, body }) => threadOf(context, params.cluster).call('stepClock', body),
+  );
+  app.post(
+    `${path}/jump`,
+    { schema: { tags, summary: 'Move on to a time, running what falls due', body: JumpClock, ...answers } },
+    async ({ params, body }) => threadOf(context, params.cluster).call('jumpClock', body),
+  );
+}
+
+export function faultRoutes(app: App, context: RouteContext): void {
+  const tags = ['faults'];
+  const path = '/clusters/:cluster/faults';
+
+  app.get(
+    path,
+    {
+      schema: {
+        tags,
+        summary: 'List faults',
+        params: ClusterParams,
+        response: { 200: Type.Object({ items: Type.Array(FaultSchema) }), ...ERRORS },
+      },
+    },
+    async ({ params }) => ({ items: [...(await threadOf(context, params.cluster).call('faults', undefined))] }),
+  );
+  app.post(
+    path,
+    {
+      schema: {
+        tags,
+        summary: 'Break something',
+        description: 'A cable, a switch, or a machine. A machine that is mended boots afresh.',
+        params: ClusterParams,
+        body: FaultRequestSchema,
+        response: { 201: FaultSchema, ...ERRORS },
+      },
+    },
+    async ({ params, body }, reply) => {
+      const id = randomUUID();
+      const fault = await threadOf(context, params.cluster).call('addFault', { id, fault: body });
+      reply.code(201).header('location', `/api/v1/clusters/${params.cluster}/faults/${id}`);
+      return fault;
+    },
+  );
+  app.delete(
+    `${path}/:id`,
+    { schema: { tags, summary: 'Mend a fault', params: WithId, response: { 204: Type.Null(), ...ERRORS } } },
+    async ({ params }, reply) => {
+      await threadOf(context, params.cluster).call('mendFault', { id: params.id });
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,154 @@
+/** Clusters: loaded from texts or a snapshot, listed, deleted. */
+
+import { Type } from 'typebox';
+import { CBOR_TYPE, YAML_TYPES } from '../bodies.js';
+import type { ServedCluster } from '../clusters.js';
+import { Problem } from '../problem.js';
+import {
+  ClusterParams,
+  ClusterSummary,
+  ERRORS,
+  FindingSchema,
+  NewCluster,
+  type NewClusterBody,
+  pageOf,
+  PageQuery,
+} from '../schemas.js';
+import { byKey, page } from '../session/page.js';
+import type { Origin } from '../session/session.js';
+import { type App, type RouteContext, threadOf } from './context.js';
+
+const tags = ['clusters'];
+
+async function summaryOf({ id, name, createdAt, thread }: ServedCluster) {
+  const { state, restarted } = thread;
+  const base = { id, name, createdAt, state, ...(restarted === undefined ? {} : { restarted }) };
+  return state === 'ready' ? { ...base, ...(await thread.call('summary', undefined)), name } : base;
+}
+
+const DEFAULT_SEED = 1;
+
+/** What the body brings, by its type. */
+function originOf(
+  body: unknown,
+  query: { readonly seed?: number; readonly name?: string },
+): { name: string | undefined; origin: Origin } {
+  const seed = query.seed ?? DEFAULT_SEED;
+  if (typeof body === 'string')
+    return { name: query.name, origin: { kind: 'sources', sources: [{ file: 'request.yaml', text: body }], seed } };
+  if (body instanceof Uint8Array)
+    return { name: query.name, origin: { kind: 'snapshot', bytes: new Uint8Array(body) } };
+  if (typeof body !== 'object' || body === null)
+    throw new Problem('bad-request', 'a body is wanted: JSON with sources, YAML, or a snapshot as CBOR');
+  const given = body as NewClusterBody;
+  return {
+    name: given.name ?? query.name,
+    origin: { kind: 'sources', sources: given.sources, seed: given.seed ?? seed },
+  };
+}
+
+export function clusterRoutes(app: App, context: RouteContext): void {
+  const { clusters } = context;
+
+  app.get(
+    '/clusters',
+    {
+      schema: {
+        tags,
+        summary: 'List clusters',
+        querystring: Type.Object(PageQuery),
+        response: { 200: pageOf(ClusterSummary), ...ERRORS },
+      },
+    },
+    async ({ query }) => {
+      const key = ({ name }: ServedCluster): string => name;
+      const found = page(clusters.list().toSorted(byKey(key)), key, query);
+      return { ...found, items: await Promise.all(found.items.map(summaryOf)) };
+    },
+  );
+
+  app.post(
+    '/clusters',
+    {
+      schema: {
+        tags,
+        summary: 'Load a cluster',
+        description: `From texts (JSON with \`sources\`), from one YAML text, or from a snapshot (CBOR).`,
+        consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
+        querystring: Type.Object({
+          name: Type.Optional(Type.String({ maxLength: 63 })),
+          seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999 })),
+        }),
+        body: {
+          content: {
+            'application/json': { schema: NewCluster },
+            'application/yaml': { schema: Type.String() },
+            [CBOR_TYPE]: { schema: Type.Unsafe<Uint8Array>({ description: 'a snapshot', format: 'binary' }) },
+          },
+        },
+        response: { 201: ClusterSummary, ...ERRORS },
+      },
+    },
+    async ({ body, query }, reply) => {
+      const cluster = await clusters.add(originOf(body, query));
+      reply.code(201).header('location', `/api/v1/clusters/${cluster.id}`);
+      return summaryOf(cluster);
+    },
+  );
+
+  app.get(
+    '/clusters/:cluster',
+    {
+      schema: { tags, summary: 'Read a cluster', params: ClusterParams, response: { 200: ClusterSummary, ...ERRORS } },
+    },
+    async ({ params }) => summaryOf(clusters.get(params.cluster)),
+  );
+
+  app.delete(
+    '/clusters/:cluster',
+    { schema: { tags, summary: 'Delete a cluster', params: ClusterParams, response: { 204: Type.Null(), ...ERRORS } } },
+    async ({ params }, reply) => {
+      await clusters.remove(params.cluster);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.get(
+    '/clusters/:cluster/snapshot',
+    {
+      schema: {
+        tags,
+        summary: 'Take a snapshot',
+        description:
+          'Objects, what was settled (nodes and addresses of pods), faults and the time, as CBOR. POST it to /clusters to have the cluster again. Connections, learned neighbours and counters are not in it.',
+        params: ClusterParams,
+        response: { 200: { description: 'CBOR', content: { [CBOR_TYPE]: { schema: {} } } }, ...ERRORS },
+      },
+    },
+    async ({ params }, reply) => {
+      const { name } = clusters.get(params.cluster);
+      const { bytes } = await threadOf(context, params.cluster).call('snapshot', undefined);
+      return reply
+        .type(CBOR_TYPE)
+        .header('content-disposition', `attachment; filename="${name}.cbor"`)
+        .send(Buffer.from(bytes.buffer));
+    },
+  );
+
+  app.get(
+    '/clusters/:cluster/findings',
+    {
+      schema: {
+        tags,
+        summary: 'What a real cluster would suffer from',
+        params: ClusterParams,
+        querystring: Type.Object({
+          ...PageQuery,
+          severity: Type.Optional(Type.Union([Type.Literal('warning'), Type.Literal('notice')])),
+        }),
+        response: { 200: pageOf(FindingSchema), ...ERRORS },
+      },
+    },
+    async ({ params, query }) => threadOf(context, params.cluster).call('findings', query),
+  );
+}

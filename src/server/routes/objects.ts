@@ -1,0 +1,171 @@
+/** Objects of a cluster: Kubernetes', Calico's, and the physical network's. */
+
+import { randomUUID } from 'node:crypto';
+import { type Static, Type } from 'typebox';
+import { JSON_PATCH_TYPE, keepTexts, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
+import { Problem } from '../problem.js';
+import {
+  ChangedObjects,
+  ClusterParams,
+  ERRORS,
+  KindCount,
+  ListedObjectSchema,
+  ObjectParams,
+  ObjectsQuery,
+  pageOf,
+} from '../schemas.js';
+import { type ObjectKey, plainGroup } from '../session/declared.js';
+import type { Patch } from '../session/objects.js';
+import type { Json } from '../../kubernetes/index.js';
+import { type App, type RouteContext, threadOf } from './context.js';
+
+const tags = ['objects'];
+const REBUILT =
+  'The control plane settles at once: connections that were open, and what was learned and counted, begin anew; nodes and addresses of what has not changed stay.';
+
+const keyOf = ({ group, kind, namespace, name }: Static<typeof ObjectParams>): ObjectKey => ({
+  group: plainGroup(group === 'core' ? '' : group, kind),
+  kind,
+  namespace: namespace === '-' ? '' : namespace,
+  name,
+});
+
+/** A text of objects, and what messages call it. */
+function textOf(body: unknown, contentType: string | undefined): { readonly text: string; readonly file: string } {
+  if (typeof body !== 'string' || body.trim() === '')
+    throw new Problem('bad-request', 'a body is wanted: an object as JSON or YAML');
+  const suffix = contentType?.startsWith('application/json') === true ? 'json' : 'yaml';
+  return { text: body, file: `request-${randomUUID().slice(0, 8)}.${suffix}` };
+}
+
+const manifests = { consumes: ['application/json', ...YAML_TYPES] };
+
+export function objectRoutes(app: App, context: RouteContext): void {
+  const path = '/clusters/:cluster/objects';
+  const one = `${path}/:group/:kind/:namespace/:name`;
+
+  app.get(
+    '/clusters/:cluster/kinds',
+    {
+      schema: {
+        tags,
+        summary: 'Kinds that are there',
+        params: ClusterParams,
+        response: { 200: Type.Object({ items: Type.Array(KindCount) }), ...ERRORS },
+      },
+    },
+    async ({ params }) => ({ items: await threadOf(context, params.cluster).call('kinds', undefined) }),
+  );
+
+  app.get(
+    path,
+    {
+      schema: {
+        tags,
+        summary: 'List objects',
+        params: ClusterParams,
+        querystring: ObjectsQuery,
+        response: { 200: pageOf(ListedObjectSchema), ...ERRORS },
+      },
+    },
+    async ({ params, query }) => threadOf(context, params.cluster).call('objects', query),
+  );
+
+  app.get(
+    one,
+    {
+      schema: {
+        tags,
+        summary: 'Read an object',
+        params: ObjectParams,
+        response: { 200: ListedObjectSchema, ...ERRORS },
+      },
+    },
+    async ({ params }) => threadOf(context, params.cluster).call('object', keyOf(params)),
+  );
+
+  app.delete(
+    one,
+    {
+      schema: {
+        tags,
+        summary: 'Delete an object',
+        description: REBUILT,
+        params: ObjectParams,
+        response: { 204: Type.Null(), ...ERRORS },
+      },
+    },
+    async ({ params }, reply) => {
+      await threadOf(context, params.cluster).call('deleteObject', keyOf(params));
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.patch(
+    one,
+    {
+      schema: {
+        tags,
+        summary: 'Patch an object',
+        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. ${REBUILT}`,
+        consumes: [MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
+        params: ObjectParams,
+        response: { 200: ChangedObjects, ...ERRORS },
+      },
+    },
+    async ({ params, body, headers }) => {
+      const type = headers['content-type']?.split(';')[0]?.trim();
+      if (type !== MERGE_PATCH_TYPE && type !== JSON_PATCH_TYPE)
+        throw new Problem('unsupported-media-type', `a patch is ${MERGE_PATCH_TYPE} or ${JSON_PATCH_TYPE}`);
+      const patch: Patch = { kind: type === MERGE_PATCH_TYPE ? 'merge' : 'json', patch: body as Json };
+      const file = `patch-${randomUUID().slice(0, 8)}.json`;
+      return {
+        objects: await threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file }),
+      };
+    },
+  );
+
+  void app.register(async (scope: App) => {
+    keepTexts(scope);
+    scope.post(
+      path,
+      {
+        schema: {
+          tags,
+          ...manifests,
+          summary: 'Create objects, or apply them',
+          description: `One object or many, as JSON or YAML: all of them or none. With \`apply=true\` those that are there are replaced. ${REBUILT}`,
+          params: ClusterParams,
+          querystring: Type.Object({ apply: Type.Boolean({ default: false }) }),
+          response: { 201: ChangedObjects, ...ERRORS },
+        },
+      },
+      async ({ params, body, headers, query }, reply) => {
+        const text = textOf(body, headers['content-type']);
+        const thread = threadOf(context, params.cluster);
+        const objects = await (query.apply ? thread.call('applyObjects', text) : thread.call('createObjects', text));
+        reply.code(201);
+        return { objects };
+      },
+    );
+    scope.put(
+      one,
+      {
+        schema: {
+          tags,
+          ...manifests,
+          summary: 'Replace an object, or create it',
+          description: REBUILT,
+          params: ObjectParams,
+          response: { 200: ChangedObjects, 201: ChangedObjects, ...ERRORS },
+        },
+      },
+      async ({ params, body, headers }, reply) => {
+        const request = { key: keyOf(params), ...textOf(body, headers['content-type']) };
+        const { created, objects } = await threadOf(context, params.cluster).call('replaceObject', request);
+        reply.code(created ? 201 : 200);
+        return { objects };
+      },
+    );
+  });
+}

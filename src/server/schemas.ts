@@ -1,0 +1,295 @@
+/** Shapes of requests and answers: what validates them, types them, and makes the API's document. */
+
+import { type Static, type TSchema, Type } from 'typebox';
+import { VERDICTS } from '../trace/index.js';
+import { PROBLEMS } from './problem.js';
+import { TRACE_FORMATS } from './session/traces.js';
+
+const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
+  Type.Unsafe<T>({ type: 'string', enum: values, ...about });
+
+const described = (description: string): { description: string } => ({ description });
+const closed = { additionalProperties: false } as const;
+
+const Text = Type.String();
+const Count = Type.Integer({ minimum: 0 });
+const Nanoseconds = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'nanoseconds of virtual time',
+});
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(described('urn:podwire:problem:…, by which a program can decide')),
+    title: Text,
+    status: Type.Integer(),
+    detail: Text,
+    instance: Type.String(described('the path that was asked for')),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          message: Text,
+          file: Type.Optional(Text),
+          line: Type.Optional(Type.Integer()),
+          column: Type.Optional(Type.Integer()),
+          object: Type.Optional(Text),
+          field: Type.Optional(Text),
+          expected: Type.Optional(Text),
+          got: Type.Optional(Text),
+          near: Type.Optional(Type.Array(Text)),
+        }),
+      ),
+    ),
+  },
+  { $id: 'Problem', title: 'Problem', description: `RFC 9457. Types: ${Object.keys(PROBLEMS).join(', ')}` },
+);
+
+/** Every error of every route. */
+export const ERRORS = {
+  '4xx': { description: 'Refused', content: { 'application/problem+json': { schema: Type.Ref('Problem#') } } },
+  '5xx': { description: 'Failed', content: { 'application/problem+json': { schema: Type.Ref('Problem#') } } },
+} as const;
+
+export const PageQuery = {
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+  continue: Type.Optional(Type.String({ maxLength: 1024, description: 'token of the page before' })),
+};
+
+export const pageOf = <T extends TSchema>(item: T) =>
+  Type.Object({
+    items: Type.Array(item),
+    total: Type.Integer(described('of the whole list')),
+    continue: Type.Optional(Type.String(described('token of the next page; absent on the last'))),
+  });
+
+export const ClusterParams = Type.Object({
+  cluster: Type.String({ maxLength: 64, description: 'id or name of a cluster' }),
+});
+export const WithId = Type.Object({ ...ClusterParams.properties, id: Type.String({ maxLength: 64 }) });
+
+export const ClusterSummary = Type.Object(
+  {
+    id: Type.String(described('never used again')),
+    name: Text,
+    createdAt: Text,
+    state: oneOf(['loading', 'ready', 'failed', 'closed']),
+    restarted: Type.Optional(Type.String(described('why it was last built anew without being asked'))),
+    seed: Type.Optional(Count),
+    generation: Type.Optional(Type.Integer(described('goes up with every change of objects'))),
+    objects: Type.Optional(Count),
+    nodes: Type.Optional(Count),
+    pods: Type.Optional(Count),
+    services: Type.Optional(Count),
+    warnings: Type.Optional(Count),
+    notices: Type.Optional(Count),
+    nowNs: Type.Optional(Nanoseconds),
+  },
+  { title: 'Cluster' },
+);
+
+export const NewCluster = Type.Object(
+  {
+    name: Type.Optional(Type.String({ maxLength: 63, description: 'lower case letters, digits and "-"' })),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999 })),
+    sources: Type.Array(Type.Object({ file: Type.String({ minLength: 1, maxLength: 1024 }), text: Text }, closed), {
+      minItems: 1,
+      maxItems: 10_000,
+      description: 'manifests as texts, YAML or JSON',
+    }),
+  },
+  { ...closed, title: 'NewCluster' },
+);
+
+export const FindingSchema = Type.Object({
+  code: Text,
+  severity: oneOf(['warning', 'notice']),
+  message: Text,
+  object: Text,
+  file: Text,
+  line: Type.Integer(),
+  column: Type.Integer(),
+  field: Text,
+});
+
+/** An object as it was written: anything. */
+const AnyObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true });
+
+export const ListedObjectSchema = Type.Object(
+  {
+    group: Type.String(described('"" for the core group')),
+    kind: Text,
+    namespace: Text,
+    name: Text,
+    origin: oneOf(['file', 'controller']),
+    file: Type.Optional(Text),
+    line: Type.Optional(Type.Integer()),
+    object: Type.Optional(AnyObject),
+  },
+  { title: 'Object' },
+);
+export const ChangedObjects = Type.Object({ objects: Type.Array(AnyObject) });
+export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
+export const ObjectParams = Type.Object({
+  ...ClusterParams.properties,
+  group: Type.String({ maxLength: 253, description: '"core" for the core group' }),
+  kind: Type.String({ maxLength: 63 }),
+  namespace: Type.String({ maxLength: 253, description: '"-" for what belongs to the cluster as a whole' }),
+  name: Type.String({ maxLength: 253 }),
+});
+export const ObjectsQuery = Type.Object({
+  ...PageQuery,
+  group: Type.Optional(Type.String({ description: '"core" for the core group' })),
+  kind: Type.Optional(Text),
+  namespace: Type.Optional(Text),
+  name: Type.Optional(Text),
+  labels: Type.Optional(Type.String({ description: 'name=value, several with commas' })),
+  full: Type.Boolean({ default: false, description: 'with the objects themselves' }),
+});
+
+export const HostSchema = Type.Object(
+  {
+    name: Text,
+    role: oneOf(['node', 'router', 'host', 'balancer']),
+    built: Type.Boolean(described('machines are built when somebody first asks for them')),
+    off: Type.Boolean(described('by a fault')),
+    interfaces: Type.Array(
+      Type.Object({
+        name: Text,
+        switch: Text,
+        subnet: Text,
+        address: Type.Optional(Text),
+        prefixLength: Count,
+        mtu: Count,
+      }),
+    ),
+  },
+  { title: 'Host' },
+);
+export const HostStateSchema = Type.Unsafe<unknown>({
+  type: 'object',
+  additionalProperties: true,
+  title: 'HostState',
+  description: 'links, addresses, routes, rules, neighbours, fdb, sysctls, ipsets, iptables, listeners; files',
+});
+export const PodSchema = Type.Object(
+  {
+    namespace: Text,
+    name: Text,
+    node: Text,
+    hostNetwork: Type.Boolean(),
+    addresses: Type.Array(Text),
+    labels: Type.Record(Type.String(), Type.String()),
+  },
+  { title: 'Pod' },
+);
+
+const Target = Type.String({ minLength: 1, maxLength: 512, description: 'pod/NAMESPACE/NAME, node/NAME or host/NAME' });
+
+export const ExecRequest = Type.Object(
+  { target: Target, command: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 256 }) },
+  { ...closed, title: 'ExecRequest' },
+);
+export const ExecResult = Type.Object(
+  { exitCode: Type.Integer(), stdout: Text, stderr: Text },
+  { title: 'ExecResult' },
+);
+
+export const TraceRequestSchema = Type.Object(
+  {
+    from: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an address',
+    }),
+    to: Type.String({ minLength: 1, maxLength: 512, description: 'the same or svc/NAMESPACE/NAME, with :PORT' }),
+    protocol: oneOf(['tcp', 'udp', 'icmp'], { default: 'tcp' }),
+    branches: oneOf(['one', 'all'], { default: 'one', description: 'all: every way that chance can take' }),
+  },
+  { ...closed, title: 'TraceRequest' },
+);
+
+const Verdict = oneOf(Object.keys(VERDICTS) as (keyof typeof VERDICTS)[]);
+const End = { label: Text, address: Type.Optional(Text) };
+export const TraceSummarySchema = Type.Object(
+  {
+    id: Text,
+    from: Type.Object(End),
+    to: Type.Object({ ...End, port: Type.Optional(Type.Integer()) }),
+    protocol: oneOf(['tcp', 'udp', 'icmp']),
+    verdict: Verdict,
+    explanation: Type.Array(Text),
+    packets: Count,
+    timeNs: Nanoseconds,
+    generation: Type.Integer(),
+    branches: Type.Array(
+      Type.Object({
+        probability: Type.Number(),
+        verdict: Verdict,
+        explanation: Type.Array(Text),
+        reached: Text,
+      }),
+    ),
+    complete: Type.Boolean(described('false where there are more branches than the limit')),
+  },
+  { title: 'Trace' },
+);
+export const TraceFormatQuery = {
+  format: Type.Optional(oneOf(TRACE_FORMATS, { description: 'goes before the Accept header' })),
+  branch: Type.Integer({ minimum: 0, default: 0 }),
+};
+
+export const CaptureRequestSchema = Type.Object(
+  {
+    interfaces: Type.Array(
+      Type.Object({ target: Target, interface: Type.Optional(Type.String({ minLength: 1, maxLength: 15 })) }, closed),
+      { minItems: 1, maxItems: 256, description: 'without an interface, all that are there' },
+    ),
+    filter: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'a display filter: tcp.port == 80 && pod == shop/web-*' }),
+    ),
+    snapLength: Type.Optional(Type.Integer({ minimum: 14, maximum: 262_144 })),
+    maxFrames: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { ...closed, title: 'CaptureRequest' },
+);
+export const CaptureSchema = Type.Object(
+  {
+    id: Text,
+    interfaces: Type.Array(Type.Object({ target: Text, interface: Text })),
+    filter: Text,
+    running: Type.Boolean(),
+    frames: Count,
+    bytes: Count,
+    missed: Type.Integer(described('frames that came when the capture was full')),
+    ended: Type.Optional(Text),
+  },
+  { title: 'Capture' },
+);
+
+export const ClockSchema = Type.Object(
+  {
+    nowNs: Nanoseconds,
+    nextEventNs: Type.Optional(Nanoseconds),
+    running: Type.Boolean(),
+    pace: Type.Number(described('virtual seconds in a real one')),
+    stopped: Type.Optional(Type.String(described('why it stopped by itself'))),
+    ran: Type.Optional(Type.Integer(described('events that a step ran'))),
+    complete: Type.Optional(Type.Boolean(described('false where a jump took too long and ended before'))),
+  },
+  { title: 'Clock' },
+);
+export const RunClock = Type.Object({ pace: Type.Number({ exclusiveMinimum: 0, maximum: 1e6, default: 1 }) }, closed);
+export const StepClock = Type.Object({ events: Type.Integer({ minimum: 1, maximum: 100_000, default: 1 }) }, closed);
+export const JumpClock = Type.Object({ toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) }, closed);
+
+const Name = Type.String({ minLength: 1, maxLength: 253 });
+const FaultKinds = Type.Union([
+  Type.Object({ kind: Type.Literal('link'), host: Name, interface: Name }, closed),
+  Type.Object({ kind: Type.Literal('switch'), name: Name }, closed),
+  Type.Object({ kind: Type.Literal('node'), name: Name }, closed),
+]);
+export const FaultRequestSchema = FaultKinds;
+export const FaultSchema = Type.Object({ id: Text, fault: FaultKinds, sinceNs: Nanoseconds }, { title: 'Fault' });
+
+export type NewClusterBody = Static<typeof NewCluster>;

@@ -1,0 +1,189 @@
+/**
+ * The declared objects of a cluster: texts as they came, and which of their documents still hold. A change makes a new
+ * value and leaves the old one as it was, so that a change that is refused has changed nothing.
+ */
+
+import {
+  type ConfigError,
+  type Documents,
+  field,
+  groupOf,
+  isObject,
+  type Json,
+  type JsonObject,
+  KINDS,
+  kindOf,
+  loadDocuments,
+  type RawDocument,
+  type SourceText,
+} from '../../kubernetes/index.js';
+
+/** Names an object for as long as it lives. */
+export interface ObjectKey {
+  /** '' for the core group; of several groups that mean the same, the one that is in use. */
+  readonly group: string;
+  readonly kind: string;
+  /** '' for what belongs to the cluster as a whole. */
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export const formatKey = ({ group, kind, namespace, name }: ObjectKey): string =>
+  `${group}/${kind}/${namespace}/${name}`;
+
+/** `Pod shop/web-1`, `IPPool default`. */
+export const describeKey = ({ kind, namespace, name }: ObjectKey): string =>
+  namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+
+const GROUP_ALIASES: Readonly<Record<string, string>> = {
+  'crd.projectcalico.org': 'projectcalico.org',
+  extensions: 'apps',
+};
+/** Of `extensions`, what went to other groups than `apps`. */
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  NetworkPolicy: 'networking.k8s.io',
+  Ingress: 'networking.k8s.io',
+};
+
+/** Groups that mean the same are one. */
+export const plainGroup = (group: string, kind: string): string =>
+  (group === 'extensions' ? EXTENSIONS[kind] : undefined) ?? GROUP_ALIASES[group] ?? group;
+
+const PODWIRE = 'podwire.dev';
+
+/** Undefined for kinds that nobody here knows. */
+function isNamespaced(apiVersion: string, kind: string): boolean | undefined {
+  if (groupOf(apiVersion) === PODWIRE) return false;
+  const known = kindOf({ apiVersion, kind });
+  return known && KINDS[known].namespaced;
+}
+
+const textAt = (value: Json | undefined, name: string): string => {
+  const given = field(value, name);
+  return typeof given === 'string' ? given : '';
+};
+
+/** The key of a document; its name is '' where a name is made for it. */
+function keyOf({ apiVersion, kind, value }: Pick<RawDocument, 'apiVersion' | 'kind' | 'value'>): ObjectKey {
+  const metadata = field(value, 'metadata');
+  const given = textAt(metadata, 'namespace');
+  const namespaced = isNamespaced(apiVersion, kind);
+  return {
+    group: plainGroup(groupOf(apiVersion), kind),
+    kind,
+    namespace: namespaced === true ? given || 'default' : namespaced === false ? '' : given,
+    name: textAt(metadata, 'name'),
+  };
+}
+
+/** One document that holds. */
+export interface DeclaredObject {
+  readonly key: ObjectKey;
+  readonly id: string;
+  readonly document: RawDocument;
+  /** Index of its text, and its own index in that. */
+  readonly source: number;
+  readonly index: number;
+}
+
+interface Text extends SourceText {
+  /** Documents of the text that hold no more. */
+  readonly dropped: ReadonlySet<number>;
+}
+
+/** As a snapshot has it. */
+export interface DeclaredTexts {
+  readonly sources: readonly { readonly file: string; readonly text: string; readonly dropped: readonly number[] }[];
+}
+
+const objectsOf = (documents: readonly RawDocument[], source: number, dropped: ReadonlySet<number>): DeclaredObject[] =>
+  documents.flatMap((document, index) => {
+    if (dropped.has(index)) return [];
+    const key = keyOf(document);
+    return [{ key, id: formatKey(key), document, source, index }];
+  });
+
+export class Declared {
+  readonly #texts: readonly Text[];
+  readonly #objects: readonly DeclaredObject[];
+  readonly errors: readonly ConfigError[];
+  #byId: ReadonlyMap<string, DeclaredObject> | undefined = undefined;
+
+  private constructor(texts: readonly Text[], objects: readonly DeclaredObject[], errors: readonly ConfigError[]) {
+    this.#texts = texts;
+    this.#objects = objects;
+    this.errors = errors;
+  }
+
+  static read({ sources }: DeclaredTexts): Declared {
+    const objects: DeclaredObject[] = [];
+    const errors: ConfigError[] = [];
+    const texts = sources.map(({ file, text, dropped }) => ({ file, text, dropped: new Set(dropped) }));
+    texts.forEach((text, source) => {
+      const read = loadDocuments([text]);
+      errors.push(...read.errors);
+      objects.push(...objectsOf(read.documents, source, text.dropped));
+    });
+    return new Declared(texts, objects, errors);
+  }
+
+  /** What the cluster is built from. */
+  get documents(): Documents {
+    return { documents: this.#objects.map(({ document }) => document), errors: this.errors };
+  }
+
+  get texts(): DeclaredTexts {
+    return { sources: this.#texts.map(({ file, text, dropped }) => ({ file, text, dropped: [...dropped] })) };
+  }
+
+  get size(): number {
+    return this.#objects.length;
+  }
+
+  /** By `formatKey`; of several of one name the last, as with `kubectl apply`. Those without a name are left out. */
+  get byId(): ReadonlyMap<string, DeclaredObject> {
+    this.#byId ??= new Map(this.#objects.flatMap((one) => (one.key.name === '' ? [] : [[one.id, one] as const])));
+    return this.#byId;
+  }
+
+  /** Adds what a text holds; what had the same name goes. */
+  with(text: SourceText): { readonly declared: Declared; readonly added: readonly DeclaredObject[] } {
+    const { documents, errors } = loadDocuments([text]);
+    const source = this.#texts.length;
+    const added = objectsOf(documents, source, new Set());
+    const rest = this.without(new Set(added.map(({ id }) => id)));
+    const texts = [...rest.#texts, { ...text, dropped: new Set<number>() }];
+    return { declared: new Declared(texts, [...rest.#objects, ...added], [...this.errors, ...errors]), added };
+  }
+
+  /** Without the objects of these names. */
+  without(ids: ReadonlySet<string>): Declared {
+    const gone = this.#objects.filter(({ id, key }) => key.name !== '' && ids.has(id));
+    if (gone.length === 0) return this;
+    const texts = this.#texts.map((text, source) => {
+      const own = gone.filter((one) => one.source === source);
+      return own.length === 0
+        ? text
+        : { ...text, dropped: new Set([...text.dropped, ...own.map(({ index }) => index)]) };
+    });
+    const held = new Set(gone);
+    const objects = this.#objects.filter((one) => !held.has(one));
+    // A text of which nothing holds any more is not carried along.
+    const used = new Set(objects.map(({ source }) => source));
+    const lightened = texts.map((text, source) =>
+      used.has(source) ? text : { ...text, text: '', dropped: new Set<number>() },
+    );
+    return new Declared(lightened, objects, this.errors);
+  }
+}
+
+/** The object as a reader wants it: items of a `PodList` have no kind of their own. */
+export const renderObject = ({ document, key }: DeclaredObject): JsonObject => {
+  const { value, apiVersion, kind } = document;
+  const metadata = field(value, 'metadata');
+  const placed =
+    key.namespace === '' || !isObject(metadata) || field(metadata, 'namespace') !== undefined
+      ? value
+      : { ...value, metadata: { ...metadata, namespace: key.namespace } };
+  return { apiVersion, kind, ...placed };
+};

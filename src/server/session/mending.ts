@@ -1,0 +1,31 @@
+/** Errors of the emulator that the asker can mend, as problems. */
+
+import { FilterError } from '../filter/lexer.js';
+import { type Filter, parseFilter } from '../filter/parse.js';
+import { Problem } from '../problem.js';
+import { UnknownEndpoint } from '../../cluster/index.js';
+import { NeverAtRest } from '../../kernel/index.js';
+
+/** Runs something that looks names up. @throws Problem */
+export function mending<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UnknownEndpoint)
+      throw new Problem('not-found', error.message, [{ message: error.message, near: error.near }]);
+    if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+    throw error;
+  }
+}
+
+/** @throws Problem */
+export function filterOf(text: string | undefined, fieldName: string): Filter {
+  try {
+    return parseFilter(text ?? '');
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new Problem('bad-filter', error.message, [
+      { message: error.message, field: fieldName, line: 1, column: error.at + 1 },
+    ]);
+  }
+}

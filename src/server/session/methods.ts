@@ -1,0 +1,184 @@
+/** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
+
+import type { Finding } from '../../kubernetes/index.js';
+import { type Mistake, Problem } from '../problem.js';
+import type { StreamKind } from '../stream/messages.js';
+import type { Resume } from '../stream/stream.js';
+import type { CaptureRequest } from './captures.js';
+import { type ObjectKey, renderObject } from './declared.js';
+import type { FaultRequest } from './faults.js';
+import { filterOf } from './mending.js';
+import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
+import {
+  applyObjects,
+  createObjects,
+  deleteObject,
+  getObject,
+  kindsOf,
+  listObjects,
+  type ObjectQuery,
+  type Patch,
+  patchObject,
+  replaceObject,
+} from './objects.js';
+import { page, type PageRequest } from './page.js';
+import type { Session } from './session.js';
+import type { TraceFormat, TraceRequest } from './traces.js';
+
+/** A subscription to the stream; `reader` is a number of the server's own. */
+export interface SubscribeRequest {
+  readonly reader: number;
+  readonly name: string;
+  readonly kinds: readonly StreamKind[];
+  readonly filter: string;
+  readonly dissection: boolean;
+  readonly format: 'cbor' | 'json';
+  /** One 32-bit number: batches taken. */
+  readonly taken: SharedArrayBuffer;
+  readonly resume?: Resume;
+}
+
+interface TextRequest {
+  readonly text: string;
+  /** What messages call it. */
+  readonly file: string;
+}
+
+const off = (session: Session) => (name: string) => session.faults.isOff(name);
+
+/** Rows in the order in which they came, numbered so that a page can be found again. */
+const numbered = <T>(rows: readonly T[]): { readonly row: T; readonly key: string }[] =>
+  rows.map((row, i) => ({ row, key: String(i).padStart(9, '0') }));
+
+function inOrder<T>(rows: readonly T[], request: PageRequest) {
+  const { items, ...rest } = page(numbered(rows), ({ key }) => key, request);
+  return { ...rest, items: items.map(({ row }) => row) };
+}
+
+const findingRow = ({ code, severity, message, object, file, line, column, path }: Finding) => ({
+  code,
+  severity,
+  message,
+  object,
+  file,
+  line,
+  column,
+  field: path,
+});
+
+export const METHODS = {
+  summary: (session: Session) => session.summary,
+  snapshot: (session: Session) => ({ bytes: session.snapshot() }),
+  findings: (session: Session, request: PageRequest & { readonly severity?: 'warning' | 'notice' }) => {
+    const { severity } = request;
+    const rows = session.cluster.findings.filter((one) => severity === undefined || one.severity === severity);
+    return inOrder(rows.map(findingRow), request);
+  },
+
+  kinds: (session: Session) => kindsOf(session.declared, session.cluster),
+  objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
+  object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
+  createObjects: (session: Session, { text, file }: TextRequest) =>
+    session.take(createObjects(session.declared, text, file)).map(renderObject),
+  applyObjects: (session: Session, { text, file }: TextRequest) =>
+    session.take(applyObjects(session.declared, text, file)).map(renderObject),
+  replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
+    const before = session.generation;
+    const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
+    const added = session.take(replaceObject(session.declared, key, text));
+    return { created: isNew && session.generation > before, objects: added.map(renderObject) };
+  },
+  patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
+    session.take(patchObject(session.declared, session.cluster, request)).map(renderObject),
+  deleteObject: (session: Session, key: ObjectKey) => {
+    session.change(deleteObject(session.declared, session.cluster, key));
+    return {};
+  },
+
+  hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),
+  host: (session: Session, { name }: { readonly name: string }) => getHost(session.cluster, off(session), name),
+  hostState: (session: Session, { name }: { readonly name: string }) => hostStateOf(session.cluster, name),
+  hostText: (session: Session, { name }: { readonly name: string }) => ({ text: hostText(session.cluster, name) }),
+  pods: (session: Session, query: PageRequest & { readonly namespace?: string }) => listPods(session.cluster, query),
+  exec: (session: Session, { target, command }: { readonly target: string; readonly command: readonly string[] }) => {
+    session.requireOn(target);
+    return exec(session.cluster, target, command);
+  },
+
+  trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) => {
+    session.requireOn(request.from);
+    const summary = session.traces.run(session.cluster, request, { id, generation: session.generation });
+    session.stream.traced(summary);
+    return summary;
+  },
+  traces: (session: Session, request: PageRequest) => inOrder(session.traces.list(), request),
+  traceSummary: (session: Session, { id }: { readonly id: string }) => session.traces.summary(id),
+  renderTrace: (
+    session: Session,
+    {
+      id,
+      format,
+      branch,
+    }: { readonly id: string; readonly format: Exclude<TraceFormat, 'summary'>; readonly branch: number },
+  ) => ({ bytes: session.traces.render(id, format, branch) }),
+  deleteTrace: (session: Session, { id }: { readonly id: string }) => {
+    session.traces.remove(id);
+    return {};
+  },
+
+  startCapture: (session: Session, { id, ...request }: CaptureRequest & { readonly id: string }) =>
+    session.captures.start(id, request),
+  captures: (session: Session) => session.captures.list(),
+  capture: (session: Session, { id }: { readonly id: string }) => session.captures.summary(id),
+  readCapture: (session: Session, { id, from }: { readonly id: string; readonly from: number }) =>
+    session.captures.read(id, from),
+  stopCapture: (session: Session, { id }: { readonly id: string }) => session.captures.stop(id),
+  deleteCapture: (session: Session, { id }: { readonly id: string }) => {
+    session.captures.remove(id);
+    return {};
+  },
+
+  clock: (session: Session) => session.clock.state,
+  runClock: (session: Session, { pace }: { readonly pace: number }) => session.clock.run(pace),
+  pauseClock: (session: Session) => session.clock.pause(),
+  stepClock: (session: Session, { events }: { readonly events: number }) => session.clock.step(events),
+  jumpClock: (session: Session, { toNs, byNs }: { readonly toNs?: number; readonly byNs?: number }) => {
+    const { nowNs } = session.clock.state;
+    const target = toNs ?? (byNs === undefined ? undefined : nowNs + byNs);
+    if (target === undefined) {
+      const mistake: Mistake = { message: 'expected toNs or byNs', field: '' };
+      throw new Problem('bad-request', mistake.message, [mistake]);
+    }
+    return session.clock.jump(target, session.limits.requestMs / 2);
+  },
+
+  faults: (session: Session) => session.faults.list(),
+  addFault: (session: Session, { id, fault }: { readonly id: string; readonly fault: FaultRequest }) =>
+    session.break(id, fault),
+  mendFault: (session: Session, { id }: { readonly id: string }) => {
+    session.mend(id);
+    return {};
+  },
+
+  subscribe: (session: Session, { reader, filter, kinds, resume, taken, ...options }: SubscribeRequest) =>
+    session.stream.subscribe(
+      reader,
+      {
+        ...options,
+        kinds: new Set(kinds),
+        taken: new Int32Array(taken),
+        filter: filterOf(filter, '/filter'),
+        send: (bytes, about) => session.onBatch(reader, bytes, about),
+      },
+      resume,
+    ),
+  unsubscribe: (session: Session, { reader }: { readonly reader: number }) => {
+    session.stream.unsubscribe(reader);
+    return {};
+  },
+  dissection: (session: Session, { seq }: { readonly seq: number }) => session.stream.dissection(seq),
+};
+
+export type Method = keyof typeof METHODS;
+export type Args<M extends Method> = Parameters<(typeof METHODS)[M]>[1];
+export type Result<M extends Method> = Awaited<ReturnType<(typeof METHODS)[M]>>;

@@ -1,0 +1,37 @@
+/** Whose an address is, for filters and lists. */
+
+import { formatAddress } from '../../calico/index.js';
+import { type Cluster, recordedAddresses } from '../../cluster/index.js';
+import { isIpv4, type Pod } from '../../kubernetes/index.js';
+import { parseIpv4 } from '../../packet/index.js';
+import type { AddressNames, NameLookup } from '../filter/facts.js';
+
+/** A pod's IPv4 addresses on record. */
+export const podAddresses = (pod: Pod): readonly string[] =>
+  recordedAddresses(pod)
+    .map(formatAddress)
+    .filter((address) => parseIpv4(address) !== undefined);
+
+/** Pods by their addresses on record, Services by theirs, machines by those of their interfaces. */
+export function nameLookup(cluster: Cluster): NameLookup {
+  const names = new Map<number, AddressNames>();
+  const add = (address: number, given: AddressNames): void => {
+    names.set(address, { ...names.get(address), ...given });
+  };
+  for (const { name, role, interfaces } of cluster.underlay.plan.machines.values()) {
+    if (role === 'node') for (const { address } of interfaces) if (address !== undefined) add(address, { node: name });
+  }
+  for (const { namespace, name, spec } of cluster.store.list('Service')) {
+    for (const address of [...spec.clusterIPs, ...spec.externalIPs])
+      if (isIpv4(address)) add(address, { service: `${namespace}/${name}`, namespace });
+  }
+  for (const pod of cluster.store.list('Pod')) {
+    const { namespace, name, spec } = pod;
+    if (spec.hostNetwork) continue;
+    for (const text of podAddresses(pod)) {
+      const address = parseIpv4(text);
+      if (address !== undefined) add(address, { pod: `${namespace}/${name}`, namespace, node: spec.nodeName });
+    }
+  }
+  return (address) => names.get(address);
+}

@@ -1,0 +1,298 @@
+/** Objects as the API shows and changes them: what was declared, and what controllers made of it. */
+
+import fastJsonPatch from 'fast-json-patch';
+import type { Cluster } from '../../cluster/index.js';
+import {
+  type Json,
+  type JsonObject,
+  isObject,
+  type Kind,
+  KINDS,
+  nearMatches,
+  type Store,
+  hasLabels,
+} from '../../kubernetes/index.js';
+import { badObjects, Problem } from '../problem.js';
+import {
+  type Declared,
+  type DeclaredObject,
+  describeKey,
+  formatKey,
+  type ObjectKey,
+  plainGroup,
+  renderObject,
+} from './declared.js';
+import { podAddresses } from './names.js';
+import { byKey, type Page, page, type PageRequest } from './page.js';
+
+export interface ListedObject {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** `file`: as somebody declared it. `controller`: made by a controller of the emulated cluster. */
+  readonly origin: 'file' | 'controller';
+  /** Where it stands. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly object?: JsonObject;
+}
+
+export interface ObjectQuery extends PageRequest {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  /** `app=web,tier=db`: all of them. */
+  readonly labels?: string;
+  /** With the objects themselves, not only their names. */
+  readonly full: boolean;
+}
+
+interface Row {
+  readonly key: ObjectKey;
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly render: () => Omit<ListedObject, keyof ObjectKey>;
+}
+
+/** Kinds of which controllers make objects that nobody wrote. */
+const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
+
+const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
+  const { metadata } = document.value;
+  const labels = isObject(metadata) ? metadata['labels'] : undefined;
+  if (!isObject(labels)) return {};
+  return Object.fromEntries(
+    Object.entries(labels).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
+};
+
+/** What is known of an object that a controller made; not every field of the real one. */
+function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): JsonObject {
+  const object = store.get(kind, key.namespace, key.name);
+  if (object === undefined) return {};
+  const { apiVersion, labels, annotations, uid, ownerReferences } = object;
+  const metadata: JsonObject = {
+    name: key.name,
+    namespace: key.namespace,
+    labels,
+    annotations,
+    ...(uid === undefined ? {} : { uid }),
+    ownerReferences: ownerReferences.map(({ kind: owner, name, controller }) => ({ kind: owner, name, controller })),
+  };
+  const made = { apiVersion, kind, metadata };
+  const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
+  if (pod === undefined) return made;
+  const podIPs = podAddresses(pod).map((ip) => ({ ip }));
+  const { nodeName, hostNetwork } = pod.spec;
+  return { ...made, spec: { nodeName, hostNetwork }, status: { phase: pod.status.phase ?? 'Unknown', podIPs } };
+}
+
+function rowsOf(declared: Declared, { store }: Cluster): Row[] {
+  const rows: Row[] = [...declared.byId.values()].map((object) => ({
+    key: object.key,
+    id: object.id,
+    labels: labelsOf(object),
+    render: () => {
+      const { file, line } = object.document.source;
+      return { origin: 'file', file, line, object: renderObject(object) };
+    },
+  }));
+  for (const kind of MADE) {
+    for (const { namespace, name, labels } of store.list(kind)) {
+      const key = { group: KINDS[kind].groups[0] ?? '', kind, namespace, name };
+      const id = formatKey(key);
+      if (declared.byId.has(id)) continue;
+      rows.push({ key, id, labels, render: () => ({ origin: 'controller', object: renderMade(store, kind, key) }) });
+    }
+  }
+  return rows;
+}
+
+function wantedLabels(text: string | undefined): Record<string, string> {
+  if (text === undefined || text === '') return {};
+  return Object.fromEntries(
+    text.split(',').map((pair) => {
+      const [name = '', ...value] = pair.split('=');
+      if (name === '' || value.length === 0)
+        throw new Problem('bad-request', `"${pair}" is no label: name=value`, [
+          { message: 'not name=value', field: 'labels' },
+        ]);
+      return [name.trim(), value.join('=').trim()];
+    }),
+  );
+}
+
+/** @throws Problem */
+export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
+  const labels = wantedLabels(query.labels);
+  const wanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
+  const rows = rowsOf(declared, cluster).filter(
+    ({ key, labels: own }) =>
+      wanted(
+        key.group,
+        query.group === undefined ? undefined : plainGroup(query.group === 'core' ? '' : query.group, key.kind),
+      ) &&
+      wanted(key.kind, query.kind) &&
+      wanted(key.namespace, query.namespace) &&
+      wanted(key.name, query.name) &&
+      hasLabels(labels, own),
+  );
+  const found = page(rows.sort(byKey(({ id }) => id)), ({ id }) => id, query);
+  return {
+    ...found,
+    items: found.items.map(({ key, render }) => {
+      const { object, ...about } = render();
+      return { ...key, ...about, ...(query.full && object !== undefined ? { object } : {}) };
+    }),
+  };
+}
+
+/** Every kind that is there, with how many. */
+export function kindsOf(declared: Declared, cluster: Cluster): { group: string; kind: string; count: number }[] {
+  const kinds = new Map<string, { group: string; kind: string; count: number }>();
+  for (const { key } of rowsOf(declared, cluster)) {
+    const id = `${key.group}/${key.kind}`;
+    const held = kinds.get(id) ?? { group: key.group, kind: key.kind, count: 0 };
+    kinds.set(id, { ...held, count: held.count + 1 });
+  }
+  return [...kinds.values()].sort(byKey(({ group, kind }) => `${group}/${kind}`));
+}
+
+function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
+  const names = [...candidates]
+    .filter(({ kind }) => kind === key.kind)
+    .map(({ namespace, name }) => (namespace === '' ? name : `${namespace}/${name}`));
+  const near = nearMatches(key.namespace === '' ? key.name : `${key.namespace}/${key.name}`, names);
+  const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+  return new Problem('not-found', `there is no ${describeKey(key)}${hint}`, [
+    { message: `no ${describeKey(key)}`, near },
+  ]);
+}
+
+/** @throws Problem */
+export function getObject(declared: Declared, cluster: Cluster, key: ObjectKey): ListedObject {
+  const rows = rowsOf(declared, cluster);
+  const found = rows.find(({ id }) => id === formatKey(key));
+  if (found === undefined)
+    throw missing(
+      key,
+      rows.map((row) => row.key),
+    );
+  return { ...found.key, ...found.render() };
+}
+
+/** An object that was declared, to be changed. @throws Problem */
+function declaredObject(declared: Declared, cluster: Cluster, key: ObjectKey): DeclaredObject {
+  const found = declared.byId.get(formatKey(key));
+  if (found !== undefined) return found;
+  const { origin } = getObject(declared, cluster, key);
+  throw new Problem(
+    'conflict',
+    `${describeKey(key)} was made by a controller (origin ${origin}): change what it was made for`,
+  );
+}
+
+/** Reads one text of new objects. @throws Problem */
+function added(declared: Declared, text: string, file: string) {
+  const next = declared.with({ file, text });
+  const errors = next.declared.errors.slice(declared.errors.length);
+  if (errors.length > 0) throw badObjects(errors);
+  if (next.added.length === 0) throw new Problem('bad-object', 'there is no object in the request');
+  const nameless = next.added.find(({ key }) => key.name === '');
+  if (nameless !== undefined)
+    throw new Problem('bad-object', `${nameless.key.kind}: metadata.name is missing`, [
+      {
+        message: 'expected a name',
+        file,
+        line: nameless.document.source.line,
+        field: 'metadata.name',
+        expected: 'a name',
+      },
+    ]);
+  return next;
+}
+
+/** @throws Problem where one is there already */
+export function createObjects(declared: Declared, text: string, file: string) {
+  const next = added(declared, text, file);
+  const taken = next.added.filter(({ id }) => declared.byId.has(id));
+  if (taken.length > 0)
+    throw new Problem(
+      'conflict',
+      `${taken.map(({ key }) => describeKey(key)).join(', ')} ${taken.length === 1 ? 'is' : 'are'} there already`,
+      taken.map(({ key, document }) => ({
+        message: `${describeKey(key)} is there already`,
+        file,
+        line: document.source.line,
+        object: describeKey(key),
+      })),
+    );
+  return next;
+}
+
+/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
+export const applyObjects = (declared: Declared, text: string, file: string) => added(declared, text, file);
+
+/** @throws Problem where the object's own name is another */
+export function replaceObject(declared: Declared, key: ObjectKey, { text, file }: { text: string; file: string }) {
+  const next = added(declared, text, file);
+  const [one, second] = next.added;
+  if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
+  if (one.id !== formatKey(key))
+    throw new Problem('bad-object', `the request is about ${describeKey(key)}, its object is ${describeKey(one.key)}`, [
+      {
+        message: 'another name than the one of the path',
+        file,
+        line: one.document.source.line,
+        field: 'metadata.name',
+      },
+    ]);
+  return next;
+}
+
+/** @throws Problem */
+export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKey): Declared {
+  const { id } = declaredObject(declared, cluster, key);
+  return declared.without(new Set([id]));
+}
+
+export type Patch =
+  /** RFC 7396. */
+  | { readonly kind: 'merge'; readonly patch: Json }
+  /** RFC 6902. */
+  | { readonly kind: 'json'; readonly patch: Json };
+
+/** RFC 7396 §2. */
+function mergePatch(target: Json | undefined, patch: Json): Json {
+  if (!isObject(patch)) return patch;
+  const result: Record<string, Json> = isObject(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = mergePatch(Object.hasOwn(result, name) ? result[name] : undefined, value);
+  }
+  return result;
+}
+
+function jsonPatch(target: JsonObject, patch: Json): Json {
+  if (!Array.isArray(patch)) throw new Problem('bad-request', 'a JSON Patch is a list of operations (RFC 6902)');
+  try {
+    const document: Json = structuredClone(target);
+    return fastJsonPatch.applyPatch(document, patch, true).newDocument;
+  } catch (error) {
+    const [message = 'it cannot be applied'] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new Problem('bad-request', `the patch does not apply: ${message}`);
+  }
+}
+
+/** @throws Problem */
+export function patchObject(
+  declared: Declared,
+  cluster: Cluster,
+  { key, patch, file }: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
+) {
+  const current = renderObject(declaredObject(declared, cluster, key));
+  const patched = patch.kind === 'merge' ? mergePatch(current, patch.patch) : jsonPatch(current, patch.patch);
+  return replaceObject(declared, key, { text: JSON.stringify(patched, null, 2), file });
+}

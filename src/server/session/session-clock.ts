@@ -1,0 +1,155 @@
+/** Virtual time of one cluster: stands still, is stepped or jumps, or runs at a pace beside the real clock. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Cluster } from '../../cluster/index.js';
+import { type Emulation, NeverAtRest } from '../../kernel/index.js';
+import { Problem } from '../problem.js';
+
+export interface ClockState {
+  readonly nowNs: number;
+  /** When the next timer is due; absent where none is set. */
+  readonly nextEventNs?: number;
+  readonly running: boolean;
+  /** Virtual seconds in a real one. */
+  readonly pace: number;
+  /** Why it stopped, where it stopped by itself. */
+  readonly stopped?: string;
+}
+
+const TICK_MS = 20;
+const NS_PER_MS = 1e6;
+/** Jumps are cut, so that others are served in between. */
+const SLICE_MS = 50;
+/** Number.MAX_SAFE_INTEGER nanoseconds are 104 days. */
+const LATEST_NS = Number.MAX_SAFE_INTEGER;
+
+export class SessionClock {
+  #cluster: Cluster;
+  #pace = 1;
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #lastMs = 0;
+  #stopped: string | undefined = undefined;
+  readonly #told: () => void;
+
+  /** `told` is called when the state has changed by itself or on request. */
+  constructor(cluster: Cluster, told: () => void) {
+    this.#cluster = cluster;
+    this.#told = told;
+  }
+
+  get #emulation(): Emulation {
+    return this.#cluster.emulation;
+  }
+
+  get state(): ClockState {
+    const { nowNs, nextDueNs } = this.#emulation.clock;
+    return {
+      nowNs,
+      ...(nextDueNs === undefined ? {} : { nextEventNs: nextDueNs }),
+      running: this.#timer !== undefined,
+      pace: this.#pace,
+      ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
+    };
+  }
+
+  run(pace: number): ClockState {
+    this.pause();
+    this.#pace = pace;
+    this.#stopped = undefined;
+    this.#lastMs = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#told();
+    return this.state;
+  }
+
+  pause(): ClockState {
+    clearInterval(this.#timer);
+    if (this.#timer !== undefined) {
+      this.#timer = undefined;
+      this.#told();
+    }
+    return this.state;
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const passed = now - this.#lastMs;
+    this.#lastMs = now;
+    const { clock } = this.#emulation;
+    const ns = Math.min(passed * this.#pace * NS_PER_MS, LATEST_NS - clock.nowNs);
+    this.#guarded(() => this.#advanceFor(Math.round(ns), TICK_MS * 10));
+    if (clock.nowNs >= LATEST_NS) this.pause();
+  }
+
+  /** As far as it comes within `limitMs` of real time: a pace that the machine cannot keep is not caught up with. */
+  #advanceFor(ns: number, limitMs: number): boolean {
+    const { clock } = this.#emulation;
+    const until = clock.nowNs + ns;
+    const deadline = performance.now() + limitMs;
+    this.#cluster.live(() => this.#emulation.run(() => performance.now() > deadline, until));
+    const done = clock.nextDueNs === undefined || clock.nextDueNs > until;
+    if (done) clock.moveTo(until);
+    return done;
+  }
+
+  /** A network that never comes to rest stops the clock, and the one who asked is told. */
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof NeverAtRest)) throw error;
+      this.#stopped = error.message;
+      this.pause();
+    }
+  }
+
+  /** Runs the next events, one by one. */
+  step(events: number): ClockState & { readonly ran: number } {
+    const { clock } = this.#emulation;
+    let ran = 0;
+    try {
+      this.#cluster.live(() => {
+        while (ran < events && clock.nextDueNs !== undefined) {
+          let once = 0;
+          this.#emulation.run(() => once++ > 0);
+          ran += 1;
+        }
+      });
+    } catch (error) {
+      if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+      throw error;
+    }
+    this.#told();
+    return { ...this.state, ran };
+  }
+
+  /** Moves on to a time; `complete` is false where that took longer than `limitMs`. */
+  async jump(toNs: number, limitMs: number): Promise<ClockState & { readonly complete: boolean }> {
+    const { clock } = this.#emulation;
+    if (toNs < clock.nowNs)
+      throw new Problem('conflict', `it is ${clock.nowNs} ns already, and time does not run backwards`, [
+        { message: 'before now', field: '/toNs' },
+      ]);
+    if (toNs > LATEST_NS)
+      throw new Problem('bad-request', 'time ends after 104 days', [{ message: 'too late', field: '/toNs' }]);
+    const deadline = performance.now() + limitMs;
+    let done = false;
+    const emulation = this.#emulation;
+    while (!done && performance.now() < deadline && emulation === this.#emulation && clock.nowNs <= toNs) {
+      try {
+        done = this.#advanceFor(toNs - clock.nowNs, SLICE_MS);
+      } catch (error) {
+        if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+        throw error;
+      }
+      if (!done) await nextTurn();
+    }
+    this.#told();
+    return { ...this.state, complete: done };
+  }
+
+  /** Goes on in a cluster that was built anew. */
+  carryTo(cluster: Cluster): void {
+    this.#cluster = cluster;
+  }
+}

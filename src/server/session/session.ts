@@ -1,0 +1,228 @@
+/**
+ * One cluster at work: its declared objects, the emulation that is built from them, and everything that users have going
+ * on in it. A change of objects builds the cluster anew beside the old one and takes its place when all went well.
+ */
+
+import { type Cluster, recordedState } from '../../cluster/index.js';
+import { RoutedCluster } from '../../routing/index.js';
+import type { SourceText } from '../../kubernetes/index.js';
+import type { NameLookup } from '../filter/facts.js';
+import type { Limits } from '../options.js';
+import { badObjects, Problem } from '../problem.js';
+import { Captures } from './captures.js';
+import { Declared, type DeclaredObject, describeKey } from './declared.js';
+import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
+import { nameLookup } from './names.js';
+import { SessionClock } from './session-clock.js';
+import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
+import { Stream } from '../stream/stream.js';
+import type { SubscriberOptions } from '../stream/subscriber.js';
+import { Taps } from './taps.js';
+import { Traces } from './traces.js';
+import { mending } from './mending.js';
+
+/** Where a cluster comes from. */
+export type Origin =
+  | { readonly kind: 'sources'; readonly sources: readonly SourceText[]; readonly seed: number }
+  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array };
+
+export interface SessionRequest {
+  readonly origin: Origin;
+  /** Given, or the snapshot's own. */
+  readonly name?: string | undefined;
+  readonly limits: Limits;
+}
+
+export interface SessionSummary {
+  readonly name: string;
+  readonly seed: number;
+  /** Goes up with every change of objects. */
+  readonly generation: number;
+  readonly objects: number;
+  readonly nodes: number;
+  readonly pods: number;
+  readonly services: number;
+  readonly warnings: number;
+  readonly notices: number;
+  readonly nowNs: number;
+}
+
+function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
+  const cluster = new RoutedCluster(declared.documents, {
+    seed,
+    ...(from === undefined ? {} : { recorded: from.recorded }),
+  });
+  if (cluster.errors.length > 0) throw badObjects(cluster.errors);
+  if (from !== undefined) mending(() => cluster.emulation.advance(from.nowNs));
+  return cluster;
+}
+
+/** What a session starts with. @throws Problem */
+function open(request: SessionRequest) {
+  const { origin } = request;
+  if (origin.kind === 'snapshot') {
+    const snapshot = decodeSnapshot(origin.bytes);
+    const declared = Declared.read(snapshot);
+    const cluster = build(declared, snapshot.seed, snapshot);
+    return { name: request.name ?? snapshot.name, seed: snapshot.seed, declared, cluster, faults: snapshot.faults };
+  }
+  const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
+  const declared = Declared.read({ sources });
+  return {
+    name: request.name ?? 'cluster',
+    seed: origin.seed,
+    declared,
+    cluster: build(declared, origin.seed),
+    faults: [],
+  };
+}
+
+export class Session {
+  readonly name: string;
+  readonly seed: number;
+  readonly limits: Limits;
+  readonly faults = new Faults();
+  readonly captures: Captures;
+  readonly traces: Traces;
+  readonly clock: SessionClock;
+  readonly stream: Stream;
+  /** Takes what goes to readers of the stream; set by whoever runs the session. */
+  onBatch: (reader: number, ...batch: Parameters<SubscriberOptions['send']>) => void = () => undefined;
+  #declared: Declared;
+  #cluster: Cluster;
+  #taps = new Taps();
+  #lookup: NameLookup;
+  #generation = 1;
+
+  /** @throws Problem */
+  constructor(request: SessionRequest) {
+    const { name, seed, declared, cluster, faults } = open(request);
+    this.name = name;
+    this.seed = seed;
+    this.limits = request.limits;
+    this.#declared = declared;
+    this.#cluster = cluster;
+    this.#lookup = nameLookup(cluster);
+    this.faults.restore(faults, cluster);
+    this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
+    this.traces = new Traces(request.limits);
+    this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
+    this.clock = new SessionClock(cluster, () => {
+      const { running, pace, nowNs, stopped } = this.clock.state;
+      this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
+    });
+  }
+
+  get cluster(): Cluster {
+    return this.#cluster;
+  }
+
+  get declared(): Declared {
+    return this.#declared;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get summary(): SessionSummary {
+    const { store, findings, emulation } = this.#cluster;
+    const warnings = findings.filter(({ severity }) => severity === 'warning').length;
+    return {
+      name: this.name,
+      seed: this.seed,
+      generation: this.#generation,
+      objects: this.#declared.size,
+      nodes: [...this.#cluster.underlay.plan.machines.values()].filter(({ role }) => role === 'node').length,
+      pods: store.list('Pod').length,
+      services: store.list('Service').length,
+      warnings,
+      notices: findings.length - warnings,
+      nowNs: emulation.clock.nowNs,
+    };
+  }
+
+  snapshot(): Uint8Array {
+    return encodeSnapshot({
+      ...this.#declared.texts,
+      name: this.name,
+      seed: this.seed,
+      recorded: recordedState(this.#cluster.store),
+      faults: this.faults.list(),
+      nowNs: this.#cluster.emulation.clock.nowNs,
+    });
+  }
+
+  /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
+  buildWith(declared: Declared): Cluster {
+    const { nowNs } = this.#cluster.emulation.clock;
+    return build(declared, this.seed, { recorded: recordedState(this.#cluster.store), nowNs });
+  }
+
+  /** Takes other objects. @throws Problem, and then nothing has changed */
+  change(declared: Declared): void {
+    const cluster = this.buildWith(declared);
+    const lookup = nameLookup(cluster);
+    const before = { declared: this.#declared, cluster: this.#cluster };
+    this.traces.letGo();
+    this.faults.carryTo(cluster);
+    this.#declared = declared;
+    this.#cluster = cluster;
+    this.#lookup = lookup;
+    this.#taps = new Taps();
+    this.#generation += 1;
+    this.captures.carryTo({ cluster, taps: this.#taps, lookup });
+    this.clock.carryTo(cluster);
+    this.stream.carryTo(cluster, lookup);
+    this.#tellChanges(before);
+  }
+
+  /** Objects and pods that came, changed and went. */
+  #tellChanges(before: { readonly declared: Declared; readonly cluster: Cluster }): void {
+    const [old, now] = [before.declared.byId, this.#declared.byId];
+    for (const [id, object] of now) {
+      const was = old.get(id);
+      if (was === undefined) this.stream.event('object-added', describeKey(object.key));
+      else if (was.document !== object.document) this.stream.event('object-changed', describeKey(object.key));
+    }
+    for (const [id, { key }] of old) if (!now.has(id)) this.stream.event('object-deleted', describeKey(key));
+    const [oldPods, newPods] = [before.cluster.store, this.#cluster.store].map(
+      (store) => new Map(store.list('Pod').map((pod) => [`Pod ${pod.namespace}/${pod.name}`, pod])),
+    );
+    for (const [name, { spec }] of newPods ?? [])
+      if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
+    for (const [name, { spec }] of oldPods ?? [])
+      if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
+    this.stream.event('rebuilt', this.name, `generation ${this.#generation}`);
+  }
+
+  /** Objects out of a text. @throws Problem */
+  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): readonly DeclaredObject[] {
+    this.change(change.declared);
+    return change.added;
+  }
+
+  /** Breaks something. @throws Problem */
+  break(id: string, fault: FaultRequest): Fault {
+    const added = this.faults.add(this.#cluster, id, fault);
+    this.stream.event('fault-added', faultSubject(fault), id);
+    return added;
+  }
+
+  /** Mends a fault. A machine that was off boots afresh, and captures on it go on with its new interfaces. @throws Problem */
+  mend(id: string): void {
+    const subject = this.faults.mend(this.#cluster, id);
+    this.stream.event('fault-mended', faultSubject(subject), id);
+    this.#taps = new Taps();
+    this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
+  }
+
+  /** @throws Problem where the machine of that name, or of that pod, is off */
+  requireOn(target: string): void {
+    const [kind, first = '', second] = target.split('/');
+    const pod = second === undefined ? ['default', first] : [first, second];
+    const machine = kind === 'pod' ? this.#cluster.store.get('Pod', pod[0] ?? '', pod[1] ?? '')?.spec.nodeName : first;
+    if (machine !== undefined && this.faults.isOff(machine))
+      throw new Problem('conflict', `${machine} is off: mend the fault first`);
+  }
+}

@@ -1,0 +1,49 @@
+/** Several readers of one device: its own tap is a single one. */
+
+import type { Device, Skb } from '../../kernel/index.js';
+
+/** A frame as it passes a device. The bytes are the reader's own. */
+export interface TappedFrame {
+  readonly device: Device;
+  readonly direction: 'in' | 'out';
+  readonly timeNs: number;
+  readonly bytes: Uint8Array;
+  readonly hasLinkHeader: boolean;
+  /** Identity of the packet, the same on every device that it passes. */
+  readonly packet: number;
+}
+
+export type TapReader = (frame: TappedFrame) => void;
+
+export class Taps {
+  readonly #readers = new Map<Device, Set<TapReader>>();
+
+  /** Reads along until the answer is called. */
+  add(device: Device, reader: TapReader): () => void {
+    const readers = this.#readers.get(device) ?? new Set<TapReader>();
+    this.#readers.set(device, readers);
+    readers.add(reader);
+    device.tap = (dev, skb, direction) => {
+      const frame = frameOf(dev, skb, direction);
+      for (const read of readers) read(frame);
+    };
+    return () => {
+      readers.delete(reader);
+      if (readers.size > 0) return;
+      this.#readers.delete(device);
+      device.tap = undefined;
+    };
+  }
+}
+
+function frameOf(device: Device, skb: Skb, direction: 'in' | 'out'): TappedFrame {
+  const { view, data, tail } = skb;
+  return {
+    device,
+    direction,
+    timeNs: device.netns.emulation.clock.nowNs,
+    bytes: new Uint8Array(view.buffer, view.byteOffset + data, tail - data).slice(),
+    hasLinkHeader: device.hardHeaderLength > 0,
+    packet: skb.id,
+  };
+}

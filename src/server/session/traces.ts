@@ -1,0 +1,210 @@
+/** Traces that were asked for, kept for readers in every form. */
+
+import { type Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
+import { formatIpv4 } from '../../packet/index.js';
+import {
+  type ConnectionTrace,
+  formatMinimal,
+  formatTrace,
+  type Place,
+  type TraceProtocol,
+  traceJson,
+  tracePcapng,
+  type Verdict,
+} from '../../trace/index.js';
+import { type Mistake, Problem } from '../problem.js';
+import { type Branches, everyBranch } from './branches.js';
+import { encodeCbor } from './cbor.js';
+import { mending } from './mending.js';
+
+export interface TraceRequest {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: TraceProtocol;
+  /** `one` draws, `all` follows every way that chance can take. */
+  readonly branches: 'one' | 'all';
+}
+
+interface BranchSummary {
+  readonly probability: number;
+  readonly verdict: Verdict;
+  readonly explanation: readonly string[];
+  /** Where the request went in the end: `pod/shop/web-1`. */
+  readonly reached: string;
+}
+
+export interface TraceSummary {
+  readonly id: string;
+  readonly from: { readonly label: string; readonly address: string };
+  readonly to: { readonly label: string; readonly address?: string; readonly port?: number };
+  readonly protocol: TraceProtocol;
+  readonly verdict: Verdict;
+  readonly explanation: readonly string[];
+  readonly packets: number;
+  /** Virtual time when it was sent. */
+  readonly timeNs: number;
+  /** Of the cluster's objects when it was sent. */
+  readonly generation: number;
+  readonly branches: readonly BranchSummary[];
+  readonly complete: boolean;
+}
+
+export const TRACE_FORMATS = ['summary', 'json', 'cbor', 'text', 'pcapng', 'minimal'] as const;
+export type TraceFormat = (typeof TRACE_FORMATS)[number];
+
+const utf8 = new TextEncoder();
+
+const RENDER: Readonly<Record<Exclude<TraceFormat, 'summary'>, (trace: ConnectionTrace) => Uint8Array>> = {
+  json: (trace) => utf8.encode(`${JSON.stringify(traceJson(trace))}\n`),
+  cbor: (trace) => encodeCbor(traceJson(trace)),
+  text: (trace) => utf8.encode(`${formatTrace(trace, { everyPacket: true })}\n`),
+  minimal: (trace) => utf8.encode(`${formatMinimal(trace)}\n`),
+  pcapng: tracePcapng,
+};
+
+type Rendered = Readonly<Record<keyof typeof RENDER, Uint8Array>>;
+
+/** A branch with its recording, or, where the cluster that it ran in is gone, as it was rendered then. */
+type KeptBranch = { readonly trace: ConnectionTrace } | { readonly rendered: Rendered };
+
+interface Kept {
+  readonly summary: TraceSummary;
+  branches: readonly KeptBranch[];
+}
+
+/** Names of the places that it passed, so that nothing of the cluster is held by them. */
+function withOwnNames(trace: ConnectionTrace): ConnectionTrace {
+  const names = new Map<string, string>();
+  const key = ({ host, netns }: Place): string => `${host} ${netns}`;
+  for (const { story } of [...trace.packets, ...(trace.resolution?.packets ?? [])])
+    for (const { place } of story.hops) names.set(key(place), trace.nameOf(place));
+  return { ...trace, nameOf: (place) => names.get(key(place)) ?? place.host };
+}
+
+/** Where the first request's way ended. */
+function reachedBy({ packets, nameOf, to }: ConnectionTrace): string {
+  const last = packets.find(({ role }) => role === 'request')?.story.hops.at(-1);
+  return last === undefined ? to.label : nameOf(last.place);
+}
+
+/** @throws Problem with everything that is wrong */
+function namesOf(request: TraceRequest) {
+  const from = parseEndpointName(request.from);
+  const to = parseDestination(request.to);
+  const mistakes: Mistake[] = [];
+  if (isNameProblem(from)) mistakes.push({ message: from.problem, field: '/from' });
+  if (isNameProblem(to)) mistakes.push({ message: to.problem, field: '/to' });
+  if (isNameProblem(from) || isNameProblem(to))
+    throw new Problem('bad-request', mistakes.map(({ message }) => message).join('; '), mistakes);
+  return { from, to };
+}
+
+export class Traces {
+  readonly #kept = new Map<string, Kept>();
+  readonly #limits: { readonly traces: number; readonly branches: number };
+
+  constructor(limits: { readonly traces: number; readonly branches: number }) {
+    this.#limits = limits;
+  }
+
+  /** @throws Problem */
+  run(
+    cluster: Cluster,
+    request: TraceRequest,
+    about: { readonly id: string; readonly generation: number },
+  ): TraceSummary {
+    const { from, to } = namesOf(request);
+    const { protocol } = request;
+    const timeNs = cluster.emulation.clock.nowNs;
+    const send = (): ConnectionTrace => withOwnNames(cluster.trace({ from, to, protocol }));
+    const told: Branches<ConnectionTrace> = mending(() =>
+      request.branches === 'all'
+        ? everyBranch(cluster.emulation, this.#limits.branches, send)
+        : { branches: [{ probability: 1, result: send() }], complete: true },
+    );
+    const [first] = told.branches;
+    if (first === undefined) throw new Error('assertion failed: a trace has a branch');
+    const summary: TraceSummary = {
+      ...describeEnds(first.result),
+      ...about,
+      timeNs,
+      packets: first.result.packets.length,
+      branches: told.branches.map(({ probability, result }) => ({
+        probability,
+        verdict: result.verdict,
+        explanation: result.explanation,
+        reached: reachedBy(result),
+      })),
+      complete: told.complete,
+    };
+    this.#kept.set(about.id, { summary, branches: told.branches.map(({ result }) => ({ trace: result })) });
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > this.#limits.traces && oldest !== undefined) this.#kept.delete(oldest);
+    return summary;
+  }
+
+  list(): readonly TraceSummary[] {
+    return [...this.#kept.values()].map(({ summary }) => summary);
+  }
+
+  /** @throws Problem */
+  #get(id: string): Kept {
+    const kept = this.#kept.get(id);
+    if (kept === undefined)
+      throw new Problem(
+        'not-found',
+        `there is no trace "${id}"; of each cluster the last ${this.#limits.traces} are kept`,
+      );
+    return kept;
+  }
+
+  /** @throws Problem */
+  summary(id: string): TraceSummary {
+    return this.#get(id).summary;
+  }
+
+  /** @throws Problem */
+  render(id: string, format: Exclude<TraceFormat, 'summary'>, branch: number): Uint8Array {
+    const { branches } = this.#get(id);
+    const found = branches[branch];
+    if (found === undefined)
+      throw new Problem('not-found', `trace "${id}" has ${branches.length} branches, counted from 0`, [
+        { message: 'no such branch', field: 'branch' },
+      ]);
+    return 'trace' in found ? RENDER[format](found.trace) : found.rendered[format].slice();
+  }
+
+  /** @throws Problem */
+  remove(id: string): void {
+    this.#get(id);
+    this.#kept.delete(id);
+  }
+
+  /** Before the cluster goes: recordings refer to its rules and routes, and with them to all of it. */
+  letGo(): void {
+    for (const kept of this.#kept.values())
+      kept.branches = kept.branches.map((branch) =>
+        'trace' in branch ? { rendered: renderAll(branch.trace) } : branch,
+      );
+  }
+}
+
+const renderAll = (trace: ConnectionTrace): Rendered => ({
+  json: RENDER.json(trace),
+  cbor: RENDER.cbor(trace),
+  text: RENDER.text(trace),
+  minimal: RENDER.minimal(trace),
+  pcapng: RENDER.pcapng(trace),
+});
+
+const describeEnds = ({ from, to, protocol, verdict, explanation }: ConnectionTrace) => ({
+  from: { label: from.label, address: formatIpv4(from.address) },
+  to: {
+    label: to.label,
+    ...(to.address === undefined ? {} : { address: formatIpv4(to.address) }),
+    ...(to.port === undefined ? {} : { port: to.port }),
+  },
+  protocol,
+  verdict,
+  explanation,
+});

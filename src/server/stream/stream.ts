@@ -1,0 +1,226 @@
+/** Everything that happens in a cluster while somebody watches: numbered, kept for a while, given to subscribers. */
+
+import { randomUUID } from 'node:crypto';
+import type { Cluster } from '../../cluster/index.js';
+import type { DissectedNode } from '../../packet/index.js';
+import type { Place, Step, TracedPacket, Tracer } from '../../trace/index.js';
+import { FrameFacts, type FrameNames, type NameLookup, type Seen } from '../filter/facts.js';
+import { Problem } from '../problem.js';
+import type { TraceSummary } from '../session/traces.js';
+import { Counters } from './counters.js';
+import type { EventName, StreamKind } from './messages.js';
+import { dissectionOf, factsWithout, type StreamRecord } from './record.js';
+import { Subscriber, type SubscriberOptions } from './subscriber.js';
+
+/** How long what happens is kept after the last reader has gone, for one that comes back. */
+const LINGER_MS = 60_000;
+const FLUSH_MS = 20;
+const COUNTERS_MS = 1000;
+/** Octets of frames that are kept. */
+const KEPT_BYTES = 32 << 20;
+
+export interface Subscribed {
+  readonly epoch: string;
+  readonly last: number;
+  readonly gap?: { readonly from: number; readonly to: number };
+}
+
+export interface Resume {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+const NO_NAMES: FrameNames = { pods: [], namespaces: [], services: [], nodes: [] };
+
+/** What a label such as `pod/shop/web-1` names. */
+function namesIn(labels: readonly string[]): FrameNames {
+  const of = (kind: string): string[] =>
+    labels.filter((label) => label.startsWith(`${kind}/`)).map((label) => label.slice(kind.length + 1));
+  const [pods, services] = [of('pod'), of('svc')];
+  const namespaces = [...pods, ...services].map((name) => name.split('/')[0] ?? '');
+  return { pods, services, namespaces, nodes: of('node') };
+}
+
+export class Stream implements Tracer {
+  /** Numbers count within an epoch: a thread that starts anew has another. */
+  readonly epoch = randomUUID();
+  readonly #subscribers = new Map<number, Subscriber>();
+  readonly #keepCount: number;
+  #cluster: Cluster;
+  #lookup: NameLookup;
+  #counters: Counters;
+  /** The last records, oldest first; `#dropped` were before them. */
+  #kept: StreamRecord[] = [];
+  #keptBytes = 0;
+  #seq = 0;
+  /** Kinds that are written down: those that anybody wants, or wanted a moment ago. */
+  #kinds: ReadonlySet<StreamKind> = new Set();
+  #linger: NodeJS.Timeout | undefined = undefined;
+  #flush: NodeJS.Timeout | undefined = undefined;
+  #sample: NodeJS.Timeout | undefined = undefined;
+
+  constructor(cluster: Cluster, lookup: NameLookup, keep: number) {
+    this.#cluster = cluster;
+    this.#lookup = lookup;
+    this.#keepCount = keep;
+    this.#counters = new Counters(cluster);
+  }
+
+  /** `id` is the caller's own. What has been kept since `resume` comes first. */
+  subscribe(id: number, options: SubscriberOptions, resume?: Resume): Subscribed {
+    const known = resume !== undefined && resume.epoch === this.epoch;
+    const subscriber = new Subscriber(options, this.#seq);
+    this.#subscribers.set(id, subscriber);
+    this.#listen();
+    if (resume === undefined) return { epoch: this.epoch, last: this.#seq };
+    // Of another epoch nothing is known: everything that is kept comes.
+    const after = known ? resume.seq : 0;
+    const first = this.#kept[0]?.seq ?? this.#seq + 1;
+    for (const record of this.#kept) if (record.seq > after) subscriber.take(record);
+    this.#wake();
+    const gap = after + 1 < first ? { from: after + 1, to: first - 1 } : undefined;
+    return { epoch: this.epoch, last: this.#seq, ...(gap === undefined ? {} : { gap }) };
+  }
+
+  unsubscribe(id: number): void {
+    this.#subscribers.delete(id);
+    this.#listen();
+  }
+
+  /** A reader has room again. */
+  hasRoom(): void {
+    this.#wake();
+  }
+
+  /** Listens for what is wanted; goes on for a while after the last has gone. */
+  #listen(): void {
+    clearTimeout(this.#linger);
+    if (this.#subscribers.size > 0) {
+      this.#kinds = new Set([...this.#subscribers.values()].flatMap(({ options }) => [...options.kinds]));
+    } else this.#linger = setTimeout(() => this.#forget(), LINGER_MS).unref();
+    const listens = this.#kinds.has('frames') || this.#kinds.has('steps');
+    this.#cluster.emulation.watcher = listens ? this : undefined;
+    const counts = this.#subscribers.size > 0 && this.#kinds.has('counters');
+    if (counts) this.#sample ??= setInterval(() => this.#sampleCounters(), COUNTERS_MS).unref();
+    else {
+      clearInterval(this.#sample);
+      this.#sample = undefined;
+    }
+  }
+
+  #forget(): void {
+    this.#kinds = new Set();
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#cluster.emulation.watcher = undefined;
+  }
+
+  /** Tracer: a step of a packet. */
+  step(place: Place, packet: TracedPacket, step: Step): void {
+    const isFrame = step.kind === 'receive' || step.kind === 'transmit';
+    if (!this.#kinds.has(isFrame ? 'frames' : 'steps')) return;
+    const { id, parent, hasLinkHeader } = packet;
+    const seen: Seen = {
+      timeNs: this.#cluster.emulation.clock.nowNs,
+      place: this.#cluster.nameOf(place),
+      host: place.host,
+      netns: place.netns,
+      step: step.kind,
+      ...(isFrame ? { interface: step.dev, direction: step.kind === 'receive' ? 'in' : 'out' } : {}),
+      ...(step.kind === 'drop' ? { dropReason: step.reason } : {}),
+    };
+    const facts = new FrameFacts(copyOf(packet), hasLinkHeader, { seen, lookup: this.#lookup });
+    if (isFrame) this.#add({ kind: 'frames', ...this.#newRecord(facts), packet: id, parent });
+    else this.#add({ kind: 'steps', ...this.#newRecord(facts), packet: id, parent, step });
+  }
+
+  /** A trace has ended. */
+  traced({ id, from, to, protocol, verdict, explanation, timeNs }: TraceSummary): void {
+    if (!this.#kinds.has('traces')) return;
+    const port = to.port === undefined ? '' : `:${to.port}`;
+    const seen: Seen = { timeNs, place: from.label, host: '', netns: '', verdict };
+    this.#add({
+      kind: 'traces',
+      ...this.#newRecord(factsWithout(seen, namesIn([from.label, to.label]))),
+      trace: { id, from: from.label, to: `${to.label}${port}`, protocol, verdict, explanation },
+    });
+  }
+
+  event(event: EventName, subject: string, detail?: string): void {
+    if (!this.#kinds.has('events')) return;
+    const seen: Seen = { timeNs: this.#cluster.emulation.clock.nowNs, place: subject, host: '', netns: '' };
+    const named = /^Pod (\S+)$/.exec(subject)?.[1];
+    const names = named === undefined ? NO_NAMES : namesIn([`pod/${named}`]);
+    const facts = factsWithout(seen, names);
+    this.#add({
+      kind: 'events',
+      ...this.#newRecord(facts),
+      event,
+      subject,
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  /** Field by field, of a frame that is still kept. @throws Problem */
+  dissection(seq: number): DissectedNode {
+    const found = this.#kept.find((record) => record.seq === seq);
+    if (found?.kind !== 'frames') throw new Problem('not-found', `no frame ${seq} is kept any more`);
+    return dissectionOf(found.facts);
+  }
+
+  #newRecord(facts: FrameFacts): Pick<StreamRecord, 'seq' | 'facts' | 'encoded'> {
+    this.#seq += 1;
+    return { seq: this.#seq, facts, encoded: new Map() };
+  }
+
+  #add(record: StreamRecord): void {
+    this.#kept.push(record);
+    this.#keptBytes += record.facts.bytes.length;
+    if (this.#kept.length > 2 * this.#keepCount || this.#keptBytes > 2 * KEPT_BYTES) this.#shorten();
+    for (const subscriber of this.#subscribers.values()) subscriber.take(record);
+    this.#wake();
+  }
+
+  /** Cut now and then, not with every record. */
+  #shorten(): void {
+    let bytes = 0;
+    let from = this.#kept.length;
+    while (from > 0 && this.#kept.length - from < this.#keepCount && bytes < KEPT_BYTES) {
+      from -= 1;
+      bytes += this.#kept[from]?.facts.bytes.length ?? 0;
+    }
+    this.#kept = this.#kept.slice(from);
+    this.#keptBytes = bytes;
+  }
+
+  /** Batches go a moment after the first message of theirs. */
+  #wake(): void {
+    if (this.#subscribers.size === 0 || this.#flush !== undefined) return;
+    this.#flush = setTimeout(() => {
+      this.#flush = undefined;
+      for (const subscriber of this.#subscribers.values()) subscriber.flush();
+    }, FLUSH_MS);
+  }
+
+  #sampleCounters(): void {
+    const message = this.#counters.sample();
+    if (message === undefined) return;
+    for (const subscriber of this.#subscribers.values()) subscriber.takeCounters(message);
+    this.#wake();
+  }
+
+  /** Goes on in a cluster that was built anew. */
+  carryTo(cluster: Cluster, lookup: NameLookup): void {
+    this.#cluster.emulation.watcher = undefined;
+    this.#cluster = cluster;
+    this.#lookup = lookup;
+    this.#counters = new Counters(cluster);
+    this.#listen();
+  }
+}
+
+/** From the link-layer or network header on, as in a recording. */
+function copyOf({ view, data, tail, network, hasLinkHeader }: TracedPacket): Uint8Array {
+  const start = hasLinkHeader || network < 0 ? data : network;
+  return new Uint8Array(view.buffer, view.byteOffset + start, Math.max(0, tail - start)).slice();
+}

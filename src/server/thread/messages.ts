@@ -1,0 +1,54 @@
+/** What passes between the server and the thread of a cluster. */
+
+import type { ProblemDetail } from '../problem.js';
+import type { Args, Method } from '../session/methods.js';
+import type { SessionRequest } from '../session/session.js';
+
+/** A change of objects that is done again when the thread has to start anew. */
+export type Change = {
+  readonly [M in (typeof CHANGES)[number]]: { readonly method: M; readonly args: Args<M> };
+}[(typeof CHANGES)[number]];
+
+export const CHANGES = [
+  'createObjects',
+  'applyObjects',
+  'replaceObject',
+  'patchObject',
+  'deleteObject',
+] as const satisfies readonly Method[];
+
+export const isChange = (method: Method): method is (typeof CHANGES)[number] => CHANGES.some((one) => one === method);
+
+/** Given to the thread when it starts. */
+export interface ThreadData extends SessionRequest {
+  readonly changes: readonly Change[];
+}
+
+export interface Call {
+  readonly id: number;
+  readonly method: Method;
+  readonly args: unknown;
+}
+
+/** A reader of the stream has taken a batch, and counted it where both threads see it. */
+export interface Taken {
+  readonly taken: number;
+}
+
+/** For a reader of the stream. */
+export interface Batch {
+  readonly reader: number;
+  /** As it goes over the websocket. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly messages: number;
+  readonly missed: number;
+}
+
+export type Answer =
+  /** The cluster is there. */
+  | { readonly kind: 'ready' }
+  /** It could not be loaded. */
+  | { readonly kind: 'refused'; readonly problem: ProblemDetail }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'batch'; readonly batch: Batch }
+  | { readonly kind: 'problem'; readonly id: number; readonly problem: ProblemDetail };

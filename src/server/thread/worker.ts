@@ -1,0 +1,66 @@
+/**
+ * The thread of one cluster. The emulation is synchronous: a thread of its own keeps a long computation from everybody
+ * else, and makes limits of time and memory hold.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { Problem, type ProblemDetail } from '../problem.js';
+import { METHODS } from '../session/methods.js';
+import { Session } from '../session/session.js';
+import type { Answer, Call, Change, Taken, ThreadData } from './messages.js';
+
+if (parentPort === null) throw new Error('this file is the thread of a cluster: it is started by the server');
+const port = parentPort;
+
+const send = (answer: Answer, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(answer, transfer);
+
+/** Anything but a problem is a mistake of ours: its text goes to the log by way of the asker. */
+const problemOf = (error: unknown): ProblemDetail =>
+  error instanceof Problem
+    ? error.detail
+    : { kind: 'internal', detail: error instanceof Error ? (error.stack ?? error.message) : String(error), errors: [] };
+
+/** Methods are looked up by name: what goes with it was typed by the sender. */
+function run(session: Session, { method, args }: Pick<Call, 'method' | 'args'>): unknown {
+  const found: (session: Session, args: never) => unknown = METHODS[method];
+  return found(session, args as never);
+}
+
+/** Bytes go over without being copied. */
+const transferOf = (result: unknown): ArrayBuffer[] => {
+  if (typeof result !== 'object' || result === null || !('bytes' in result)) return [];
+  const { bytes } = result;
+  return bytes instanceof Uint8Array &&
+    bytes.buffer instanceof ArrayBuffer &&
+    bytes.byteLength === bytes.buffer.byteLength
+    ? [bytes.buffer]
+    : [];
+};
+
+async function answer(session: Session, call: Call): Promise<void> {
+  try {
+    const result = await run(session, call);
+    send({ kind: 'result', id: call.id, result }, transferOf(result));
+  } catch (error) {
+    send({ kind: 'problem', id: call.id, problem: problemOf(error) });
+  }
+}
+
+function start({ changes, ...request }: ThreadData): void {
+  const session = new Session(request);
+  for (const change of changes satisfies readonly Change[]) void run(session, change);
+  session.onBatch = (reader, bytes, about) => {
+    send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
+  };
+  port.on('message', (message: Call | Taken) => {
+    if ('taken' in message) session.stream.hasRoom();
+    else void answer(session, message);
+  });
+  send({ kind: 'ready' });
+}
+
+try {
+  start(workerData as ThreadData);
+} catch (error) {
+  send({ kind: 'refused', problem: problemOf(error) });
+}

@@ -1,0 +1,213 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { decodeCbor, encodeCbor } from '../../src/server/session/cbor.js';
+import { cluster, DENY_WEB, running, sourcesOf, YAML } from './running.js';
+
+const VXLAN = 'two-nodes-vxlan';
+const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
+
+t.test('clusters are loaded from texts, listed in pages, read by id and name, and deleted', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const created = await ask('POST', '/clusters', { name: 'second', sources: sourcesOf('same-node') });
+  t.equal(created.status, 201);
+  t.equal(created.headers.get('location'), `/api/v1/clusters/${created.json.id}`);
+  t.match(created.json, { name: 'second', state: 'ready', generation: 1 });
+  const yaml = await ask(
+    'POST',
+    '/clusters?name=third',
+    sourcesOf('same-node')
+      .map(({ text }) => text)
+      .join('\n---\n'),
+    YAML,
+  );
+  t.equal(yaml.status, 201, 'one YAML text');
+
+  const names: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await ask('GET', `/clusters?limit=1${token === undefined ? '' : `&continue=${token}`}`);
+    t.equal(page.json.items.length, 1);
+    t.equal(page.json.total, 3);
+    names.push(page.json.items[0].name);
+    token = page.json.continue;
+  } while (token !== undefined);
+  t.strictSame(names, ['second', 'third', VXLAN]);
+
+  t.equal((await ask('GET', `/clusters/${created.json.id}`)).json.name, 'second');
+  t.equal((await ask('DELETE', '/clusters/second')).status, 204);
+  t.equal((await ask('GET', '/clusters/second')).status, 404);
+  const again = await ask('POST', '/clusters', { name: 'second', sources: sourcesOf('same-node') });
+  t.not(again.json.id, created.json.id, 'a name may come again, an id does not');
+});
+
+t.test('what cannot be loaded is refused with file, line and field, and leaves nothing behind', async (t) => {
+  const { ask } = await running(t);
+  const text = 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  hostNetwork: perhaps\n  containers: 7\n';
+  const refused = await ask('POST', '/clusters', { name: 'broken', sources: [{ file: 'pods.yaml', text }] });
+  t.equal(refused.status, 400);
+  t.equal(refused.headers.get('content-type'), 'application/problem+json');
+  t.match(refused.json, { type: 'urn:podwire:problem:bad-object', status: 400, instance: '/api/v1/clusters' });
+  t.match(refused.json.errors, [
+    { file: 'pods.yaml', line: 6, object: 'Pod default/web', field: 'spec.hostNetwork' },
+    { file: 'pods.yaml', line: 7, object: 'Pod default/web', field: 'spec.containers' },
+  ]);
+  t.equal((await ask('GET', '/clusters')).json.total, 0);
+});
+
+t.test('requests that are wrong in themselves say where', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const cases: readonly (readonly [string, Parameters<typeof ask>, number, object])[] = [
+    [
+      'broken JSON',
+      [
+        'POST',
+        `/clusters/${VXLAN}/exec`,
+        '{"target": "node/node1",\n "command": ["ip",]}',
+        { 'content-type': 'application/json' },
+      ],
+      400,
+      { errors: [{ line: 2 }] },
+    ],
+    [
+      'a field too many',
+      ['POST', `/clusters/${VXLAN}/traces`, { ...TO_WEB, ttl: 3 }],
+      400,
+      { errors: [{ field: '/ttl' }] },
+    ],
+    ['a field missing', ['POST', `/clusters/${VXLAN}/traces`, { from: 'pod/a' }], 400, { errors: [{ field: '/to' }] }],
+    [
+      'a wrong type',
+      ['POST', `/clusters/${VXLAN}/traces`, { ...TO_WEB, from: 5 }],
+      400,
+      { errors: [{ field: '/from' }] },
+    ],
+    ['a page too long', ['GET', `/clusters/${VXLAN}/objects?limit=5000`], 400, { errors: [{ field: '/limit' }] }],
+    ['a token of nobody', ['GET', `/clusters/${VXLAN}/objects?continue=%21`], 400, { errors: [{ field: 'continue' }] }],
+    ['another media type', ['POST', '/clusters', '<x/>', { 'content-type': 'application/xml' }], 415, {}],
+    ['no such route', ['GET', '/nothing'], 404, { instance: '/api/v1/nothing' }],
+    ['no such cluster', ['GET', '/clusters/two-nodes-vxlam'], 404, { errors: [{ near: [VXLAN] }] }],
+    ['a name twice', ['POST', '/clusters', { name: VXLAN, sources: sourcesOf(VXLAN) }], 409, {}],
+    [
+      'no name',
+      ['POST', '/clusters', { name: '../etc', sources: sourcesOf(VXLAN) }],
+      400,
+      { errors: [{ field: 'name' }] },
+    ],
+    ['prototypes', ['POST', '/clusters', '{"__proto__": {"x": 1}}', { 'content-type': 'application/json' }], 400, {}],
+  ];
+  for (const [name, request, status, body] of cases) {
+    const answer = await ask(...request);
+    t.equal(answer.status, status, name);
+    t.equal(answer.headers.get('content-type'), 'application/problem+json', name);
+    t.match(answer.json, { status, ...body }, name);
+  }
+});
+
+t.test('a snapshot gives the cluster back: objects, addresses, faults, time', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, YAML);
+  await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'link', host: 'internet', interface: 'eth0' });
+  await ask('POST', `/clusters/${VXLAN}/clock/jump`, { toNs: 5_000_000_000 });
+  const pods = (await ask('GET', `/clusters/${VXLAN}/pods`)).json;
+  const snapshot = await ask('GET', `/clusters/${VXLAN}/snapshot`);
+  t.equal(snapshot.headers.get('content-type'), 'application/cbor');
+  const cbor = { 'content-type': 'application/cbor' };
+  const restored = await ask('POST', '/clusters?name=again', snapshot.bytes, cbor);
+  t.match(restored.json, { name: 'again', nowNs: 5_000_000_000 });
+  t.strictSame((await ask('GET', '/clusters/again/pods')).json, pods);
+  t.equal((await ask('GET', '/clusters/again/faults')).json.items.length, 1);
+  t.equal((await ask('POST', '/clusters/again/traces', TO_WEB)).json.verdict, 'dropped', 'the policy holds');
+  t.equal(
+    (await ask('POST', '/clusters/again/traces', { from: 'node/node1', to: 'host/internet:443' })).json.verdict,
+    'unreachable',
+  );
+
+  const whole = decodeCbor(snapshot.bytes) as Record<string, unknown>;
+  const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
+    ['no CBOR', Uint8Array.of(0xff, 0x00, 0x13), /no snapshot/],
+    ['cut off', snapshot.bytes.slice(0, snapshot.bytes.length / 2), /no snapshot/],
+    ['another document', encodeCbor({ format: 'podwire-trace' }), /version is no whole number/],
+    ['a later version', encodeCbor({ ...whole, version: 99 }), /its version is 99/],
+    [
+      'a wrong part',
+      encodeCbor({ ...whole, recorded: { pods: [{ namespace: 5 }] } }),
+      /recorded\.pods\[0\]\.namespace is no text/,
+    ],
+    ['before the start', encodeCbor({ ...whole, nowNs: -1 }), /before the start/],
+  ];
+  for (const [name, bytes, words] of cases) {
+    const refused = await ask('POST', '/clusters?name=bad', bytes, cbor);
+    t.equal(refused.status, 400, name);
+    t.match(refused.json.detail, words, name);
+  }
+  t.equal((await ask('GET', '/clusters')).json.total, 2);
+});
+
+t.test('limits hold: clusters, size of requests, memory of a cluster, time of a request', async (t) => {
+  const { ask } = await running(t, {
+    clusters: [cluster(VXLAN)],
+    limits: { clusters: 2, bodyBytes: 100_000, memoryMiB: 64, requestMs: 1500 },
+  });
+  t.equal(
+    (await ask('POST', '/clusters', { name: 'large', sources: [{ file: 'a', text: ' '.repeat(100_001) }] })).status,
+    413,
+  );
+
+  const bomb = [
+    'a: &a [x,x,x,x,x,x,x,x,x]',
+    ...Array.from({ length: 12 }, (_, i) => {
+      const [own, last] = ['bcdefghijklm'[i], 'abcdefghijkl'[i]];
+      return `${own}: &${own} [${Array.from({ length: 9 }, () => `*${last}`).join(',')}]`;
+    }),
+  ].join('\n');
+  const bombed = await ask('POST', '/clusters', { name: 'bomb', sources: [{ file: 'bomb.yaml', text: bomb }] });
+  t.ok(bombed.status === 400 || bombed.status === 429, `a YAML bomb is refused (${bombed.status})`);
+  t.equal((await ask('GET', `/clusters/${VXLAN}`)).json.state, 'ready', 'and others are served');
+
+  // Virtual seconds without end, each with its timers.
+  const [slow, other] = await Promise.all([
+    ask('POST', `/clusters/${VXLAN}/exec`, {
+      target: 'pod/default/client',
+      command: ['ping', '-c', '100000000', '-i', '0.2', '127.0.0.1'],
+    }),
+    delay(200).then(() => ask('POST', '/clusters', { name: 'second', sources: sourcesOf('same-node') })),
+  ]);
+  t.equal(slow.status, 504);
+  t.match(slow.json, { type: 'urn:podwire:problem:timeout', detail: /longer than 1.5 s; the cluster is built anew/ });
+  t.equal(other.status, 201, 'another cluster is not kept waiting');
+  t.equal((await ask('POST', '/clusters', { name: 'third', sources: sourcesOf('same-node') })).status, 429);
+  t.equal(
+    (await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict,
+    'answered',
+    'the cluster is there again',
+  );
+  t.match((await ask('GET', `/clusters/${VXLAN}`)).json.restarted, /longer than/);
+});
+
+t.test('a cluster that had to start anew has the changes that were made to it', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)], limits: { requestMs: 1500 } });
+  await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, YAML);
+  const endless = { target: 'pod/default/client', command: ['ping', '-c', '100000000', '127.0.0.1'] };
+  t.equal((await ask('POST', `/clusters/${VXLAN}/exec`, endless)).status, 504);
+  t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'dropped');
+  t.equal(
+    (await ask('DELETE', `/clusters/${VXLAN}/objects/networking.k8s.io/NetworkPolicy/default/deny-web`)).status,
+    204,
+  );
+  t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'answered');
+});
+
+t.test('findings are listed', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables')] });
+  const { json } = await ask('GET', '/clusters/services-iptables/findings');
+  t.ok(json.total > 0);
+  t.match(json.items[0], {
+    code: String,
+    severity: /warning|notice/,
+    message: String,
+    file: /topologies/,
+    line: Number,
+  });
+  const warnings = await ask('GET', '/clusters/services-iptables/findings?severity=warning');
+  t.ok(warnings.json.items.every(({ severity }: { severity: string }) => severity === 'warning'));
+});

@@ -1,0 +1,216 @@
+import t from 'tap';
+import { cluster, DENY_WEB, running, YAML, type Parsed } from './running.js';
+
+const VXLAN = 'two-nodes-vxlan';
+const OBJECTS = `/clusters/${VXLAN}/objects`;
+const POLICY = `${OBJECTS}/networking.k8s.io/NetworkPolicy/default/deny-web`;
+const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
+const MERGE = { 'content-type': 'application/merge-patch+json' };
+const JSON_PATCH = { 'content-type': 'application/json-patch+json' };
+
+t.test('a policy is created, read, patched, replaced and deleted, and flows follow', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const verdict = async () => (await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict;
+  t.equal(await verdict(), 'answered');
+
+  const created = await ask('POST', OBJECTS, DENY_WEB, YAML);
+  t.equal(created.status, 201);
+  t.match(created.json.objects, [{ kind: 'NetworkPolicy', metadata: { name: 'deny-web' } }]);
+  t.equal(await verdict(), 'dropped');
+
+  const read = await ask('GET', POLICY);
+  t.match(read.json, { group: 'networking.k8s.io', namespace: 'default', name: 'deny-web', origin: 'file', line: 1 });
+  t.strictSame(read.json.object.spec.policyTypes, ['Ingress']);
+
+  const allowed = { spec: { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'client' } } }] }] } };
+  t.equal((await ask('PATCH', POLICY, JSON.stringify(allowed), MERGE)).status, 200);
+  t.equal(await verdict(), 'answered');
+  const other = [
+    { op: 'test', path: '/spec/policyTypes/0', value: 'Ingress' },
+    { op: 'replace', path: '/spec/ingress/0/from/0/podSelector/matchLabels/app', value: 'nobody' },
+  ];
+  t.equal((await ask('PATCH', POLICY, JSON.stringify(other), JSON_PATCH)).status, 200);
+  t.equal(await verdict(), 'dropped');
+
+  const replaced = await ask('PUT', POLICY, DENY_WEB.replace('app: web', 'app: other'), YAML);
+  t.equal(replaced.status, 200);
+  t.equal(await verdict(), 'answered');
+  t.equal((await ask('DELETE', POLICY)).status, 204);
+  t.equal((await ask('GET', POLICY)).status, 404);
+  t.equal((await ask('PUT', POLICY, DENY_WEB, YAML)).status, 201, 'PUT creates');
+  t.equal(await verdict(), 'dropped');
+  t.equal((await ask('GET', `/clusters/${VXLAN}`)).json.generation, 7);
+});
+
+t.test('a request that fails changes nothing', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  await ask('POST', OBJECTS, DENY_WEB, YAML);
+  const before = (await ask('GET', `${OBJECTS}?full=true`)).json;
+  const generation = async () => (await ask('GET', `/clusters/${VXLAN}`)).json.generation;
+  const pool = (cidr: string) =>
+    JSON.stringify({ apiVersion: 'projectcalico.org/v3', kind: 'IPPool', metadata: { name: 'other' }, spec: { cidr } });
+  const JSON_TYPE = { 'content-type': 'application/json' };
+  const second = DENY_WEB.replace('deny-web', 'second');
+  const cases: readonly (readonly [string, Parameters<typeof ask>, number, object])[] = [
+    [
+      'it is there already',
+      ['POST', OBJECTS, DENY_WEB, YAML],
+      409,
+      { errors: [{ object: 'NetworkPolicy default/deny-web', line: 1 }] },
+    ],
+    [
+      'the second of two is wrong',
+      ['POST', OBJECTS, `${second}---\n${second.replace('second', 'third').replace('[Ingress]', '[Sideways]')}`, YAML],
+      400,
+      { errors: [{ line: 21, object: 'NetworkPolicy default/third', field: 'spec.policyTypes[0]' }] },
+    ],
+    [
+      'a pool without a prefix',
+      ['POST', OBJECTS, pool('10.0.0.0/99'), JSON_TYPE],
+      400,
+      { errors: [{ field: 'spec.cidr', line: 1 }] },
+    ],
+    ['broken YAML', ['POST', OBJECTS, 'kind: [', YAML], 400, { errors: [{ line: 1 }] }],
+    ['no object', ['POST', OBJECTS, '# nothing', YAML], 400, {}],
+    ['an empty body', ['POST', OBJECTS, '', YAML], 400, {}],
+    [
+      'without a name',
+      ['POST', OBJECTS, 'apiVersion: v1\nkind: Pod\nmetadata: {}\n', YAML],
+      400,
+      { errors: [{ field: /name/ }] },
+    ],
+    ['a name that is not the path’s', ['PUT', POLICY, second, YAML], 400, { errors: [{ field: 'metadata.name' }] }],
+    [
+      'a patch that does not apply',
+      ['PATCH', POLICY, '[{"op":"remove","path":"/spec/nothing/here"}]', JSON_PATCH],
+      400,
+      {},
+    ],
+    [
+      'a patch to a wrong value',
+      ['PATCH', POLICY, '{"spec":{"podSelector":7}}', MERGE],
+      400,
+      { errors: [{ field: 'spec.podSelector' }] },
+    ],
+    ['a patch to another name', ['PATCH', POLICY, '{"metadata":{"name":"other"}}', MERGE], 400, {}],
+    ['a patch as plain JSON', ['PATCH', POLICY, '{}', JSON_TYPE], 415, {}],
+    [
+      'nobody’s name',
+      ['DELETE', POLICY.replace('deny-web', 'deny-wb')],
+      404,
+      { errors: [{ near: ['default/deny-web'] }] },
+    ],
+    [
+      'a selector that cannot be read',
+      [
+        'POST',
+        OBJECTS,
+        'apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: p}\nspec: {selector: "has("}\n',
+        YAML,
+      ],
+      400,
+      { errors: [{ field: 'spec.selector' }] },
+    ],
+  ];
+  const generationBefore = await generation();
+  for (const [name, request, status, body] of cases) {
+    const answer = await ask(...request);
+    t.equal(answer.status, status, name);
+    t.match(answer.json, { status, ...body }, name);
+  }
+  t.strictSame((await ask('GET', `${OBJECTS}?full=true`)).json, before);
+  t.equal(await generation(), generationBefore);
+});
+
+t.test('nodes and addresses of what nobody changed stay as they are', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const pods = async () =>
+    new Map<string, Parsed>(
+      (await ask('GET', `/clusters/${VXLAN}/pods`)).json.items.map((pod: Parsed) => [pod.name, pod]),
+    );
+  const before = await pods();
+  // Both come before the others by name: from scratch they would take their addresses and places.
+  const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: aaa, namespace: default}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: aaa}}
+  template:
+    metadata: {labels: {app: aaa}}
+    spec: {containers: [{name: c, image: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: aab, namespace: default}
+spec: {containers: [{name: c, image: c}]}
+`;
+  t.equal((await ask('POST', OBJECTS, deployment, YAML)).status, 201);
+  const after = await pods();
+  t.equal(after.size, before.size + 4);
+  for (const [name, pod] of before) t.strictSame(after.get(name), pod, name);
+  t.ok([...after.values()].every(({ node, addresses }) => node !== '' && addresses.length === 1));
+
+  const scaled = { spec: { replicas: 2 } };
+  t.equal((await ask('PATCH', `${OBJECTS}/apps/Deployment/default/aaa`, JSON.stringify(scaled), MERGE)).status, 200);
+  const last = await pods();
+  t.equal(last.size, before.size + 3);
+  for (const [name, pod] of last) t.strictSame(pod, after.get(name), name);
+});
+
+t.test('objects are listed by kind, namespace and label; those of controllers are told apart', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const list = async (query: string) => (await ask('GET', `/clusters/shop/objects?${query}`)).json;
+  const pods = await list('kind=Pod&group=core');
+  t.ok(pods.items.some(({ origin, name }: Parsed) => origin === 'controller' && name.startsWith('kube-proxy-')));
+  const web = await list('kind=Pod&labels=app=web&full=true');
+  t.strictSame(
+    web.items.map(({ name }: Parsed) => name),
+    ['web-1', 'web-2'],
+  );
+  t.equal(web.items[0].object.spec.nodeName, 'worker1');
+  t.equal((await list('namespace=nowhere')).total, 0);
+  const made = pods.items.find(({ origin }: Parsed) => origin === 'controller');
+  const path = `/clusters/shop/objects/core/Pod/${made.namespace}/${made.name}`;
+  const read = await ask('GET', path);
+  t.match(read.json.object, {
+    kind: 'Pod',
+    metadata: { ownerReferences: [{ kind: 'DaemonSet' }] },
+    spec: { nodeName: String },
+  });
+  t.equal((await ask('DELETE', path)).status, 409, 'a controller would make it again');
+  const kinds = (await ask('GET', '/clusters/shop/kinds')).json.items;
+  t.ok(
+    kinds.some(({ group, kind, count }: Parsed) => group === 'projectcalico.org' && kind === 'IPPool' && count === 1),
+  );
+
+  const seen: string[] = [];
+  for (let token = ''; ; ) {
+    const page = await list(`limit=4${token === '' ? '' : `&continue=${token}`}`);
+    seen.push(...page.items.map(({ group, kind, namespace, name }: Parsed) => `${group}/${kind}/${namespace}/${name}`));
+    if (page.continue === undefined) break;
+    token = page.continue;
+  }
+  t.equal(new Set(seen).size, (await list('limit=1000')).total, 'pages have every object once');
+  t.equal(seen.length, new Set(seen).size);
+});
+
+t.test('the physical network is an object like any other', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const path = `${OBJECTS}/podwire.dev/PhysicalNetwork/-/rack`;
+  const { object } = (await ask('GET', path)).json;
+  t.equal(object.kind, 'PhysicalNetwork');
+  const hosts = [
+    ...object.spec.hosts,
+    { name: 'printer', interfaces: [{ subnet: 'outside', address: '203.0.113.99' }] },
+  ];
+  const subnet = object.spec.hosts[0].interfaces[0];
+  hosts[1].interfaces[0] = { ...subnet, address: subnet.address.replace(/\d+$/, '99') };
+  t.equal((await ask('PATCH', path, JSON.stringify({ spec: { hosts } }), MERGE)).status, 200);
+  t.equal((await ask('GET', `/clusters/${VXLAN}/hosts/printer`)).json.role, 'host');
+  t.equal(
+    (await ask('POST', `/clusters/${VXLAN}/traces`, { from: 'node/node1', to: 'host/printer', protocol: 'icmp' })).json
+      .verdict,
+    'answered',
+  );
+});
