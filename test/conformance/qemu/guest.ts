@@ -23,7 +23,7 @@ const BUILD = `${FOLDER}/build-guest.sh`;
 const PROGRAMS = ['qemu-system-x86_64', 'apt-get', 'dpkg-deb', 'cpio', 'depmod', 'tar', 'python3'];
 const RESULTS_MIB = 128;
 /** Of wall time. What hangs inside is ended inside, by the guest's own clock: this is for machines that are too slow. */
-const TIMEOUT_MS = Number(process.env['PODWIRE_GUEST_SECONDS'] ?? 170) * 1000;
+const TIMEOUT_MS = Number(process.env['PODWIRE_GUEST_SECONDS'] ?? 420) * 1000;
 
 /** The kernel and the initramfs, kept outside of the project. */
 export interface Guest {
