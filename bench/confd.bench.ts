@@ -3,7 +3,8 @@
  * and with three route reflectors. CPU time of this process, with the reading of the store apart.
  */
 
-import { ConfdDatastore, runConfd, storedIpam } from '../src/calico/index.js';
+import { ConfdDatastore, runConfd } from '../src/calico/confd/index.js';
+import { storedIpam } from '../src/calico/index.js';
 import { loadCluster, type Store } from '../src/kubernetes/index.js';
 
 const NODES = 5_000;

@@ -1,6 +1,6 @@
 /** The library's face: `import { Cluster } from 'podwire'`. */
+export { RoutedCluster as Cluster } from './routing/index.js';
 export {
-  Cluster,
   type ClusterOptions,
   type Destination,
   type EndpointName,

@@ -3,6 +3,7 @@
  * and no Calico: a text, a namespace, and what it learns from both.
  */
 
+export { type RestingDaemon, restingBirdc, type RestingSession } from './birdc/resting.js';
 export { type Family, formatIp, type IpAddr, Net } from './address.js';
 export { type ParseOptions, type ParseResult, parseConfig } from './config/config.js';
 export type { Dialect } from './config/keywords.js';
@@ -18,7 +19,8 @@ export {
 } from './converged/network.js';
 export { netnsSpeaker, sessionLike, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export { BirdDaemon, type BirdOptions, type ConfigureOutcome, type ProtocolStatus } from './daemon.js';
-export { type Iface, type IfaceAddress, Interfaces } from './interfaces.js';
+export { type Iface, type IfaceAddress, Interfaces, plannedIface } from './interfaces.js';
+export type { LinkAddresses } from './converged/link.js';
 export { routeSpec } from './protocols/kernel-routes.js';
 export type { KernelRoute } from './protocols/local-routes.js';
 export type { Attributes } from './rib/attributes.js';

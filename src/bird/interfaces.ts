@@ -3,7 +3,7 @@
  * it is scanned, and told apart from what was there before.
  */
 
-import { INADDR_ANY, ipv4, ipv4Mask } from '../packet/index.js';
+import { INADDR_ANY, ipv4, type Ipv4Addr, ipv4Mask } from '../packet/index.js';
 import type { Device, InterfaceAddress } from '../kernel/index.js';
 import { classifyIp, type IpAddr, ipEquals, maskIp, maxLength, Net, netContainsIp } from './address.js';
 import { patternMatches } from './filter/match.js';
@@ -31,7 +31,9 @@ export interface Iface {
 }
 
 /** sysdep/linux/netlink.c:nl_parse_addr4(). */
-function readAddress(entry: InterfaceAddress): IfaceAddress {
+function readAddress(
+  entry: Pick<InterfaceAddress, 'address' | 'peer' | 'prefixLength' | 'broadcast' | 'secondary'>,
+): IfaceAddress {
   const { address, peer, prefixLength, broadcast, secondary } = entry;
   const isPeer = peer !== address;
   const net = isPeer
@@ -59,6 +61,18 @@ function readIface(dev: Device): Iface {
     pointToPoint: dev.kind === 'ipip',
     addresses: dev.addresses.map(readAddress),
   };
+}
+
+/** An interface that is up, of which only its addresses are known: as a scan would read it. */
+export function plannedIface(
+  name: string,
+  addresses: readonly { readonly address: Ipv4Addr; readonly prefixLength: number }[],
+  of: { readonly index: number; readonly mtu: number; readonly pointToPoint?: boolean },
+): Iface {
+  const { index, mtu, pointToPoint = false } = of;
+  const common = { broadcast: INADDR_ANY, secondary: false };
+  const read = addresses.map((each) => readAddress({ ...each, ...common, peer: each.address }));
+  return { name, index, up: true, adminUp: true, linkUp: true, mtu, loopback: false, pointToPoint, addresses: read };
 }
 
 const sameAddress = (a: IfaceAddress, b: IfaceAddress): boolean =>

@@ -19,12 +19,11 @@ export {
   parseCidrOrAddress,
 } from './cidr.js';
 export * from './cni-plugin/index.js';
-export * from './confd/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { bgpFindings } from './datastore/bgp-findings.js';
 export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
-export { ConfdDatastore, confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/confd.js';
+export { confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/daemons.js';
 export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
 export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { blockSummaries, ipamContext, recordIpam, storedIpam } from './datastore/ipam.js';
@@ -48,7 +47,7 @@ export {
 export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
 export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
-export { computeFelix } from './felix/felix.js';
+export { computeFelix, workloadRoutes } from './felix/felix.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
   type FelixConfig,

@@ -4,9 +4,9 @@ import { isNameProblem, parseEndpointName } from '../cluster/index.js';
 import { runTool } from '../tools/index.js';
 import { loadCluster, parseOptions, printFindings, splitCommand, UsageError, withUsage } from './options.js';
 
-export const run = (args: readonly string[]): number => withUsage(() => exec(args));
+export const run = (args: readonly string[]): Promise<number> => withUsage(() => exec(args));
 
-function exec(args: readonly string[]): number {
+async function exec(args: readonly string[]): Promise<number> {
   const { own, command } = splitCommand(args);
   const options = parseOptions(own);
   const [name, extra] = options.positionals;
@@ -14,7 +14,7 @@ function exec(args: readonly string[]): number {
   if (command.length === 0) throw new UsageError('exec wants a command behind --');
   const endpoint = parseEndpointName(name);
   if (isNameProblem(endpoint)) throw new UsageError(endpoint.problem);
-  const cluster = loadCluster(options);
+  const cluster = await loadCluster(options);
   if (cluster === undefined) return 2;
   const result = runTool(cluster, endpoint, command);
   process.stdout.write(result.stdout);

@@ -3,15 +3,15 @@
 import { exportClusterNetns } from '../tools/index.js';
 import { loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
 
-export const run = (args: readonly string[]): number => withUsage(() => exportAs(args));
+export const run = (args: readonly string[]): Promise<number> => withUsage(() => exportAs(args));
 
-function exportAs(args: readonly string[]): number {
+async function exportAs(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   const [form, ...hosts] = options.positionals;
   if (form !== 'netns') throw new UsageError('export wants to know as what: netns');
   if (!/^[A-Za-z0-9][\w.-]{0,30}$/.test(options.prefix))
     throw new UsageError(`--prefix wants a word of letters, digits, dots and dashes, not "${options.prefix}"`);
-  const cluster = loadCluster(options);
+  const cluster = await loadCluster(options);
   if (cluster === undefined) return 2;
   const names = hosts.map((name) => name.replace(/^(?:node|host)\//, ''));
   process.stdout.write(exportClusterNetns(cluster, { hosts: names, prefix: options.prefix }));

@@ -75,9 +75,19 @@ export const printErrors = (errors: readonly ConfigError[]): void => {
 /** Warnings, and notices, on standard error. */
 export const printFindings = (findings: readonly Finding[]): void => print(findings.map(formatFinding));
 
-/** The cluster, or undefined where its files are wrong: the mistakes have been printed. */
-export function loadCluster(options: CommonOptions): Cluster | undefined {
+/**
+ * The cluster, or undefined where its files are wrong: the mistakes have been printed. Routing daemons are loaded where
+ * `wantsRouting` says so, and only there.
+ */
+export async function loadCluster(
+  options: CommonOptions,
+  wantsRouting: (cluster: Cluster) => boolean = ({ hasRouters }) => hasRouters,
+): Promise<Cluster | undefined> {
   const cluster = Cluster.load(options.files, { seed: options.seed });
+  if (cluster.errors.length === 0 && wantsRouting(cluster)) {
+    const { birdRouting } = await import('../routing/index.js');
+    cluster.bringRouting(birdRouting);
+  }
   if (cluster.errors.length === 0) return cluster;
   printErrors(cluster.errors);
   return undefined;
@@ -89,9 +99,9 @@ const mendable = (error: unknown): error is Error =>
   (error instanceof Error && (error.name === 'UnknownEndpoint' || error.name === 'NeverAtRest'));
 
 /** Runs a command; what the user got wrong is said on standard error, exit 2. */
-export function withUsage(run: () => number): number {
+export async function withUsage(run: () => Promise<number>): Promise<number> {
   try {
-    return run();
+    return await run();
   } catch (error) {
     if (mendable(error)) {
       for (const line of error.message.split('\n')) console.error(`podwire: ${line}`);

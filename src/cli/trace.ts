@@ -27,11 +27,17 @@ type Output = (typeof OUTPUTS)[number];
 
 const STDOUT = 1;
 
-export const run = (args: readonly string[]): number => withUsage(() => trace(parseOptions(args)));
+export const run = (args: readonly string[]): Promise<number> => withUsage(() => trace(parseOptions(args)));
 
-function trace(options: CommonOptions): number {
+/** Where BIRD listens. */
+const BGP_PORT = 179;
+
+async function trace(options: CommonOptions): Promise<number> {
   const { protocol, output, ...asked } = requestOf(options);
-  const cluster = loadCluster(options);
+  const cluster = await loadCluster(
+    options,
+    ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && asked.to.port === BGP_PORT),
+  );
   if (cluster === undefined) return 2;
   const [from, to] = [asked.from, asked.to];
   refuseUnknown(cluster, [

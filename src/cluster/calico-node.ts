@@ -5,25 +5,18 @@ import {
   calicoIpam,
   calicoPlugin,
   computeFelix,
-  type ConfdCluster,
-  ConfdDatastore,
-  confdHost,
-  confdOptions,
-  type ConfdRun,
   type FelixCluster,
   type FelixConfig,
   FelixDatastore,
   felixLayers,
-  type Environment,
+  type FelixRoute,
   type FelixState,
   type HostInterface,
-  nodeEnvironment,
   type PluginDatastore,
   parseCidr,
   readFelixConfig,
   recordedIpam,
-  runConfd,
-  storedBackend,
+  workloadRoutes,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
@@ -52,15 +45,10 @@ const DEFAULT_CONFLIST = `{
 }
 `;
 
-const UNCHANGED: ConfdRun = { changed: [], reload: { bird: false, bird6: false } };
-
 /** Everything about Calico that all nodes share. */
 export class CalicoCluster {
   readonly #store: Store;
   readonly #allocations: Allocations;
-  #confd: ConfdDatastore | undefined = undefined;
-  /** The view that a host's files were rendered of. */
-  readonly #rendered = new WeakMap<Host, ConfdCluster>();
   /** What all Felixes of the cluster read. */
   readonly #datastore: FelixDatastore;
 
@@ -73,6 +61,12 @@ export class CalicoCluster {
   /** The cluster as every Felix sees it now. */
   get felix(): FelixCluster {
     return this.#datastore.cluster;
+  }
+
+  /** Routes to the pods of a node, without all else that its Felix would program. */
+  workloadRoutes(node: string): readonly FelixRoute[] {
+    const { config } = readFelixConfig(felixLayers(this.#store, node));
+    return workloadRoutes({ config, endpoints: this.#datastore.endpointsOf(node) });
   }
 
   /** The plugins of a node's /opt/cni/bin. Addresses are those on record; a pod without one gets the next. */
@@ -114,26 +108,6 @@ export class CalicoCluster {
     const first = this.#compute(host);
     const refused = applyFelix(first, host, ownership);
     return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host, ownership);
-  }
-
-  /** The datastore as every node's confd sees it. */
-  get confd(): ConfdDatastore {
-    this.#confd ??= new ConfdDatastore(this.#store, this.#allocations.ipam, confdOptions(this.#environment('')));
-    return this.#confd;
-  }
-
-  /** confd writes BIRD's files, those that have changed since; undefined on a node where BIRD does not run. */
-  runConfd(host: Host): ConfdRun | undefined {
-    if (storedBackend(this.#store, host.name) !== 'bird') return undefined;
-    const { cluster } = this.confd;
-    if (this.#rendered.get(host) === cluster) return UNCHANGED;
-    this.#rendered.set(host, cluster);
-    return runConfd(host.files, cluster, confdHost(this.#environment(host.name), host.name));
-  }
-
-  #environment(node: string): Environment {
-    const settings = calicoNodeSettings(this.#store);
-    return settings === undefined ? {} : nodeEnvironment(settings, node);
   }
 
   #config(host: Host): FelixConfig {

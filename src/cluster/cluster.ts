@@ -27,16 +27,15 @@ import { LoadBalancers } from './load-balancers.js';
 import { loadDocuments, readPaths } from './load.js';
 import type { Asker } from './name-resolution.js';
 import { planNetwork } from './network.js';
-import { applyHostConfig, configsFor, equipNode, type NodeContext } from './node.js';
+import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { Places, UnknownEndpoint } from './places.js';
 import { policyFindings } from './policy-findings.js';
 import type { RecordedState } from './recorded.js';
 import { Prober } from './prober.js';
+import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { takeOutBadSelectors } from './selectors.js';
-import { startServer } from './servers.js';
 import { ClusterServices } from './services.js';
 import { type TraceRequest, Tracing } from './tracing.js';
-import { unmodelledFindings } from './unmodelled.js';
 
 export interface ClusterOptions {
   /** Decides every draw; the same input and seed give the same bytes. */
@@ -49,11 +48,10 @@ export interface ClusterOptions {
 
 export class Cluster {
   readonly store: Store;
-  /** What could not be understood. With any, nothing else here is to be trusted. */
-  readonly errors: readonly ConfigError[];
   readonly expectations: readonly ExpectedTrace[];
   readonly emulation: Emulation;
   readonly underlay: Underlay;
+  readonly #errors: readonly ConfigError[];
   readonly #findings: Finding[];
   readonly #context: NodeContext;
   readonly #allocations: Allocations | undefined;
@@ -61,6 +59,9 @@ export class Cluster {
   readonly #places: Places;
   readonly #loadBalancers: LoadBalancers;
   readonly #prober: Prober;
+  readonly #network: PhysicalNetworkObject | undefined;
+  readonly #makeDns: () => DnsPods;
+  #routing: Routing | undefined = undefined;
   #askedDns = false;
 
   constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
@@ -83,7 +84,7 @@ export class Cluster {
       seed,
       sandboxAddress: allocations === undefined ? (pod) => this.#places.sandboxAddress(pod) : undefined,
     });
-    this.errors = [
+    this.#errors = [
       ...(options.errors ?? []),
       ...documents.errors,
       ...badSelectors,
@@ -100,19 +101,20 @@ export class Cluster {
       ...(allocations?.findings ?? []),
       ...services.findings,
       ...policyFindings(store, network.plan, calico.used),
-      ...unmodelledFindings(store),
     ];
     const kubelet = kubeletSettings(store);
     this.#findings.push(...clusterDnsFindings(store, kubelet));
-    this.#context = {
-      kubelet,
-      dns: new DnsPods({
+    this.#makeDns = () =>
+      new DnsPods({
         store,
         settings: kubelet,
         addressesOf: (pod) => services.addressesOf(pod),
         seconds: () => Math.floor(this.emulation.clock.nowNs / NS_PER_S),
         writeEndpoints: () => this.#findings.push(...services.writeEndpoints()),
-      }),
+      });
+    this.#context = {
+      kubelet,
+      dns: this.#makeDns(),
       store,
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
       hostConfigs: documents.hostConfigs,
@@ -120,13 +122,10 @@ export class Cluster {
     };
     this.#loadBalancers = this.#balance(addresses, documents.networks[0]);
     this.#findings.push(...this.#loadBalancers.findings);
-    this.underlay = this.#underlay(network.plan, documents.networks[0]);
-    this.#places = new Places({
-      store,
-      underlay: this.underlay,
-      kubelets: this.#kubelets,
-      findings: this.#findings,
-    });
+    [this.#network] = documents.networks;
+    this.underlay = this.#underlay(network.plan, this.#network);
+    const { underlay } = this;
+    this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: this.#findings });
     this.#prober = this.#probe(options.probes ?? true);
   }
 
@@ -141,7 +140,7 @@ export class Cluster {
       sandboxOf: (pod) => this.#places.sandboxOf(pod),
       addressOf: (pod) => this.#places.podAddress(pod),
       report: (findings) => this.#findings.push(...findings),
-      changed: () => this.#findings.push(...services.resync()),
+      changed: () => this.#findings.push(...services.resync(this.underlay.built)),
     });
   }
 
@@ -173,7 +172,12 @@ export class Cluster {
   /** From files and folders; `-` is standard input. */
   static load(paths: readonly string[], options: ClusterOptions = {}): Cluster {
     const { sources, errors } = readPaths(paths);
-    return new Cluster(sources, { ...options, errors });
+    return new this(sources, { ...options, errors });
+  }
+
+  /** What could not be understood. With any, nothing else here is to be trusted. */
+  get errors(): readonly ConfigError[] {
+    return [...this.#errors, ...(this.#routing?.errors ?? [])];
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
@@ -224,6 +228,7 @@ export class Cluster {
       services,
       loadBalancers: this.#loadBalancers,
       policy: calico?.felix,
+      routing: this.#routing,
       dnsPresent: dns.present,
       asker: (netns, pod, process) => this.asker(netns, pod, process),
     });
@@ -240,15 +245,41 @@ export class Cluster {
     return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
   }
 
-  /** Brings up to date those files of a machine that a component writes only when somebody reads them: BIRD's. */
-  refreshFiles(host: Host): void {
-    if (this.#places.isNode(host.name)) this.#context.calico?.runConfd(host);
+  // Routing.
+
+  /** Whether routing daemons run on any machine: `birdc` has an answer there. */
+  get hasRouters(): boolean {
+    return hasRouters(this.store, this.underlay.plan, this.#context.calico !== undefined);
+  }
+
+  /** Whether packets go by routes of daemons: without `bringRouting` nobody knows where. */
+  get routesByDaemons(): boolean {
+    return routesByDaemons(this.store, this.underlay.plan, this.#context.calico !== undefined);
+  }
+
+  /** Who runs the daemons; before the first machine is built. */
+  bringRouting(make: MakeRouting): void {
+    this.#routing = make({
+      store: this.store,
+      plan: this.underlay.plan,
+      ipam: this.#allocations?.ipam,
+      workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
+      hostConfigs: (name) => configsFor(this.#context, name),
+      machine: (name) => this.underlay.host(name),
+      network: this.#network,
+      nameOf: this.nameOf,
+      rehearse: () => rehearse(this.underlay, { ...this.#context, dns: this.#makeDns() }),
+    });
+  }
+
+  get routing(): Routing | undefined {
+    return this.#routing;
   }
 
   /** Files as a program sees them there: those of the pod's containers, or of the machine. */
   filesAt(host: Host, pod: Pod | undefined): ReadonlyMap<string, string> {
     if (pod !== undefined) return this.#places.sandboxOf(pod)?.files ?? new Map();
-    this.refreshFiles(host);
+    this.#routing?.refreshFiles(host);
     return host.files;
   }
 
@@ -293,19 +324,11 @@ export class Cluster {
   }
 
   #equip(host: Host, plan: MachinePlan): void {
-    if (plan.role === 'node') {
-      this.#findings.push(...this.#context.services.prepare());
-      this.#loadBalancers.equipNode(host);
-      const { kubelet, findings } = equipNode(host, this.#context);
-      this.#kubelets.set(host.name, kubelet);
-      this.#findings.push(...findings, ...this.#context.services.program(host));
-    } else
-      for (const config of configsFor(this.#context, host.name))
-        this.#findings.push(...applyHostConfig(host, config, this.#context.dns));
+    if (plan.role === 'node') this.#loadBalancers.equipNode(host);
+    const { kubelet, findings } = equipMachine(host, plan, this.#context);
+    if (kubelet !== undefined) this.#kubelets.set(host.name, kubelet);
     if (plan.role === 'balancer') this.#loadBalancers.equipBalancer(host);
-    for (const { protocol, port, address } of plan.listen) {
-      startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
-    }
+    this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
   /** Calico's IPAM, where it runs: for calicoctl. */

@@ -19,7 +19,8 @@ import { explainClosed } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
-import { unknownReasons } from './unmodelled.js';
+import type { Routing } from './routing.js';
+import { withoutRouting } from './unmodelled.js';
 
 export interface Facts {
   readonly store: Store;
@@ -31,6 +32,8 @@ export interface Facts {
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
   readonly policy: FelixCluster | undefined;
+  /** The routing daemons, where somebody brought them. */
+  readonly routing: Routing | undefined;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
@@ -44,10 +47,10 @@ export interface TracedName extends ResolvedName {
 export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Facts): ConnectionTrace {
   const { packets } = name.told;
   const silent = wasSilence(name);
-  const reasons = silent ? unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached) : [];
+  const reasons = silent ? unknownRoutes(facts) : [];
   const unjudged = { ...trace, packets };
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
-  const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts.policy) : [];
+  const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
   const further = silent ? translatedDestination('Questions', packets, facts) : undefined;
   const explanation = [
     explainUnresolved(name.told.name, name),
@@ -58,13 +61,17 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
   return { ...trace, verdict, explanation };
 }
 
+/** Nobody was asked to run the daemons whose routes these are. */
+const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): string[] =>
+  routing === undefined ? withoutRouting(store, [fromPod, toPod], reached) : [];
+
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address);
   const taken = finalTranslation(trace.packets) !== undefined;
   const balancer = address === undefined || taken ? undefined : facts.loadBalancers.unknownReason(address);
   const reasons = [
-    ...unknownReasons(facts.store, [facts.fromPod, facts.toPod], facts.reached),
+    ...unknownRoutes(facts),
     ...(service === undefined ? [] : [service]),
     ...(balancer === undefined ? [] : [balancer]),
   ];
@@ -110,15 +117,16 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
   return undefined;
 }
 
-/** The first packet that ended in a drop, and what policy had to do with it. */
-function explainLost({ packets, nameOf }: Unjudged, policy: FelixCluster | undefined): string[] {
+/** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
+function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, reached }: Facts): string[] {
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
   );
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const end = ended && explainEnd(ended.story, nameOf);
-  return ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end];
+  const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
+  return [...(ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end]), ...routes];
 }
 
 function explain(
@@ -135,7 +143,9 @@ function explain(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
   }
-  const lost = verdict === 'answered' ? [] : explainLost(trace, about.facts.policy);
+  // Who refused was reached: no route was missing.
+  const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
+  const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost);
   if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);

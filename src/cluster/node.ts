@@ -1,13 +1,14 @@
 /** A node as it is when its kubelet, its CNI and Calico have done their work. */
 
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
-import { type Host, KernelError, runIpBatch } from '../kernel/index.js';
+import { Emulation, type Host, KernelError, runIpBatch } from '../kernel/index.js';
 import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
 import type { DnsPods } from './dns-pods.js';
 import { Kubelet } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
+import { BIRD_CONF, type MachinePlan, Underlay } from '../underlay/index.js';
 import type { KubeletSettings } from './kubelet-settings.js';
 import { startServer } from './servers.js';
 import type { ClusterServices } from './services.js';
@@ -33,7 +34,7 @@ export function configsFor(context: NodeContext, name: string): readonly HostCon
 }
 
 /** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
-export function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
+function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
   const { files, ip, sysctls, iptables, ipsets, routes, listen, corefile } = config.body.spec;
   const because = [{ kind: config.kind, name: config.name }];
   const findings: Finding[] = [];
@@ -92,7 +93,7 @@ function attempt(run: () => void, failed: (why: string) => void): void {
 }
 
 /** Makes a Kubernetes node of a machine. */
-export function equipNode(
+function equipNode(
   host: Host,
   context: NodeContext,
 ): { readonly kubelet: Kubelet; readonly findings: readonly Finding[] } {
@@ -124,4 +125,34 @@ export function equipNode(
       findings.push(finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }));
   }
   return { kubelet, findings: [...findings, ...kubelet.findings] };
+}
+
+/** Makes of a machine what it is: a node of the cluster, or what the network's document and HostConfigs say. */
+export function equipMachine(
+  host: Host,
+  plan: MachinePlan,
+  context: NodeContext,
+): { readonly kubelet: Kubelet | undefined; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  let kubelet: Kubelet | undefined;
+  if (plan.role === 'node') {
+    findings.push(...context.services.prepare());
+    const node = equipNode(host, context);
+    kubelet = node.kubelet;
+    findings.push(...node.findings);
+  } else
+    for (const config of configsFor(context, host.name)) findings.push(...applyHostConfig(host, config, context.dns));
+  if (plan.bird !== undefined) host.files.set(BIRD_CONF, plan.bird.text);
+  for (const { protocol, port, address } of plan.listen)
+    startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });
+  return { kubelet, findings };
+}
+
+/** The same machines once more, asleep, in an emulation of their own. What is wrong with one is told where it is built first. */
+export function rehearse({ plan, emulation }: Underlay, context: NodeContext): Underlay {
+  const equip = (host: Host, machine: MachinePlan): void => {
+    equipMachine(host, machine, context);
+    context.services.program(host);
+  };
+  return new Underlay(new Emulation({ seed: emulation.seed }), plan, { equip, refused: () => undefined });
 }

@@ -36,7 +36,7 @@ export class ClusterServices {
   readonly #controller: EndpointSliceController;
   readonly #tracker: ServiceTracker;
   readonly #sandboxAddress: ServicesRequest['sandboxAddress'];
-  readonly #proxies = new Map<string, KubeProxy>();
+  readonly #proxies = new WeakMap<Host, KubeProxy>();
   /** Nodes whose rules are to be written, while others are being written. */
   readonly #waiting: KubeProxy[] = [];
   #programming = false;
@@ -66,7 +66,7 @@ export class ClusterServices {
     const request = { netns: host.netns, store: this.#store, installation: this.#installation, tracker: this.#tracker };
     const proxy = new KubeProxy(request);
     proxy.start();
-    this.#proxies.set(host.name, proxy);
+    this.#proxies.set(host, proxy);
   }
 
   /**
@@ -74,7 +74,7 @@ export class ClusterServices {
    * they need of this node is there already.
    */
   program(host: Host): readonly Finding[] {
-    const proxy = this.#proxies.get(host.name);
+    const proxy = this.#proxies.get(host);
     if (proxy === undefined) return [];
     this.#waiting.push(proxy);
     if (this.#programming) return [];
@@ -97,10 +97,10 @@ export class ClusterServices {
     return this.#controller.run();
   }
 
-  /** Pods have become ready, or are so no more: endpoints and the rules of nodes that have been built follow. */
-  resync(): readonly Finding[] {
+  /** Pods have become ready, or are so no more: endpoints follow, and the rules of the nodes that have been built. */
+  resync(built: Iterable<Host>): readonly Finding[] {
     const findings = [...this.#controller.run()];
-    for (const proxy of this.#proxies.values()) proxy.sync();
+    for (const host of built) this.#proxies.get(host)?.sync();
     return findings;
   }
 

@@ -20,6 +20,7 @@ import type { LoadBalancers } from './load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
 import { onlyPort } from './service-name.js';
+import type { Routing } from './routing.js';
 import type { ClusterServices } from './services.js';
 
 export interface TraceRequest {
@@ -35,6 +36,7 @@ interface TracingOptions {
   readonly services: ClusterServices;
   readonly loadBalancers: LoadBalancers;
   readonly policy: FelixCluster | undefined;
+  readonly routing: Routing | undefined;
   /** Whether the cluster has a DNS to ask. */
   readonly dnsPresent: boolean;
   readonly asker: (netns: Netns, pod: Pod | undefined, process: string) => Asker;
@@ -90,12 +92,13 @@ export class Tracing {
   }
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
-    const { store, services, loadBalancers, policy, places } = this.#with;
+    const { store, services, loadBalancers, policy, routing, places } = this.#with;
     return {
       store,
       services,
       loadBalancers,
       policy,
+      routing,
       fromPod: from.pod,
       toPod: toPod ?? places.podAt(reached),
       reached,

@@ -1,45 +1,16 @@
-/**
- * What is in the input, changes packets, and is not modelled yet. It is reported where it stands, and every
- * trace that depends on it ends in the verdict `unknown`.
- */
+/** Why the outcome of a connection is not known: it hangs on something that nobody has computed. */
 
-import { addressOfIpv4, cidrContains, felixLayers, readFelixConfig, storedPools } from '../calico/index.js';
-import { type Finding, finding, isIpv4, type Pod, type Store } from '../kubernetes/index.js';
+import { addressOfIpv4, cidrContains, storedPools } from '../calico/index.js';
+import type { Pod, Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
+import { birdPool } from './routing.js';
 
-/** Everything of that kind, once for each object. */
-export function unmodelledFindings(store: Store): Finding[] {
-  if (felixProgramsRoutes(store)) return [];
-  return store
-    .list('IPPool')
-    .filter(({ spec }) => spec.vxlanMode === 'Never' && isIpv4(spec.cidr.addr as Ipv4Addr))
-    .map((pool) =>
-      finding(pool, ['spec', 'ipipMode'], {
-        code: 'unmodelled',
-        severity: 'notice',
-        message:
-          'routes between nodes for this pool are BIRD’s, which does not run yet; traces between nodes are unknown',
-      }),
-    );
-}
-
-/** Reasons why a connection's outcome is not known, as sentences. */
-export function unknownReasons(store: Store, ends: readonly (Pod | undefined)[], destination: Ipv4Addr): string[] {
-  const reasons: string[] = [];
+/** Of a connection between nodes whose routes are a daemon's, where no daemon was brought (`Cluster.bringRouting`). */
+export function withoutRouting(store: Store, ends: readonly (Pod | undefined)[], destination: Ipv4Addr): string[] {
   const [from, to] = ends;
-  const betweenNodes = from?.spec.nodeName !== to?.spec.nodeName;
-  const pool = betweenNodes ? birdPool(store, destination) : undefined;
-  if (pool !== undefined)
-    reasons.push(`IPPool ${pool} has no VXLAN: its routes between nodes are BIRD’s, which does not run yet.`);
-  return [...new Set(reasons)];
-}
-
-/** FelixConfiguration's programClusterRoutes: BIRD is not asked. */
-const felixProgramsRoutes = (store: Store): boolean =>
-  readFelixConfig(felixLayers(store, '')).config.programClusterRoutes;
-
-function birdPool(store: Store, address: Ipv4Addr): string | undefined {
-  if (felixProgramsRoutes(store)) return undefined;
-  const pool = storedPools(store).find(({ cidr }) => cidrContains(cidr, addressOfIpv4(address)));
-  return pool?.vxlanMode === 'Never' ? pool.name : undefined;
+  if (from?.spec.nodeName === to?.spec.nodeName || birdPool(store) === undefined) return [];
+  const pool = storedPools(store).find(({ cidr }) => cidrContains(cidr, addressOfIpv4(destination)));
+  return pool?.vxlanMode === 'Never'
+    ? [`IPPool ${pool.name} has no VXLAN: its routes between nodes are BIRD’s, and nobody was asked to run it.`]
+    : [];
 }

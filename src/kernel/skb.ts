@@ -58,6 +58,8 @@ export class Skb {
   /** Bridge ports by which a bridged packet came and goes (physdev match). */
   physIn: Device | undefined = undefined;
   physOut: Device | undefined = undefined;
+  /** nf_bridge_info.sabotage_in_done: the IP stack has passed over the PREROUTING that the bridge asked. */
+  sabotageInDone = false;
   /** A bridged frame whose new neighbour is being asked for: where it came in, and from whom. */
   bridgedFrom: { readonly port: BridgePort; readonly source: Mac } | undefined = undefined;
   /** IPCB(skb)->opt: the IPv4 options that it came with. */
@@ -148,6 +150,7 @@ export class Skb {
     this.ctSeen = false;
     this.physIn = undefined;
     this.physOut = undefined;
+    this.sabotageInDone = false;
     this.bridgedFrom = undefined;
     this.packetType = 'host';
     this.fragMaxSize = 0;
@@ -183,6 +186,7 @@ export class Skb {
     this.socket = from.socket;
     this.physIn = from.physIn;
     this.physOut = from.physOut;
+    this.sabotageInDone = from.sabotageInDone;
     this.fragMaxSize = from.fragMaxSize;
     this.pieces = from.pieces;
     this.options = from.options;

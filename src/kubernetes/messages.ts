@@ -27,6 +27,7 @@ export type FindingCode =
   | 'address-outside-pools'
   | 'bgp-peer-selects-nothing'
   | 'bgp-setting'
+  | 'bird'
   | 'calico-setting'
   | 'cni-assumed'
   | 'cni-failed'

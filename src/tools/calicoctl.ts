@@ -1,10 +1,11 @@
 /**
  * `calicoctl`: IPAM's reports, and lists of the kinds that an operator asks for most;
- * calicoctl/calicoctl/commands/get.go, resourcemgr. `node status` is BIRD's to answer.
+ * calicoctl/calicoctl/commands/get.go, resourcemgr.
  */
 
 import { calicoNodes, formatCidr, type Kind, type ObjectOf, type Store } from '../kubernetes/index.js';
 import { calicoctlIpam } from './calicoctl-ipam.js';
+import { calicoctlNode } from './calicoctl-node.js';
 import { spacedTable } from './table.js';
 import { failure, ok, type Tool, type ToolResult } from './tool.js';
 
@@ -138,8 +139,10 @@ function get(store: Store, args: readonly string[]): ToolResult {
   return failure(1, errors.join('\n'), rows.length === 0 ? '' : `${table}\n`);
 }
 
-export const calicoctl: Tool = ({ cluster }, [command = '', ...args]) => {
+export const calicoctl: Tool = (place, [command = '', ...args]) => {
+  const { cluster } = place;
+  if (command === 'node') return calicoctlNode(place, args);
   if (command === 'ipam') return calicoctlIpam(cluster, args);
   if (command === 'get') return get(cluster.store, args);
-  return failure(1, `calicoctl ${command}: only ipam and get are offered here`);
+  return failure(1, `calicoctl ${command}: only node, ipam and get are offered here`);
 };

@@ -1,6 +1,7 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
+import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack.js';
@@ -20,6 +21,8 @@ import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
+  birdc,
+  birdcl: birdc,
   bridge,
   calicoctl,
   cat,

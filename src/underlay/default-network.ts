@@ -80,7 +80,7 @@ export function defaultNetwork(nodes: readonly NodePlace[]): PhysicalNetworkSpec
     switches: [],
     links: [],
     subnets,
-    routers: interfaces.length === 0 ? [] : [{ name: DEFAULT_ROUTER, interfaces, routes: [] }],
+    routers: interfaces.length === 0 ? [] : [{ name: DEFAULT_ROUTER, interfaces, routes: [], bird: undefined }],
     nodes: [],
     hosts: [],
     loadBalancer: undefined,

@@ -113,6 +113,8 @@ const loadBalancer = check(
   },
 );
 export type LoadBalancerSpec = Value<typeof loadBalancer>;
+/** Text of /etc/bird/bird.conf, in the language of BIRD 2: the machine runs one. */
+const bird = optional(text);
 
 export const physicalNetworkBody = record({
   spec: record(
@@ -134,9 +136,9 @@ export const physicalNetworkBody = record({
           { closed: true },
         ),
       ),
-      routers: listOf(record(machine, { closed: true })),
+      routers: listOf(record({ ...machine, bird }, { closed: true })),
       nodes: listOf(record(machine, { closed: true })),
-      hosts: listOf(record({ ...machine, listen: listOf(listen) }, { closed: true })),
+      hosts: listOf(record({ ...machine, bird, listen: listOf(listen) }, { closed: true })),
       loadBalancer: optional(loadBalancer),
     },
     { closed: true },
@@ -145,7 +147,8 @@ export const physicalNetworkBody = record({
 
 export type PhysicalNetworkSpec = Value<typeof physicalNetworkBody>['spec'];
 export type InterfaceSpec = PhysicalNetworkSpec['routers'][number]['interfaces'][number];
-export type MachineSpec = PhysicalNetworkSpec['routers'][number];
+export type MachineSpec = PhysicalNetworkSpec['nodes'][number];
+export type RouterSpec = PhysicalNetworkSpec['routers'][number];
 export type HostSpec = PhysicalNetworkSpec['hosts'][number];
 
 export const PODWIRE_GROUP = 'podwire.dev';

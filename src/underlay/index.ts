@@ -3,6 +3,8 @@ export { DEFAULT_ROUTER, defaultNetwork } from './default-network.js';
 export { type LoadBalancerSpec, type PhysicalNetworkSpec, PODWIRE_GROUP, physicalNetworkKind } from './document.js';
 export { type HostConfigSpec, hostConfigKind } from './host-config.js';
 export {
+  BIRD_CONF,
+  type BirdPlan,
   type InterfacePlan,
   type MachinePlan,
   type NetworkPlan,

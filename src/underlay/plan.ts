@@ -16,6 +16,7 @@ import {
   type InterfaceSpec,
   type MachineSpec,
   type PhysicalNetworkSpec,
+  type RouterSpec,
 } from './document.js';
 
 export interface CablePlan {
@@ -48,6 +49,15 @@ export interface ListenPlan {
   readonly address: Ipv4Addr | undefined;
 }
 
+/** Where Debian's package of BIRD 2 looks for its configuration. */
+export const BIRD_CONF = '/etc/bird/bird.conf';
+
+/** The configuration of a machine's own BIRD, and where in the document it stands. */
+export interface BirdPlan {
+  readonly text: string;
+  readonly path: readonly (string | number)[];
+}
+
 export type MachineRole = 'node' | 'router' | 'host' | 'balancer';
 
 export interface MachinePlan {
@@ -56,6 +66,7 @@ export interface MachinePlan {
   readonly interfaces: readonly InterfacePlan[];
   readonly routes: readonly RoutePlan[];
   readonly listen: readonly ListenPlan[];
+  readonly bird: BirdPlan | undefined;
   readonly because: readonly Cause[];
 }
 
@@ -129,7 +140,9 @@ export class Planner {
 
   plan(nodes: readonly NodePlace[]): NetworkPlan {
     const { routers, hosts, nodes: placed, loadBalancer } = this.#spec;
-    routers.forEach((spec, i) => this.#add(spec, { role: 'router', path: ['spec', 'routers', i], listen: [] }));
+    routers.forEach((spec, i) =>
+      this.#add(spec, { role: 'router', path: ['spec', 'routers', i], listen: [], bird: spec.bird }),
+    );
     placed.forEach((spec, i) => {
       const node = nodes.find(({ name }) => name === spec.name);
       if (node === undefined)
@@ -137,7 +150,9 @@ export class Planner {
       this.#add(this.#withInternalIp(spec, node), { role: 'node', path: ['spec', 'nodes', i], listen: [] });
     });
     for (const node of nodes) if (!this.#machines.has(node.name)) this.#placeNode(node);
-    hosts.forEach((spec, i) => this.#add(spec, { role: 'host', path: ['spec', 'hosts', i], listen: spec.listen }));
+    hosts.forEach((spec, i) =>
+      this.#add(spec, { role: 'host', path: ['spec', 'hosts', i], listen: spec.listen, bird: spec.bird }),
+    );
     if (loadBalancer?.provider === 'cloud')
       this.#add(loadBalancer, { role: 'balancer', path: ['spec', 'loadBalancer'], listen: [] });
     this.#checkGateways();
@@ -184,8 +199,11 @@ export class Planner {
     });
   }
 
-  #add(spec: MachineSpec, about: { role: MachineRole; path: (string | number)[]; listen: HostSpec['listen'] }): void {
-    const { role, path, listen } = about;
+  #add(
+    spec: MachineSpec,
+    about: { role: MachineRole; path: (string | number)[]; listen: HostSpec['listen']; bird?: RouterSpec['bird'] },
+  ): void {
+    const { role, path, listen, bird } = about;
     if (this.#machines.has(spec.name)) {
       this.#problem('error', [...path, 'name'], 'a name that no other machine has', spec.name);
       return;
@@ -206,6 +224,7 @@ export class Planner {
       interfaces,
       routes: role === 'router' ? routes : this.#withDefaultRoute(interfaces, routes),
       listen: listen.map((one) => ({ protocol: one.protocol, port: one.port, address: ipv4Of(one.address) })),
+      bird: bird === undefined ? undefined : { text: bird, path: [...path, 'bird'] },
       because: this.#because,
     });
   }

@@ -272,3 +272,16 @@ t.test('a trace loads nothing of the server', { skip }, (t) => {
   }
   t.end();
 });
+
+t.test('a trace loads no BGP before it knows that it needs some', { skip }, (t) => {
+  const folder = 'dist/chunks';
+  const of = (prefix: string): string =>
+    join(folder, readdirSync(folder).find((name) => name.startsWith(prefix)) ?? '');
+  const loads = (file: string, word: string): boolean =>
+    [...loadedBy(file)].some((chunk) => chunk.startsWith('dist') && readFileSync(chunk, 'utf8').includes(word));
+  for (const word of ['calico_export_to_bgp_peers', 'BIRD 2.0.12 ready.']) {
+    t.notOk(loads(of('trace-'), word), word);
+    t.ok(loads(of('routing-'), word), `${word}, which the routing has`);
+  }
+  t.end();
+});

@@ -1,7 +1,8 @@
 /** calico-node's start over the interfaces and routes of the physical network, and where what is wrong with it stands. */
 
 import t from 'tap';
-import { Cluster } from '../../src/cluster/index.js';
+import { type Cluster } from '../../src/cluster/index.js';
+import { RoutedCluster } from '../../src/routing/index.js';
 import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 
 const NETWORK = `
@@ -54,7 +55,7 @@ data: {backend: ${backend}}
 
 function start(env: string, { backend = 'bird', more = '' } = {}): Cluster {
   const text = [NODE, daemonSet(env), configMap(backend), more].join('---');
-  return new Cluster(
+  return new RoutedCluster(
     [
       { file: 'network.yaml', text: NETWORK },
       { file: 'cluster.yaml', text },
@@ -112,7 +113,7 @@ t.test('a variable that has lost its effect is told', async (t) => {
 t.test('an AS number of the environment is in the files of BIRD', async (t) => {
   const cluster = start("        - {name: AS, value: '65001'}");
   const host = cluster.node('node1');
-  cluster.refreshFiles(host);
+  cluster.routing?.refreshFiles(host);
   t.match(host.files.get('/etc/calico/confd/config/bird.cfg'), /local as 65001;/);
 });
 
@@ -120,7 +121,7 @@ t.test('without BIRD there are no files of BIRD, and without networking no addre
   for (const backend of ['vxlan', 'none']) {
     const cluster = start('', { backend });
     const host = cluster.node('node1');
-    cluster.refreshFiles(host);
+    cluster.routing?.refreshFiles(host);
     t.equal(host.files.get('/etc/calico/confd/config/bird.cfg'), undefined, backend);
     t.equal(addressOf(cluster) !== undefined, backend === 'vxlan', backend);
   }
@@ -131,7 +132,7 @@ t.test('an address on record that no interface has is told', async (t) => {
     '{name: node1}',
     '{name: node1, annotations: {projectcalico.org/IPv4Address: 192.0.2.1/24}}',
   );
-  const cluster = new Cluster(
+  const cluster = new RoutedCluster(
     [
       { file: 'network.yaml', text: NETWORK },
       { file: 'cluster.yaml', text: [text, daemonSet(''), configMap('bird')].join('---') },
@@ -158,7 +159,7 @@ spec: {peerIP: 192.0.2.2, asNumber: 65001}
     /BGPPeer broken: spec\.nodeSelector: expected a selector \(expected operator after label "zone", at character 21\)/,
   ]);
   const host = cluster.node('node1');
-  cluster.refreshFiles(host);
+  cluster.routing?.refreshFiles(host);
   const bird = host.files.get('/etc/calico/confd/config/bird.cfg');
   t.match(bird, /protocol bgp Global_192_0_2_2/);
   t.notMatch(bird, /192_0_2_1/);

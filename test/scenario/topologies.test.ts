@@ -2,7 +2,8 @@
 
 import { readdirSync } from 'node:fs';
 import t from 'tap';
-import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import { isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import { RoutedCluster } from '../../src/routing/index.js';
 import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import { Ipv4, formatIpv4 } from '../../src/packet/index.js';
 import { type ConnectionTrace, formatMinimal, type PacketStory, stepsOf } from '../../src/trace/index.js';
@@ -31,7 +32,7 @@ function lastSource(story: PacketStory): string | undefined {
 
 for (const name of readdirSync(FOLDER)) {
   t.test(`the topology ${name}`, (t) => {
-    const cluster = Cluster.load([`${FOLDER}/${name}`]);
+    const cluster = RoutedCluster.load([`${FOLDER}/${name}`]);
     t.same(cluster.errors.map(formatConfigError), [], 'loads without an error');
     t.ok(cluster.expectations.length > 0, 'expects something');
     for (const expected of cluster.expectations) {

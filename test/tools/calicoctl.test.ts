@@ -1,7 +1,8 @@
 /** calicoctl, as it prints in a terminal: tables with lines and without, and the report of IPAM's check. */
 
 import t from 'tap';
-import { Cluster } from '../../src/cluster/index.js';
+import { type Cluster } from '../../src/cluster/index.js';
+import { RoutedCluster } from '../../src/routing/index.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
 
 const NODE = 'node/node1';
@@ -108,7 +109,7 @@ spec: {nodeName: node2, containers: [{name: c}]}
 status: {phase: Running, podIP: 10.9.0.1}
 `;
 
-const trouble = (): Cluster => new Cluster([{ file: 'c.yaml', text: TROUBLE }], { seed: 1 });
+const trouble = (): Cluster => new RoutedCluster([{ file: 'c.yaml', text: TROUBLE }], { seed: 1 });
 
 t.test('calicoctl ipam check finds what leaks and what nobody gave out', async (t) => {
   const report = outputOf(trouble(), NODE, 'calicoctl ipam check --show-problem-ips');
@@ -155,7 +156,7 @@ node2   (64512)   172.18.0.3/24
 });
 
 t.test('what calicoctl does not offer here it says', async (t) => {
-  t.match(toolIn(demo(), NODE, 'calicoctl node status'), { exitCode: 1, stderr: /only ipam and get/ });
+  t.match(toolIn(demo(), NODE, 'calicoctl patch'), { exitCode: 1, stderr: /only node, ipam and get/ });
   t.match(toolIn(demo(), NODE, 'calicoctl ipam release'), { exitCode: 1, stderr: /only show and check/ });
   t.match(toolIn(demo(), NODE, 'calicoctl ipam show --all'), {
     exitCode: 1,

@@ -1,9 +1,10 @@
 /** Runs a tool in a topology, as `podwire exec` does. */
 
-import { Cluster, isNameProblem, parseEndpointName } from '../../src/cluster/index.js';
+import { type Cluster, isNameProblem, parseEndpointName } from '../../src/cluster/index.js';
+import { RoutedCluster } from '../../src/routing/index.js';
 import { runTool, type ToolResult } from '../../src/tools/index.js';
 
-export const loadTopology = (name: string): Cluster => Cluster.load([`topologies/${name}`]);
+export const loadTopology = (name: string): Cluster => RoutedCluster.load([`topologies/${name}`]);
 
 export function toolIn(cluster: Cluster, place: string, command: string): ToolResult {
   const endpoint = parseEndpointName(place);

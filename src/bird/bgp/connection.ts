@@ -154,9 +154,8 @@ export class BgpConnection {
     this.#connectTimer?.cancel();
     this.state = 'OpenSent';
     this.startHoldTimer(holdTime);
-    // Before anything is heard: a KEEPALIVE that is due then must not overtake it.
-    this.#pending.add('open');
-    this.#fire();
+    // By the loop's next turn (ev_schedule()): whoever closes what it has just accepted has done so before.
+    this.schedule('open');
   }
 
   #receive(socket: TcpSocket, bytes: Uint8Array): void {
@@ -234,11 +233,12 @@ export class BgpConnection {
       pending.clear();
       return { bytes, last: true };
     }
+    // Before anything else is said: a KEEPALIVE that is due by then must not overtake it.
+    if (pending.delete('open')) return { bytes: this.owner.makeOpen(this) };
     if (pending.delete('keepalive')) {
       this.#startKeepaliveTimer();
       return { bytes: encodeBgpKeepalive() };
     }
-    if (pending.delete('open')) return { bytes: this.owner.makeOpen(this) };
     if (pending.delete('refresh')) return { bytes: this.owner.makeRefresh('refresh') };
     if (pending.delete('begin-refresh')) return { bytes: this.owner.makeRefresh('begin-refresh') };
     if (!pending.has('update')) return undefined;

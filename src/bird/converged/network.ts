@@ -151,6 +151,10 @@ export class ConvergedNetwork {
     return programmed;
   }
 
+  routerId(name: string): number {
+    return this.#node(name).routerId;
+  }
+
   /** The sessions of a router, in the order of its configuration. */
   sessions(name: string): readonly ConvergedSession[] {
     const node = this.#node(name);

@@ -10,51 +10,29 @@ import {
   type BgpProblem,
   bgpErrorText,
   bgpProblem,
-  encodeBgpOpen,
-  encodeRouteRefresh,
-  encodeShutdownMessage,
-  ROUTE_REFRESH,
 } from '../../packet/index.js';
 import { type Errno, NS_PER_S, type TcpSocket, type Timer } from '../../kernel/index.js';
-import { formatIp, type IpAddr, ipEquals, type Net } from '../address.js';
-import { bgpFamily, gracefulFamily, makeOpen } from '../bgp/capabilities.js';
+import { formatIp, ipEquals } from '../address.js';
+import { gracefulFamily } from '../bgp/capabilities.js';
+import { ceaseFor } from '../bgp/cease.js';
 import { BgpConnection, type ConnectionOwner, type ConnectionState } from '../bgp/connection.js';
 import { dial, type DialFrom, guardSocket, makeSocket } from '../bgp/dial.js';
 import { ErrorHistory } from '../bgp/error-history.js';
 import { formatLastError, type LastError } from '../bgp/error-text.js';
-import { prepareExport16, mayExport } from '../bgp/export.js';
-import { ChannelFeed } from '../bgp/feed.js';
-import type { NextHopFinder } from '../bgp/import.js';
+import type { ChannelFeed } from '../bgp/feed.js';
 import type { BgpListeners } from '../bgp/listeners.js';
 import { NeighborRestart } from '../bgp/neighbor-restart.js';
 import { receiveMessage } from '../bgp/receive.js';
 import { sameSession } from '../bgp/same-session.js';
-import { bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
 import type { BgpConfig, ProtocolConfig } from '../config/types.js';
-import type { Neighbor } from '../interfaces.js';
-import type { Route } from '../rib/route.js';
-import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
-import type { Channel, ExportChange } from './channel.js';
-import { type DownReason, Protocol, type ProtocolState } from './protocol.js';
+import { BgpRoutes } from './bgp-routes.js';
+import type { DownReason, ProtocolState } from './protocol.js';
 
 /** BSS_*: how far the start is. */
 type StartState = 'prepare' | 'delay' | 'connect';
 
-/** Subcodes of Cease (RFC 4486) by the reason. */
-const CEASE: Readonly<Record<DownReason, number>> = {
-  remove: 3,
-  disable: 3,
-  restart: 6,
-  'command-disable': 2,
-  shutdown: 2,
-  'command-restart': 4,
-  'import-limit': 1,
-  'export-limit': 2,
-};
-
-export class BgpProtocol extends Protocol implements ConnectionOwner {
-  override config: BgpConfig;
+export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
   readonly outgoing: BgpConnection;
   readonly incoming: BgpConnection;
   readonly #listeners: BgpListeners;
@@ -63,67 +41,19 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   #startupTimer: Timer | undefined = undefined;
   #stopListening: (() => void) | undefined = undefined;
   readonly errors = new ErrorHistory();
-  /** The connection that is established. */
-  connection: BgpConnection | undefined = undefined;
   withoutCapabilities = false;
-  feeds: readonly ChannelFeed[] = [];
-  localId = 0;
-  remoteId = 0;
-  as4Session = true;
-  sourceAddress: IpAddr | undefined = undefined;
-  #neighbor: Neighbor | undefined = undefined;
-  #session: BgpSession | undefined = undefined;
   readonly restart: NeighborRestart;
   gracefulReady = false;
 
   constructor(router: Router, config: BgpConfig, listeners: BgpListeners) {
     super(router, config);
-    this.config = config;
     this.#listeners = listeners;
     this.restart = new NeighborRestart(router);
     this.outgoing = new BgpConnection(this, 'outgoing');
     this.incoming = new BgpConnection(this, 'incoming');
-    this.feeds = this.channels.map((channel) => new ChannelFeed(channel));
   }
 
   // What others ask.
-
-  get isInternal(): boolean {
-    return isInternal(this.config);
-  }
-
-  /** Facts of the session as export and import want them. */
-  get session(): BgpSession {
-    this.#session ??= this.#makeSession();
-    return this.#session;
-  }
-
-  #makeSession(): BgpSession {
-    const { config, localId, remoteId } = this;
-    const rrClusterId = clusterIdOf(config, localId);
-    const neighborIface = this.#neighbor?.iface.name;
-    return {
-      name: config.name,
-      dialect: this.router.config.dialect,
-      config,
-      isInternal: this.isInternal,
-      localId,
-      rrClusterId,
-      sourceAddress: this.sourceAddress,
-      neighborIface,
-      peerLlgrAware: this.connection?.peer.longLivedAware ?? false,
-      origin: bgpOrigin(config, { remoteId, rrClusterId, neighborIface }),
-    };
-  }
-
-  nextHops(channel: Channel): NextHopFinder {
-    const { igpTable } = channelOptions(channel.config);
-    const table = igpTable === undefined ? channel.table : this.router.table(igpTable);
-    return {
-      neighbor: (addr, iface) => this.router.interfaces.neighbor(addr, iface),
-      hostEntry: (addr, link) => table.hostEntry(addr, link),
-    };
-  }
 
   get startState(): StartState {
     return this.#startState;
@@ -160,8 +90,8 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.localId = config.routerId ?? router.routerId;
     this.remoteId = 0;
     this.sourceAddress = config.localAddress;
-    this.#neighbor = undefined;
-    this.#session = undefined;
+    this.neighbor = undefined;
+    this.forgetSession();
     this.gracefulReady = false;
     if (config.gracefulRestart !== 'off') router.lockRecovery(this.name);
     if (config.multihop > 0) this.#initiate();
@@ -183,7 +113,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     } else if (checkLink && !neighbor.iface.linkUp) {
       if (!waits) this.#neighborGone('link-down');
     } else if (waits) {
-      this.#neighbor = neighbor;
+      this.neighbor = neighbor;
       this.sourceAddress ??= neighbor.address.ip;
       this.#initiate();
     }
@@ -222,9 +152,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     const limited = reason === 'import-limit' || reason === 'export-limit';
     this.storeError(undefined, { kind: limited ? 'automatic' : 'manual' });
     this.errors.startupDelay = 0;
-    const said = reason === 'command-disable' || reason === 'command-restart' || reason === 'shutdown';
-    const data = said && this.message !== undefined ? encodeShutdownMessage(this.message) : undefined;
-    this.stop(bgpProblem(BGP_ERROR.cease, CEASE[reason], data));
+    this.stop(ceaseFor(reason, this.message));
     return this.state;
   }
 
@@ -314,7 +242,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
 
   #connect(): void {
     const { outgoing, config, router } = this;
-    const from: DialFrom = { netns: router.netns, iface: this.#neighbor?.iface.name, source: this.sourceAddress };
+    const from: DialFrom = { netns: router.netns, iface: this.neighbor?.iface.name, source: this.sourceAddress };
     outgoing.state = 'Connect';
     const socket = makeSocket(config, from);
     socket.onConnect = () => {
@@ -394,31 +322,6 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.fail(connection, problem);
   }
 
-  makeOpen(connection: BgpConnection): Uint8Array {
-    return encodeBgpOpen(
-      makeOpen(this.config, {
-        dialect: this.router.config.dialect,
-        localId: this.localId,
-        recovering: this.router.recovering,
-        withoutCapabilities: connection.withoutCapabilities,
-      }),
-    );
-  }
-
-  makeRefresh(which: 'refresh' | 'begin-refresh'): Uint8Array {
-    const family = bgpFamily(this.channels[0]?.table.family ?? 'ipv4');
-    const subtype = which === 'refresh' ? ROUTE_REFRESH.request : ROUTE_REFRESH.begin;
-    return encodeRouteRefresh({ family, subtype });
-  }
-
-  nextUpdate(): Uint8Array | undefined {
-    for (const feed of this.feeds) {
-      const message = feed.active ? feed.next() : undefined;
-      if (message !== undefined) return message;
-    }
-    return undefined;
-  }
-
   // The session.
 
   /** What both OPENs together mean; a problem where there is nothing to talk about. */
@@ -433,7 +336,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     for (const feed of this.feeds) feed.queue.extendedMessages = connection.extendedMessages;
     const able = this.channels.some((channel) => gracefulFamily(peer, channel.table.family) !== undefined);
     this.gracefulReady = config.gracefulRestart !== 'off' && able;
-    this.#session = undefined;
+    this.forgetSession();
     return undefined;
   }
 
@@ -441,7 +344,7 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
   established(connection: BgpConnection): void {
     this.sourceAddress ??= connection.socket?.localAddress;
     this.connection = connection;
-    this.#session = undefined;
+    this.forgetSession();
     this.errors.last = { kind: 'none' };
     const { peer } = connection;
     for (const feed of this.feeds) feed.queue.clear();
@@ -479,65 +382,13 @@ export class BgpProtocol extends Protocol implements ConnectionOwner {
     this.restart.told(this.feeds, feed);
   }
 
-  // Routes.
-
-  #feedOf(channel: Channel): ChannelFeed | undefined {
-    return this.feeds.find((feed) => feed.channel === channel);
-  }
-
-  override mode(channel: Channel): AnnounceMode {
-    if (this.#feedOf(channel)?.addPathTx === true) return 'any';
-    return channelOptions(channel.config).secondary ? 'accepted' : 'optimal';
-  }
-
-  protected override exports(channel: Channel): boolean {
-    return this.#feedOf(channel)?.active === true;
-  }
-
-  override preexport(channel: Channel, route: Route): Route | undefined {
-    if (this.session.dialect === 'bird-2') return mayExport(this.session, route) ? route : undefined;
-    return prepareExport16(this.session, route, channelOptions(channel.config));
-  }
-
-  override exported(channel: Channel, net: Net, change: ExportChange): void {
-    this.#feedOf(channel)?.push(this.session, net, change);
-    this.connection?.schedule('update');
-  }
-
-  protected override feedBegin(channel: Channel, which: 'initial' | 'again'): void {
-    const feed = this.#feedOf(channel);
-    if (feed === undefined) return;
-    if (which === 'initial') {
-      if (this.config.gracefulRestart !== 'off') feed.feedState = 'loading';
-      return;
-    }
-    if (!this.config.routeRefresh || this.connection?.peer.enhancedRefresh !== true) return;
-    if (feed.feedState === 'loading' || feed.feedState === 'loaded') return;
-    feed.feedState = 'refreshing';
-    this.connection.schedule('begin-refresh');
-  }
-
-  protected override feedEnd(channel: Channel): void {
-    const feed = this.#feedOf(channel);
-    if (feed === undefined || this.connection === undefined) return;
-    if (feed.feedState === 'loading') feed.feedState = 'loaded';
-    else if (feed.feedState === 'refreshing') feed.feedState = 'refreshed';
-    this.connection.schedule('update');
-  }
-
-  override reloadImports(): boolean {
-    if (this.connection?.peer.routeRefresh !== true) return this.state !== 'up';
-    this.connection.schedule('refresh');
-    return true;
-  }
-
   reconfigure(config: ProtocolConfig): boolean {
     if (config.kind !== 'bgp') return false;
     if ((config.routerId ?? this.router.routerId) !== this.localId && this.state !== 'down') return false;
     const same = sameSession(this.config, config);
     if (!same) return false;
     this.config = config;
-    this.#session = undefined;
+    this.forgetSession();
     return true;
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { birdPeers, type BirdPeer } from './bird-peers.js';
+import type { NodeTexts } from './cluster.js';
 import { filterFunctions } from './filters.js';
 import { type CommunityRule, DEFAULT_DIRECT_INTERFACES, type NodeConfig } from './node-config.js';
 
@@ -135,8 +136,8 @@ function session(peer: BirdPeer): string[] {
   ];
 }
 
-function sessions(config: NodeConfig): string[] {
-  const peers = birdPeers(config);
+function sessions(config: NodeConfig, mesh: readonly NodeTexts[] | undefined): string[] {
+  const peers = birdPeers(config, mesh);
   const filters = [
     '# -------------- BGP Filters ------------------',
     ...filterFunctions(config.cluster.resources.filters, config.version),
@@ -145,11 +146,11 @@ function sessions(config: NodeConfig): string[] {
   return [...filters, '# BGP Protocol Configurations', ...peers.flatMap(session), '', ''];
 }
 
-/** A node without an address of the family has BIRD run and speak to nobody. */
-export function renderBirdCfg(config: NodeConfig): string {
+/** A node without an address of the family has BIRD run and speak to nobody. `mesh`: not with all of the mesh. */
+export function renderBirdCfg(config: NodeConfig, mesh?: readonly NodeTexts[]): string {
   const speaks = config.address !== '';
   const rest = speaks
-    ? [...template(config), ...sessions(config)]
+    ? [...template(config), ...sessions(config, mesh)]
     : [`# IPv${config.version} disabled on this node.`, ''];
   return [...communities(config.communities), ...identity(config), ...KERNEL, ...devices(config), ...rest]
     .map((line) => `${line}\n`)

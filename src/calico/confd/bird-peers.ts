@@ -4,6 +4,7 @@
  */
 
 import { filterCall, MAX_METRIC } from './filters.js';
+import type { ConfdCluster, NodeTexts } from './cluster.js';
 import type { BgpFilter } from './model.js';
 import type { NodeConfig } from './node-config.js';
 import type { Peering } from './peerings.js';
@@ -101,36 +102,52 @@ export const metricStatements = (normalRoutePriority: number): string[] => [
 
 const symbol = (address: string): string => address.replace(/[.:]/g, '_');
 
-/** Reflectors and those whom they reflect to have no part in the mesh. */
-function meshPeers(config: NodeConfig, filters: PeerFilters): BirdPeer[] {
-  const { cluster, self, version } = config;
+export const meshSessionName = (address: string): string => `Mesh_${symbol(address)}`;
+
+/** One end waits: that whose address comes later in the alphabet. */
+export const waitsFor = (own: string, other: string): boolean => other > own;
+
+/** Reflectors have no part in the mesh. */
+export const isInMesh = ({ configuration }: ConfdCluster, { node }: NodeTexts): boolean =>
+  node.routeReflectorClusterId === '' && configuration?.nodeToNodeMeshEnabled !== false;
+
+/** All nodes that a node meshes with in one family, in the order of the cluster. */
+export function meshOf({ cluster, self, version, address: own }: NodeConfig): readonly NodeTexts[] {
+  if (!isInMesh(cluster, self)) return [];
+  return cluster.nodes.filter(
+    (other) => other.address[version] !== '' && other.address[version] !== own && isInMesh(cluster, other),
+  );
+}
+
+/** The AS that a node takes another of the mesh to be in: one that says nothing is in its own, not in everybody's. */
+export const meshAsNumber = (config: Pick<NodeConfig, 'asNumber'>, { node }: NodeTexts): number =>
+  node.asNumber ?? config.asNumber;
+
+function meshPeers(config: NodeConfig, filters: PeerFilters, others: readonly NodeTexts[]): BirdPeer[] {
+  const { cluster, version } = config;
   const mesh = cluster.configuration;
-  if (self.node.routeReflectorClusterId !== '' || mesh?.nodeToNodeMeshEnabled === false) return [];
   const password = mesh?.nodeMeshPassword && cluster.resources.password(mesh.nodeMeshPassword);
-  return cluster.nodes
-    .filter(({ address }) => address[version] !== '' && address[version] !== config.address)
-    .filter(({ node }) => node.routeReflectorClusterId === '')
-    .map(({ node, address: { [version]: address } }): BirdPeer => {
-      // Not the AS of everybody: a node that says nothing is taken to be in ours.
-      const asNumber = node.asNumber ?? config.asNumber;
-      return {
-        ...filters.of([], asNumber === config.asNumber),
-        name: `Mesh_${symbol(address)}`,
-        address,
-        port: cluster.listenPort(node.name),
-        asNumber,
-        localAsNumber: undefined,
-        sourceAddress: config.address,
-        ttlSecurity: 'unsaid',
-        passive: address > config.address,
-        restartSeconds: mesh?.nodeMeshMaxRestartSeconds,
-        keepaliveSeconds: undefined,
-        reflectorClusterId: '',
-        password: password ?? '',
-        nextHop: '',
-        numAllowedLocalAsNumbers: 0,
-      };
-    });
+  return others.map((other): BirdPeer => {
+    const address = other.address[version];
+    const asNumber = meshAsNumber(config, other);
+    return {
+      ...filters.of([], asNumber === config.asNumber),
+      name: meshSessionName(address),
+      address,
+      port: cluster.listenPort(other.name),
+      asNumber,
+      localAsNumber: undefined,
+      sourceAddress: config.address,
+      ttlSecurity: 'unsaid',
+      passive: waitsFor(config.address, address),
+      restartSeconds: mesh?.nodeMeshMaxRestartSeconds,
+      keepaliveSeconds: undefined,
+      reflectorClusterId: '',
+      password: password ?? '',
+      nextHop: '',
+      numAllowedLocalAsNumbers: 0,
+    };
+  });
 }
 
 type Prefix = 'Global' | 'Node' | 'Local_Workload';
@@ -143,7 +160,7 @@ function nextHopOf({ nextHopMode, keepNextHop }: Peering, sameAs: boolean): Bird
 
 function isPassive(peering: Peering, prefix: Prefix, config: NodeConfig): boolean {
   if (peering.localWorkload) return true;
-  return prefix === 'Global' && peering.calicoNode && peering.address > config.address;
+  return prefix === 'Global' && peering.calicoNode && waitsFor(config.address, peering.address);
 }
 
 function birdPeer(peering: Peering, prefix: Prefix, config: NodeConfig, filters: PeerFilters): BirdPeer {
@@ -170,8 +187,8 @@ function birdPeer(peering: Peering, prefix: Prefix, config: NodeConfig, filters:
   };
 }
 
-/** All sessions of a node in one family, by name. */
-export function birdPeers(config: NodeConfig): BirdPeer[] {
+/** All sessions of a node in one family, by name: those of the mesh with these others. */
+export function birdPeers(config: NodeConfig, mesh: readonly NodeTexts[] = meshOf(config)): BirdPeer[] {
   const filters = new PeerFilters(config);
   const { global, own } = config.cluster.peerings.of(config.self);
   const configured = (
@@ -184,7 +201,7 @@ export function birdPeers(config: NodeConfig): BirdPeer[] {
       .filter(({ version, address }) => version === config.version && address !== config.address)
       .map((peering) => birdPeer(peering, peering.localWorkload ? 'Local_Workload' : prefix, config, filters)),
   );
-  return [...meshPeers(config, filters), ...configured].sort((a, b) =>
+  return [...meshPeers(config, filters, mesh), ...configured].sort((a, b) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : 0,
   );
 }

@@ -1,6 +1,12 @@
-/** confd: BIRD's files out of the datastore. What reads the store is in ../datastore. */
+/**
+ * The face of confd: BIRD's files out of the datastore. It is a face of its own, beside that of `calico`, so that what
+ * needs no BGP does not load it. What reads the store is in ../datastore.
+ */
 
-export { ConfdCluster } from './cluster.js';
+export { ConfdDatastore } from '../datastore/confd.js';
+export { isInMesh, meshAsNumber, meshSessionName, waitsFor } from './bird-peers.js';
+export { ConfdCluster, type NodeTexts } from './cluster.js';
 export { type ConfdRun, confdPath, runConfd } from './files.js';
 export type { ConfdHost, ConfdResources } from './model.js';
-export { CONFD_FILES, CONFD_FOLDER, type ConfdFile, renderConfd } from './render.js';
+export { type NodeConfig, nodeConfig } from './node-config.js';
+export { CONFD_FILES, CONFD_FOLDER, type ConfdFile, renderBird, renderConfd } from './render.js';

@@ -7,6 +7,7 @@
  */
 
 import { addressOf, formatAddress, parseAddress } from '../cidr.js';
+import { splitHostPort } from '../host-port.js';
 import type { ConfdCluster, NodeTexts } from './cluster.js';
 import type { BgpPeer, IpVersion, LocalWorkloadPeer } from './model.js';
 
@@ -48,14 +49,6 @@ const BGP_PORT = 179;
 /** libcalico-go/lib/backend/model/bgppeer.go:combineIPAndPort(). */
 const keyOf = ({ address, port }: Peering): string =>
   port === 0 || port === BGP_PORT ? address : `${address}-${port}`;
-
-/** net.SplitHostPort(): brackets around IPv6, and no port where there is none. */
-export function splitHostPort(text: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3] ?? 0);
-  if (match === null || port > 65_535) return { host: text, port: 0 };
-  return { host: match[1] ?? match[2] ?? '', port };
-}
 
 type NextHop = Pick<Peering, 'keepNextHop' | 'nextHopMode'>;
 

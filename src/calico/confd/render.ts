@@ -3,9 +3,9 @@
 import { renderAggrCfg } from './bird-aggr-cfg.js';
 import { renderBirdCfg } from './bird-cfg.js';
 import { renderIpamCfg } from './bird-ipam-cfg.js';
-import type { ConfdCluster } from './cluster.js';
+import type { ConfdCluster, NodeTexts } from './cluster.js';
 import type { ConfdHost } from './model.js';
-import { nodeConfig } from './node-config.js';
+import { type NodeConfig, nodeConfig } from './node-config.js';
 
 export const CONFD_FOLDER = '/etc/calico/confd/config';
 
@@ -34,4 +34,18 @@ export function renderConfd(cluster: ConfdCluster, host: ConfdHost): Readonly<Re
     'bird6_aggr.cfg': renderAggrCfg(ipv6, kubernetesNode),
     'bird6_ipam.cfg': renderIpamCfg(ipv6, kubernetesNode),
   };
+}
+
+/** What `bird` of a node reads, with a session to these nodes of its mesh and to no others. */
+export function renderBird(
+  config: NodeConfig,
+  host: ConfdHost,
+  mesh: readonly NodeTexts[],
+): ReadonlyMap<string, string> {
+  const kubernetesNode = host.kubernetesNode ?? host.node;
+  return new Map([
+    [`${CONFD_FOLDER}/bird.cfg`, renderBirdCfg(config, mesh)],
+    [`${CONFD_FOLDER}/bird_aggr.cfg`, renderAggrCfg(config, kubernetesNode)],
+    [`${CONFD_FOLDER}/bird_ipam.cfg`, renderIpamCfg(config, kubernetesNode)],
+  ]);
 }

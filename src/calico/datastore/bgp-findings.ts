@@ -15,11 +15,11 @@ import {
 } from '../../kubernetes/index.js';
 import { parseAddress } from '../cidr.js';
 import type { BgpNode } from '../confd/model.js';
-import { splitHostPort } from '../confd/peerings.js';
+import { splitHostPort } from '../host-port.js';
 import { parseSelector } from '../policy/selector.js';
 import { SelectorError } from '../policy/selector-tokens.js';
 import { DEFAULT_BGP_CONFIGURATION, NODE_BGP_CONFIGURATION, storedBgpNodes, storedPassword } from './bgp.js';
-import { storedBackend } from './confd.js';
+import { storedBackend } from './daemons.js';
 
 export interface BgpFacts {
   readonly store: Store;

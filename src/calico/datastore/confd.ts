@@ -3,11 +3,10 @@
  * changed; confd/pkg/backends/calico/client.go. All nodes of a cluster share one.
  */
 
-import { calicoNodeSettings, type Kind, type Store } from '../../kubernetes/index.js';
+import type { Kind, Store } from '../../kubernetes/index.js';
 import { ConfdCluster } from '../confd/cluster.js';
-import type { ConfdHost, ConfdResources } from '../confd/model.js';
+import type { ConfdResources } from '../confd/model.js';
 import type { IpamStore } from '../ipam/store.js';
-import { type Backend, type Environment, networkingBackend, variable } from '../startup/environment.js';
 import {
   bgpBlocks,
   storedBgpConfiguration,
@@ -19,7 +18,7 @@ import {
   storedWorkloadPeers,
 } from './bgp.js';
 import { storedAdvertisedServices } from './bgp-services.js';
-import { nodeEnvironment } from './felix.js';
+import { type ConfdOptions, DEFAULT_NAMESPACE } from './daemons.js';
 import { storedPools } from './resources.js';
 
 /** What was read of the store, as long as it is right. */
@@ -45,15 +44,6 @@ class Part<T> {
     return held;
   }
 }
-
-export interface ConfdOptions {
-  /** NAMESPACE of the container: where passwords are. */
-  readonly namespace?: string;
-  /** USE_POD_CIDR: blocks are the ranges that Kubernetes gives nodes, and not IPAM's. */
-  readonly usePodCidr?: boolean;
-}
-
-const DEFAULT_NAMESPACE = 'kube-system';
 
 export class ConfdDatastore {
   readonly #ipam: IpamStore;
@@ -140,32 +130,4 @@ export class ConfdDatastore {
   close(): void {
     for (const stop of this.#unwatch) stop();
   }
-}
-
-/** What confd on a node takes from its container's environment. */
-export function confdHost(environment: Environment, node: string): ConfdHost {
-  const kubernetesNode = variable(environment, 'CALICO_K8S_NODE_REF');
-  return {
-    node,
-    routerId: variable(environment, 'CALICO_ROUTER_ID'),
-    ...(kubernetesNode !== '' && { kubernetesNode }),
-  };
-}
-
-/** What all nodes' confd take from it. */
-export const confdOptions = (environment: Environment): ConfdOptions => ({
-  namespace: variable(environment, 'NAMESPACE') || DEFAULT_NAMESPACE,
-  usePodCidr: variable(environment, 'USE_POD_CIDR').toLowerCase() === 'true',
-});
-
-/**
- * Which daemons run on a node. Where no DaemonSet says, BIRD is taken to run as soon as something needs it: a
- * pool without VXLAN, or a resource of BGP's.
- */
-export function storedBackend(store: Store, node: string): Backend {
-  const settings = calicoNodeSettings(store);
-  if (settings !== undefined) return networkingBackend(nodeEnvironment(settings, node));
-  const pools = storedPools(store);
-  const speaksBgp = store.list('BGPPeer').length > 0 || store.list('BGPConfiguration').length > 0;
-  return speaksBgp || pools.some(({ vxlanMode }) => vxlanMode === 'Never') ? 'bird' : 'vxlan';
 }

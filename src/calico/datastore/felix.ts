@@ -2,6 +2,7 @@
 
 import {
   ALL_KINDS,
+  calicoNode,
   type CalicoNodeSettings,
   calicoNodeSettings,
   isList,
@@ -62,7 +63,7 @@ export function nodeEnvironment({ env }: CalicoNodeSettings, node: string): Envi
 /** Strongest first: the environment, FelixConfiguration `node.<name>`, one that selects the node, `default`. */
 export function felixLayers(store: Store, node: string): ParameterLayer[] {
   const settings = calicoNodeSettings(store);
-  const labels = storedNodes(store).find(({ name }) => name === node)?.labels ?? {};
+  const labels = calicoNode(store, node)?.labels ?? {};
   const own = store.get('FelixConfiguration', '', `node.${node}`);
   const general = store.get('FelixConfiguration', '', 'default');
   const selecting = store

@@ -78,7 +78,7 @@ function ipipDevice(cluster: FelixCluster, host: FelixHost, on: Encapsulations, 
 }
 
 /** To each address of an endpoint, through its own interface. */
-function workloadRoutes({ config, endpoints }: FelixHost): FelixRoute[] {
+export function workloadRoutes({ config, endpoints }: Pick<FelixHost, 'config' | 'endpoints'>): FelixRoute[] {
   const addresses = ({ networks, floatingIps }: WorkloadEndpoint): readonly Address[] => [
     ...networks.map(addressOf),
     ...(config.floatingIpsEnabled ? floatingIps.map(({ external }) => external) : []),

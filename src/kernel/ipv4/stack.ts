@@ -91,9 +91,9 @@ export class Ipv4Stack {
       netns.drop(skb, bad);
       return;
     }
-    if (skb.physIn !== undefined) {
-      // br_netfilter_hooks.c:ip_sabotage_in(): the bridge has asked PREROUTING already.
-      skb.physIn = undefined;
+    if (skb.physIn !== undefined && !skb.sabotageInDone) {
+      // br_netfilter_hooks.c:ip_sabotage_in(): the bridge has asked PREROUTING already. physdev still knows the port.
+      skb.sabotageInDone = true;
     } else if (netns.netfilter.run('prerouting', skb, dev, undefined) !== 'accept') return;
     this.receiveFinish(dev, skb);
   }

@@ -74,6 +74,7 @@ export function bridgePrerouting(bridge: Bridge, skb: Skb, port: BridgePort): bo
   const accepted = atNetworkHeader(skb, () => {
     if (!validate(bridge, skb)) return false;
     skb.physIn = port.dev;
+    skb.sabotageInDone = false;
     before = skb.ipv4.destination;
     skb.dev = bridge;
     return asHost(skb, () => netns.netfilter.run('prerouting', skb, bridge, undefined) === 'accept');
@@ -147,6 +148,7 @@ export function bridgeForward(bridge: Bridge, skb: Skb, out: BridgePort): readon
   for (const frame of frames) {
     frame.physIn = undefined;
     frame.physOut = undefined;
+    frame.sabotageInDone = false;
   }
   return frames;
 }

@@ -3,7 +3,8 @@
  * on in it. A change of objects builds the cluster anew beside the old one and takes its place when all went well.
  */
 
-import { Cluster, recordedState } from '../../cluster/index.js';
+import { type Cluster, recordedState } from '../../cluster/index.js';
+import { RoutedCluster } from '../../routing/index.js';
 import type { SourceText } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
@@ -47,7 +48,10 @@ export interface SessionSummary {
 }
 
 function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
-  const cluster = new Cluster(declared.documents, { seed, ...(from === undefined ? {} : { recorded: from.recorded }) });
+  const cluster = new RoutedCluster(declared.documents, {
+    seed,
+    ...(from === undefined ? {} : { recorded: from.recorded }),
+  });
   if (cluster.errors.length > 0) throw badObjects(cluster.errors);
   if (from !== undefined) mending(() => cluster.emulation.advance(from.nowNs));
   return cluster;

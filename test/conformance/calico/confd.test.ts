@@ -5,7 +5,8 @@
  */
 
 import t, { type Test } from 'tap';
-import { ConfdDatastore, confdHost, confdOptions } from '../../../src/calico/datastore/confd.js';
+import { ConfdDatastore } from '../../../src/calico/datastore/confd.js';
+import { confdHost, confdOptions } from '../../../src/calico/datastore/daemons.js';
 import { parseEndpointStatus } from '../../../src/calico/datastore/bgp.js';
 import { storedIpam } from '../../../src/calico/datastore/ipam.js';
 import { ConfdCluster } from '../../../src/calico/confd/cluster.js';

@@ -1,7 +1,8 @@
 /** Upstream's manifests through the loader: which daemons run, which pool is made, which tunnel a node gets. */
 
 import t from 'tap';
-import { Cluster } from '../../../src/cluster/index.js';
+import { type Cluster } from '../../../src/cluster/index.js';
+import { RoutedCluster } from '../../../src/routing/index.js';
 import { networkingBackend } from '../../../src/calico/startup/environment.js';
 import { nodeEnvironment } from '../../../src/calico/datastore/felix.js';
 import { calicoNodeSettings } from '../../../src/kubernetes/index.js';
@@ -97,7 +98,7 @@ function clusterOf(manifest: Json): Cluster {
       },
     },
   ];
-  return new Cluster([
+  return new RoutedCluster([
     { file: 'manifest.json', text: JSON.stringify({ kind: 'List', apiVersion: 'v1', items: documents }) },
   ]);
 }
@@ -123,7 +124,7 @@ t.test('a cluster that is installed by one of upstream’s manifests', NEEDS_VEC
     const tunnel = wanted.tunnel === undefined ? [] : [[`projectcalico.org/${wanted.tunnel}`, '192.168.166.128']];
     t.same(tunnels, tunnel, `${name}: tunnel`);
     const host = cluster.node('node1');
-    cluster.refreshFiles(host);
+    cluster.routing?.refreshFiles(host);
     t.equal(host.files.has('/etc/calico/confd/config/bird.cfg'), wanted.files, `${name}: files of BIRD`);
   }
 });

@@ -51,10 +51,11 @@ export function describeNetns(netns: Netns): Record<StateName, string> {
   };
 }
 
-/** Seconds that are left depend on how long a run took. */
+/** Seconds that are left depend on how long a run took, and who else holds an entry on the moment of the look. */
 const withoutTimeout = (line: string): string =>
   line
     .replace(/^(\S+\s+\d+) \d+ /, '$1 ')
+    .replace(/ use=\d+/, '')
     .replaceAll(/\s+/g, ' ')
     .trim();
 

@@ -1,6 +1,7 @@
 /** A case in the emulator. */
 
-import { Cluster, startServer } from '../../../src/cluster/index.js';
+import { type Cluster, startServer } from '../../../src/cluster/index.js';
+import { RoutedCluster } from '../../../src/routing/index.js';
 import {
   type Device,
   type Host,
@@ -66,7 +67,7 @@ export type Decide = (at: {
 
 const loaded = ({ sources }: KernelCase): Cluster => {
   // What probes leave behind, connections and neighbours, is no part of an export.
-  const cluster = new Cluster(sources, { probes: false });
+  const cluster = new RoutedCluster(sources, { probes: false });
   if (cluster.errors.length > 0) throw new Error(cluster.errors.map(formatConfigError).join('\n'));
   return cluster;
 };

@@ -296,9 +296,10 @@ class Referee:
                 if order['kind'] == 'tcp':
                     self.settle(frames, quiet)
                     outcome = self.tcp_rest(order, made, frames)
-                self.settle(frames, quiet, order['expected'])
             except OSError as error:
                 outcome = os.strerror(error.errno)
+            # What was refused may have been answered all the same: by REJECT in OUTPUT.
+            self.settle(frames, quiet, order['expected'])
             rules = [tracer.read() if tracer else [] for tracer in self.tracers]
             rounds.append({'frames': frames, 'rules': rules, 'outcome': outcome,
                            'tookMs': (time.monotonic() - started) * 1000})

@@ -103,6 +103,10 @@ function someRule(
   const leads = jump
     ? `${dice.chance(0.75) ? '-j' : '-g'} ${dice.pick(at.leadsTo)}`
     : someTarget(dice, universe, place);
+  // What is lost in the midst of a connection is sent again when real timers say so (tail-loss probes among them).
+  const loses = /^-j (?:DROP|REJECT)/.test(leads) && words.some((word) => word.startsWith('-m statistic'));
+  if (loses && (place.protocol === 'tcp' || place.protocol === 'all'))
+    return [...words, '-j MARK --xor-mark 0x1'].filter((word) => word !== '').join(' ');
   // iptables-save shows of two tests of the same flags only the later, though the kernel asks both.
   const once = leads.includes('--tcp-flags') ? words.filter((word) => !/--tcp-flags|--syn/.test(word)) : words;
   return [...once, leads].filter((word) => word !== '').join(' ');

@@ -1,0 +1,44 @@
+/** What the environment of calico-node's container says of the daemons that run in it. */
+
+import { calicoNodeSettings, type Store } from '../../kubernetes/index.js';
+import type { ConfdHost } from '../confd/model.js';
+import { type Backend, type Environment, networkingBackend, variable } from '../startup/environment.js';
+import { nodeEnvironment } from './felix.js';
+import { storedPools } from './resources.js';
+
+export interface ConfdOptions {
+  /** NAMESPACE of the container: where passwords are. */
+  readonly namespace?: string;
+  /** USE_POD_CIDR: blocks are the ranges that Kubernetes gives nodes, and not IPAM's. */
+  readonly usePodCidr?: boolean;
+}
+
+export const DEFAULT_NAMESPACE = 'kube-system';
+
+/** What confd on a node takes from its container's environment. */
+export function confdHost(environment: Environment, node: string): ConfdHost {
+  const kubernetesNode = variable(environment, 'CALICO_K8S_NODE_REF');
+  return {
+    node,
+    routerId: variable(environment, 'CALICO_ROUTER_ID'),
+    ...(kubernetesNode !== '' && { kubernetesNode }),
+  };
+}
+
+/** What all nodes' confd take from it. */
+export const confdOptions = (environment: Environment): ConfdOptions => ({
+  namespace: variable(environment, 'NAMESPACE') || DEFAULT_NAMESPACE,
+  usePodCidr: variable(environment, 'USE_POD_CIDR').toLowerCase() === 'true',
+});
+
+/**
+ * Which daemons run on a node. Where no DaemonSet says, BIRD is taken to run as soon as something needs it: a
+ * pool without VXLAN, or a resource of BGP's.
+ */
+export function storedBackend(store: Store, node: string): Backend {
+  const settings = calicoNodeSettings(store);
+  if (settings !== undefined) return networkingBackend(nodeEnvironment(settings, node));
+  const pools = storedPools(store);
+  const speaksBgp = store.list('BGPPeer').length > 0 || store.list('BGPConfiguration').length > 0;
+  return speaksBgp || pools.some(({ vxlanMode }) => vxlanMode === 'Never') ? 'bird' : 'vxlan';
+}

@@ -1,0 +1,82 @@
+/**
+ * What a cluster wants of its routing daemons, and which clusters want it. src/routing is who does it: whoever loads a
+ * cluster brings it, so that a command about a cluster without BGP loads nothing of it.
+ */
+
+import { type FelixRoute, type IpamStore, storedBackend, storedNodes } from '../calico/index.js';
+import type { Host } from '../kernel/index.js';
+import { type ConfigError, type Finding, isIpv4Cidr, type Store } from '../kubernetes/index.js';
+import type { Ipv4Addr } from '../packet/index.js';
+import type { Place, TracePacket } from '../trace/index.js';
+import type { NetworkPlan, Underlay } from '../underlay/index.js';
+import type { HostConfigObject, PhysicalNetworkObject } from './documents.js';
+
+/** What routing is told of a cluster. */
+export interface RoutingSite {
+  readonly store: Store;
+  readonly plan: NetworkPlan;
+  /** Calico's IPAM, where it runs. */
+  readonly ipam: IpamStore | undefined;
+  /** Felix's routes to the pods of a node. */
+  readonly workloadRoutes: (node: string) => readonly FelixRoute[];
+  /** Documents that speak of a machine. */
+  readonly hostConfigs: (machine: string) => readonly HostConfigObject[];
+  /** The machine itself, built now if it was not. */
+  readonly machine: (name: string) => Host | undefined;
+  /** The document that configurations of routers stand in. */
+  readonly network: PhysicalNetworkObject | undefined;
+  readonly nameOf: (place: Place) => string;
+  /** All machines once more, asleep, in an emulation of their own: nobody has run a routing daemon on them. */
+  readonly rehearse: () => Underlay;
+}
+
+/** Packets of a connection that did not come to its end. */
+export interface LostConnection {
+  readonly packets: readonly TracePacket[];
+  /** Where nothing was sent: the machine, and where to. */
+  readonly from: Place | undefined;
+  readonly to: Ipv4Addr;
+}
+
+export interface Routing {
+  /** Configurations of routers that cannot be read. */
+  readonly errors: readonly ConfigError[];
+  /** Gives a machine that has just been built the files and routes that its daemon would have given it. */
+  readonly equip: (host: Host) => readonly Finding[];
+  /** Brings those files of a machine up to date that confd writes. */
+  readonly refreshFiles: (host: Host) => void;
+  /** What `birdc` prints on a machine; undefined where no daemon runs. */
+  readonly birdc: (host: Host, command: string) => string | undefined;
+  /** Which session, or which that is not there, a route is missing for, as sentences. */
+  readonly explain: (lost: LostConnection) => readonly string[];
+}
+
+export type MakeRouting = (site: RoutingSite) => Routing;
+
+/** A node on which Calico runs BIRD. */
+export const runsBird = (store: Store, node: string): boolean => storedBackend(store, node) === 'bird';
+
+/** Whether any daemon runs anywhere. */
+export const hasRouters = (store: Store, plan: NetworkPlan, usesCalico: boolean): boolean =>
+  [...plan.machines.values()].some(({ bird }) => bird !== undefined) ||
+  (usesCalico && storedNodes(store).some(({ name }) => runsBird(store, name)));
+
+/** BGPConfiguration's programClusterRoutes, which is Enabled where nothing is said. */
+const birdProgramsPools = (store: Store): boolean =>
+  store.get('BGPConfiguration', '', 'default')?.spec.programClusterRoutes !== 'Disabled';
+
+/** The first pool whose routes between nodes are BIRD's: those of pools with VXLAN are Felix's. */
+export const birdPool = (store: Store): string | undefined =>
+  birdProgramsPools(store)
+    ? store.list('IPPool').find(({ spec }) => spec.vxlanMode === 'Never' && isIpv4Cidr(spec.cidr))?.name
+    : undefined;
+
+/**
+ * Whether some machine's kernel has routes of a daemon's. A mesh of nodes whose pools all have VXLAN programs
+ * nothing, unless it hears of other networks from outside.
+ */
+export const routesByDaemons = (store: Store, plan: NetworkPlan, usesCalico: boolean): boolean =>
+  hasRouters(store, plan, usesCalico) &&
+  (birdPool(store) !== undefined ||
+    store.list('BGPPeer').length > 0 ||
+    [...plan.machines.values()].some(({ bird }) => bird !== undefined));

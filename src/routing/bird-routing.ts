@@ -1,0 +1,106 @@
+/** The routing daemons of a cluster, as `Cluster.bringRouting` wants them. */
+
+import { type ConfigProblem, parseConfig } from '../bird/index.js';
+import type { LostConnection, MakeRouting, Routing, RoutingSite } from '../cluster/index.js';
+import type { Host } from '../kernel/index.js';
+import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
+import { BIRD_CONF } from '../underlay/index.js';
+import { Causes } from './causes.js';
+import { ConfdFiles } from './confd-files.js';
+import { explainLost } from './explain.js';
+import type { Daemons } from './daemons.js';
+import { Rehearsal } from './rehearsal.js';
+import { RestingNetwork } from './resting-network.js';
+import { type Speaker, speakersOf } from './speakers.js';
+
+/** Up to so many daemons speak to one another; a mesh of more costs seconds, and its square. */
+const MOST_BY_MESSAGES = 24;
+
+class BirdRouting implements Routing {
+  readonly errors: readonly ConfigError[];
+  readonly #site: RoutingSite;
+  readonly #confd: ConfdFiles | undefined;
+  readonly #causes: Causes;
+  #speakers: ReadonlyMap<string, Speaker> | undefined = undefined;
+  #held: Daemons | undefined = undefined;
+
+  readonly #mostByMessages: number;
+
+  constructor(site: RoutingSite, mostByMessages: number) {
+    this.#site = site;
+    this.#mostByMessages = mostByMessages;
+    this.#confd = site.ipam === undefined ? undefined : new ConfdFiles(site.store, site.ipam);
+    this.#causes = new Causes(site);
+    this.errors = routerErrors(site);
+  }
+
+  get speakers(): ReadonlyMap<string, Speaker> {
+    this.#speakers ??= speakersOf(this.#site);
+    return this.#speakers;
+  }
+
+  /** All daemons at rest; the first who asks for one waits for them. */
+  get #daemons(): Daemons {
+    this.#held ??= this.#make();
+    return this.#held;
+  }
+
+  #make(): Daemons {
+    const { speakers } = this;
+    const of = { speakers, confd: this.#confd, causes: this.#causes };
+    return speakers.size > this.#mostByMessages ? new RestingNetwork(this.#site, of) : new Rehearsal(this.#site, of);
+  }
+
+  readonly equip = (host: Host): readonly Finding[] => {
+    if (!this.speakers.has(host.name)) return [];
+    // The files of one node in a large mesh are megabytes: written when somebody reads them.
+    if (this.speakers.size <= this.#mostByMessages) this.refreshFiles(host);
+    return this.#daemons.equip(host).flatMap((message) => this.#finding(host, message));
+  };
+
+  #finding({ name }: Host, message: string): readonly Finding[] {
+    const subject = this.#site.store.get('Node', '', name) ?? this.#site.network;
+    const told = { code: 'bird', severity: 'warning', message: `BIRD on ${name}: ${message}` } as const;
+    return subject === undefined ? [] : [finding(subject, [], told)];
+  }
+
+  readonly refreshFiles = (host: Host): void => {
+    if (this.speakers.get(host.name)?.dialect === 'bird-1.6') this.#confd?.write(host);
+  };
+
+  readonly birdc = (host: Host, command: string): string | undefined =>
+    this.speakers.has(host.name) ? this.#daemons.birdc(host.name, command) : undefined;
+
+  readonly explain = (lost: LostConnection): readonly string[] =>
+    this.speakers.size === 0
+      ? []
+      : explainLost(lost, {
+          site: this.#site,
+          daemons: this.#daemons,
+          speakers: this.speakers,
+          confd: this.#confd?.cluster,
+          causes: this.#causes,
+        });
+}
+
+/** Configurations that stand in the document of the network, read once to see whether they can be. */
+function routerErrors({ plan, network }: RoutingSite): ConfigError[] {
+  if (network === undefined) return [];
+  const told = ({ line, column, message }: ConfigProblem): string => `line ${line}, column ${column}: ${message}`;
+  return [...plan.machines.values()].flatMap(({ bird }) =>
+    bird === undefined
+      ? []
+      : parseConfig(bird.text, { dialect: 'bird-2', file: BIRD_CONF }).errors.map((problem) => ({
+          ...configError(network, bird.path, { expected: 'a configuration of BIRD 2', got: told(problem) }),
+          ...network.source.lineOf(bird.path, problem.line),
+        })),
+  );
+}
+
+/** Routing whose daemons speak to one another where there are so many of them at most, and are computed where there are more. */
+export const birdRoutingUpTo =
+  (mostByMessages: number): MakeRouting =>
+  (site) =>
+    new BirdRouting(site, mostByMessages);
+
+export const birdRouting: MakeRouting = birdRoutingUpTo(MOST_BY_MESSAGES);

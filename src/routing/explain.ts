@@ -1,0 +1,145 @@
+/** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
+
+import { formatIp } from '../bird/index.js';
+import type { ConfdCluster } from '../calico/confd/index.js';
+import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, ipv4Of } from '../calico/index.js';
+import type { LostConnection, RoutingSite } from '../cluster/index.js';
+import type { FibRoute, Host } from '../kernel/index.js';
+import { type Ipv4Addr, prefixContains } from '../packet/index.js';
+import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
+import type { Causes } from './causes.js';
+import { whyUnreached } from './probe.js';
+import type { Daemons, Session } from './daemons.js';
+import type { Speaker } from './speakers.js';
+
+export interface ExplainFacts {
+  readonly site: RoutingSite;
+  readonly daemons: Daemons;
+  readonly speakers: ReadonlyMap<string, Speaker>;
+  readonly confd: ConfdCluster | undefined;
+  readonly causes: Causes;
+}
+
+/** The block that an address is in, and the node that has it. */
+interface Announced {
+  readonly node: string;
+  readonly block: Cidr;
+}
+
+function blockOf({ confd }: ExplainFacts, address: Ipv4Addr): Announced | undefined {
+  for (const [node, blocks] of confd?.resources.blocks ?? []) {
+    const block = blocks.find(({ cidr }) => cidr.version === 4 && cidrContains(cidr, addressOfIpv4(address)));
+    if (block !== undefined) return { node, block: block.cidr };
+  }
+  return undefined;
+}
+
+/** A routing decision of a machine, where it was no delivery to itself. */
+interface Decision {
+  readonly place: Place;
+  readonly destination: Ipv4Addr;
+}
+
+function* decisionsOf(story: PacketStory): Iterable<Decision> {
+  for (const { step, place } of stepsOf(story)) {
+    if (isRouting(step) && place.netns === '') yield { place, destination: step.destination };
+  }
+}
+
+const isRouting = (step: Step): step is Extract<Step, { kind: 'route' }> =>
+  step.kind === 'route' && step.type !== 'local';
+
+/** The best match of the table `main`. */
+function routeTo({ netns }: Host, address: Ipv4Addr): FibRoute | undefined {
+  let best: FibRoute | undefined;
+  for (const route of netns.fib.routes(MAIN)) {
+    if (
+      prefixContains(route.destination, address) &&
+      (best === undefined || route.destination.length > best.destination.length)
+    )
+      best = route;
+  }
+  return best;
+}
+
+const MAIN = 254;
+
+/** The first machine on the way that does not know the block which the packet is sent to. */
+export function explainLost(lost: LostConnection, facts: ExplainFacts): readonly string[] {
+  const sent = lost.packets.filter(({ role }) => role === 'request' || role === 'reply');
+  const decisions = sent.flatMap(({ story }) => [...decisionsOf(story)]);
+  if (sent.length === 0 && lost.from?.netns === '') decisions.push({ place: lost.from, destination: lost.to });
+  for (const { place, destination } of decisions) {
+    const told = explainAt(place.host, destination, facts);
+    if (told !== undefined) return told;
+  }
+  return [];
+}
+
+function explainAt(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
+  const announced = blockOf(facts, destination);
+  const host = facts.site.machine(name);
+  if (announced === undefined || announced.node === name || host === undefined) return undefined;
+  const route = routeTo(host, destination);
+  if (route !== undefined && route.destination.length >= announced.block.length) return undefined;
+  const { site, speakers } = facts;
+  const who = site.nameOf(host.netns.place);
+  const instead = route === undefined ? 'none at all' : `only ${route.toString().trim()}`;
+  const lacks = `${who} has no route to ${formatCidr(announced.block)}, the block of node/${announced.node} (it has ${instead})`;
+  if (!speakers.has(name)) return [`${lacks}: it speaks no BGP, so nobody has told it.`];
+  return [`${lacks}.`, ...explainSessions(name, announced, facts)];
+}
+
+function explainSessions(name: string, { node, block }: Announced, facts: ExplainFacts): string[] {
+  const { daemons, confd } = facts;
+  const address = confd?.node(node)?.node.ipv4Address;
+  const sessions = daemons.sessions(name);
+  const direct =
+    address === undefined
+      ? undefined
+      : sessions.find(({ config }) => config.remoteAddress === ipv4Of(addressOf(address)));
+  if (direct !== undefined) {
+    return direct.up
+      ? [
+          `BGP session ${direct.config.name} between them is up: node/${node} does not tell ${formatCidr(block)}, or a filter takes it away.`,
+        ]
+      : [explainSession(name, direct, facts)];
+  }
+  const down = sessions.filter(({ up }) => !up);
+  const between = `There is no BGP session between node/${name} and node/${node}`;
+  if (sessions.length === 0) return [`${between}: node/${name} has none at all.`];
+  if (down.length === 0) return [`${between}, and none of those that node/${name} has tells it that route.`];
+  return [`${between}.`, ...down.map((session) => explainSession(name, session, facts))];
+}
+
+const ENDS_WITH_A_STOP = /\.$/;
+
+function explainSession(name: string, session: Session, facts: ExplainFacts): string {
+  const { config, bgpState, reason } = session;
+  const other = facts.causes.ownerOf(config.remoteAddress);
+  const whom =
+    other === undefined ? formatIp(config.remoteAddress) : facts.site.nameOf({ host: other.name, netns: '' });
+  const state = `BGP session ${config.name} of ${facts.site.nameOf({ host: name, netns: '' })} with ${whom} is ${bgpState}`;
+  const said = reason === '' ? '' : ` (${reason})`;
+  const why = whyDown(name, session, facts);
+  return why === undefined ? `${state}${said}.` : `${state}${said}: ${why}${ENDS_WITH_A_STOP.test(why) ? '' : '.'}`;
+}
+
+function whyDown(name: string, { config, bgpState, reason }: Session, facts: ExplainFacts): string | undefined {
+  const { causes, daemons } = facts;
+  if (/Bad peer AS/.test(reason)) {
+    return `it expects AS ${config.remoteAs} and says AS ${config.localAs}, and the other end does not agree`;
+  }
+  if (/^(?:BGP Error|Received)/.test(reason)) return undefined;
+  if (config.multihop === 0 && bgpState === 'Idle') {
+    return `${formatIp(config.remoteAddress)} is on none of its networks, and the session is not multihop`;
+  }
+  const other = causes.ownerOf(config.remoteAddress);
+  if (other === undefined) return `no machine has the address ${formatIp(config.remoteAddress)}`;
+  if (!daemons.runs(other.name)) return 'no BIRD runs there';
+  const theirs = daemons.sessions(other.name).find((each) => causes.ownerOf(each.config.remoteAddress)?.name === name);
+  if (theirs === undefined) return 'the other end has no session with it';
+  if (theirs.config.passive && config.passive) return 'both ends wait for the other to connect (passive)';
+  const [dialler, dialled] = config.passive ? [other.name, theirs.config] : [name, config];
+  return whyUnreached(daemons.underlay, dialler, dialled, facts.site.nameOf);
+}

@@ -1,0 +1,221 @@
+/**
+ * A session that is down is down for the reason that real ones have, and a trace says which and why. All of them are
+ * two nodes or three whose pods are routed by what BGP told.
+ */
+
+import t from 'tap';
+import { formatConfigError } from '../../src/kubernetes/index.js';
+import { birdRoutingUpTo, RoutedCluster } from '../../src/routing/index.js';
+import { clusterLike, type Edit, sourcesOf, traceIn } from './clusters.js';
+import { outputOf } from '../tools/run-in.js';
+
+const hostConfig = (host: string, spec: string): string => `
+apiVersion: podwire.dev/v1alpha1
+kind: HostConfig
+metadata: {name: ${host}-firewall}
+spec:
+  hosts: [${host}]
+${spec}`;
+
+const DROP_179 = (chain: string, host: string): string =>
+  hostConfig(host, `  iptables: |\n    *filter\n    -A ${chain} -p tcp --dport 179 -j DROP\n    COMMIT\n`);
+
+const annotate =
+  (node: string, annotation: string): Edit =>
+  (text) =>
+    text.replace(new RegExp(`(name: ${node}\\n\\s+annotations: \\{)`), (all) => `${all}${annotation}, `);
+
+interface Broken {
+  readonly what: string;
+  readonly topology: string;
+  readonly more?: string;
+  readonly edit?: Edit;
+  readonly ends: readonly [string, string];
+  readonly verdict: string;
+  readonly says: readonly RegExp[];
+  /** Lines of `birdc show protocols` on node1. */
+  readonly protocols: readonly RegExp[];
+}
+
+const NO_MESH = `
+apiVersion: projectcalico.org/v3
+kind: BGPConfiguration
+metadata: {name: default}
+spec: {nodeToNodeMeshEnabled: false}
+`;
+
+const BROKEN: readonly Broken[] = [
+  {
+    what: 'a firewall on the node that is called',
+    topology: 'bgp-one-subnet',
+    more: DROP_179('INPUT', 'node1'),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'unreachable',
+    says: [
+      /node\/node1 has no route to 192\.168\.104\.0\/26, the block of node\/node2 \(it has only default via 172\.18\.0\.1/,
+      /BGP session Mesh_172_18_0_3 of node\/node1 with node\/node2 is Passive: .*node\/node1 dropped it in input, table filter, chain INPUT: .*--dport 179 -j DROP \(HostConfig node1-firewall\)/,
+    ],
+    // The one whose address comes later waits, and its calls are dropped.
+    protocols: [
+      /^Mesh_172_18_0_3 +BGP +master +start +\S+ +Passive/,
+      /^Mesh_172_18_0_4 +BGP +master +start +\S+ +Passive/,
+    ],
+  },
+  {
+    what: 'a firewall that answers',
+    topology: 'bgp-one-subnet',
+    more: hostConfig(
+      'node1',
+      '  iptables: |\n    *filter\n    -A INPUT -s 172.18.0.3 -p tcp --dport 179 -j REJECT --reject-with tcp-reset\n    COMMIT\n',
+    ),
+    ends: ['pod/shop/db', 'pod/shop/client:80'],
+    verdict: 'unreachable',
+    says: [
+      /BGP session Mesh_172_18_0_2 of node\/node2 with node\/node1 is (Active|Connect|Idle) \(Socket: Connection refused\): .*node\/node1 rejected it/,
+    ],
+    protocols: [/^Mesh_172_18_0_3 +BGP +master +start/, /^Mesh_172_18_0_4 +BGP +master +up/],
+  },
+  {
+    what: 'a wrong address on record',
+    topology: 'bgp-one-subnet',
+    edit: (text) =>
+      text.replace('projectcalico.org/IPv4Address: 172.18.0.3/24', 'projectcalico.org/IPv4Address: 172.18.0.33/24'),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'unreachable',
+    says: [
+      /BGP session Mesh_172_18_0_33 of node\/node1 with 172\.18\.0\.33 is \w+.*no machine has the address 172\.18\.0\.33/,
+    ],
+    protocols: [/^Mesh_172_18_0_33 +BGP +master +start/, /^Mesh_172_18_0_4 +BGP +master +up/],
+  },
+  {
+    what: 'a node of another AS',
+    topology: 'bgp-one-subnet',
+    edit: annotate('node2', 'projectcalico.org/ASNumber: "64513"'),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'unreachable',
+    says: [
+      /BGP session Mesh_172_18_0_3 of node\/node1 with node\/node2 is \w+ \((BGP Error|Received): Bad peer AS\): it expects AS 64513/,
+    ],
+    protocols: [/^Mesh_172_18_0_3 +BGP +master +start +\S+ +\w+ +(BGP Error|Received): Bad peer AS/],
+  },
+  {
+    what: 'no mesh, and nothing in its place',
+    topology: 'bgp-one-subnet',
+    more: NO_MESH,
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'unreachable',
+    says: [/There is no BGP session between node\/node1 and node\/node2: node\/node1 has none at all/],
+    protocols: [],
+  },
+  {
+    what: 'one end of a peering',
+    topology: 'bgp-one-subnet',
+    more: `${NO_MESH}---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: one-way}
+spec: {node: node1, peerIP: 172.18.0.3, asNumber: 64512, reversePeering: Manual}
+`,
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'unreachable',
+    says: [/BGP session Node_172_18_0_3 of node\/node1 with node\/node2 is .*: the other end has no session with it/],
+    protocols: [/^Node_172_18_0_3 +BGP +master +start/],
+  },
+  {
+    what: 'no way to the other subnet',
+    topology: 'bgp-peered-gateway',
+    edit: (text, file) => (file === 'network.yaml' ? text.replace('gateway: 172.18.1.1, ', '') : text),
+    ends: ['pod/shop/client', 'pod/shop/far:5432'],
+    // The request finds its way by the router, which node3 reaches; the pod's gateway does not answer for want of a route.
+    verdict: 'reply-dropped',
+    says: [
+      /BGP session Mesh_172_18_1_4 of node\/node1 with node\/node3 is Passive: the connection of node\/node3 to 172\.18\.0\.2 fails: ENETUNREACH/,
+    ],
+    protocols: [/^Mesh_172_18_1_4 +BGP +master +start +\S+ +Passive/],
+  },
+  {
+    what: 'a router in the way that filters BGP',
+    topology: 'ipip-crosssubnet',
+    more: DROP_179('FORWARD', 'spine'),
+    ends: ['pod/shop/client', 'pod/shop/far:5432'],
+    verdict: 'unreachable',
+    says: [
+      /BGP session Mesh_172_18_1_4 of node\/node1 with node\/node3 is Passive: .*host\/spine dropped it in forward/,
+    ],
+    protocols: [/^Mesh_172_18_0_3 +BGP +master +up/, /^Mesh_172_18_1_4 +BGP +master +start/],
+  },
+  {
+    what: 'a listening port that the other end does not know',
+    topology: 'bgp-one-subnet',
+    more: hostConfig(
+      'node1',
+      '  iptables: |\n    *nat\n    -A OUTPUT -d 172.18.0.3 -p tcp --dport 179 -j DNAT --to-destination 172.18.0.3:1790\n    COMMIT\n',
+    ),
+    // node1 waits for node2 in this mesh: a rule on its own calls changes nothing.
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    verdict: 'answered',
+    says: [],
+    protocols: [/^Mesh_172_18_0_3 +BGP +master +up/],
+  },
+];
+
+for (const { what, topology, more, edit, ends, verdict, says, protocols } of BROKEN) {
+  t.test(`sessions: ${what}`, async (t) => {
+    const cluster = clusterLike(topology, more, edit);
+    const trace = traceIn(cluster, ends);
+    const told = trace.explanation.join('\n');
+    t.equal(trace.verdict, verdict, told);
+    for (const sentence of says) t.match(told, sentence);
+    const printed = outputOf(cluster, 'node/node1', 'birdc show protocols').split('\n');
+    for (const line of protocols)
+      t.ok(
+        printed.some((each) => line.test(each)),
+        `${line} in\n${printed.join('\n')}`,
+      );
+    if (protocols.length === 0) t.notOk(printed.some((line) => line.includes('BGP')));
+  });
+}
+
+t.test('a trace is not told of sessions where routes have nothing to do with it', async (t) => {
+  const cluster = clusterLike('bgp-one-subnet');
+  const closed = traceIn(cluster, ['pod/shop/client', 'pod/shop/db:81']);
+  t.equal(closed.verdict, 'refused');
+  t.notMatch(closed.explanation.join('\n'), /BGP|route to/);
+});
+
+t.test('BIRD listens where its files say, and what it programs is the mesh’s', async (t) => {
+  const port = `
+apiVersion: projectcalico.org/v3
+kind: BGPConfiguration
+metadata: {name: default}
+spec: {listenPort: 1790, bindMode: NodeIP}
+`;
+  const cluster = clusterLike('bgp-one-subnet', port);
+  t.equal(traceIn(cluster, ['node/node1', 'node/node2:1790']).verdict, 'answered');
+  t.equal(traceIn(cluster, ['node/node1', 'node/node2:179']).verdict, 'refused');
+  t.match(
+    outputOf(cluster, 'node/node1', 'ip route'),
+    /^192\.168\.104\.0\/26 via 172\.18\.0\.3 dev eth0 proto bird metric 1024 $/m,
+  );
+});
+
+t.test('a large network tells the same of its sessions', async (t) => {
+  const cluster = clusterLike('bgp-one-subnet', DROP_179('INPUT', 'node1'));
+  cluster.bringRouting(birdRoutingUpTo(0));
+  const told = traceIn(cluster, ['pod/shop/client', 'pod/shop/db:5432']).explanation.join('\n');
+  t.match(told, /node\/node1 has no route to 192\.168\.104\.0\/26/);
+  t.match(
+    told,
+    /BGP session Mesh_172_18_0_3 of node\/node1 with node\/node2 is Passive: .*chain INPUT: .*--dport 179 -j DROP/,
+  );
+});
+
+t.test('a router’s configuration that cannot be read is an error with its place', async (t) => {
+  const sources = sourcesOf('bgp-peered-gateway').map(({ file, text }) => ({
+    file,
+    text: text.replace('router id 172.18.0.1;', 'router id 172.18.0.1;\n        protocol ospf { }'),
+  }));
+  t.match(new RoutedCluster(sources).errors.map(formatConfigError), [
+    /^network\.yaml:18:\d+: PhysicalNetwork two-racks: spec\.routers\[0\]\.bird: expected a configuration of BIRD 2, got line 2, column 10: protocol ospf/,
+  ]);
+});
