@@ -66,9 +66,12 @@ export function oddPackets(): KernelCase {
     hex: toHex(bytes),
     note,
   });
-  const datagram = (to: string, spec: { readonly data: number; readonly ttl?: number }): Uint8Array => {
-    const { data, ttl = 64 } = spec;
-    const packet = udp({ from: `${client.address}:40000`, to: `${to}:9`, data, ipId: 7 });
+  const datagram = (
+    to: string,
+    spec: { readonly data: number; readonly ttl?: number; readonly tos?: number },
+  ): Uint8Array => {
+    const { data, ttl = 64, tos = 0 } = spec;
+    const packet = udp({ from: `${client.address}:40000`, to: `${to}:9`, data, tos, ipId: 7 });
     viewOf(packet).setUint8(8, ttl);
     new Ipv4(viewOf(packet), 0).fillChecksum();
     return framed({ sourceMac: client.dev.mac, destinationMac: scene.nextHop(client, to) }, packet);
@@ -79,7 +82,7 @@ export function oddPackets(): KernelCase {
     orders: [
       frame('its last hop', datagram(web.address, { data: 8, ttl: 1 })),
       frame('too long for the route, not to be cut', datagram(NARROW, { data: 1200 })),
-      frame('marked twice', datagram(web.address, { data: 8 })),
+      frame('marked twice, and by ECN', datagram(web.address, { data: 8, tos: 2 })),
       frame('a question about what cannot be reached', arpRequest(client, UNREACHABLE)),
     ],
   };
