@@ -16,7 +16,7 @@ import { formatRecords, type RecordedCase } from './records.js';
 const FOLDER = 'build/mutations';
 const RECORDS = join(FOLDER, 'records.json');
 const TOPOLOGIES = ['two-nodes-vxlan', 'services-iptables'];
-const SEEDS = Array.from({ length: 12 }, (_, i) => 7001 + i);
+const SEEDS = Array.from({ length: 16 }, (_, i) => 7001 + i);
 
 const why = whyNotReal();
 const options = why === undefined ? {} : { skip: why };
