@@ -203,6 +203,11 @@ export class Fib {
     return { type: rule.action, route: undefined, nextHop: undefined, table: rule.table, rule, error };
   }
 
+  /** Whether some rule asks for protocol or ports; where none does, packets routed anew are not read for them. */
+  get dissects(): boolean {
+    return this.#tables.rules.dissects;
+  }
+
   /** ip_route_output_key_hash(): for a packet that is made here. */
   routeOutput(flow: Flow4): RouteResult | Errno {
     return this.#output.route(flow);

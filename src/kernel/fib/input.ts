@@ -219,6 +219,8 @@ export class InputRouter {
     key.set(flow);
     key.destination = flow.source;
     key.source = destination;
+    key.sourcePort = flow.destinationPort ?? 0;
+    key.destinationPort = flow.sourcePort ?? 0;
     key.iif = by.out;
     key.oif = undefined;
     key.mark = this.#conf(dev, 'src_valid_mark') ? (flow.mark ?? 0) : 0;

@@ -160,6 +160,10 @@ const selected = (rule: FibRule, spec: RuleSpec): boolean =>
   (spec.destinationPorts === undefined || samePorts(spec.destinationPorts, rule.destinationPorts)) &&
   sameSelector(rule, given(spec.from), given(spec.to), spec.tos ?? 0);
 
+/** fib_rule_requires_fldissect(). */
+const dissects = ({ iif, ipProtocol, sourcePorts, destinationPorts }: FibRule): boolean =>
+  iif !== 'lo' && (ipProtocol !== undefined || sourcePorts !== undefined || destinationPorts !== undefined);
+
 export class RuleList {
   readonly #rules: FibRule[] = [
     new FibRule({ table: RT_TABLE.local, protocol: RT_PROTOCOL.kernel }, 0),
@@ -168,6 +172,8 @@ export class RuleList {
   ];
   /** fib_has_custom_rules: set for good by the first change. */
   custom = false;
+  /** fib4_rules_early_flow_dissect(): whether some rule asks for protocol or ports, which packets are then read for. */
+  dissects = false;
 
   /** By priority; of equal ones the older first. */
   get all(): readonly FibRule[] {
@@ -185,7 +191,7 @@ export class RuleList {
     if (this.#rules.some((other) => sameRule(other, rule))) return refuse('EEXIST');
     const after = this.#rules.findLastIndex((other) => other.priority <= rule.priority);
     this.#rules.splice(after + 1, 0, rule);
-    this.custom = true;
+    this.#changed();
     return rule;
   }
 
@@ -197,8 +203,13 @@ export class RuleList {
     const at = this.#rules.findIndex((rule) => selected(rule, wanted));
     if (at < 0) return refuse('ENOENT');
     this.#rules.splice(at, 1);
-    this.custom = true;
+    this.#changed();
     return undefined;
+  }
+
+  #changed(): void {
+    this.custom = true;
+    this.dissects = this.#rules.some(dissects);
   }
 
   /** fib_nl2rule_rtnl(): a jump backwards could go on forever. */

@@ -119,6 +119,9 @@ const bridgeOptions = (bridge: Bridge): Readonly<Record<string, Option>> => ({
   vlan_filtering: (words) => {
     bridge.vlanFiltering = words.number('0 or 1', 1) === 1;
   },
+  fdb_flush: () => {
+    bridge.flush();
+  },
 });
 
 function add(netns: Netns, words: Words, because: readonly Cause[]): void {

@@ -50,43 +50,43 @@ function nextHop(words: Words): NextHopSpec {
   return hop;
 }
 
-/** Everything behind the verb. */
+/** Everything behind the verb. Options may stand on either side of the destination (iproute_modify()). */
 function parseRoute(words: Words): Mutable<RouteSpec> {
-  const type = TYPES.find((one) => words.skip(one));
-  const spec: Mutable<RouteSpec> = { destination: words.destination(), type };
+  const said: Mutable<Partial<RouteSpec>> = {};
   const own: Mutable<NextHopSpec> = {};
   const hops: NextHopSpec[] = [];
-  readOptions(
-    words,
-    {
-      ...nextHopOptions(own),
-      nexthop: (rest) => {
-        hops.push(nextHop(rest));
-      },
-      table: (rest) => {
-        spec.table = rest.table();
-      },
-      metric: (rest) => {
-        spec.metric = rest.number('a metric');
-      },
-      tos: (rest) => {
-        spec.tos = rest.number('a type of service', 255);
-      },
-      mtu: (rest) => {
-        spec.mtu = rest.number('an MTU');
-      },
-      src: (rest) => {
-        spec.prefSrc = rest.address();
-      },
-      proto: (rest) => {
-        spec.protocol = rest.protocol();
-      },
-      scope: (rest) => {
-        spec.scope = rest.scope();
-      },
+  const options: Readonly<Record<string, Option>> = {
+    ...nextHopOptions(own),
+    nexthop: (rest) => {
+      hops.push(nextHop(rest));
     },
-    'route',
-  );
+    table: (rest) => {
+      said.table = rest.table();
+    },
+    metric: (rest) => {
+      said.metric = rest.number('a metric');
+    },
+    tos: (rest) => {
+      said.tos = rest.number('a type of service', 255);
+    },
+    mtu: (rest) => {
+      said.mtu = rest.number('an MTU');
+    },
+    src: (rest) => {
+      said.prefSrc = rest.address();
+    },
+    proto: (rest) => {
+      said.protocol = rest.protocol();
+    },
+    scope: (rest) => {
+      said.scope = rest.scope();
+    },
+  };
+  readKnown(words, options);
+  const type = TYPES.find((one) => words.skip(one));
+  const destination = words.destination();
+  readOptions(words, options, 'route');
+  const spec: Mutable<RouteSpec> = { ...said, destination, type };
   if (hops.length > 0) spec.nextHops = hops;
   else if (Object.keys(own).length > 0) spec.nextHops = [own];
   return spec;

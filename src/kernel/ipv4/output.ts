@@ -18,6 +18,7 @@ import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import type { PacketSocket } from '../socket/socket.js';
+import { dissected } from './flow-ports.js';
 import { fragment } from './fragment.js';
 import { IdentGenerator } from './ident.js';
 import { traceRoute } from './route-step.js';
@@ -202,7 +203,7 @@ export class Ipv4Output {
       anySource: keeps,
       tos: header.tos,
       mark: skb.mark,
-      protocol: header.protocol,
+      ...(netns.fib.dissects ? dissected(skb, header) : {}),
       oif: skb.socket?.device,
     };
     const route = netns.fib.routeOutput(flow);

@@ -22,6 +22,7 @@ import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
+import { portsOf } from './flow-ports.js';
 import { Icmp, type IcmpError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
 import { type EchoedOptions, echoOptions, forwardOptions, receiveOptions } from './options.js';
@@ -347,12 +348,4 @@ function quotedBy(skb: Skb, header: Ipv4): Ipv4 | undefined {
   if (icmp === undefined || !isIcmpError(icmp.type) || icmp.payloadOffset + IPV4_HEADER_LENGTH > skb.tail)
     return undefined;
   return new Ipv4(skb.view, icmp.payloadOffset);
-}
-
-/** Both ports as one word, for rules and hashes that look at them; 0 where there are none, and of later fragments. */
-function portsOf(skb: Skb, header: Ipv4): number {
-  const { protocol } = header;
-  const has = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.sctp;
-  if (!has || header.fragmentOffset !== 0 || skb.tail - skb.transport < 4) return 0;
-  return skb.view.getUint32(skb.transport);
 }

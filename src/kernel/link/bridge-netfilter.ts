@@ -18,6 +18,7 @@ import {
   IPV4_DONT_FRAGMENT,
 } from '../../packet/index.js';
 import type { RouteResult } from '../fib/index.js';
+import { dissected } from '../ipv4/flow-ports.js';
 import { fragment } from '../ipv4/fragment.js';
 import type { Skb } from '../skb.js';
 import type { Bridge, BridgePort } from './bridge.js';
@@ -104,8 +105,9 @@ function rerouted(bridge: Bridge, skb: Skb, port: BridgePort): boolean {
 /** ip_route_input(); bridged and translated traffic needs no ip_forward as long as it stays on the bridge. */
 function routeFrom(bridge: Bridge, skb: Skb): RouteResult | undefined {
   const { fib } = bridge.netns;
-  const { destination, source, tos, protocol } = skb.ipv4;
-  const route = fib.routeInput({ destination, source, tos, protocol, mark: skb.mark, iif: bridge });
+  const header = skb.ipv4;
+  const { destination, source, tos } = header;
+  const route = fib.routeInput({ destination, source, tos, mark: skb.mark, iif: bridge, ...dissected(skb, header) });
   if (typeof route === 'string') return undefined;
   if (route.dev !== undefined) return route;
   if (route.error !== 'EHOSTUNREACH' || bridge.ipv4Conf.forwarding !== 0) return undefined;

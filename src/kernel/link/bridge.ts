@@ -165,6 +165,12 @@ export class Bridge extends Device {
     if (deleted.length === 0) throw new KernelError('ENOENT', 'fdb del');
   }
 
+  /** `ip link set BRIDGE type bridge fdb_flush`: br_fdb_flush(), what was learned is forgotten. */
+  flush(): void {
+    for (const table of this.#tables.values())
+      for (const [mac, { permanent }] of table) if (!permanent) table.delete(mac);
+  }
+
   /** br_handle_frame(). */
   input(skb: Skb, port: BridgePort): void {
     if (!this.up) {

@@ -3,6 +3,7 @@
 import { type Cluster, startServer } from '../../../src/cluster/index.js';
 import { RoutedCluster } from '../../../src/routing/index.js';
 import {
+  Bridge,
   type Device,
   type Host,
   type Netns,
@@ -146,7 +147,11 @@ export class EmulatedRun {
     }
     // What was sent while the hosts were made (announcements of addresses) is over before a case begins.
     this.#settle();
-    for (const netns of this.#netns.values()) replacePrograms(netns);
+    for (const netns of this.#netns.values()) {
+      replacePrograms(netns);
+      // Where bridges heard those announcements from is no part of an export either.
+      for (const dev of netns.devices) if (dev instanceof Bridge) dev.flush();
+    }
     this.places = [...this.#netns].map(([name, netns]) => ({
       name,
       devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),

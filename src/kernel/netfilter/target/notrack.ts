@@ -1,4 +1,7 @@
-/** `-j NOTRACK` and `-j CT --notrack`: no connection for this packet; net/netfilter/xt_CT.c. */
+/**
+ * `-j NOTRACK` and `-j CT --notrack`: no connection for this packet; net/netfilter/xt_CT.c. They do not ask for
+ * connection tracking in their namespace: xt_ct_tg_check() comes to nf_ct_netns_get() for the other forms only.
+ */
 
 import type { Target, TargetKind } from '../extension.js';
 
@@ -17,14 +20,12 @@ const untrack = (text: string): Target => ({
 export const notrack = {
   options: {},
   tables: ['raw'],
-  needsConntrack: true,
   parse: () => untrack(''),
 } satisfies TargetKind;
 
 export const ct = {
   options: { '--notrack': { arguments: 0 } },
   tables: ['raw'],
-  needsConntrack: true,
   parse: (options): Target =>
     options.has('--notrack')
       ? untrack('--notrack')

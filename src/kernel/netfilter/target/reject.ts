@@ -93,7 +93,9 @@ function sendReset(packet: RulePacket): void {
     destination,
     source,
     mark: reset.mark,
-    protocol: IP_PROTOCOL.tcp,
+    ...(netns.fib.dissects
+      ? { protocol: IP_PROTOCOL.tcp, sourcePort: tcp.destinationPort, destinationPort: tcp.sourcePort }
+      : {}),
     anySource: true,
   });
   if (typeof route === 'string') return;

@@ -3,7 +3,7 @@
 import type { Dice } from './dice.js';
 import { MATCHES, type RulePlace } from './matches.js';
 import { someTarget } from './targets.js';
-import { PORTS, PROTOCOLS, someNet, type Universe } from './universe.js';
+import { ALL, PORTS, PROTOCOLS, someNet, type Universe } from './universe.js';
 
 const TABLES = ['raw', 'mangle', 'nat', 'filter'] as const;
 
@@ -21,7 +21,8 @@ export function someSets(dice: Dice, universe: Omit<Universe, 'sets'>): { text: 
   const full = { ...universe, sets: [] };
   const address = (): string => dice.pick(universe.addresses);
   const port = (): string => `${dice.pick(['tcp', 'udp', 'sctp'])}:${dice.pick(PORTS)}`;
-  const net = (): string => someNet(dice, full);
+  // A set of networks takes all but the one that is everything.
+  const net = (): string => someNet(dice, { ...full, prefixes: full.prefixes.filter((prefix) => prefix !== ALL) });
   const elements: Readonly<Record<string, () => string>> = {
     'hash:ip': address,
     'hash:net': () => `${net()}${dice.chance(0.15) ? ' nomatch' : ''}`,
@@ -64,11 +65,17 @@ function someInterface(dice: Dice, { interfaces }: Universe, hook: RulePlace['ho
   return hook === 'FORWARD' ? dice.pick([inDev, outDev]) : '';
 }
 
+/** Not everything would be nothing, which is refused. */
+function someAddress(dice: Dice, universe: Universe, side: '-s' | '-d'): string {
+  const net = someNet(dice, universe);
+  return `${net !== ALL && dice.chance(0.2) ? '! ' : ''}${side} ${net}`;
+}
+
 /** What stands before the modules: addresses, interfaces, protocol, fragments. */
 function basics(dice: Dice, universe: Universe, { hook, protocol }: RulePlace): string[] {
   const words: string[] = [];
-  if (dice.chance(0.25)) words.push(`${dice.chance(0.2) ? '! ' : ''}-s ${someNet(dice, universe)}`);
-  if (dice.chance(0.3)) words.push(`${dice.chance(0.2) ? '! ' : ''}-d ${someNet(dice, universe)}`);
+  if (dice.chance(0.25)) words.push(someAddress(dice, universe, '-s'));
+  if (dice.chance(0.3)) words.push(someAddress(dice, universe, '-d'));
   if (dice.chance(0.2)) words.push(someInterface(dice, universe, hook));
   if (protocol !== 'all') words.push(`-p ${protocol}`);
   else if (dice.chance(0.05)) words.push(dice.pick(['! -p tcp', '! -p udp', '-p 47', '-p esp']));

@@ -15,6 +15,8 @@ export const UDP_PORT = 53;
 export const PORTS: readonly number[] = [53, 80, 443, 8080, 30_080];
 export const PROTOCOLS = ['tcp', 'udp', 'icmp', 'sctp'] as const;
 
+export const ALL = '0.0.0.0/0';
+
 /** An address or a prefix, sometimes one that nobody has. */
 export const someNet = (dice: Dice, { addresses, prefixes }: Universe): string =>
   dice.weighted([
