@@ -1,4 +1,4 @@
-/** A case about what few packets meet: a last hop, a narrow way, marks beside marks, a proxy that must keep quiet. */
+/** A case about what few packets meet: a last hop, a narrow way, marks beside marks, a proxy that must keep quiet, a liar. */
 
 import { encodeArp, ETHERTYPE, Ipv4, mac, MAC_BROADCAST, parseIpv4, toHex, viewOf } from '../../../src/packet/index.js';
 import { udp } from '../../kernel/conntrack/packets.js';
@@ -20,6 +20,7 @@ const HANDS = {
     metadata: { name: 'hands' },
     spec: {
       hosts: ['node1'],
+      sysctls: { 'net.ipv4.conf.all.rp_filter': '1' },
       ip: 'route add 198.51.100.0/24 via 172.18.0.1 mtu 900\nroute add unreachable 10.66.0.0/16\n',
       iptables: [
         '*mangle',
@@ -58,11 +59,14 @@ export function oddPackets(): KernelCase {
   const scene = new Scene(new EmulatedRun({ name, sources, orders: [] }));
   const client = scene.senders.find(({ place }) => place === 'pod/default/client');
   const web = scene.senders.find(({ place }) => place === 'pod/default/web');
-  if (client === undefined || web === undefined) throw new Error('the topology has two pods');
-  const frame = (note: string, bytes: Uint8Array): Order => ({
+  const node1 = scene.senders.find(({ place }) => place === 'node/node1');
+  const node2 = scene.senders.find(({ place }) => place === 'node/node2');
+  if (client === undefined || web === undefined || node1 === undefined || node2 === undefined)
+    throw new Error('the topology has two nodes with a pod each');
+  const frame = (note: string, bytes: Uint8Array, { place, dev }: Sender = client): Order => ({
     kind: 'frame',
-    place: client.place,
-    dev: client.dev.name,
+    place,
+    dev: dev.name,
     hex: toHex(bytes),
     note,
   });
@@ -76,6 +80,11 @@ export function oddPackets(): KernelCase {
     new Ipv4(viewOf(packet), 0).fillChecksum();
     return framed({ sourceMac: client.dev.mac, destinationMac: scene.nextHop(client, to) }, packet);
   };
+  /** It says that it is from a pod of the node that it comes to. */
+  const forged = framed(
+    { sourceMac: node2.dev.mac, destinationMac: scene.nextHop(node2, node1.address) },
+    udp({ from: `${client.address}:40000`, to: `${node1.address}:9`, data: 8, ipId: 8 }),
+  );
   return {
     name,
     sources,
@@ -84,6 +93,7 @@ export function oddPackets(): KernelCase {
       frame('too long for the route, not to be cut', datagram(NARROW, { data: 1200 })),
       frame('marked twice, and by ECN', datagram(web.address, { data: 8, tos: 2 })),
       frame('a question about what cannot be reached', arpRequest(client, UNREACHABLE)),
+      frame('in the name of somebody who is elsewhere', forged, node2),
     ],
   };
 }
