@@ -105,7 +105,7 @@ export class Ipv4Output {
     const netns = this.#netns;
     const out = skb.route?.dev;
     if (netns.emulation.tracer !== undefined) this.#traceSend(skb, told);
-    if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return 'EPERM';
+    if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return netns.netfilter.error;
     return this.output(skb, dontFragment);
   }
 
@@ -126,7 +126,7 @@ export class Ipv4Output {
         return undefined;
       }
     }
-    if (netns.netfilter.run('postrouting', skb, undefined, dev) !== 'accept') return 'EPERM';
+    if (netns.netfilter.run('postrouting', skb, undefined, dev) !== 'accept') return netns.netfilter.error;
     return this.#finish(skb, dontFragment);
   }
 
@@ -189,9 +189,9 @@ export class Ipv4Output {
 
   /**
    * ip_route_me_harder(): a hook of OUTPUT changed what the route depends on.
-   * False where there is no route any more; the packet is then dropped here.
+   * An error where there is no route any more; the packet is then dropped here.
    */
-  reroute(skb: Skb): boolean {
+  reroute(skb: Skb): Errno | undefined {
     const netns = this.#netns;
     const header = skb.ipv4;
     const { source } = header;
@@ -209,10 +209,10 @@ export class Ipv4Output {
     const route = netns.fib.routeOutput(flow);
     if (typeof route === 'string') {
       netns.drop(skb, 'ip-outnoroutes', 'no route after OUTPUT changed the packet');
-      return false;
+      return route;
     }
     skb.route = route;
-    return true;
+    return undefined;
   }
 
   /** __ip_select_ident(): the next identification of packets of a protocol between two addresses. */

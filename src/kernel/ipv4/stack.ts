@@ -76,7 +76,7 @@ export class Ipv4Stack {
     return this.output.sendRaw(skb);
   }
 
-  reroute(skb: Skb): boolean {
+  reroute(skb: Skb): Errno | undefined {
     return this.output.reroute(skb);
   }
 

@@ -3,8 +3,10 @@
  * connection only, and every packet is then translated as the connection says.
  */
 
+import { IP_PROTOCOL } from '../../packet/index.js';
 import type { HookName } from '../../trace/index.js';
 import type { Device } from '../device.js';
+import type { Errno } from '../errors.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { manipOf } from '../conntrack/index.js';
@@ -12,21 +14,25 @@ import type { NfVerdict } from './hook.js';
 
 const DESTINATION = 16;
 
-/** Walks the nat table's chain of that hook. */
-export type NatRules = (skb: Skb, inDev: Device | undefined, outDev: Device | undefined) => NfVerdict;
+/** Of what is related, ICMP errors follow the connection that they are about; a reset that REJECT makes may be its first. */
+const asksRules = ({ ctInfo, ipv4 }: Skb): boolean =>
+  ctInfo === 'new' || ((ctInfo === 'related' || ctInfo === 'related-reply') && ipv4.protocol !== IP_PROTOCOL.icmp);
+
+/** Walks a table's chain of a hook. */
+export type Rules = (skb: Skb, inDev: Device | undefined, outDev: Device | undefined) => NfVerdict;
 
 export class NatHook {
   readonly #netns: Netns;
   readonly #hook: HookName;
-  readonly #rules: NatRules;
+  readonly #rules: Rules;
 
-  constructor(netns: Netns, hook: HookName, rules: NatRules) {
+  constructor(netns: Netns, hook: HookName, rules: Rules) {
     this.#netns = netns;
     this.#hook = hook;
     this.#rules = rules;
   }
 
-  run(skb: Skb, inDev: Device | undefined, outDev: Device | undefined): NfVerdict {
+  run(skb: Skb, inDev: Device | undefined, outDev: Device | undefined): NfVerdict | Errno {
     // Untracked, or invalid: not ours.
     if (skb.ct === undefined) return 'accept';
     const before = skb.view.getInt32(skb.network + DESTINATION);
@@ -39,8 +45,7 @@ export class NatHook {
   #translate(skb: Skb, inDev: Device | undefined, outDev: Device | undefined): NfVerdict {
     const { nat } = this.#netns.conntrack;
     const { ct } = skb;
-    // ICMP errors follow the connection that they are about.
-    if (ct !== undefined && skb.ctInfo === 'new' && !nat.initialized(ct, manipOf(this.#hook))) {
+    if (ct !== undefined && asksRules(skb) && !nat.initialized(ct, manipOf(this.#hook))) {
       const verdict = this.#rules(skb, inDev, outDev);
       if (verdict !== 'accept') return verdict;
       if (!nat.initialized(ct, manipOf(this.#hook))) {
@@ -52,9 +57,8 @@ export class NatHook {
   }
 
   /** nf_nat_ipv4_pre_routing() forgets a route that was there, nf_nat_ipv4_local_fn() looks for a new one. */
-  #routeAgain(skb: Skb): NfVerdict {
+  #routeAgain(skb: Skb): NfVerdict | Errno {
     if (this.#hook === 'prerouting') skb.route = undefined;
-    if (this.#hook === 'output' && !this.#netns.ipv4.reroute(skb)) return 'drop';
-    return 'accept';
+    return (this.#hook === 'output' ? this.#netns.ipv4.reroute(skb) : undefined) ?? 'accept';
   }
 }

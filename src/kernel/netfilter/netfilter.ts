@@ -12,13 +12,13 @@
 
 import type { HookName, TableName } from '../../trace/index.js';
 import type { Device } from '../device.js';
-import { assert } from '../errors.js';
+import { assert, type Errno } from '../errors.js';
 import type { DefragUser } from '../ipv4/defrag.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import type { NfVerdict } from './hook.js';
 import { Iptables } from './iptables.js';
-import { NatHook } from './nat-hook.js';
+import { NatHook, type Rules } from './nat-hook.js';
 import { NfacctTable } from './nfacct-table.js';
 import { RecentTable } from './recent-table.js';
 import type { Rule } from './rule.js';
@@ -30,7 +30,8 @@ import { WalkMemory } from './walk-memo.js';
 /** Decides for a rule that matches with a probability. A trace may sample, pin or enumerate. */
 export type Chooser = (probability: number, rule: Rule) => boolean;
 
-type HookStep = (skb: Skb, inDev: Device | undefined, outDev: Device | undefined) => NfVerdict;
+/** An error is a drop that tells the sender why (NF_DROP_ERR()). */
+type HookStep = (skb: Skb, inDev: Device | undefined, outDev: Device | undefined) => NfVerdict | Errno;
 
 /** What runs at a hook, in order. */
 type Hook = readonly HookStep[];
@@ -66,6 +67,8 @@ export class Netfilter {
   /** Walks that are under way at once: an answer made by a rule has walks of its own. */
   readonly #walks: Walk[] = [];
   #depth = 0;
+  /** What `run` had against the last packet that it did not accept: the sender's error (NF_DROP_GETERR()). */
+  error: Errno = 'EPERM';
   /** Others than rules that want connections tracked. */
   #conntrackUsers = 0;
   #prerouting: Hook = NOTHING;
@@ -93,9 +96,15 @@ export class Netfilter {
     this.#loaded = false;
     for (let i = 0; i < steps.length; i++) {
       const verdict = steps[i]?.(skb, inDev, outDev) ?? 'accept';
-      if (verdict !== 'accept') return verdict;
+      if (verdict !== 'accept') return this.#refused(verdict);
     }
     return 'accept';
+  }
+
+  #refused(verdict: NfVerdict | Errno): NfVerdict {
+    const known = verdict === 'drop' || verdict === 'stolen' || verdict === 'accept';
+    this.error = known ? 'EPERM' : verdict;
+    return known ? verdict : 'drop';
   }
 
   #stepsOf(hook: HookName): Hook {
@@ -171,7 +180,7 @@ export class Netfilter {
     return walk;
   }
 
-  #walkStep(hook: HookName, table: Table): HookStep {
+  #walkStep(hook: HookName, table: Table): Rules {
     const base = table.builtin(hook);
     assert(base !== undefined, 'a table is asked at its own hooks');
     // Every change of a table makes the steps anew.
@@ -199,10 +208,10 @@ export class Netfilter {
 
   /** net/ipv4/netfilter/iptable_mangle.c:ipt_mangle_out(): what a route hangs on may have changed. */
   #mangleOutput(
-    walk: HookStep,
+    walk: Rules,
     skb: Skb,
     [inDev, outDev]: readonly [Device | undefined, Device | undefined],
-  ): NfVerdict {
+  ): NfVerdict | Errno {
     const { view, network } = skb;
     const source = view.getInt32(network + SOURCE);
     const destination = view.getInt32(network + DESTINATION);
@@ -215,7 +224,7 @@ export class Netfilter {
       skb.view.getInt32(skb.network + SOURCE) === source &&
       skb.view.getInt32(skb.network + DESTINATION) === destination &&
       skb.view.getUint8(skb.network + TOS) === tos;
-    return same || this.#netns.ipv4.reroute(skb) ? 'accept' : 'drop';
+    return (same ? undefined : this.#netns.ipv4.reroute(skb)) ?? 'accept';
   }
 
   /** nf_defrag_ipv4.c:ipv4_conntrack_defrag(): connections are tracked by whole datagrams. */

@@ -1,8 +1,10 @@
 /** `-j REJECT`: drops and says so; net/ipv4/netfilter/ipt_REJECT.c, nf_reject_ipv4.c. */
 
 import {
+  checksumPartial,
   encodeIpv4,
   encodeTcp,
+  finishChecksum,
   IP_PROTOCOL,
   IPV4_DONT_FRAGMENT,
   IPV4_HEADER_LENGTH,
@@ -28,22 +30,33 @@ const TYPES = [
   ['icmp-admin-prohibited', 'admin-prohib', 13],
 ] as const;
 
+/** nf_reject_verify_csum(): protocols whose packets are taken as they are: GRE, ESP, AH, SCTP, UDP-Lite, DCCP. */
+const UNVERIFIED: ReadonlySet<number> = new Set([47, 50, 51, 132, 136, 33]);
+
+const UDP_HEADER_LENGTH = 8;
+const UDP_CHECKSUM = 6;
+
 /** nf_send_unreach(): not for later fragments, nor for what is broken. */
 function sendUnreachable(packet: RulePacket, code: number): void {
-  if (packet.fragmentOffset !== 0 || !transportChecksumOk(packet)) return;
+  if (packet.fragmentOffset !== 0 || !isWhole(packet)) return;
   packet.netns.ipv4.icmp.send(packet.skb, DESTINATION_UNREACHABLE, code);
 }
 
-/** nf_ip_checksum() for what REJECT sees of TCP; other protocols are taken as they are, as UDP without a checksum is. */
-function transportChecksumOk(packet: RulePacket): boolean {
-  if (packet.protocol !== IP_PROTOCOL.tcp || packet.skb.ipv4.moreFragments) return true;
-  const tcp = Tcp.parse(packet.view, packet.transport, packet.end);
-  return (
-    tcp?.checksumValid(
-      pseudoHeaderSum(packet.source, packet.destination, packet.protocol, packet.transportLength),
-      packet.end,
-    ) ?? false
-  );
+/** A sum that is right, or that nobody has to look at; UDP may have none. */
+function isWhole(packet: RulePacket): boolean {
+  const { protocol, view, transport } = packet;
+  if (UNVERIFIED.has(protocol)) return true;
+  if (protocol !== IP_PROTOCOL.udp) return checksumOk(packet);
+  if (packet.transportLength < UDP_HEADER_LENGTH) return false;
+  return view.getUint16(transport + UDP_CHECKSUM) === 0 || checksumOk(packet);
+}
+
+/** nf_ip_checksum(): over all octets behind the header, whatever the protocol; TCP and UDP count addresses too. */
+function checksumOk(packet: RulePacket): boolean {
+  const { protocol, source, destination, transportLength } = packet;
+  const hasPseudoHeader = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp;
+  const pseudo = hasPseudoHeader ? pseudoHeaderSum(source, destination, protocol, transportLength) : 0;
+  return finishChecksum(checksumPartial(packet.view, packet.transport, packet.end, pseudo)) === 0;
 }
 
 /** Sequence and acknowledgment of the answer: the peer's own words turned around (nf_reject_ip_tcphdr_put()). */
@@ -58,7 +71,7 @@ function sendReset(packet: RulePacket): void {
   const { netns, skb } = packet;
   if (packet.protocol !== IP_PROTOCOL.tcp || packet.fragmentOffset !== 0) return;
   const tcp = Tcp.parse(packet.view, packet.transport, packet.end);
-  if (tcp === undefined || tcp.rst || !transportChecksumOk(packet)) return;
+  if (tcp === undefined || tcp.rst || !checksumOk(packet)) return;
 
   const reset = netns.emulation.allocSkb(IPV4_HEADER_LENGTH + TCP_HEADER_LENGTH);
   const { view, data } = reset;
