@@ -28,6 +28,8 @@ const ERROR_LENGTH_MAX = 576;
 /** IPTOS_PREC_INTERNETCONTROL. */
 const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
+/** Types that icmp_pointers[] counts as errors: some that nobody uses, and router discovery, among them. */
+const UNANSWERED: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]);
 /** NR_ICMP_TYPES: types above are not known. */
 const TYPE_MAX = 18;
 
@@ -302,7 +304,7 @@ export class Icmp {
     if (!isIcmpError(type) || about.protocol !== IP_PROTOCOL.icmp) return undefined;
     const inner = IcmpHeader.parse(skb.view, skb.network + about.headerLength, skb.tail);
     if (inner === undefined) return 'its ICMP header is cut off';
-    return isIcmpError(inner.type) || inner.type > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
+    return UNANSWERED.has(inner.type) || inner.type > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
   }
 
   /** The address that the packet was sent to where it is ours; else routing, or the way in, chooses. */

@@ -205,9 +205,7 @@ class FrameWalk {
           this.#renaming.mayRenameVxlanPort(this.#packet, emulated, real),
       );
       this.ethernet(at + 16, own, form);
-      return;
-    }
-    this.#ports(at, own);
+    } else this.#ports(at, own);
     if (this.#loopback) this.#rename16({ at: at + 6, covers }, () => true);
   }
 
