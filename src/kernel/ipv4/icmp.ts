@@ -33,8 +33,8 @@ const UNANSWERED: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 9, 10, 11,
 /** NR_ICMP_TYPES: types above are not known. */
 const TYPE_MAX = 18;
 
-/** An ICMP error that came for one of our sockets. Offsets are into `view`. */
-export interface IcmpError {
+/** An ICMP error that came about a packet of ours. Offsets are into `view`. */
+export interface QuotingError {
   readonly type: number;
   readonly code: number;
   /** MTU of a fragmentation-needed, else 0. */
@@ -46,6 +46,12 @@ export interface IcmpError {
   readonly quoted: number;
   readonly end: number;
   readonly skb: Skb;
+}
+
+/** One for one of our sockets. */
+export interface IcmpError extends QuotingError {
+  /** ipv4_sk_update_pmtu(): whoever sent the quoted packet has the FIB learn what the error says; nothing of other errors. */
+  learnPathMtu(): void;
 }
 
 export class Icmp {
@@ -263,9 +269,19 @@ export class Icmp {
       this.#tunnelError(skb, icmp, { quoted, mtu });
       return undefined;
     }
-    if (needsFragmentation && this.#netns.sysctl.values['ipv4.ip_no_pmtu_disc'] === 0) {
-      this.#netns.fib.learnPmtu(quoted.destination, Math.max(mtu, this.#netns.sysctl.values['ipv4.min_pmtu']));
-    }
+    const learnPathMtu = (): void => {
+      const { sysctl, fib } = this.#netns;
+      if (needsFragmentation && sysctl.values['ipv4.ip_no_pmtu_disc'] === 0)
+        fib.learnPmtu(quoted.destination, Math.max(mtu, sysctl.values['ipv4.min_pmtu']));
+    };
+    // icmp_err(): replies that the kernel has sent are nobody's else.
+    const whole = quoted.payloadOffset + 8 <= skb.tail;
+    if (
+      whole &&
+      quoted.protocol === IP_PROTOCOL.icmp &&
+      skb.view.getUint8(quoted.payloadOffset) === ICMP_TYPE.echoReply
+    )
+      learnPathMtu();
     this.#netns.sockets.icmpError({
       type: icmp.type,
       code: icmp.code,
@@ -275,6 +291,7 @@ export class Icmp {
       quoted: quotedAt,
       end: skb.tail,
       skb,
+      learnPathMtu,
     });
     return undefined;
   }

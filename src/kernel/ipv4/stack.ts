@@ -23,7 +23,7 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { portsOf } from './flow-ports.js';
-import { Icmp, type IcmpError } from './icmp.js';
+import { Icmp, type QuotingError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
 import { type EchoedOptions, echoOptions, forwardOptions, receiveOptions } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
@@ -51,7 +51,7 @@ export class Ipv4Stack {
   /** IP protocols with a tunnel handler: IP-in-IP. */
   readonly protocolTunnels = new Map<number, TunnelReceiver>();
   /** What those handlers do about ICMP errors that quote their packets (net_protocol.err_handler). */
-  readonly tunnelErrors = new Map<number, (error: IcmpError) => void>();
+  readonly tunnelErrors = new Map<number, (error: QuotingError) => void>();
   readonly #netns: Netns;
   readonly #peers: InetPeers;
 

@@ -29,7 +29,7 @@ import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
 import type { RouteResult } from '../fib/index.js';
 import type { IpipState } from '../host-state.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { QuotingError } from '../ipv4/icmp.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { decapsulateEcn, encapsulateEcn } from './ecn.js';
@@ -346,7 +346,7 @@ export class IpipTunnels {
   }
 
   /** ipip_err(): somebody on the way between the ends did not like a packet of ours. */
-  error({ type, code, mtu, view, quoted, skb }: IcmpError): void {
+  error({ type, code, mtu, view, quoted, skb }: QuotingError): void {
     const outer = new Ipv4(view, quoted);
     const { source, destination } = outer;
     const dev = this.lookup({ local: source, remote: destination }, skb.dev);

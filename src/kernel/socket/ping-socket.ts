@@ -138,6 +138,7 @@ export class PingSocket extends Socket {
     const meaning = classifyIcmp(error.type, error.code);
     const packet = quotedPacket(error);
     if (meaning === undefined || packet === undefined) return;
+    error.learnPathMtu();
     const { sequence } = new Icmp(error.view, packet.transport);
     const report = { destination: packet.destination, port: 0, sequence };
     const told = icmpReport(error, meaning.errno, report);

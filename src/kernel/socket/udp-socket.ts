@@ -180,6 +180,7 @@ export class UdpSocket extends Socket {
     const packet = quotedPacket(error);
     if (meaning === undefined || packet === undefined) return;
     const tooBig = isFragmentationNeeded(error);
+    error.learnPathMtu();
     if (tooBig && this.pathMtuDiscovery === 'dont') return;
     const fatal = meaning.fatal || tooBig;
     const port = new Udp(error.view, packet.transport).destinationPort;

@@ -239,6 +239,7 @@ export class TcpSocket extends Socket {
     const { sequence } = new Tcp(error.view, packet.transport);
     if (!between(sequence, tcb.sndUna, tcb.sndNxt)) return;
     if (isFragmentationNeeded(error)) {
+      error.learnPathMtu();
       this.#pathMtuChanged();
       return;
     }
@@ -249,7 +250,7 @@ export class TcpSocket extends Socket {
     this.flush();
   }
 
-  /** tcp_v4_mtu_reduced(): the FIB has learned the path MTU before. */
+  /** tcp_v4_mtu_reduced(), once the FIB has learned the path MTU. */
   #pathMtuChanged(): void {
     const { tcb } = this;
     if (this.pathMtuDiscovery === 'dont') return;
