@@ -1,10 +1,11 @@
 /**
- * Bundles the command line and the library to dist/ with esbuild: ESM with code splitting, so that a command
+ * Builds the page (build-page.mjs), and bundles the command line and the library to dist/ with esbuild: ESM with code splitting, so that a command
  * loads only what it needs (one file for everything costs about twice the start-up time).
  */
 
 import { existsSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { buildPage, FINGERPRINT } from './build-page.mjs';
 import { bundle, PROJECT, removeAllBut } from './project.mjs';
 
 const CLI = 'dist/cli/main.js';
@@ -40,7 +41,7 @@ const outputs = await bundle({
   chunkNames: 'chunks/[name]-[hash]',
   banner: { js: BANNER },
 });
-await removeAllBut('dist', [...outputs, 'dist/types']);
+await removeAllBut('dist', [...outputs, 'dist/types', 'dist/web', FINGERPRINT]);
 
 if (outputs.includes(CLI)) {
   const file = `${PROJECT}/${CLI}`;
@@ -49,3 +50,5 @@ if (outputs.includes(CLI)) {
   if (!text.startsWith('#!')) await writeFile(file, text.replace(/^.*\n/, '#!/usr/bin/env node\n'));
   await chmod(file, 0o755);
 }
+
+await buildPage();

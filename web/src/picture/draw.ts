@@ -1,0 +1,346 @@
+/** The picture on a canvas: what stands still, and what moves. */
+
+import type { Colours } from './colours.js';
+import { type Drop, type Flight, pointAlong } from './flights.js';
+import type { Box, Layout, MachineBox, Point, PodBox } from './layout.js';
+
+export interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly k: number;
+  /** In CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What is marked, broken, or known beside the cluster's objects. */
+export interface Marks {
+  readonly place: string | undefined;
+  readonly brokenLinks: ReadonlySet<string>;
+  readonly brokenSwitches: ReadonlySet<string>;
+  readonly tunnels: readonly Tie[];
+  readonly sessions: readonly Tie[];
+}
+
+/** A tunnel or a BGP session between two machines. */
+export interface Tie {
+  readonly from: string;
+  readonly to: string;
+  readonly up: boolean;
+  readonly label: string;
+}
+
+const FONT = 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif';
+const MONO = 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, monospace';
+/** Text that would be smaller than this on the screen is left out. */
+const LEGIBLE_PX = 6.5;
+
+export class Painter {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #colours: Colours;
+  readonly #view: View;
+
+  constructor(context: CanvasRenderingContext2D, colours: Colours, view: View) {
+    this.#context = context;
+    this.#colours = colours;
+    this.#view = view;
+  }
+
+  /** Machines, pods and lines. */
+  still(layout: Layout, marks: Marks): void {
+    this.#begin();
+    for (const subnet of layout.subnets) this.#subnet(subnet, marks);
+    for (const machine of layout.machines.values()) this.#ways(machine, layout, marks);
+    for (const machine of layout.machines.values()) if (this.#visible(machine)) this.#machine(machine, marks);
+    for (const tie of marks.tunnels) this.#tie(tie, layout, this.#colours.tunnel);
+    for (const tie of marks.sessions) this.#tie(tie, layout, tie.up ? this.#colours.good : this.#colours.bad);
+  }
+
+  /** Packets and drops at `now`. */
+  moving(flights: Iterable<Flight>, drops: readonly Drop[], now: number): void {
+    this.#begin();
+    for (const flight of flights) this.#flight(flight, now);
+    for (const drop of drops) if (now >= drop.atMs) this.#drop(drop, now);
+  }
+
+  #begin(): void {
+    const { x, y, k, width, height } = this.#view;
+    const ratio = window.devicePixelRatio;
+    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.#context.clearRect(0, 0, width, height);
+    this.#context.setTransform(k * ratio, 0, 0, k * ratio, x * ratio, y * ratio);
+    this.#context.lineJoin = 'round';
+    this.#context.lineCap = 'round';
+  }
+
+  #visible({ x, y, width, height }: Box): boolean {
+    const { x: left, y: top, k, width: w, height: h } = this.#view;
+    return x * k + left < w && (x + width) * k + left > 0 && y * k + top < h && (y + height) * k + top > 0;
+  }
+
+  /** In units of the picture, never thinner than that many pixels. */
+  #thin(pixels: number): number {
+    return Math.max(pixels, pixels / this.#view.k);
+  }
+
+  #text(
+    words: string,
+    at: Point,
+    {
+      size,
+      colour,
+      weight = 400,
+      mono = false,
+      width = Number.POSITIVE_INFINITY,
+      align = 'left',
+    }: {
+      readonly size: number;
+      readonly colour: string;
+      readonly weight?: number;
+      readonly mono?: boolean;
+      readonly width?: number;
+      readonly align?: CanvasTextAlign;
+    },
+  ): void {
+    if (size * this.#view.k < LEGIBLE_PX) return;
+    const context = this.#context;
+    context.font = `${weight} ${size}px ${mono ? MONO : FONT}`;
+    context.fillStyle = colour;
+    context.textAlign = align;
+    context.textBaseline = 'middle';
+    context.fillText(shortened(context, words, width), at.x, at.y);
+  }
+
+  #path(points: readonly Point[]): void {
+    const context = this.#context;
+    context.beginPath();
+    for (const [i, { x, y }] of points.entries()) {
+      if (i === 0) context.moveTo(x, y);
+      else context.lineTo(x, y);
+    }
+  }
+
+  #stroke(points: readonly Point[], colour: string, width: number, dash: readonly number[] = []): void {
+    const context = this.#context;
+    this.#path(points);
+    context.setLineDash([...dash]);
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  #box(
+    { x, y, width, height }: Box,
+    radius: number,
+    { fill, stroke, line = 1 }: { readonly fill?: string; readonly stroke?: string; readonly line?: number },
+  ): void {
+    const context = this.#context;
+    context.beginPath();
+    context.roundRect(x, y, width, height, radius);
+    if (fill !== undefined) {
+      context.fillStyle = fill;
+      context.fill();
+    }
+    if (stroke === undefined) return;
+    context.strokeStyle = stroke;
+    context.lineWidth = line;
+    context.stroke();
+  }
+
+  #subnet(subnet: Layout['subnets'][number], marks: Marks): void {
+    const { strongLine, surface, quiet, bad, line } = this.#colours;
+    const broken = marks.brokenSwitches.has(subnet.name);
+    const colour = broken ? bad : strongLine;
+    if (subnet.height > 0) this.#box(subnet, 14, { fill: surface, stroke: line, line: this.#thin(1) });
+    this.#stroke(subnet.bus, colour, this.#thin(4), broken ? [10, 8] : []);
+    for (const points of subnet.lines) this.#stroke(points, colour, this.#thin(2), broken ? [10, 8] : []);
+    const [left] = subnet.bus;
+    const beside = subnet.height > 0 ? { x: left.x + 44, y: left.y + 17 } : { x: left.x, y: left.y - 12 };
+    this.#text(subnet.name, beside, { size: 13, colour: quiet, weight: 600 });
+  }
+
+  #ways({ ports, host, barY }: MachineBox, layout: Layout, marks: Marks): void {
+    const { strongLine, bad } = this.#colours;
+    for (const { name, at, wayUp } of ports) {
+      const broken = marks.brokenLinks.has(`${host.name} ${name}`) || host.off;
+      // On rows and trunks the subnet's own lines lie already.
+      const own = host.role === 'node' ? wayUp.slice(0, 2) : wayUp;
+      this.#stroke(own, broken ? bad : strongLine, this.#thin(1.6), broken ? [6, 6] : []);
+      if (layout.machines.size < 400)
+        this.#stroke([at, { x: at.x, y: barY }], broken ? bad : strongLine, this.#thin(1));
+    }
+  }
+
+  #machine(machine: MachineBox, marks: Marks): void {
+    const { host, place, ports, pods, barY } = machine;
+    const { raised, line, text, quiet, bad, accent, strongLine } = this.#colours;
+    const marked = marks.place === place;
+    const edge = host.off ? bad : marked ? accent : line;
+    this.#box(machine, 10, { fill: raised, stroke: edge, line: this.#thin(marked ? 2.5 : 1.2) });
+    const node = host.role === 'node';
+    const titleY = machine.y + (node ? 21 : 24);
+    const title = { size: 14, colour: host.off ? bad : text, weight: 600, width: machine.width - (node ? 84 : 24) };
+    this.#text(host.name, { x: machine.x + 12, y: titleY }, title);
+    const address = host.interfaces.find(({ address: one }) => one !== undefined)?.address ?? '';
+    const under = node ? address : `${host.role} · ${host.interfaces.length} × eth`;
+    this.#text(
+      under,
+      { x: machine.x + 12, y: titleY + 15 },
+      { size: 10.5, colour: quiet, mono: node, width: machine.width - 24 },
+    );
+    if (node)
+      this.#stroke(
+        [
+          { x: machine.x + 12, y: barY },
+          { x: machine.x + machine.width - 12, y: barY },
+        ],
+        strongLine,
+        this.#thin(1.4),
+      );
+    for (const port of ports) this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off);
+    for (const pod of pods) this.#pod(pod, machine, marks);
+  }
+
+  #port({ name, at }: MachineBox['ports'][number], broken: boolean): void {
+    const { raised, strongLine, quiet, bad } = this.#colours;
+    this.#box({ x: at.x - 5, y: at.y - 5, width: 10, height: 10 }, 3, {
+      fill: broken ? bad : raised,
+      stroke: broken ? bad : strongLine,
+      line: this.#thin(1.4),
+    });
+    this.#text(name, { x: at.x + 9, y: at.y - 8 }, { size: 9, colour: quiet, mono: true });
+  }
+
+  #pod(pod: PodBox, machine: MachineBox, marks: Marks): void {
+    const { surface, line, text, quiet, accent, strongLine } = this.#colours;
+    const marked = marks.place === pod.place;
+    const x = pod.x + pod.width / 2;
+    if (pod.y < machine.barY + 20)
+      this.#stroke(
+        [
+          { x, y: pod.y },
+          { x, y: machine.barY },
+        ],
+        strongLine,
+        this.#thin(0.8),
+      );
+    this.#box(pod, 6, { fill: surface, stroke: marked ? accent : line, line: this.#thin(marked ? 2.2 : 1) });
+    this.#box({ x: x - 3, y: pod.y - 3, width: 6, height: 6 }, 2, { fill: strongLine });
+    const name = { size: 10.5, colour: text, weight: 500, width: pod.width - 12 };
+    this.#text(pod.pod.name, { x: pod.x + 7, y: pod.y + 11 }, name);
+    const below = pod.pod.addresses[0] ?? pod.pod.namespace;
+    this.#text(below, { x: pod.x + 7, y: pod.y + 22 }, { size: 8.5, colour: quiet, mono: true, width: pod.width - 12 });
+  }
+
+  #tie({ from, to, label }: Tie, layout: Layout, colour: string): void {
+    const [a, b] = [layout.machines.get(from), layout.machines.get(to)];
+    if (a === undefined || b === undefined) return;
+    const [start, end] = [tieEnd(a), tieEnd(b)];
+    const lift = Math.min(160, 26 + Math.abs(end.x - start.x) * 0.14);
+    const middle = { x: (start.x + end.x) / 2, y: Math.min(start.y, end.y) - lift };
+    const context = this.#context;
+    context.beginPath();
+    context.moveTo(start.x, start.y);
+    context.quadraticCurveTo(middle.x, middle.y, end.x, end.y);
+    context.setLineDash([7, 6]);
+    context.strokeStyle = colour;
+    context.lineWidth = this.#thin(1.6);
+    context.stroke();
+    context.setLineDash([]);
+    this.#text(
+      label,
+      { x: middle.x, y: (middle.y + Math.min(start.y, end.y)) / 2 - 8 },
+      { size: 10, colour, align: 'center', weight: 600 },
+    );
+  }
+
+  #flight(flight: Flight, now: number): void {
+    const part = ease((now - flight.startMs) / Math.max(1, flight.endMs - flight.startMs));
+    const at = pointAlong(flight.path, part);
+    const { k } = this.#view;
+    // Packets stay about as large on the screen however far away the picture is.
+    const unit = 1 / Math.min(1.6, Math.max(k, 0.45)) / (k < 0.45 ? k / 0.45 : 1);
+    const colour = this.#colours.protocols[flight.protocol];
+    if (now < flight.endMs) this.#stroke(flight.path, `${colour}55`, this.#thin(3));
+    const [width, height] = [16 * unit, 10 * unit];
+    if (flight.outer !== undefined) this.#outer(at, width, height, unit);
+    this.#box({ x: at.x - width / 2, y: at.y - height / 2, width, height }, 3 * unit, {
+      fill: colour,
+      stroke: this.#colours.raised,
+      line: unit,
+    });
+    if (k > 0.55)
+      this.#text(
+        flight.label,
+        { x: at.x, y: at.y - (flight.outer === undefined ? 11 : 16) * unit },
+        { size: 9 * unit, colour, weight: 700, align: 'center' },
+      );
+  }
+
+  /** The packet around the packet. */
+  #outer(at: Point, width: number, height: number, unit: number): void {
+    const { tunnel } = this.#colours;
+    const [w, h] = [width + 18 * unit, height + 12 * unit];
+    this.#box({ x: at.x - w / 2, y: at.y - h / 2, width: w, height: h }, 5 * unit, {
+      fill: `${tunnel}40`,
+      stroke: tunnel,
+      line: 1.6 * unit,
+    });
+  }
+
+  #drop({ at, reason, atMs }: Drop, now: number): void {
+    const age = (now - atMs) / 2600;
+    const context = this.#context;
+    const { bad, raised } = this.#colours;
+    const unit = 1 / Math.min(1.6, Math.max(this.#view.k, 0.2));
+    context.globalAlpha = Math.max(0, 1 - age ** 3);
+    const ring = (10 + 18 * Math.min(1, age * 4)) * unit;
+    context.beginPath();
+    context.arc(at.x, at.y, ring, 0, 2 * Math.PI);
+    context.strokeStyle = bad;
+    context.lineWidth = 2 * unit * Math.max(0.3, 1 - age);
+    context.stroke();
+    context.beginPath();
+    context.arc(at.x, at.y, 9 * unit, 0, 2 * Math.PI);
+    context.fillStyle = bad;
+    context.fill();
+    const arm = 3.6 * unit;
+    this.#stroke(
+      [
+        { x: at.x - arm, y: at.y - arm },
+        { x: at.x + arm, y: at.y + arm },
+      ],
+      raised,
+      2 * unit,
+    );
+    this.#stroke(
+      [
+        { x: at.x + arm, y: at.y - arm },
+        { x: at.x - arm, y: at.y + arm },
+      ],
+      raised,
+      2 * unit,
+    );
+    this.#text(reason, { x: at.x + 15 * unit, y: at.y + 1 * unit }, { size: 11 * unit, colour: bad, weight: 700 });
+    context.globalAlpha = 1;
+  }
+}
+
+const tieEnd = ({ tunnel, x, width, host }: MachineBox): Point =>
+  host.role === 'node' ? tunnel : { x: x + width / 2, y: tunnel.y };
+
+const ease = (part: number): number => {
+  const t = Math.min(1, Math.max(0, part));
+  return t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2;
+};
+
+/** Cut in the middle, where names differ least. */
+function shortened(context: CanvasRenderingContext2D, words: string, width: number): string {
+  if (width === Number.POSITIVE_INFINITY || context.measureText(words).width <= width) return words;
+  let kept = words.length - 1;
+  while (kept > 3 && context.measureText(cut(words, kept)).width > width) kept -= 1;
+  return cut(words, kept);
+}
+const cut = (words: string, kept: number): string =>
+  `${words.slice(0, Math.ceil(kept / 2))}…${words.slice(words.length - Math.floor(kept / 2))}`;

@@ -1,0 +1,343 @@
+/**
+ * Where everything stands in the picture, in units of its own: outside hosts on top, routers below them, then the
+ * subnets side by side, each with its nodes in rows, each node with its pods. Pure: the same cluster, the same picture.
+ *
+ *     (internet)                      ports hang on rows of a subnet, rows on its trunk, the trunk on its bus:
+ *      [spine]                        a way between two ports goes up as far as both have in common
+ *     ══bus═════════
+ *      │ trunk
+ *      ├──row──┬───────┐
+ *           [node1] [node2]
+ */
+
+import type { Host, Pod } from '../api-types.js';
+import { placeOf, placeOfPod } from '../state/names.js';
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Box extends Point {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PodBox extends Box {
+  readonly place: string;
+  readonly pod: Pod;
+}
+
+export interface Port {
+  readonly name: string;
+  readonly subnet: string;
+  readonly at: Point;
+  /** From the port to the subnet's bus. */
+  readonly wayUp: readonly Point[];
+}
+
+export interface MachineBox extends Box {
+  readonly place: string;
+  readonly host: Host;
+  readonly ports: readonly Port[];
+  readonly pods: readonly PodBox[];
+  /** Where packets are routed: a line inside the box. */
+  readonly barY: number;
+  /** Where tunnel devices stand. */
+  readonly tunnel: Point;
+}
+
+export interface SubnetBox extends Box {
+  readonly name: string;
+  readonly bus: readonly [Point, Point];
+  readonly lines: readonly (readonly Point[])[];
+}
+
+export interface Layout extends Box {
+  readonly machines: ReadonlyMap<string, MachineBox>;
+  readonly subnets: readonly SubnetBox[];
+  readonly pods: ReadonlyMap<string, PodBox>;
+}
+
+const POD = { width: 108, height: 30, gap: 8 } as const;
+const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
+const SUBNET = { header: 30, padding: 20, gap: 48, rowGap: 34, trunk: 14 } as const;
+const ROUTER = { width: 150, height: 54, gap: 40 } as const;
+const LEVEL_GAP = 64;
+/** Racks of one row of the picture together are about this many times as wide as the picture is high. */
+const ASPECT = 1.7;
+/** Pods that a node's box shows in one line at least. */
+const MIN_COLUMNS = 2;
+
+const columnsFor = (count: number): number => Math.max(MIN_COLUMNS, Math.ceil(Math.sqrt(count * 0.75)));
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Sized extends Size {
+  readonly host: Host;
+  readonly pods: readonly Pod[];
+  readonly columns: number;
+}
+
+function sized(host: Host, pods: readonly Pod[]): Sized {
+  const columns = columnsFor(pods.length);
+  const rows = Math.ceil(pods.length / columns);
+  const width = Math.max(NODE.minWidth, 2 * NODE.padding + columns * (POD.width + POD.gap) - POD.gap);
+  return {
+    host,
+    pods,
+    columns,
+    width,
+    height: NODE.header + NODE.padding + Math.max(1, rows) * (POD.height + POD.gap),
+  };
+}
+
+function podBoxes({ pods, columns }: Sized, { x, y }: Point): PodBox[] {
+  return pods.map((pod, i) => ({
+    pod,
+    place: placeOfPod(pod),
+    x: x + NODE.padding + (i % columns) * (POD.width + POD.gap),
+    y: y + NODE.header + Math.floor(i / columns) * (POD.height + POD.gap),
+    width: POD.width,
+    height: POD.height,
+  }));
+}
+
+const innerOf = (box: Point & Size): Pick<MachineBox, 'barY' | 'tunnel'> => ({
+  barY: box.y + NODE.header - 12,
+  tunnel: { x: box.x + box.width - 58, y: box.y },
+});
+
+/** Rows of nodes, as even as they come, so that a subnet is about as wide as high. */
+function rowsOf(nodes: readonly Sized[]): readonly (readonly Sized[])[] {
+  const perRow = Math.max(2, Math.ceil(Math.sqrt(nodes.length * 1.2)));
+  const rows: (readonly Sized[])[] = [];
+  for (let i = 0; i < nodes.length; i += perRow) rows.push(nodes.slice(i, i + perRow));
+  return rows;
+}
+
+interface PlacedSubnet {
+  readonly box: SubnetBox;
+  readonly machines: readonly MachineBox[];
+}
+
+const heightOf = (row: readonly Size[]): number => Math.max(0, ...row.map(({ height }) => height));
+const widthOf = (row: readonly Size[], gap: number): number =>
+  row.reduce((sum, { width }) => sum + width + gap, 0) - (row.length === 0 ? 0 : gap);
+
+const subnetSize = (rows: readonly (readonly Sized[])[]): Size => ({
+  width: 2 * SUBNET.padding + SUBNET.trunk + Math.max(...rows.map((row) => widthOf(row, NODE.gap))),
+  height: SUBNET.header + SUBNET.padding + rows.reduce((sum, row) => sum + heightOf(row) + SUBNET.rowGap, 0),
+});
+
+function placeSubnet(name: string, nodes: readonly Sized[], at: Point): PlacedSubnet {
+  const rows = rowsOf(nodes);
+  const size = subnetSize(rows);
+  const trunkX = at.x + SUBNET.padding;
+  const busY = at.y;
+  const machines: MachineBox[] = [];
+  const lines: (readonly Point[])[] = [];
+  const junctions: Point[] = [{ x: trunkX, y: busY }];
+  let y = at.y + SUBNET.header;
+  for (const row of rows) {
+    const rowY = y + 10;
+    junctions.unshift({ x: trunkX, y: rowY });
+    const top = y + SUBNET.rowGap;
+    let x = trunkX + SUBNET.trunk + SUBNET.padding / 2;
+    for (const node of row) {
+      const box = { x, y: top, width: node.width, height: node.height };
+      machines.push(nodeBox(node, box, { subnet: name, rowY, junctions: [...junctions] }));
+      x += node.width + NODE.gap;
+    }
+    const last = machines.at(-1)?.ports[0]?.at.x ?? trunkX;
+    lines.push([
+      { x: trunkX, y: rowY },
+      { x: last, y: rowY },
+    ]);
+    y = top + heightOf(row);
+  }
+  const lowest = junctions[0] ?? { x: trunkX, y: busY };
+  lines.push([{ x: trunkX, y: busY }, lowest]);
+  const bus = [
+    { x: at.x, y: busY },
+    { x: at.x + size.width, y: busY },
+  ] as const;
+  return { box: { name, ...at, ...size, bus, lines }, machines };
+}
+
+function nodeBox(
+  node: Sized,
+  box: Box,
+  { subnet, rowY, junctions }: { readonly subnet: string; readonly rowY: number; readonly junctions: readonly Point[] },
+): MachineBox {
+  const { host } = node;
+  const ports = host.interfaces.map((one, i): Port => {
+    const at = { x: box.x + 34 + i * 64, y: box.y };
+    return {
+      name: one.name,
+      subnet: one.subnet,
+      at,
+      wayUp: one.subnet === subnet ? [at, { x: at.x, y: rowY }, ...junctions] : [at],
+    };
+  });
+  return { ...box, place: placeOf(host), host, ports, pods: podBoxes(node, box), ...innerOf(box) };
+}
+
+/** Racks in rows, so that the whole is about as wide as a screen. */
+function arrangeSubnets(groups: ReadonlyMap<string, readonly Sized[]>, top: number): readonly PlacedSubnet[] {
+  const sizes = [...groups].map(([name, nodes]) => ({ name, nodes, ...subnetSize(rowsOf(nodes)) }));
+  const area = sizes.reduce((sum, { width, height }) => sum + (width + SUBNET.gap) * (height + SUBNET.gap), 0);
+  const limit = Math.max(Math.sqrt(area * ASPECT), ...sizes.map(({ width }) => width));
+  const placed: PlacedSubnet[] = [];
+  let at = { x: 0, y: top };
+  let rowHeight = 0;
+  for (const { name, nodes, width, height } of sizes) {
+    if (at.x > 0 && at.x + width > limit) {
+      at = { x: 0, y: at.y + rowHeight + SUBNET.gap };
+      rowHeight = 0;
+    }
+    placed.push(placeSubnet(name, nodes, at));
+    at = { x: at.x + width + SUBNET.gap, y: at.y };
+    rowHeight = Math.max(rowHeight, height);
+  }
+  return placed;
+}
+
+/** Nodes by the subnet of their first interface, in the order of the subnets' names. */
+function bySubnet(hosts: readonly Host[], podsOf: ReadonlyMap<string, readonly Pod[]>): Map<string, readonly Sized[]> {
+  const groups = new Map<string, Sized[]>();
+  for (const host of hosts.filter(({ role }) => role === 'node')) {
+    const subnet = host.interfaces[0]?.subnet ?? '';
+    const own = groups.get(subnet) ?? [];
+    groups.set(subnet, own);
+    own.push(sized(host, podsOf.get(host.name) ?? []));
+  }
+  return new Map([...groups].toSorted(([a], [b]) => a.localeCompare(b)));
+}
+
+interface Bus {
+  readonly y: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A machine above the subnets, with a port for each interface on its lower edge. */
+function outsideBox(host: Host, at: Point, buses: ReadonlyMap<string, Bus>): MachineBox {
+  const box = { ...at, width: ROUTER.width, height: ROUTER.height };
+  const step = ROUTER.width / (host.interfaces.length + 1);
+  const ports = host.interfaces.map(({ name, subnet }, i): Port => {
+    const bus = buses.get(subnet);
+    const above = bus !== undefined && bus.y < at.y;
+    const port = { x: at.x + step * (i + 1), y: above ? at.y : at.y + ROUTER.height };
+    return { name, subnet, at: port, wayUp: bus === undefined ? [port] : dropTo(port, bus) };
+  });
+  return {
+    ...box,
+    place: placeOf(host),
+    host,
+    ports,
+    pods: [],
+    barY: at.y + ROUTER.height / 2,
+    tunnel: { x: at.x + box.width / 2, y: at.y },
+  };
+}
+
+/** Straight to the bus, or by a step aside where the port does not stand over it. */
+function dropTo(port: Point, { y, from, to }: Bus): readonly Point[] {
+  const x = Math.min(Math.max(port.x, from), to);
+  if (x === port.x) return [port, { x, y }];
+  const middle = port.y + (y > port.y ? 18 : -18);
+  return [port, { x: port.x, y: middle }, { x, y: middle }, { x, y }];
+}
+
+/** Of one row, in the middle of `width`. */
+function rowBoxes(
+  hosts: readonly Host[],
+  y: number,
+  { width, buses }: { readonly width: number; readonly buses: ReadonlyMap<string, Bus> },
+): MachineBox[] {
+  const own = hosts.length * (ROUTER.width + ROUTER.gap) - ROUTER.gap;
+  const left = (width - own) / 2;
+  return hosts.map((host, i) => outsideBox(host, { x: left + i * (ROUTER.width + ROUTER.gap), y }, buses));
+}
+
+const busOf = ({ bus: [left, right] }: SubnetBox): Bus => ({ y: left.y, from: left.x, to: right.x });
+
+/** Subnets that no node is in: lines between the machines above. */
+function edgeSubnets(
+  hosts: readonly Host[],
+  taken: ReadonlyMap<string, unknown>,
+  { width, y }: { readonly width: number; readonly y: number },
+): SubnetBox[] {
+  const names = new Set(hosts.flatMap(({ interfaces }) => interfaces.map(({ subnet }) => subnet)));
+  return [...names]
+    .filter((name) => !taken.has(name))
+    .toSorted()
+    .map((name, i) => {
+      const box = { x: width * 0.1, y: y + 22 * i, width: width * 0.8, height: 0 };
+      const bus = [
+        { x: box.x, y: box.y },
+        { x: box.x + box.width, y: box.y },
+      ] as const;
+      return { name, ...box, bus, lines: [] };
+    });
+}
+
+function podsByNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
+  const byNode = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    if (pod.hostNetwork) continue;
+    const own = byNode.get(pod.node) ?? [];
+    byNode.set(pod.node, own);
+    own.push(pod);
+  }
+  return byNode;
+}
+
+export function layoutOf(hosts: readonly Host[], pods: readonly Pod[]): Layout {
+  const groups = bySubnet(hosts, podsByNode(pods));
+  const racks = arrangeSubnets(groups, 0);
+  const width = Math.max(ROUTER.width, ...racks.map(({ box }) => box.x + box.width));
+  const bottom = Math.max(0, ...racks.map(({ box }) => box.y + box.height));
+  const outside = hosts.filter(({ role }) => role !== 'node');
+  const far = outside.filter(
+    ({ role, interfaces }) => role === 'host' && !interfaces.some(({ subnet }) => groups.has(subnet)),
+  );
+  const near = outside.filter((host) => !far.includes(host));
+  const edges = edgeSubnets(outside, groups, { width, y: -(LEVEL_GAP * 2 + ROUTER.height) });
+  const buses = new Map([...racks.map(({ box }) => box), ...edges].map((box) => [box.name, busOf(box)]));
+  const lift = near.length === 0 ? LEVEL_GAP : LEVEL_GAP * 3 + ROUTER.height + 22 * edges.length;
+  const boxes = [
+    ...rowBoxes(near, -(LEVEL_GAP + ROUTER.height), { width, buses }),
+    ...rowBoxes(far, -(lift + ROUTER.height), { width, buses }),
+    ...racks.flatMap(({ machines }) => machines),
+  ];
+  const top = Math.min(0, ...boxes.map(({ y }) => y));
+  return {
+    x: 0,
+    y: top,
+    width,
+    height: bottom - top,
+    subnets: [...racks.map(({ box }) => box), ...edges],
+    machines: new Map(boxes.map((box) => [box.place, box])),
+    pods: new Map(boxes.flatMap(({ pods: own }) => own.map((pod) => [pod.place, pod] as const))),
+  };
+}
+
+const same = (a: Point | undefined, b: Point | undefined): boolean =>
+  a !== undefined && b !== undefined && a.x === b.x && a.y === b.y;
+
+/** From one port to another of the same subnet, along the lines that are drawn. */
+export function wayBetween(a: Port, b: Port): readonly Point[] {
+  const up = [...a.wayUp];
+  const down = [...b.wayUp];
+  while (up.length > 1 && down.length > 1 && same(up.at(-2), down.at(-2)) && same(up.at(-1), down.at(-1))) {
+    up.pop();
+    down.pop();
+  }
+  const meet = up.at(-1);
+  return same(meet, down.at(-1)) ? [...up, ...down.slice(0, -1).toReversed()] : [...up, ...down.toReversed()];
+}
