@@ -120,7 +120,7 @@ function Earlier() {
 function Events() {
   const page = usePage();
   const say = useTexts();
-  const events = page.events.value.filter(({ event }) => event !== 'clock').slice(0, 40);
+  const events = page.live.events.value.filter(({ event }) => event !== 'clock').slice(0, 40);
   return (
     <section>
       <h3>{say('events')}</h3>
@@ -131,7 +131,7 @@ function Events() {
           {events.map(({ seq, timeNs, event, subject, detail }) => (
             <li key={seq}>
               <time>{formatTime(timeNs)}</time> <b>{event}</b> {subject}{' '}
-              {detail !== undefined && <small>{detail}</small>}
+              {detail !== undefined && !event.startsWith('fault-') && <small>{detail}</small>}
             </li>
           ))}
         </ul>

@@ -169,7 +169,7 @@ function useObjects(objects: Signal<readonly ListedObject[]>): void {
   const page = usePage();
   useSignalEffect(() => {
     const name = page.current.value;
-    if (name === undefined || page.events.value.length < 0) return;
+    if (name === undefined || page.live.events.value.length < 0) return;
     void page.api
       .objects(name)
       .then((found) => (objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && origin === 'file')))

@@ -3,6 +3,7 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { Clock } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
 
 const PACES = [0.1, 1, 10, 100];
 /** How often a running clock is read. */
@@ -47,7 +48,7 @@ export function ClockControls() {
           aria-label={say('pause')}
           onClick={does(page.api.pauseClock)}
         >
-          ⏸
+          <Icon name="pause" />
         </button>
       ) : (
         <button
@@ -57,7 +58,7 @@ export function ClockControls() {
           aria-label={say('run')}
           onClick={does((name) => page.api.runClock(name, pace.value))}
         >
-          ▶
+          <Icon name="run" />
         </button>
       )}
       <button
@@ -68,7 +69,7 @@ export function ClockControls() {
         disabled={running}
         onClick={does(page.api.stepClock)}
       >
-        ⏭
+        <Icon name="step" />
       </button>
       <output title={say('virtualTime')}>{formatTime(clock?.nowNs ?? 0)}</output>
       <select

@@ -1,10 +1,12 @@
 /** The YAML editor: CodeMirror with completion of fields, and the server's messages at their lines. */
 
 import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
+import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { yaml } from '@codemirror/lang-yaml';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
 import { EditorView, keymap } from '@codemirror/view';
+import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
 import { completionsAt } from './object-fields.js';
 
@@ -31,9 +33,21 @@ const LOOK = EditorView.theme({
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5' },
   '.cm-gutters': { background: 'var(--surface)', color: 'var(--quiet)', border: 'none' },
   '&.cm-focused': { outline: '2px solid var(--accent)', outlineOffset: '-1px' },
+  '.cm-content': { caretColor: 'var(--text)' },
+  '.cm-cursor': { borderLeftColor: 'var(--text)' },
+  '.cm-selectionBackground, &.cm-focused .cm-selectionBackground': { background: 'var(--accent-soft) !important' },
   '.cm-activeLine, .cm-activeLineGutter': { background: 'transparent' },
   '.cm-tooltip': { background: 'var(--raised)', border: '1px solid var(--line)', color: 'var(--text)' },
 });
+
+/** In the page's colours, light and dark. */
+const COLOURS = HighlightStyle.define([
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--accent)' },
+  { tag: [tags.string, tags.content], color: 'var(--text)' },
+  { tag: [tags.number, tags.bool, tags.keyword], color: 'var(--udp)' },
+  { tag: tags.comment, color: 'var(--quiet)', fontStyle: 'italic' },
+  { tag: tags.invalid, color: 'var(--bad)' },
+]);
 
 export class Editor {
   readonly #view: EditorView;
@@ -52,10 +66,11 @@ export class Editor {
       apply,
       basicSetup,
       yaml(),
+      syntaxHighlighting(COLOURS),
       lintGutter(),
       autocompletion({ override: [complete] }),
       LOOK,
-      EditorView.contentAttributes.of({ 'aria-label': label }),
+      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
     ];
     this.#view = new EditorView({ state: EditorState.create({ extensions }), parent });
   }

@@ -1,6 +1,7 @@
 /** The bar on top: which cluster, its clock, the connection, how the page looks. */
 
 import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
 import type { Language } from '../texts/language.js';
 import { ClockControls } from './clock.js';
 
@@ -57,7 +58,7 @@ function ClusterChoice() {
 function Connection() {
   const page = usePage();
   const say = useTexts();
-  const { value: state } = page.connection;
+  const { value: state } = page.live.connection;
   const text = state === 'open' ? 'live' : state === 'connecting' ? 'connecting' : 'lost';
   return (
     <span class={`connection ${state}`} role="status">
@@ -93,7 +94,7 @@ function Looks() {
         aria-label={say('themeSwitch')}
         onClick={() => (page.theme.value = dark ? 'light' : 'dark')}
       >
-        {dark ? '☀' : '☾'}
+        <Icon name={dark ? 'light' : 'dark'} />
       </button>
       <a class="quiet link wide" href="/api/v1/reference" target="_blank" rel="noreferrer">
         {say('reference')}

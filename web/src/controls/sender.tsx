@@ -4,6 +4,7 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { TraceRequest } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 
@@ -128,7 +129,7 @@ export function Sender() {
         onValue={(from) => set({ from })}
       />
       <button type="button" class="quiet icon" title={say('swap')} aria-label={say('swap')} onClick={swap}>
-        ⇄
+        <Icon name="swap" />
       </button>
       <NameField
         id="to"

@@ -45,8 +45,10 @@ export function Welcome() {
           <li key={name}>
             <button type="button" onClick={() => page.go({ scenario: name })}>
               <strong>{title}</strong>
-              <span>{summary}</span>
-              <code>{name}</code>
+              <span>
+                <Marked text={summary} />
+              </span>
+              <code class="own-name">{name}</code>
             </button>
           </li>
         ))}
@@ -91,7 +93,9 @@ function DropZone() {
     >
       <strong>{say('welcomeFiles')}</strong>
       <span>{say('welcomeDrop')}</span>
-      <small>{say('welcomeFilesHelp')}</small>
+      <small>
+        <Marked text={say('welcomeFilesHelp')} />
+      </small>
       <input
         type="file"
         multiple
@@ -100,4 +104,10 @@ function DropZone() {
       />
     </label>
   );
+}
+
+/** Text with `code` in it. */
+function Marked({ text }: { readonly text: string }) {
+  const parts = text.split('`');
+  return <>{parts.map((part, i) => (i % 2 === 1 ? <code key={`${i}-${part}`}>{part}</code> : part))}</>;
 }

@@ -22,12 +22,12 @@ export function PacketBytes({ bytes, tree, changed }: Shown) {
   const marked = useSignal<Marked | undefined>(undefined);
   return (
     <div class="dissection">
+      <Hex bytes={bytes} tree={tree} marked={marked} changed={changed} />
       <div class="fields" role="tree" aria-label={say('fields')}>
         {tree.children.map((layer, i) => (
           <Layer key={`${layer.name}-${layer.offset}-${i}`} layer={layer} marked={marked} changed={changed} />
         ))}
       </div>
-      <Hex bytes={bytes} tree={tree} marked={marked} changed={changed} />
     </div>
   );
 }
@@ -115,7 +115,7 @@ function Hex({ bytes, tree, marked, changed }: Shown & { readonly marked: Signal
     if (at !== undefined) marked.value = nodeAt(tree, Number(at));
   };
   return (
-    <div class="hex" role="group" aria-label={say('bytes')} onClick={choose} onMouseOver={choose}>
+    <div class="hex" tabIndex={0} role="group" aria-label={say('bytes')} onClick={choose} onMouseOver={choose}>
       {lines.map((start) => {
         const octets = [...bytes.subarray(start, start + PER_LINE)];
         return (

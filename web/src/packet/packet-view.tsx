@@ -16,13 +16,13 @@ export function PacketView() {
   // A link names a frame that may not have come yet.
   useSignalEffect(() => {
     const { packet } = page.route.value;
-    if (packet === undefined || page.frame.peek()?.message.seq === packet || page.log.version.value < 0) return;
-    const found = page.log.bySeq(packet);
+    if (packet === undefined || page.frame.peek()?.message.seq === packet || page.live.log.version.value < 0) return;
+    const found = page.live.log.bySeq(packet);
     if (found !== undefined) page.frame.value = found;
   });
   if (frame === undefined)
     return <p class="hint">{say(page.route.value.packet === undefined ? 'choosePacket' : 'packetGone')}</p>;
-  const seen = page.log.version.value >= 0 ? page.log.ofPacket(frame.message.packet) : [];
+  const seen = page.live.log.version.value >= 0 ? page.live.log.ofPacket(frame.message.packet) : [];
   const before = seen[seen.indexOf(frame) - 1];
   const changed = before === undefined ? NONE : changedOctets(before.message.bytes, frame.message.bytes);
   return (

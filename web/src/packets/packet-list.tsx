@@ -22,22 +22,22 @@ export function PacketList() {
 function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
   const page = usePage();
   const say = useTexts();
-  const typed = useSignal(page.filter.value);
-  const { value: wrong } = page.filterProblem;
+  const typed = useSignal(page.live.filter.value);
+  const { value: wrong } = page.live.filterProblem;
   const onSubmit = (event: Event): void => {
     event.preventDefault();
-    page.setFilter(typed.value);
+    page.live.setFilter(typed.value);
   };
   const clear = (): void => {
     typed.value = '';
-    page.setFilter('');
+    page.live.setFilter('');
   };
-  const length = page.log.version.value >= 0 ? page.log.length : 0;
+  const length = page.live.log.version.value >= 0 ? page.live.log.length : 0;
   return (
     <form class="filter" onSubmit={onSubmit}>
       <input
         type="search"
-        class={wrong !== undefined ? 'wrong' : page.filter.value === '' ? '' : 'right'}
+        class={wrong !== undefined ? 'wrong' : page.live.filter.value === '' ? '' : 'right'}
         aria-label={say('filter')}
         aria-invalid={wrong !== undefined}
         aria-describedby="filter-problem"
@@ -47,7 +47,7 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
         onInput={({ currentTarget: { value } }) => (typed.value = value)}
       />
       <button type="submit">{say('applyFilter')}</button>
-      {page.filter.value !== '' && (
+      {page.live.filter.value !== '' && (
         <button type="button" class="quiet" onClick={clear}>
           {say('clearFilter')}
         </button>
@@ -60,15 +60,19 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
         />
         {say('followNew')}
       </label>
-      <button type="button" aria-pressed={page.paused.value} onClick={() => (page.paused.value = !page.paused.value)}>
-        {say(page.paused.value ? 'resumePackets' : 'pausePackets')}
+      <button
+        type="button"
+        aria-pressed={page.live.paused.value}
+        onClick={() => (page.live.paused.value = !page.live.paused.value)}
+      >
+        {say(page.live.paused.value ? 'resumePackets' : 'pausePackets')}
       </button>
-      <button type="button" class="quiet wide" onClick={() => page.log.clear()}>
+      <button type="button" class="quiet wide" onClick={() => page.live.log.clear()}>
         {say('clearList')}
       </button>
       <span class="counts wide" role="status">
         {say('shownOf', { count: length.toLocaleString() })}
-        {page.missed.value > 0 && <em> · {say('missed', { count: page.missed.value.toLocaleString() })}</em>}
+        {page.live.missed.value > 0 && <em> · {say('missed', { count: page.live.missed.value.toLocaleString() })}</em>}
       </span>
       <output id="filter-problem" class="filter-problem">
         {wrong}
@@ -92,7 +96,7 @@ function useFollowing(follow: Signal<boolean>) {
     watcher.observe(list.current);
     return () => watcher.disconnect();
   }, []);
-  const version = page.log.version.value;
+  const version = page.live.log.version.value;
   useLayoutEffect(() => {
     const { current } = list;
     if (current !== null && follow.value) current.scrollTop = current.scrollHeight;
@@ -117,7 +121,7 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
   const page = usePage();
   const say = useTexts();
   const { list, view, read, onWheel } = useFollowing(follow);
-  const { frames } = page.log;
+  const { frames } = page.live.log;
   const { first, end } = rowsInView(frames.length, { ...view.value, rowHeight: ROW_HEIGHT });
   const onKeyDown = (event: KeyboardEvent): void => {
     const next = neighbour(frames, page.frame.value, event.key);
@@ -168,7 +172,7 @@ function Empty() {
   return (
     <div role="row">
       <p class="hint" role="gridcell">
-        {say(page.filter.value === '' ? 'noPackets' : 'noPacketsFiltered')}
+        {say(page.live.filter.value === '' ? 'noPackets' : 'noPacketsFiltered')}
       </p>
     </div>
   );

@@ -2,6 +2,7 @@
 
 import type { Colours } from './colours.js';
 import { type Drop, type Flight, pointAlong } from './flights.js';
+import type { Tie } from './ties.js';
 import type { Box, Layout, MachineBox, Point, PodBox } from './layout.js';
 
 export interface View {
@@ -22,18 +23,12 @@ export interface Marks {
   readonly sessions: readonly Tie[];
 }
 
-/** A tunnel or a BGP session between two machines. */
-export interface Tie {
-  readonly from: string;
-  readonly to: string;
-  readonly up: boolean;
-  readonly label: string;
-}
-
 const FONT = 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif';
 const MONO = 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, monospace';
 /** Text that would be smaller than this on the screen is left out. */
 const LEGIBLE_PX = 6.5;
+/** From this scale on details are written out. */
+const NEAR = 0.8;
 
 export class Painter {
   readonly #context: CanvasRenderingContext2D;
@@ -49,11 +44,14 @@ export class Painter {
   /** Machines, pods and lines. */
   still(layout: Layout, marks: Marks): void {
     this.#begin();
+    const machines = [...layout.machines.values()];
+    // Cables from above run behind the racks that are in their way.
+    for (const machine of machines) if (machine.host.role !== 'node') this.#ways(machine, layout, marks);
     for (const subnet of layout.subnets) this.#subnet(subnet, marks);
-    for (const machine of layout.machines.values()) this.#ways(machine, layout, marks);
-    for (const machine of layout.machines.values()) if (this.#visible(machine)) this.#machine(machine, marks);
+    for (const machine of machines) if (machine.host.role === 'node') this.#ways(machine, layout, marks);
     for (const tie of marks.tunnels) this.#tie(tie, layout, this.#colours.tunnel);
     for (const tie of marks.sessions) this.#tie(tie, layout, tie.up ? this.#colours.good : this.#colours.bad);
+    for (const machine of layout.machines.values()) if (this.#visible(machine)) this.#machine(machine, marks);
   }
 
   /** Packets and drops at `now`. */
@@ -180,15 +178,21 @@ export class Painter {
     this.#box(machine, 10, { fill: raised, stroke: edge, line: this.#thin(marked ? 2.5 : 1.2) });
     const node = host.role === 'node';
     const titleY = machine.y + (node ? 21 : 24);
-    const title = { size: 14, colour: host.off ? bad : text, weight: 600, width: machine.width - (node ? 84 : 24) };
+    const title = {
+      size: Math.min(24, Math.max(14, 11.5 / this.#view.k)),
+      colour: host.off ? bad : text,
+      weight: 600,
+      width: machine.width - (node ? 84 : 24),
+    };
     this.#text(host.name, { x: machine.x + 12, y: titleY }, title);
     const address = host.interfaces.find(({ address: one }) => one !== undefined)?.address ?? '';
-    const under = node ? address : `${host.role} · ${host.interfaces.length} × eth`;
-    this.#text(
-      under,
-      { x: machine.x + 12, y: titleY + 15 },
-      { size: 10.5, colour: quiet, mono: node, width: machine.width - 24 },
-    );
+    const under = node ? address : host.role;
+    if (this.#view.k >= NEAR)
+      this.#text(
+        under,
+        { x: machine.x + 12, y: titleY + 15 },
+        { size: 10.5, colour: quiet, mono: node, width: machine.width - 24 },
+      );
     if (node)
       this.#stroke(
         [
@@ -198,18 +202,19 @@ export class Painter {
         strongLine,
         this.#thin(1.4),
       );
-    for (const port of ports) this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off);
+    for (const port of ports)
+      this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off, port.at.y > machine.y);
     for (const pod of pods) this.#pod(pod, machine, marks);
   }
 
-  #port({ name, at }: MachineBox['ports'][number], broken: boolean): void {
+  #port({ name, at }: MachineBox['ports'][number], broken: boolean, below: boolean): void {
     const { raised, strongLine, quiet, bad } = this.#colours;
     this.#box({ x: at.x - 5, y: at.y - 5, width: 10, height: 10 }, 3, {
       fill: broken ? bad : raised,
       stroke: broken ? bad : strongLine,
       line: this.#thin(1.4),
     });
-    this.#text(name, { x: at.x + 9, y: at.y - 8 }, { size: 9, colour: quiet, mono: true });
+    this.#text(name, { x: at.x + 9, y: at.y + (below ? 10 : -8) }, { size: 9, colour: quiet, mono: true });
   }
 
   #pod(pod: PodBox, machine: MachineBox, marks: Marks): void {
@@ -227,8 +232,13 @@ export class Painter {
       );
     this.#box(pod, 6, { fill: surface, stroke: marked ? accent : line, line: this.#thin(marked ? 2.2 : 1) });
     this.#box({ x: x - 3, y: pod.y - 3, width: 6, height: 6 }, 2, { fill: strongLine });
-    const name = { size: 10.5, colour: text, weight: 500, width: pod.width - 12 };
-    this.#text(pod.pod.name, { x: pod.x + 7, y: pod.y + 11 }, name);
+    // Far away there is room for one line, and that is written larger.
+    const { k } = this.#view;
+    const near = k >= NEAR;
+    const size = near ? 10.5 : Math.min(17, 9.5 / k);
+    const name = { size, colour: text, weight: 500, width: pod.width - 12 };
+    this.#text(pod.pod.name, { x: pod.x + 7, y: pod.y + (near ? 11 : 16) }, name);
+    if (!near) return;
     const below = pod.pod.addresses[0] ?? pod.pod.namespace;
     this.#text(below, { x: pod.x + 7, y: pod.y + 22 }, { size: 8.5, colour: quiet, mono: true, width: pod.width - 12 });
   }
@@ -236,9 +246,8 @@ export class Painter {
   #tie({ from, to, label }: Tie, layout: Layout, colour: string): void {
     const [a, b] = [layout.machines.get(from), layout.machines.get(to)];
     if (a === undefined || b === undefined) return;
-    const [start, end] = [tieEnd(a), tieEnd(b)];
-    const lift = Math.min(160, 26 + Math.abs(end.x - start.x) * 0.14);
-    const middle = { x: (start.x + end.x) / 2, y: Math.min(start.y, end.y) - lift };
+    const [start, end] = [tieEnd(a, b), tieEnd(b, a)];
+    const middle = bend(start, end);
     const context = this.#context;
     context.beginPath();
     context.moveTo(start.x, start.y);
@@ -248,11 +257,11 @@ export class Painter {
     context.lineWidth = this.#thin(1.6);
     context.stroke();
     context.setLineDash([]);
-    this.#text(
-      label,
-      { x: middle.x, y: (middle.y + Math.min(start.y, end.y)) / 2 - 8 },
-      { size: 10, colour, align: 'center', weight: 600 },
-    );
+    if (10 * this.#view.k < LEGIBLE_PX) return;
+    const at = { x: (start.x + end.x) / 4 + middle.x / 2, y: (start.y + end.y) / 4 + middle.y / 2 };
+    const half = label.length * 3.6 + 4;
+    this.#box({ x: at.x - half, y: at.y - 8, width: 2 * half, height: 16 }, 8, { fill: this.#colours.surface });
+    this.#text(label, at, { size: 10, colour, align: 'center', weight: 600 });
   }
 
   #flight(flight: Flight, now: number): void {
@@ -327,8 +336,20 @@ export class Painter {
   }
 }
 
-const tieEnd = ({ tunnel, x, width, host }: MachineBox): Point =>
-  host.role === 'node' ? tunnel : { x: x + width / 2, y: tunnel.y };
+/** Nodes are reached from above, at their tunnel devices; others from the side where the other one is. */
+const tieEnd = ({ tunnel, x, y, width, height, host }: MachineBox, other: MachineBox): Point => {
+  if (host.role === 'node') return tunnel;
+  return { x: x + width / 2, y: other.y > y + height ? y + height : y };
+};
+
+/** Where a tie is bent: above two that stand side by side, beside two that stand one above the other. */
+function bend(a: Point, b: Point): Point {
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const length = Math.hypot(dx, dy);
+  const lift = Math.min(150, 30 + length * 0.22) * (dx >= 0 ? 1 : -1);
+  if (length === 0) return a;
+  return { x: (a.x + b.x) / 2 + (dy / length) * lift, y: (a.y + b.y) / 2 - (dx / length) * lift };
+}
 
 const ease = (part: number): number => {
   const t = Math.min(1, Math.max(0, part));

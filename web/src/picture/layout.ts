@@ -64,8 +64,10 @@ const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
 const SUBNET = { header: 30, padding: 20, gap: 48, rowGap: 34, trunk: 14 } as const;
 const ROUTER = { width: 150, height: 54, gap: 40 } as const;
 const LEVEL_GAP = 64;
+/** Between lines of subnets that no node is in. */
+const EDGE_GAP = 26;
 /** Racks of one row of the picture together are about this many times as wide as the picture is high. */
-const ASPECT = 1.7;
+const ASPECT = 2.1;
 /** Pods that a node's box shows in one line at least. */
 const MIN_COLUMNS = 2;
 
@@ -186,24 +188,42 @@ function nodeBox(
   return { ...box, place: placeOf(host), host, ports, pods: podBoxes(node, box), ...innerOf(box) };
 }
 
-/** Racks in rows, so that the whole is about as wide as a screen. */
-function arrangeSubnets(groups: ReadonlyMap<string, readonly Sized[]>, top: number): readonly PlacedSubnet[] {
-  const sizes = [...groups].map(([name, nodes]) => ({ name, nodes, ...subnetSize(rowsOf(nodes)) }));
-  const area = sizes.reduce((sum, { width, height }) => sum + (width + SUBNET.gap) * (height + SUBNET.gap), 0);
-  const limit = Math.max(Math.sqrt(area * ASPECT), ...sizes.map(({ width }) => width));
-  const placed: PlacedSubnet[] = [];
-  let at = { x: 0, y: top };
-  let rowHeight = 0;
-  for (const { name, nodes, width, height } of sizes) {
-    if (at.x > 0 && at.x + width > limit) {
-      at = { x: 0, y: at.y + rowHeight + SUBNET.gap };
-      rowHeight = 0;
-    }
-    placed.push(placeSubnet(name, nodes, at));
-    at = { x: at.x + width + SUBNET.gap, y: at.y };
-    rowHeight = Math.max(rowHeight, height);
+interface SubnetGroup extends Size {
+  readonly name: string;
+  readonly nodes: readonly Sized[];
+}
+
+/** Left upper corners of subnets that stand in rows of at most that width, and the extent of them all. */
+function flow(
+  groups: readonly SubnetGroup[],
+  limit: number,
+): { readonly corners: readonly Point[]; readonly size: Size } {
+  const corners: Point[] = [];
+  let [x, y, rowHeight, width] = [0, 0, 0, 0];
+  for (const group of groups) {
+    if (x > 0 && x + group.width > limit) [x, y, rowHeight] = [0, y + rowHeight + SUBNET.gap, 0];
+    corners.push({ x, y });
+    width = Math.max(width, x + group.width);
+    x += group.width + SUBNET.gap;
+    rowHeight = Math.max(rowHeight, group.height);
   }
-  return placed;
+  return { corners, size: { width, height: y + rowHeight } };
+}
+
+/** How large the picture can be shown on a screen of the usual form. */
+const scaleOf = ({ width, height }: Size, above: number): number => Math.min(ASPECT / width, 1 / (height + above));
+
+/** Racks in rows: of all widths that a row may have, the one that shows the whole largest. */
+function arrangeSubnets(groups: ReadonlyMap<string, readonly Sized[]>, above: number): readonly PlacedSubnet[] {
+  const sizes = [...groups].map(([name, nodes]) => ({ name, nodes, ...subnetSize(rowsOf(nodes)) }));
+  let best = flow(sizes, 0);
+  let limit = 0;
+  for (const { width } of sizes) {
+    limit += width + SUBNET.gap;
+    const next = flow(sizes, limit);
+    if (scaleOf(next.size, above) > scaleOf(best.size, above)) best = next;
+  }
+  return sizes.map(({ name, nodes }, i) => placeSubnet(name, nodes, best.corners[i] ?? { x: 0, y: 0 }));
 }
 
 /** Nodes by the subnet of their first interface, in the order of the subnets' names. */
@@ -277,7 +297,7 @@ function edgeSubnets(
     .filter((name) => !taken.has(name))
     .toSorted()
     .map((name, i) => {
-      const box = { x: width * 0.1, y: y + 22 * i, width: width * 0.8, height: 0 };
+      const box = { x: width * 0.1, y: y - EDGE_GAP * i, width: width * 0.8, height: 0 };
       const bus = [
         { x: box.x, y: box.y },
         { x: box.x + box.width, y: box.y },
@@ -297,31 +317,39 @@ function podsByNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
   return byNode;
 }
 
+/** Machines that are no nodes: those that lead into racks, and those beyond them. */
+function outsideOf(hosts: readonly Host[], racks: ReadonlyMap<string, unknown>) {
+  const outside = hosts.filter(({ role }) => role !== 'node');
+  const near = outside.filter(
+    ({ role, interfaces }) => role !== 'host' || interfaces.some(({ subnet }) => racks.has(subnet)),
+  );
+  return { outside, near, far: outside.filter((host) => !near.includes(host)) };
+}
+
 export function layoutOf(hosts: readonly Host[], pods: readonly Pod[]): Layout {
   const groups = bySubnet(hosts, podsByNode(pods));
-  const racks = arrangeSubnets(groups, 0);
+  const { outside, near, far } = outsideOf(hosts, groups);
+  const level = LEVEL_GAP + ROUTER.height;
+  const beyond = far.length > 0 || near.some(({ interfaces }) => interfaces.some(({ subnet }) => !groups.has(subnet)));
+  const racks = arrangeSubnets(groups, level * (beyond ? 2 : 1));
   const width = Math.max(ROUTER.width, ...racks.map(({ box }) => box.x + box.width));
-  const bottom = Math.max(0, ...racks.map(({ box }) => box.y + box.height));
-  const outside = hosts.filter(({ role }) => role !== 'node');
-  const far = outside.filter(
-    ({ role, interfaces }) => role === 'host' && !interfaces.some(({ subnet }) => groups.has(subnet)),
-  );
-  const near = outside.filter((host) => !far.includes(host));
-  const edges = edgeSubnets(outside, groups, { width, y: -(LEVEL_GAP * 2 + ROUTER.height) });
-  const buses = new Map([...racks.map(({ box }) => box), ...edges].map((box) => [box.name, busOf(box)]));
-  const lift = near.length === 0 ? LEVEL_GAP : LEVEL_GAP * 3 + ROUTER.height + 22 * edges.length;
+  const edges = edgeSubnets(outside, groups, { width, y: -(level + LEVEL_GAP) });
+  const subnets = [...racks.map(({ box }) => box), ...edges];
+  const buses = new Map(subnets.map((box) => [box.name, busOf(box)]));
+  const highest = Math.min(-level, ...edges.map(({ y }) => y));
   const boxes = [
-    ...rowBoxes(near, -(LEVEL_GAP + ROUTER.height), { width, buses }),
-    ...rowBoxes(far, -(lift + ROUTER.height), { width, buses }),
+    ...rowBoxes(near, -level, { width, buses }),
+    ...rowBoxes(far, (near.length === 0 ? 0 : highest) - level, { width, buses }),
     ...racks.flatMap(({ machines }) => machines),
   ];
-  const top = Math.min(0, ...boxes.map(({ y }) => y));
+  const top = Math.min(0, ...boxes.map(({ y }) => y), ...subnets.map(({ y }) => y - EDGE_GAP));
+  const bottom = Math.max(0, ...racks.map(({ box }) => box.y + box.height));
   return {
     x: 0,
     y: top,
     width,
     height: bottom - top,
-    subnets: [...racks.map(({ box }) => box), ...edges],
+    subnets,
     machines: new Map(boxes.map((box) => [box.place, box])),
     pods: new Map(boxes.flatMap(({ pods: own }) => own.map((pod) => [pod.place, pod] as const))),
   };

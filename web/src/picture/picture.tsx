@@ -4,7 +4,8 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { select } from 'd3-selection';
 import { zoom, type ZoomBehavior, zoomIdentity, type ZoomTransform } from 'd3-zoom';
 import { useEffect, useRef } from 'preact/hooks';
-import { useTexts, usePage } from '../context.js';
+import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { readColours } from './colours.js';
 import { type Marks, Painter, type View } from './draw.js';
@@ -15,6 +16,7 @@ import { readTies, type Ties } from './ties.js';
 const NO_TIES: Ties = { tunnels: [], sessions: [] };
 const MARGIN = 36;
 const ZOOM_STEP = 1.35;
+const FIRST_PICTURE = 'first picture';
 
 /** Canvases, their size, and what is drawn on them. */
 class Stage {
@@ -140,11 +142,18 @@ class Stage {
     return context === null ? undefined : new Painter(context, this.#colours, this.#view());
   }
 
+  #drawStill(): void {
+    this.#painter(this.#still)?.still(this.layout, this.marks);
+    // Seen by who measures how long a first visit takes.
+    if (this.layout.machines.size > 0 && performance.getEntriesByName(FIRST_PICTURE).length === 0)
+      performance.mark(FIRST_PICTURE);
+  }
+
   #frame(now: number): void {
     this.#request = requestAnimationFrame((next) => this.#frame(next));
     this.flights.advance(now);
     const moved = this.#dirty;
-    if (this.#dirty) this.#painter(this.#still)?.still(this.layout, this.marks);
+    if (this.#dirty) this.#drawStill();
     this.#dirty = false;
     if (this.flights.busy || !this.#empty || moved)
       this.#painter(this.#moving)?.moving(this.flights.active.values(), this.flights.drops, now);
@@ -187,7 +196,7 @@ function useStage() {
     if (still.current === null || moving.current === null || frame.current === null) return undefined;
     const made = new Stage(still.current, moving.current);
     stage.value = made;
-    page.watch({
+    page.live.watch({
       onFrames: (frames) => made.flights.addFrames(frames),
       onDrop: (step) => made.flights.addDrop(step),
       onReset: () => made.flights.clear(),
@@ -274,7 +283,7 @@ export function Picture() {
           −
         </button>
         <button type="button" title={say('zoomFit')} aria-label={say('zoomFit')} onClick={() => stage.value?.refit()}>
-          ⤢
+          <Icon name="all" />
         </button>
       </div>
     </section>

@@ -4,7 +4,14 @@ import type { Host } from '../api-types.js';
 import type { HostState } from '../host-state.js';
 import type { Api } from '../state/api.js';
 import { placeOf } from '../state/names.js';
-import type { Tie } from './draw.js';
+
+/** A tunnel or a BGP session between two machines. */
+export interface Tie {
+  readonly from: string;
+  readonly to: string;
+  readonly up: boolean;
+  readonly label: string;
+}
 
 export interface Ties {
   readonly tunnels: readonly Tie[];

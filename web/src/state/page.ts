@@ -13,28 +13,19 @@ import type {
   TraceRequest,
   TraceSummary,
 } from '../api-types.js';
-import type { EventMessage, StepMessage, StreamMessage } from '../../../src/server/stream/messages.js';
 import { isLanguage, type Language } from '../texts/language.js';
 import { Api, ApiError, type Source, type Topology } from './api.js';
-import { Frame, FrameLog } from './frames.js';
+import type { Frame } from './frames.js';
+import { Live } from './live.js';
 import { namesOf } from './names.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
-import { type ConnectionState, Stream } from './stream.js';
 
 export type Theme = 'light' | 'dark';
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
-/** What the picture is told of. */
-export interface Watcher {
-  onFrames(frames: readonly Frame[]): void;
-  onDrop(step: StepMessage): void;
-  onReset(): void;
-}
-
 const TOKEN_KEY = 'podwire.token';
 const THEME_KEY = 'podwire.theme';
 const LANGUAGE_KEY = 'podwire.language';
-const EVENTS_KEPT = 200;
 
 function firstLanguage(): Language {
   const kept = localStorage.getItem(LANGUAGE_KEY) ?? navigator.language.slice(0, 2);
@@ -73,14 +64,11 @@ export class PageState {
   readonly clock = signal<Clock | undefined>(undefined);
   readonly names = computed(() => namesOf(this.hosts.value, this.pods.value, this.services.value));
 
-  readonly connection = signal<ConnectionState>('connecting');
-  readonly log = new FrameLog();
-  readonly filter = signal('');
-  readonly filterProblem = signal<string | undefined>(undefined);
-  readonly paused = signal(false);
-  /** Messages that the server left out since this reader is slow. */
-  readonly missed = signal(0);
-  readonly events = signal<readonly EventMessage[]>([]);
+  /** What happens in the cluster that is shown. */
+  readonly live = new Live({
+    onChange: () => void this.refresh().catch(() => undefined),
+    onTime: () => void this.readClock(),
+  });
 
   readonly tool = signal<Tool>('answer');
   readonly frame = signal<Frame | undefined>(undefined);
@@ -98,9 +86,6 @@ export class PageState {
   /** What stands in the editor while it is not open. */
   readonly draft = signal('');
   readonly terminalTarget = signal<string | undefined>(undefined);
-
-  #stream: Stream | undefined;
-  #watcher: Watcher | undefined;
 
   constructor() {
     window.addEventListener('hashchange', () => {
@@ -171,34 +156,32 @@ export class PageState {
   /** Shows a cluster: its machines first, then what happens in it. */
   async open(name: string): Promise<void> {
     this.current.value = name;
-    this.#stream?.close();
+    this.live.close();
     this.#forget();
     const opened = await this.attempt(async () => {
       await this.refresh();
       this.suggest();
     });
+    // Meanwhile another may have been asked for.
+    if (this.current.value !== name) return;
     if (!opened) {
       this.current.value = undefined;
       return;
     }
-    this.#listen(name);
+    this.live.open(name, this.token.value);
     const last = (await this.api.traces(name).catch(() => [])).toSorted((a, b) => b.timeNs - a.timeNs)[0];
     this.answer.value ??= last;
   }
 
   #forget(): void {
-    this.log.clear();
     this.hosts.value = [];
     this.pods.value = [];
     this.faults.value = [];
-    this.events.value = [];
     this.answer.value = undefined;
     this.commandAnswer.value = undefined;
     this.frame.value = undefined;
     this.place.value = undefined;
     this.flows.value = [];
-    this.missed.value = 0;
-    this.#watcher?.onReset();
   }
 
   /** Machines, pods, Services, faults and the clock, as they are now. @throws ApiError */
@@ -245,90 +228,6 @@ export class PageState {
     const { to } = this.sender.value;
     if (port !== undefined && to === `pod/${namespace}/${name}`)
       this.sender.value = { ...this.sender.value, to: `${to}:${port}`, protocol: 'tcp' };
-  }
-
-  watch(watcher: Watcher): void {
-    this.#watcher = watcher;
-    if (this.log.length > 0) watcher.onReset();
-  }
-
-  #listen(name: string): void {
-    const stream = new Stream(name, this.token.value, (state) => {
-      const lost = this.connection.peek() !== 'open';
-      this.connection.value = state;
-      if (state === 'open' && lost && this.#stream !== undefined) void this.refresh().catch(() => undefined);
-    });
-    this.#stream = stream;
-    this.#subscribeFrames();
-    stream.subscribe('drops', {
-      kinds: ['steps'],
-      filter: 'drop',
-      onBatch: ({ messages }) => {
-        for (const message of messages) if (message.type === 'step') this.#watcher?.onDrop(message);
-      },
-    });
-    stream.subscribe('events', {
-      kinds: ['events', 'traces'],
-      onBatch: ({ messages }) => this.#happened(messages),
-    });
-  }
-
-  #subscribeFrames(): void {
-    this.#stream?.subscribe('frames', {
-      kinds: ['frames'],
-      filter: this.filter.value,
-      onBatch: ({ messages, missed }) => {
-        this.missed.value += missed;
-        if (this.paused.value) return;
-        const frames = this.log.add(
-          messages.filter((message) => message.type === 'frame'),
-          performance.now(),
-        );
-        this.#watcher?.onFrames(frames);
-      },
-      onSubscribed: () => {
-        this.filterProblem.value = undefined;
-      },
-      onProblem: (detail) => {
-        this.filterProblem.value = detail;
-      },
-      onEpoch: () => {
-        this.log.clear();
-        this.#watcher?.onReset();
-      },
-    });
-  }
-
-  /** Frames from now on are those that the filter lets through. */
-  setFilter(filter: string): void {
-    this.filter.value = filter.trim();
-    this.log.clear();
-    this.#subscribeFrames();
-  }
-
-  /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
-  follow(filter: string, given: { onFrame: (frame: Frame) => void; onProblem: (words: string) => void }): () => void {
-    const stream = this.#stream;
-    const name = `follow-${crypto.randomUUID().slice(0, 8)}`;
-    stream?.subscribe(name, {
-      kinds: ['frames'],
-      filter,
-      onBatch: ({ messages }) => {
-        for (const message of messages)
-          if (message.type === 'frame') given.onFrame(new Frame(message, performance.now()));
-      },
-      onProblem: given.onProblem,
-    });
-    return () => stream?.unsubscribe(name);
-  }
-
-  #happened(messages: readonly StreamMessage[]): void {
-    const events = messages.filter((message) => message.type === 'event');
-    if (events.length === 0) return;
-    this.events.value = [...events.toReversed(), ...this.events.value].slice(0, EVENTS_KEPT);
-    const isTime = ({ event }: EventMessage): boolean => event === 'clock';
-    if (events.some(isTime)) void this.readClock();
-    if (!events.every(isTime)) void this.refresh().catch(() => undefined);
   }
 
   async readClock(): Promise<void> {

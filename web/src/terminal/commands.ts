@@ -1,6 +1,7 @@
 /** What can be typed: the commands that exec offers, their usual words, and names of the cluster. */
 
-import type { PageState } from '../state/page.js';
+import type { ListedObject } from '../api-types.js';
+import type { Names } from '../state/names.js';
 
 /** First words; the server says "not found" for what it does not know. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
@@ -26,20 +27,26 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   traceroute: ['-n'],
 };
 
+/** Whose names are completed. */
+export interface Known {
+  readonly services: readonly ListedObject[];
+  readonly names: Names;
+}
+
 /** Names and addresses that commands are about. */
-function subjects(page: PageState): string[] {
-  const services = page.services.value.map(({ name, namespace }) => `${name}.${namespace}.svc.cluster.local`);
-  return [...page.names.value.keys(), ...services];
+function subjects(known: Known): string[] {
+  const services = known.services.map(({ name, namespace }) => `${name}.${namespace}.svc.cluster.local`);
+  return [...known.names.keys(), ...services];
 }
 
 /** What may follow the words before the cursor. */
-export function completeCommand(page: PageState, head: string): readonly string[] {
+export function completeCommand(known: Known, head: string): readonly string[] {
   const words = head.split(/\s+/);
   const word = words.at(-1) ?? '';
   const fits = (one: string): boolean => one.startsWith(word);
   if (words.length === 1) return Object.keys(COMMANDS).filter(fits);
   const own = (COMMANDS[words[0] ?? ''] ?? []).filter(fits);
-  return word === '' && own.length > 0 ? own : [...own, ...subjects(page).filter(fits)];
+  return word === '' && own.length > 0 ? own : [...own, ...subjects(known).filter(fits)];
 }
 
 /** Words as a shell takes them apart: quotes keep what is between them together. Undefined where one is left open. */

@@ -38,7 +38,9 @@ class Shell {
     this.#screen = screen;
     this.#page = page;
     this.#target = target;
-    this.#editor = new LineEditor((head) => completeCommand(page, head));
+    this.#editor = new LineEditor((head) =>
+      completeCommand({ services: page.services.value, names: page.names.value }, head),
+    );
     screen.onData((data) => this.#typed(data));
     this.#prompt();
   }
@@ -119,7 +121,7 @@ class Shell {
     }
     this.#busy = true;
     this.#say(`listening on ${asked.interface}; ^C ends it`);
-    this.#stop = this.#page.follow(asked.filter, {
+    this.#stop = this.#page.live.follow(asked.filter, {
       onFrame: ({ message }) => {
         const device =
           asked.interface === 'any' ? ` ${message.interface} ${message.direction === 'in' ? 'In ' : 'Out'}` : '';

@@ -97,7 +97,7 @@ function StepLine({ placed, chosen, counters, onChoose }: LineProps) {
         <span class="kind">{kindText(step)}</span>
         <span class="mono">
           {chain !== undefined && <b>{position === 0 ? chain : `${chain} #${position}`} </b>}
-          {step.rule ?? step.reason ?? step.text}
+          {(step.kind === 'rule' ? step.rule : step.reason) ?? step.text}
         </span>
       </button>
       {(because.length > 0 || counted !== undefined) && (

@@ -187,7 +187,7 @@ function Plain({
           y={y + height / 2 + 4 + (i - (words.length - 1) / 2) * 13}
           class={i === 0 ? 'title' : 'small'}
         >
-          {word.length > 16 && i === 0 ? `${word.slice(0, 15)}…` : word}
+          {word.length > 13 && i === 0 ? `${word.slice(0, 12)}…` : word}
         </text>
       ))}
       {below !== undefined && <title>{below}</title>}
