@@ -88,7 +88,7 @@ function Tools() {
 /** On a phone one of these is seen at a time. */
 const PANES = ['main', 'tools', 'below'] as const;
 type Pane = (typeof PANES)[number];
-const PANE_TEXTS: Readonly<Record<Pane, TextKey>> = { main: 'picture', tools: 'answerTab', below: 'packets' };
+const PANE_TEXTS: Readonly<Record<Pane, TextKey>> = { main: 'pictureTab', tools: 'answerTab', below: 'packets' };
 const PANE_ICONS: Readonly<Record<Pane, string>> = { main: '◫', tools: '☰', below: '≡' };
 
 function Workbench({ trace }: { readonly trace: string | undefined }) {

@@ -106,19 +106,19 @@ export function Sender() {
   const { value: request } = page.sender;
   const shown: Kind = kind.value === 'dns' || kind.value === 'http' ? kind.value : request.protocol;
   const set = (change: Partial<TraceRequest>): void => {
-    page.sender.value = { ...request, ...change };
+    page.sender.value = { ...page.sender.value, ...change };
   };
   const setKind = (wanted: Kind): void => {
     kind.value = wanted;
     if (wanted !== 'dns' && wanted !== 'http') set({ protocol: wanted });
   };
-  const act = (): Promise<void> => send(page, shown, request);
+  const act = (): Promise<void> => send(page, shown, page.sender.value);
   const repeating = useRepeat(act);
   const onSubmit = (event: Event): void => {
     event.preventDefault();
     void act();
   };
-  const swap = (): void => set({ from: request.to.replace(/:\d+$/, ''), to: request.from });
+  const swap = (): void => set({ from: page.sender.value.to.replace(/:\d+$/, ''), to: page.sender.value.from });
   return (
     <form class="sender" onSubmit={onSubmit}>
       <NameField

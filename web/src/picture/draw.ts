@@ -29,6 +29,8 @@ const MONO = 'ui-monospace, "SF Mono", "DejaVu Sans Mono", Menlo, monospace';
 const LEGIBLE_PX = 6.5;
 /** From this scale on details are written out. */
 const NEAR = 0.8;
+/** Below this scale names need the room of the bar. */
+const FAR = 0.4;
 
 export class Painter {
   readonly #context: CanvasRenderingContext2D;
@@ -155,7 +157,10 @@ export class Painter {
     for (const points of subnet.lines) this.#stroke(points, colour, this.#thin(2), broken ? [10, 8] : []);
     const [left] = subnet.bus;
     const beside = subnet.height > 0 ? { x: left.x + 44, y: left.y + 17 } : { x: left.x, y: left.y - 12 };
-    this.#text(subnet.name, beside, { size: 13, colour: quiet, weight: 600 });
+    // Far away the name stands above its line, where there is room for larger letters.
+    const size = Math.min(46, Math.max(13, 11 / this.#view.k));
+    const at = size > 20 ? { x: left.x, y: left.y - size * 0.7 } : beside;
+    this.#text(subnet.name, at, { size, colour: quiet, weight: 600 });
   }
 
   #ways({ ports, host, barY }: MachineBox, layout: Layout, marks: Marks): void {
@@ -172,39 +177,31 @@ export class Painter {
 
   #machine(machine: MachineBox, marks: Marks): void {
     const { host, place, ports, pods, barY } = machine;
-    const { raised, line, text, quiet, bad, accent, strongLine } = this.#colours;
+    const { raised, line, bad, accent, strongLine } = this.#colours;
     const marked = marks.place === place;
     const edge = host.off ? bad : marked ? accent : line;
-    this.#box(machine, 10, { fill: raised, stroke: edge, line: this.#thin(marked ? 2.5 : 1.2) });
-    const node = host.role === 'node';
-    const titleY = machine.y + (node ? 21 : 24);
-    const title = {
-      size: Math.min(24, Math.max(14, 11.5 / this.#view.k)),
-      colour: host.off ? bad : text,
-      weight: 600,
-      width: machine.width - (node ? 84 : 24),
-    };
-    this.#text(host.name, { x: machine.x + 12, y: titleY }, title);
-    const address = host.interfaces.find(({ address: one }) => one !== undefined)?.address ?? '';
-    const under = node ? address : host.role;
-    if (this.#view.k >= NEAR)
-      this.#text(
-        under,
-        { x: machine.x + 12, y: titleY + 15 },
-        { size: 10.5, colour: quiet, mono: node, width: machine.width - 24 },
-      );
-    if (node)
-      this.#stroke(
-        [
-          { x: machine.x + 12, y: barY },
-          { x: machine.x + machine.width - 12, y: barY },
-        ],
-        strongLine,
-        this.#thin(1.4),
-      );
+    this.#box(machine, 10 * machine.scale, { fill: raised, stroke: edge, line: this.#thin(marked ? 2.5 : 1.2) });
+    if (host.role === 'node' && this.#view.k >= FAR) {
+      const bar = [machine.x + 12, machine.x + machine.width - 12].map((x) => ({ x, y: barY }));
+      this.#stroke(bar, strongLine, this.#thin(1.4));
+    }
+    this.#title(machine);
     for (const port of ports)
       this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off, port.at.y > machine.y);
     for (const pod of pods) this.#pod(pod, machine, marks);
+  }
+
+  /** Name and address; far away the name alone, as large as there is room. */
+  #title({ host, scale, x, y, width }: MachineBox): void {
+    const { text, quiet, bad } = this.#colours;
+    const size = Math.min(46 * scale, Math.max(14 * scale, 11.5 / this.#view.k));
+    const at = { x: x + 12 * scale, y: y + 7 * scale + Math.max(14 * scale, size * 0.55) };
+    this.#text(host.name, at, { size, colour: host.off ? bad : text, weight: 600, width: width - 24 * scale });
+    if (this.#view.k < NEAR && scale === 1) return;
+    const node = host.role === 'node';
+    const address = host.interfaces.find(({ address: one }) => one !== undefined)?.address ?? '';
+    const under = { size: 10.5 * scale, colour: quiet, mono: node, width: width - 24 * scale };
+    this.#text(node ? address : host.role, { x: at.x, y: y + 36 * scale }, under);
   }
 
   #port({ name, at }: MachineBox['ports'][number], broken: boolean, below: boolean): void {

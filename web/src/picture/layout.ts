@@ -41,6 +41,8 @@ export interface MachineBox extends Box {
   readonly host: Host;
   readonly ports: readonly Port[];
   readonly pods: readonly PodBox[];
+  /** How much larger than usual it is: machines above large racks are. */
+  readonly scale: number;
   /** Where packets are routed: a line inside the box. */
   readonly barY: number;
   /** Where tunnel devices stand. */
@@ -63,6 +65,9 @@ const POD = { width: 108, height: 30, gap: 8 } as const;
 const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
 const SUBNET = { header: 30, padding: 20, gap: 48, rowGap: 34, trunk: 14 } as const;
 const ROUTER = { width: 150, height: 54, gap: 40 } as const;
+/** Racks wider than this are seen from so far that what is above them must grow with them. */
+const USUAL_WIDTH = 1600;
+const MAX_SCALE = 5;
 const LEVEL_GAP = 64;
 /** Between lines of subnets that no node is in. */
 const EDGE_GAP = 26;
@@ -185,7 +190,7 @@ function nodeBox(
       wayUp: one.subnet === subnet ? [at, { x: at.x, y: rowY }, ...junctions] : [at],
     };
   });
-  return { ...box, place: placeOf(host), host, ports, pods: podBoxes(node, box), ...innerOf(box) };
+  return { ...box, place: placeOf(host), host, ports, pods: podBoxes(node, box), scale: 1, ...innerOf(box) };
 }
 
 interface SubnetGroup extends Size {
@@ -244,14 +249,22 @@ interface Bus {
   readonly to: number;
 }
 
-/** A machine above the subnets, with a port for each interface on its lower edge. */
-function outsideBox(host: Host, at: Point, buses: ReadonlyMap<string, Bus>): MachineBox {
-  const box = { ...at, width: ROUTER.width, height: ROUTER.height };
-  const step = ROUTER.width / (host.interfaces.length + 1);
+/** What stands above the racks is placed by. */
+interface Above {
+  readonly width: number;
+  readonly buses: ReadonlyMap<string, Bus>;
+  /** As large as the racks below ask for, so that it is seen beside them. */
+  readonly scale: number;
+}
+
+/** A machine above the subnets, with a port for each interface on the edge that its subnet is at. */
+function outsideBox(host: Host, at: Point, { buses, scale }: Above): MachineBox {
+  const box = { ...at, width: ROUTER.width * scale, height: ROUTER.height * scale };
+  const step = box.width / (host.interfaces.length + 1);
   const ports = host.interfaces.map(({ name, subnet }, i): Port => {
     const bus = buses.get(subnet);
     const above = bus !== undefined && bus.y < at.y;
-    const port = { x: at.x + step * (i + 1), y: above ? at.y : at.y + ROUTER.height };
+    const port = { x: at.x + step * (i + 1), y: above ? at.y : at.y + box.height };
     return { name, subnet, at: port, wayUp: bus === undefined ? [port] : dropTo(port, bus) };
   });
   return {
@@ -260,7 +273,8 @@ function outsideBox(host: Host, at: Point, buses: ReadonlyMap<string, Bus>): Mac
     host,
     ports,
     pods: [],
-    barY: at.y + ROUTER.height / 2,
+    scale,
+    barY: at.y + box.height / 2,
     tunnel: { x: at.x + box.width / 2, y: at.y },
   };
 }
@@ -273,15 +287,11 @@ function dropTo(port: Point, { y, from, to }: Bus): readonly Point[] {
   return [port, { x: port.x, y: middle }, { x, y: middle }, { x, y }];
 }
 
-/** Of one row, in the middle of `width`. */
-function rowBoxes(
-  hosts: readonly Host[],
-  y: number,
-  { width, buses }: { readonly width: number; readonly buses: ReadonlyMap<string, Bus> },
-): MachineBox[] {
-  const own = hosts.length * (ROUTER.width + ROUTER.gap) - ROUTER.gap;
-  const left = (width - own) / 2;
-  return hosts.map((host, i) => outsideBox(host, { x: left + i * (ROUTER.width + ROUTER.gap), y }, buses));
+/** Of one row, in the middle of the whole. */
+function rowBoxes(hosts: readonly Host[], y: number, above: Above): MachineBox[] {
+  const step = (ROUTER.width + ROUTER.gap) * above.scale;
+  const left = (above.width - hosts.length * step + ROUTER.gap * above.scale) / 2;
+  return hosts.map((host, i) => outsideBox(host, { x: left + i * step, y }, above));
 }
 
 const busOf = ({ bus: [left, right] }: SubnetBox): Bus => ({ y: left.y, from: left.x, to: right.x });
@@ -329,17 +339,18 @@ function outsideOf(hosts: readonly Host[], racks: ReadonlyMap<string, unknown>) 
 export function layoutOf(hosts: readonly Host[], pods: readonly Pod[]): Layout {
   const groups = bySubnet(hosts, podsByNode(pods));
   const { outside, near, far } = outsideOf(hosts, groups);
-  const level = LEVEL_GAP + ROUTER.height;
   const beyond = far.length > 0 || near.some(({ interfaces }) => interfaces.some(({ subnet }) => !groups.has(subnet)));
-  const racks = arrangeSubnets(groups, level * (beyond ? 2 : 1));
+  const racks = arrangeSubnets(groups, (LEVEL_GAP + ROUTER.height) * (beyond ? 2 : 1));
   const width = Math.max(ROUTER.width, ...racks.map(({ box }) => box.x + box.width));
+  const scale = Math.min(MAX_SCALE, Math.max(1, width / USUAL_WIDTH));
+  const level = LEVEL_GAP + ROUTER.height * scale;
   const edges = edgeSubnets(outside, groups, { width, y: -(level + LEVEL_GAP) });
   const subnets = [...racks.map(({ box }) => box), ...edges];
   const buses = new Map(subnets.map((box) => [box.name, busOf(box)]));
   const highest = Math.min(-level, ...edges.map(({ y }) => y));
   const boxes = [
-    ...rowBoxes(near, -level, { width, buses }),
-    ...rowBoxes(far, (near.length === 0 ? 0 : highest) - level, { width, buses }),
+    ...rowBoxes(near, -level, { width, buses, scale }),
+    ...rowBoxes(far, (near.length === 0 ? 0 : highest) - level, { width, buses, scale }),
     ...racks.flatMap(({ machines }) => machines),
   ];
   const top = Math.min(0, ...boxes.map(({ y }) => y), ...subnets.map(({ y }) => y - EDGE_GAP));

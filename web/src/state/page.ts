@@ -38,6 +38,11 @@ function firstTheme(): Theme {
   return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 }
 
+interface DeclaredPort {
+  readonly containerPort?: number;
+  readonly protocol?: string;
+}
+
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
   readonly api = new Api(() => this.token.value);
@@ -223,11 +228,12 @@ export class PageState {
   async #suggestPort({ namespace, name }: Pod): Promise<void> {
     const cluster = this.current.value ?? '';
     const [pod] = await this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []);
-    const spec = pod?.object?.['spec'] as { containers?: { ports?: { containerPort?: number }[] }[] } | undefined;
-    const port = spec?.containers?.flatMap(({ ports = [] }) => ports)[0]?.containerPort;
+    const spec = pod?.object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
+    const declared = spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
     const { to } = this.sender.value;
-    if (port !== undefined && to === `pod/${namespace}/${name}`)
-      this.sender.value = { ...this.sender.value, to: `${to}:${port}`, protocol: 'tcp' };
+    if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
+    const protocol = declared.protocol === 'UDP' ? 'udp' : 'tcp';
+    this.sender.value = { ...this.sender.value, to: `${to}:${declared.containerPort}`, protocol };
   }
 
   async readClock(): Promise<void> {

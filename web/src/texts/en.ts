@@ -51,6 +51,7 @@ export const en = {
   noEvents: 'Nothing is waiting to happen',
 
   picture: 'The cluster as a picture',
+  pictureTab: 'Picture',
   pictureOf: 'Picture of {nodes} machines and {pods} pods. Arrow keys move it, plus and minus zoom, 0 shows all.',
   legend: 'Legend',
   encapsulated: 'in a tunnel',

@@ -51,6 +51,7 @@ export const zh: Texts = {
   noEvents: '没有等待发生的事件',
 
   picture: '集群图',
+  pictureTab: '集群图',
   pictureOf: '{nodes} 台机器和 {pods} 个 Pod 的图。方向键移动，加减键缩放，0 显示全部。',
   legend: '图例',
   encapsulated: '隧道封装',

@@ -1,7 +1,7 @@
 /** One packet on one machine: a picture for each passage, the decisions, and the bytes at the chosen one. */
 
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { dissect, fromHex, LINKTYPE } from '../../../src/packet/index.js';
 import { useTexts } from '../context.js';
 import { changedOctets } from '../packet/compare.js';
@@ -26,10 +26,8 @@ export function HopView({ packet, hop, choice, counters }: HopProps) {
   const { step: chosen } = choice.value;
   const choose = ({ index }: PlacedStep): void => {
     choice.value = { ...choice.value, step: index };
+    requestAnimationFrame(() => document.getElementById(`step-${index}`)?.scrollIntoView({ block: 'nearest' }));
   };
-  useEffect(() => {
-    if (chosen !== undefined) document.getElementById(`step-${chosen}`)?.scrollIntoView({ block: 'nearest' });
-  }, [chosen, brief.value]);
   return (
     <>
       <div class="hop">

@@ -62,6 +62,8 @@ const BY_KIND: Readonly<Record<string, Stage>> = {
 
 function stageOf(step: TraceStep, before: Stage): Stage {
   if (step.hook !== undefined) return step.hook;
+  // Delivered, but to nobody.
+  if (step.kind === 'drop' && step.reason === 'no-socket') return 'local';
   if (step.kind === 'route') return step.direction === 'input' ? 'route-in' : 'route-out';
   return BY_KIND[step.kind] ?? before;
 }
