@@ -149,6 +149,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.locator(`.tool .octets b[data-at="${(vxlan?.offset ?? 0) + 5}"]`).click();
     t.match(await page.locator('.tool .fields .marked').innerText(), /VXLAN network identifier/);
     await page.locator('.way').getByText('outer ipv4').first().waitFor();
+    t.match(page.url(), /\/packet\/\d+$/, 'a link to the packet');
+    await page.reload();
+    await page.locator('.tool .fields').getByText('VXLAN network identifier').waitFor();
+    t.equal(await shownBytes(page), bytes);
   });
 
   await t.test(

@@ -2,7 +2,7 @@
 
 import type { Colours } from './colours.js';
 import { type Drop, type Flight, pointAlong } from './flights.js';
-import type { Tie } from './ties.js';
+import type { Device, Tie } from './ties.js';
 import type { Box, Layout, MachineBox, Point, PodBox } from './layout.js';
 
 export interface View {
@@ -21,6 +21,7 @@ export interface Marks {
   readonly brokenSwitches: ReadonlySet<string>;
   readonly tunnels: readonly Tie[];
   readonly sessions: readonly Tie[];
+  readonly devices: ReadonlyMap<string, readonly Device[]>;
 }
 
 const FONT = 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif';
@@ -31,6 +32,7 @@ const LEGIBLE_PX = 6.5;
 const NEAR = 0.8;
 /** Below this scale names need the room of the bar. */
 const FAR = 0.4;
+const FARTHEST = 0.25;
 
 export class Painter {
   readonly #context: CanvasRenderingContext2D;
@@ -81,6 +83,12 @@ export class Painter {
   /** In units of the picture, never thinner than that many pixels. */
   #thin(pixels: number): number {
     return Math.max(pixels, pixels / this.#view.k);
+  }
+
+  #faded(alpha: number, draw: () => void): void {
+    this.#context.globalAlpha = alpha;
+    draw();
+    this.#context.globalAlpha = 1;
   }
 
   #text(
@@ -158,7 +166,7 @@ export class Painter {
     const [left] = subnet.bus;
     const beside = subnet.height > 0 ? { x: left.x + 44, y: left.y + 17 } : { x: left.x, y: left.y - 12 };
     // Far away the name stands above its line, where there is room for larger letters.
-    const size = Math.min(46, Math.max(13, 11 / this.#view.k));
+    const size = Math.min(78, Math.max(13, 11 / this.#view.k));
     const at = size > 20 ? { x: left.x, y: left.y - size * 0.7 } : beside;
     this.#text(subnet.name, at, { size, colour: quiet, weight: 600 });
   }
@@ -185,10 +193,39 @@ export class Painter {
       const bar = [machine.x + 12, machine.x + machine.width - 12].map((x) => ({ x, y: barY }));
       this.#stroke(bar, strongLine, this.#thin(1.4));
     }
-    this.#title(machine);
+    const far = host.role === 'node' && this.#view.k < FARTHEST;
+    if (!far) this.#title(machine);
     for (const port of ports)
       this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off, port.at.y > machine.y);
     for (const pod of pods) this.#pod(pod, machine, marks);
+    if (far) this.#farName(machine);
+    else this.#devices(machine, marks.devices.get(place) ?? []);
+  }
+
+  /** Bridges and tunnel devices, from the right: the first where packets go in and out of it. */
+  #devices({ tunnel, y }: MachineBox, devices: readonly Device[]): void {
+    const { tunnel: colour, surface, bad, quiet } = this.#colours;
+    let right = tunnel.x + 48;
+    for (const { name, kind, up } of devices) {
+      const width = name.length * 5.6 + 12;
+      const tone = !up ? bad : kind === 'bridge' ? quiet : colour;
+      const chip = { x: right - width, y: y + 7, width, height: 15 };
+      this.#box(chip, 5, { fill: surface, stroke: tone, line: this.#thin(1) });
+      const middle = { x: right - width / 2, y: y + 15 };
+      this.#text(name, middle, { size: 9, colour: tone, mono: true, align: 'center' });
+      right -= width + 5;
+    }
+  }
+
+  /** From very far the name lies over the pods. */
+  #farName({ host, x, y, width, height }: MachineBox): void {
+    const { text, raised, bad } = this.#colours;
+    const size = Math.min(11 / this.#view.k, (width * 0.9) / (host.name.length * 0.62));
+    const half = { x: host.name.length * size * 0.36, y: size * 0.75 };
+    const middle = { x: x + width / 2, y: y + height / 2 };
+    const pill = { x: middle.x - half.x, y: middle.y - half.y, width: 2 * half.x, height: 2 * half.y };
+    this.#faded(0.86, () => this.#box(pill, half.y, { fill: raised }));
+    this.#text(host.name, middle, { size, colour: host.off ? bad : text, weight: 600, align: 'center' });
   }
 
   /** Name and address; far away the name alone, as large as there is room. */
@@ -268,7 +305,7 @@ export class Painter {
     // Packets stay about as large on the screen however far away the picture is.
     const unit = 1 / Math.min(1.6, Math.max(k, 0.45)) / (k < 0.45 ? k / 0.45 : 1);
     const colour = this.#colours.protocols[flight.protocol];
-    if (now < flight.endMs) this.#stroke(flight.path, `${colour}55`, this.#thin(3));
+    if (now < flight.endMs) this.#faded(0.35, () => this.#stroke(flight.path, colour, this.#thin(3)));
     const [width, height] = [16 * unit, 10 * unit];
     if (flight.outer !== undefined) this.#outer(at, width, height, unit);
     this.#box({ x: at.x - width / 2, y: at.y - height / 2, width, height }, 3 * unit, {
@@ -288,11 +325,9 @@ export class Painter {
   #outer(at: Point, width: number, height: number, unit: number): void {
     const { tunnel } = this.#colours;
     const [w, h] = [width + 18 * unit, height + 12 * unit];
-    this.#box({ x: at.x - w / 2, y: at.y - h / 2, width: w, height: h }, 5 * unit, {
-      fill: `${tunnel}40`,
-      stroke: tunnel,
-      line: 1.6 * unit,
-    });
+    const around = { x: at.x - w / 2, y: at.y - h / 2, width: w, height: h };
+    this.#faded(0.25, () => this.#box(around, 5 * unit, { fill: tunnel }));
+    this.#box(around, 5 * unit, { stroke: tunnel, line: 1.6 * unit });
   }
 
   #drop({ at, reason, atMs }: Drop, now: number): void {

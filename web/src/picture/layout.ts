@@ -63,7 +63,9 @@ export interface Layout extends Box {
 
 const POD = { width: 108, height: 30, gap: 8 } as const;
 const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
-const SUBNET = { header: 30, padding: 20, gap: 48, rowGap: 34, trunk: 14 } as const;
+const SUBNET = { header: 30, padding: 20, gap: 48, wideGap: 120, rowGap: 34, trunk: 14 } as const;
+/** Racks of so many nodes are seen from afar: their names need room between them. */
+const MANY_NODES = 24;
 const ROUTER = { width: 150, height: 54, gap: 40 } as const;
 /** Racks wider than this are seen from so far that what is above them must grow with them. */
 const USUAL_WIDTH = 1600;
@@ -202,14 +204,15 @@ interface SubnetGroup extends Size {
 function flow(
   groups: readonly SubnetGroup[],
   limit: number,
+  gap: number,
 ): { readonly corners: readonly Point[]; readonly size: Size } {
   const corners: Point[] = [];
   let [x, y, rowHeight, width] = [0, 0, 0, 0];
   for (const group of groups) {
-    if (x > 0 && x + group.width > limit) [x, y, rowHeight] = [0, y + rowHeight + SUBNET.gap, 0];
+    if (x > 0 && x + group.width > limit) [x, y, rowHeight] = [0, y + rowHeight + gap, 0];
     corners.push({ x, y });
     width = Math.max(width, x + group.width);
-    x += group.width + SUBNET.gap;
+    x += group.width + gap;
     rowHeight = Math.max(rowHeight, group.height);
   }
   return { corners, size: { width, height: y + rowHeight } };
@@ -221,11 +224,13 @@ const scaleOf = ({ width, height }: Size, above: number): number => Math.min(ASP
 /** Racks in rows: of all widths that a row may have, the one that shows the whole largest. */
 function arrangeSubnets(groups: ReadonlyMap<string, readonly Sized[]>, above: number): readonly PlacedSubnet[] {
   const sizes = [...groups].map(([name, nodes]) => ({ name, nodes, ...subnetSize(rowsOf(nodes)) }));
-  let best = flow(sizes, 0);
+  const count = sizes.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  const gap = count > MANY_NODES ? SUBNET.wideGap : SUBNET.gap;
+  let best = flow(sizes, 0, gap);
   let limit = 0;
   for (const { width } of sizes) {
-    limit += width + SUBNET.gap;
-    const next = flow(sizes, limit);
+    limit += width + gap;
+    const next = flow(sizes, limit, gap);
     if (scaleOf(next.size, above) > scaleOf(best.size, above)) best = next;
   }
   return sizes.map(({ name, nodes }, i) => placeSubnet(name, nodes, best.corners[i] ?? { x: 0, y: 0 }));
@@ -234,7 +239,9 @@ function arrangeSubnets(groups: ReadonlyMap<string, readonly Sized[]>, above: nu
 /** Nodes by the subnet of their first interface, in the order of the subnets' names. */
 function bySubnet(hosts: readonly Host[], podsOf: ReadonlyMap<string, readonly Pod[]>): Map<string, readonly Sized[]> {
   const groups = new Map<string, Sized[]>();
-  for (const host of hosts.filter(({ role }) => role === 'node')) {
+  // node2 before node10.
+  const nodes = hosts.filter(({ role }) => role === 'node');
+  for (const host of nodes.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))) {
     const subnet = host.interfaces[0]?.subnet ?? '';
     const own = groups.get(subnet) ?? [];
     groups.set(subnet, own);

@@ -13,7 +13,7 @@ import { Flights } from './flights.js';
 import { type Box, type Layout, layoutOf, type Point } from './layout.js';
 import { readTies, type Ties } from './ties.js';
 
-const NO_TIES: Ties = { tunnels: [], sessions: [] };
+const NO_TIES: Ties = { tunnels: [], sessions: [], devices: new Map() };
 const MARGIN = 36;
 const ZOOM_STEP = 1.35;
 const FIRST_PICTURE = 'first picture';

@@ -13,9 +13,18 @@ export interface Tie {
   readonly label: string;
 }
 
+/** A bridge or a tunnel device of a machine. */
+export interface Device {
+  readonly name: string;
+  readonly kind: string;
+  readonly up: boolean;
+}
+
 export interface Ties {
   readonly tunnels: readonly Tie[];
   readonly sessions: readonly Tie[];
+  /** By machine. */
+  readonly devices: ReadonlyMap<string, readonly Device[]>;
 }
 
 /** Reading what is programmed on a machine builds it: in a large cluster that is done for one that is asked for. */
@@ -54,6 +63,12 @@ function tunnelsOf(host: Host, { netns }: HostState, known: ByAddress): Tie[] {
       : [{ from: placeOf(host), to: placeOf(other), up, label: dev.startsWith('tunl') ? 'IPIP' : 'VXLAN' }];
   });
 }
+
+/** Not the machine's ends of its pods, nor what the picture shows as ports. */
+const PLAIN: ReadonlySet<string> = new Set(['loopback', 'ethernet', 'veth']);
+
+const devicesOf = ({ netns }: HostState): readonly Device[] =>
+  (netns.find(({ name }) => name === '')?.links ?? []).filter(({ kind }) => !PLAIN.has(kind));
 
 /** Lines of `birdc show protocols all`: a session's name and state, and under it its neighbour's address. */
 export function sessionsIn(text: string): { readonly address: string; readonly up: boolean }[] {
@@ -99,11 +114,16 @@ export async function readTies(
   const asked = hosts.filter(
     (host) => !host.off && (hosts.length <= SMALL ? host.role !== 'host' : placeOf(host) === place),
   );
+  const devices = new Map<string, readonly Device[]>();
   const tunnels: Tie[] = [];
   const sessions: Tie[] = [];
   for (const host of asked) {
-    if (host.role === 'node') tunnels.push(...tunnelsOf(host, await api.hostState(name, host.name), known));
+    if (host.role === 'node') {
+      const state = await api.hostState(name, host.name);
+      tunnels.push(...tunnelsOf(host, state, known));
+      devices.set(placeOf(host), devicesOf(state));
+    }
     sessions.push(...(await sessionsOf(api, name, host, known)));
   }
-  return { tunnels: merged(tunnels), sessions: merged(sessions) };
+  return { tunnels: merged(tunnels), sessions: merged(sessions), devices };
 }

@@ -101,17 +101,22 @@ export class Live {
     this.#stream?.subscribe('frames', {
       kinds: ['frames'],
       filter: this.filter.value,
-      onBatch: ({ messages, missed }) => {
+      history: true,
+      onBatch: ({ messages, missed }, isOld) => {
         this.missed.value += missed;
         if (this.paused.value) return;
         const frames = messages.filter((message) => message.type === 'frame');
-        this.#watcher?.onFrames(this.log.add(frames, performance.now()));
+        const added = this.log.add(frames, performance.now());
+        this.#watcher?.onFrames(added.filter(({ message }) => !isOld(message.seq)));
       },
       onSubscribed: () => {
         this.filterProblem.value = undefined;
       },
       onProblem: (detail) => {
         this.filterProblem.value = detail;
+      },
+      onGap: (count) => {
+        this.missed.value += count;
       },
       onEpoch: () => this.#reset(),
     });

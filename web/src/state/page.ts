@@ -173,6 +173,7 @@ export class PageState {
       this.current.value = undefined;
       return;
     }
+    if (this.route.value.packet !== undefined) this.tool.value = 'packet';
     this.live.open(name, this.token.value);
     const last = (await this.api.traces(name).catch(() => [])).toSorted((a, b) => b.timeNs - a.timeNs)[0];
     this.answer.value ??= last;
