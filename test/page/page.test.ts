@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
 import { type RunningServer, serve } from '../../src/server/index.js';
-import { cluster, running, WORKER } from '../server/running.js';
+import { cluster, DENY_WEB, running, WORKER } from '../server/running.js';
 import { buildPage, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
@@ -263,6 +263,35 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     );
   });
 
+  await t.test('what a change would do is asked without changing anything', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    if (!Object.hasOwn((await ask('GET', '/openapi.json')).json.paths, '/api/v1/clusters/{cluster}/what-if')) {
+      t.pass('skipped', { skip: 'this server has no what-if' });
+      return;
+    }
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.change-tool select').selectOption('');
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(DENY_WEB);
+    await page.getByRole('button', { name: 'What if?' }).click();
+    const changed = page.locator('.flows tr.changed');
+    await changed.waitFor();
+    t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
+    await page.getByText('Only asked: the cluster is as it was.').waitFor();
+    t.equal((await ask('GET', `/clusters/${VXLAN}/objects?kind=NetworkPolicy`)).json.total, 0);
+  });
+
+  await t.test('what the files expect is offered, and held against what happens', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    const first = page.locator('.tool section', { hasText: 'Try these' }).locator('button.line').first();
+    await first.click();
+    await first.locator('.verdict').waitFor();
+    t.equal(await first.locator('em.bad').count(), 0);
+  });
+
   await t.test('a cable is broken, seen, and mended', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     await page.getByRole('tab', { name: 'Break' }).click();
@@ -358,7 +387,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await shoot('lost');
     server = await serve({ port, ...options });
     await page.getByText('Live', { exact: true }).waitFor();
-    await page.locator('.counts').getByText('0 packets').waitFor();
+    await page.locator('.counts').getByText('Packets: 0').waitFor();
     await send(page);
     await rows(page).first().waitFor();
   });

@@ -8,14 +8,27 @@ export interface Flow {
   readonly protocol: 'tcp' | 'udp' | 'icmp';
 }
 
+/** The text of objects to apply, or the name of one to delete. */
+export type Change =
+  | { readonly apply: string }
+  | {
+      readonly delete: {
+        readonly group: string;
+        readonly kind: string;
+        readonly namespace?: string;
+        readonly name: string;
+      };
+    };
+
 export interface WhatIfRequest {
-  readonly changes: readonly { readonly apply: string }[];
+  readonly changes: readonly Change[];
   readonly flows: readonly Flow[];
 }
 
 export interface FlowOutcome {
-  readonly verdict: Verdict;
-  readonly explanation?: readonly string[];
+  /** `none`: there is nothing to send from or to. */
+  readonly verdict: Verdict | 'none';
+  readonly explanation: readonly string[];
 }
 
 export interface FlowChange extends Flow {

@@ -1,14 +1,10 @@
 /** What became of it, in plain words; what was sent before; what happened. */
 
-import type { TraceSummary, Verdict } from '../api-types.js';
+import type { TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { formatTime } from './clock.js';
-
-export function VerdictMark({ verdict }: { readonly verdict: Verdict }) {
-  const say = useTexts();
-  const tone = verdict === 'answered' ? 'good' : verdict === 'unknown' || verdict === 'unanswered' ? 'doubt' : 'bad';
-  return <span class={`verdict ${tone}`}>{say(`verdict_${verdict}`)}</span>;
-}
+import { Expected } from './expected.js';
+import { VerdictMark } from './verdict-mark.js';
 
 const endText = ({ label, port }: { readonly label: string; readonly port?: number }): string =>
   port === undefined ? label : `${label}:${port}`;
@@ -25,6 +21,7 @@ export function Answer() {
       ) : (
         <TraceAnswer answer={answer} />
       )}
+      <Expected />
       <Earlier />
       <Events />
     </>

@@ -8,7 +8,7 @@ import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import type { PageState } from '../state/page.js';
 import type { FlowChange } from '../what-if.js';
-import { VerdictMark } from './answer.js';
+import { VerdictMark } from './verdict-mark.js';
 import { Editor } from './editor.js';
 
 /** Kinds that are worth changing, those first that people change most. */
@@ -241,9 +241,7 @@ function FlowTable({ outcome }: { readonly outcome: Outcome | undefined }) {
             <tr key={`${from} ${to} ${protocol}`} class={before.verdict === after.verdict ? '' : 'changed'}>
               <th scope="row">
                 {from} → {to} <small>{protocol}</small>
-                {after.explanation !== undefined && before.verdict !== after.verdict && (
-                  <p>{after.explanation.join(' ')}</p>
-                )}
+                {before.verdict !== after.verdict && <p>{after.explanation.join(' ')}</p>}
               </th>
               <td>
                 <VerdictMark verdict={before.verdict} />

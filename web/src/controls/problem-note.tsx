@@ -13,8 +13,10 @@ export function ProblemNote() {
       <strong>{title ?? say('problem')}</strong>
       {errors.length === 0 && <p>{error.message}</p>}
       <ul>
-        {errors.slice(0, 8).map(({ message, near = [] }) => (
+        {errors.slice(0, 8).map(({ message, file, field, near = [] }) => (
           <li key={message}>
+            {/* With a file, the message begins with where it is. */}
+            {file === undefined && field !== undefined && <code>{field} </code>}
             {message}
             {near.length > 0 && <em> {near.join(', ')}</em>}
           </li>

@@ -56,6 +56,7 @@ function NameField({
       <span>{label}</span>
       <input
         id={id}
+        required
         list={`${id}-names`}
         value={value}
         spellcheck={false}

@@ -2,6 +2,7 @@
 
 import type { Colours } from './colours.js';
 import { type Drop, type Flight, pointAlong } from './flights.js';
+import { bend, ease, shortened, tieEnd } from './shapes.js';
 import type { Device, Tie } from './ties.js';
 import type { Box, Layout, MachineBox, Point, PodBox } from './layout.js';
 
@@ -53,8 +54,9 @@ export class Painter {
     for (const machine of machines) if (machine.host.role !== 'node') this.#ways(machine, layout, marks);
     for (const subnet of layout.subnets) this.#subnet(subnet, marks);
     for (const machine of machines) if (machine.host.role === 'node') this.#ways(machine, layout, marks);
-    for (const tie of marks.tunnels) this.#tie(tie, layout, this.#colours.tunnel);
-    for (const tie of marks.sessions) this.#tie(tie, layout, tie.up ? this.#colours.good : this.#colours.bad);
+    for (const tie of marks.tunnels) this.#tie(tie, layout, { colour: this.#colours.tunnel, lift: 1 });
+    for (const tie of marks.sessions)
+      this.#tie(tie, layout, { colour: tie.up ? this.#colours.good : this.#colours.bad, lift: 1.7 });
     for (const machine of layout.machines.values()) if (this.#visible(machine)) this.#machine(machine, marks);
   }
 
@@ -205,6 +207,7 @@ export class Painter {
   /** Bridges and tunnel devices, from the right: the first where packets go in and out of it. */
   #devices({ tunnel, y }: MachineBox, devices: readonly Device[]): void {
     const { tunnel: colour, surface, bad, quiet } = this.#colours;
+    if (9 * this.#view.k < LEGIBLE_PX) return;
     let right = tunnel.x + 48;
     for (const { name, kind, up } of devices) {
       const width = name.length * 5.6 + 12;
@@ -277,11 +280,15 @@ export class Painter {
     this.#text(below, { x: pod.x + 7, y: pod.y + 22 }, { size: 8.5, colour: quiet, mono: true, width: pod.width - 12 });
   }
 
-  #tie({ from, to, label }: Tie, layout: Layout, colour: string): void {
+  #tie(
+    { from, to, label }: Tie,
+    layout: Layout,
+    { colour, lift }: { readonly colour: string; readonly lift: number },
+  ): void {
     const [a, b] = [layout.machines.get(from), layout.machines.get(to)];
     if (a === undefined || b === undefined) return;
     const [start, end] = [tieEnd(a, b), tieEnd(b, a)];
-    const middle = bend(start, end);
+    const middle = bend(start, end, lift);
     const context = this.#context;
     context.beginPath();
     context.moveTo(start.x, start.y);
@@ -367,33 +374,3 @@ export class Painter {
     context.globalAlpha = 1;
   }
 }
-
-/** Nodes are reached from above, at their tunnel devices; others from the side where the other one is. */
-const tieEnd = ({ tunnel, x, y, width, height, host }: MachineBox, other: MachineBox): Point => {
-  if (host.role === 'node') return tunnel;
-  return { x: x + width / 2, y: other.y > y + height ? y + height : y };
-};
-
-/** Where a tie is bent: above two that stand side by side, beside two that stand one above the other. */
-function bend(a: Point, b: Point): Point {
-  const [dx, dy] = [b.x - a.x, b.y - a.y];
-  const length = Math.hypot(dx, dy);
-  const lift = Math.min(150, 30 + length * 0.22) * (dx >= 0 ? 1 : -1);
-  if (length === 0) return a;
-  return { x: (a.x + b.x) / 2 + (dy / length) * lift, y: (a.y + b.y) / 2 - (dx / length) * lift };
-}
-
-const ease = (part: number): number => {
-  const t = Math.min(1, Math.max(0, part));
-  return t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2 / 2;
-};
-
-/** Cut in the middle, where names differ least. */
-function shortened(context: CanvasRenderingContext2D, words: string, width: number): string {
-  if (width === Number.POSITIVE_INFINITY || context.measureText(words).width <= width) return words;
-  let kept = words.length - 1;
-  while (kept > 3 && context.measureText(cut(words, kept)).width > width) kept -= 1;
-  return cut(words, kept);
-}
-const cut = (words: string, kept: number): string =>
-  `${words.slice(0, Math.ceil(kept / 2))}…${words.slice(words.length - Math.floor(kept / 2))}`;

@@ -224,11 +224,17 @@ function useStage() {
     const { value: name } = page.current;
     const { value: hosts } = page.hosts;
     const { value: place } = page.place;
-    ties.value = NO_TIES;
-    if (name !== undefined)
-      void readTies(page.api, name, { hosts, place })
-        .then((found) => (ties.value = found))
-        .catch(() => undefined);
+    if (name === undefined || hosts.length === 0) {
+      ties.value = NO_TIES;
+      return;
+    }
+    void readTies(page.api, name, { hosts, place })
+      .then((found) => {
+        // Of a cluster, or a time, that is no longer shown.
+        if (page.hosts.peek() === hosts) ties.value = found;
+        return found;
+      })
+      .catch(() => undefined);
   });
   return { stage, frame, still, moving };
 }

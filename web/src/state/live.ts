@@ -13,6 +13,14 @@ export interface Watcher {
 }
 
 const EVENTS_KEPT = 200;
+/** Events after which the same machines, pods and faults are there. */
+const OF_NO_OBJECT: ReadonlySet<string> = new Set([
+  'clock',
+  'rules-rewritten',
+  'ipset-changed',
+  'route-learned',
+  'route-withdrawn',
+]);
 
 export class Live {
   readonly connection = signal<ConnectionState>('connecting');
@@ -126,8 +134,7 @@ export class Live {
     const events = messages.filter((message) => message.type === 'event');
     if (events.length === 0) return;
     this.events.value = [...events.toReversed(), ...this.events.value].slice(0, EVENTS_KEPT);
-    const isTime = ({ event }: EventMessage): boolean => event === 'clock';
-    if (events.some(isTime)) this.#onTime();
-    if (!events.every(isTime)) this.#onChange();
+    if (events.some(({ event }) => event === 'clock')) this.#onTime();
+    if (events.some(({ event }) => !OF_NO_OBJECT.has(event))) this.#onChange();
   }
 }

@@ -38,6 +38,8 @@ function firstTheme(): Theme {
   return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 }
 
+const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
+
 interface DeclaredPort {
   readonly containerPort?: number;
   readonly protocol?: string;
@@ -71,7 +73,7 @@ export class PageState {
 
   /** What happens in the cluster that is shown. */
   readonly live = new Live({
-    onChange: () => void this.refresh().catch(() => undefined),
+    onChange: () => void this.#refreshSoon(),
     onTime: () => void this.readClock(),
   });
 
@@ -190,6 +192,21 @@ export class PageState {
     this.flows.value = [];
   }
 
+  #refreshing = false;
+  #outdated = false;
+
+  /** As often as the server answers, however often something happens. */
+  async #refreshSoon(): Promise<void> {
+    this.#outdated = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    while (this.#outdated) {
+      this.#outdated = false;
+      await this.refresh().catch(() => undefined);
+    }
+    this.#refreshing = false;
+  }
+
   /** Machines, pods, Services, faults and the clock, as they are now. @throws ApiError */
   async refresh(): Promise<void> {
     const name = this.current.value;
@@ -211,7 +228,9 @@ export class PageState {
 
   /** Two pods on different nodes, or what there is: something to send at once. */
   suggest(): void {
-    const pods = this.pods.value.filter(({ hostNetwork, addresses }) => !hostNetwork && addresses.length > 0);
+    const own = this.pods.value.filter(({ hostNetwork }) => !hostNetwork);
+    // What a cluster brings along is seldom what one wants to see first.
+    const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
     const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
     const to = pods.find(({ node }) => node !== from?.node) ?? pods.find((pod) => pod !== from);
     if (from === undefined || to === undefined) return;

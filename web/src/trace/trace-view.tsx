@@ -4,7 +4,8 @@ import { type Signal, useComputed, useSignal, useSignalEffect } from '@preact/si
 import { useEffect } from 'preact/hooks';
 import type { TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
-import { Branches, VerdictMark } from '../controls/answer.js';
+import { Branches } from '../controls/answer.js';
+import { VerdictMark } from '../controls/verdict-mark.js';
 import { ApiError } from '../state/api.js';
 import type { TextKey } from '../texts/language.js';
 import type { TraceDocument, TraceHop, TracePacket, TraceStep } from '../trace-document.js';
