@@ -77,6 +77,8 @@ export interface Match extends Lifecycle {
   readonly absent?: boolean;
   /** Port conditions, for the columns of a chain: the match fails where they do. */
   readonly ports?: PortTests;
+  /** All that it asks are protocol and ports: of two packets that have the same, and are no fragments, it takes both. */
+  readonly steady?: true;
   /** The match is this condition of the packet's mark, and no more. */
   readonly markTest?: ValueTest;
   /** The match is that one of these states holds, and no more. */

@@ -25,6 +25,7 @@ import type { Rule } from './rule.js';
 import type { Table } from './table.js';
 import { TABLE_KINDS } from './table-kinds.js';
 import { Walk } from './walk.js';
+import { WalkMemory } from './walk-memo.js';
 
 /** Decides for a rule that matches with a probability. A trace may sample, pin or enumerate. */
 export type Chooser = (probability: number, rule: Rule) => boolean;
@@ -173,6 +174,8 @@ export class Netfilter {
   #walkStep(hook: HookName, table: Table): HookStep {
     const base = table.builtin(hook);
     assert(base !== undefined, 'a table is asked at its own hooks');
+    // Every change of a table makes the steps anew.
+    const memory = new WalkMemory();
     return (skb, inDev, outDev) => {
       const depth = this.#depth;
       const walk = this.#walks[depth] ?? this.#newWalk(depth, skb);
@@ -182,7 +185,7 @@ export class Netfilter {
         this.#loaded = true;
       }
       this.#depth = depth + 1;
-      const verdict = walk.run(table, base);
+      const verdict = walk.run(table, base, memory);
       this.#depth = depth;
       return verdict;
     };

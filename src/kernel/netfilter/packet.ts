@@ -18,6 +18,14 @@ const SOURCE = 12;
 const DESTINATION = 16;
 const FRAGMENT_OFFSET_MASK = 0x1fff;
 
+const GOLDEN = 0x9e37_79b1;
+
+/** Of murmur3's finalizer, enough to tell flows apart. */
+function mix(a: number, b: number): number {
+  const hash = Math.imul(a ^ Math.imul(b, 0x85eb_ca6b), 0xc2b2_ae35);
+  return hash ^ (hash >>> 15);
+}
+
 /** Protocols whose first four octets are two ports. */
 const hasPorts = (protocol: number): boolean =>
   protocol === IP_PROTOCOL.tcp ||
@@ -65,6 +73,10 @@ export class RulePacket {
   /** -1 where the protocol has none, the packet is a later fragment, or it is too short. */
   sourcePort = -1;
   destinationPort = -1;
+  /** Both in one word; packets of one protocol with the same ports have the same. */
+  ports = -1;
+  /** A hash of addresses, protocol and ports. */
+  flowHash = 0;
   /** Shorter than its transport header, or a fragment that overlaps it: matches may drop it at once. */
   odd = false;
   /** A match says: drop this at once (xt_action_param.hotdrop). */
@@ -104,13 +116,20 @@ export class RulePacket {
     this.end = Math.min(tail, network + view.getUint16(network + TOTAL_LENGTH));
     this.sourcePort = -1;
     this.destinationPort = -1;
+    this.ports = -1;
     this.odd = this.fragmentOffset === 1;
-    if (this.fragmentOffset !== 0) return;
-    if (this.end - transport < shortest(protocol)) this.odd = true;
-    else if (hasPorts(protocol)) {
-      this.sourcePort = view.getUint16(transport);
-      this.destinationPort = view.getUint16(transport + 2);
+    if (this.fragmentOffset === 0) {
+      if (this.end - transport < shortest(protocol)) this.odd = true;
+      else if (hasPorts(protocol)) this.#readPorts(transport);
     }
+    this.flowHash = mix(this.source ^ Math.imul(this.destination, GOLDEN), this.ports ^ protocol);
+  }
+
+  #readPorts(transport: number): void {
+    const ports = this.#view.getInt32(transport);
+    this.ports = ports;
+    this.sourcePort = ports >>> 16;
+    this.destinationPort = ports & 0xffff;
   }
 
   /** False where the bytes of this packet, or another packet, have to be read first. */

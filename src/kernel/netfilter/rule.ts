@@ -209,6 +209,16 @@ export class Rule implements Programmed {
     this.rowIsAll = !basicTests && rest.length === 0;
   }
 
+  /**
+   * Packets that rows cannot tell apart, of one pair of devices, all get the same answer: what the row leaves to ask are
+   * the basic tests and ports, and the rule does no more than lead on, accept and set the mark.
+   */
+  get isSteady(): boolean {
+    const plain = !this.unknown && (this.setsMark !== undefined || this.op !== OPERATION.target);
+    const ends = this.op === OPERATION.drop || this.op === OPERATION.queue;
+    return plain && !ends && this.#rest.every(({ steady }) => steady === true);
+  }
+
   /** What comes after `-A CHAIN `; empty for a rule that says nothing. */
   toString(): string {
     if (this.#text !== undefined) return this.#text;

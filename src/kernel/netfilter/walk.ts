@@ -15,9 +15,22 @@ import { RulePacket } from './packet.js';
 import { OPERATION, type Rule } from './rule.js';
 import type { Table } from './table.js';
 import { MAX_JUMPS } from './validate.js';
+import type { Memo, Question, WalkMemory } from './walk-memo.js';
 
 /** A rule's answer: the walk goes on behind it. */
 const NO_MATCH = -2;
+
+/** Of a walk that nobody traces. */
+const ALL_MATCHED = { tried: 0, matched: 1 };
+
+/** Where a walk goes on. */
+interface Place {
+  readonly table: Table;
+  readonly base: Chain;
+  readonly chain: Chain;
+  readonly next: number;
+  readonly depth: number;
+}
 
 /** Where a walk stands: what a trace tells of a rule besides the rule. */
 interface Standing {
@@ -39,34 +52,64 @@ export class Walk {
     this.packet = new RulePacket(netns, skb);
   }
 
-  /** For the packet that `packet` was loaded with. `base` is the table's chain of its hook. */
-  run(table: Table, base: Chain): NfVerdict {
+  /** For the packet that `packet` was loaded with. `base` is the table's chain of its hook, `memory` is that chain's. */
+  run(table: Table, base: Chain, memory: WalkMemory): NfVerdict {
     const { packet } = this;
+    let memo: Memo | undefined;
+    if (this.#netns.emulation.tracer === undefined && !packet.odd) {
+      memo = memory.at(packet);
+      if (memo.isOf(packet)) {
+        if (memo.steps !== undefined) return this.#goAgain(table, base, memo);
+        memo.remember();
+      } else {
+        memo.begin(packet);
+        memo = undefined;
+      }
+    }
+    return this.#go({ table, base, chain: base, next: 0, depth: 0 }, memo);
+  }
+
+  /** A walk that is remembered: counts what counted, and asks what has to be asked. */
+  #goAgain(table: Table, base: Chain, memo: Memo): NfVerdict {
+    const { skb } = this.packet;
+    const steps = memo.steps ?? [];
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i];
+      if (step === undefined) break;
+      const { chain, position, question } = step;
+      if (question === undefined) {
+        this.#count(chain, position, step.setsMark);
+        continue;
+      }
+      const answer = this.#ask({ table, chain, position: position + 1 });
+      if (typeof answer === 'string') return answer;
+      if (answer !== question.answer || skb.mark !== question.mark)
+        return this.#leave({ table, base, chain, next: position + 1, depth: 0 }, question, answer);
+    }
+    return memo.end === 'policy' ? this.#policy(table, base, ALL_MATCHED) : 'accept';
+  }
+
+  /** The way leads elsewhere this time: on from a rule that was asked. */
+  #leave(at: Place, { backChain, backNext }: Question, answer: number): NfVerdict {
+    for (let i = 0; i < backChain.length; i++) {
+      this.#backChain[i] = backChain[i] ?? at.base;
+      this.#backNext[i] = backNext[i] ?? 0;
+    }
+    return this.#go({ ...at, depth: backChain.length }, undefined, answer);
+  }
+
+  /** From `at` on, where `answer` is what the rule before it has just said. Notes the way in `memo`. */
+  #go(at: Place, memo: Memo | undefined, answer: number = NO_MATCH): NfVerdict {
+    const { packet } = this;
+    const { table, base } = at;
     const tracing = this.#netns.emulation.tracer !== undefined;
     const asksAll = tracing || packet.odd;
-    let chain = base;
-    let next = 0;
-    let depth = 0;
+    let { chain, next, depth } = at;
+    let position = next - 1;
+    let op = answer;
     let tried = 0;
     let matched = 0;
     for (;;) {
-      const position = chain.candidate(next, packet);
-      let op: number = OPERATION.return;
-      if (position === chain.rules.length) {
-        tried += position - next;
-        if (tracing && depth > 0) this.#trace({ table, chain, position: 0 }, 'return', undefined);
-      } else {
-        tried += position + 1 - next;
-        next = position + 1;
-        op = asksAll ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
-        if (op === ASK) {
-          const answer = this.#ask({ table, chain, position: next });
-          if (typeof answer === 'string') return answer;
-          if (answer === NO_MATCH) continue;
-          op = answer;
-        } else this.#count(chain, position, op === OPERATION.target);
-        matched += 1;
-      }
       switch (op) {
         case OPERATION.jump:
         case OPERATION.goto: {
@@ -79,16 +122,58 @@ export class Walk {
           break;
         }
         case OPERATION.return:
-          if (depth === 0) return this.#policy(table, base, { tried, matched });
+          if (depth === 0) {
+            memo?.endsBy('policy');
+            return this.#policy(table, base, { tried, matched });
+          }
           depth -= 1;
           chain = this.#backChain[depth] ?? base;
           next = this.#backNext[depth] ?? 0;
           break;
         case OPERATION.accept:
+          memo?.endsBy('accept');
           return 'accept';
         default:
       }
+      position = chain.candidate(next, packet);
+      if (position === chain.rules.length) {
+        tried += position - next;
+        if (tracing && depth > 0) this.#trace({ table, chain, position: 0 }, 'return', undefined);
+        op = OPERATION.return;
+        continue;
+      }
+      tried += position + 1 - next;
+      next = position + 1;
+      op = asksAll ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
+      if (op === ASK) {
+        const said = this.#ask({ table, chain, position: next });
+        if (memo !== undefined) this.#note(memo, { chain, position, depth }, said);
+        if (typeof said === 'string') return said;
+        op = said;
+      } else {
+        const setsMark = op === OPERATION.target;
+        this.#count(chain, position, setsMark);
+        memo?.note({ chain, position, setsMark, question: undefined });
+      }
+      if (op !== NO_MATCH) matched += 1;
     }
+  }
+
+  /** What is remembered of a rule that was asked: nothing of one that does not take such packets. */
+  #note(memo: Memo, at: { chain: Chain; position: number; depth: number }, said: number | NfVerdict): void {
+    const { chain, position, depth } = at;
+    const rule = chain.rules[position];
+    if (rule?.isSteady === true) {
+      if (said !== NO_MATCH) memo.note({ chain, position, setsMark: rule.setsMark !== undefined, question: undefined });
+      return;
+    }
+    const question = {
+      answer: said,
+      backChain: this.#backChain.slice(0, depth),
+      backNext: [...this.#backNext.subarray(0, depth)],
+      mark: this.packet.skb.mark,
+    };
+    memo.note({ chain, position, setsMark: false, question });
   }
 
   /** A rule that its row says in full, and that does nothing but lead on and set the mark. */

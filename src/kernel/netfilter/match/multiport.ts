@@ -37,6 +37,7 @@ export const multiport = {
     const ranges = parsePorts(options.require(name));
     const inverted = options.inverted(name);
     return {
+      steady: true,
       matches(packet) {
         if (packet.fragmentOffset !== 0) return false;
         if (packet.sourcePort < 0) {

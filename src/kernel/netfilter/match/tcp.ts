@@ -102,6 +102,7 @@ export const tcp = {
     return {
       ports: tests,
       absent: absent && flags === undefined && option === undefined,
+      ...(flags === undefined && option === undefined ? { steady: true } : {}),
       matches(packet) {
         if (translated) {
           if (!nativePortsMatch(packet, tests, needed)) return false;

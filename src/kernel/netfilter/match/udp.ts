@@ -25,6 +25,7 @@ export const udp = {
     return {
       ports: tests,
       absent,
+      steady: true,
       matches: (packet) =>
         needed === 0 ? readable(packet, UDP_HEADER_LENGTH) : nativePortsMatch(packet, tests, needed),
       toString: () => formatPortTests(tests).join(' '),
