@@ -17,6 +17,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    license: { fileName: 'licenses.md' },
     chunkSizeWarningLimit: 700,
   },
   server: { proxy: { '/api': { target: 'http://127.0.0.1:7741', ws: true } } },

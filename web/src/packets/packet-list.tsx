@@ -88,7 +88,10 @@ function useFollowing(follow: Signal<boolean>) {
   const view = useSignal({ top: 0, height: 300 });
   const read = (): void => {
     const { current } = list;
-    if (current !== null) view.value = { top: current.scrollTop, height: current.clientHeight };
+    if (current === null) return;
+    const { scrollTop: top, clientHeight: height } = current;
+    // While it follows, the end is in view wherever that is.
+    if (height !== view.peek().height || !follow.peek()) view.value = { top, height };
   };
   useEffect(() => {
     if (list.current === null) return undefined;
@@ -122,7 +125,9 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
   const say = useTexts();
   const { list, view, read, onWheel } = useFollowing(follow);
   const { frames } = page.live.log;
-  const { first, end } = rowsInView(frames.length, { ...view.value, rowHeight: ROW_HEIGHT });
+  const { height } = view.value;
+  const top = follow.value ? Math.max(0, (frames.length + 1) * ROW_HEIGHT - height) : view.value.top;
+  const { first, end } = rowsInView(frames.length, { top, height, rowHeight: ROW_HEIGHT });
   const onKeyDown = (event: KeyboardEvent): void => {
     const next = neighbour(frames, page.frame.value, event.key);
     if (next === undefined) return;

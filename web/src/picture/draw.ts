@@ -199,7 +199,8 @@ export class Painter {
     if (!far) this.#title(machine);
     for (const port of ports)
       this.#port(port, marks.brokenLinks.has(`${host.name} ${port.name}`) || host.off, port.at.y > machine.y);
-    for (const pod of pods) this.#pod(pod, machine, marks);
+    if (far) this.#podsFromAfar(pods, marks);
+    else for (const pod of pods) this.#pod(pod, machine, marks);
     if (far) this.#farName(machine);
     else this.#devices(machine, marks.devices.get(place) ?? []);
   }
@@ -252,6 +253,20 @@ export class Painter {
       line: this.#thin(1.4),
     });
     this.#text(name, { x: at.x + 9, y: at.y + (below ? 10 : -8) }, { size: 9, colour: quiet, mono: true });
+  }
+
+  /** All of a node at one stroke: there are thousands in view. */
+  #podsFromAfar(pods: readonly PodBox[], marks: Marks): void {
+    const context = this.#context;
+    const { surface, line, accent } = this.#colours;
+    context.beginPath();
+    for (const { x, y, width, height } of pods) context.rect(x, y, width, height);
+    context.fillStyle = surface;
+    context.fill();
+    context.strokeStyle = line;
+    context.lineWidth = this.#thin(1);
+    context.stroke();
+    for (const pod of pods) if (pod.place === marks.place) this.#box(pod, 6, { stroke: accent, line: this.#thin(2.2) });
   }
 
   #pod(pod: PodBox, machine: MachineBox, marks: Marks): void {

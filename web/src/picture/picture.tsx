@@ -16,6 +16,8 @@ import { readTies, type Ties } from './ties.js';
 const NO_TIES: Ties = { tunnels: [], sessions: [], devices: new Map() };
 const MARGIN = 36;
 const ZOOM_STEP = 1.35;
+/** While the view moves, what stands still is drawn anew this often. */
+const STRETCH_MS = 140;
 const FIRST_PICTURE = 'first picture';
 
 /** Canvases, their size, and what is drawn on them. */
@@ -28,6 +30,9 @@ class Stage {
   #transform: ZoomTransform = zoomIdentity;
   #size = { width: 0, height: 0 };
   #dirty = true;
+  /** Only the view has changed since it was drawn. */
+  #moved = false;
+  #drawn: { readonly transform: ZoomTransform; readonly atMs: number } = { transform: zoomIdentity, atMs: 0 };
   #empty = true;
   #colours = readColours();
   #request = 0;
@@ -43,7 +48,7 @@ class Stage {
       .on('zoom', ({ transform, sourceEvent }: { transform: ZoomTransform; sourceEvent: unknown }) => {
         this.#transform = transform;
         if (sourceEvent !== null) this.#touched = true;
-        this.#dirty = true;
+        this.#moved = true;
       });
     select(moving).call(this.#zoom).on('dblclick.zoom', null);
     this.#frame(performance.now());
@@ -142,19 +147,33 @@ class Stage {
     return context === null ? undefined : new Painter(context, this.#colours, this.#view());
   }
 
-  #drawStill(): void {
+  #drawStill(now: number): void {
     this.#painter(this.#still)?.still(this.layout, this.marks);
+    this.#drawn = { transform: this.#transform, atMs: now };
+    this.#still.style.transform = '';
     // Seen by who measures how long a first visit takes.
     if (this.layout.machines.size > 0 && performance.getEntriesByName(FIRST_PICTURE).length === 0)
       performance.mark(FIRST_PICTURE);
   }
 
+  /** What was drawn last is moved and stretched for a moment: cheaper than thousands of pods for every step of a wheel. */
+  #stretchStill(): void {
+    const { k, x, y } = this.#transform;
+    const { transform: drawn } = this.#drawn;
+    const scale = k / drawn.k;
+    this.#still.style.transform = `translate(${x - drawn.x * scale}px, ${y - drawn.y * scale}px) scale(${scale})`;
+  }
+
   #frame(now: number): void {
     this.#request = requestAnimationFrame((next) => this.#frame(next));
     this.flights.advance(now);
-    const moved = this.#dirty;
-    if (this.#dirty) this.#drawStill();
-    this.#dirty = false;
+    const moved = this.#dirty || this.#moved;
+    if (this.#moved && !this.#dirty && now - this.#drawn.atMs < STRETCH_MS) this.#stretchStill();
+    else if (moved) {
+      this.#drawStill(now);
+      this.#dirty = false;
+      this.#moved = false;
+    }
     if (this.flights.busy || !this.#empty || moved)
       this.#painter(this.#moving)?.moving(this.flights.active.values(), this.flights.drops, now);
     this.#empty = !this.flights.busy;

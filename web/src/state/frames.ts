@@ -77,9 +77,16 @@ export class Frame {
 }
 
 export class FrameLog {
+  readonly #later: (act: () => void) => void;
   #frames: Frame[] = [];
+  #announced = false;
   /** Goes up once for every change: what shows the list reads it. */
   readonly version = signal(0);
+
+  /** `later` puts off what shows the list until the browser draws. */
+  constructor(later: (act: () => void) => void) {
+    this.#later = later;
+  }
 
   get frames(): readonly Frame[] {
     return this.#frames;
@@ -93,8 +100,18 @@ export class FrameLog {
     const added = messages.map((message) => new Frame(message, nowMs));
     for (const frame of added) this.#frames.push(frame);
     if (this.#frames.length > CAPACITY + SLACK) this.#frames = this.#frames.slice(-CAPACITY);
-    this.version.value++;
+    this.#changed();
     return added;
+  }
+
+  /** Once for each frame of the browser, however many batches come. */
+  #changed(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#later(() => {
+      this.#announced = false;
+      this.version.value++;
+    });
   }
 
   clear(): void {

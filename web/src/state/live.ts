@@ -24,7 +24,7 @@ const OF_NO_OBJECT: ReadonlySet<string> = new Set([
 
 export class Live {
   readonly connection = signal<ConnectionState>('connecting');
-  readonly log = new FrameLog();
+  readonly log = new FrameLog((act) => requestAnimationFrame(act));
   readonly filter = signal('');
   readonly filterProblem = signal<string | undefined>(undefined);
   readonly paused = signal(false);
