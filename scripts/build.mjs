@@ -1,13 +1,14 @@
 /**
  * Bundles the command line and the library to dist/ with esbuild. The library is ESM with code splitting. The command
  * line is one script, since V8 keeps compiled code of scripts only (src/cli/launch.ts); `serve`, whose start-up
- * nobody waits for, and the thread of a cluster stay modules.
+ * nobody waits for, and the thread of a cluster stay modules. The page is built beside them (build-page.mjs).
  */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { buildPage, FINGERPRINT } from './build-page.mjs';
 import { bundle, PROJECT, removeAllBut } from './project.mjs';
 
 const CLI = 'dist/cli/main.js';
@@ -68,4 +69,6 @@ const warmed = spawnSync(process.execPath, ['scripts/code-cache.mjs', script], {
 });
 if (warmed.status !== 0) throw new Error('the command line does not trace the demo');
 
-await removeAllBut('dist', [...modules, script, `${script}.cache`, ...launcher, 'dist/types']);
+await removeAllBut('dist', [...modules, script, `${script}.cache`, ...launcher, 'dist/types', 'dist/web', FINGERPRINT]);
+
+await buildPage();

@@ -13,6 +13,7 @@ const CHECKS = [
   ['lint', 'oxlint', '--type-aware'],
   ['format', 'biome', 'format'],
   ['types', 'tsc', '-p', '.'],
+  ['types of the page', 'tsc', '-p', 'web'],
 ];
 
 const wanted = process.argv.slice(2);

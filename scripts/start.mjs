@@ -61,8 +61,10 @@ if (modified(INSTALLED) < modified(`${PROJECT}/package-lock.json`)) {
 
 const sources = [
   newest(`${PROJECT}/src`),
+  newest(`${PROJECT}/web`),
   modified(`${PROJECT}/package-lock.json`),
   modified(`${PROJECT}/scripts/build.mjs`),
+  modified(`${PROJECT}/scripts/build-page.mjs`),
 ];
 if (modified(CLI) < Math.max(...sources)) step('building', [`${PROJECT}/scripts/build.mjs`]);
 

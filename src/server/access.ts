@@ -58,8 +58,9 @@ export class Access {
   }
 }
 
-/** Paths that say nothing about any cluster. */
-const OPEN = /^\/(?:livez|api\/v1\/openapi\.(?:json|yaml)|api\/v1\/reference(?:\/.*)?)$/;
+/** Paths that say nothing about any cluster; the page among them, which asks its reader for the token. */
+const OPEN =
+  /^\/(?:livez|(?:index\.html|favicon\.svg|licenses\.md)?|(?:assets|topologies)\/[\w.-]+|api\/v1\/openapi\.(?:json|yaml)|api\/v1\/reference(?:\/.*)?)$/;
 
 export const bearerOf = (header: string | undefined): string | undefined =>
   /^Bearer ([\w~+/.=-]+)$/i.exec(header ?? '')?.[1];

@@ -67,4 +67,6 @@ export interface ServeOptions {
   readonly logStream?: { write(line: string): void };
   /** The compiled worker; beside the built program by default. */
   readonly workerUrl?: URL;
+  /** The built page's folder; beside the built program by default. */
+  readonly pageFolder?: URL;
 }

@@ -10,6 +10,7 @@ import { useBodies } from './bodies.js';
 import { Clusters } from './clusters.js';
 import { newMetrics, useMetrics } from './metrics.js';
 import { DEFAULT_LIMITS, type Limits, type ServeOptions } from './options.js';
+import { usePage } from './page.js';
 import { useProblems } from './problem-reply.js';
 import { captureRoutes } from './routes/captures.js';
 import { clockRoutes, faultRoutes } from './routes/clock.js';
@@ -118,6 +119,9 @@ function routes(app: FastifyInstance, context: RouteContext): void {
 /** The worker as it lies beside the built program: dist/server/worker.js, seen from dist/chunks. */
 const builtWorker = (): URL => new URL('../server/worker.js', import.meta.url);
 
+/** The page as it is built: dist/web, seen from dist/chunks. */
+const builtPage = (): URL => new URL('../web/', import.meta.url);
+
 /** Starts and answers when clusters are loaded and the address is bound. @throws ServeError, Problem */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -141,6 +145,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   await documented(app);
   useMetrics(app, metrics);
   routes(app, { clusters, limits, metrics, closing: closing.signal });
+  await usePage(app, options.pageFolder ?? builtPage());
   const sockets = new Sockets(app, { clusters, limits, metrics, access });
   const running: RunningServer = {
     url: '',

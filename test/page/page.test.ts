@@ -1,0 +1,452 @@
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
+import { type RunningServer, serve } from '../../src/server/index.js';
+import { cluster, DENY_WEB, running, WORKER } from '../server/running.js';
+import { buildPage, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
+
+const VXLAN = 'two-nodes-vxlan';
+const FROM = 'pod/default/client';
+const TO = 'pod/default/web:80';
+
+const sendButton = (page: Page) => page.getByRole('button', { name: 'Send', exact: true });
+const verdict = (page: Page, name: string) => page.locator(`.answer[data-verdict="${name}"]`);
+const rows = (page: Page) => page.locator('.packet-row');
+const field = (page: Page, label: string) => page.getByLabel(label, { exact: true });
+
+async function send(page: Page, from = FROM, to = TO): Promise<void> {
+  await field(page, 'From').fill(from);
+  await field(page, 'To').fill(to);
+  await page.getByRole('radio', { name: 'TCP' }).click();
+  await sendButton(page).click();
+}
+
+/** Octets that the open packet shows. */
+const shownBytes = async (page: Page): Promise<string> =>
+  (await page.locator('.tool .hex .octets').allInnerTexts()).join('').replaceAll(/\s/g, '');
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly help: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
+
+/** WCAG 2.1 A and AA, as axe sees them. Evaluated past the page's policy, which lets no script in. */
+async function accessible(t: Test, page: Page, what: string): Promise<void> {
+  await page.evaluate(axe.source);
+  const run = `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] })`;
+  const { violations } = (await page.evaluate(run)) as AxeResult;
+  const found = violations.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}: ${nodes
+        .map(({ html }) => html)
+        .join(' ')
+        .slice(0, 400)}`,
+  );
+  t.strictSame(found, [], `${what}: nothing that keeps people out`);
+}
+
+t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
+  const pageFolder = buildPage();
+  const browser: Browser = await launch();
+  t.teardown(() => browser.close());
+  const demo = { pageFolder, name: VXLAN, clusters: [cluster(VXLAN)] };
+
+  await t.test('without a cluster it offers those that come with podwire, and loads one', async (t) => {
+    const { server, ask } = await running(t, { pageFolder });
+    const { page, complaints, shoot } = await openPage(t, browser, { server, ask });
+    await page.getByText('Two nodes, VXLAN').waitFor();
+    await accessible(t, page, 'the empty page');
+    await shoot('empty');
+    await page.getByText('Two nodes, VXLAN').click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    t.match(page.url(), new RegExp(`#/${VXLAN}$`), 'a link to the cluster');
+    t.match(await page.getByRole('img').getAttribute('aria-label'), /2 pods/);
+    t.equal((await ask('GET', '/clusters')).json.total, 1);
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('files of the user are loaded, and mistakes in them are told with their line', async (t) => {
+    const { server, ask } = await running(t, { pageFolder });
+    const { page } = await openPage(t, browser, { server, ask });
+    const upload = page.locator('input[type=file]');
+    await upload.setInputFiles({
+      name: 'broken.yaml',
+      mimeType: 'text/yaml',
+      buffer: Buffer.from('kind: Pod\nmetadata: ['),
+    });
+    await page
+      .getByRole('alert')
+      .getByText(/broken\.yaml:2/)
+      .waitFor();
+    const [first] = cluster(VXLAN).sources;
+    const files = cluster(VXLAN).sources.map(({ file, text }) => ({
+      name: file.split('/').at(-1) ?? '',
+      mimeType: 'text/yaml',
+      buffer: Buffer.from(text),
+    }));
+    t.ok(first);
+    await upload.setInputFiles(files);
+    await page.getByText('Live', { exact: true }).waitFor();
+    t.equal((await ask('GET', '/clusters')).json.items[0].pods, 2);
+  });
+
+  await t.test(
+    'a packet is sent, answered in plain words, and listed; its bytes are those of the capture',
+    async (t) => {
+      const { page, ask, complaints, shoot } = await openCluster(t, browser, demo);
+      await send(page);
+      await verdict(page, 'answered').waitFor();
+      await page.locator('.answer').getByText('pod/default/web answers on tcp port 80.').waitFor();
+      await rows(page).filter({ hasText: 'VXLAN/TCP' }).first().waitFor();
+      await shoot('sent');
+
+      const [{ id }] = (await ask('GET', `/clusters/${VXLAN}/traces`)).json.items;
+      const pcapng = readPcapng((await ask('GET', `/clusters/${VXLAN}/traces/${id}?format=pcapng`)).bytes);
+      if ('error' in pcapng) throw new Error('no capture');
+      const { interfaces, packets } = pcapng.capture;
+      const captured = new Set(
+        packets.map(
+          ({ interfaceId, timestamp, bytes }) =>
+            `${interfaces[interfaceId]?.name} ${(Number(timestamp) / 1e9).toFixed(6)} ${toHex(bytes)}`,
+        ),
+      );
+      await page.getByRole('grid').focus();
+      await page.keyboard.press('Home');
+      let compared = 0;
+      for (let i = 0; i < 40; i++) {
+        const cells = await page.locator('.packet-row.chosen').getByRole('gridcell').allInnerTexts();
+        const [time, place, device, , , , info = ''] = cells.map((cell) => cell.trim());
+        // The handshake is the trace; how the connection ended is not.
+        if (info.includes('Flags [S')) {
+          const key = `${place} ${device?.replace(/^\S+\s+/, '')} ${time} ${await shownBytes(page)}`;
+          t.ok(captured.has(key), key);
+          compared += 1;
+        }
+        await page.keyboard.press('ArrowDown');
+      }
+      t.ok(compared >= 10, `${compared} frames`);
+      await accessible(t, page, 'a packet, opened');
+      t.strictSame(complaints, []);
+    },
+  );
+
+  await t.test('a field that is chosen marks its bytes, and a byte its field', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await send(page);
+    const row = rows(page).filter({ hasText: 'VXLAN/TCP' }).first();
+    await row.click();
+    await page.locator('.tool .fields').getByText('Time to live').first().click();
+    t.equal(await page.locator('.tool .octets b.on').count(), 1, 'one octet');
+    const octet = await page.locator('.tool .octets b.on').innerText();
+    t.match(await page.locator('.tool .fields .marked').innerText(), String(Number.parseInt(octet, 16)));
+    const bytes = await shownBytes(page);
+    const raw = dissect(Buffer.from(bytes, 'hex'), LINKTYPE.ethernet);
+    const vxlan = raw.children.find(({ name }) => name === 'vxlan');
+    await page.locator(`.tool .octets b[data-at="${(vxlan?.offset ?? 0) + 5}"]`).click();
+    t.match(await page.locator('.tool .fields .marked').innerText(), /VXLAN network identifier/);
+    await page.locator('.way').getByText('outer ipv4').first().waitFor();
+    t.match(page.url(), /\/packet\/\d+$/, 'a link to the packet');
+    await page.reload();
+    await page.locator('.tool .fields').getByText('VXLAN network identifier').waitFor();
+    t.equal(await shownBytes(page), bytes);
+  });
+
+  await t.test(
+    'the trace shows the netfilter picture, rules with counters and objects, request and reply',
+    async (t) => {
+      const { page, complaints, shoot } = await openCluster(t, browser, demo);
+      await send(page);
+      await page.getByRole('button', { name: 'Open the trace' }).click();
+      await page.locator('.netfilter .stage.lit').first().waitFor();
+      t.match(page.url(), /\/trace\/[\w-]+$/, 'a link to the trace');
+      t.equal(await page.locator('.pass').count(), 2, 'the packet, and the one around it');
+      const lit = (await page.locator('.pass').first().locator('.stage.lit .hook').allTextContents()).map((one) =>
+        one.trim(),
+      );
+      t.strictSame(lit.toSorted(), ['FORWARD', 'POSTROUTING', 'PREROUTING']);
+      const accepting = page.locator('.steps li.good').first();
+      await accepting.waitFor();
+      t.match(await accepting.innerText(), /FORWARD #\d+ .*-j ACCEPT/s);
+      await accepting
+        .locator('.behind small')
+        .filter({ hasText: /packets [1-9]/ })
+        .waitFor();
+      const brief = await page.locator('.steps li').count();
+      await page.getByLabel('Only what decides').uncheck();
+      t.ok((await page.locator('.steps li').count()) > brief + 10, 'every rule on the way');
+      await page.locator('.outline').getByText('Reply').click();
+      await page.locator('.hops').getByText('pod/default/web').waitFor();
+      await accessible(t, page, 'a trace');
+      await shoot('trace');
+      await page.reload();
+      await page.locator('.netfilter .stage.lit').first().waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('section.trace').waitFor({ state: 'detached' });
+      t.strictSame(complaints, []);
+    },
+  );
+
+  await t.test('branches are shown with their probability', async (t) => {
+    const name = 'services-iptables';
+    const { page } = await openCluster(t, browser, { pageFolder, name, clusters: [cluster(name)] });
+    await page.getByLabel('All branches').check();
+    await send(page, 'pod/shop/client', 'svc/shop/web:80');
+    await page.locator('.answer .branches button').nth(1).waitFor();
+    const texts = await page.locator('.answer .branches b').allInnerTexts();
+    const sum = texts.reduce((total, text) => total + Number.parseFloat(text), 0);
+    t.ok(Math.abs(sum - 100) < 0.5, texts.join(' '));
+  });
+
+  await t.test('a filter lets through what it says, and a mistake in it is explained', async (t) => {
+    const { page, complaints, shoot } = await openCluster(t, browser, demo);
+    const filter = page.getByRole('searchbox', { name: 'Display filter' });
+    await filter.fill('tcp.prot == 80');
+    await filter.press('Enter');
+    await page
+      .locator('.filter-problem')
+      .getByText(/tcp\.prot/)
+      .waitFor();
+    t.equal(await filter.getAttribute('aria-invalid'), 'true');
+    await shoot('filter-mistake');
+    await filter.fill('tcp && host == node2');
+    await filter.press('Enter');
+    await page.locator('input.right').waitFor();
+    await send(page);
+    await rows(page).filter({ hasText: 'node/node2' }).first().waitFor();
+    t.equal(await rows(page).filter({ hasText: 'node/node1' }).count(), 0);
+    t.equal(await rows(page).filter({ hasText: 'ARP' }).count(), 0);
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a policy is written, and the flow that it cuts is shown', async (t) => {
+    const { page, complaints, shoot } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').click();
+    await page.keyboard.type('kind: NetworkPoli');
+    await page.locator('.cm-tooltip-autocomplete').getByText('NetworkPolicy').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\nspec: {podSelector: {}, policyTypes: [Inwards]}\n',
+    );
+    await page.getByRole('button', { name: 'Apply', exact: true }).first().click();
+    await page.locator('.cm-lintRange, .cm-lint-marker-error').first().waitFor();
+    t.match(await page.getByRole('alert').innerText(), /Inwards/);
+    await page.getByRole('alert').getByRole('button', { name: 'Close' }).click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n',
+    );
+    await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    const changed = page.locator('.flows tr.changed');
+    await changed.waitFor();
+    t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
+    await accessible(t, page, 'the editor');
+    await shoot('changed');
+    await send(page);
+    await verdict(page, 'dropped').waitFor();
+    await page.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.stage.dropped').first().waitFor();
+    t.match(await page.locator('.steps li.bad').first().innerText(), /drop/i);
+    await shoot('dropped');
+    t.strictSame(
+      complaints.filter((one) => !/400 \(Bad Request\)/.test(one)),
+      [],
+    );
+  });
+
+  await t.test('what a change would do is asked without changing anything', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    if (!Object.hasOwn((await ask('GET', '/openapi.json')).json.paths, '/api/v1/clusters/{cluster}/what-if')) {
+      t.pass('skipped', { skip: 'this server has no what-if' });
+      return;
+    }
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.change-tool select').selectOption('');
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(DENY_WEB);
+    await page.getByRole('button', { name: 'What if?' }).click();
+    const changed = page.locator('.flows tr.changed');
+    await changed.waitFor();
+    t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
+    await page.getByText('Only asked: the cluster is as it was.').waitFor();
+    t.equal((await ask('GET', `/clusters/${VXLAN}/objects?kind=NetworkPolicy`)).json.total, 0);
+  });
+
+  await t.test('what the files expect is offered, and held against what happens', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    const first = page.locator('.tool section', { hasText: 'Try these' }).locator('button.line').first();
+    await first.click();
+    await first.locator('.verdict').waitFor();
+    t.equal(await first.locator('em.bad').count(), 0);
+  });
+
+  await t.test('a cable is broken, seen, and mended', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await page.getByRole('tab', { name: 'Break' }).click();
+    await page.getByLabel('Cable', { exact: true }).selectOption('node1 eth0');
+    await page.getByRole('button', { name: 'Break it' }).click();
+    await page.getByRole('button', { name: 'Mend' }).waitFor();
+    await send(page);
+    await verdict(page, 'unreachable').waitFor();
+    await page.locator('.events').getByText('fault-added').waitFor();
+    await page.getByRole('tab', { name: /Break/ }).click();
+    await page.getByRole('button', { name: 'Mend' }).click();
+    await page.getByText('Nothing is broken.').waitFor();
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+  });
+
+  await t.test('a terminal runs commands, completes names, remembers, and tcpdump follows', async (t) => {
+    const { page, complaints, shoot } = await openCluster(t, browser, demo);
+    await page.getByRole('tab', { name: 'Terminal' }).click();
+    await page.getByRole('combobox', { name: 'Terminal in' }).selectOption('node/node1');
+    const screen = page.locator('.xterm-rows');
+    await page.locator('.xterm').click();
+    await page.keyboard.type('ip rou');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await screen.getByText('dev vxlan.calico').first().waitFor();
+    await page.keyboard.press('ArrowUp');
+    await screen
+      .getByText(/# ip route\s*$/)
+      .first()
+      .waitFor();
+    await page.keyboard.press('Control+u');
+    await page.keyboard.type('tcpdump -i eth0 udp');
+    await page.keyboard.press('Enter');
+    await screen.getByText('listening on eth0').waitFor();
+    await send(page);
+    await screen
+      .getByText(/VXLAN, flags/)
+      .first()
+      .waitFor();
+    await page.locator('.xterm').click();
+    await page.keyboard.press('Control+c');
+    await screen.getByText('^C').first().waitFor();
+    await page.keyboard.type('nonsense');
+    await page.keyboard.press('Enter');
+    await screen
+      .getByText(/command not found/)
+      .first()
+      .waitFor();
+    await shoot('terminal');
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('time runs, pauses, and goes on by one event', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    const now = async (): Promise<number> => (await ask('GET', `/clusters/${VXLAN}/clock`)).json.nowNs;
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByRole('button', { name: 'Pause' }).first().waitFor();
+    await page.waitForTimeout(600);
+    await page.locator('.clock').getByRole('button', { name: 'Pause' }).click();
+    await page.locator('.clock').getByRole('button', { name: 'Run' }).waitFor();
+    const paused = await now();
+    t.ok(paused > 0);
+    await page.waitForTimeout(300);
+    t.equal(await now(), paused);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    const before = await now();
+    await page.getByRole('button', { name: 'Step one event' }).click();
+    await page.waitForTimeout(300);
+    t.ok((await now()) >= before);
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    const count = await page.locator('.counts').innerText();
+    await send(page);
+    await page.waitForTimeout(500);
+    t.equal(await page.locator('.counts').innerText(), count, 'a list that is paused takes nothing');
+  });
+
+  await t.test('after a restart of the server it goes on', async (t) => {
+    const options = { logLevel: 'silent', workerUrl: WORKER, pageFolder, clusters: [cluster(VXLAN)] };
+    let server: RunningServer = await serve({ port: 0, ...options });
+    t.teardown(() => server.close());
+    const port = Number(new URL(server.url).port);
+    const { page, shoot } = await openPage(t, browser, {
+      server,
+      ask: async () => Promise.reject(new Error('not asked')),
+      hash: `#/${VXLAN}`,
+    });
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await server.close();
+    await page.getByText('Connection lost, trying again…').or(page.getByText('Connecting…')).first().waitFor();
+    await shoot('lost');
+    server = await serve({ port, ...options });
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.locator('.counts').getByText('Packets: 0').waitFor();
+    await send(page);
+    await rows(page).first().waitFor();
+  });
+
+  await t.test('Chinese, dark, on a phone', async (t) => {
+    const context = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' as const, locale: 'zh-CN' };
+    const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
+    const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}`, context });
+    await page.getByRole('button', { name: '发送', exact: true }).click();
+    await page.locator('.panes').getByText('结果').click();
+    await page.locator('.answer').getByText('已应答').waitFor();
+    t.equal(await page.locator('html').getAttribute('lang'), 'zh-CN');
+    t.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+    t.equal(
+      await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth'),
+      true,
+      'nothing sticks out',
+    );
+    await accessible(t, page, 'in the dark');
+    await shoot('phone-zh-dark');
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a server with a token asks for it, and the page works with it', async (t) => {
+    const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)], token: 'open-sesame' });
+    const { page } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    await page.getByLabel('Token').fill('open-sesame');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await sendButton(page).click();
+    await rows(page).first().waitFor();
+  });
+});
+
+t.test('the page is served with a policy, from memory where it may, and nothing beside it', async (t) => {
+  const { ask } = await running(t, { pageFolder: buildPage(), token: 'open-sesame' });
+  const page = await ask('GET', '//');
+  t.equal(page.status, 200);
+  t.match(page.headers.get('content-type'), 'text/html');
+  t.match(page.headers.get('content-security-policy'), "default-src 'none'");
+  t.equal(page.headers.get('cache-control'), 'no-cache');
+  const [, asset = ''] = /src="\.(\/assets\/[^"]+\.js)"/.exec(page.text) ?? [];
+  const script = await ask('GET', `/${asset}`, undefined, { 'accept-encoding': 'br' });
+  t.equal(script.status, 200);
+  t.match(script.headers.get('cache-control'), 'immutable');
+  t.equal(script.headers.get('content-encoding'), 'br');
+  t.match(script.headers.get('content-type'), 'javascript');
+  for (const path of [
+    '//assets/../web.fingerprint',
+    '//assets/..%2f..%2fpackage.json',
+    '//web.fingerprint',
+    '//.git/config',
+  ])
+    t.ok([401, 403, 404].includes((await ask('GET', path)).status), path);
+});
+
+t.test('a page that was not built is told', async (t) => {
+  const { ask } = await running(t, { pageFolder: new URL('file:///nowhere/') });
+  const { status, text } = await ask('GET', '//');
+  t.equal(status, 404);
+  t.match(text, /npm run build/);
+});

@@ -1,0 +1,273 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import t from 'tap';
+import type { Host, Pod } from '../../web/src/api-types.js';
+import { dissect, fromHex, LINKTYPE } from '../../src/packet/index.js';
+import { completionsAt } from '../../web/src/controls/object-fields.js';
+import { changedFields, changedOctets } from '../../web/src/packet/compare.js';
+import { rowsInView } from '../../web/src/packets/window.js';
+import { pointAlong } from '../../web/src/picture/flights.js';
+import { layoutOf, type MachineBox, wayBetween } from '../../web/src/picture/layout.js';
+import { sessionsIn } from '../../web/src/picture/ties.js';
+import { glanceAt } from '../../web/src/state/frames.js';
+import { formatRoute, parseRoute } from '../../web/src/state/route.js';
+import { en } from '../../web/src/texts/en.js';
+import { zh } from '../../web/src/texts/zh.js';
+import { splitWords } from '../../web/src/terminal/commands.js';
+import { commonPrefix, LineEditor } from '../../web/src/terminal/line-editor.js';
+import { counterKey, parseCounters } from '../../web/src/trace/counters.js';
+import { passesOf } from '../../web/src/trace/passes.js';
+import type { TraceStep } from '../../web/src/trace-document.js';
+
+const octets = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
+
+t.test('rows in view cover the window, and lie in the list', async (t) => {
+  fc.assert(
+    fc.property(fc.nat(100_000), fc.nat(3_000_000), fc.nat(2000), (count, top, height) => {
+      const { first, end } = rowsInView(count, { top, height, rowHeight: 22 });
+      const visible = Array.from({ length: Math.ceil(height / 22) }, (_, i) => Math.floor(top / 22) + i);
+      return (
+        first >= 0 &&
+        first <= end &&
+        end <= count &&
+        visible.every((row) => row >= count || (row >= first && row < end))
+      );
+    }),
+  );
+  t.pass();
+});
+
+const host = (name: string, subnet: string, role: Host['role'] = 'node', subnets = [subnet]): Host => ({
+  name,
+  role,
+  built: false,
+  off: false,
+  interfaces: subnets.map((one, i) => ({
+    name: `eth${i}`,
+    switch: one,
+    subnet: one,
+    address: '10.0.0.1',
+    prefixLength: 24,
+    mtu: 1500,
+  })),
+});
+const podOn = (node: string, name: string): Pod => ({
+  namespace: 'shop',
+  name,
+  node,
+  hostNetwork: false,
+  addresses: ['10.1.0.1'],
+  labels: {},
+});
+
+t.test('a picture: machines do not cover one another, pods lie in their node, ways are drawn lines', async (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ rack: fc.constantFrom('a', 'b', 'c'), pods: fc.nat(20) }), { minLength: 1, maxLength: 24 }),
+      (nodes) => {
+        const hosts = [
+          ...nodes.map(({ rack }, i) => host(`node${i}`, rack)),
+          host('spine', 'a', 'router', ['a', 'b', 'c']),
+        ];
+        const pods = nodes.flatMap(({ pods: count }, i) =>
+          Array.from({ length: count }, (_, j) => podOn(`node${i}`, `pod${i}-${j}`)),
+        );
+        const { machines } = layoutOf(hosts, pods);
+        const boxes = [...machines.values()];
+        const apart = (a: MachineBox, b: MachineBox): boolean =>
+          a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
+        const inside = boxes.every((box) =>
+          box.pods.every(
+            (pod) =>
+              pod.x >= box.x && pod.x + pod.width <= box.x + box.width && pod.y + pod.height <= box.y + box.height,
+          ),
+        );
+        const straight = boxes.every(({ ports: [port] }) =>
+          boxes.every(({ ports: [other] }) => {
+            if (port === undefined || other === undefined || port === other || port.subnet !== other.subnet)
+              return true;
+            const way = wayBetween(port, other);
+            return (
+              way[0] === port.at &&
+              way.at(-1) === other.at &&
+              way.every((point, i) => i === 0 || point.x === way[i - 1]?.x || point.y === way[i - 1]?.y)
+            );
+          }),
+        );
+        return (
+          boxes.length === hosts.length &&
+          boxes.every((a, i) => boxes.slice(i + 1).every((b) => apart(a, b))) &&
+          inside &&
+          straight
+        );
+      },
+    ),
+    { numRuns: 60 },
+  );
+  t.strictSame(
+    pointAlong(
+      [
+        { x: 0, y: 0 },
+        { x: 10, y: 0 },
+        { x: 10, y: 10 },
+      ],
+      0.75,
+    ),
+    { x: 10, y: 5 },
+  );
+});
+
+// A SYN in VXLAN, and the same before it was wrapped.
+const INNER =
+  '66a46fe0c4da66f937c37e9408004500003c730040003f0619e8c0a8a681c0a88701d72e1538f089775900000000a002fd5cda4f0000020405820402080a9015dd510000000001030307';
+const OUTER =
+  `1635f2726f109ecc8aaf5efa08004500006e6f2c000040115ddeac120002ac12010489 7912b5005a00000800000000100000${INNER}`.replace(
+    ' ',
+    '',
+  );
+
+t.test('what changed: octets in front are new, a field is told before and after', async (t) => {
+  const [inner, outer] = [octets(INNER), octets(OUTER)];
+  t.equal(changedOctets(inner, outer).size, outer.length - inner.length);
+  const later = octets(INNER.replace('40003f0619e8', '40003e061ae8'));
+  const fields = changedFields(dissect(inner), dissect(later));
+  t.strictSame(
+    fields.map(({ field }) => field),
+    ['ipv4.ttl', 'ipv4.checksum'],
+  );
+  t.strictSame(fields[0], { field: 'ipv4.ttl', before: '63', after: '62' });
+  t.ok(changedFields(dissect(inner), dissect(outer)).some(({ field, after }) => field === 'vxlan' && after === '+'));
+});
+
+t.test('a glance at a frame: the innermost packet, and what it is wrapped in', async (t) => {
+  const wrapped = glanceAt(dissect(octets(OUTER)));
+  t.match(wrapped, { protocol: 'tcp', source: '192.168.166.129', destination: '192.168.135.1', flags: 'SYN' });
+  t.match(wrapped.outer, { protocol: 'vxlan', source: '172.18.0.2', destination: '172.18.1.4' });
+  const plain = glanceAt(dissect(octets(INNER).subarray(14), LINKTYPE.raw));
+  t.equal(plain.outer, undefined);
+  const arp = octets('ffffffffffffaabbccddeeff08060001080006040001aabbccddeeff0a0000010000000000000a000002');
+  t.match(glanceAt(dissect(arp)), { protocol: 'arp', source: '10.0.0.1', destination: '10.0.0.2' });
+});
+
+t.test('links lead back to where they came from', async (t) => {
+  const routes = [
+    {},
+    { cluster: 'a b/c' },
+    { cluster: 'demo', trace: 'x-1' },
+    { cluster: 'demo', packet: 7 },
+    { scenario: 'dns' },
+  ];
+  for (const route of routes) t.strictSame(parseRoute(formatRoute(route)), route);
+  t.strictSame(parseRoute('#/%E0%A4%A'), { cluster: '%E0%A4%A' }, 'what is no URI stays as it is');
+});
+
+t.test('every text is there in both languages, with the same values in it', async (t) => {
+  const values = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).toSorted();
+  for (const [key, text] of Object.entries(en)) t.strictSame(values(zh[key as keyof typeof en]), values(text), key);
+});
+
+t.test('counters of rules by table, chain and position', async (t) => {
+  const counters = parseCounters(
+    '*raw\n:PREROUTING ACCEPT [1:2]\n[3:4] -A PREROUTING -j a\n[5:6] -A a -j DROP\n*filter\n[7:8] -A PREROUTING -j b\n[9:10] -A PREROUTING -j c\n',
+  );
+  t.strictSame(counters.get(counterKey('raw', 'a', 1)), { packets: 5, bytes: 6 });
+  t.strictSame(counters.get(counterKey('filter', 'PREROUTING', 2)), { packets: 9, bytes: 10 });
+  t.equal(counters.size, 4);
+});
+
+const step = (kind: string, more: Partial<TraceStep> = {}): TraceStep => ({ kind, timeNs: 0, text: '', ...more });
+
+t.test('a packet that is put into a tunnel passes twice', async (t) => {
+  const passes = passesOf([
+    step('receive', { dev: 'cali1' }),
+    step('rule', { hook: 'prerouting', table: 'raw' }),
+    step('route', { direction: 'input' }),
+    step('forward'),
+    step('rule', { hook: 'postrouting', table: 'mangle' }),
+    step('transmit', { dev: 'vxlan.calico' }),
+    step('encapsulate'),
+    step('send'),
+    step('route', { direction: 'output' }),
+    step('rule', { hook: 'output', table: 'raw' }),
+    step('drop', { reason: 'netfilter-drop' }),
+  ]);
+  t.equal(passes.length, 2);
+  t.strictSame(passes[0]?.way, ['in', 'prerouting', 'route-in', 'forward', 'postrouting', 'out']);
+  t.strictSame(passes[1]?.way, ['local', 'route-out', 'output']);
+  t.strictSame(
+    passes.map(({ dropped }) => dropped),
+    [false, true],
+  );
+  t.strictSame(
+    passes.flatMap(({ steps }) => steps.map(({ index }) => index)),
+    Array.from({ length: 11 }, (_, i) => i),
+  );
+});
+
+t.test('sessions of birdc, with the address of the neighbour', async (t) => {
+  const text = `BIRD v0.3.3 ready.
+name     proto    table    state  since       info
+kernel1  Kernel   master   up     00:00:00
+  Preference:     10
+Mesh_172_18_0_3 BGP      master   up     00:00:00    Established
+  Description:    Connection to BGP peer
+  BGP state:          Established
+    Neighbor address: 172.18.0.3
+Node_1 BGP master start 00:00:00 Active        Socket: Connection refused
+    Neighbor address: 172.18.0.4
+`;
+  t.strictSame(sessionsIn(text), [
+    { address: '172.18.0.3', up: true },
+    { address: '172.18.0.4', up: false },
+  ]);
+});
+
+t.test('a line is typed, recalled and completed', async (t) => {
+  const editor = new LineEditor((head) =>
+    ['route', 'rule'].filter((one) => one.startsWith(head.split(' ').at(-1) ?? '')),
+  );
+  const type = (...keys: readonly string[]) => keys.map((key) => editor.key(key)).at(-1);
+  type('i', 'p', ' ');
+  t.strictSame(type('\t'), { kind: 'edit' }, 'as far as all have in common');
+  t.equal(editor.shown.line, 'ip r');
+  t.match(type('\t'), { kind: 'choices', choices: ['route', 'rule'] });
+  type('o', '\t');
+  t.equal(editor.shown.line, 'ip route ');
+  t.strictSame(type('\r'), { kind: 'enter', line: 'ip route' });
+  type('l', 's', '\r', '\u001b[A', '\u001b[A', '\u001b[D', '\u007f');
+  t.equal(editor.shown.line, 'ip roue');
+  t.match(type('\u0003'), { kind: 'interrupt' });
+  t.equal(editor.shown.line, '');
+  t.equal(commonPrefix([]), '');
+  t.strictSame(splitWords(`a "b c" 'd'`), ['a', 'b c', 'd']);
+  t.equal(splitWords('a "b'), undefined);
+});
+
+t.test('the editor knows which fields may stand where', async (t) => {
+  const text = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  na
+spec:
+  policyTypes: [In
+  ingress:
+    - from:
+        - po
+`;
+  const at = (line: number) => completionsAt(text, line, text.split('\n')[line]?.length ?? 0);
+  t.match(at(3), { from: 2, isField: true });
+  t.ok(at(3)?.values.includes('namespace'));
+  t.strictSame(at(5)?.values, ['Ingress', 'Egress']);
+  t.ok(at(8)?.values.includes('podSelector'), 'in an item of a list');
+  t.strictSame(at(9)?.values, ['apiVersion', 'kind', 'metadata', 'spec']);
+});
+
+t.test('the page takes the packets of src, and nothing else of it but types', async (t) => {
+  const files = readdirSync('web/src', { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
+  t.ok(files.length > 30);
+  for (const file of files) {
+    const text = readFileSync(`web/src/${file}`, 'utf8');
+    for (const [, type, from = ''] of text.matchAll(/^import (type )?[^;]*?from '([^']+)';/gm))
+      if (from.includes('/src/') && type === undefined) t.match(from, /\/src\/packet\/index\.js$/, `${file}: ${from}`);
+  }
+});

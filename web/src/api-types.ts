@@ -1,0 +1,37 @@
+/** Shapes of the API's answers, as the server's own schemas have them. */
+
+import type { Static } from 'typebox';
+import type {
+  ClockSchema,
+  ClusterSummary,
+  ExecResult,
+  FaultRequestSchema,
+  FaultSchema,
+  FindingSchema,
+  HostSchema,
+  ListedObjectSchema,
+  PodSchema,
+  ProblemSchema,
+  TraceRequestSchema,
+  TraceSummarySchema,
+} from '../../src/server/schemas.js';
+
+export type Cluster = Static<typeof ClusterSummary>;
+export type Host = Static<typeof HostSchema>;
+export type Pod = Static<typeof PodSchema>;
+export type Clock = Static<typeof ClockSchema>;
+export type Fault = Static<typeof FaultSchema>;
+export type FaultRequest = Static<typeof FaultRequestSchema>;
+export type Finding = Static<typeof FindingSchema>;
+export type ListedObject = Static<typeof ListedObjectSchema>;
+export type TraceRequest = Static<typeof TraceRequestSchema>;
+export type TraceSummary = Static<typeof TraceSummarySchema>;
+export type ProblemBody = Static<typeof ProblemSchema>;
+export type ExecAnswer = Static<typeof ExecResult>;
+export type Verdict = TraceSummary['verdict'];
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+  readonly continue?: string;
+}

@@ -1,0 +1,150 @@
+/** The page as a whole: a bar, the picture or a trace, tools beside it, packets or a terminal below. */
+
+import { useSignal } from '@preact/signals';
+import { lazy, Suspense } from 'preact/compat';
+import { useEffect } from 'preact/hooks';
+import { usePage, useTexts } from './context.js';
+import { Faults } from './controls/faults.js';
+import { Header } from './controls/header.js';
+import { Answer } from './controls/answer.js';
+import { Place } from './controls/place.js';
+import { ProblemNote } from './controls/problem-note.js';
+import { Sender } from './controls/sender.js';
+import { TokenForm } from './controls/token-form.js';
+import { Welcome } from './controls/welcome.js';
+import { PacketView } from './packet/packet-view.js';
+import { PacketList } from './packets/packet-list.js';
+import { Picture } from './picture/picture.js';
+import type { Tool } from './state/page.js';
+import type { TextKey } from './texts/language.js';
+import { TraceView } from './trace/trace-view.js';
+
+const Change = lazy(() => import('./controls/change.js').then(({ Change: one }) => ({ default: one })));
+const Terminal = lazy(() => import('./terminal/terminal.js').then(({ Terminal: one }) => ({ default: one })));
+
+export function App() {
+  const page = usePage();
+  const { cluster, trace } = page.route.value;
+  return (
+    <>
+      <Header />
+      {page.needsToken.value ? (
+        <TokenForm />
+      ) : cluster === undefined || page.current.value === undefined ? (
+        <Welcome />
+      ) : (
+        <Workbench trace={trace} />
+      )}
+      <ProblemNote />
+    </>
+  );
+}
+
+const TOOLS: readonly (readonly [tool: Tool, text: TextKey])[] = [
+  ['answer', 'answerTab'],
+  ['packet', 'packetTab'],
+  ['place', 'placeTab'],
+  ['change', 'changeTab'],
+  ['faults', 'faultsTab'],
+];
+
+function Tools() {
+  const page = usePage();
+  const say = useTexts();
+  const { value: now } = page.tool;
+  return (
+    <aside class="tools">
+      <div class="tabs" role="tablist" aria-label={say('answerTab')}>
+        {TOOLS.map(([tool, text]) => (
+          <button
+            key={tool}
+            type="button"
+            role="tab"
+            id={`tab-${tool}`}
+            aria-controls="tool"
+            aria-selected={now === tool}
+            onClick={() => (page.tool.value = tool)}
+          >
+            {say(text)}
+            {tool === 'faults' && page.faults.value.length > 0 && <b class="count bad">{page.faults.value.length}</b>}
+          </button>
+        ))}
+      </div>
+      <div class="tool" id="tool" role="tabpanel" aria-labelledby={`tab-${now}`} tabIndex={0}>
+        {now === 'answer' && <Answer />}
+        {now === 'packet' && <PacketView />}
+        {now === 'place' && <Place />}
+        {now === 'change' && (
+          <Suspense fallback={<p class="hint">…</p>}>
+            <Change />
+          </Suspense>
+        )}
+        {now === 'faults' && <Faults />}
+      </div>
+    </aside>
+  );
+}
+
+/** On a phone one of these is seen at a time. */
+const PANES = ['main', 'tools', 'below'] as const;
+type Pane = (typeof PANES)[number];
+const PANE_TEXTS: Readonly<Record<Pane, TextKey>> = { main: 'pictureTab', tools: 'answerTab', below: 'packets' };
+const PANE_ICONS: Readonly<Record<Pane, string>> = { main: '◫', tools: '☰', below: '≡' };
+
+function Workbench({ trace }: { readonly trace: string | undefined }) {
+  const page = usePage();
+  const say = useTexts();
+  const pane = useSignal<Pane>('main');
+  const below = useSignal<'packets' | 'terminal'>('packets');
+  useEffect(
+    () =>
+      page.terminalTarget.subscribe((target) => {
+        if (target === undefined) return;
+        below.value = 'terminal';
+        pane.value = 'below';
+      }),
+    [],
+  );
+  return (
+    <>
+      <Sender />
+      <main class={`workbench pane-${pane.value} ${trace === undefined ? '' : 'tracing'}`}>
+        <div class="main">
+          <Picture />
+          {trace !== undefined && <TraceView id={trace} />}
+        </div>
+        {trace === undefined && <Tools />}
+        <div class="below">
+          <div class="tabs" role="tablist" aria-label={say('packets')}>
+            {(['packets', 'terminal'] as const).map((one) => (
+              <button
+                key={one}
+                type="button"
+                role="tab"
+                aria-selected={below.value === one}
+                onClick={() => (below.value = one)}
+              >
+                {say(one)}
+              </button>
+            ))}
+          </div>
+          {below.value === 'packets' ? (
+            <PacketList />
+          ) : (
+            <Suspense fallback={<p class="hint">…</p>}>
+              <Terminal />
+            </Suspense>
+          )}
+        </div>
+      </main>
+      <nav class="panes">
+        {PANES.map((one) => (
+          <button key={one} type="button" aria-pressed={pane.value === one} onClick={() => (pane.value = one)}>
+            <span aria-hidden="true">{PANE_ICONS[one]}</span>
+            {say(PANE_TEXTS[one])}
+          </button>
+        ))}
+      </nav>
+    </>
+  );
+}

@@ -1,0 +1,138 @@
+/** What became of it, in plain words; what was sent before; what happened. */
+
+import type { TraceSummary } from '../api-types.js';
+import { usePage, useTexts } from '../context.js';
+import { formatTime } from './clock.js';
+import { Expected } from './expected.js';
+import { VerdictMark } from './verdict-mark.js';
+
+const endText = ({ label, port }: { readonly label: string; readonly port?: number }): string =>
+  port === undefined ? label : `${label}:${port}`;
+
+export function Answer() {
+  const page = usePage();
+  const say = useTexts();
+  const { value: answer } = page.answer;
+  return (
+    <>
+      <CommandAnswer />
+      {answer === undefined ? (
+        page.commandAnswer.value === undefined && <p class="hint">{say('noAnswer')}</p>
+      ) : (
+        <TraceAnswer answer={answer} />
+      )}
+      <Expected />
+      <Earlier />
+      <Events />
+    </>
+  );
+}
+
+function CommandAnswer() {
+  const page = usePage();
+  const say = useTexts();
+  const { value: given } = page.commandAnswer;
+  if (given === undefined) return null;
+  const { command, answer } = given;
+  return (
+    <section class="card">
+      <h3>{say('commandAnswer', { command: command.join(' ') })}</h3>
+      <pre class="output">{`${answer.stdout}${answer.stderr}`.trimEnd()}</pre>
+    </section>
+  );
+}
+
+function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
+  const page = usePage();
+  const say = useTexts();
+  const { from, to, protocol, verdict, explanation, branches } = answer;
+  const open = (): void => page.go({ cluster: page.current.value ?? '', trace: answer.id });
+  return (
+    <section class="card answer" data-verdict={verdict} aria-live="polite">
+      <VerdictMark verdict={verdict} />
+      <p class="ends">
+        {from.label} <span aria-hidden="true">→</span> {endText(to)} <small>{protocol}</small>
+      </p>
+      {explanation.map((sentence) => (
+        <p key={sentence} class="plain">
+          {sentence}
+        </p>
+      ))}
+      {branches.length > 1 && <Branches answer={answer} chosen={-1} onChoose={open} />}
+      <button type="button" class="primary" onClick={open}>
+        {say('openTrace')}
+      </button>
+    </section>
+  );
+}
+
+/** Every way that chance can take, as wide as it is likely. */
+export function Branches({
+  answer,
+  chosen,
+  onChoose,
+}: {
+  readonly answer: TraceSummary;
+  readonly chosen: number;
+  readonly onChoose: (branch: number) => void;
+}) {
+  const say = useTexts();
+  return (
+    <div class="branches">
+      <h4>{say('branches')}</h4>
+      {answer.branches.map(({ probability, verdict, reached }, i) => (
+        <button key={`${reached}-${i}`} type="button" aria-pressed={chosen === i} onClick={() => onChoose(i)}>
+          <i style={{ width: `${(probability * 100).toFixed(1)}%` }} />
+          <span>{reached || '–'}</span>
+          <b>{(probability * 100).toFixed(1)} %</b>
+          <VerdictMark verdict={verdict} />
+        </button>
+      ))}
+      {!answer.complete && <small>{say('incompleteBranches')}</small>}
+    </div>
+  );
+}
+
+function Earlier() {
+  const page = usePage();
+  const say = useTexts();
+  const flows = page.flows.value.slice(1, 8);
+  if (flows.length === 0) return null;
+  return (
+    <section>
+      <h3>{say('earlier')}</h3>
+      <ul class="plain-list">
+        {flows.map((flow) => (
+          <li key={`${flow.from} ${flow.to} ${flow.protocol}`}>
+            <button type="button" class="line" onClick={() => void page.send((page.sender.value = flow))}>
+              {flow.from} → {flow.to} <small>{flow.protocol}</small>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Events() {
+  const page = usePage();
+  const say = useTexts();
+  const events = page.live.events.value.filter(({ event }) => event !== 'clock').slice(0, 40);
+  return (
+    <section>
+      <h3>{say('events')}</h3>
+      {events.length === 0 ? (
+        <p class="hint">{say('noEventsYet')}</p>
+      ) : (
+        <ul class="plain-list events">
+          {events.map(({ seq, timeNs, event, subject, detail }) => (
+            <li key={seq}>
+              <time>{formatTime(timeNs)}</time> <b>{event}</b> {subject}{' '}
+              {detail !== undefined && !event.startsWith('fault-') && <small>{detail}</small>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,259 @@
+/** Change an object, and see which flows change: for real, or as a question. */
+
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { stringify } from 'yaml';
+import type { ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
+import { usePage, useTexts } from '../context.js';
+import { ApiError } from '../state/api.js';
+import type { PageState } from '../state/page.js';
+import type { FlowChange } from '../what-if.js';
+import { VerdictMark } from './verdict-mark.js';
+import { Editor } from './editor.js';
+
+/** Kinds that are worth changing, those first that people change most. */
+const KINDS = [
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'Service',
+  'IPPool',
+  'Deployment',
+  'Pod',
+  'Namespace',
+  'Node',
+  'PhysicalNetwork',
+  'FelixConfiguration',
+  'BGPPeer',
+  'BGPConfiguration',
+];
+const WHAT_IF_PATH = '/api/v1/clusters/{cluster}/what-if';
+/** More flows than these would be asked one by one for too long. */
+const MAX_FLOWS = 12;
+
+const keyOf = ({ group, kind, namespace, name }: ListedObject): string => `${group}/${kind}/${namespace}/${name}`;
+
+const denyAll = (namespace: string): string => `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: let-nobody-in
+  namespace: ${namespace}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+`;
+
+interface Outcome {
+  readonly text: 'applied' | 'removed' | 'onlyAsked';
+  readonly flows: readonly FlowChange[];
+}
+
+const flowOf = ({ from, to, protocol }: TraceRequest) => ({ from, to, protocol });
+
+/** What becomes of every flow now. @throws ApiError */
+async function outcomes(
+  page: PageState,
+  flows: readonly TraceRequest[],
+): Promise<readonly (TraceSummary | undefined)[]> {
+  const name = page.current.value ?? '';
+  const found: (TraceSummary | undefined)[] = [];
+  // Of a flow whose end is gone there is nothing to say.
+  for (const flow of flows) found.push(await page.api.trace(name, { ...flow, branches: 'one' }).catch(() => undefined));
+  return found;
+}
+
+/** Does it, and compares the flows before and after. @throws ApiError */
+async function compared(page: PageState, act: () => Promise<unknown>): Promise<readonly FlowChange[]> {
+  const flows = page.flows.value.slice(0, MAX_FLOWS);
+  const before = await outcomes(page, flows);
+  await act();
+  await page.refresh();
+  const after = await outcomes(page, flows);
+  return flows.flatMap((flow, i) => {
+    const [was, now] = [before[i], after[i]];
+    return was === undefined || now === undefined ? [] : [{ ...flowOf(flow), before: was, after: now }];
+  });
+}
+
+/** The editor, for as long as the tool is open. What was written is kept. */
+function useEditor(text: Signal<string>, onApply: () => void) {
+  const say = useTexts();
+  const place = useRef<HTMLDivElement>(null);
+  const editor = useRef<Editor | undefined>(undefined);
+  const apply = useRef(onApply);
+  apply.current = onApply;
+  useEffect(() => {
+    if (place.current === null) return undefined;
+    const made = new Editor(place.current, { label: say('changeTab'), onApply: () => apply.current() });
+    editor.current = made;
+    made.text = text.peek();
+    return () => {
+      text.value = made.text;
+      made.destroy();
+    };
+  }, []);
+  return { place, editor };
+}
+
+export function Change() {
+  const page = usePage();
+  const say = useTexts();
+  const objects = useSignal<readonly ListedObject[]>([]);
+  const chosen = useSignal<ListedObject | undefined>(undefined);
+  const busy = useSignal(false);
+  const outcome = useSignal<Outcome | undefined>(undefined);
+  useObjects(objects);
+
+  const work = async (text: Outcome['text'], act: () => Promise<readonly FlowChange[]>): Promise<void> => {
+    if (busy.value) return;
+    busy.value = true;
+    outcome.value = undefined;
+    editor.current?.mark([]);
+    try {
+      outcome.value = { text, flows: await act() };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      page.problem.value = error;
+      editor.current?.mark(error.problem.errors ?? []);
+    } finally {
+      busy.value = false;
+    }
+  };
+  const name = page.current.value ?? '';
+  const apply = (): void =>
+    void work('applied', () => compared(page, () => page.api.apply(name, editor.current?.text ?? '')));
+  const { place, editor } = useEditor(page.draft, apply);
+  const ask = (): void =>
+    void work('onlyAsked', async () => {
+      const changes = [{ apply: editor.current?.text ?? '' }];
+      return (await page.api.whatIf(name, { changes, flows: page.flows.value.slice(0, MAX_FLOWS).map(flowOf) })).flows;
+    });
+  const remove = (): void => {
+    const { value: object } = chosen;
+    if (object === undefined) return;
+    void work('removed', () => compared(page, () => page.api.remove(name, object)));
+    chosen.value = undefined;
+  };
+  const edit = (object: ListedObject | undefined): void => {
+    chosen.value = object;
+    if (editor.current === undefined) return;
+    editor.current.text =
+      object === undefined ? denyAll(page.pods.value[0]?.namespace ?? 'default') : stringify(object.object);
+  };
+  return (
+    <div class="change-tool">
+      <p class="hint">{say('changeHelp')}</p>
+      <ObjectChoice objects={objects.value} chosen={chosen.value} onChoose={edit} />
+      <div class="editor" ref={place} />
+      <div class="row wrap">
+        <button type="button" class="primary" aria-busy={busy.value} onClick={apply}>
+          {say(busy.value ? 'applying' : 'apply')}
+        </button>
+        {page.paths.value.has(WHAT_IF_PATH) && (
+          <button type="button" onClick={ask}>
+            {say('whatIf')}
+          </button>
+        )}
+        {chosen.value !== undefined && (
+          <button type="button" class="danger" onClick={remove}>
+            {say('remove')}
+          </button>
+        )}
+      </div>
+      <FlowTable outcome={outcome.value} />
+    </div>
+  );
+}
+
+/** Objects of the kinds that are worth it, as they are after every change. */
+function useObjects(objects: Signal<readonly ListedObject[]>): void {
+  const page = usePage();
+  useSignalEffect(() => {
+    const name = page.current.value;
+    if (name === undefined || page.live.events.value.length < 0) return;
+    void page.api
+      .objects(name)
+      .then((found) => (objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && origin === 'file')))
+      .catch(() => undefined);
+  });
+}
+
+function ObjectChoice({
+  objects,
+  chosen,
+  onChoose,
+}: {
+  readonly objects: readonly ListedObject[];
+  readonly chosen: ListedObject | undefined;
+  readonly onChoose: (object: ListedObject | undefined) => void;
+}) {
+  const say = useTexts();
+  const sorted = objects.toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+  return (
+    <div class="row">
+      <label class="field grow">
+        <span>{say('chooseObject')}</span>
+        <select
+          value={chosen === undefined ? '' : keyOf(chosen)}
+          onChange={({ currentTarget: { value } }) => onChoose(objects.find((one) => keyOf(one) === value))}
+        >
+          <option value="">{say('newPolicy')}</option>
+          {sorted.map((object) => (
+            <option key={keyOf(object)} value={keyOf(object)}>
+              {object.kind} {object.namespace === '' ? '' : `${object.namespace}/`}
+              {object.name}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function FlowTable({ outcome }: { readonly outcome: Outcome | undefined }) {
+  const page = usePage();
+  const say = useTexts();
+  const { value: flows } = page.flows;
+  if (outcome === undefined)
+    return (
+      <section>
+        <h4>{say('flowsBefore')}</h4>
+        {flows.length === 0 && <p class="hint">{say('noFlows')}</p>}
+        <ul class="plain-list tight">
+          {flows.slice(0, MAX_FLOWS).map((flow) => (
+            <li key={`${flow.from} ${flow.to} ${flow.protocol}`}>
+              {flow.from} → {flow.to} <small>{flow.protocol}</small>
+            </li>
+          ))}
+        </ul>
+      </section>
+    );
+  const changed = outcome.flows.filter(({ before, after }) => before.verdict !== after.verdict);
+  const counts = { changed: changed.length, count: outcome.flows.length };
+  return (
+    <section aria-live="polite">
+      <h4>
+        {say(outcome.text)}{' '}
+        {outcome.flows.length > 0 && say(changed.length === 0 ? 'flowsSame' : 'flowsChanged', counts)}
+      </h4>
+      <table class="flows">
+        <tbody>
+          {outcome.flows.map(({ from, to, protocol, before, after }) => (
+            <tr key={`${from} ${to} ${protocol}`} class={before.verdict === after.verdict ? '' : 'changed'}>
+              <th scope="row">
+                {from} → {to} <small>{protocol}</small>
+                {before.verdict !== after.verdict && <p>{after.explanation.join(' ')}</p>}
+              </th>
+              <td>
+                <VerdictMark verdict={before.verdict} />
+              </td>
+              <td aria-hidden="true">→</td>
+              <td>
+                <VerdictMark verdict={after.verdict} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,90 @@
+/** Virtual time: run, pause, one event, how fast. */
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { Clock } from '../api-types.js';
+import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
+
+const PACES = [0.1, 1, 10, 100];
+/** How often a running clock is read. */
+const READ_MS = 500;
+
+/** `1.250 s`; hours and minutes where there are. */
+export function formatTime(ns: number): string {
+  const seconds = ns / 1e9;
+  if (seconds < 1) return `${(ns / 1e6).toFixed(3)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(3)} s`;
+  const whole = Math.floor(seconds);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+export function ClockControls() {
+  const page = usePage();
+  const say = useTexts();
+  const pace = useSignal(1);
+  const { value: clock } = page.clock;
+  const running = clock?.running === true;
+  useSignalEffect(() => {
+    if (page.clock.value?.running !== true) return undefined;
+    const timer = setInterval(() => void page.readClock(), READ_MS);
+    return () => clearInterval(timer);
+  });
+  const does = (action: (name: string) => Promise<Clock>) => (): void =>
+    void page.attempt(async () => {
+      page.clock.value = await action(page.current.value ?? '');
+    });
+  const setPace = (value: number): void => {
+    pace.value = value;
+    if (running) does((name) => page.api.runClock(name, value))();
+  };
+  return (
+    <div class="clock" role="group" aria-label={say('virtualTime')}>
+      {running ? (
+        <button
+          type="button"
+          class="icon"
+          title={say('pause')}
+          aria-label={say('pause')}
+          onClick={does(page.api.pauseClock)}
+        >
+          <Icon name="pause" />
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="icon"
+          title={say('run')}
+          aria-label={say('run')}
+          onClick={does((name) => page.api.runClock(name, pace.value))}
+        >
+          <Icon name="run" />
+        </button>
+      )}
+      <button
+        type="button"
+        class="icon"
+        title={say('step')}
+        aria-label={say('step')}
+        disabled={running}
+        onClick={does(page.api.stepClock)}
+      >
+        <Icon name="step" />
+      </button>
+      <output title={say('virtualTime')}>{formatTime(clock?.nowNs ?? 0)}</output>
+      <select
+        class="wide"
+        aria-label={say('speed')}
+        title={say('speed')}
+        value={pace.value}
+        onChange={({ currentTarget: { value } }) => setPace(Number(value))}
+      >
+        {PACES.map((one) => (
+          <option key={one} value={one}>
+            {one}×
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}

@@ -1,0 +1,170 @@
+/** Who sends what to whom: names are completed, and commands of the place can be sent as well. */
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import type { TraceRequest } from '../api-types.js';
+import { usePage, useTexts } from '../context.js';
+import { Icon } from '../icons.js';
+import type { PageState } from '../state/page.js';
+import { placeOf, placeOfPod } from '../state/names.js';
+
+/** A connection, or a command that makes one. */
+type Kind = 'tcp' | 'udp' | 'icmp' | 'dns' | 'http';
+const KINDS: readonly (readonly [kind: Kind, name: string])[] = [
+  ['tcp', 'TCP'],
+  ['udp', 'UDP'],
+  ['icmp', 'ping'],
+  ['dns', 'DNS'],
+  ['http', 'HTTP'],
+];
+const MAX_COMPLETIONS = 40;
+const REPEAT_MS = 400;
+
+/** Names that contain what was typed, those that begin with it first. */
+export function completions(names: readonly string[], typed: string): readonly string[] {
+  const wanted = typed.toLowerCase();
+  const found = names.filter((name) => name.toLowerCase().includes(wanted));
+  const begins = (name: string): number => (name.toLowerCase().startsWith(wanted) ? 0 : 1);
+  return found.toSorted((a, b) => begins(a) - begins(b)).slice(0, MAX_COMPLETIONS);
+}
+
+const sources = (page: PageState): string[] => [...page.pods.value.map(placeOfPod), ...page.hosts.value.map(placeOf)];
+
+function targets(page: PageState): string[] {
+  const services = page.services.value.flatMap(({ namespace, name, object }) => {
+    const spec = object?.['spec'] as { ports?: readonly { port?: number }[] } | undefined;
+    return (spec?.ports ?? []).map(({ port }) => `svc/${namespace}/${name}:${port}`);
+  });
+  return [...services, ...sources(page)];
+}
+
+function NameField({
+  id,
+  label,
+  value,
+  names,
+  onValue,
+}: {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly names: readonly string[];
+  readonly onValue: (value: string) => void;
+}) {
+  return (
+    <label class="field name">
+      <span>{label}</span>
+      <input
+        id={id}
+        required
+        list={`${id}-names`}
+        value={value}
+        spellcheck={false}
+        autocomplete="off"
+        onInput={({ currentTarget }) => onValue(currentTarget.value)}
+      />
+      <datalist id={`${id}-names`}>
+        {completions(names, value).map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+    </label>
+  );
+}
+
+/** `pod/shop/web:80` → what a URL may hold: an address where the name has one. */
+function hostOf(page: PageState, to: string): string {
+  const [, name = to, port = ''] = /^(.*?)(:\d+)?$/.exec(to) ?? [];
+  const address = [...page.names.value].find(([, one]) => one === name)?.[0];
+  return `${address ?? name}${port}`;
+}
+
+const commandFor = (page: PageState, kind: 'dns' | 'http', to: string): readonly string[] =>
+  kind === 'dns' ? ['dig', to] : ['curl', '-sv', /^https?:/.test(to) ? to : `http://${hostOf(page, to)}/`];
+
+async function send(page: PageState, kind: Kind, request: TraceRequest): Promise<void> {
+  if (kind === 'dns' || kind === 'http') await page.command(request.from, commandFor(page, kind, request.to));
+  else await page.send({ ...request, protocol: kind });
+}
+
+/** Sends again while it is wanted, one after the other. */
+function useRepeat(action: () => Promise<void>) {
+  const repeating = useSignal(false);
+  const latest = useRef(action);
+  latest.current = action;
+  useSignalEffect(() => {
+    if (!repeating.value) return undefined;
+    const timer = setInterval(() => void latest.current(), REPEAT_MS);
+    return () => clearInterval(timer);
+  });
+  return repeating;
+}
+
+export function Sender() {
+  const page = usePage();
+  const say = useTexts();
+  const kind = useSignal<Kind>('tcp');
+  const { value: request } = page.sender;
+  const shown: Kind = kind.value === 'dns' || kind.value === 'http' ? kind.value : request.protocol;
+  const set = (change: Partial<TraceRequest>): void => {
+    page.sender.value = { ...page.sender.value, ...change };
+  };
+  const setKind = (wanted: Kind): void => {
+    kind.value = wanted;
+    if (wanted !== 'dns' && wanted !== 'http') set({ protocol: wanted });
+  };
+  const act = (): Promise<void> => send(page, shown, page.sender.value);
+  const repeating = useRepeat(act);
+  const onSubmit = (event: Event): void => {
+    event.preventDefault();
+    void act();
+  };
+  const swap = (): void => set({ from: page.sender.value.to.replace(/:\d+$/, ''), to: page.sender.value.from });
+  return (
+    <form class="sender" onSubmit={onSubmit}>
+      <NameField
+        id="from"
+        label={say('from')}
+        value={request.from}
+        names={sources(page)}
+        onValue={(from) => set({ from })}
+      />
+      <button type="button" class="quiet icon" title={say('swap')} aria-label={say('swap')} onClick={swap}>
+        <Icon name="swap" />
+      </button>
+      <NameField
+        id="to"
+        label={shown === 'dns' ? say('dnsName') : say('to')}
+        value={request.to}
+        names={shown === 'dns' ? [] : targets(page)}
+        onValue={(to) => set({ to })}
+      />
+      <div class="kinds" role="radiogroup" aria-label={say('protocol')}>
+        {KINDS.map(([one, name]) => (
+          <button key={one} type="button" role="radio" aria-checked={shown === one} onClick={() => setKind(one)}>
+            {name}
+          </button>
+        ))}
+      </div>
+      <label class="check wide" title={say('allBranchesHelp')}>
+        <input
+          type="checkbox"
+          checked={request.branches === 'all'}
+          onChange={({ currentTarget: { checked } }) => set({ branches: checked ? 'all' : 'one' })}
+        />
+        {say('allBranches')}
+      </label>
+      <label class="check wide" title={say('repeatHelp')}>
+        <input
+          type="checkbox"
+          checked={repeating.value}
+          onChange={({ currentTarget: { checked } }) => (repeating.value = checked)}
+        />
+        {say('repeat')}
+      </label>
+      <button type="submit" class="primary" aria-busy={page.sending.value}>
+        {say('send')}
+      </button>
+    </form>
+  );
+}

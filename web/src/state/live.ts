@@ -1,0 +1,140 @@
+/** What happens in one cluster, as its websocket tells: frames that the filter lets through, drops, events. */
+
+import { signal } from '@preact/signals';
+import type { EventMessage, StepMessage, StreamMessage } from '../../../src/server/stream/messages.js';
+import { Frame, FrameLog } from './frames.js';
+import { type ConnectionState, Stream } from './stream.js';
+
+/** What the picture is told of. */
+export interface Watcher {
+  onFrames(frames: readonly Frame[]): void;
+  onDrop(step: StepMessage): void;
+  onReset(): void;
+}
+
+const EVENTS_KEPT = 200;
+/** Events after which the same machines, pods and faults are there. */
+const OF_NO_OBJECT: ReadonlySet<string> = new Set([
+  'clock',
+  'rules-rewritten',
+  'ipset-changed',
+  'route-learned',
+  'route-withdrawn',
+]);
+
+export class Live {
+  readonly connection = signal<ConnectionState>('connecting');
+  readonly log = new FrameLog((act) => requestAnimationFrame(act));
+  readonly filter = signal('');
+  readonly filterProblem = signal<string | undefined>(undefined);
+  readonly paused = signal(false);
+  /** Messages that the server left out since this reader is slow. */
+  readonly missed = signal(0);
+  readonly events = signal<readonly EventMessage[]>([]);
+  readonly #onChange: () => void;
+  readonly #onTime: () => void;
+  #stream: Stream | undefined;
+  #watcher: Watcher | undefined;
+
+  /** `onChange`: objects, pods or faults are no longer what was read. `onTime`: the clock is. */
+  constructor({ onChange, onTime }: { readonly onChange: () => void; readonly onTime: () => void }) {
+    this.#onChange = onChange;
+    this.#onTime = onTime;
+  }
+
+  open(cluster: string, token: string | undefined): void {
+    this.close();
+    let lost = false;
+    this.#stream = new Stream(cluster, token, (state) => {
+      this.connection.value = state;
+      if (state === 'open' && lost) this.#onChange();
+      lost = state === 'lost' || (lost && state === 'connecting');
+    });
+    this.#subscribeFrames();
+    this.#stream.subscribe('drops', {
+      kinds: ['steps'],
+      filter: 'drop',
+      onBatch: ({ messages }) => {
+        for (const message of messages) if (message.type === 'step') this.#watcher?.onDrop(message);
+      },
+    });
+    this.#stream.subscribe('events', {
+      kinds: ['events', 'traces'],
+      onBatch: ({ messages }) => this.#happened(messages),
+    });
+  }
+
+  /** Ends listening, and forgets what was heard. */
+  close(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+    this.events.value = [];
+    this.missed.value = 0;
+    this.#reset();
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watcher = watcher;
+  }
+
+  /** Frames from now on are those that the filter lets through. */
+  setFilter(filter: string): void {
+    this.filter.value = filter.trim();
+    this.log.clear();
+    this.#subscribeFrames();
+  }
+
+  /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
+  follow(filter: string, given: { onFrame: (frame: Frame) => void; onProblem: (words: string) => void }): () => void {
+    const stream = this.#stream;
+    const name = `follow-${crypto.randomUUID().slice(0, 8)}`;
+    stream?.subscribe(name, {
+      kinds: ['frames'],
+      filter,
+      onBatch: ({ messages }) => {
+        for (const message of messages)
+          if (message.type === 'frame') given.onFrame(new Frame(message, performance.now()));
+      },
+      onProblem: given.onProblem,
+    });
+    return () => stream?.unsubscribe(name);
+  }
+
+  #reset(): void {
+    this.log.clear();
+    this.#watcher?.onReset();
+  }
+
+  #subscribeFrames(): void {
+    this.#stream?.subscribe('frames', {
+      kinds: ['frames'],
+      filter: this.filter.value,
+      history: true,
+      onBatch: ({ messages, missed }, isOld) => {
+        this.missed.value += missed;
+        if (this.paused.value) return;
+        const frames = messages.filter((message) => message.type === 'frame');
+        const added = this.log.add(frames, performance.now());
+        this.#watcher?.onFrames(added.filter(({ message }) => !isOld(message.seq)));
+      },
+      onSubscribed: () => {
+        this.filterProblem.value = undefined;
+      },
+      onProblem: (detail) => {
+        this.filterProblem.value = detail;
+      },
+      onGap: (count) => {
+        this.missed.value += count;
+      },
+      onEpoch: () => this.#reset(),
+    });
+  }
+
+  #happened(messages: readonly StreamMessage[]): void {
+    const events = messages.filter((message) => message.type === 'event');
+    if (events.length === 0) return;
+    this.events.value = [...events.toReversed(), ...this.events.value].slice(0, EVENTS_KEPT);
+    if (events.some(({ event }) => event === 'clock')) this.#onTime();
+    if (events.some(({ event }) => !OF_NO_OBJECT.has(event))) this.#onChange();
+  }
+}

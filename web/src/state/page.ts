@@ -1,0 +1,344 @@
+/** Everything that the page knows, as signals, and what its user can do to it. */
+
+import { computed, effect, signal } from '@preact/signals';
+import type {
+  Clock,
+  Cluster,
+  ExecAnswer,
+  Fault,
+  FaultRequest,
+  Host,
+  ListedObject,
+  Pod,
+  TraceRequest,
+  TraceSummary,
+} from '../api-types.js';
+import { isLanguage, type Language } from '../texts/language.js';
+import { Api, ApiError, type Source, type Topology } from './api.js';
+import type { Frame } from './frames.js';
+import { Live } from './live.js';
+import { namesOf } from './names.js';
+import { formatRoute, parseRoute, type Route } from './route.js';
+
+export type Theme = 'light' | 'dark';
+export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
+
+const TOKEN_KEY = 'podwire.token';
+const THEME_KEY = 'podwire.theme';
+const LANGUAGE_KEY = 'podwire.language';
+
+function firstLanguage(): Language {
+  const kept = localStorage.getItem(LANGUAGE_KEY) ?? navigator.language.slice(0, 2);
+  return isLanguage(kept) ? kept : 'en';
+}
+
+function firstTheme(): Theme {
+  const kept = localStorage.getItem(THEME_KEY);
+  if (kept === 'light' || kept === 'dark') return kept;
+  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+}
+
+const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
+
+interface DeclaredPort {
+  readonly containerPort?: number;
+  readonly protocol?: string;
+}
+
+export class PageState {
+  readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
+  readonly api = new Api(() => this.token.value);
+  readonly needsToken = signal(false);
+
+  readonly route = signal<Route>(parseRoute(window.location.hash));
+  readonly theme = signal<Theme>(firstTheme());
+  readonly language = signal<Language>(firstLanguage());
+
+  readonly clusters = signal<readonly Cluster[] | undefined>(undefined);
+  readonly topologies = signal<readonly Topology[]>([]);
+  readonly paths = signal<ReadonlySet<string>>(new Set());
+  /** A name while one is being loaded. */
+  readonly loading = signal<string | undefined>(undefined);
+  /** What went wrong last, in the server's words. */
+  readonly problem = signal<ApiError | undefined>(undefined);
+
+  /** Name of the cluster that is shown. */
+  readonly current = signal<string | undefined>(undefined);
+  readonly hosts = signal<readonly Host[]>([]);
+  readonly pods = signal<readonly Pod[]>([]);
+  readonly services = signal<readonly ListedObject[]>([]);
+  readonly faults = signal<readonly Fault[]>([]);
+  readonly clock = signal<Clock | undefined>(undefined);
+  readonly names = computed(() => namesOf(this.hosts.value, this.pods.value, this.services.value));
+
+  /** What happens in the cluster that is shown. */
+  readonly live = new Live({
+    onChange: () => void this.#refreshSoon(),
+    onTime: () => void this.readClock(),
+  });
+
+  readonly tool = signal<Tool>('answer');
+  readonly frame = signal<Frame | undefined>(undefined);
+  /** `node/NAME`, `pod/NS/NAME`: what is marked in the picture. */
+  readonly place = signal<string | undefined>(undefined);
+  readonly answer = signal<TraceSummary | undefined>(undefined);
+  /** Of a command that was sent instead of a connection. */
+  readonly commandAnswer = signal<{ readonly command: readonly string[]; readonly answer: ExecAnswer } | undefined>(
+    undefined,
+  );
+  readonly sending = signal(false);
+  /** Connections that were sent, the last first, without repetition. */
+  readonly flows = signal<readonly TraceRequest[]>([]);
+  readonly sender = signal<TraceRequest>({ from: '', to: '', protocol: 'tcp', branches: 'one' });
+  /** What stands in the editor while it is not open. */
+  readonly draft = signal('');
+  readonly terminalTarget = signal<string | undefined>(undefined);
+
+  constructor() {
+    window.addEventListener('hashchange', () => {
+      this.route.value = parseRoute(window.location.hash);
+    });
+    effect(() => {
+      document.documentElement.dataset['theme'] = this.theme.value;
+      localStorage.setItem(THEME_KEY, this.theme.value);
+    });
+    effect(() => {
+      document.documentElement.lang = this.language.value === 'zh' ? 'zh-CN' : 'en';
+      localStorage.setItem(LANGUAGE_KEY, this.language.value);
+    });
+    effect(() => {
+      const wanted = this.route.value.cluster;
+      if (wanted !== undefined && wanted !== this.current.peek()) void this.open(wanted);
+    });
+    effect(() => {
+      const wanted = this.route.value.scenario;
+      if (wanted !== undefined) void this.loadTopology(wanted);
+    });
+  }
+
+  /** What the server has at the start. */
+  async start(): Promise<void> {
+    await this.attempt(async () => {
+      this.clusters.value = await this.api.clusters();
+      this.needsToken.value = false;
+      const first = this.clusters.value[0];
+      if (this.route.value.cluster === undefined && this.route.value.scenario === undefined && first !== undefined)
+        this.go({ cluster: first.name }, true);
+      else if (this.route.value.cluster !== undefined && this.current.value === undefined)
+        await this.open(this.route.value.cluster);
+    });
+    await this.attempt(async () => {
+      this.topologies.value = await this.api.topologies();
+      this.paths.value = await this.api.paths();
+    });
+  }
+
+  /** Does it, and shows what went wrong. Answers whether it went well. */
+  async attempt(action: () => Promise<void>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) this.needsToken.value = true;
+      else this.problem.value = error;
+      return false;
+    }
+  }
+
+  signIn(token: string): void {
+    this.token.value = token;
+    sessionStorage.setItem(TOKEN_KEY, token);
+    void this.start();
+  }
+
+  go(route: Route, replace = false): void {
+    const hash = formatRoute(route);
+    if (replace) {
+      window.history.replaceState(undefined, '', hash);
+      this.route.value = parseRoute(hash);
+    } else window.location.hash = hash;
+  }
+
+  /** Shows a cluster: its machines first, then what happens in it. */
+  async open(name: string): Promise<void> {
+    this.current.value = name;
+    this.live.close();
+    this.#forget();
+    const opened = await this.attempt(async () => {
+      await this.refresh();
+      this.suggest();
+    });
+    // Meanwhile another may have been asked for.
+    if (this.current.value !== name) return;
+    if (!opened) {
+      this.current.value = undefined;
+      return;
+    }
+    if (this.route.value.packet !== undefined) this.tool.value = 'packet';
+    this.live.open(name, this.token.value);
+    const last = (await this.api.traces(name).catch(() => [])).toSorted((a, b) => b.timeNs - a.timeNs)[0];
+    this.answer.value ??= last;
+  }
+
+  #forget(): void {
+    this.hosts.value = [];
+    this.pods.value = [];
+    this.faults.value = [];
+    this.answer.value = undefined;
+    this.commandAnswer.value = undefined;
+    this.frame.value = undefined;
+    this.place.value = undefined;
+    this.flows.value = [];
+  }
+
+  #refreshing = false;
+  #outdated = false;
+
+  /** As often as the server answers, however often something happens. */
+  async #refreshSoon(): Promise<void> {
+    this.#outdated = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    while (this.#outdated) {
+      this.#outdated = false;
+      await this.refresh().catch(() => undefined);
+    }
+    this.#refreshing = false;
+  }
+
+  /** Machines, pods, Services, faults and the clock, as they are now. @throws ApiError */
+  async refresh(): Promise<void> {
+    const name = this.current.value;
+    if (name === undefined) return;
+    const [hosts, pods, services, faults, clock] = await Promise.all([
+      this.api.hosts(name),
+      this.api.pods(name),
+      this.api.objects(name, '&kind=Service'),
+      this.api.faults(name),
+      this.api.clock(name),
+    ]);
+    if (this.current.value !== name) return;
+    this.hosts.value = hosts;
+    this.pods.value = pods;
+    this.services.value = services;
+    this.faults.value = faults;
+    this.clock.value = clock;
+  }
+
+  /** Two pods on different nodes, or what there is: something to send at once. */
+  suggest(): void {
+    const own = this.pods.value.filter(({ hostNetwork }) => !hostNetwork);
+    // What a cluster brings along is seldom what one wants to see first.
+    const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
+    const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
+    const to = pods.find(({ node }) => node !== from?.node) ?? pods.find((pod) => pod !== from);
+    if (from === undefined || to === undefined) return;
+    const protocol = 'icmp' as const;
+    this.sender.value = {
+      from: `pod/${from.namespace}/${from.name}`,
+      to: `pod/${to.namespace}/${to.name}`,
+      protocol,
+      branches: 'one',
+    };
+    void this.#suggestPort(to);
+  }
+
+  /** The port that the suggested pod declares. */
+  async #suggestPort({ namespace, name }: Pod): Promise<void> {
+    const cluster = this.current.value ?? '';
+    const [pod] = await this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []);
+    const spec = pod?.object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
+    const declared = spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
+    const { to } = this.sender.value;
+    if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
+    const protocol = declared.protocol === 'UDP' ? 'udp' : 'tcp';
+    this.sender.value = { ...this.sender.value, to: `${to}:${declared.containerPort}`, protocol };
+  }
+
+  async readClock(): Promise<void> {
+    const name = this.current.value;
+    if (name !== undefined) this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
+  }
+
+  /** Sends a connection; its answer is shown. */
+  async send(request: TraceRequest): Promise<void> {
+    const name = this.current.value;
+    if (name === undefined || this.sending.value) return;
+    this.sending.value = true;
+    this.problem.value = undefined;
+    await this.attempt(async () => {
+      this.answer.value = await this.api.trace(name, request);
+      this.commandAnswer.value = undefined;
+      this.tool.value = 'answer';
+      const same = (flow: TraceRequest): boolean =>
+        flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
+      this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
+    });
+    this.sending.value = false;
+    void this.readClock();
+  }
+
+  /** Runs a command at a place; what it prints is shown, what it sends is seen. */
+  async command(target: string, command: readonly string[]): Promise<void> {
+    const name = this.current.value;
+    if (name === undefined || this.sending.value) return;
+    this.sending.value = true;
+    this.problem.value = undefined;
+    await this.attempt(async () => {
+      this.commandAnswer.value = { command, answer: await this.api.exec(name, target, command) };
+      this.answer.value = undefined;
+      this.tool.value = 'answer';
+    });
+    this.sending.value = false;
+    void this.readClock();
+  }
+
+  async load(name: string, sources: readonly Source[]): Promise<void> {
+    this.loading.value = name;
+    this.problem.value = undefined;
+    await this.attempt(async () => {
+      const { name: given } = await this.api.load(name, sources);
+      this.clusters.value = await this.api.clusters();
+      this.go({ cluster: given });
+    });
+    this.loading.value = undefined;
+  }
+
+  /** One that comes with the page; where it is loaded already it is only shown. */
+  async loadTopology(name: string): Promise<void> {
+    await this.attempt(async () => {
+      const there = (await this.api.clusters()).some((cluster) => cluster.name === name);
+      if (there) this.go({ cluster: name }, true);
+      else await this.load(name, (await this.api.topology(name)).sources);
+    });
+  }
+
+  async breakIt(fault: FaultRequest): Promise<void> {
+    const name = this.current.value ?? '';
+    await this.attempt(async () => {
+      await this.api.breakIt(name, fault);
+      await this.refresh();
+    });
+  }
+
+  async mend(id: string): Promise<void> {
+    const name = this.current.value ?? '';
+    await this.attempt(async () => {
+      await this.api.mend(name, id);
+      await this.refresh();
+    });
+  }
+
+  select(place: string | undefined): void {
+    this.place.value = place;
+    if (place !== undefined) this.tool.value = 'place';
+  }
+
+  showFrame(frame: Frame): void {
+    this.frame.value = frame;
+    this.tool.value = 'packet';
+    const { trace: _, ...route } = this.route.value;
+    this.go({ ...route, packet: frame.message.seq }, true);
+  }
+}

@@ -1,0 +1,202 @@
+/** A terminal in a pod or on a machine: commands by the API's exec, tcpdump from the stream. */
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { FitAddon } from '@xterm/addon-fit';
+import { type ITheme, Terminal as Screen } from '@xterm/xterm';
+import '@xterm/xterm/css/xterm.css';
+import { useEffect, useRef } from 'preact/hooks';
+import { usePage, useTexts } from '../context.js';
+import { ApiError } from '../state/api.js';
+import { placeOf, placeOfPod } from '../state/names.js';
+import type { PageState } from '../state/page.js';
+import { completeCommand, splitWords, tcpdumpOf } from './commands.js';
+import { LineEditor } from './line-editor.js';
+
+const NEW_LINE = '\r\n';
+const themed = (): ITheme => {
+  const of = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  return {
+    background: of('raised'),
+    foreground: of('text'),
+    cursor: of('accent'),
+    selectionBackground: `${of('accent')}55`,
+  };
+};
+const lines = (text: string): string => text.replaceAll(/\r?\n/g, NEW_LINE);
+
+/** One place's shell: a line is read, done, and the next is asked for. */
+class Shell {
+  readonly #screen: Screen;
+  readonly #page: PageState;
+  readonly #editor: LineEditor;
+  #target: string;
+  #busy = false;
+  /** Ends a tcpdump that runs. */
+  #stop: (() => void) | undefined;
+
+  constructor(screen: Screen, page: PageState, target: string) {
+    this.#screen = screen;
+    this.#page = page;
+    this.#target = target;
+    this.#editor = new LineEditor((head) =>
+      completeCommand({ services: page.services.value, names: page.names.value }, head),
+    );
+    screen.onData((data) => this.#typed(data));
+    this.#prompt();
+  }
+
+  moveTo(target: string): void {
+    if (target === this.#target) return;
+    this.end();
+    this.#target = target;
+    this.#screen.write(NEW_LINE);
+    this.#prompt();
+  }
+
+  end(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#busy = false;
+  }
+
+  #prompt(): void {
+    const { line, cursor } = this.#editor.shown;
+    const back = line.length - cursor;
+    this.#screen.write(`\r\u001b[K\u001b[1;32m${this.#target}\u001b[0m # ${line}${back > 0 ? `\u001b[${back}D` : ''}`);
+  }
+
+  #typed(data: string): void {
+    if (this.#busy) {
+      if (data === '\u0003' && this.#stop !== undefined) {
+        this.end();
+        this.#screen.write(`^C${NEW_LINE}`);
+        this.#prompt();
+      }
+      return;
+    }
+    const outcome = this.#editor.key(data);
+    if (outcome.kind === 'interrupt') this.#screen.write(`^C${NEW_LINE}`);
+    else if (outcome.kind === 'clear') this.#screen.clear();
+    else if (outcome.kind === 'choices')
+      this.#screen.write(`${NEW_LINE}${outcome.choices.slice(0, 60).join('  ')}${NEW_LINE}`);
+    if (outcome.kind === 'enter') void this.#run(outcome.line);
+    else this.#prompt();
+  }
+
+  async #run(line: string): Promise<void> {
+    this.#screen.write(NEW_LINE);
+    const words = splitWords(line);
+    if (words === undefined) this.#say('a quotation mark is left open');
+    else if (words[0] === 'clear') this.#screen.clear();
+    else if (words[0] === 'tcpdump') return this.#tcpdump(words);
+    else if (words.length > 0) await this.#exec(words);
+    this.#prompt();
+  }
+
+  #say(words: string): void {
+    this.#screen.write(`${lines(words.trimEnd())}${NEW_LINE}`);
+  }
+
+  async #exec(words: readonly string[]): Promise<void> {
+    this.#busy = true;
+    try {
+      const { stdout, stderr } = await this.#page.api.exec(this.#page.current.value ?? '', this.#target, words);
+      if (stdout !== '') this.#say(stdout);
+      if (stderr !== '') this.#say(stderr);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#say(error.message);
+    } finally {
+      this.#busy = false;
+    }
+    void this.#page.readClock();
+  }
+
+  #tcpdump(words: readonly string[]): void {
+    const asked = tcpdumpOf(this.#target, words);
+    if (typeof asked === 'string') {
+      this.#say(asked);
+      this.#prompt();
+      return;
+    }
+    this.#busy = true;
+    this.#say(`listening on ${asked.interface}; ^C ends it`);
+    this.#stop = this.#page.live.follow(asked.filter, {
+      onFrame: ({ message }) => {
+        const device =
+          asked.interface === 'any' ? ` ${message.interface} ${message.direction === 'in' ? 'In ' : 'Out'}` : '';
+        this.#say(`${(message.timeNs / 1e9).toFixed(6)}${device} ${message.info}`);
+      },
+      onProblem: (detail) => {
+        this.#say(`tcpdump: ${detail}`);
+        this.end();
+        this.#prompt();
+      },
+    });
+  }
+}
+
+function useShell(target: string) {
+  const page = usePage();
+  const place = useRef<HTMLDivElement>(null);
+  const shell = useRef<Shell | undefined>(undefined);
+  const screen = useRef<Screen | undefined>(undefined);
+  useEffect(() => {
+    if (place.current === null) return undefined;
+    const made = new Screen({
+      fontSize: 13,
+      fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, monospace',
+      theme: themed(),
+      scrollback: 5000,
+      screenReaderMode: true,
+    });
+    const fit = new FitAddon();
+    made.loadAddon(fit);
+    made.open(place.current);
+    fit.fit();
+    const watcher = new ResizeObserver(() => fit.fit());
+    watcher.observe(place.current);
+    screen.current = made;
+    shell.current = new Shell(made, page, target);
+    made.focus();
+    return () => {
+      shell.current?.end();
+      watcher.disconnect();
+      made.dispose();
+    };
+  }, []);
+  useEffect(() => shell.current?.moveTo(target), [target]);
+  useSignalEffect(() => {
+    if (page.theme.value !== undefined && screen.current !== undefined) screen.current.options.theme = themed();
+  });
+  return place;
+}
+
+export function Terminal() {
+  const page = usePage();
+  const say = useTexts();
+  const places = [...page.hosts.value.map(placeOf), ...page.pods.value.map(placeOfPod)];
+  const chosen = useSignal(page.terminalTarget.value ?? places[0] ?? '');
+  useSignalEffect(() => {
+    if (page.terminalTarget.value !== undefined) chosen.value = page.terminalTarget.value;
+  });
+  const place = useShell(chosen.value);
+  return (
+    <div class="terminal">
+      <div class="row">
+        <label class="field quiet row">
+          <span>{say('terminalIn')}</span>
+          <select value={chosen.value} onChange={({ currentTarget: { value } }) => (page.terminalTarget.value = value)}>
+            {places.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        </label>
+        <small class="hint">{say('terminalHelp')}</small>
+      </div>
+      <div class="screen" ref={place} />
+    </div>
+  );
+}
