@@ -4,7 +4,7 @@
  */
 
 import { type FelixRoute, type IpamStore, storedBackend, storedNodes } from '../calico/index.js';
-import type { Host } from '../kernel/index.js';
+import type { FibRoute, Host } from '../kernel/index.js';
 import { type ConfigError, type Finding, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { Place, TracePacket } from '../trace/index.js';
@@ -28,6 +28,24 @@ export interface RoutingSite {
   readonly nameOf: (place: Place) => string;
   /** All machines once more, asleep, in an emulation of their own: nobody has run a routing daemon on them. */
   readonly rehearse: () => Underlay;
+  /** The cluster's own machines, cables and switches: what is down there is down for daemons. */
+  readonly underlay: () => Underlay;
+}
+
+/** What has happened to a cluster since its daemons were last told. */
+export type RoutingChange =
+  /** Objects were created, changed or deleted; or blocks of IPAM. */
+  | { readonly kind: 'objects' }
+  /** Links, addresses, routes, rules or sets of that machine are others than they were. */
+  | { readonly kind: 'machine'; readonly name: string }
+  /** The daemon of that machine dies without a word, ends in order, or starts again. */
+  | { readonly kind: 'daemon'; readonly name: string; readonly event: 'killed' | 'stopped' | 'started' };
+
+/** A route of a daemon that came into a machine's table, or left it; the route has its causes. */
+export interface RouteEvent {
+  readonly host: string;
+  readonly type: 'learned' | 'withdrawn';
+  readonly route: FibRoute;
 }
 
 /** Packets of a connection that did not come to its end. */
@@ -49,6 +67,10 @@ export interface Routing {
   readonly birdc: (host: Host, command: string) => string | undefined;
   /** Which session, or which that is not there, a route is missing for, as sentences. */
   readonly explain: (lost: LostConnection) => readonly string[];
+  /** Tells the daemons of changes, waits until they are at rest, and programs what is different then. */
+  readonly reconverge: (changes: readonly RoutingChange[]) => readonly RouteEvent[];
+  /** While `pass` lets time run, it runs for daemons too; what they learn and lose is in the tables when they know. */
+  readonly live: (pass: () => void) => void;
 }
 
 export type MakeRouting = (site: RoutingSite) => Routing;

@@ -3,6 +3,7 @@
 import { formatIp, type IpAddr, type Route } from '../bird/index.js';
 import { addressOfIpv4, cidrContains, type IpPool, storedPools } from '../calico/index.js';
 import type { RoutingSite } from '../cluster/index.js';
+import type { Store } from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
 import type { MachinePlan } from '../underlay/index.js';
 
@@ -10,11 +11,12 @@ const poolMode = ({ ipipMode, vxlanMode }: IpPool): string =>
   vxlanMode === 'Never' ? `ipipMode ${ipipMode}` : `vxlanMode ${vxlanMode}`;
 
 export class Causes {
-  readonly #pools: readonly IpPool[];
+  readonly #store: Store;
+  #pools: readonly IpPool[] | undefined = undefined;
   readonly #owners = new Map<unknown, MachinePlan>();
 
   constructor({ store, plan }: RoutingSite) {
-    this.#pools = storedPools(store);
+    this.#store = store;
     for (const machine of plan.machines.values())
       for (const { address } of machine.interfaces) if (address !== undefined) this.#owners.set(address, machine);
   }
@@ -39,7 +41,13 @@ export class Causes {
     return causes;
   }
 
+  /** Objects have changed. */
+  forget(): void {
+    this.#pools = undefined;
+  }
+
   #poolOf(address: Parameters<typeof addressOfIpv4>[0]): IpPool | undefined {
+    this.#pools ??= storedPools(this.#store);
     return this.#pools.find(({ cidr }) => cidr.version === 4 && cidrContains(cidr, addressOfIpv4(address)));
   }
 }
