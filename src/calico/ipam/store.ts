@@ -133,6 +133,11 @@ export class IpamStore {
     this.#handles.set(id, new Map(blocks));
   }
 
+  /** Whether it was there. */
+  deleteHandle(id: string): boolean {
+    return this.#handles.delete(sanitizeHandle(id));
+  }
+
   incrementHandle(id: string, block: Cidr, count: number): void {
     const blocks = this.#handles.get(id) ?? new Map<string, number>();
     const name = formatCidr(block);
