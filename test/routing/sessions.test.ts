@@ -219,3 +219,38 @@ t.test('a router’s configuration that cannot be read is an error with its plac
     /^network\.yaml:18:\d+: PhysicalNetwork two-racks: spec\.routers\[0\]\.bird: expected a configuration of BIRD 2, got line 2, column 10: protocol ospf/,
   ]);
 });
+
+/** A router of an AS of its own beside the mesh. Real daemons come to the same routes. */
+const otherAs =
+  (peer: string): Edit =>
+  (text) =>
+    text.replace('local as 64512', 'local as 65000').replaceAll('asNumber: 64512', `asNumber: 65000${peer}`);
+
+const ACROSS = ['pod/shop/client', 'pod/shop/far:5432'] as const;
+
+t.test(
+  'a router of another AS beside a mesh takes one node for all blocks, and that one sends packets back',
+  async (t) => {
+    const cluster = clusterLike('bgp-peered-gateway', '', otherAs(''));
+    const routes = cluster
+      .host('spine')
+      .netns.fib.listRoutes(254)
+      .filter((line) => line.includes('proto bird'));
+    t.equal(routes.length, 3);
+    for (const line of routes) t.match(line, / via 172\.18\.0\.2 dev eth0 /);
+    t.equal(traceIn(cluster, ACROSS).verdict, 'ttl-exceeded');
+  },
+);
+
+t.test('nodes that keep the next hop tell a router of another AS which node has a block', async (t) => {
+  const cluster = clusterLike('bgp-peered-gateway', '', otherAs(', keepOriginalNextHop: true'));
+  const routes = cluster
+    .host('spine')
+    .netns.fib.listRoutes(254)
+    .filter((line) => line.includes('proto bird'));
+  t.same(
+    routes.map((line) => / via (\S+) /.exec(line)?.[1]),
+    ['172.18.0.3', '172.18.1.4', '172.18.0.2'],
+  );
+  t.equal(traceIn(cluster, ACROSS).verdict, 'answered');
+});
