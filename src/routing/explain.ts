@@ -1,6 +1,6 @@
 /** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
 
-import { formatIp } from '../bird/index.js';
+import { type BgpConfig, formatIp } from '../bird/index.js';
 import type { ConfdCluster } from '../calico/confd/index.js';
 import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, ipv4Of } from '../calico/index.js';
 import type { LostConnection, RoutingSite } from '../cluster/index.js';
@@ -125,6 +125,21 @@ function explainSession(name: string, session: Session, facts: ExplainFacts): st
   return why === undefined ? `${state}${said}.` : `${state}${said}: ${why}${ENDS_WITH_A_STOP.test(why) ? '' : '.'}`;
 }
 
+/** The kernels of both ends drop what is not signed with their key (RFC 2385), so nobody is told. */
+function passwordsDiffer(
+  name: string,
+  other: string,
+  { config, theirs }: { readonly config: BgpConfig; readonly theirs: BgpConfig },
+  { site }: ExplainFacts,
+): string {
+  const dropped = 'the kernel drops segments that are not signed as it expects (TCP MD5)';
+  if (config.password !== undefined && theirs.password !== undefined)
+    return `the two ends have different passwords, and ${dropped}`;
+  const [has, lacks] = config.password === undefined ? [other, name] : [name, other];
+  const [one, another] = [has, lacks].map((host) => site.nameOf({ host, netns: '' }));
+  return `${one} has a password for it and ${another} has none: ${dropped}`;
+}
+
 function whyDown(name: string, { config, bgpState, reason }: Session, facts: ExplainFacts): string | undefined {
   const { causes, daemons } = facts;
   if (/Bad peer AS/.test(reason)) {
@@ -139,6 +154,8 @@ function whyDown(name: string, { config, bgpState, reason }: Session, facts: Exp
   if (!daemons.runs(other.name)) return 'no BIRD runs there';
   const theirs = daemons.sessions(other.name).find((each) => causes.ownerOf(each.config.remoteAddress)?.name === name);
   if (theirs === undefined) return 'the other end has no session with it';
+  if (theirs.config.password !== config.password)
+    return passwordsDiffer(name, other.name, { config, theirs: theirs.config }, facts);
   if (theirs.config.passive && config.passive) return 'both ends wait for the other to connect (passive)';
   const [dialler, dialled] = config.passive ? [other.name, theirs.config] : [name, config];
   return whyUnreached(daemons.underlay, dialler, dialled, facts.site.nameOf);
