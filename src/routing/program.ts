@@ -64,6 +64,11 @@ const birdRoutes = ({ fib }: Netns): readonly FibRoute[] =>
 /** Makes a machine's routes of BIRD those that are wanted. One that has other causes now is no event. */
 export function programRoutes({ name, netns }: Host, routes: readonly Described[]): Programmed {
   const there = birdRoutes(netns);
+  const event = (type: RouteEvent['type'], route: FibRoute): RouteEvent => ({ host: name, type, route });
+  if (there.length === 0) {
+    const refused = addRoutes(netns, routes);
+    return { events: birdRoutes(netns).map((route) => event('learned', route)), refused };
+  }
   const wanted = new Map(routes.map((route) => [routeText(route), route]));
   const before = new Set(there.map(routeText));
   const kept = new Set<string>();
@@ -77,7 +82,6 @@ export function programRoutes({ name, netns }: Host, routes: readonly Described[
     netns,
     routes.filter((route) => !kept.has(routeText(route))),
   );
-  const event = (type: RouteEvent['type'], route: FibRoute): RouteEvent => ({ host: name, type, route });
   const now = birdRoutes(netns);
   const after = new Set(now.map(routeText));
   const gone = there.filter((route) => !after.has(routeText(route)));
