@@ -268,6 +268,8 @@ export class Cluster {
       machine: (name) => this.underlay.host(name),
       network: this.#network,
       nameOf: this.nameOf,
+      speakerConfig: this.#loadBalancers.speakerConfig,
+      announcers: this.#loadBalancers.announcersByBgp,
       underlay: () => this.underlay,
       rehearse: () => rehearse(this.underlay, { ...this.#context, dns: this.#makeDns() }),
     });

@@ -28,6 +28,10 @@ export interface RoutingSite {
   readonly nameOf: (place: Place) => string;
   /** All machines once more, asleep, in an emulation of their own: nobody has run a routing daemon on them. */
   readonly rehearse: () => Underlay;
+  /** The configuration of the daemon that MetalLB's speaker on a node is; undefined where there is none. */
+  readonly speakerConfig: (node: string) => string | undefined;
+  /** Nodes whose speakers tell routers of a load balancer's address. */
+  readonly announcers: (address: Ipv4Addr) => readonly string[];
   /** The cluster's own machines, cables and switches: what is down there is down for daemons. */
   readonly underlay: () => Underlay;
 }
@@ -81,6 +85,7 @@ export const runsBird = (store: Store, node: string): boolean => storedBackend(s
 /** Whether any daemon runs anywhere. */
 export const hasRouters = (store: Store, plan: NetworkPlan, usesCalico: boolean): boolean =>
   [...plan.machines.values()].some(({ bird }) => bird !== undefined) ||
+  store.list('MetalLbPeer').length > 0 ||
   (usesCalico && storedNodes(store).some(({ name }) => runsBird(store, name)));
 
 /** BGPConfiguration's programClusterRoutes, which is Enabled where nothing is said. */
@@ -101,4 +106,5 @@ export const routesByDaemons = (store: Store, plan: NetworkPlan, usesCalico: boo
   hasRouters(store, plan, usesCalico) &&
   (birdPool(store) !== undefined ||
     store.list('BGPPeer').length > 0 ||
+    store.list('MetalLbPeer').length > 0 ||
     [...plan.machines.values()].some(({ bird }) => bird !== undefined));

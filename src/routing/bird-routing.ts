@@ -59,7 +59,7 @@ class BirdRouting implements Routing {
   }
 
   readonly equip = (host: Host): readonly Finding[] => {
-    if (!this.speakers.has(host.name)) return [];
+    if (!this.#machines.has(host.name)) return [];
     // The files of one node in a large mesh are megabytes: written when somebody reads them.
     if (this.speakers.size <= this.#mostByMessages) this.refreshFiles(host);
     const daemons = this.#daemons;
@@ -126,17 +126,26 @@ class BirdRouting implements Routing {
     this.#program();
   }
 
+  /** Endpoints that have become ready, or are no more, are nobody's call. */
+  #refresh(): void {
+    if (this.#held?.refresh() !== true) return;
+    this.#restless();
+    this.#program();
+  }
+
   // Time.
 
   readonly live = (pass: () => void): void => {
     const underlay = this.#site.underlay();
     if (this.#held !== undefined || hasFaults(underlay)) this.#copyFaults();
+    this.#refresh();
     if (this.#nowNs >= this.#restlessUntilNs) return pass();
     const { clock } = underlay.emulation;
     let lastNs = clock.nowNs;
     const catchUp = (): void => {
       this.#daemons.pass(clock.nowNs - lastNs);
       lastNs = clock.nowNs;
+      this.#refresh();
       this.#program();
     };
     const tick = (): Timer | undefined =>
@@ -156,6 +165,11 @@ class BirdRouting implements Routing {
     const subject = this.#site.store.get('Node', '', name) ?? this.#site.network;
     const told = { code: 'bird', severity: 'warning', message: `BIRD on ${name}: ${message}` } as const;
     return subject === undefined ? [] : [finding(subject, [], told)];
+  }
+
+  /** Machines with a daemon. */
+  get #machines(): ReadonlySet<string> {
+    return new Set(Array.from(this.speakers.values(), ({ machine }) => machine));
   }
 
   readonly refreshFiles = (host: Host): void => {

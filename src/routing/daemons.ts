@@ -32,6 +32,8 @@ export interface Daemons {
   readonly change: (changes: readonly RoutingChange[]) => void;
   /** Cables are pulled or plugged in as in the cluster; nobody waits for what comes of it. */
   readonly faultsChanged: () => void;
+  /** MetalLB's speakers read what they announce, if that has changed; whether it had. Nobody waits for what comes of it. */
+  readonly refresh: () => boolean;
   /** Lets so much time pass. */
   readonly pass: (ns: number) => void;
   /** Switched off and on: the machine and its daemon begin anew. */

@@ -51,8 +51,10 @@ export class Reachability {
   readonly #results = new Map<string, string | undefined>();
   #networks: readonly Ipv4Prefix[] | undefined = undefined;
   readonly #cut: ReadonlySet<string>;
+  readonly #machineOf: (speaker: string) => string;
 
-  constructor(site: RoutingSite, underlay: Underlay) {
+  constructor(site: RoutingSite, underlay: Underlay, machineOf: (speaker: string) => string) {
+    this.#machineOf = machineOf;
     this.#site = site;
     this.#underlay = underlay;
     this.#cut = machinesCutOff(underlay);
@@ -112,11 +114,12 @@ export class Reachability {
   ): string | undefined => {
     if (typeof source !== 'number' || typeof destination !== 'number') return undefined;
     const own = from.interfaces.neighbor(source)?.self === true;
-    const key = `${own} ${port} ${this.#kindOf(from.name)} > ${this.#kindOf(to.name)}`;
+    const [caller, called] = [from, to].map(({ name }) => this.#machineOf(name)) as [string, string];
+    const key = `${own} ${port} ${this.#kindOf(caller)} > ${this.#kindOf(called)}`;
     if (!this.#results.has(key)) {
       this.#results.set(
         key,
-        this.#try(from.name, to.name, { localAddress: source, remoteAddress: destination, remotePort: port }),
+        this.#try(caller, called, { localAddress: source, remoteAddress: destination, remotePort: port }),
       );
     }
     return this.#results.get(key);

@@ -49,13 +49,14 @@ export class Rehearsal implements Daemons {
   /** calico-node starts its BIRD with `-R`: neighbours may have kept the routes of the one that was there before. */
   #start(name: string, recover = false): void {
     const { speakers, confd, causes } = this.#parts;
-    const host = this.underlay.host(name);
     const speaker = speakers.get(name);
+    const host = speaker && this.underlay.host(speaker.machine);
     if (host === undefined || speaker === undefined) return;
-    const { dialect, file, because } = speaker;
+    const { machine, dialect, file, text, because } = speaker;
     if (dialect === 'bird-1.6') confd?.write(host);
-    const becauseOf: BirdDaemon['options']['becauseOf'] = (route) => causes.of(name, route);
-    const daemon = new BirdDaemon(host.netns, { dialect, file, because, becauseOf, recover });
+    const becauseOf: BirdDaemon['options']['becauseOf'] = (route) => causes.of(machine, route);
+    const own = text === undefined ? {} : { files: { read: text }, listens: false };
+    const daemon = new BirdDaemon(host.netns, { dialect, file, because, becauseOf, recover, ...own });
     this.#began(name, daemon, daemon.start());
   }
 
@@ -106,20 +107,33 @@ export class Rehearsal implements Daemons {
 
   /** What components have made of the objects on machines, and confd of their files. */
   #objectsChanged(): void {
-    for (const { name, dialect } of this.#parts.speakers.values()) {
-      this.#mirror(name);
-      const host = this.underlay.host(name);
+    for (const { name, machine, dialect, text } of this.#parts.speakers.values()) {
+      if (text !== undefined) continue;
+      this.#mirror(machine);
+      const host = this.underlay.host(machine);
       if (dialect === 'bird-1.6' && host !== undefined && this.#parts.confd?.write(host) === true) this.#reload(name);
     }
+    this.refresh();
   }
 
-  /** `birdctl configure`. One that did not start for its files is started by its supervisor. */
-  #reload(name: string): void {
+  readonly refresh = (): boolean => {
+    const reloaded = [...this.#parts.speakers.values()]
+      .filter(({ text }) => text !== undefined)
+      .map(({ name }) => this.#reload(name));
+    return reloaded.includes(true);
+  };
+
+  /** `birdctl configure`, and whether there was anything new. One that did not start for its files is started again. */
+  #reload(name: string): boolean {
     const daemon = this.#daemons.get(name);
-    if (daemon === undefined) return this.#start(name);
+    if (daemon === undefined) {
+      if (this.#problems.has(name)) this.#start(name);
+      return this.#daemons.has(name);
+    }
     const outcome = daemon.configure();
     if (outcome.kind === 'refused') this.#problems.set(name, outcome.errors);
     else this.#problems.delete(name);
+    return outcome.kind === 'reconfigured';
   }
 
   #daemonEvent(name: string, event: 'killed' | 'stopped' | 'started'): void {
@@ -134,10 +148,10 @@ export class Rehearsal implements Daemons {
   }
 
   readonly reboot = (name: string): void => {
-    this.#daemons.get(name)?.kill();
-    this.#daemons.delete(name);
+    const own = [...this.#parts.speakers.values()].filter(({ machine }) => machine === name);
+    for (const speaker of own) this.#daemonEvent(speaker.name, 'killed');
     this.underlay.discard(name);
-    this.#start(name, this.#parts.speakers.get(name)?.dialect === 'bird-1.6');
+    for (const speaker of own) this.#start(speaker.name, speaker.dialect === 'bird-1.6');
     this.#settle();
   };
 
@@ -152,7 +166,11 @@ export class Rehearsal implements Daemons {
     if (twin !== undefined && speaker !== undefined) copyListeners(twin, host, speaker.because);
   };
 
-  readonly problems = (name: string): readonly string[] => (this.#problems.get(name) ?? []).map(formatProblem);
+  readonly problems = (name: string): readonly string[] =>
+    [...this.#parts.speakers.values()]
+      .filter(({ machine }) => machine === name)
+      .flatMap((speaker) => this.#problems.get(speaker.name) ?? [])
+      .map(formatProblem);
 
   readonly runs = (name: string): boolean => this.#daemons.has(name);
 

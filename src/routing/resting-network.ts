@@ -7,6 +7,7 @@ import {
   type ConfigProblem,
   ConvergedNetwork,
   formatProblem,
+  type IpAddr,
   restingBirdc,
   routeSpec,
   type Speaker as BirdSpeaker,
@@ -20,7 +21,7 @@ import type { Causes } from './causes.js';
 import type { Daemons, Session } from './daemons.js';
 import { copyFaults } from './mirror.js';
 import { Mesh } from './mesh.js';
-import { builtSpeaker, type PlanContext, plannedNode } from './planned-speaker.js';
+import { builtSpeaker, type PlanContext, plannedCaller, plannedNode } from './planned-speaker.js';
 import type { Described } from './program.js';
 import { Reachability } from './reachability.js';
 import type { RehearsalParts } from './rehearsal.js';
@@ -28,10 +29,33 @@ import type { Speaker } from './speakers.js';
 
 const BGP_PORT = 179;
 
+const callsSomebody = (speaker: BirdSpeaker, addresses: ReadonlySet<IpAddr>): boolean =>
+  speaker.mesh !== undefined ||
+  speaker.config.protocols.some((each) => each.kind === 'bgp' && addresses.has(each.remoteAddress));
+
+function addressesOf({ interfaces }: BirdSpeaker): ReadonlySet<IpAddr> {
+  return new Set([...interfaces].flatMap(({ addresses }) => addresses.map(({ ip }) => ip)));
+}
+
+/** Whose an address is: where a machine has two daemons, that of which a session leads to whoever asks. */
+function speakerFinder(speakers: readonly BirdSpeaker[]) {
+  const byAddress = new Map<IpAddr, BirdSpeaker[]>();
+  for (const speaker of speakers)
+    for (const address of addressesOf(speaker)) byAddress.set(address, [...(byAddress.get(address) ?? []), speaker]);
+  return (address: IpAddr, from: BirdSpeaker): BirdSpeaker | undefined => {
+    const [first, ...others] = byAddress.get(address) ?? [];
+    if (others.length === 0) return first;
+    const own = addressesOf(from);
+    return [first, ...others].find((each) => each !== undefined && callsSomebody(each, own)) ?? first;
+  };
+}
+
 export class RestingNetwork implements Daemons {
   #rest: Rest;
   readonly #site: RoutingSite;
   readonly #parts: RehearsalParts;
+  /** What MetalLB's speakers announced when the routes were computed. */
+  #texts: string;
   readonly #stopped = new Set<string>();
   /** There are none: what is lost is lost at once. */
   readonly longestTimerNs = 0;
@@ -39,7 +63,12 @@ export class RestingNetwork implements Daemons {
   constructor(site: RoutingSite, parts: RehearsalParts) {
     this.#site = site;
     this.#parts = parts;
+    this.#texts = this.#announced();
     this.#rest = this.#compute();
+  }
+
+  #announced(): string {
+    return [...this.#parts.speakers.values()].flatMap(({ text }) => text?.() ?? []).join('\n');
   }
 
   #compute(): Rest {
@@ -71,6 +100,14 @@ export class RestingNetwork implements Daemons {
     this.#rest = this.#compute();
   };
 
+  readonly refresh = (): boolean => {
+    const texts = this.#announced();
+    if (texts === this.#texts) return false;
+    this.#texts = texts;
+    this.#rest = this.#compute();
+    return true;
+  };
+
   readonly pass = (): void => undefined;
   readonly reboot = (): void => undefined;
 }
@@ -98,15 +135,21 @@ class Rest {
       nodes: new Map(of.confd === undefined ? [] : storedNodes(site.store).map((node) => [node.name, node])),
       underlay: this.underlay,
     };
-    for (const name of of.speakers.keys()) this.#add(name, context);
-    const { why } = new Reachability(site, this.underlay);
-    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable: why });
+    for (const speaker of of.speakers.values()) this.#add(speaker, context);
+    const { why } = new Reachability(site, this.underlay, (name) => of.speakers.get(name)?.machine ?? name);
+    const speakerAt = speakerFinder([...this.#birds.values()]);
+    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable: why, speakerAt });
   }
 
-  #add(name: string, context: PlanContext): void {
-    const plan = context.site.plan.machines.get(name);
+  #add({ name, machine, text }: Speaker, context: PlanContext): void {
+    const plan = context.site.plan.machines.get(machine);
     if (plan === undefined) return;
-    const planned = plan.bird === undefined ? plannedNode(plan, context) : builtSpeaker(plan, context);
+    const planned =
+      text !== undefined
+        ? plannedCaller(plan, context, { name, text: text() })
+        : plan.bird === undefined
+          ? plannedNode(plan, context)
+          : builtSpeaker(plan, context);
     if ('speaker' in planned) this.#birds.set(name, planned.speaker);
     else this.#problems.set(name, planned.problems);
   }

@@ -21,6 +21,8 @@ export interface ListenerContext {
   readonly netns: Netns;
   readonly log: (text: string) => void;
   readonly because: readonly Cause[];
+  /** False: sessions call, and are not called (FRR's `bgpd -p 0`). */
+  readonly listens: boolean;
 }
 
 export class BgpListeners {
@@ -37,6 +39,7 @@ export class BgpListeners {
     { remoteAddress, password }: Pick<BgpConfig, 'remoteAddress' | 'password'>,
     acceptor: Acceptor,
   ): (() => void) | undefined {
+    if (!this.#context.listens) return () => undefined;
     if (address !== undefined && typeof address !== 'number') return undefined;
     const local: Ipv4Addr = address ?? INADDR_ANY;
     const key = `${local}:${port}`;
