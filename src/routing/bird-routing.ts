@@ -5,6 +5,7 @@ import type { LostConnection, MakeRouting, RouteEvent, Routing, RoutingChange, R
 import { type Host, NS_PER_S, type Timer } from '../kernel/index.js';
 import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
 import { BIRD_CONF } from '../underlay/index.js';
+import { detectAddress } from './address-monitor.js';
 import { Causes } from './causes.js';
 import { ConfdFiles } from './confd-files.js';
 import { explainLost } from './explain.js';
@@ -76,9 +77,11 @@ class BirdRouting implements Routing {
 
   // Changes.
 
-  readonly reconverge = (changes: readonly RoutingChange[]): readonly RouteEvent[] => {
-    const objects = changes.some(({ kind }) => kind === 'objects');
-    if (objects) {
+  readonly reconverge = (given: readonly RoutingChange[]): readonly RouteEvent[] => {
+    const looked = given.filter((change) => change.kind === 'machine').map(({ name }) => this.#detect(name));
+    const moved = looked.includes(true);
+    const changes: readonly RoutingChange[] = moved ? [...given, { kind: 'objects' }] : given;
+    if (changes.some(({ kind }) => kind === 'objects')) {
       this.#causes.forget();
       this.#forgetSpeakers();
     }
@@ -90,6 +93,12 @@ class BirdRouting implements Routing {
     for (const host of this.#there()) daemons.listen(host);
     return this.#program();
   };
+
+  /** calico-node on a machine that has changed looks for its address anew. */
+  #detect(name: string): boolean {
+    const host = this.speakers.get(name)?.dialect === 'bird-1.6' ? this.#site.machine(name) : undefined;
+    return host !== undefined && detectAddress(this.#site.store, host);
+  }
 
   /** Another set of machines that speak is another network: nobody has a machine that was not planned. */
   #forgetSpeakers(): void {

@@ -6,7 +6,7 @@
 import t from 'tap';
 import type { RouteEvent } from '../../src/cluster/index.js';
 import { Random } from '../../src/kernel/index.js';
-import { formatIpv4 } from '../../src/packet/index.js';
+import { DEFAULT_PREFIX, formatIpv4, ipv4, parseIpv4 } from '../../src/packet/index.js';
 import { birdRoutingUpTo, RoutedCluster } from '../../src/routing/index.js';
 import type { SourceText } from '../../src/kubernetes/index.js';
 import { manyNodes } from './many-nodes.js';
@@ -219,6 +219,63 @@ t.test('where routes are computed an object changes them as it does those that a
   });
   t.equal(spoken?.length, 6);
   for (const computedEvents of others) t.same(computedEvents, spoken);
+});
+
+const calicoNodeWith = (ip: string): string => `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: calico-node, namespace: kube-system, labels: {k8s-app: calico-node}}
+spec:
+  selector: {matchLabels: {k8s-app: calico-node}}
+  template:
+    metadata: {labels: {k8s-app: calico-node}}
+    spec:
+      hostNetwork: true
+      containers:
+        - name: calico-node
+          image: docker.io/calico/node:v3.32.1
+          env:
+            - {name: CALICO_NETWORKING_BACKEND, value: bird}
+            - {name: IP, value: "${ip}"}
+`;
+
+/** Gives node1 the address 172.18.1.50 in place of its own. */
+function renumber(cluster: RoutedCluster): void {
+  const { netns } = cluster.node('node1');
+  const dev = netns.devices.named('eth0');
+  const [old] = dev?.addresses ?? [];
+  if (dev === undefined || old === undefined) throw new Error('no address');
+  netns.fib.deleteAddress(dev, old.address, old.prefixLength);
+  netns.fib.addAddress(dev, { address: ipv4(old.address + 39), prefixLength: old.prefixLength });
+  netns.fib.addRoute({ destination: DEFAULT_PREFIX, nextHops: [{ via: parseIpv4('172.18.1.1') }] });
+}
+
+t.test('a node whose address changes is found, and its neighbours speak with it there', async (t) => {
+  const cluster = new RoutedCluster(manyNodes({ nodes: 3, podsPerNode: 1, more: [calicoNodeWith('autodetect')] }));
+  const block = ownBlock(cluster, 'node1');
+  t.ok(blocksOf(cluster, 'node0').includes(block));
+  renumber(cluster);
+  const events = cluster.reconverge([{ kind: 'machine', name: 'node1' }]);
+  t.ok(
+    isUp(cluster, 'node0', 'Mesh_172_18_1_50'),
+    cluster.routing?.birdc(cluster.node('node0'), 'show protocols') ?? '',
+  );
+  t.ok(blocksOf(cluster, 'node0').includes(block), told(events).join());
+  const route = cluster
+    .node('node0')
+    .netns.fib.routes(254)
+    .find(({ destination }) => formatIpv4(destination.addr) === block);
+  t.match(route?.because, [{ kind: 'Node', name: 'node1' }]);
+});
+
+t.test('an address that was given stays, and the sessions with it end', async (t) => {
+  const cluster = new RoutedCluster(manyNodes({ nodes: 3, podsPerNode: 1, more: [calicoNodeWith('172.18.1.11')] }));
+  const block = ownBlock(cluster, 'node1');
+  t.ok(blocksOf(cluster, 'node0').includes(block));
+  renumber(cluster);
+  cluster.reconverge([{ kind: 'machine', name: 'node1' }]);
+  cluster.advance(HOLD_MS + 60_000);
+  t.notOk(isUp(cluster, 'node0', 'Mesh_172_18_1_50'));
+  t.notOk(blocksOf(cluster, 'node0').includes(block));
 });
 
 interface Variant {
