@@ -7,6 +7,8 @@ export {
   isNameProblem,
   parseDestination,
   parseEndpointName,
+  type RouteEvent,
+  type RoutingChange,
   type TraceRequest,
   UnknownEndpoint,
 } from './cluster/index.js';

@@ -32,6 +32,8 @@ export interface BirdOptions {
   readonly log?: (text: string) => void;
   /** Seconds since 1970 at the emulation's zero: times print by it. */
   readonly epochSeconds?: number;
+  /** False where it calls its neighbours and is not called. */
+  readonly listens?: boolean;
   /** Started with `-R`: neighbours kept our routes while we were gone. */
   readonly recover?: boolean;
   /** Why the daemon runs: listening sockets have it. */
@@ -118,7 +120,8 @@ export class BirdDaemon {
     const log = this.options.log ?? NO_LOG;
     const router = new Router({ netns: this.netns, log }, config);
     this.#router = router;
-    this.#listeners = new BgpListeners({ netns: this.netns, log, because: this.options.because ?? NO_CAUSE });
+    const { because = NO_CAUSE, listens = true } = this.options;
+    this.#listeners = new BgpListeners({ netns: this.netns, log, because, listens });
     this.#startedNs = router.nowNs;
     this.#configuredNs = router.nowNs;
     router.scanInterfaces();

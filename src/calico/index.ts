@@ -22,11 +22,11 @@ export * from './cni-plugin/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { bgpFindings } from './datastore/bgp-findings.js';
 export { poolFindings } from './datastore/pool-findings.js';
-export { addressFromStore, cidrFromStore } from './datastore/addresses.js';
+export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/daemons.js';
 export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
 export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
-export { blockSummaries, ipamContext, recordIpam, storedIpam } from './datastore/ipam.js';
+export { blockSummaries, ipamContext, recordIpam, recordIpamConfig, storedIpam } from './datastore/ipam.js';
 export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';
 export {
   annotationProblems,
@@ -71,6 +71,7 @@ export type {
 export { assignAddress } from './ipam/assign.js';
 export { autoAssign } from './ipam/auto-assign.js';
 export { type AllocationAttribute, AllocationBlock } from './ipam/block.js';
+export { configureIpam } from './ipam/configure.js';
 export { IpamError, type IpamErrorCode } from './ipam/errors.js';
 export {
   type AssignRequest,
@@ -98,6 +99,7 @@ export {
   type PoolUtilization,
   utilization,
 } from './ipam/utilization.js';
+export { splitCidr } from './ipam/split.js';
 export { type HandleBlocks, IpamStore } from './ipam/store.js';
 export type {
   BlockSummary,

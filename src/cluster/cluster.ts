@@ -268,6 +268,9 @@ export class Cluster {
       machine: (name) => this.underlay.host(name),
       network: this.#network,
       nameOf: this.nameOf,
+      speakerConfig: this.#loadBalancers.speakerConfig,
+      announcers: this.#loadBalancers.announcersByBgp,
+      underlay: () => this.underlay,
       rehearse: () => rehearse(this.underlay, { ...this.#context, dns: this.#makeDns() }),
     });
   }
@@ -293,9 +296,10 @@ export class Cluster {
     this.live(() => this.emulation.advance(milliseconds * 1_000_000));
   }
 
-  /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers. */
+  /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers, routing daemons. */
   live(pass: () => void): void {
-    this.#prober.live(() => this.#loadBalancers.live(pass));
+    const routed = (): void => (this.#routing === undefined ? pass() : this.#routing.live(pass));
+    this.#prober.live(() => this.#loadBalancers.live(routed));
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */

@@ -68,13 +68,7 @@ const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): stri
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address);
-  const taken = finalTranslation(trace.packets) !== undefined;
-  const balancer = address === undefined || taken ? undefined : facts.loadBalancers.unknownReason(address);
-  const reasons = [
-    ...unknownRoutes(facts),
-    ...(service === undefined ? [] : [service]),
-    ...(balancer === undefined ? [] : [balancer]),
-  ];
+  const reasons = [...unknownRoutes(facts), ...(service === undefined ? [] : [service])];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
 }

@@ -11,7 +11,15 @@ export {
   parseEndpointName,
 } from './endpoint-name.js';
 export type { ExpectedTrace } from './expectations.js';
-export { type LostConnection, type MakeRouting, type Routing, type RoutingSite, runsBird } from './routing.js';
+export {
+  type LostConnection,
+  type MakeRouting,
+  type RouteEvent,
+  type Routing,
+  type RoutingChange,
+  type RoutingSite,
+  runsBird,
+} from './routing.js';
 export { type RecordedState, recordedState } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';

@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
-import { Balancer, frontOf, Speakers, targetsOf } from '../services/index.js';
+import { Balancer, BgpSpeakers, frontOf, Speakers, targetsOf } from '../services/index.js';
 import type { InterfacePlan, LoadBalancerSpec, MachinePlan } from '../underlay/index.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -40,6 +40,7 @@ const settleNs = ({ healthCheck }: LoadBalancerSpec): number => {
 export class LoadBalancers {
   readonly #request: LoadBalancersRequest;
   readonly #speakers: Speakers | undefined;
+  readonly #bgp: BgpSpeakers | undefined;
   readonly #speakersAssumed: boolean;
   #balancer: Balancer | undefined = undefined;
 
@@ -49,16 +50,16 @@ export class LoadBalancers {
     const { metalLb, assignments } = addresses;
     const named = speakerNodes(store);
     this.#speakersAssumed = metalLb !== undefined && named.size === 0;
-    this.#speakers =
-      metalLb &&
-      new Speakers({
-        store,
-        configuration: metalLb,
-        assignments,
-        nodes: this.#speakersAssumed ? new Set(store.list('Node').map(({ name }) => name)) : named,
-        slicesOf: (service) => this.#slicesOf(service),
-        netnsOf: (node): Netns | undefined => hostOf(node)?.netns,
-      });
+    const speaking = metalLb && {
+      store,
+      configuration: metalLb,
+      assignments,
+      nodes: this.#speakersAssumed ? new Set(store.list('Node').map(({ name }) => name)) : named,
+      slicesOf: (service: Service) => this.#slicesOf(service),
+    };
+    const netnsOf = (node: string): Netns | undefined => hostOf(node)?.netns;
+    this.#speakers = speaking && new Speakers({ ...speaking, netnsOf });
+    this.#bgp = speaking && new BgpSpeakers(speaking);
   }
 
   get #spec(): LoadBalancerSpec | undefined {
@@ -68,9 +69,10 @@ export class LoadBalancers {
   /** What is assumed of MetalLB. */
   get findings(): readonly Finding[] {
     const [pool] = this.#request.store.list('IPAddressPool');
-    if (!this.#speakersAssumed || pool === undefined) return [];
+    const wrong = this.#bgp?.findings ?? [];
+    if (!this.#speakersAssumed || pool === undefined) return wrong;
     const message = "no pod runs MetalLB's speaker: one is assumed on every node";
-    return [finding(pool, [], { code: 'load-balancer', severity: 'notice', message })];
+    return [finding(pool, [], { code: 'load-balancer', severity: 'notice', message }), ...wrong];
   }
 
   #slicesOf({ namespace, name }: Service): readonly EndpointSlice[] {
@@ -120,6 +122,12 @@ export class LoadBalancers {
       tell(`Node ${node}, ${formatIpv4(address)}, is on no network of it: in the mode VIP packets cannot be led there`);
   }
 
+  /** The configuration of the daemon by which a node's speaker tells routers of addresses; undefined where it tells none. */
+  readonly speakerConfig = (node: string): string | undefined => this.#bgp?.configOf(node);
+
+  /** Nodes whose speakers tell routers of an address. */
+  readonly announcersByBgp = (address: Ipv4Addr): readonly string[] => this.#bgp?.announcers(address) ?? [];
+
   /** Before something is sent to an address: what would long have settled does so now. */
   prepare(address: Ipv4Addr): void {
     if (!this.#request.addresses.assignments.has(address)) return;
@@ -154,10 +162,15 @@ export class LoadBalancers {
     const whose = assignment.services.map(({ namespace, name }) => `Service ${namespace}/${name}`).join(', ');
     const text = formatIpv4(address);
     if (provider === 'metallb') {
-      const nodes = this.#speakers?.announcers(address) ?? [];
-      if (nodes.length > 0)
-        return [`${text} of ${whose} is announced by node/${nodes.join(', node/')} (MetalLB, layer 2).`];
-      return [`No speaker of MetalLB announces ${text} of ${whose}: ${this.#whyNobody(assignment.pool)}.`];
+      const announced = [
+        { nodes: this.#speakers?.announcers(address) ?? [], mode: 'layer 2' },
+        { nodes: this.announcersByBgp(address), mode: 'BGP' },
+      ].filter(({ nodes }) => nodes.length > 0);
+      if (announced.length === 0)
+        return [`No speaker of MetalLB announces ${text} of ${whose}: ${this.#whyNobody(assignment.pool)}.`];
+      return announced.map(
+        ({ nodes, mode }) => `${text} of ${whose} is announced by node/${nodes.join(', node/')} (MetalLB, ${mode}).`,
+      );
     }
     const health = this.#balancer?.health(address) ?? [];
     const list = health.map(({ node, state, reason }) => `node/${node} ${state}${reason === '' ? '' : ` (${reason})`}`);
@@ -167,17 +180,11 @@ export class LoadBalancers {
   }
 
   #whyNobody(pool: string): string {
-    const { layer2 = [], bgp = false } = this.#request.addresses.metalLb?.advertisements.get(pool) ?? {};
-    if (layer2.length === 0) return bgp ? 'its pool is advertised by BGP' : 'no advertisement speaks of its pool';
+    const { layer2 = [], bgp = [] } = this.#request.addresses.metalLb?.advertisements.get(pool) ?? {};
+    if (layer2.length === 0 && bgp.length === 0) return 'no advertisement speaks of its pool';
+    if (layer2.length === 0 && this.#request.store.list('MetalLbPeer').length === 0)
+      return 'its pool is advertised by BGP, and there is no BGPPeer';
     return 'no node with a speaker may, or has an endpoint that it needs';
-  }
-
-  /** Why nobody knows what becomes of packets to an address that nothing in the cluster has taken. */
-  unknownReason(address: Ipv4Addr): string | undefined {
-    const { assignments, metalLb } = this.#request.addresses;
-    const advertised = metalLb?.advertisements.get(assignments.get(address)?.pool ?? '');
-    if (advertised === undefined || !advertised.bgp || advertised.layer2.length > 0) return undefined;
-    return `${formatIpv4(address)} is advertised by MetalLB's BGP mode, which is not modelled.`;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { type FelixRoute, type IpamStore, storedBackend, storedNodes } from '../calico/index.js';
-import type { Host } from '../kernel/index.js';
+import type { FibRoute, Host } from '../kernel/index.js';
 import { type ConfigError, type Finding, isIpv4Cidr, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { Place, TracePacket } from '../trace/index.js';
@@ -28,6 +28,28 @@ export interface RoutingSite {
   readonly nameOf: (place: Place) => string;
   /** All machines once more, asleep, in an emulation of their own: nobody has run a routing daemon on them. */
   readonly rehearse: () => Underlay;
+  /** The configuration of the daemon that MetalLB's speaker on a node is; undefined where there is none. */
+  readonly speakerConfig: (node: string) => string | undefined;
+  /** Nodes whose speakers tell routers of a load balancer's address. */
+  readonly announcers: (address: Ipv4Addr) => readonly string[];
+  /** The cluster's own machines, cables and switches: what is down there is down for daemons. */
+  readonly underlay: () => Underlay;
+}
+
+/** What has happened to a cluster since its daemons were last told. */
+export type RoutingChange =
+  /** Objects were created, changed or deleted; or blocks of IPAM. */
+  | { readonly kind: 'objects' }
+  /** Links, addresses, routes, rules or sets of that machine are others than they were. */
+  | { readonly kind: 'machine'; readonly name: string }
+  /** The daemon of that machine dies without a word, ends in order, or starts again. */
+  | { readonly kind: 'daemon'; readonly name: string; readonly event: 'killed' | 'stopped' | 'started' };
+
+/** A route of a daemon that came into a machine's table, or left it; the route has its causes. */
+export interface RouteEvent {
+  readonly host: string;
+  readonly type: 'learned' | 'withdrawn';
+  readonly route: FibRoute;
 }
 
 /** Packets of a connection that did not come to its end. */
@@ -49,6 +71,10 @@ export interface Routing {
   readonly birdc: (host: Host, command: string) => string | undefined;
   /** Which session, or which that is not there, a route is missing for, as sentences. */
   readonly explain: (lost: LostConnection) => readonly string[];
+  /** Tells the daemons of changes, waits until they are at rest, and programs what is different then. */
+  readonly reconverge: (changes: readonly RoutingChange[]) => readonly RouteEvent[];
+  /** While `pass` lets time run, it runs for daemons too; what they learn and lose is in the tables when they know. */
+  readonly live: (pass: () => void) => void;
 }
 
 export type MakeRouting = (site: RoutingSite) => Routing;
@@ -59,6 +85,7 @@ export const runsBird = (store: Store, node: string): boolean => storedBackend(s
 /** Whether any daemon runs anywhere. */
 export const hasRouters = (store: Store, plan: NetworkPlan, usesCalico: boolean): boolean =>
   [...plan.machines.values()].some(({ bird }) => bird !== undefined) ||
+  store.list('MetalLbPeer').length > 0 ||
   (usesCalico && storedNodes(store).some(({ name }) => runsBird(store, name)));
 
 /** BGPConfiguration's programClusterRoutes, which is Enabled where nothing is said. */
@@ -79,4 +106,5 @@ export const routesByDaemons = (store: Store, plan: NetworkPlan, usesCalico: boo
   hasRouters(store, plan, usesCalico) &&
   (birdPool(store) !== undefined ||
     store.list('BGPPeer').length > 0 ||
+    store.list('MetalLbPeer').length > 0 ||
     [...plan.machines.values()].some(({ bird }) => bird !== undefined));

@@ -1,5 +1,6 @@
 /** The face of `kubernetes`: objects from files, the store that holds them, and what the control plane makes of them. */
 
+export { durationSeconds } from './duration.js';
 export * from './address.js';
 export { parseAsNumber } from './as-number.js';
 export {

@@ -20,6 +20,7 @@ export type Job = ObjectOf<'Job'>;
 export type CronJob = ObjectOf<'CronJob'>;
 export type ReplicationController = ObjectOf<'ReplicationController'>;
 
+export type MetalLbPeer = ObjectOf<'MetalLbPeer'>;
 export type IpAddressPool = ObjectOf<'IPAddressPool'>;
 export type L2Advertisement = ObjectOf<'L2Advertisement'>;
 export type BgpAdvertisement = ObjectOf<'BGPAdvertisement'>;

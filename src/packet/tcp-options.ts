@@ -1,5 +1,6 @@
-/** TCP options: MSS (RFC 9293 §3.2), window scale and timestamps (RFC 7323), selective acknowledgment (RFC 2018). */
+/** TCP options: MSS (RFC 9293 §3.2), window scale and timestamps (RFC 7323), selective acknowledgment (RFC 2018), MD5 signature (RFC 2385). */
 
+import { bytesOf } from './bytes.js';
 import { OPTION_NOP, optionSpans } from './option-span.js';
 
 /** Option kinds (IANA "TCP Option Kind Numbers"). */
@@ -11,6 +12,7 @@ export const TCP_OPTION = {
   sackPermitted: 4,
   sack: 5,
   timestamps: 8,
+  md5: 19,
 } as const;
 
 const MSS_LENGTH = 4;
@@ -18,6 +20,7 @@ const WINDOW_SCALE_LENGTH = 3;
 const SACK_PERMITTED_LENGTH = 2;
 const TIMESTAMPS_LENGTH = 10;
 const SACK_BLOCK_LENGTH = 8;
+const MD5_LENGTH = 18;
 
 export interface SackBlock {
   readonly left: number;
@@ -36,6 +39,8 @@ export interface TcpOptions {
   readonly sackPermitted?: boolean;
   readonly sack?: readonly SackBlock[];
   readonly timestamps?: TcpTimestamps;
+  /** 16 octets. */
+  readonly md5?: Uint8Array;
 }
 
 function sackBlocks(view: DataView, offset: number, length: number): SackBlock[] {
@@ -64,6 +69,8 @@ export function parseTcpOption(view: DataView, offset: number, length: number): 
       return length === TIMESTAMPS_LENGTH
         ? { timestamps: { value: view.getUint32(data), echo: view.getUint32(data + 4) } }
         : undefined;
+    case TCP_OPTION.md5:
+      return length === MD5_LENGTH ? { md5: bytesOf(view, data, offset + length).slice() } : undefined;
     default:
       return undefined;
   }
@@ -85,6 +92,7 @@ const sackLength = (blocks: readonly SackBlock[] | undefined): number =>
 export function tcpOptionsLength(options: TcpOptions): number {
   const permitted = options.sackPermitted === true && options.timestamps === undefined;
   return (
+    (options.md5 === undefined ? 0 : MD5_LENGTH + 2) +
     (options.mss === undefined ? 0 : 4) +
     (permitted ? 4 : 0) +
     (options.timestamps === undefined ? 0 : 12) +
@@ -103,10 +111,15 @@ export function encodeTcpOptions(view: DataView, offset: number, options: TcpOpt
     view.setInt32(at, value);
     at += 4;
   };
-  const { mss, windowScale, sackPermitted, sack, timestamps } = options;
+  const { mss, windowScale, sackPermitted, sack, timestamps, md5 } = options;
   const padding = (OPTION_NOP << 24) | (OPTION_NOP << 16);
   const permitted = (TCP_OPTION.sackPermitted << 8) | SACK_PERMITTED_LENGTH;
 
+  if (md5 !== undefined) {
+    word(padding | (TCP_OPTION.md5 << 8) | MD5_LENGTH);
+    bytesOf(view, at, at + md5.length).set(md5);
+    at += md5.length;
+  }
   if (mss !== undefined) word((TCP_OPTION.mss << 24) | (MSS_LENGTH << 16) | mss);
   if (timestamps !== undefined) {
     const before = sackPermitted === true ? permitted << 16 : padding;

@@ -1,20 +1,25 @@
 /** The routing daemons of a cluster, as `Cluster.bringRouting` wants them. */
 
 import { type ConfigProblem, parseConfig } from '../bird/index.js';
-import type { LostConnection, MakeRouting, Routing, RoutingSite } from '../cluster/index.js';
-import type { Host } from '../kernel/index.js';
+import type { LostConnection, MakeRouting, RouteEvent, Routing, RoutingChange, RoutingSite } from '../cluster/index.js';
+import { type Host, NS_PER_S, type Timer } from '../kernel/index.js';
 import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
 import { BIRD_CONF } from '../underlay/index.js';
+import { detectAddress } from './address-monitor.js';
 import { Causes } from './causes.js';
 import { ConfdFiles } from './confd-files.js';
 import { explainLost } from './explain.js';
 import type { Daemons } from './daemons.js';
+import { copyFaults, hasFaults } from './mirror.js';
+import { programRoutes } from './program.js';
 import { Rehearsal } from './rehearsal.js';
 import { RestingNetwork } from './resting-network.js';
 import { type Speaker, speakersOf } from './speakers.js';
 
 /** Up to so many daemons speak to one another; a mesh of more costs seconds, and its square. */
 const MOST_BY_MESSAGES = 24;
+/** How often tables are brought up to what daemons have learned while time passes. */
+const TICK_NS = NS_PER_S;
 
 class BirdRouting implements Routing {
   readonly errors: readonly ConfigError[];
@@ -23,7 +28,10 @@ class BirdRouting implements Routing {
   readonly #causes: Causes;
   #speakers: ReadonlyMap<string, Speaker> | undefined = undefined;
   #held: Daemons | undefined = undefined;
-
+  /** Machines as they were when they were given their routes: one that is another now has booted since. */
+  readonly #equipped = new Map<string, Host>();
+  /** Until then something may still come of what has changed. */
+  #restlessUntilNs = 0;
   readonly #mostByMessages: number;
 
   constructor(site: RoutingSite, mostByMessages: number) {
@@ -52,16 +60,125 @@ class BirdRouting implements Routing {
   }
 
   readonly equip = (host: Host): readonly Finding[] => {
-    if (!this.speakers.has(host.name)) return [];
+    if (!this.#machines.has(host.name)) return [];
     // The files of one node in a large mesh are megabytes: written when somebody reads them.
     if (this.speakers.size <= this.#mostByMessages) this.refreshFiles(host);
-    return this.#daemons.equip(host).flatMap((message) => this.#finding(host, message));
+    const daemons = this.#daemons;
+    const before = this.#equipped.get(host.name);
+    this.#equipped.set(host.name, host);
+    if (before !== undefined && before !== host) {
+      this.#copyFaults();
+      daemons.reboot(host.name);
+    }
+    daemons.listen(host);
+    const { refused } = programRoutes(host, daemons.wanted(host));
+    return [...refused, ...daemons.problems(host.name)].flatMap((message) => this.#finding(host, message));
+  };
+
+  // Changes.
+
+  readonly reconverge = (given: readonly RoutingChange[]): readonly RouteEvent[] => {
+    const looked = given.filter((change) => change.kind === 'machine').map(({ name }) => this.#detect(name));
+    const moved = looked.includes(true);
+    const changes: readonly RoutingChange[] = moved ? [...given, { kind: 'objects' }] : given;
+    if (changes.some(({ kind }) => kind === 'objects')) {
+      this.#causes.forget();
+      this.#forgetSpeakers();
+    }
+    const daemons = this.#held;
+    if (daemons === undefined) return this.#equipped.size === 0 ? [] : this.#program();
+    this.#copyFaults();
+    daemons.change(changes);
+    this.#restless();
+    for (const host of this.#there()) daemons.listen(host);
+    return this.#program();
+  };
+
+  /** calico-node on a machine that has changed looks for its address anew. */
+  #detect(name: string): boolean {
+    const host = this.speakers.get(name)?.dialect === 'bird-1.6' ? this.#site.machine(name) : undefined;
+    return host !== undefined && detectAddress(this.#site.store, host);
+  }
+
+  /** Another set of machines that speak is another network: nobody has a machine that was not planned. */
+  #forgetSpeakers(): void {
+    const fresh = speakersOf(this.#site);
+    const same = fresh.size === this.speakers.size && [...fresh.keys()].every((name) => this.speakers.has(name));
+    if (same) return;
+    this.#speakers = fresh;
+    this.#held = undefined;
+  }
+
+  #restless(): void {
+    this.#restlessUntilNs = this.#nowNs + (this.#held?.longestTimerNs ?? 0);
+  }
+
+  get #nowNs(): number {
+    return this.#site.underlay().emulation.clock.nowNs;
+  }
+
+  /** Machines that have been given routes, and are there. */
+  #there(): readonly Host[] {
+    return [...this.#site.underlay().built].filter(({ name }) => this.#equipped.has(name));
+  }
+
+  /** What the daemons know now, in the tables of the machines that are there. */
+  #program(): readonly RouteEvent[] {
+    return this.#there().flatMap((host) => programRoutes(host, this.#daemons.wanted(host)).events);
+  }
+
+  #copyFaults(): void {
+    const { underlay } = this.#daemons;
+    if (!copyFaults(this.#site.underlay(), underlay)) return;
+    this.#daemons.faultsChanged();
+    this.#restless();
+    this.#program();
+  }
+
+  /** Endpoints that have become ready, or are no more, are nobody's call. */
+  #refresh(): void {
+    if (this.#held?.refresh() !== true) return;
+    this.#restless();
+    this.#program();
+  }
+
+  // Time.
+
+  readonly live = (pass: () => void): void => {
+    const underlay = this.#site.underlay();
+    if (this.#held !== undefined || hasFaults(underlay)) this.#copyFaults();
+    this.#refresh();
+    if (this.#nowNs >= this.#restlessUntilNs) return pass();
+    const { clock } = underlay.emulation;
+    let lastNs = clock.nowNs;
+    const catchUp = (): void => {
+      this.#daemons.pass(clock.nowNs - lastNs);
+      lastNs = clock.nowNs;
+      this.#refresh();
+      this.#program();
+    };
+    const tick = (): Timer | undefined =>
+      clock.nowNs >= this.#restlessUntilNs
+        ? undefined
+        : clock.schedule(TICK_NS, () => {
+            catchUp();
+            timer = tick();
+          });
+    let timer = tick();
+    pass();
+    timer?.cancel();
+    catchUp();
   };
 
   #finding({ name }: Host, message: string): readonly Finding[] {
     const subject = this.#site.store.get('Node', '', name) ?? this.#site.network;
     const told = { code: 'bird', severity: 'warning', message: `BIRD on ${name}: ${message}` } as const;
     return subject === undefined ? [] : [finding(subject, [], told)];
+  }
+
+  /** Machines with a daemon. */
+  get #machines(): ReadonlySet<string> {
+    return new Set(Array.from(this.speakers.values(), ({ machine }) => machine));
   }
 
   readonly refreshFiles = (host: Host): void => {

@@ -3,18 +3,24 @@
 import { formatIp, type IpAddr, type Route } from '../bird/index.js';
 import { addressOfIpv4, cidrContains, type IpPool, storedPools } from '../calico/index.js';
 import type { RoutingSite } from '../cluster/index.js';
+import { calicoNodes, type Store } from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
-import type { MachinePlan } from '../underlay/index.js';
+import type { MachinePlan, NetworkPlan } from '../underlay/index.js';
 
 const poolMode = ({ ipipMode, vxlanMode }: IpPool): string =>
   vxlanMode === 'Never' ? `ipipMode ${ipipMode}` : `vxlanMode ${vxlanMode}`;
 
 export class Causes {
-  readonly #pools: readonly IpPool[];
+  readonly #store: Store;
+  #pools: readonly IpPool[] | undefined = undefined;
   readonly #owners = new Map<unknown, MachinePlan>();
+  readonly #plan: NetworkPlan;
+  /** Addresses that nodes have on record, which need not be those of the plan. */
+  #recorded: ReadonlyMap<unknown, string> | undefined = undefined;
 
   constructor({ store, plan }: RoutingSite) {
-    this.#pools = storedPools(store);
+    this.#store = store;
+    this.#plan = plan;
     for (const machine of plan.machines.values())
       for (const { address } of machine.interfaces) if (address !== undefined) this.#owners.set(address, machine);
   }
@@ -24,12 +30,18 @@ export class Causes {
     return typeof address === 'number' ? this.#owners.get(address) : undefined;
   }
 
+  /** The node that has an address on record: it has moved since the network was planned. */
+  #recordedAt(address: IpAddr): MachinePlan | undefined {
+    this.#recorded ??= new Map(calicoNodes(this.#store).map(({ name, bgp }) => [bgp?.ipv4Address?.addr, name]));
+    return this.#plan.machines.get(this.#recorded.get(address) ?? '');
+  }
+
   /** Of a route in the table of that machine. */
   of(machine: string, { net, origin }: Route): readonly Cause[] {
     const causes: Cause[] = [];
     const session = origin.bgp;
     if (session !== undefined) {
-      const neighbor = this.ownerOf(session.remoteAddress);
+      const neighbor = this.ownerOf(session.remoteAddress) ?? this.#recordedAt(session.remoteAddress);
       const detail = `BGP session ${origin.name} of ${machine} with ${formatIp(session.remoteAddress)}`;
       if (neighbor?.role === 'node') causes.push({ kind: 'Node', name: neighbor.name, detail });
       else causes.push(...(neighbor?.because ?? []).map((cause) => ({ ...cause, detail })));
@@ -39,7 +51,14 @@ export class Causes {
     return causes;
   }
 
+  /** Objects have changed. */
+  forget(): void {
+    this.#pools = undefined;
+    this.#recorded = undefined;
+  }
+
   #poolOf(address: Parameters<typeof addressOfIpv4>[0]): IpPool | undefined {
+    this.#pools ??= storedPools(this.#store);
     return this.#pools.find(({ cidr }) => cidr.version === 4 && cidrContains(cidr, addressOfIpv4(address)));
   }
 }

@@ -1,16 +1,16 @@
 /** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
 
-import { formatIp } from '../bird/index.js';
+import { type BgpConfig, formatIp } from '../bird/index.js';
 import type { ConfdCluster } from '../calico/confd/index.js';
 import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, ipv4Of } from '../calico/index.js';
 import type { LostConnection, RoutingSite } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
-import { type Ipv4Addr, prefixContains } from '../packet/index.js';
+import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
 import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
 import type { Causes } from './causes.js';
 import { whyUnreached } from './probe.js';
 import type { Daemons, Session } from './daemons.js';
-import type { Speaker } from './speakers.js';
+import { metalLbName, type Speaker } from './speakers.js';
 
 export interface ExplainFacts {
   readonly site: RoutingSite;
@@ -77,6 +77,34 @@ export function explainLost(lost: LostConnection, facts: ExplainFacts): readonly
 }
 
 function explainAt(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
+  return explainService(name, destination, facts) ?? explainBlock(name, destination, facts);
+}
+
+/** A router that should have heard of a load balancer's address from MetalLB's speakers. */
+function explainService(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
+  const { site, speakers, daemons, causes } = facts;
+  const announcers = site.announcers(destination);
+  const host = site.machine(name);
+  if (announcers.length === 0 || host === undefined || site.plan.machines.get(name)?.role !== 'router')
+    return undefined;
+  const route = routeTo(host, destination);
+  if (route !== undefined && route.destination.length > 0) return undefined;
+  const who = site.nameOf(host.netns.place);
+  const lacks = `${who} has no route to ${formatIpv4(destination)}, which MetalLB announces by BGP from node/${announcers.join(', node/')}`;
+  if (!speakers.has(name)) return [`${lacks}: it speaks no BGP, so nobody has told it.`];
+  const sessions = announcers.flatMap((node) =>
+    daemons
+      .sessions(metalLbName(node))
+      .filter(({ config }) => causes.ownerOf(config.remoteAddress)?.name === name)
+      .map((session) => ({ node, session })),
+  );
+  if (sessions.length === 0) return [`${lacks}: none of their speakers has a session with it.`];
+  const down = sessions.filter(({ session }) => !session.up);
+  if (down.length < sessions.length) return [`${lacks}: it has been told, and a filter takes the route away.`];
+  return [`${lacks}.`, ...down.map(({ node, session }) => explainSession(metalLbName(node), session, facts))];
+}
+
+function explainBlock(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
   const announced = blockOf(facts, destination);
   const host = facts.site.machine(name);
   if (announced === undefined || announced.node === name || host === undefined) return undefined;
@@ -114,15 +142,39 @@ function explainSessions(name: string, { node, block }: Announced, facts: Explai
 
 const ENDS_WITH_A_STOP = /\.$/;
 
+/** The machine on which a daemon runs. */
+const machineOf = (name: string, { speakers }: ExplainFacts): string => speakers.get(name)?.machine ?? name;
+
+function placeName(name: string, facts: ExplainFacts): string {
+  const machine = machineOf(name, facts);
+  const place = facts.site.nameOf({ host: machine, netns: '' });
+  return machine === name ? place : `MetalLB's speaker on ${place}`;
+}
+
 function explainSession(name: string, session: Session, facts: ExplainFacts): string {
   const { config, bgpState, reason } = session;
   const other = facts.causes.ownerOf(config.remoteAddress);
   const whom =
     other === undefined ? formatIp(config.remoteAddress) : facts.site.nameOf({ host: other.name, netns: '' });
-  const state = `BGP session ${config.name} of ${facts.site.nameOf({ host: name, netns: '' })} with ${whom} is ${bgpState}`;
+  const state = `BGP session ${config.name} of ${placeName(name, facts)} with ${whom} is ${bgpState}`;
   const said = reason === '' ? '' : ` (${reason})`;
   const why = whyDown(name, session, facts);
   return why === undefined ? `${state}${said}.` : `${state}${said}: ${why}${ENDS_WITH_A_STOP.test(why) ? '' : '.'}`;
+}
+
+/** The kernels of both ends drop what is not signed with their key (RFC 2385), so nobody is told. */
+function passwordsDiffer(
+  name: string,
+  other: string,
+  { config, theirs }: { readonly config: BgpConfig; readonly theirs: BgpConfig },
+  facts: ExplainFacts,
+): string {
+  const dropped = 'the kernel drops segments that are not signed as it expects (TCP MD5)';
+  if (config.password !== undefined && theirs.password !== undefined)
+    return `the two ends have different passwords, and ${dropped}`;
+  const [has, lacks] = config.password === undefined ? [other, name] : [name, other];
+  const [one, another] = [has, lacks].map((each) => placeName(each, facts));
+  return `${one} has a password for it and ${another} has none: ${dropped}`;
 }
 
 function whyDown(name: string, { config, bgpState, reason }: Session, facts: ExplainFacts): string | undefined {
@@ -137,9 +189,13 @@ function whyDown(name: string, { config, bgpState, reason }: Session, facts: Exp
   const other = causes.ownerOf(config.remoteAddress);
   if (other === undefined) return `no machine has the address ${formatIp(config.remoteAddress)}`;
   if (!daemons.runs(other.name)) return 'no BIRD runs there';
-  const theirs = daemons.sessions(other.name).find((each) => causes.ownerOf(each.config.remoteAddress)?.name === name);
+  const theirs = daemons
+    .sessions(other.name)
+    .find((each) => causes.ownerOf(each.config.remoteAddress)?.name === machineOf(name, facts));
   if (theirs === undefined) return 'the other end has no session with it';
+  if (theirs.config.password !== config.password)
+    return passwordsDiffer(name, other.name, { config, theirs: theirs.config }, facts);
   if (theirs.config.passive && config.passive) return 'both ends wait for the other to connect (passive)';
-  const [dialler, dialled] = config.passive ? [other.name, theirs.config] : [name, config];
+  const [dialler, dialled] = config.passive ? [other.name, theirs.config] : [machineOf(name, facts), config];
   return whyUnreached(daemons.underlay, dialler, dialled, facts.site.nameOf);
 }

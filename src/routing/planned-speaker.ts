@@ -129,6 +129,22 @@ export function plannedNode(plan: MachinePlan, context: PlanContext): Planned {
   return { speaker: { name, interfaces: interfacesOf(plan, node), kernelRoutes, ...read } };
 }
 
+/** A daemon beside a node's BIRD that calls its neighbours and is not called: MetalLB's speaker. */
+export function plannedCaller(
+  plan: MachinePlan,
+  { nodes }: PlanContext,
+  { name, text }: { readonly name: string; readonly text: string },
+): Planned {
+  const { config, errors } = parseConfig(text, { dialect: 'bird-2', file: BIRD_CONF });
+  if (config === undefined) return { problems: errors };
+  const protocols = config.protocols.map((each) => (isBgp(each) ? { ...each, localPort: NO_PORT } : each));
+  const interfaces = interfacesOf(plan, nodes.get(plan.name));
+  return { speaker: { name, interfaces, kernelRoutes: () => [], config: { ...config, protocols } } };
+}
+
+/** Nobody listens there. */
+const NO_PORT = 0;
+
 /** A machine with a configuration of its own: there are few, and they are built. */
 export function builtSpeaker({ name, bird }: MachinePlan, { underlay }: PlanContext): Planned {
   const host = underlay.host(name);

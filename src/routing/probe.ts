@@ -19,7 +19,8 @@ const PATIENCE_NS = 4 * NS_PER_S;
 
 const ETHERNET_HEADER_LENGTH = 14;
 
-export type Connection = Pick<BgpConfig, 'localAddress' | 'remoteAddress' | 'remotePort'>;
+export type Connection = Pick<BgpConfig, 'localAddress' | 'remoteAddress' | 'remotePort'> &
+  Partial<Pick<BgpConfig, 'password'>>;
 
 export interface Tried {
   readonly connected: boolean;
@@ -36,6 +37,7 @@ export function tryConnection(underlay: Underlay, name: string, connection: Conn
   const netns = underlay.host(name)?.netns;
   if (netns === undefined || typeof remoteAddress !== 'number') return undefined;
   const socket = netns.sockets.tcp();
+  socket.md5Key = connection.password;
   let connected = false;
   let errno: Errno | undefined;
   socket.onConnect = () => {

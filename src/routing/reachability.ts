@@ -32,16 +32,32 @@ function* networksIn(value: unknown): Iterable<Ipv4Prefix> {
 
 const POLICY_KINDS = ['GlobalNetworkPolicy', 'GlobalNetworkSet', 'NetworkSet'] as const;
 
+/** Machines of which a cable is pulled: each is a kind of its own. */
+function machinesCutOff({ switches, plan }: Underlay): ReadonlySet<string> {
+  const down = new Set(
+    Array.from(switches, ({ ports }) => ports.filter((port) => port.down))
+      .flat()
+      .map(({ name }) => name),
+  );
+  const isCut = ({ name, interfaces }: MachinePlan): boolean =>
+    interfaces.some((nic) => down.has(`${name} ${nic.name}`));
+  return new Set(down.size === 0 ? [] : [...plan.machines.values()].filter(isCut).map(({ name }) => name));
+}
+
 export class Reachability {
   readonly #site: RoutingSite;
   readonly #underlay: Underlay;
   readonly #kinds = new Map<string, string>();
   readonly #results = new Map<string, string | undefined>();
   #networks: readonly Ipv4Prefix[] | undefined = undefined;
+  readonly #cut: ReadonlySet<string>;
+  readonly #machineOf: (speaker: string) => string;
 
-  constructor(site: RoutingSite, underlay: Underlay) {
+  constructor(site: RoutingSite, underlay: Underlay, machineOf: (speaker: string) => string) {
+    this.#machineOf = machineOf;
     this.#site = site;
     this.#underlay = underlay;
+    this.#cut = machinesCutOff(underlay);
   }
 
   /** Networks that rules of the input name: what lies in the same of them is told apart by none. */
@@ -65,7 +81,8 @@ export class Reachability {
     const known = this.#kinds.get(name);
     if (known !== undefined) return known;
     const plan = this.#site.plan.machines.get(name);
-    const kind = plan === undefined || plan.role !== 'node' ? name : this.#nodeKind(plan);
+    const alone = plan === undefined || plan.role !== 'node' || this.#cut.has(name);
+    const kind = alone ? name : this.#nodeKind(plan);
     this.#kinds.set(name, kind);
     return kind;
   }
@@ -97,11 +114,12 @@ export class Reachability {
   ): string | undefined => {
     if (typeof source !== 'number' || typeof destination !== 'number') return undefined;
     const own = from.interfaces.neighbor(source)?.self === true;
-    const key = `${own} ${port} ${this.#kindOf(from.name)} > ${this.#kindOf(to.name)}`;
+    const [caller, called] = [from, to].map(({ name }) => this.#machineOf(name)) as [string, string];
+    const key = `${own} ${port} ${this.#kindOf(caller)} > ${this.#kindOf(called)}`;
     if (!this.#results.has(key)) {
       this.#results.set(
         key,
-        this.#try(from.name, to.name, { localAddress: source, remoteAddress: destination, remotePort: port }),
+        this.#try(caller, called, { localAddress: source, remoteAddress: destination, remotePort: port }),
       );
     }
     return this.#results.get(key);

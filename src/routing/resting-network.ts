@@ -7,26 +7,113 @@ import {
   type ConfigProblem,
   ConvergedNetwork,
   formatProblem,
+  type IpAddr,
   restingBirdc,
   routeSpec,
   type Speaker as BirdSpeaker,
 } from '../bird/index.js';
 import { storedNodes } from '../calico/index.js';
-import { type RoutingSite, startServer } from '../cluster/index.js';
-import { type Host, KernelError } from '../kernel/index.js';
+import { type RoutingChange, type RoutingSite, startServer } from '../cluster/index.js';
+import type { Host } from '../kernel/index.js';
 import { INADDR_ANY } from '../packet/index.js';
 import type { Underlay } from '../underlay/index.js';
 import type { Causes } from './causes.js';
-import type { ConfdFiles } from './confd-files.js';
 import type { Daemons, Session } from './daemons.js';
+import { copyFaults } from './mirror.js';
 import { Mesh } from './mesh.js';
-import { builtSpeaker, type PlanContext, plannedNode } from './planned-speaker.js';
+import { builtSpeaker, type PlanContext, plannedCaller, plannedNode } from './planned-speaker.js';
+import type { Described } from './program.js';
 import { Reachability } from './reachability.js';
+import type { RehearsalParts } from './rehearsal.js';
 import type { Speaker } from './speakers.js';
 
 const BGP_PORT = 179;
 
+const callsSomebody = (speaker: BirdSpeaker, addresses: ReadonlySet<IpAddr>): boolean =>
+  speaker.mesh !== undefined ||
+  speaker.config.protocols.some((each) => each.kind === 'bgp' && addresses.has(each.remoteAddress));
+
+function addressesOf({ interfaces }: BirdSpeaker): ReadonlySet<IpAddr> {
+  return new Set([...interfaces].flatMap(({ addresses }) => addresses.map(({ ip }) => ip)));
+}
+
+/** Whose an address is: where a machine has two daemons, that of which a session leads to whoever asks. */
+function speakerFinder(speakers: readonly BirdSpeaker[]) {
+  const byAddress = new Map<IpAddr, BirdSpeaker[]>();
+  for (const speaker of speakers)
+    for (const address of addressesOf(speaker)) byAddress.set(address, [...(byAddress.get(address) ?? []), speaker]);
+  return (address: IpAddr, from: BirdSpeaker): BirdSpeaker | undefined => {
+    const [first, ...others] = byAddress.get(address) ?? [];
+    if (others.length === 0) return first;
+    const own = addressesOf(from);
+    return [first, ...others].find((each) => each !== undefined && callsSomebody(each, own)) ?? first;
+  };
+}
+
 export class RestingNetwork implements Daemons {
+  #rest: Rest;
+  readonly #site: RoutingSite;
+  readonly #parts: RehearsalParts;
+  /** What MetalLB's speakers announced when the routes were computed. */
+  #texts: string;
+  readonly #stopped = new Set<string>();
+  /** There are none: what is lost is lost at once. */
+  readonly longestTimerNs = 0;
+
+  constructor(site: RoutingSite, parts: RehearsalParts) {
+    this.#site = site;
+    this.#parts = parts;
+    this.#texts = this.#announced();
+    this.#rest = this.#compute();
+  }
+
+  #announced(): string {
+    return [...this.#parts.speakers.values()].flatMap(({ text }) => text?.() ?? []).join('\n');
+  }
+
+  #compute(): Rest {
+    const speakers = new Map([...this.#parts.speakers].filter(([name]) => !this.#stopped.has(name)));
+    return new Rest(this.#site, { ...this.#parts, speakers });
+  }
+
+  get underlay(): Underlay {
+    return this.#rest.underlay;
+  }
+
+  readonly wanted = (host: Host): readonly Described[] => this.#rest.wanted(host);
+  readonly listen = (host: Host): void => this.#rest.listen(host);
+  readonly problems = (name: string): readonly string[] => this.#rest.problems(name);
+  readonly runs = (name: string): boolean => this.#rest.runs(name);
+  readonly sessions = (name: string): readonly Session[] => this.#rest.sessions(name);
+  readonly birdc = (name: string, command: string): string | undefined => this.#rest.birdc(name, command);
+
+  readonly change = (changes: readonly RoutingChange[]): void => {
+    for (const change of changes) {
+      if (change.kind !== 'daemon') continue;
+      if (change.event === 'started') this.#stopped.delete(change.name);
+      else this.#stopped.add(change.name);
+    }
+    this.#rest = this.#compute();
+  };
+
+  readonly faultsChanged = (): void => {
+    this.#rest = this.#compute();
+  };
+
+  readonly refresh = (): boolean => {
+    const texts = this.#announced();
+    if (texts === this.#texts) return false;
+    this.#texts = texts;
+    this.#rest = this.#compute();
+    return true;
+  };
+
+  readonly pass = (): void => undefined;
+  readonly reboot = (): void => undefined;
+}
+
+/** All routes, as they are for one state of the cluster. */
+class Rest {
   readonly underlay: Underlay;
   readonly #speakers: ReadonlyMap<string, Speaker>;
   readonly #causes: Causes;
@@ -35,15 +122,9 @@ export class RestingNetwork implements Daemons {
   readonly #network: ConvergedNetwork;
   readonly #machine: RoutingSite['machine'];
 
-  constructor(
-    site: RoutingSite,
-    of: {
-      readonly speakers: ReadonlyMap<string, Speaker>;
-      readonly confd: ConfdFiles | undefined;
-      readonly causes: Causes;
-    },
-  ) {
+  constructor(site: RoutingSite, of: RehearsalParts) {
     this.underlay = site.rehearse();
+    copyFaults(site.underlay(), this.underlay);
     this.#machine = site.machine;
     this.#speakers = of.speakers;
     this.#causes = of.causes;
@@ -54,42 +135,45 @@ export class RestingNetwork implements Daemons {
       nodes: new Map(of.confd === undefined ? [] : storedNodes(site.store).map((node) => [node.name, node])),
       underlay: this.underlay,
     };
-    for (const name of of.speakers.keys()) this.#add(name, context);
-    const { why } = new Reachability(site, this.underlay);
-    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable: why });
+    for (const speaker of of.speakers.values()) this.#add(speaker, context);
+    const { why } = new Reachability(site, this.underlay, (name) => of.speakers.get(name)?.machine ?? name);
+    const speakerAt = speakerFinder([...this.#birds.values()]);
+    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable: why, speakerAt });
   }
 
-  #add(name: string, context: PlanContext): void {
-    const plan = context.site.plan.machines.get(name);
+  #add({ name, machine, text }: Speaker, context: PlanContext): void {
+    const plan = context.site.plan.machines.get(machine);
     if (plan === undefined) return;
-    const planned = plan.bird === undefined ? plannedNode(plan, context) : builtSpeaker(plan, context);
+    const planned =
+      text !== undefined
+        ? plannedCaller(plan, context, { name, text: text() })
+        : plan.bird === undefined
+          ? plannedNode(plan, context)
+          : builtSpeaker(plan, context);
     if ('speaker' in planned) this.#birds.set(name, planned.speaker);
     else this.#problems.set(name, planned.problems);
   }
 
-  readonly equip = (host: Host): readonly string[] => {
-    const bird = this.#birds.get(host.name);
-    if (bird === undefined) return (this.#problems.get(host.name) ?? []).map(formatProblem);
-    this.#listen(host, bird);
+  readonly wanted = (host: Host): readonly Described[] => {
+    if (!this.#birds.has(host.name)) return [];
     const deviceNamed = (name: string) => host.netns.devices.named(name);
     return this.#network.kernels(host.name).flatMap(({ config, routes }) =>
       routes.flatMap((route) => {
         const because = this.#causes.of(host.name, route);
-        const spec = routeSpec(route, config, { deviceNamed, because });
-        if (spec === undefined) return [];
-        try {
-          host.netns.fib.addRoute(spec);
-          return [];
-        } catch (error) {
-          if (!(error instanceof KernelError)) throw error;
-          return [error.message];
-        }
+        return routeSpec(route, config, { deviceNamed, because }) ?? [];
       }),
     );
   };
 
+  readonly problems = (name: string): readonly string[] => (this.#problems.get(name) ?? []).map(formatProblem);
+
+  readonly listen = (host: Host): void => {
+    const bird = this.#birds.get(host.name);
+    if (bird !== undefined) this.#open(host, bird);
+  };
+
   /** 1.6 has one socket, BIRD 2 one for every port that its sessions name. */
-  #listen(host: Host, { config, mesh }: BirdSpeaker): void {
+  #open(host: Host, { config, mesh }: BirdSpeaker): void {
     const because = this.#speakers.get(host.name)?.because ?? [];
     const listen = (address: unknown, port: number): void => {
       const local = typeof address === 'number' ? (address as typeof INADDR_ANY) : INADDR_ANY;

@@ -18,6 +18,7 @@ export { parseAddressRange } from './load-balancer/address-range.js';
 export { Allocator, type Pool, withoutAnnotations } from './load-balancer/allocator.js';
 export { Balancer } from './load-balancer/cloud/balancer.js';
 export { frontOf, targetsOf } from './load-balancer/cloud/front.js';
+export { BgpSpeakers } from './load-balancer/metallb/bgp.js';
 export { type MetalLbConfiguration, metalLbConfiguration } from './load-balancer/metallb/configuration.js';
 export { type Assignment, Speakers } from './load-balancer/metallb/speakers.js';
 export { parseResolvConf, type ResolvConf } from './resolver/resolv-conf.js';

@@ -1,4 +1,4 @@
-/** `calicoctl ipam show` and `calicoctl ipam check`; calicoctl/calicoctl/commands/ipam. */
+/** `calicoctl ipam`: what shows IPAM's state and checks it; calicoctl/calicoctl/commands/ipam. */
 
 import {
   addressBits,
@@ -22,13 +22,19 @@ import {
   workloadsInUse,
 } from '../calico/index.js';
 import type { Cluster } from '../cluster/index.js';
+import { configure, release, split } from './calicoctl-ipam-change.js';
+import { clusterInformation } from './calicoctl-datastore.js';
+import { reportText } from './calicoctl-ipam-report.js';
+import { docopt, invalidOption } from './docopt.js';
 import { ruledTable } from './table.js';
-import { failure, lines, ok, type ToolResult } from './tool.js';
+import { failure, lines, ok, type ToolPlace, type ToolResult } from './tool.js';
 
-interface Ipam {
+export interface Ipam {
   readonly store: IpamStore;
   readonly context: IpamContext;
   readonly cluster: Cluster;
+  /** Where reports are written and read. */
+  readonly files: Map<string, string>;
 }
 
 /** Go's `%.5g`. */
@@ -158,11 +164,7 @@ function show(ipam: Ipam, args: readonly string[]): ToolResult {
   }
 }
 
-const invalid = (args: readonly string[]): ToolResult =>
-  failure(
-    1,
-    `invalid option: 'calicoctl ipam ${args.join(' ')}'. Use flag '--help' to read about a specific subcommand`,
-  );
+const invalid = (args: readonly string[]): ToolResult => failure(1, invalidOption('ipam', args));
 
 function attributesText({ attribute }: Allocation): string {
   if (attribute === undefined) return '<missing>';
@@ -216,14 +218,18 @@ const ofOwners = (owners: ReadonlyMap<string, readonly string[]>, say: (address:
   [...owners].flatMap(([address, names]) => names.map((owner) => say(address, owner)));
 
 function check(ipam: Ipam, args: readonly string[]): ToolResult {
-  const unknown = args.find((arg) => arg !== '--show-all-ips' && arg !== '--show-problem-ips');
-  if (unknown !== undefined) return invalid(['check', ...args]);
-  const all = args.includes('--show-all-ips');
-  const shown: Shown = { all, problems: all || args.includes('--show-problem-ips') };
+  const flags = ['show-all-ips', 'show-problem-ips'];
+  const given = docopt(args, { values: ['output', 'kubeconfig'], flags, short: { o: 'output' }, words: 0 });
+  if (given === undefined) return invalid(['check', ...args]);
+  const all = given.flags.has('show-all-ips');
+  const shown: Shown = { all, problems: all || given.flags.has('show-problem-ips') };
   const { store } = ipam.cluster;
   const [nodes, services, workloads] = [nodesInUse(store), servicesInUse(store), workloadsInUse(store)];
   const pools = ipam.context.pools.filter(({ disabled }) => !disabled).map(({ cidr }) => networkOf(cidr));
-  const found = checkIpam(ipam.store, pools, [...nodes, ...services, ...workloads]);
+  const inUse = [...nodes, ...services, ...workloads];
+  const found = checkIpam(ipam.store, pools, inUse);
+  const report = given.values.get('output')?.at(-1);
+  if (report !== undefined) ipam.files.set(report, reportText(found, inUse, clusterInformation(store)));
   const problems = (rows: readonly string[]): readonly string[] => (shown.problems ? rows : []);
   const leaked = new Set(found.leaked.map(({ address }) => address)).size;
   const count = leaked + found.outside.size + found.unallocated.size + found.leakedHandles.length;
@@ -279,11 +285,14 @@ function check(ipam: Ipam, args: readonly string[]): ToolResult {
   );
 }
 
-export function calicoctlIpam(cluster: Cluster, [command = '', ...args]: readonly string[]): ToolResult {
+const COMMANDS = { show, check, release, split, configure };
+
+const isCommand = (name: string): name is keyof typeof COMMANDS => Object.hasOwn(COMMANDS, name);
+
+export function calicoctlIpam({ cluster, netns }: ToolPlace, [command = '', ...args]: readonly string[]): ToolResult {
   const state = cluster.ipam;
   if (state === undefined) return failure(1, 'calicoctl: Calico is not installed in this cluster');
-  const ipam: Ipam = { store: state.ipam, context: state.context(), cluster };
-  if (command === 'show') return show(ipam, args);
-  if (command === 'check') return check(ipam, args);
-  return failure(1, `calicoctl ipam ${command}: only show and check are offered here`);
+  const ipam: Ipam = { store: state.ipam, context: state.context(), cluster, files: netns.host.files };
+  if (isCommand(command)) return COMMANDS[command](ipam, args);
+  return failure(1, `calicoctl ipam ${command}: only ${Object.keys(COMMANDS).join(', ')} are there`);
 }

@@ -1,9 +1,10 @@
 /**
- * `calicoctl`: IPAM's reports, and lists of the kinds that an operator asks for most;
+ * `calicoctl`: IPAM's commands, and lists of the kinds that an operator asks for most;
  * calicoctl/calicoctl/commands/get.go, resourcemgr.
  */
 
 import { calicoNodes, formatCidr, type Kind, type ObjectOf, type Store } from '../kubernetes/index.js';
+import { calicoctlDatastore } from './calicoctl-datastore.js';
 import { calicoctlIpam } from './calicoctl-ipam.js';
 import { calicoctlNode } from './calicoctl-node.js';
 import { spacedTable } from './table.js';
@@ -142,7 +143,8 @@ function get(store: Store, args: readonly string[]): ToolResult {
 export const calicoctl: Tool = (place, [command = '', ...args]) => {
   const { cluster } = place;
   if (command === 'node') return calicoctlNode(place, args);
-  if (command === 'ipam') return calicoctlIpam(cluster, args);
+  if (command === 'ipam') return calicoctlIpam(place, args);
+  if (command === 'datastore') return calicoctlDatastore(cluster.store, args);
   if (command === 'get') return get(cluster.store, args);
-  return failure(1, `calicoctl ${command}: only node, ipam and get are offered here`);
+  return failure(1, `calicoctl ${command}: only node, ipam, datastore and get are offered here`);
 };

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import { runConfd } from '../../src/calico/confd/files.js';
 import { CONFD_FILES, renderConfd } from '../../src/calico/confd/render.js';
-import { durationSeconds, storedWorkloadPeers } from '../../src/calico/datastore/bgp.js';
+import { storedWorkloadPeers } from '../../src/calico/datastore/bgp.js';
 import { ConfdDatastore } from '../../src/calico/datastore/confd.js';
 import { storedBackend } from '../../src/calico/datastore/daemons.js';
 import { storedIpam } from '../../src/calico/datastore/ipam.js';
 import { parseCidr } from '../../src/calico/cidr.js';
-import { Store } from '../../src/kubernetes/index.js';
+import { durationSeconds, Store } from '../../src/kubernetes/index.js';
 import {
   announced,
   datastoreOf,

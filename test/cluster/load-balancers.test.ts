@@ -117,18 +117,15 @@ t.test('MetalLB: without pods of the speaker one is assumed on every node, and t
   t.end();
 });
 
-t.test('MetalLB in BGP mode: nobody knows what becomes of packets from outside', (t) => {
+t.test('MetalLB in BGP mode without a peer: nobody outside learns of the address, and it is told', (t) => {
   const cluster = load('load-balancer-metallb-l2', (text) =>
     text.replace('kind: L2Advertisement', 'kind: BGPAdvertisement').replace('spec: {interfaces: [eth0]}', 'spec: {}'),
   );
   const outside = trace(cluster, 'host/office', 'lb/shop/front:80');
-  t.equal(outside.verdict, 'unknown');
-  t.same(outside.explanation, ["172.18.0.101 is advertised by MetalLB's BGP mode, which is not modelled."]);
+  t.equal(outside.verdict, 'unreachable');
+  t.match(outside.explanation.join(' '), /its pool is advertised by BGP, and there is no BGPPeer/);
   t.equal(trace(cluster, 'pod/shop/client', 'lb/shop/front:80').verdict, 'answered', 'kube-proxy needs no route');
-  t.match(found(cluster, 'unmodelled'), [
-    /^BGPAdvertisement metallb-system\/all/,
-    /^BGPAdvertisement metallb-system\/all/,
-  ]);
+  t.match(found(cluster, 'load-balancer'), [/^BGPAdvertisement metallb-system\/all .*there is no BGPPeer/]);
   t.end();
 });
 

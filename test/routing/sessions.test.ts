@@ -44,6 +44,14 @@ metadata: {name: default}
 spec: {nodeToNodeMeshEnabled: false}
 `;
 
+const PASSWORD = 'password: {secretKeyRef: {name: bgp, key: spine}}';
+const SECRET = `
+apiVersion: v1
+kind: Secret
+metadata: {name: bgp, namespace: kube-system}
+stringData: {spine: secret}
+`;
+
 const BROKEN: readonly Broken[] = [
   {
     what: 'a firewall on the node that is called',
@@ -74,6 +82,31 @@ const BROKEN: readonly Broken[] = [
       /BGP session Mesh_172_18_0_2 of node\/node2 with node\/node1 is (Active|Connect|Idle) \(Socket: Connection refused\): .*node\/node1 rejected it/,
     ],
     protocols: [/^Mesh_172_18_0_3 +BGP +master +start/, /^Mesh_172_18_0_4 +BGP +master +up/],
+  },
+  {
+    what: 'a password on one side',
+    topology: 'bgp-peered-gateway',
+    more: SECRET,
+    edit: (text) => text.replaceAll('asNumber: 64512}', `asNumber: 64512, ${PASSWORD}}`),
+    ends: ['pod/shop/client', 'pod/shop/far:5432'],
+    verdict: 'unreachable',
+    says: [
+      /BGP session node3 of host\/spine with node\/node3 is (Connect|Active): node\/node3 has a password for it and host\/spine has none: the kernel drops segments that are not signed as it expects \(TCP MD5\)/,
+    ],
+    protocols: [/^Node_172_18_0_1 +BGP +master +start +\S+ +(Connect|Active) *$/],
+  },
+  {
+    what: 'two passwords',
+    topology: 'bgp-peered-gateway',
+    more: SECRET,
+    edit: (text) =>
+      text
+        .replaceAll('asNumber: 64512}', `asNumber: 64512, ${PASSWORD}}`)
+        .replace('neighbor as 64512;', 'neighbor as 64512; password "other";'),
+    ends: ['pod/shop/client', 'pod/shop/far:5432'],
+    verdict: 'unreachable',
+    says: [/node3 is (Connect|Active): the two ends have different passwords, and the kernel drops/],
+    protocols: [/^Node_172_18_0_1 +BGP +master +start +\S+ +(Connect|Active) *$/],
   },
   {
     what: 'a wrong address on record',
@@ -218,4 +251,52 @@ t.test('a router’s configuration that cannot be read is an error with its plac
   t.match(new RoutedCluster(sources).errors.map(formatConfigError), [
     /^network\.yaml:18:\d+: PhysicalNetwork two-racks: spec\.routers\[0\]\.bird: expected a configuration of BIRD 2, got line 2, column 10: protocol ospf/,
   ]);
+});
+
+/** A router of an AS of its own beside the mesh. Real daemons come to the same routes. */
+const otherAs =
+  (peer: string): Edit =>
+  (text) =>
+    text.replace('local as 64512', 'local as 65000').replaceAll('asNumber: 64512', `asNumber: 65000${peer}`);
+
+const ACROSS = ['pod/shop/client', 'pod/shop/far:5432'] as const;
+
+t.test(
+  'a router of another AS beside a mesh takes one node for all blocks, and that one sends packets back',
+  async (t) => {
+    const cluster = clusterLike('bgp-peered-gateway', '', otherAs(''));
+    const routes = cluster
+      .host('spine')
+      .netns.fib.listRoutes(254)
+      .filter((line) => line.includes('proto bird'));
+    t.equal(routes.length, 3);
+    for (const line of routes) t.match(line, / via 172\.18\.0\.2 dev eth0 /);
+    t.equal(traceIn(cluster, ACROSS).verdict, 'ttl-exceeded');
+  },
+);
+
+t.test('nodes that keep the next hop tell a router of another AS which node has a block', async (t) => {
+  const cluster = clusterLike('bgp-peered-gateway', '', otherAs(', keepOriginalNextHop: true'));
+  const routes = cluster
+    .host('spine')
+    .netns.fib.listRoutes(254)
+    .filter((line) => line.includes('proto bird'));
+  t.same(
+    routes.map((line) => / via (\S+) /.exec(line)?.[1]),
+    ['172.18.0.3', '172.18.1.4', '172.18.0.2'],
+  );
+  t.equal(traceIn(cluster, ACROSS).verdict, 'answered');
+});
+
+t.test('one password on both sides lets the session come up, signed', async (t) => {
+  const cluster = clusterLike('bgp-peered-gateway', SECRET, (text) =>
+    text
+      .replaceAll('asNumber: 64512}', `asNumber: 64512, ${PASSWORD}}`)
+      .replace('neighbor as 64512;', 'neighbor as 64512; password "secret";'),
+  );
+  t.equal(traceIn(cluster, ACROSS).verdict, 'answered');
+  t.same(
+    cluster.findings.filter(({ message }) => /BIRD|password/.test(message)),
+    [],
+  );
 });

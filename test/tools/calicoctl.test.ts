@@ -156,8 +156,11 @@ node2   (64512)   172.18.0.3/24
 });
 
 t.test('what calicoctl does not offer here it says', async (t) => {
-  t.match(toolIn(demo(), NODE, 'calicoctl patch'), { exitCode: 1, stderr: /only node, ipam and get/ });
-  t.match(toolIn(demo(), NODE, 'calicoctl ipam release'), { exitCode: 1, stderr: /only show and check/ });
+  t.match(toolIn(demo(), NODE, 'calicoctl patch'), { exitCode: 1, stderr: /only node, ipam, datastore and get/ });
+  t.match(toolIn(demo(), NODE, 'calicoctl ipam clean'), {
+    exitCode: 1,
+    stderr: /only show, check, release, split, configure are there/,
+  });
   t.match(toolIn(demo(), NODE, 'calicoctl ipam show --all'), {
     exitCode: 1,
     stderr: /^invalid option: 'calicoctl ipam show --all'/,
@@ -168,4 +171,139 @@ t.test("confd's files are those of the node, where BIRD runs", async (t) => {
   t.match(outputOf(trouble(), 'node/node2', 'cat /etc/calico/confd/config/bird.cfg'), /router id 172\.18\.0\.3;/);
   t.match(outputOf(trouble(), 'node/node2', 'ls /etc/calico/confd/config'), /^bird\.cfg\nbird6\.cfg\n/);
   t.match(toolIn(demo(), NODE, 'cat /etc/calico/confd/config/bird.cfg'), { exitCode: 1 });
+});
+
+// What changes IPAM.
+
+const POD = '192.168.166.129';
+
+t.test('calicoctl ipam release gives an address back once', async (t) => {
+  const cluster = demo();
+  t.equal(outputOf(cluster, NODE, `calicoctl ipam release --ip=${POD}`), `Successfully released IP address ${POD}\n`);
+  t.equal(outputOf(cluster, NODE, `calicoctl ipam show --ip=${POD}`), `${POD} is not assigned\n`);
+  t.match(toolIn(cluster, NODE, `calicoctl ipam release --ip ${POD}`), {
+    exitCode: 1,
+    stdout: '',
+    stderr: `IP address ${POD} is not assigned\n`,
+  });
+  const block = cluster.store.get('IPAMBlock', '', '192-168-166-128-26');
+  t.equal(block?.spec.allocations[1], null, 'the datastore has it');
+  t.match(toolIn(cluster, NODE, 'calicoctl ipam release --ip=nowhere'), {
+    exitCode: 1,
+    stdout: 'Error executing command: invalid IP address specified: nowhere\n',
+  });
+  t.match(
+    toolIn(cluster, NODE, 'calicoctl ipam release --all').stderr,
+    /^invalid option: 'calicoctl ipam release --all'/,
+  );
+});
+
+t.test('calicoctl ipam release --from-report releases what the report calls leaked, and nothing else', async (t) => {
+  const cluster = demo();
+  const pod = cluster.store.list('Pod').find(({ name }) => name === 'client');
+  if (pod === undefined) throw new Error('no pod');
+  cluster.store.delete('Pod', pod.namespace, pod.name);
+  t.match(outputOf(cluster, NODE, 'calicoctl ipam check -o /report.json'), /found 1 problems/);
+  const run = (options: string) => toolIn(cluster, NODE, `calicoctl ipam release --from-report=/report.json${options}`);
+  t.match(run(''), {
+    exitCode: 1,
+    stderr: 'data store is not locked. Either lock the data store, or re-run with --force\n',
+  });
+  t.equal(outputOf(cluster, NODE, 'calicoctl datastore migrate lock'), 'Datastore locked.\n');
+  t.equal(
+    run('').stdout,
+    `Releasing 1 old IPs...
+Released 1 IPs successfully
+Report didn't contain any handles to clean up.
+You may now unlock the data store.
+`,
+  );
+  t.equal(outputOf(cluster, NODE, 'calicoctl datastore migrate unlock'), 'Datastore unlocked.\n');
+  t.match(outputOf(cluster, NODE, 'calicoctl ipam check'), /found 0 problems/);
+  t.equal(
+    run(' --force').stdout,
+    `WARNING: Data store is not locked. Ignoring due to --force option
+Releasing 1 old IPs...
+Released 0 IPs successfully
+1 addresses marked as leaked in the report had already been cleaned up.
+Report didn't contain any handles to clean up.
+You may now unlock the data store.
+`,
+  );
+  t.match(toolIn(cluster, NODE, 'calicoctl ipam release --from-report=/none').stderr, /open \/none: no such file/);
+});
+
+t.test('calicoctl ipam release --from-report wants its own cluster, and an address that is as it was', async (t) => {
+  const cluster = demo();
+  const pod = cluster.store.list('Pod').find(({ name }) => name === 'client');
+  if (pod === undefined) throw new Error('no pod');
+  cluster.store.delete('Pod', pod.namespace, pod.name);
+  outputOf(cluster, NODE, 'calicoctl ipam check --output=/report.json');
+  const { files } = cluster.node('node1');
+  const report = files.get('/report.json') ?? '';
+  files.set('/other.json', report.replace('"clusterGUID": ""', '"clusterGUID": "x"'));
+  t.match(
+    toolIn(cluster, NODE, 'calicoctl ipam release --from-report=/other.json --force').stderr,
+    /mismatched cluster GUID. Refusing to release/,
+  );
+  files.set('/new.json', report.replaceAll(/"sequenceNumber": \d+/g, '"sequenceNumber": 77'));
+  t.match(
+    toolIn(cluster, NODE, 'calicoctl ipam release --from-report=/new.json --force').stdout,
+    /An error occurred while releasing some IPs: .*bad sequence number, requested 77/,
+  );
+  t.match(outputOf(cluster, NODE, `calicoctl ipam show --ip=${POD}`), /is in use/);
+});
+
+t.test('calicoctl ipam configure changes what the next allocation goes by', async (t) => {
+  const cluster = demo();
+  t.equal(
+    outputOf(cluster, NODE, 'calicoctl ipam configure --strictaffinity=true --max-blocks-per-host 4'),
+    'Successfully set StrictAffinity to: true\nSuccessfully set MaxBlocksPerHost to: 4\n',
+  );
+  t.match(
+    outputOf(cluster, NODE, 'calicoctl ipam show --show-configuration'),
+    /StrictAffinity +\| true[\s\S]*MaxBlocksPerHost +\| +4/,
+  );
+  t.equal(cluster.store.get('IPAMConfig', '', 'default')?.spec.strictAffinity, true);
+  for (const [options, problem] of [
+    ['', 'at least one configuration option must be specified'],
+    [' --strictaffinity=maybe', 'invalid value. Use true or false to set strictaffinity'],
+    [' --max-blocks-per-host=many', 'invalid value for maxblockhost. Use a valid number'],
+    [' --max-blocks-per-host=-1', 'greater than or equal to 0'],
+    [' --kubevirt-ip-persistence=on', 'invalid value for --kubevirt-ip-persistence. Use Enabled or Disabled'],
+  ] as const) {
+    const result = toolIn(cluster, NODE, `calicoctl ipam configure${options}`);
+    t.equal(result.exitCode, 1, options);
+    t.ok(result.stderr.includes(problem), result.stderr);
+  }
+});
+
+t.test('calicoctl ipam split makes pools of a power of two', async (t) => {
+  const cluster = loadTopology('bgp-one-subnet');
+  const [pool] = cluster.store.list('IPPool');
+  if (pool === undefined) throw new Error('no pool');
+  const split = (rest: string) => toolIn(cluster, NODE, `calicoctl ipam split ${rest}`);
+  t.match(split(`2 --name=${pool.name}`).stderr, /^datastore is not locked/);
+  outputOf(cluster, NODE, 'calicoctl datastore migrate lock');
+  t.match(split('2').stderr, /^no name or CIDR provided/);
+  t.match(split(`two --name=${pool.name}`).stderr, /two is not a valid number: strconv\.Atoi/);
+  t.match(split('2 --name=none').stderr, /unable to find IP pool with name none/);
+  t.match(split('2 --cidr=10.99.0.0/16').stderr, /covering the specified CIDR 10\.99\.0\.0\/16/);
+  const routes = cluster.node('node1').netns.fib.listRoutes(254);
+  t.equal(
+    split('2 --cidr=192.168.0.0/16').stdout,
+    `IP Pool ${pool.name} was successfully split into 2 smaller pools.Created split-${pool.name}-0 with CIDR 192.168.0.0/17.
+Created split-${pool.name}-1 with CIDR 192.168.128.0/17.
+Please refer to the documentation for final steps.`,
+  );
+  t.same(
+    cluster.store.list('IPPool').map(({ name }) => name),
+    [`split-${pool.name}-0`, `split-${pool.name}-1`],
+  );
+  t.same(cluster.node('node1').netns.fib.listRoutes(254), routes, 'routes are those of the same blocks');
+  t.match(
+    split(`3 --name=split-${pool.name}-0`).stderr,
+    /into 3 CIDRs: number to split CIDR into is not a valid power of 2: 3/,
+  );
+  t.equal(cluster.store.get('IPPool', '', `split-${pool.name}-0`)?.spec.disabled, true, 'disabled before it is tried');
 });

@@ -29,6 +29,7 @@ export function makeSocket(config: BgpConfig, { netns, iface }: DialFrom): TcpSo
     ...(device === undefined ? {} : { device }),
   });
   guardSocket(socket, config);
+  socket.md5Key = config.password;
   return socket;
 }
 

@@ -4,6 +4,7 @@ import { type Ipv4Addr, INADDR_ANY } from '../../packet/index.js';
 import { KernelError, type Netns, type TcpListener, type TcpSocket } from '../../kernel/index.js';
 import type { Cause } from '../../trace/index.js';
 import { formatIp, type IpAddr } from '../address.js';
+import type { BgpConfig } from '../config/types.js';
 
 /** IPTOS_PREC_INTERNETCONTROL. */
 export const BGP_TOS = 0xc0;
@@ -20,6 +21,8 @@ export interface ListenerContext {
   readonly netns: Netns;
   readonly log: (text: string) => void;
   readonly because: readonly Cause[];
+  /** False: sessions call, and are not called (FRR's `bgpd -p 0`). */
+  readonly listens: boolean;
 }
 
 export class BgpListeners {
@@ -31,15 +34,24 @@ export class BgpListeners {
   }
 
   /** Listens there too; what it answers with lets go again. Undefined where the socket cannot be had. */
-  acquire(address: IpAddr | undefined, port: number, acceptor: Acceptor): (() => void) | undefined {
+  acquire(
+    { address, port }: { readonly address: IpAddr | undefined; readonly port: number },
+    { remoteAddress, password }: Pick<BgpConfig, 'remoteAddress' | 'password'>,
+    acceptor: Acceptor,
+  ): (() => void) | undefined {
+    if (!this.#context.listens) return () => undefined;
     if (address !== undefined && typeof address !== 'number') return undefined;
     const local: Ipv4Addr = address ?? INADDR_ANY;
     const key = `${local}:${port}`;
     const listening = this.#open.get(key) ?? this.#listen(local, port, key);
     if (listening === undefined) return undefined;
+    const { md5Keys } = listening.listener;
+    // bgp_setup_auth(): the listening socket has the keys of all who may come.
+    if (password !== undefined && typeof remoteAddress === 'number') md5Keys.set(remoteAddress, password);
     listening.acceptors.add(acceptor);
     return () => {
       listening.acceptors.delete(acceptor);
+      if (password !== undefined && typeof remoteAddress === 'number') md5Keys.delete(remoteAddress);
       if (listening.acceptors.size > 0) return;
       listening.listener.close();
       this.#open.delete(key);

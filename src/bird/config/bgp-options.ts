@@ -178,9 +178,7 @@ const COMMON: Readonly<Record<string, OptionHandler<BgpDraft>>> = {
     draft.disableAfterCease = parseCeaseMask(p);
   },
   password: (p, draft) => {
-    const at = p.previous;
     draft.password = p.text();
-    p.finding('TCP MD5 signatures are not modelled on the wire: segments carry none', at);
   },
   setkey: (p) => {
     p.bool();

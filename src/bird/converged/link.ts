@@ -147,8 +147,10 @@ function heard(from: Side, to: Side, port: number): string | undefined {
   const bound = dialect === 'bird-1.6' ? listenBgpAddress : config.strictBind ? config.localAddress : undefined;
   const { remoteAddress } = from.config;
   if (listens !== port || (bound !== undefined && !ipEquals(bound, remoteAddress))) {
-    return `Socket: ${ERRNO_TEXT.ECONNREFUSED}`;
+    // A signed segment is refused by silence.
+    return from.config.password === undefined ? `Socket: ${ERRNO_TEXT.ECONNREFUSED}` : '';
   }
+  if (from.config.password !== config.password) return '';
   // RFC 5082: what starts too low is not heard at all.
   const secured = config.ttlSecurity !== from.config.ttlSecurity && hopsOf(config) + hopsOf(from.config) < 255;
   return secured ? '' : undefined;

@@ -4,7 +4,7 @@
  * takes as a refusal.
  */
 
-import { type AttributeDefinition, withAttribute, withoutAttributes } from '../rib/attributes.js';
+import { type AttributeDefinition, withoutAttributes } from '../rib/attributes.js';
 import { callFunction, compileTerm, convert, fail } from './compile-term.js';
 import { storableValue, writeStatic } from './route-access.js';
 import { type Execute, type FilterRun, STEP } from './run.js';
@@ -17,7 +17,7 @@ function setAttribute(run: FilterRun, attribute: AttributeDefinition, value: Val
   const stored = storableValue(attribute, value, route.attributes);
   if (stored.error !== undefined) fail(stored.error, line);
   else if (stored.value !== undefined) {
-    run.edit({ attributes: withAttribute(route.attributes, attribute.id, stored.value) });
+    run.setAttribute(attribute.id, stored.value);
     run.touch(attribute.id);
   }
 }

@@ -2,8 +2,8 @@
 
 import type { IpAddr } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
-import type { AttributeId } from '../rib/attributes.js';
-import type { Route } from '../rib/route.js';
+import type { AttributeId, Attributes, AttributeValue } from '../rib/attributes.js';
+import { makeRoute, type Route } from '../rib/route.js';
 import type { FunctionDefinition } from './syntax.js';
 import { type Value, VOID } from './value.js';
 
@@ -53,6 +53,8 @@ export class FilterRun {
   result: Value = VOID;
   verdict: number = STEP.next;
   #touched: Set<AttributeId> | undefined = undefined;
+  /** The route's, where they are a copy of this run's. */
+  #attributes: Partial<Record<AttributeId, AttributeValue>> | undefined = undefined;
   #line = '';
 
   constructor(program: Program, environment: FilterEnvironment, route: Route | undefined) {
@@ -80,10 +82,20 @@ export class FilterRun {
     return this.#route;
   }
 
+  /** The first change is made to a copy, and others to the same: until the run ends nobody else has it. */
   edit(changes: Partial<Route>): void {
     if (this.#route === undefined) return;
-    this.#route = { ...this.#route, ...changes };
+    if (!this.#edited) this.#route = makeRoute(this.#route);
     this.#edited = true;
+    Object.assign(this.#route, changes);
+    if (changes.attributes !== undefined) this.#attributes = undefined;
+  }
+
+  setAttribute(id: AttributeId, value: AttributeValue): void {
+    const own = this.#attributes ?? { ...this.#route?.attributes };
+    own[id] = value;
+    if (this.#attributes === undefined) this.edit({ attributes: own as Attributes });
+    this.#attributes = own;
   }
 
   touch(id: AttributeId): void {

@@ -130,7 +130,7 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     const own = router.isBird2;
     const address = own ? (config.strictBind ? config.localAddress : undefined) : router.config.listenBgpAddress;
     const port = own ? config.localPort : router.config.listenBgpPort;
-    this.#releaseListener = this.#listeners.acquire(address, port, (socket) => this.#accept(socket));
+    this.#releaseListener = this.#listeners.acquire({ address, port }, config, (socket) => this.#accept(socket));
     if (this.#releaseListener === undefined) {
       this.disabled = true;
       this.storeError(undefined, { kind: 'misc', error: 'no-socket' });

@@ -142,12 +142,6 @@ export const attributeNamed = (name: string): AttributeDefinition | undefined =>
 /** What filters set into attributes at run time; the definition's type says which it is. */
 export type AttributeValue = Exclude<Attributes[AttributeId], undefined>;
 
-/** The same with one value more or another. */
-export const withAttribute = (attributes: Attributes, id: AttributeId, value: AttributeValue): Attributes => ({
-  ...attributes,
-  [id]: value,
-});
-
 export function withoutAttributes(attributes: Attributes, ...ids: readonly AttributeId[]): Attributes {
   if (!ids.some((id) => attributes[id] !== undefined)) return attributes;
   const rest: Partial<Record<AttributeId, AttributeValue>> = { ...attributes };

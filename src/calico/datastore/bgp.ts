@@ -8,7 +8,7 @@ import type {
   CalicoNodeView,
   Store,
 } from '../../kubernetes/index.js';
-import { calicoNodes } from '../../kubernetes/index.js';
+import { calicoNodes, durationSeconds } from '../../kubernetes/index.js';
 import type {
   BgpBlock,
   BgpConfiguration,
@@ -39,24 +39,6 @@ const bgpNode = ({ name, labels, bgp }: CalicoNodeView): BgpNode => ({
 
 /** By name. */
 export const storedBgpNodes = (store: Store): BgpNode[] => calicoNodes(store).map(bgpNode);
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = {
-  ns: 1e-9,
-  us: 1e-6,
-  µs: 1e-6,
-  ms: 1e-3,
-  s: 1,
-  m: 60,
-  h: 3600,
-};
-
-/** A duration of Go's, in whole seconds as confd rounds it. */
-export function durationSeconds(text: string): number {
-  let seconds = 0;
-  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g))
-    seconds += Number(amount) * (UNIT_SECONDS[unit] ?? 0);
-  return Math.round(seconds);
-}
 
 type StoredPassword = StoredPeer['spec']['password'];
 

@@ -73,10 +73,11 @@ export const blockSummaries = (ipam: IpamStore): BlockSummary[] =>
     return { cidr: block.cidr, ...(host !== undefined && { host }), borrowed: borrowed(block, host) };
   });
 
-type Spec<K extends 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle'> = ObjectOf<K>['spec'];
+type Recorded = 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle' | 'IPAMConfig';
+type Spec<K extends Recorded> = ObjectOf<K>['spec'];
 
 /** An object of IPAM's that the datastore did not have. */
-function created<K extends 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle'>(kind: K, name: string, labels: Labels) {
+function created<K extends Recorded>(kind: K, name: string, labels: Labels) {
   return {
     apiVersion: 'crd.projectcalico.org/v1',
     kind,
@@ -174,4 +175,11 @@ export function recordIpam(store: Store, ipam: IpamStore): void {
   recordBlocks(store, ipam);
   recordAffinities(store, ipam);
   recordHandles(store, ipam);
+}
+
+/** The configuration as somebody has set it: the object `default`. */
+export function recordIpamConfig(store: Store, ipam: IpamStore): void {
+  const { kubeVirtVmAddressPersistence: kubeVirtVMAddressPersistence, ...rest } = ipam.config();
+  const held = store.get('IPAMConfig', '', 'default') ?? created('IPAMConfig', 'default', {});
+  store.put('IPAMConfig', { ...held, spec: { ...rest, kubeVirtVMAddressPersistence } });
 }

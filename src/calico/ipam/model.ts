@@ -40,6 +40,8 @@ export interface IpamConfig {
   readonly autoAllocateBlocks: boolean;
   /** 0: the default limit. */
   readonly maxBlocksPerHost: number;
+  /** `Enabled` where nothing is said: virtual machines keep their addresses. */
+  readonly kubeVirtVmAddressPersistence?: string;
 }
 
 /** What applies until an IPAMConfig object says otherwise. */

@@ -49,6 +49,7 @@ export interface IpamConfigSpec {
   readonly strictAffinity?: boolean;
   readonly autoAllocateBlocks?: boolean;
   readonly maxBlocksPerHost?: number;
+  readonly kubeVirtVMAddressPersistence?: string | undefined;
 }
 
 export interface IpamObjects {
@@ -100,7 +101,9 @@ export function loadIpam({ blocks, affinities, handles, config }: IpamObjects): 
   for (const { handleID, block } of handles) store.putHandle(handleID, new Map(Object.entries(block)));
   if (config !== undefined) {
     const { strictAffinity = false, autoAllocateBlocks = false, maxBlocksPerHost = 0 } = config;
-    store.storedConfig = { strictAffinity, autoAllocateBlocks, maxBlocksPerHost };
+    const { kubeVirtVMAddressPersistence: persistence } = config;
+    const kubeVirt = persistence === undefined ? {} : { kubeVirtVmAddressPersistence: persistence };
+    store.storedConfig = { strictAffinity, autoAllocateBlocks, maxBlocksPerHost, ...kubeVirt };
   }
   return store;
 }
@@ -158,9 +161,11 @@ function printAffinity(affinity: BlockAffinity): PrintedObject {
   return object('BlockAffinity', { name: affinityName(affinity), labels }, spec);
 }
 
-function printConfig({ strictAffinity, autoAllocateBlocks, maxBlocksPerHost }: IpamConfig): PrintedObject {
+function printConfig(config: IpamConfig): PrintedObject {
+  const { strictAffinity, autoAllocateBlocks, maxBlocksPerHost } = config;
+  const { kubeVirtVmAddressPersistence: kubeVirtVMAddressPersistence = 'Enabled' } = config;
   const limit = maxBlocksPerHost === 0 ? {} : { maxBlocksPerHost };
-  const spec = { strictAffinity, autoAllocateBlocks, ...limit, kubeVirtVMAddressPersistence: 'Enabled' };
+  const spec = { strictAffinity, autoAllocateBlocks, ...limit, kubeVirtVMAddressPersistence };
   return object('IPAMConfig', { name: 'default' }, spec);
 }
 

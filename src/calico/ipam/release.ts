@@ -12,6 +12,8 @@ export interface Release {
   readonly address: Address;
   /** Where given, the address is released only if it is this handle's. */
   readonly handleId?: string;
+  /** Where given, the address is released only if it has not been given out anew since. */
+  readonly sequenceNumber?: bigint;
 }
 
 function blockOf(store: IpamStore, address: Address, context: IpamContext): AllocationBlock | undefined {
@@ -31,7 +33,11 @@ function afterRelease(store: IpamStore, block: AllocationBlock, context: IpamCon
   ensureConsistentAffinity(store, block, context);
 }
 
-function releaseOne(store: IpamStore, block: AllocationBlock, { address, handleId = '' }: Release): boolean {
+function releaseOne(
+  store: IpamStore,
+  block: AllocationBlock,
+  { address, handleId = '', sequenceNumber }: Release,
+): boolean {
   const attribute = block.attributeOf(address);
   if (attribute === undefined) return false;
   const owner = sanitizeHandle(attribute.handleId ?? '');
@@ -41,6 +47,11 @@ function releaseOne(store: IpamStore, block: AllocationBlock, { address, handleI
       'conflict',
       `update conflict: ${identifier}: bad handle, requested ${handleId}, expected ${owner}`,
     );
+  }
+  const sequence = block.sequenceNumberForAllocation.get(block.ordinalOf(address)) ?? 0n;
+  if (sequenceNumber !== undefined && sequenceNumber !== sequence) {
+    const wanted = `bad sequence number, requested ${sequenceNumber}, expected ${sequence}`;
+    throw new IpamError('conflict', `update conflict: ${formatAddress(address)}: ${wanted}`);
   }
   block.release([block.ordinalOf(address)]);
   if (owner !== '') store.decrementHandle(owner, block.cidr, 1);

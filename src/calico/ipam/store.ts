@@ -37,6 +37,8 @@ function cloneBlock(block: AllocationBlock): AllocationBlock {
 
 export class IpamStore {
   readonly #blocks = new Map<string, AllocationBlock>();
+  /** Until one comes or goes. */
+  #sorted: readonly AllocationBlock[] | undefined = undefined;
   readonly #affinities = new Map<string, BlockAffinity>();
   /** Names of the affinities of each owner. */
   readonly #byOwner = new Map<string, Set<string>>();
@@ -62,8 +64,12 @@ export class IpamStore {
   }
 
   /** Sorted by object name. */
-  blocks(): AllocationBlock[] {
-    return [...this.#blocks.values()].sort((a, b) => compareText(blockName(a.cidr), blockName(b.cidr)));
+  blocks(): readonly AllocationBlock[] {
+    this.#sorted ??= [...this.#blocks.values()]
+      .map((block) => ({ block, name: blockName(block.cidr) }))
+      .sort((a, b) => compareText(a.name, b.name))
+      .map(({ block }) => block);
+    return this.#sorted;
   }
 
   block(cidr: Cidr): AllocationBlock | undefined {
@@ -75,10 +81,12 @@ export class IpamStore {
   }
 
   putBlock(block: AllocationBlock): void {
+    this.#sorted = undefined;
     this.#blocks.set(formatCidr(block.cidr), block);
   }
 
   deleteBlock(block: AllocationBlock): void {
+    this.#sorted = undefined;
     this.#blocks.delete(formatCidr(block.cidr));
   }
 
@@ -131,6 +139,11 @@ export class IpamStore {
 
   putHandle(id: string, blocks: HandleBlocks): void {
     this.#handles.set(id, new Map(blocks));
+  }
+
+  /** Whether it was there. */
+  deleteHandle(id: string): boolean {
+    return this.#handles.delete(sanitizeHandle(id));
   }
 
   incrementHandle(id: string, block: Cidr, count: number): void {

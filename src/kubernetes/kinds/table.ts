@@ -16,7 +16,13 @@ import {
   tierBody,
 } from './calico-policy.js';
 import { calicoNodeBody, clusterInformationBody, felixConfigurationBody, ipPoolBody, rawSpecBody } from './calico.js';
-import { bgpAdvertisementBody, ipAddressPoolBody, l2AdvertisementBody } from './metallb.js';
+import {
+  bgpAdvertisementBody,
+  communityBody,
+  ipAddressPoolBody,
+  l2AdvertisementBody,
+  metalLbPeerBody,
+} from './metallb.js';
 import { networkPolicyBody, stagedKubernetesNetworkPolicyBody } from './network-policy.js';
 import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody } from './node.js';
 import { podBody } from './pod.js';
@@ -100,6 +106,9 @@ export const KINDS = {
   IPAddressPool: define(METALLB, 'IPAddressPool', ipAddressPoolBody),
   L2Advertisement: define(METALLB, 'L2Advertisement', l2AdvertisementBody),
   BGPAdvertisement: define(METALLB, 'BGPAdvertisement', bgpAdvertisementBody),
+  /** MetalLB's; Calico's own is `BGPPeer`. */
+  MetalLbPeer: define(METALLB, 'BGPPeer', metalLbPeerBody),
+  Community: define(METALLB, 'Community', communityBody),
 } as const;
 
 export type Kind = keyof typeof KINDS;

@@ -34,6 +34,7 @@ const OPTION_WORDS: Readonly<Record<number, string>> = {
   [TCP_OPTION.sackPermitted]: 'sackOK',
   [TCP_OPTION.sack]: 'sack',
   [TCP_OPTION.timestamps]: 'TS',
+  [TCP_OPTION.md5]: 'md5',
 };
 
 function optionText(view: DataView, span: OptionSpan): string {
@@ -46,6 +47,8 @@ function optionText(view: DataView, span: OptionSpan): string {
   if (option?.sack !== undefined) {
     return `${word} ${option.sack.length} ${option.sack.map(({ left, right }) => `{${left}:${right}}`).join('')}`;
   }
+  if (option?.md5 !== undefined)
+    return `${word} shared secret not supplied with -M, can't check - ${toHex(option.md5)}`;
   if (option !== undefined || length <= 2) return word;
   return `${word} 0x${toHex(bytesOf(view, offset + 2, offset + length))}`;
 }

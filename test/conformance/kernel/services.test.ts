@@ -40,10 +40,14 @@ const NO_REDIRECTS = {
   text: 'apiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: no-redirects}\nspec: {sysctls: {net.ipv4.conf.all.send_redirects: "0", net.ipv4.conf.default.send_redirects: "0"}}\n',
 };
 
-function servicesCase(): KernelCase {
-  const orders = ASKED.map(([place, destination, port, note], i): Order => {
+type Asked = (typeof ASKED)[number];
+
+const connections = (asked: readonly Asked[]): Order[] =>
+  asked.map(([place, destination, port, note], i): Order => {
     return { kind: 'tcp', place, destination, port, note, sourcePort: 45_000 + i, hex: PAYLOAD };
   });
+
+function servicesCase(): KernelCase {
   const dns: Order = {
     kind: 'udp',
     place: 'pod/shop/client',
@@ -54,18 +58,43 @@ function servicesCase(): KernelCase {
     hex: PAYLOAD,
   };
   const topology = topologyCase('services-iptables');
-  return { ...topology, sources: [...topology.sources, NO_REDIRECTS], orders: [...orders, dns] };
+  return { ...topology, sources: [...topology.sources, NO_REDIRECTS], orders: [...connections(ASKED), dns] };
 }
 
-t.test('packets to Services go as in the real kernel', options, async (t) => {
-  const case_ = servicesCase();
-  const result = await duel(case_, `pws${process.pid}`);
-  t.ok(result.frames > 0, 'frames were compared');
-  t.same(
-    result.differences.map((difference) => formatDifference(case_, difference)),
-    [],
-  );
-  const ledger = new Ledger('packets to Services');
-  ledger.add(result);
-  ledger.tellAtEnd(t);
-});
+/** Addresses that MetalLB's speakers have told the router of. */
+const ANNOUNCED: readonly Asked[] = [
+  ...Array.from({ length: 6 }, (): Asked => ['host/office', '192.0.2.2', 80, 'one of three nodes, as the hash has it']),
+  ['host/office', '192.0.2.3', 80, 'the policy Local: the node with the pod'],
+  ['host/office', '192.0.2.130', 80, 'by a network'],
+  ['host/office', '192.0.2.1', 80, 'nobody announces it'],
+  ['host/branch', '192.0.2.2', 80, 'behind a router that has not heard of it'],
+  ['pod/shop/client', '192.0.2.2', 80, 'a pod takes the short way'],
+];
+
+/** The kernel draws it anew at each start. */
+const HASH_SEED = {
+  file: 'hash-seed.yaml',
+  text: 'apiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: hash-seed}\nspec: {hosts: [tor], sysctls: {net.ipv4.fib_multipath_hash_seed: "4711"}}\n',
+};
+
+function announcedCase(): KernelCase {
+  const topology = topologyCase('load-balancer-metallb-bgp');
+  return { ...topology, sources: [...topology.sources, NO_REDIRECTS, HASH_SEED], orders: connections(ANNOUNCED) };
+}
+
+for (const { what, make } of [
+  { what: 'packets to Services', make: servicesCase },
+  { what: 'packets to addresses that routers have heard of', make: announcedCase },
+])
+  t.test(`${what} go as in the real kernel`, options, async (t) => {
+    const case_ = make();
+    const result = await duel(case_, `pws${process.pid}`);
+    t.ok(result.frames > 0, 'frames were compared');
+    t.same(
+      result.differences.map((difference) => formatDifference(case_, difference)),
+      [],
+    );
+    const ledger = new Ledger(what);
+    ledger.add(result);
+    ledger.tellAtEnd(t);
+  });

@@ -3,6 +3,7 @@
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from '../../../packet/index.js';
 import { NS_PER_MS } from '../../clock.js';
 import type { RouteResult } from '../../fib/types.js';
+import { MD5_OPTION_LENGTH } from './md5.js';
 import type { SentSegment } from './send-queue.js';
 import { advance, after, before, distance } from './sequence.js';
 import type { Tcb } from './tcb.js';
@@ -33,7 +34,7 @@ export function currentMss(tcb: Tcb): number {
   const mtu = tcb.route?.mtu ?? MSS_DEFAULT + HEADERS;
   const beyond = tcb.ipOptions?.octets.length ?? 0;
   const path = Math.max(Math.min(mtu - HEADERS, tcb.mssClamp) - beyond, MSS_LEAST);
-  const fits = path - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
+  const fits = path - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0) - signatureLength(tcb);
   // tcp_bound_to_half_wnd(): never more than half of what the peer can take, or it could not open its window again
   const { maxWindow } = tcb;
   const half = maxWindow > MSS_DEFAULT ? maxWindow >> 1 : maxWindow;
@@ -42,9 +43,11 @@ export function currentMss(tcb: Tcb): number {
   return blocks === 0 ? bounded : bounded - 4 - 8 * blocks;
 }
 
+const signatureLength = ({ socket }: Tcb): number => (socket.md5Key === undefined ? 0 : MD5_OPTION_LENGTH);
+
 function sackBlocks(tcb: Tcb): NonNullable<TcpOptions['sack']> {
   if (!tcb.sack || !tcb.received.hasHole) return [];
-  const room = OPTIONS_MAXIMUM - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0) - 4;
+  const room = OPTIONS_MAXIMUM - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0) - signatureLength(tcb) - 4;
   return tcb.received.sackBlocks(Math.floor(room / 8));
 }
 
@@ -61,7 +64,8 @@ function options(tcb: Tcb): TcpOptions {
 function synOptions(tcb: Tcb): TcpOptions {
   const { sysctl } = tcb.socket.netns;
   const answer = tcb.state === 'SYN_RECV';
-  const timestamps = answer ? tcb.timestamps : sysctl.values['ipv4.tcp_timestamps'] !== 0;
+  const signed = tcb.socket.md5Key !== undefined;
+  const timestamps = answer ? tcb.timestamps : sysctl.values['ipv4.tcp_timestamps'] !== 0 && !signed;
   const sack = answer ? tcb.sack : sysctl.values['ipv4.tcp_sack'] !== 0;
   const scaling = answer ? tcb.receiveScale !== 0 : sysctl.values['ipv4.tcp_window_scaling'] !== 0;
   return {
@@ -139,6 +143,7 @@ function emit(tcb: Tcb, emission: Emission): void {
     socket,
     identification,
     ipOptions: tcb.ipOptions,
+    md5Key: socket.md5Key,
   });
 }
 

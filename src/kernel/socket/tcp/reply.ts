@@ -22,6 +22,8 @@ export interface Reply {
   /** SO_MARK of the socket that it is sent for. */
   readonly mark?: number;
   readonly note: string;
+  /** Of a connection that checks no signatures any more. */
+  readonly md5Key?: string | undefined;
 }
 
 export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
@@ -48,12 +50,15 @@ export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
     socket: netns.sockets.control,
     identification: undefined,
     ipOptions,
+    md5Key: reply.md5Key ?? to.md5Key,
   });
 }
 
 /** RFC 9293 §3.10.7.1: a segment that belongs to nobody is refused, unless it is a refusal itself. */
 export function sendReset(netns: SocketNetns, to: Segment): void {
   if (to.rst) return;
+  // tcp_v4_send_reset(): a signed segment is answered by a signature or not at all.
+  if (to.options.md5 !== undefined && to.md5Key === undefined) return;
   if (to.skb.route !== undefined && to.skb.route.type !== 'local') return;
   const { tos } = to.skb.ipv4;
   const note = 'nobody to take it';

@@ -35,6 +35,8 @@ export class Segment {
   readonly window: number;
   readonly options: TcpOptions;
   readonly length: number;
+  /** The key that its signature was found to be of: what answers it is signed with it. */
+  md5Key: string | undefined = undefined;
   readonly #payload: number;
 
   constructor(skb: Skb, tcp: Tcp) {
@@ -52,6 +54,10 @@ export class Segment {
     this.acknowledgment = tcp.acknowledgment;
     this.window = tcp.window;
     this.options = tcp.headerLength === TCP_HEADER_LENGTH ? NO_OPTIONS : tcp.parseOptions();
+  }
+
+  get headerLength(): number {
+    return this.#payload - this.skb.data;
   }
 
   get syn(): boolean {

@@ -1,10 +1,11 @@
 /** A listening socket (RFC 9293 §3.10.7.2; net/ipv4/inet_connection_sock.c). */
 
-import { IP_PROTOCOL } from '../../../packet/index.js';
+import { type Ipv4Addr, IP_PROTOCOL } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import { Socket, type SocketEntry } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
 import { RECEIVE_WINDOW } from './handshake.js';
+import { checkSignature } from './md5.js';
 import { sendReset } from './reply.js';
 import type { Segment } from './segment.js';
 import { advance } from './sequence.js';
@@ -19,6 +20,8 @@ export class TcpListener extends Socket {
   readonly receiveSpace: number;
   /** accept(2): called with each connection when its handshake is complete, before any octet of it. */
   onConnection: (connection: TcpSocket) => void;
+  /** TCP_MD5SIG: keys of peers, whose segments must be signed with them; connections take theirs along. */
+  readonly md5Keys = new Map<Ipv4Addr, string>();
   readonly #options: TcpSocketOptions;
   readonly #requests = new Set<TcpRequest>();
 
@@ -68,6 +71,8 @@ export class TcpListener extends Socket {
   /** tcp_rcv_state_process() in LISTEN. `iss` is given where a connection in TIME_WAIT makes room for a new one. */
   receive(segment: Segment, iss?: number): DropReason | undefined {
     const { netns } = this;
+    const forged = checkSignature(segment, this.md5Keys.get(segment.source));
+    if (forged !== undefined) return forged;
     if (segment.rst) return 'tcp-reset';
     if (segment.ack) {
       sendReset(netns, segment);
@@ -97,6 +102,7 @@ export class TcpListener extends Socket {
     child.localPort = request.localPort;
     child.remoteAddress = request.remoteAddress;
     child.remotePort = request.remotePort;
+    child.md5Key = request.md5Key;
     adopt(child, request);
     this.netns.sockets.insertConnection(child);
     const dropped = child.handle(segment);

@@ -19,6 +19,7 @@ import {
   negotiate,
   timestampOffset,
 } from './handshake.js';
+import { checkSignature } from './md5.js';
 import { sendReply, sendReset } from './reply.js';
 import { RTO_INITIAL_NS, RTO_MAX_NS } from './rtt.js';
 import type { Segment } from './segment.js';
@@ -28,6 +29,10 @@ import { transmitSegment } from './transmit.js';
 
 const INVALID_RATE_NS = 500 * NS_PER_MS;
 const TIMESTAMPS_LENGTH = 12;
+
+/** tcp_synack_options(): beside a signature there is room for timestamps or for SACK. */
+const agreeSigned = (agreed: Negotiated, md5Key: string | undefined): Negotiated =>
+  md5Key === undefined ? agreed : { ...agreed, timestamps: agreed.timestamps && !agreed.sack };
 
 export class TcpRequest {
   readonly listener: TcpListener;
@@ -44,6 +49,8 @@ export class TcpRequest {
   readonly timestampOffset: number;
   /** tcp_v4_save_options(): the connection's packets carry what the SYN did. */
   readonly ipOptions: EchoedOptions | undefined;
+  /** TCP_MD5SIG of the listener for that peer. */
+  readonly md5Key: string | undefined;
   /** Window of the peer's SYN. */
   readonly peerWindow: number;
   tsRecent = 0;
@@ -63,7 +70,8 @@ export class TcpRequest {
     this.remotePort = syn.sourcePort;
     this.irs = syn.sequence;
     this.iss = choice.iss;
-    this.agreed = negotiate(netns, syn.options);
+    this.md5Key = listener.md5Keys.get(syn.source);
+    this.agreed = agreeSigned(negotiate(netns, syn.options), this.md5Key);
     this.tsRecent = syn.options.timestamps?.value ?? 0;
     this.peerWindow = syn.window;
     const echoed = netns.ipv4.echoedOptions(syn.skb);
@@ -114,6 +122,8 @@ export class TcpRequest {
 
   /** tcp_check_req(). */
   receive(segment: Segment): DropReason | undefined {
+    const forged = checkSignature(segment, this.md5Key);
+    if (forged !== undefined) return forged;
     const { listener } = this;
     const stamp = this.agreed.timestamps ? segment.options.timestamps?.value : undefined;
     const old = stamp !== undefined && before(stamp, this.tsRecent);
@@ -219,6 +229,7 @@ export class TcpRequest {
       socket: listener,
       identification: undefined,
       ipOptions: this.ipOptions,
+      md5Key: this.md5Key,
       ...(this.transmissions > 1 ? { note: `transmission ${this.transmissions}` } : {}),
     });
   }

@@ -12,6 +12,7 @@ import { retransmitTooLong } from './ack.js';
 import { type TimerKind, timerExpired } from './expiry.js';
 import { advertisedMss, firstWindow, RECEIVE_WINDOW, timestampOffset } from './handshake.js';
 import { receiveSegment } from './input.js';
+import { checkSignature } from './md5.js';
 import {
   pushPending,
   receiveWindow,
@@ -59,6 +60,8 @@ export class TcpSocket extends Socket {
   onWritable: (() => void) | undefined = undefined;
   /** IP_MINTTL: segments that have come further are dropped (RFC 5082). */
   minTtl = 0;
+  /** TCP_MD5SIG: segments of both ends are signed with it, and others dropped (RFC 2385). Set before connecting. */
+  md5Key: string | undefined = undefined;
   /** The port was chosen by connect(). */
   ephemeral = false;
   /** A write met a full send buffer. */
@@ -218,7 +221,8 @@ export class TcpSocket extends Socket {
   /** The same, and the application is told later. */
   handle(segment: Segment): DropReason | undefined {
     const { tcb } = this;
-    return tcb.state === 'TIME_WAIT' ? receiveInTimeWait(tcb, segment) : receiveSegment(tcb, segment);
+    if (tcb.state === 'TIME_WAIT') return receiveInTimeWait(tcb, segment);
+    return checkSignature(segment, this.md5Key) ?? receiveSegment(tcb, segment);
   }
 
   timerExpired(kind: TimerKind): void {

@@ -57,5 +57,6 @@ function acknowledgeAgain(tcb: Tcb, segment: Segment): void {
     tos: tcb.socket.tos,
     mark: tcb.socket.mark,
     note: 'TIME_WAIT',
+    md5Key: tcb.socket.md5Key,
   });
 }

@@ -16,6 +16,7 @@ import type { EchoedOptions } from '../../ipv4/options.js';
 import type { Skb } from '../../skb.js';
 import type { PacketSocket } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
+import { signSegment, UNSIGNED } from './md5.js';
 import { describeSegment } from './segment.js';
 
 export interface OutgoingSegment {
@@ -43,20 +44,24 @@ export interface OutgoingSegment {
   readonly ipOptions?: EchoedOptions | undefined;
   /** Said in the trace behind the flags. */
   readonly note?: string;
+  /** Signs the segment (RFC 2385). */
+  readonly md5Key?: string | undefined;
 }
 
 function buildSegment(netns: SocketNetns, out: OutgoingSegment): Skb {
-  const { payload } = out;
-  const headerLength = tcpHeaderLength(out.options);
+  const { payload, md5Key } = out;
+  const options = md5Key === undefined ? out.options : { ...UNSIGNED, ...out.options };
+  const headerLength = tcpHeaderLength(options);
   const length = headerLength + (payload?.length ?? 0);
   const skb = netns.emulation.allocSkb(length);
-  encodeTcp(skb.view, skb.data, out);
+  encodeTcp(skb.view, skb.data, options === undefined ? out : { ...out, options });
   if (payload !== undefined) skb.slab.bytes.set(payload, skb.data + headerLength);
   skb.tail = skb.data + length;
   skb.transport = skb.data;
   skb.socket = out.socket;
   skb.mark = out.mark;
   skb.parent = netns.sockets.cause;
+  if (md5Key !== undefined) signSegment(skb, { ...out, headerLength }, md5Key);
   const pseudo = pseudoHeaderSum(out.source, out.destination, IP_PROTOCOL.tcp, length);
   new Tcp(skb.view, skb.data).fillChecksum(pseudo, skb.tail);
   return skb;

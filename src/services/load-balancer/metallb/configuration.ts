@@ -10,6 +10,7 @@ import {
   type LabelSelector,
   type Labels,
   matchesSelector,
+  nearMatches,
   type Store,
 } from '../../../kubernetes/index.js';
 import { parseAddressRange } from '../address-range.js';
@@ -22,14 +23,26 @@ export interface Layer2 {
   readonly interfaces: readonly string[];
 }
 
+/** A BGPAdvertisement as far as it speaks of one pool. */
+export interface BgpAdvertised {
+  readonly nodeSelectors: readonly LabelSelector[];
+  /** Names of BGPPeers; none: every one. */
+  readonly peers: readonly string[];
+  readonly aggregationLength: number;
+  readonly localPref: number | undefined;
+  readonly communities: readonly string[];
+}
+
 export interface PoolAdvertisements {
   readonly layer2: readonly Layer2[];
-  readonly bgp: boolean;
+  readonly bgp: readonly BgpAdvertised[];
 }
 
 export interface MetalLbConfiguration {
   readonly pools: readonly Pool[];
   readonly advertisements: ReadonlyMap<string, PoolAdvertisements>;
+  /** Values of communities by their names. */
+  readonly communities: ReadonlyMap<string, string>;
   readonly findings: readonly Finding[];
 }
 
@@ -70,18 +83,34 @@ export function metalLbConfiguration(store: Store): MetalLbConfiguration {
       .filter((one) => speaksOf(one, object))
       .map(({ spec: { nodeSelectors, interfaces } }) => ({ nodeSelectors, interfaces }));
     const bgp = store.list('BGPAdvertisement', object.namespace).filter((one) => speaksOf(one, object));
-    advertisements.set(object.name, { layer2, bgp: bgp.length > 0 });
-    const [first] = bgp;
-    if (first !== undefined) {
-      const message = `MetalLB's BGP mode is not modelled: no router learns of the addresses of IPAddressPool ${object.name} by BGP`;
-      findings.push(finding(first, [], { code: 'unmodelled', severity: 'notice', message }));
-    } else if (layer2.length === 0) {
+    advertisements.set(object.name, { layer2, bgp: bgp.map(({ spec }) => spec) });
+    if (layer2.length === 0 && bgp.length === 0) {
       const message =
         'no L2Advertisement and no BGPAdvertisement speaks of it: its addresses are given, and nobody answers for them';
       findings.push(finding(object, [], { code: 'load-balancer', severity: 'warning', message }));
     }
   }
-  return { pools: objects.map((object) => poolOf(object, findings)), advertisements, findings };
+  findings.push(...store.list('BGPAdvertisement').flatMap((object) => advertisementFindings(store, object)));
+  const communities = new Map(
+    store.list('Community').flatMap(({ spec }) => spec.communities.map(({ name, value }) => [name, value] as const)),
+  );
+  const pools = objects.map((object) => poolOf(object, findings));
+  return { pools, advertisements, communities, findings };
+}
+
+/** Whom it is to be told, and that there is somebody. */
+function advertisementFindings(store: Store, object: BgpAdvertisement): Finding[] {
+  const peers = store.list('MetalLbPeer', object.namespace).map(({ name }) => name);
+  if (peers.length === 0) {
+    const message = 'there is no BGPPeer: no router learns of its addresses';
+    return [finding(object, [], { code: 'load-balancer', severity: 'warning', message })];
+  }
+  return object.spec.peers.flatMap((name, i) => {
+    if (peers.includes(name)) return [];
+    const near = nearMatches(name, peers);
+    const message = `there is no BGPPeer ${name}${near.length === 0 ? '' : ` (near: ${near.join(', ')})`}: it is told nothing`;
+    return [finding(object, ['spec', 'peers', i], { code: 'load-balancer', severity: 'warning', message })];
+  });
 }
 
 /** poolMatchesNodeL2(). */

@@ -19,7 +19,7 @@ export interface Election {
 }
 
 /** epslices.EndpointCanServe(). */
-const canServe = ({ conditions }: EndpointSlice['endpoints'][number]): boolean =>
+export const canServe = ({ conditions }: EndpointSlice['endpoints'][number]): boolean =>
   conditions.ready || conditions.serving;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
