@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
-import { Balancer, frontOf, Speakers, targetsOf } from '../services/index.js';
+import { type Assignment, Balancer, frontOf, Speakers, targetsOf } from '../services/index.js';
 import type { InterfacePlan, LoadBalancerSpec, MachinePlan } from '../underlay/index.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -40,13 +40,17 @@ const settleNs = ({ healthCheck }: LoadBalancerSpec): number => {
 export class LoadBalancers {
   readonly #request: LoadBalancersRequest;
   readonly #speakers: Speakers | undefined;
+  /** The pool of each address and the Services that have it. */
+  readonly #assignments: Map<Ipv4Addr, Assignment>;
   readonly #speakersAssumed: boolean;
   #balancer: Balancer | undefined = undefined;
 
   constructor(request: LoadBalancersRequest) {
     this.#request = request;
     const { store, addresses, hostOf } = request;
-    const { metalLb, assignments } = addresses;
+    const { metalLb } = addresses;
+    const assignments = new Map(addresses.assignments);
+    this.#assignments = assignments;
     const named = speakerNodes(store);
     this.#speakersAssumed = metalLb !== undefined && named.size === 0;
     this.#speakers =
@@ -82,7 +86,7 @@ export class LoadBalancers {
 
   /** Whether a machine that nobody has built yet would answer ARP for an address that is not its own. */
   announces({ name, role }: MachinePlan, nic: InterfacePlan, address: Ipv4Addr): boolean {
-    if (!this.#request.addresses.assignments.has(address)) return false;
+    if (!this.#assignments.has(address)) return false;
     if (role === 'balancer') return true;
     return role === 'node' && this.#speakers?.answersFor(name, nic.name, address) === true;
   }
@@ -93,7 +97,7 @@ export class LoadBalancers {
   }
 
   equipBalancer(host: Host): void {
-    const { store, document, report, addresses } = this.#request;
+    const { store, document, report } = this.#request;
     const spec = this.#spec;
     if (spec === undefined || document === undefined) return;
     const tell = (message: string): void => {
@@ -102,7 +106,7 @@ export class LoadBalancers {
         finding(document, path, { code: 'load-balancer', severity: 'warning', message: `${spec.name}: ${message}` }),
       ]);
     };
-    const fronts = [...addresses.assignments].flatMap(([address, { services }]) =>
+    const fronts = [...this.#assignments].flatMap(([address, { services }]) =>
       services.flatMap(({ namespace, name }) => {
         const service = store.get('Service', namespace, name);
         if (service === undefined) return [];
@@ -120,9 +124,22 @@ export class LoadBalancers {
       tell(`Node ${node}, ${formatIpv4(address)}, is on no network of it: in the mode VIP packets cannot be led there`);
   }
 
+  /**
+   * Addresses as they are now. A cloud's machine starts anew when it is next asked for, with the fronts and nodes of now; its
+   * name is the answer then.
+   */
+  update(assignments: ReadonlyMap<Ipv4Addr, Assignment>): string | undefined {
+    this.#assignments.clear();
+    for (const [address, assignment] of assignments) this.#assignments.set(address, assignment);
+    if (this.#balancer === undefined) return undefined;
+    this.#balancer.stop();
+    this.#balancer = undefined;
+    return this.#spec?.name;
+  }
+
   /** Before something is sent to an address: what would long have settled does so now. */
   prepare(address: Ipv4Addr): void {
-    if (!this.#request.addresses.assignments.has(address)) return;
+    if (!this.#assignments.has(address)) return;
     this.#speakers?.announcers(address);
     const spec = this.#spec;
     if (spec === undefined || this.#request.addresses.provider !== 'cloud') return;
@@ -148,8 +165,8 @@ export class LoadBalancers {
 
   /** What is to be said of packets to an address, as sentences. */
   explain(address: Ipv4Addr): readonly string[] {
-    const { assignments, provider } = this.#request.addresses;
-    const assignment = assignments.get(address);
+    const { provider } = this.#request.addresses;
+    const assignment = this.#assignments.get(address);
     if (assignment === undefined) return [];
     const whose = assignment.services.map(({ namespace, name }) => `Service ${namespace}/${name}`).join(', ');
     const text = formatIpv4(address);
@@ -174,8 +191,8 @@ export class LoadBalancers {
 
   /** Why nobody knows what becomes of packets to an address that nothing in the cluster has taken. */
   unknownReason(address: Ipv4Addr): string | undefined {
-    const { assignments, metalLb } = this.#request.addresses;
-    const advertised = metalLb?.advertisements.get(assignments.get(address)?.pool ?? '');
+    const { metalLb } = this.#request.addresses;
+    const advertised = metalLb?.advertisements.get(this.#assignments.get(address)?.pool ?? '');
     if (advertised === undefined || !advertised.bgp || advertised.layer2.length > 0) return undefined;
     return `${formatIpv4(address)} is advertised by MetalLB's BGP mode, which is not modelled.`;
   }

@@ -36,7 +36,7 @@ interface PlacesOptions {
   readonly underlay: Underlay;
   /** Of the nodes that have been built. */
   readonly kubelets: ReadonlyMap<string, Kubelet>;
-  readonly findings: readonly Finding[];
+  readonly findings: () => readonly Finding[];
 }
 
 const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
@@ -45,7 +45,7 @@ export class Places {
   readonly #store: Store;
   readonly #underlay: Underlay;
   readonly #kubelets: ReadonlyMap<string, Kubelet>;
-  readonly #findings: readonly Finding[];
+  readonly #findings: () => readonly Finding[];
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
@@ -54,7 +54,13 @@ export class Places {
     this.#underlay = underlay;
     this.#kubelets = kubelets;
     this.#findings = findings;
-    for (const pod of store.list('Pod'))
+    this.renamePods();
+  }
+
+  /** After pods have come and gone. */
+  renamePods(): void {
+    this.#podOfNetns.clear();
+    for (const pod of this.#store.list('Pod'))
       this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${podName(pod)}`);
   }
 
@@ -202,7 +208,9 @@ export class Places {
   }
 
   #whyNot(pod: Pod): string {
-    const found = this.#findings.find(({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`);
+    const found = this.#findings().find(
+      ({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`,
+    );
     return found?.message ?? 'it does not run';
   }
 }

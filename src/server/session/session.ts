@@ -3,7 +3,7 @@
  * on in it. A change of objects builds the cluster anew beside the old one and takes its place when all went well.
  */
 
-import { type Cluster, recordedState } from '../../cluster/index.js';
+import type { Cluster } from '../../cluster/index.js';
 import { RoutedCluster } from '../../routing/index.js';
 import type { SourceText } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
@@ -147,7 +147,7 @@ export class Session {
       ...this.#declared.texts,
       name: this.name,
       seed: this.seed,
-      recorded: recordedState(this.#cluster.store),
+      recorded: this.#cluster.recorded,
       faults: this.faults.list(),
       nowNs: this.#cluster.emulation.clock.nowNs,
     });
@@ -156,7 +156,7 @@ export class Session {
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
   buildWith(declared: Declared): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: recordedState(this.#cluster.store), nowNs });
+    return build(declared, this.seed, { recorded: this.#cluster.recorded, nowNs });
   }
 
   /** Takes other objects. @throws Problem, and then nothing has changed */
