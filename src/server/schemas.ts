@@ -128,7 +128,13 @@ export const ListedObjectSchema = Type.Object(
   },
   { title: 'Object' },
 );
-export const ChangedObjects = Type.Object({ objects: Type.Array(AnyObject) });
+export const ChangedObjects = Type.Object({
+  objects: Type.Array(AnyObject),
+  change: Type.Object({
+    rebuilt: Type.Boolean({ description: 'The cluster could not take it while running, and was built anew' }),
+    why: Type.Optional(Type.String({ description: 'What could not be changed in place' })),
+  }),
+});
 export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
 export const ObjectParams = Type.Object({
   ...ClusterParams.properties,

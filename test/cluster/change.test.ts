@@ -219,3 +219,131 @@ for (const name of ['two-nodes-vxlan', 'services-iptables', 'ipip-always-felix',
     t.end();
   });
 }
+
+// Connections.
+
+const DEMO = topology('two-nodes-vxlan');
+const DENY_ALL = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny-web, namespace: default}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
+`;
+const CLIENT = { kind: 'pod', namespace: 'default', name: 'client' } as const;
+const WEB = { kind: 'pod', namespace: 'default', name: 'web' } as const;
+
+/** An open connection to web's server, which sends back what it gets. */
+function connected(cluster: RoutedCluster) {
+  const { netns } = cluster.locate(CLIENT);
+  const socket = netns.sockets.tcp();
+  let heard = '';
+  socket.onData = (bytes) => {
+    heard += new TextDecoder().decode(bytes);
+  };
+  socket.connect(cluster.addressOf(WEB), 80);
+  cluster.advance(100);
+  return {
+    socket,
+    /** Whether it comes back within two seconds. */
+    echoes: (text: string): boolean => {
+      heard = '';
+      socket.send(new TextEncoder().encode(text));
+      cluster.advance(2000);
+      return heard === text;
+    },
+  };
+}
+
+const verdictOf = (cluster: RoutedCluster): string =>
+  cluster.trace({ from: CLIENT, to: { endpoint: WEB, port: 80 }, protocol: 'tcp' }).verdict;
+
+const taken = (cluster: RoutedCluster, input: readonly SourceText[]): void => {
+  const outcome = cluster.change(input);
+  if (outcome.kind !== 'changed') throw new Error(JSON.stringify(outcome));
+};
+
+const withMore = (...texts: string[]): SourceText[] => [
+  ...DEMO,
+  ...texts.map((text, i) => ({ file: `${i}.yaml`, text })),
+];
+
+t.test('an open connection outlives changes that have nothing to do with it', (t) => {
+  const cluster = new RoutedCluster(DEMO);
+  const { socket, echoes } = connected(cluster);
+  t.equal(socket.state, 'ESTABLISHED');
+  t.ok(echoes('before'));
+  taken(
+    cluster,
+    withMore(
+      pod('extra', 'shop', { app: 'db', ready: true, port: 80 }),
+      policy('other', 'shop', { app: 'db', from: 'web', port: 80 }),
+    ),
+  );
+  t.ok(echoes('after'));
+  t.equal(socket.state, 'ESTABLISHED');
+  t.end();
+});
+
+t.test('a policy keeps new connections out; what conntrack knows goes on, as Felix’s first rule has it', (t) => {
+  const cluster = new RoutedCluster(DEMO);
+  const { echoes } = connected(cluster);
+  taken(cluster, withMore(DENY_ALL));
+  t.equal(verdictOf(cluster), 'dropped');
+  t.ok(echoes('still open'));
+  taken(cluster, DEMO);
+  t.equal(verdictOf(cluster), 'answered');
+  t.end();
+});
+
+t.test('a connection to a pod that goes is cut, and conntrack forgets the pod’s address', (t) => {
+  const cluster = new RoutedCluster(DEMO);
+  const { echoes } = connected(cluster);
+  const [node, address] = [cluster.node('node2'), cluster.addressOf(WEB)];
+  t.ok(node.netns.conntrack.entries({ destination: address }).length > 0);
+  const gone = DEMO.map(({ file, text }) => ({
+    file,
+    text: text
+      .split('---\n')
+      .filter((one) => !/kind: Pod\nmetadata:[^]*name: web/.test(one))
+      .join('---\n'),
+  }));
+  t.not(gone.map(({ text }) => text).join(''), DEMO.map(({ text }) => text).join(''));
+  taken(cluster, gone);
+  t.equal(node.netns.conntrack.entries({ destination: address }).length, 0);
+  t.notOk(echoes('anybody'));
+  t.throws(() => cluster.addressOf(WEB), /there is no pod/);
+  t.end();
+});
+
+t.test('rules that stay keep their counters, and those of a pod that nobody touched stay the same', (t) => {
+  const cluster = new RoutedCluster(DEMO);
+  t.equal(verdictOf(cluster), 'answered');
+  const { iptables } = cluster.node('node2').netns.netfilter;
+  const chain = () => iptables.table('filter')?.chains.get('FORWARD')?.rules ?? [];
+  const before = chain().map((rule) => ({ rule, packets: rule.packets }));
+  t.ok(before.some(({ packets }) => packets > 0));
+  taken(cluster, withMore(DENY_ALL));
+  t.strictSame(
+    chain().map((rule) => rule.packets),
+    before.map(({ packets }) => packets),
+  );
+  t.ok(chain().every((rule, i) => rule === before[i]?.rule));
+  t.end();
+});
+
+t.test('what cannot be taken while it runs changes nothing and says why; what is wrong is refused', (t) => {
+  const cluster = new RoutedCluster(DEMO);
+  const before = programmed(cluster);
+  const network = DEMO.map(({ file, text }) => ({ file, text: text.replace('name: rack', 'name: other') }));
+  t.match(cluster.change(network), { kind: 'anew', why: /PhysicalNetwork|connected/ });
+  const pool = `
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: more}
+spec: {cidr: 10.99.0.0/16}
+`;
+  t.match(cluster.change(withMore(pool)), { kind: 'anew', why: 'IPPool more has changed' });
+  t.match(cluster.change(withMore(DENY_ALL.replace('[Ingress]', '[Sideways]'))), { kind: 'refused', errors: Array });
+  t.same(firstDifference(programmed(cluster), before, ''), undefined);
+  t.end();
+});

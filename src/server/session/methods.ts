@@ -5,7 +5,7 @@ import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
 import type { CaptureRequest } from './captures.js';
-import { type ObjectKey, renderObject } from './declared.js';
+import type { ObjectKey } from './declared.js';
 import type { FaultRequest } from './faults.js';
 import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
@@ -79,20 +79,19 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(createObjects(session.declared, text, file)).map(renderObject),
+    session.take(createObjects(session.declared, text, file)),
   applyObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(applyObjects(session.declared, text, file)).map(renderObject),
+    session.take(applyObjects(session.declared, text, file)),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
-    const added = session.take(replaceObject(session.declared, key, text));
-    return { created: isNew && session.generation > before, objects: added.map(renderObject) };
+    const changed = session.take(replaceObject(session.declared, key, text));
+    return { created: isNew && session.generation > before, ...changed };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
-    session.take(patchObject(session.declared, session.cluster, request)).map(renderObject),
+    session.take(patchObject(session.declared, session.cluster, request)),
   deleteObject: (session: Session, key: ObjectKey) => {
-    session.change(deleteObject(session.declared, session.cluster, key));
-    return {};
+    return session.change(deleteObject(session.declared, session.cluster, key));
   },
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),

@@ -1,16 +1,17 @@
 /**
  * One cluster at work: its declared objects, the emulation that is built from them, and everything that users have going
- * on in it. A change of objects builds the cluster anew beside the old one and takes its place when all went well.
+ * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
-import type { Cluster } from '../../cluster/index.js';
+import type { Cluster, ClusterEvent } from '../../cluster/index.js';
 import { RoutedCluster } from '../../routing/index.js';
-import type { SourceText } from '../../kubernetes/index.js';
+import type { JsonObject, SourceText } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { Captures } from './captures.js';
-import { Declared, type DeclaredObject, describeKey } from './declared.js';
+import { eventOf, namesOfPods, tellObjects, tellPods } from './change-events.js';
+import { Declared, type DeclaredObject, renderObject } from './declared.js';
 import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
 import { nameLookup } from './names.js';
 import { SessionClock } from './session-clock.js';
@@ -45,6 +46,14 @@ export interface SessionSummary {
   readonly warnings: number;
   readonly notices: number;
   readonly nowNs: number;
+}
+
+/** How a change came about: the cluster went on, or was built anew since it could not. */
+export type Change = { readonly rebuilt: false } | { readonly rebuilt: true; readonly why: string };
+
+export interface ChangedObjects {
+  readonly objects: readonly JsonObject[];
+  readonly change: Change;
 }
 
 function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
@@ -111,6 +120,7 @@ export class Session {
       const { running, pace, nowNs, stopped } = this.clock.state;
       this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
     });
+    cluster.watch((happened) => this.#tell(happened));
   }
 
   get cluster(): Cluster {
@@ -159,47 +169,55 @@ export class Session {
     return build(declared, this.seed, { recorded: this.#cluster.recorded, nowNs });
   }
 
-  /** Takes other objects. @throws Problem, and then nothing has changed */
-  change(declared: Declared): void {
+  /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
+  change(declared: Declared): Change {
+    const before = { declared: this.#declared, cluster: this.#cluster };
+    const events: ClusterEvent[] = [];
+    this.#cluster.watch((happened) => events.push(...happened));
+    const pods = namesOfPods(this.#cluster.store);
+    const outcome = mending(() => this.#cluster.change(declared.documents));
+    if (outcome.kind === 'refused') throw badObjects(outcome.errors);
+    if (outcome.kind === 'anew') this.#rebuild(declared);
+    else this.#goOn();
+    this.#declared = declared;
+    this.#generation += 1;
+    tellObjects(this.stream, before.declared, declared);
+    tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
+    if (outcome.kind === 'anew') this.stream.event('rebuilt', this.name, outcome.why);
+    this.#tell(events);
+    this.#cluster.watch((happened) => this.#tell(happened));
+    return outcome.kind === 'anew' ? { rebuilt: true, why: outcome.why } : { rebuilt: false };
+  }
+
+  /** Interfaces have come and gone, and names. */
+  #goOn(): void {
+    const cluster = this.#cluster;
+    this.#lookup = nameLookup(cluster);
+    this.faults.carryTo(cluster);
+    this.captures.carryTo({ cluster, taps: this.#taps, lookup: this.#lookup });
+    this.stream.rename(this.#lookup);
+  }
+
+  #rebuild(declared: Declared): void {
     const cluster = this.buildWith(declared);
     const lookup = nameLookup(cluster);
-    const before = { declared: this.#declared, cluster: this.#cluster };
     this.traces.letGo();
     this.faults.carryTo(cluster);
-    this.#declared = declared;
     this.#cluster = cluster;
     this.#lookup = lookup;
     this.#taps = new Taps();
-    this.#generation += 1;
     this.captures.carryTo({ cluster, taps: this.#taps, lookup });
     this.clock.carryTo(cluster);
     this.stream.carryTo(cluster, lookup);
-    this.#tellChanges(before);
   }
 
-  /** Objects and pods that came, changed and went. */
-  #tellChanges(before: { readonly declared: Declared; readonly cluster: Cluster }): void {
-    const [old, now] = [before.declared.byId, this.#declared.byId];
-    for (const [id, object] of now) {
-      const was = old.get(id);
-      if (was === undefined) this.stream.event('object-added', describeKey(object.key));
-      else if (was.document !== object.document) this.stream.event('object-changed', describeKey(object.key));
-    }
-    for (const [id, { key }] of old) if (!now.has(id)) this.stream.event('object-deleted', describeKey(key));
-    const [oldPods, newPods] = [before.cluster.store, this.#cluster.store].map(
-      (store) => new Map(store.list('Pod').map((pod) => [`Pod ${pod.namespace}/${pod.name}`, pod])),
-    );
-    for (const [name, { spec }] of newPods ?? [])
-      if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
-    for (const [name, { spec }] of oldPods ?? [])
-      if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
-    this.stream.event('rebuilt', this.name, `generation ${this.#generation}`);
+  #tell(events: readonly ClusterEvent[]): void {
+    for (const event of events) this.stream.event(...eventOf(event));
   }
 
   /** Objects out of a text. @throws Problem */
-  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): readonly DeclaredObject[] {
-    this.change(change.declared);
-    return change.added;
+  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
+    return { objects: change.added.map(renderObject), change: this.change(change.declared) };
   }
 
   /** Breaks something. @throws Problem */
