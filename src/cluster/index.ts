@@ -10,7 +10,7 @@ export {
   parseDestination,
   parseEndpointName,
 } from './endpoint-name.js';
-export type { ExpectedTrace } from './expectations.js';
+export { type ExpectedTrace, unmetBy } from './expectations.js';
 export { type LostConnection, type MakeRouting, type Routing, type RoutingSite, runsBird } from './routing.js';
 export type { ClusterEvent } from './observe.js';
 export type { RecordedState } from './recorded.js';

@@ -234,7 +234,7 @@ t.test('events tell what components have programmed, where, and for which object
     events().some(
       ({ event, subject, detail, because }: Parsed) =>
         event === 'rules-rewritten' &&
-        /^node\/worker/.test(subject) &&
+        subject.startsWith('node/worker') &&
         /filter \(\+\d+ .*rules\): .*cali-tw-/.test(detail) &&
         because.includes('NetworkPolicy shop/deny-web'),
     ),

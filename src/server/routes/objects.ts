@@ -14,9 +14,8 @@ import {
   ObjectsQuery,
   pageOf,
 } from '../schemas.js';
-import { type ObjectKey, plainGroup } from '../session/declared.js';
+import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
 import type { Patch } from '../session/objects.js';
-import type { Json } from '../../kubernetes/index.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 const tags = ['objects'];

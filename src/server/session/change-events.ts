@@ -1,11 +1,10 @@
 /** What changes of objects bring about, as events of the stream. */
 
 import type { ClusterEvent } from '../../cluster/index.js';
-import type { Store } from '../../kubernetes/index.js';
+import { type Store, type Declared, describeKey } from '../../kubernetes/index.js';
 import { formatCause } from '../../trace/index.js';
 import type { EventName } from '../stream/messages.js';
 import type { Stream } from '../stream/stream.js';
-import { type Declared, describeKey } from './declared.js';
 
 /** More names than this are counted, not listed. */
 const LISTED = 8;

@@ -1,11 +1,10 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
-import type { Finding } from '../../kubernetes/index.js';
+import type { Finding, ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
 import type { CaptureRequest } from './captures.js';
-import type { ObjectKey } from './declared.js';
 import type { FaultRequest } from './faults.js';
 import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';

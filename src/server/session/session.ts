@@ -5,13 +5,18 @@
 
 import type { Cluster, ClusterEvent } from '../../cluster/index.js';
 import { RoutedCluster } from '../../routing/index.js';
-import type { JsonObject, SourceText } from '../../kubernetes/index.js';
+import {
+  type JsonObject,
+  type SourceText,
+  Declared,
+  type DeclaredObject,
+  renderObject,
+} from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { Captures } from './captures.js';
 import { eventOf, namesOfPods, tellObjects, tellPods } from './change-events.js';
-import { Declared, type DeclaredObject, renderObject } from './declared.js';
 import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
 import { nameLookup } from './names.js';
 import { SessionClock } from './session-clock.js';

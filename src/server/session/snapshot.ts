@@ -4,7 +4,7 @@ import { IpamError, loadIpam } from '../../calico/index.js';
 import type { RecordedState } from '../../cluster/index.js';
 import { Problem } from '../problem.js';
 import { decodeCbor, encodeCbor } from './cbor.js';
-import type { DeclaredTexts } from './declared.js';
+import type { DeclaredTexts } from '../../kubernetes/index.js';
 import type { Fault } from './faults.js';
 
 const SNAPSHOT_FORMAT = 'podwire-snapshot';
