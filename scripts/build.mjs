@@ -1,17 +1,20 @@
 /**
- * Bundles the command line and the library to dist/ with esbuild: ESM with code splitting, so that a command
- * loads only what it needs (one file for everything costs about twice the start-up time).
+ * Bundles the command line and the library to dist/ with esbuild. The library is ESM with code splitting. The command
+ * line is one script, since V8 keeps compiled code of scripts only (src/cli/launch.ts); `serve`, whose start-up
+ * nobody waits for, and the thread of a cluster stay modules.
  */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { bundle, PROJECT, removeAllBut } from './project.mjs';
 
 const CLI = 'dist/cli/main.js';
 
 /** Name below dist/ (without .js) → source. */
 const ENTRY_POINTS = {
-  'cli/main': 'src/cli/main.ts',
+  'cli/serve': 'src/cli/serve.ts',
   index: 'src/index.ts',
   packet: 'src/packet/index.ts',
   'server/worker': 'src/server/thread/worker.ts',
@@ -20,32 +23,49 @@ const ENTRY_POINTS = {
 /** Packages of `serve` alone stay packages: nothing else loads them, and some find their own files by their place. */
 const EXTERNAL = ['@fastify/*', 'ajv', 'cbor-x', 'fast-json-patch', 'fastify', 'prom-client', 'typebox', 'ws'];
 
-/** The first line is kept for the command's shebang. CommonJS packages inside an ESM bundle need a `require`. */
-const BANNER = [
-  '// podwire, Apache-2.0',
+/** CommonJS packages inside an ESM bundle need a `require`. */
+const REQUIRE = [
   "import { createRequire as __createRequire } from 'node:module';",
   'const require = __createRequire(import.meta.url);',
 ].join('\n');
 
-const entryPoints = Object.entries(ENTRY_POINTS).filter(([, source]) => existsSync(`${PROJECT}/${source}`));
-for (const [name, source] of Object.entries(ENTRY_POINTS)) {
-  if (!entryPoints.some(([present]) => present === name)) console.error(`build: ${source} does not exist yet, skipped`);
-}
-
-const outputs = await bundle({
-  entryPoints: Object.fromEntries(entryPoints),
+const modules = await bundle({
+  entryPoints: Object.fromEntries(
+    Object.entries(ENTRY_POINTS).filter(([, source]) => existsSync(`${PROJECT}/${source}`)),
+  ),
   outdir: 'dist',
   splitting: true,
   external: EXTERNAL,
   chunkNames: 'chunks/[name]-[hash]',
-  banner: { js: BANNER },
+  banner: { js: `// podwire, Apache-2.0\n${REQUIRE}` },
 });
-await removeAllBut('dist', [...outputs, 'dist/types']);
 
-if (outputs.includes(CLI)) {
-  const file = `${PROJECT}/${CLI}`;
-  const text = await readFile(file, 'utf8');
-  // A source with its own shebang keeps it, above the banner.
-  if (!text.startsWith('#!')) await writeFile(file, text.replace(/^.*\n/, '#!/usr/bin/env node\n'));
-  await chmod(file, 0o755);
-}
+const [script = ''] = await bundle({
+  entryPoints: { podwire: 'src/cli/main.ts' },
+  outdir: 'dist/cli',
+  outExtension: { '.js': '.cjs' },
+  entryNames: '[name]-[hash]',
+  format: 'cjs',
+  // As launch.ts calls it.
+  banner: { js: '(function (require, __url, module) {' },
+  footer: { js: '})' },
+  define: { 'import.meta.url': '__url' },
+});
+
+const launcher = await bundle({
+  entryPoints: { main: 'src/cli/launch.ts' },
+  outdir: 'dist/cli',
+  external: ['./serve.js'],
+  define: { COMMAND_LINE: JSON.stringify(basename(script)) },
+});
+const text = await readFile(`${PROJECT}/${CLI}`, 'utf8');
+await writeFile(`${PROJECT}/${CLI}`, `#!/usr/bin/env node\n// podwire, Apache-2.0\n${text}`);
+await chmod(`${PROJECT}/${CLI}`, 0o755);
+
+const warmed = spawnSync(process.execPath, ['scripts/code-cache.mjs', script], {
+  cwd: PROJECT,
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
+if (warmed.status !== 0) throw new Error('the command line does not trace the demo');
+
+await removeAllBut('dist', [...modules, script, `${script}.cache`, ...launcher, 'dist/types']);

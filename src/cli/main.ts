@@ -1,4 +1,4 @@
-/** `podwire`: finds the command and loads nothing but it. */
+/** `podwire` but for `serve` (launch.ts): finds the command and loads nothing but it. */
 
 interface Command {
   readonly run: (args: readonly string[]) => number | Promise<number>;
@@ -8,15 +8,18 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   trace: () => import('./trace.js'),
   exec: () => import('./exec.js'),
   export: () => import('./export.js'),
-  serve: () => import('./serve.js'),
 };
 
-const [name = '', ...args] = process.argv.slice(2);
-const load = COMMANDS[name];
-if (load === undefined) {
-  const { usage } = await import('./usage.js');
-  process.exitCode = usage(name);
-} else {
-  const { run } = await load();
-  process.exitCode = await run(args);
+async function main([name = '', ...args]: readonly string[]): Promise<void> {
+  const load = COMMANDS[name];
+  if (load === undefined) {
+    const { usage } = await import('./usage.js');
+    process.exitCode = usage(name);
+  } else {
+    const { run } = await load();
+    process.exitCode = await run(args);
+  }
 }
+
+// No await at the top: this file is compiled to a script, of which V8 can keep the compiled code (launch.ts).
+void main(process.argv.slice(2));

@@ -130,6 +130,18 @@ function toNeighbour(bridge: Bridge, skb: Skb, { route, port }: { route: RouteRe
   return false;
 }
 
+/**
+ * br_nf_local_in(): a connection whose first packet went to others too is confirmed here, for those copies may not do it
+ * again. A promiscuous bridge's own copy belongs to none. False where the packet has been dropped.
+ */
+export function bridgeLocalIn({ netns, promisc }: Bridge, skb: Skb): boolean {
+  if (skb.ct === undefined || skb.packetType === 'host') return true;
+  if (!promisc) return netns.conntrack.confirm(skb) === 'accept';
+  skb.ct = undefined;
+  skb.ctInfo = 'untracked';
+  return true;
+}
+
 /** br_nf_forward_ip() and br_nf_post_routing(): the frames that go on to the port, none where iptables keeps it. */
 export function bridgeForward(bridge: Bridge, skb: Skb, out: BridgePort): readonly Skb[] {
   // Without nf_bridge the frame was not asked about when it came in, and is not now.

@@ -22,7 +22,7 @@ import { Device, type DeviceOptions } from '../device.js';
 import { KernelError } from '../errors.js';
 import type { BridgePortState } from '../host-state.js';
 import type { Skb } from '../skb.js';
-import { asksIptables, bridgeForward, bridgePrerouting } from './bridge-netfilter.js';
+import { asksIptables, bridgeForward, bridgeLocalIn, bridgePrerouting } from './bridge-netfilter.js';
 import { VlanGroup } from './bridge-vlan.js';
 
 /** BR_DEFAULT_AGEING_TIME: a learned entry that nobody used for so long is forgotten. */
@@ -298,7 +298,10 @@ export class Bridge extends Device {
 
   #flood(skb: Skb, port: BridgePort | undefined, vlan: number): void {
     const group = isGroupMac(new Ethernet(skb.view, skb.data).destination);
-    const out = this.ports.filter((other) => (group || other.state.flood) && this.#allowed(other, port, vlan));
+    // br_add_if() puts a port before those that are there.
+    const out = this.ports
+      .filter((other) => (group || other.state.flood) && this.#allowed(other, port, vlan))
+      .reverse();
     if (out.length === 0) {
       if (!group) this.drop(skb, 'bridge-no-egress-port');
       return;
@@ -334,12 +337,13 @@ export class Bridge extends Device {
       return;
     }
     this.#tag(skb, this.vlans, vlan);
+    skb.packetType = packetType;
+    if (!bridgeLocalIn(this, skb)) return;
     if (netns.emulation.tracer !== undefined) this.#step(skb, 'local', []);
     this.counters.rxPackets += 1;
     this.counters.rxBytes += skb.length;
     skb.dev = this;
     skb.iif = this.ifindex;
-    skb.packetType = packetType;
     this.tap?.(this, skb, 'in');
     skb.mac = skb.data;
     netns.deliverFrame(this, skb);

@@ -70,7 +70,10 @@ export class Wire {
         ...up(`trunk${i}a`, from, `${from} to ${to}`),
         ...up(`trunk${i}b`, to, `${to} to ${from}`),
       ]),
-      ...this.#ports.flatMap(({ name, cable, host, link }) => up(name, cable.switch, `${host} ${link.name}`)),
+      // A bridge floods to the newest port first, a switch here to the oldest.
+      ...this.#ports
+        .toReversed()
+        .flatMap(({ name, cable, host, link }) => up(name, cable.switch, `${host} ${link.name}`)),
     ];
   }
 

@@ -37,6 +37,9 @@ interface Cover {
   readonly udp: boolean;
 }
 
+/** `quoted`: what an ICMP error says of another packet, whose end may be missing. */
+type Form = 'whole' | 'quoted';
+
 /** Where a field lies, in the emulator's frame and in the real one alike. */
 interface Field {
   readonly at: number;
@@ -84,7 +87,7 @@ export class Renaming {
     if (real.length !== emulated.length) return renamed;
     const walk = new FrameWalk(this, renamed, emulated, at);
     if (at.bare) walk.bare();
-    else walk.ethernet(0, []);
+    else walk.ethernet(0, [], 'whole');
     return renamed;
   }
 
@@ -152,16 +155,15 @@ class FrameWalk {
     this.#ipv4(0, [], 'whole');
   }
 
-  ethernet(at: number, covers: readonly Cover[]): void {
+  ethernet(at: number, covers: readonly Cover[], form: Form): void {
     if (at + ETHERNET > this.#real.byteLength) return;
     const type = this.#emulated.getUint16(at + 12);
     if (type === VLAN && at + ETHERNET + 4 <= this.#real.byteLength && this.#emulated.getUint16(at + 16) === IPV4)
-      this.#ipv4(at + ETHERNET + 4, covers, 'whole');
-    else if (type === IPV4) this.#ipv4(at + ETHERNET, covers, 'whole');
+      this.#ipv4(at + ETHERNET + 4, covers, form);
+    else if (type === IPV4) this.#ipv4(at + ETHERNET, covers, form);
   }
 
-  /** `quoted`: what an ICMP error says of another packet, whose end may be missing. */
-  #ipv4(at: number, covers: readonly Cover[], form: 'whole' | 'quoted'): void {
+  #ipv4(at: number, covers: readonly Cover[], form: Form): void {
     if (at + 20 > this.#real.byteLength) return;
     const headerLength = (this.#emulated.getUint8(at) & 15) * 4;
     const own = [{ at: at + 10, udp: false }, ...covers];
@@ -191,14 +193,18 @@ class FrameWalk {
     return wraps ? 1 : 0;
   }
 
-  #udp(at: number, covers: readonly Cover[], form: 'whole' | 'quoted'): void {
+  #udp(at: number, covers: readonly Cover[], form: Form): void {
     if (at + 8 > this.#real.byteLength) return;
     const own = [{ at: at + 6, udp: true }, ...covers];
     if (this.#emulated.getUint16(at + 2) === VXLAN_PORT) {
-      this.#rename16({ at, covers: own }, (emulated, real) =>
-        this.#renaming.mayRenameVxlanPort(this.#packet, emulated, real),
+      // NAT may have drawn another since.
+      this.#rename16(
+        { at, covers: own },
+        (emulated, real) =>
+          this.#renaming.mayRenamePort(emulated, real) ||
+          this.#renaming.mayRenameVxlanPort(this.#packet, emulated, real),
       );
-      if (form === 'whole') this.ethernet(at + 16, own);
+      this.ethernet(at + 16, own, form);
       return;
     }
     this.#ports(at, own);

@@ -1,7 +1,7 @@
 /** Matches, asked of packets: which of them a rule with that match takes. */
 
 import t from 'tap';
-import { type Device, type Netns, NS_PER_S, type Skb } from '../../../src/kernel/index.js';
+import { type Device, type Netns, NS_PER_MS, NS_PER_S, type Skb } from '../../../src/kernel/index.js';
 import { ipv4 } from '../../../src/packet/index.js';
 import type { HookName } from '../../../src/trace/index.js';
 import { icmp, other, sctp, tcp, udp } from '../conntrack/packets.js';
@@ -310,13 +310,16 @@ t.test('connlimit counts the connections of an address', (t) => {
   const open = (from: string): boolean => {
     const skb = skbOf(netns, tcp({ from, to: B, flags: 'S' }));
     netns.netfilter.run('prerouting', skb, gate.in, undefined);
+    const verdict = netns.netfilter.run('forward', skb, gate.in, gate.out);
     netns.netfilter.run('postrouting', skb, undefined, gate.out);
-    return netns.netfilter.run('forward', skb, gate.in, gate.out) === 'accept';
+    return verdict === 'accept';
   };
   t.same([open('10.0.0.1:1'), open('10.0.0.2:2'), open('10.0.0.1:3')], [false, false, true]);
   t.notOk(open('10.0.1.1:1'), 'another network');
   netns.conntrack.flush();
-  t.notOk(open('10.0.0.1:4'), 'those before are gone');
+  t.ok(open('10.0.0.1:4'), 'within one tick nobody looks whether those before are still there');
+  netns.emulation.clock.moveTo(netns.emulation.clock.nowNs + 4 * NS_PER_MS);
+  t.notOk(open('10.0.0.1:5'), 'those before are gone');
   t.end();
 });
 

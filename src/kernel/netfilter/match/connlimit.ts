@@ -1,6 +1,7 @@
 /** `-m connlimit`: how many connections an address has; net/netfilter/xt_connlimit.c:connlimit_mt(). */
 
-import type { CtEntry } from '../../conntrack/entry.js';
+import { type CtEntry, IPS } from '../../conntrack/entry.js';
+import { NS_PER_MS } from '../../clock.js';
 import type { Netns } from '../../netns.js';
 import { type MatchKind, RuleError } from '../extension.js';
 import { type Options, parseUnsigned } from '../options.js';
@@ -22,11 +23,39 @@ function parseMask(options: Options): number {
   return length;
 }
 
-/** nf_conncount's already_closed() and found_same_tuple(): whether the connection still counts. */
-function counts(netns: Netns, ct: CtEntry): boolean {
-  const state = ct.protocolState.state;
+/** Connections are looked through once a tick at most; at 250 Hz as distributions have it. */
+const JIFFY_NS = 4 * NS_PER_MS;
+
+/** already_closed() and find_or_evict(): whether the connection still counts. */
+function counts(netns: Netns, ct: CtEntry | undefined): boolean {
+  if (ct === undefined) return false;
+  const { state } = ct.protocolState;
   if (state === 'TIME_WAIT' || state === 'CLOSE') return false;
   return netns.conntrack.lookup(ct.original) !== undefined;
+}
+
+/** struct nf_conncount_list: what a masked address has. What nobody tracks counts until the list is looked through. */
+class Connections {
+  #all: (CtEntry | undefined)[] = [];
+  #lastGc: number;
+
+  constructor(jiffy: number) {
+    this.#lastGc = jiffy;
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  /** __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be. */
+  add(netns: Netns, ct: CtEntry | undefined, jiffy: number): void {
+    if (ct?.has(IPS.confirmed) === true) return;
+    if (jiffy !== this.#lastGc) {
+      this.#all = this.#all.filter((other) => counts(netns, other));
+      this.#lastGc = jiffy;
+    }
+    this.#all.push(ct);
+  }
 }
 
 export const connlimit = {
@@ -46,18 +75,15 @@ export const connlimit = {
     const length = parseMask(options);
     const mask = length === 0 ? 0 : -1 << (32 - length);
     const side = options.has('--connlimit-daddr') ? 'destination' : 'source';
-    /** Connections that this rule has seen, by masked address. */
-    const seen = new Map<number, Set<CtEntry>>();
+    const seen = new Map<number, Connections>();
     return {
       matches(packet) {
-        const { ct } = packet.skb;
+        const { netns, skb } = packet;
+        const jiffy = Math.floor(netns.emulation.clock.nowNs / JIFFY_NS);
         const key = packet[side] & mask;
-        const connections = seen.get(key) ?? new Set<CtEntry>();
-        for (const other of connections) if (other !== ct && !counts(packet.netns, other)) connections.delete(other);
+        const connections = seen.get(key) ?? new Connections(jiffy);
         seen.set(key, connections);
-        // What nobody tracks counts by its own tuple for the moment, and is forgotten with the next packet.
-        if (ct === undefined) return connections.size + 1 > limit === above;
-        connections.add(ct);
+        connections.add(netns, skb.ct, jiffy);
         return connections.size > limit === above;
       },
       toString: () =>
