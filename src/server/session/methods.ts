@@ -6,6 +6,7 @@ import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
 import type { CaptureRequest } from './captures.js';
 import type { FaultRequest } from './faults.js';
+import { runExpected } from './expected.js';
 import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
 import {
@@ -23,6 +24,7 @@ import {
 import { page, type PageRequest } from './page.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
+import { whatIf } from './what-if.js';
 
 /** A subscription to the stream; `reader` is a number of the server's own. */
 export interface SubscribeRequest {
@@ -103,12 +105,10 @@ export const METHODS = {
     return exec(session.cluster, target, command);
   },
 
-  trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) => {
-    session.requireOn(request.from);
-    const summary = session.traces.run(session.cluster, request, { id, generation: session.generation });
-    session.stream.traced(summary);
-    return summary;
-  },
+  trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) =>
+    session.trace(request, id).summary,
+  runExpected,
+  whatIf,
   traces: (session: Session, request: PageRequest) => inOrder(session.traces.list(), request),
   traceSummary: (session: Session, { id }: { readonly id: string }) => session.traces.summary(id),
   renderTrace: (

@@ -24,7 +24,7 @@ import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { Stream } from '../stream/stream.js';
 import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
-import { Traces } from './traces.js';
+import { type RunTrace, type TraceRequest, Traces } from './traces.js';
 import { mending } from './mending.js';
 
 /** Where a cluster comes from. */
@@ -174,6 +174,15 @@ export class Session {
     return build(declared, this.seed, { recorded: this.#cluster.recorded, nowNs });
   }
 
+  /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
+  copy(declared: Declared, faults: readonly FaultRequest[]): Cluster {
+    const cluster = this.buildWith(declared);
+    const copied = new Faults();
+    copied.restore(this.faults.list(), cluster);
+    for (const [i, fault] of faults.entries()) copied.add(cluster, `what-if-${i}`, fault);
+    return cluster;
+  }
+
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
   change(declared: Declared): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
@@ -223,6 +232,14 @@ export class Session {
   /** Objects out of a text. @throws Problem */
   take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
     return { objects: change.added.map(renderObject), change: this.change(change.declared) };
+  }
+
+  /** Sends a connection and keeps what happens to it. @throws Problem */
+  trace(request: TraceRequest, id: string): RunTrace {
+    this.requireOn(request.from);
+    const traced = this.traces.run(this.#cluster, request, { id, generation: this.#generation });
+    this.stream.traced(traced.summary);
+    return traced;
   }
 
   /** Breaks something. @throws Problem */
