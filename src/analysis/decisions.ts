@@ -22,11 +22,15 @@ const OF_POLICY = /Policy$|^(?:Namespace|ServiceAccount|Profile|Service)$/;
 /** Rules that only lead on to others. */
 const LEADS_ON: ReadonlySet<string> = new Set(['jump', 'goto', 'return']);
 
+/** Rules that do nothing, or take a mark away before somebody may set it. */
+const PREPARES = /^(?!.* -j )|--set-xmark 0x0\//;
+
 /** A rule that says something about the packet, made for somebody who wrote a policy or a Service. */
 const decides = (step: Step): boolean =>
   step.kind === 'rule' &&
   step.rule !== undefined &&
   !LEADS_ON.has(step.outcome) &&
+  !PREPARES.test(` ${step.rule.toString()}`) &&
   step.rule.because.some(({ kind }) => OF_POLICY.test(kind));
 
 /** The packet whose end is the connection's: the first that was dropped, those of the request before those of the answer. */
