@@ -41,11 +41,25 @@ interface PlacesOptions {
 
 const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
 
+function indexByAddress(pods: readonly Pod[]): ReadonlyMap<Ipv4Addr, Pod> {
+  const index = new Map<Ipv4Addr, Pod>();
+  for (const pod of pods) {
+    if (pod.spec.hostNetwork) continue;
+    for (const one of recordedAddresses(pod)) {
+      const address = parseIpv4(formatAddress(one));
+      if (address !== undefined && !index.has(address)) index.set(address, pod);
+    }
+  }
+  return index;
+}
+
 export class Places {
   readonly #store: Store;
   readonly #underlay: Underlay;
   readonly #kubelets: ReadonlyMap<string, Kubelet>;
   readonly #findings: () => readonly Finding[];
+  /** Made of the list of pods that is there. */
+  #byAddress: { readonly pods: readonly Pod[]; readonly index: ReadonlyMap<Ipv4Addr, Pod> } | undefined = undefined;
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
@@ -184,13 +198,11 @@ export class Places {
     return { label, address, place: netns?.place, netns, pod: undefined };
   }
 
+  /** Of several that have it on record the first by name. */
   podAt(address: Ipv4Addr): Pod | undefined {
-    return this.#store
-      .list('Pod')
-      .find(
-        (pod) =>
-          !pod.spec.hostNetwork && recordedAddresses(pod).some((one) => formatAddress(one) === formatIpv4(address)),
-      );
+    const pods = this.#store.list('Pod');
+    if (this.#byAddress?.pods !== pods) this.#byAddress = { pods, index: indexByAddress(pods) };
+    return this.#byAddress.index.get(address);
   }
 
   machineAddress(name: string): Ipv4Addr | undefined {
