@@ -146,7 +146,7 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
 t.test('limits hold: clusters, size of requests, memory of a cluster, time of a request', async (t) => {
   const { ask } = await running(t, {
     clusters: [cluster(VXLAN)],
-    limits: { clusters: 2, bodyBytes: 100_000, memoryMiB: 64, requestMs: 4000 },
+    limits: { clusters: 2, bodyBytes: 100_000, memoryMiB: 96, requestMs: 4000 },
   });
   t.equal(
     (await ask('POST', '/clusters', { name: 'large', sources: [{ file: 'a', text: ' '.repeat(100_001) }] })).status,
