@@ -38,25 +38,52 @@ const report = (what: string, value: number, unit: string): void => {
 
 const TRACE = { from: 'pod/default/client', to: 'pod/default/web:80' };
 
-/** Requests a second with so many under way at a time. */
-async function rate(path: string, concurrency: number): Promise<number> {
-  let done = 0;
+/** Requests a second with so many under way at a time, and how long they took. */
+async function requests(what: string, path: string, concurrency: number): Promise<void> {
+  const tookMs: number[] = [];
   const end = performance.now() + SECONDS * 1000;
   const client = async (): Promise<void> => {
     while (performance.now() < end) {
+      const started = performance.now();
       await post(path, TRACE);
-      done += 1;
+      tookMs.push(performance.now() - started);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, client));
-  return done / SECONDS;
+  tookMs.sort((a, b) => a - b);
+  const at = (part: number): string => (tookMs[Math.floor(tookMs.length * part)] ?? 0).toFixed(1);
+  report(
+    `${what}, ${concurrency} at once`,
+    tookMs.length / SECONDS,
+    `requests/s, median ${at(0.5)} ms, p99 ${at(0.99)} ms`,
+  );
 }
 
 for (let i = 0; i < 200; i += 1) await post('/traces', TRACE);
 for (const concurrency of [1, 8]) {
-  report(`traces, summary, ${concurrency} at once`, await rate('/traces', concurrency), 'requests/s');
-  report(`traces, whole as JSON, ${concurrency} at once`, await rate('/traces?format=json', concurrency), 'requests/s');
+  await requests('traces, summary', '/traces', concurrency);
+  await requests('traces, whole as JSON', '/traces?format=json', concurrency);
 }
+
+/** A policy that is put in and taken out again while the cluster runs. */
+async function changes(): Promise<void> {
+  const policy = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'bench', namespace: 'default' },
+    spec: { podSelector: { matchLabels: { app: 'nobody' } }, policyTypes: ['Ingress'] },
+  };
+  const tookMs: number[] = [];
+  for (let i = 0; i < 40; i += 1) {
+    const spec = { ...policy.spec, podSelector: { matchLabels: { app: i % 2 === 0 ? 'web' : 'nobody' } } };
+    const started = performance.now();
+    await post('/objects?apply=true', { ...policy, spec });
+    tookMs.push(performance.now() - started);
+  }
+  tookMs.sort((a, b) => a - b);
+  report('a change of a policy, while the cluster runs, median', tookMs[20] ?? 0, 'ms');
+}
+await changes();
 
 interface Viewer {
   readonly socket: WebSocket;

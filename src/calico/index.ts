@@ -44,7 +44,13 @@ export {
   type HostInterface,
   type ServiceCidr,
 } from './felix/calc/input.js';
-export { applyFelix, type FelixOwnership } from './felix/dataplane/index.js';
+export {
+  applyFelix,
+  endConnections,
+  type FelixOwnership,
+  type WorkloadInterfaces,
+  workloadInterfaces,
+} from './felix/dataplane/index.js';
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
 export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export { computeFelix, workloadRoutes } from './felix/felix.js';
@@ -82,7 +88,7 @@ export {
   type IpamContext,
   shortfall,
 } from './ipam/model.js';
-export { type IpamObjects, loadIpam, type PrintedObject, printIpam } from './ipam/objects.js';
+export { type IpamObjects, ipamObjects, loadIpam, type PrintedObject, printIpam } from './ipam/objects.js';
 export { blockCidrFor, enabledPools, poolContaining, poolSelectsNode } from './ipam/pools.js';
 export { addressesByHandle, assignmentOf } from './ipam/query.js';
 export { type Release, releaseAddresses, releaseByHandle, releaseHostAffinities } from './ipam/release.js';

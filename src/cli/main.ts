@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   trace: () => import('./trace.js'),
   exec: () => import('./exec.js'),
   export: () => import('./export.js'),
+  'what-if': () => import('./what-if.js'),
 };
 
 async function main([name = '', ...args]: readonly string[]): Promise<void> {

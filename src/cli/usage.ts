@@ -4,6 +4,9 @@ const TEXT = `podwire: what happens to this packet?
 
   podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|icmp] [-o text|json|pcapng|minimal] [--seed N]
       sends a connection and prints its way, hop by hop
+  podwire what-if -f PATH... [--change FILE]... [--delete KIND/NAMESPACE/NAME]... FROM TO[:PORT] [FROM TO]...
+      sends each flow before and after the change and says which come out otherwise, and what decided them;
+      with --among, from each name to each other [--port N] [--proto tcp|udp|icmp] [-o text|json] [--seed N]
   podwire exec -f PATH... HOST -- COMMAND...
       runs a tool on a host or in a pod: ip, bridge, iptables-save, ipset, conntrack, sysctl, ping,
       traceroute, nc, cat
@@ -16,7 +19,7 @@ const TEXT = `podwire: what happens to this packet?
   FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,
              lb/NAMESPACE/NAME or a DNS name
 
-Exit status of trace: 0 delivered and answered, 1 not, 2 bad input.
+Exit status of trace: 0 delivered and answered, 1 not, 2 bad input; of what-if: 0 nothing changes, 1 some flow does.
 `;
 
 export function usage(command: string): number {

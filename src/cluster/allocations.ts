@@ -14,15 +14,19 @@ import {
   formatCidr,
   hostCidr,
   IpamError,
+  type IpamObjects,
   ipamContext,
   ipv4Of,
   type IpamContext,
   type IpamStore,
+  loadIpam,
   parseAddress,
   parseCidr,
   parseCidrOrAddress,
   reconcileTunnelAddresses,
   recordIpam,
+  releaseByHandle,
+  releaseHostAffinities,
   shortfall,
   storedIpam,
   storedNodes,
@@ -38,6 +42,7 @@ import {
   type Pod,
   type Store,
 } from '../kubernetes/index.js';
+import type { RecordedState } from './recorded.js';
 import { containerId } from './sandbox.js';
 
 const ANNOTATION = 'cni.projectcalico.org/';
@@ -60,9 +65,13 @@ export function recordedAddresses(pod: Pod): Address[] {
   return pod.status.podIPs.flatMap((ip) => (isIpv4(ip) ? [addressOfIpv4(ip)] : []));
 }
 
-/** Runs the whole allocation over a store; pods and nodes get what they were given as annotations. */
-export function allocate(store: Store, nowNs: () => bigint): Allocations {
-  const allocation = new Allocation(store, nowNs);
+/**
+ * Runs the whole allocation over a store; pods and nodes get what they were given as annotations. What IPAM had on record
+ * goes before what the input says of it, and what belonged to pods and nodes that are gone is given back.
+ */
+export function allocate(store: Store, nowNs: () => bigint, recorded?: RecordedState): Allocations {
+  const allocation = new Allocation(store, nowNs, recorded?.ipam);
+  if (recorded?.ipam !== undefined) allocation.release(recorded);
   allocation.run();
   recordIpam(store, allocation.ipam);
   return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
@@ -74,10 +83,33 @@ class Allocation {
   readonly #store: Store;
   readonly #context: IpamContext;
 
-  constructor(store: Store, nowNs: () => bigint) {
+  constructor(store: Store, nowNs: () => bigint, recorded?: IpamObjects) {
     this.#store = store;
-    this.ipam = storedIpam(store);
+    this.ipam = recorded === undefined ? storedIpam(store) : loadIpam(recorded);
     this.#context = ipamContext(store, nowNs);
+  }
+
+  /** What the CNI plugin gives back with a pod, and kube-controllers with a node (node/ipam.go). */
+  release({ pods, nodes }: RecordedState): void {
+    for (const pod of pods) {
+      const id = pod.annotations[`${ANNOTATION}containerID`];
+      if (id !== undefined && !this.#stillRuns(pod, id)) this.#releaseHandle(`${NETWORK}.${id}`);
+    }
+    for (const { name } of nodes) {
+      if (this.#context.nodeLabels(name) !== undefined) continue;
+      for (const tunnel of ['vxlan', 'ipip']) this.#releaseHandle(`${tunnel}-tunnel-addr-${name}`);
+      releaseHostAffinities(this.ipam, { type: 'host', host: name }, 'must-be-empty');
+    }
+  }
+
+  /** Whether the sandbox that had an address is there still. */
+  #stillRuns({ namespace, name, node }: RecordedState['pods'][number], id: string): boolean {
+    const pod = this.#store.get('Pod', namespace, name);
+    return pod !== undefined && isNetworked(pod) && pod.spec.nodeName === node && containerId(pod) === id;
+  }
+
+  #releaseHandle(handle: string): void {
+    if (this.ipam.handle(handle) !== undefined) releaseByHandle(this.ipam, handle, this.#context);
   }
 
   run(): void {

@@ -1,10 +1,12 @@
 /** Calico on one node in the converged mode: its files, its CNI plugins, Felix. */
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   applyFelix,
   calicoIpam,
   calicoPlugin,
   computeFelix,
+  endConnections,
   type FelixCluster,
   type FelixConfig,
   FelixDatastore,
@@ -16,6 +18,8 @@ import {
   parseCidr,
   readFelixConfig,
   recordedIpam,
+  type WorkloadInterfaces,
+  workloadInterfaces,
   workloadRoutes,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
@@ -51,6 +55,8 @@ export class CalicoCluster {
   readonly #allocations: Allocations;
   /** What all Felixes of the cluster read. */
   readonly #datastore: FelixDatastore;
+  /** Of the nodes on which Felix has run. */
+  readonly #workloads = new WeakMap<Host, WorkloadInterfaces>();
 
   constructor(store: Store, allocations: Allocations) {
     this.#store = store;
@@ -102,12 +108,18 @@ export class CalicoCluster {
     if (ipip !== undefined) host.loadModule('ipip');
   }
 
-  /** Felix with everything that is on the node now, once more where its tunnel device is new; what the kernel refused. */
+  /** Felix with everything that is on the node now, once more where its tunnel device is another then; what the kernel refused. */
   runFelix(host: Host): readonly string[] {
     const ownership = this.#config(host);
     const first = this.#compute(host);
+    const interfaces = hostInterfaces(host);
     const refused = applyFelix(first, host, ownership);
-    return first.vxlan === undefined ? refused : applyFelix(this.#compute(host), host, ownership);
+    const before = this.#workloads.get(host);
+    const now = workloadInterfaces(first);
+    if (before !== undefined) endConnections(host.netns, before, now);
+    this.#workloads.set(host, now);
+    const settled = isDeepStrictEqual(interfaces, hostInterfaces(host));
+    return settled ? refused : applyFelix(this.#compute(host), host, ownership);
   }
 
   #config(host: Host): FelixConfig {

@@ -13,28 +13,29 @@ import {
 import type { Ipv4Addr } from '../packet/index.js';
 import type { ConnectionTrace, Place } from '../trace/index.js';
 import { type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
-import { allocate, type Allocations } from './allocations.js';
+import type { Allocations } from './allocations.js';
+import { whyAnew } from './anew.js';
 import { CalicoCluster } from './calico-node.js';
-import { startCalico } from './calico-start.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
 import type { ExpectedTrace } from './expectations.js';
 import type { Kubelet } from './kubelet.js';
-import { clusterDnsFindings, kubeletSettings } from './kubelet-settings.js';
-import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
+import { clusterDnsFindings } from './kubelet-settings.js';
+import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { LoadBalancers } from './load-balancers.js';
-import { loadDocuments, readPaths } from './load.js';
+import { readPaths } from './load.js';
 import type { Asker } from './name-resolution.js';
-import { planNetwork } from './network.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
+import { type ClusterEvent, Observation } from './observe.js';
 import { Places, UnknownEndpoint } from './places.js';
-import { policyFindings } from './policy-findings.js';
-import type { RecordedState } from './recorded.js';
 import { Prober } from './prober.js';
+import { type RecordedState, recordedState } from './recorded.js';
+import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
+import { concernsDaemons, refreshFiles, reprogram, reroute, withoutObjects } from './reprogram.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
-import { takeOutBadSelectors } from './selectors.js';
 import { ClusterServices } from './services.js';
+import { type Settled, settle } from './settle.js';
 import { type TraceRequest, Tracing } from './tracing.js';
 
 export interface ClusterOptions {
@@ -46,64 +47,47 @@ export interface ClusterOptions {
   readonly probes?: boolean;
 }
 
+/** What became of a change: nothing of it where it is refused, or where only a cluster that is built anew can have it. */
+export type ChangeOutcome =
+  | { readonly kind: 'refused'; readonly errors: readonly ConfigError[] }
+  | { readonly kind: 'anew'; readonly why: string }
+  | { readonly kind: 'changed'; readonly objects: readonly ObjectChange[] };
+
 export class Cluster {
   readonly store: Store;
-  readonly expectations: readonly ExpectedTrace[];
   readonly emulation: Emulation;
   readonly underlay: Underlay;
-  readonly #errors: readonly ConfigError[];
-  readonly #findings: Finding[];
+  readonly #seed: number;
+  readonly #inputErrors: readonly ConfigError[];
+  /** What was found as machines were built. */
+  readonly #findings: Finding[] = [];
+  #settled: Settled;
   readonly #context: NodeContext;
-  readonly #allocations: Allocations | undefined;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
   readonly #loadBalancers: LoadBalancers;
   readonly #prober: Prober;
-  readonly #network: PhysicalNetworkObject | undefined;
   readonly #makeDns: () => DnsPods;
+  #makeRouting: MakeRouting | undefined = undefined;
   #routing: Routing | undefined = undefined;
   #askedDns = false;
+  #listener: ((events: readonly ClusterEvent[]) => void) | undefined = undefined;
 
   constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
     const seed = options.seed ?? 1;
-    const documents = loadDocuments(input, { seed, recorded: options.recorded });
-    const { store } = documents;
+    this.#seed = seed;
+    const settled = settle(input, { seed, recorded: options.recorded });
+    const { store, allocations, installation, kubelet, addresses, hostConfigs } = settled;
+    this.#settled = settled;
     this.store = store;
     this.emulation = new Emulation({ seed });
-    const badSelectors = takeOutBadSelectors(store);
-    const network = planNetwork(store, documents.networks);
-    const addresses = assignAddresses(store, documents.networks[0]);
-    const otherCni = documents.hostConfigs.some(({ body }) =>
-      Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
-    );
-    const calico = startCalico(store, network.plan, otherCni);
-    const allocations = calico.used ? allocate(store, () => 0n) : undefined;
-    this.#allocations = allocations;
     const services = new ClusterServices({
       store,
       seed,
+      installation,
       sandboxAddress: allocations === undefined ? (pod) => this.#places.sandboxAddress(pod) : undefined,
     });
-    this.#errors = [
-      ...(options.errors ?? []),
-      ...documents.errors,
-      ...badSelectors,
-      ...network.errors,
-      ...addresses.errors,
-      ...services.errors,
-    ];
-    this.expectations = documents.expectations.flatMap(({ traces }) => traces);
-    this.#findings = [
-      ...documents.findings,
-      ...network.findings,
-      ...addresses.findings,
-      ...calico.findings,
-      ...(allocations?.findings ?? []),
-      ...services.findings,
-      ...policyFindings(store, network.plan, calico.used),
-    ];
-    const kubelet = kubeletSettings(store);
-    this.#findings.push(...clusterDnsFindings(store, kubelet));
+    this.#inputErrors = options.errors ?? [];
     this.#makeDns = () =>
       new DnsPods({
         store,
@@ -117,15 +101,14 @@ export class Cluster {
       dns: this.#makeDns(),
       store,
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
-      hostConfigs: documents.hostConfigs,
+      hostConfigs,
       services,
     };
-    this.#loadBalancers = this.#balance(addresses, documents.networks[0]);
+    this.#loadBalancers = this.#balance(addresses, settled.networks[0]);
     this.#findings.push(...this.#loadBalancers.findings);
-    [this.#network] = documents.networks;
-    this.underlay = this.#underlay(network.plan, this.#network);
+    this.underlay = this.#underlay(settled.plan, settled.networks[0]);
     const { underlay } = this;
-    this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: this.#findings });
+    this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: () => this.findings });
     this.#prober = this.#probe(options.probes ?? true);
   }
 
@@ -140,7 +123,7 @@ export class Cluster {
       sandboxOf: (pod) => this.#places.sandboxOf(pod),
       addressOf: (pod) => this.#places.podAddress(pod),
       report: (findings) => this.#findings.push(...findings),
-      changed: () => this.#findings.push(...services.resync(this.underlay.built)),
+      changed: () => this.#observed([], () => this.#findings.push(...services.resync(this.underlay.built))),
     });
   }
 
@@ -177,12 +160,26 @@ export class Cluster {
 
   /** What could not be understood. With any, nothing else here is to be trusted. */
   get errors(): readonly ConfigError[] {
-    return [...this.#errors, ...(this.#routing?.errors ?? [])];
+    return [...this.#inputErrors, ...this.#settled.errors, ...(this.#routing?.errors ?? [])];
+  }
+
+  get expectations(): readonly ExpectedTrace[] {
+    return this.#settled.expectations.flatMap(({ traces }) => traces);
+  }
+
+  /** What was decided once and stays, for a cluster of other objects that takes it over. */
+  get recorded(): RecordedState {
+    return recordedState(this.store, this.#settled.allocations?.ipam);
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
-    return this.#findings;
+    return [...this.#settled.findings, ...this.#findings];
+  }
+
+  /** Told of what components do on machines that have been built, whenever objects or readiness change. */
+  watch(listener: (events: readonly ClusterEvent[]) => void): void {
+    this.#listener = listener;
   }
 
   /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
@@ -258,21 +255,24 @@ export class Cluster {
   }
 
   /** Who runs the daemons; before the first machine is built. */
-  bringRouting(make: MakeRouting): void {
-    this.#routing = make({
+  bringRouting(make: MakeRouting): Routing {
+    this.#makeRouting = make;
+    const routing = make({
       store: this.store,
       plan: this.underlay.plan,
-      ipam: this.#allocations?.ipam,
+      ipam: this.#settled.allocations?.ipam,
       workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
       hostConfigs: (name) => configsFor(this.#context, name),
       machine: (name) => this.underlay.host(name),
-      network: this.#network,
+      network: this.#settled.networks[0],
       nameOf: this.nameOf,
       speakerConfig: this.#loadBalancers.speakerConfig,
       announcers: this.#loadBalancers.announcersByBgp,
       underlay: () => this.underlay,
       rehearse: () => rehearse(this.underlay, { ...this.#context, dns: this.#makeDns() }),
     });
+    this.#routing = routing;
+    return routing;
   }
 
   get routing(): Routing | undefined {
@@ -335,9 +335,66 @@ export class Cluster {
     this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
+  // Change.
+
+  /**
+   * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
+   * Where that cannot be done nothing has changed, and the answer says why.
+   */
+  change(input: ClusterInput): ChangeOutcome {
+    const next = settle(input, { seed: this.#seed, recorded: this.recorded });
+    if (next.errors.length > 0) return { kind: 'refused', errors: next.errors };
+    this.#prober.keepReadiness(next.store);
+    const { services } = this.#context;
+    const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));
+    const objects = compareStores(this.store, next.store, derived);
+    const why = whyAnew(this.#settled, next, objects);
+    if (why !== undefined) return { kind: 'anew', why };
+    this.#observed(objects, () => this.#take(next, objects));
+    return { kind: 'changed', objects };
+  }
+
+  #take(next: Settled, objects: readonly ObjectChange[]): void {
+    replaceObjects(this.store, next.store, objects);
+    const { allocations } = this.#settled;
+    if (allocations !== undefined && next.allocations !== undefined) allocations.ipam.become(next.allocations.ipam);
+    this.#settled = { ...next, store: this.store, allocations };
+    this.#findings.splice(0, this.#findings.length, ...withoutObjects(this.#findings, objects));
+    this.underlay.replan(next.plan);
+    for (const name of this.#kubelets.keys()) if (!this.#places.isNode(name)) this.#kubelets.delete(name);
+    this.#places.renamePods();
+    if (objects.some(({ kind }) => kind === 'Service' || kind === 'Node')) {
+      const balancer = this.#loadBalancers.update(next.addresses.assignments);
+      if (balancer !== undefined) this.underlay.discard(balancer);
+    }
+    const { services, calico } = this.#context;
+    services.installation = next.installation;
+    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
+    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
+    if (this.#makeRouting === undefined || !concernsDaemons(objects)) return;
+    const routing = this.bringRouting(this.#makeRouting);
+    refreshFiles(routing, this.underlay.built);
+    if (this.routesByDaemons) this.#findings.push(...reroute(routing, this.underlay.built));
+  }
+
+  /** Runs something that programs, and tells whoever listens what has become different. */
+  #observed(objects: readonly ObjectChange[], run: () => void): void {
+    if (this.#listener === undefined) {
+      run();
+      return;
+    }
+    const observation = new Observation({
+      store: this.store,
+      hosts: this.underlay.built,
+      sandboxes: () => [...this.#kubelets.values()].flatMap(({ sandboxes }) => [...sandboxes.values()]),
+    });
+    run();
+    this.#listener(observation.events(objects.map(causeOf)));
+  }
+
   /** Calico's IPAM, where it runs: for calicoctl. */
   get ipam(): Pick<Allocations, 'ipam' | 'context'> | undefined {
-    return this.#allocations;
+    return this.#settled.allocations;
   }
 
   /** Nodes that Calico knows, for its tools. */

@@ -10,7 +10,6 @@ import {
   lastOf,
   type NameResolution,
   type Outcome,
-  stepsOf,
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
@@ -83,9 +82,9 @@ export function finalDestination(packets: readonly TracePacket[]): Ipv4Addr | un
 
 /** A reply's translation turns a request's around: only what a request met counts. */
 function finalTranslation(packets: readonly TracePacket[]) {
-  for (const { story } of withRole(packets, 'request')) {
-    for (const { step } of [...stepsOf(story)].toReversed())
-      if (step.kind === 'nat' && step.type === 'dnat') return step;
+  for (const { role, story } of packets) {
+    const found = role === 'request' ? lastOf(story, 'nat', ({ type }) => type === 'dnat') : undefined;
+    if (found !== undefined) return found.step;
   }
   return undefined;
 }

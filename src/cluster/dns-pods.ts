@@ -51,7 +51,7 @@ const kubeadmCorefile = (domain: string): string => `.:53 {
 `;
 
 /** `registry.k8s.io/coredns/coredns:v1.12.1`; a container of that name counts too. */
-const isCoreDns = (pod: Pod): boolean =>
+export const isCoreDns = (pod: Pod): boolean =>
   pod.spec.containers.some(({ name, image }) => name === 'coredns' || /(?:^|\/)coredns(?:[:@]|$)/.test(image));
 
 interface Corefile {

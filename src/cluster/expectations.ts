@@ -5,7 +5,8 @@
 
 import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
 import { PODWIRE_GROUP } from '../underlay/index.js';
-import { VERDICTS } from '../trace/index.js';
+import { formatIpv4, Ipv4 } from '../packet/index.js';
+import { type ConnectionTrace, type PacketStory, stepsOf, VERDICTS } from '../trace/index.js';
 
 const { addressText, listOf, oneOf, optional, record, text, withDefault } = schema;
 
@@ -42,3 +43,42 @@ export const expectationsKind: KindDefinition<Value<typeof expectationsBody>> = 
   namespaced: false,
   body: expectationsBody,
 };
+
+/** Places of a packet in order, each once where it stays there. */
+const placesOf = (trace: ConnectionTrace, story: PacketStory): string[] =>
+  story.hops.map(({ place }) => trace.nameOf(place)).filter((name, i, all) => name !== all[i - 1]);
+
+function encapsulationOf(story: PacketStory): string {
+  for (const { step } of stepsOf(story)) if (step.kind === 'encapsulate') return step.protocol;
+  return 'none';
+}
+
+const ETHERNET_HEADER_LENGTH = 14;
+
+/** Source address in the last bytes that were seen of a packet. */
+function lastSource(story: PacketStory): string | undefined {
+  let source: string | undefined;
+  for (const { bytes, hasLinkHeader } of stepsOf(story)) {
+    if (bytes === undefined) continue;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    source = formatIpv4(new Ipv4(view, hasLinkHeader ? ETHERNET_HEADER_LENGTH : 0).source);
+  }
+  return source;
+}
+
+/** In what a trace is not as expected, one sentence each. */
+export function unmetBy(expected: ExpectedTrace, trace: ConnectionTrace): readonly string[] {
+  const unmet: string[] = [];
+  const compare = (what: string, wanted: string | undefined, got: string | undefined): void => {
+    if (wanted !== undefined && wanted !== got) unmet.push(`${what}: expected ${wanted}, got ${got ?? 'nothing'}`);
+  };
+  const request = trace.packets.find(({ role }) => role === 'request')?.story;
+  compare('verdict', expected.verdict, trace.verdict);
+  compare('passes', expected.passes?.join(', '), request && placesOf(trace, request).join(', '));
+  compare('encapsulation', expected.encapsulation, request && encapsulationOf(request));
+  compare('source seen', expected.sourceSeen, request && lastSource(request));
+  const said = trace.explanation.join('\n');
+  if (expected.says !== undefined && !said.includes(expected.says))
+    unmet.push(`explanation: expected it to say "${expected.says}", got "${said}"`);
+  return unmet;
+}

@@ -1,6 +1,6 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './allocations.js';
-export { Cluster, type ClusterOptions } from './cluster.js';
+export { type ChangeOutcome, Cluster, type ClusterOptions } from './cluster.js';
 export {
   type Destination,
   type EndpointName,
@@ -10,7 +10,7 @@ export {
   parseDestination,
   parseEndpointName,
 } from './endpoint-name.js';
-export type { ExpectedTrace } from './expectations.js';
+export { type ExpectedTrace, unmetBy } from './expectations.js';
 export {
   type LostConnection,
   type MakeRouting,
@@ -20,7 +20,8 @@ export {
   type RoutingSite,
   runsBird,
 } from './routing.js';
-export { type RecordedState, recordedState } from './recorded.js';
+export type { ClusterEvent } from './observe.js';
+export type { RecordedState } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
 export { UnknownEndpoint } from './places.js';

@@ -3,6 +3,7 @@
  * its own, networked by CNI, in which all its containers live. Host-network pods use the node's namespace.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Attachment,
   CniError,
@@ -23,12 +24,13 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import { type Ipv4Addr, parseIpv4Prefix } from '../packet/index.js';
+import type { Cause } from '../trace/index.js';
 import type { DnsPods } from './dns-pods.js';
 import type { KubeletSettings } from './kubelet-settings.js';
 import { podListeners, podSite } from './listeners.js';
 import { podFiles, podHostname } from './pod-files.js';
 import { containerId, netnsName } from './sandbox.js';
-import { startServer } from './servers.js';
+import { type Server, startServer } from './servers.js';
 import { recordedAddresses } from './allocations.js';
 import { formatAddress } from '../calico/index.js';
 
@@ -45,6 +47,27 @@ export interface Sandbox {
 }
 
 type NewSandbox = Omit<Sandbox, 'files' | 'hostname'>;
+
+/** What a kubelet has done about a pod. */
+export interface PodChange {
+  readonly type: 'started' | 'stopped';
+  readonly pod: Pod;
+}
+
+interface PodServer {
+  readonly server: Server;
+  readonly because: readonly Cause[];
+}
+
+const keyOf = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
+/** Annotations that the CNI plugins read. */
+const cniAnnotations = ({ annotations }: Pod): unknown =>
+  Object.entries(annotations).filter(([name]) => name.startsWith('cni.projectcalico.org/'));
+
+/** Whether the sandbox goes on: labels and status may change, what a pod is made of may not. */
+const isSameSandbox = (a: Pod, b: Pod): boolean =>
+  a.uid === b.uid && isDeepStrictEqual(a.spec, b.spec) && isDeepStrictEqual(cniAnnotations(a), cniAnnotations(b));
 
 export interface KubeletRequest {
   readonly host: Host;
@@ -111,6 +134,8 @@ export class Kubelet {
   readonly #dns: DnsPods;
   readonly sandboxes = new Map<string, Sandbox>();
   readonly findings: Finding[] = [];
+  /** Of pods other than CoreDNS: what listens there, by protocol and port. */
+  readonly #servers = new Map<string, Map<string, PodServer>>();
 
   constructor({ host, store, binaries, settings, dns }: KubeletRequest) {
     this.#host = host;
@@ -122,10 +147,50 @@ export class Kubelet {
 
   /** Starts all pods of the node. */
   startPods(): void {
-    for (const pod of podsOf(this.#store, this.#host.name)) {
-      if (pod.spec.hostNetwork) this.#run({ pod, netns: this.#host.netns, address: undefined, attachment: undefined });
-      else this.#startSandbox(pod);
+    for (const pod of podsOf(this.#store, this.#host.name)) this.#start(pod);
+  }
+
+  /** Pods as the store has them now: those that went are stopped first, then the new ones start. */
+  update(): readonly PodChange[] {
+    const wanted = new Map(podsOf(this.#store, this.#host.name).map((pod) => [keyOf(pod), pod]));
+    const changes: PodChange[] = [];
+    for (const [key, sandbox] of this.sandboxes) {
+      const pod = wanted.get(key);
+      if (pod !== undefined && isSameSandbox(sandbox.pod, pod)) this.sandboxes.set(key, { ...sandbox, pod });
+      else {
+        this.#stop(key, sandbox);
+        changes.push({ type: 'stopped', pod: sandbox.pod });
+      }
     }
+    for (const [key, pod] of wanted) {
+      if (this.sandboxes.has(key)) continue;
+      this.#start(pod);
+      if (this.sandboxes.has(key)) changes.push({ type: 'started', pod });
+    }
+    for (const [key, sandbox] of this.sandboxes) if (this.#servers.has(key)) this.#listen(key, sandbox);
+    return changes;
+  }
+
+  #start(pod: Pod): void {
+    if (pod.spec.hostNetwork) this.#run({ pod, netns: this.#host.netns, address: undefined, attachment: undefined });
+    else this.#startSandbox(pod);
+  }
+
+  /** StopPodSandbox, RemovePodSandbox: the network first, then the namespace with all that is in it. */
+  #stop(key: string, { pod, netns, attachment }: Sandbox): void {
+    for (const { server } of this.#servers.get(key)?.values() ?? []) server.close();
+    this.#servers.delete(key);
+    this.sandboxes.delete(key);
+    if (attachment === undefined) return;
+    try {
+      this.#runtime.del(this.#runtime.network(), attachment);
+      this.#runtime.del(LOOPBACK, { ...attachment, ifName: 'lo', capabilities: {} });
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      const message = `the sandbox on Node ${this.#host.name} leaves its network: ${error.message}`;
+      this.findings.push(finding(pod, [], { code: 'cni-failed', severity: 'warning', message }));
+    }
+    this.#host.deleteNetns(netns.name);
   }
 
   /** RunPodSandbox: namespace, lo, network; a network that fails takes the sandbox with it. */
@@ -151,9 +216,10 @@ export class Kubelet {
     const addresses = this.#addressesOf(created);
     const files = podFiles({ pod, settings, addresses, nodeName, nodeFiles: this.#host.files });
     const sandbox = { ...created, files, hostname: podHostname(pod, settings, nodeName) };
-    this.sandboxes.set(`${pod.namespace}/${pod.name}`, sandbox);
+    const key = keyOf(pod);
+    this.sandboxes.set(key, sandbox);
     const ofDns = this.#dns.start(pod, { netns, files, addresses });
-    if (ofDns === undefined) this.#listen(sandbox);
+    if (ofDns === undefined) this.#listen(key, sandbox);
     else this.findings.push(...ofDns);
   }
 
@@ -164,11 +230,21 @@ export class Kubelet {
     return address === undefined ? ipv6 : [address, ...ipv6];
   }
 
-  #listen({ pod, netns }: Sandbox): void {
-    for (const { protocol, port, because } of podListeners(pod, this.#store)) {
-      if (protocol === 'sctp') continue;
-      const process = pod.spec.containers[0]?.name ?? pod.name;
-      startServer(netns, { protocol, port, process, because, site: podSite(pod) });
+  /** Its servers, by difference: Services that come and go open and close ports. */
+  #listen(key: string, { pod, netns }: Sandbox): void {
+    const held = this.#servers.get(key) ?? new Map<string, PodServer>();
+    this.#servers.set(key, held);
+    const wanted = new Map(podListeners(pod, this.#store).map((one) => [`${one.protocol}/${one.port}`, one]));
+    for (const [port, { server, because }] of held) {
+      if (isDeepStrictEqual(wanted.get(port)?.because, because)) continue;
+      server.close();
+      held.delete(port);
+    }
+    const process = pod.spec.containers[0]?.name ?? pod.name;
+    for (const [name, { protocol, port, because }] of wanted) {
+      if (protocol === 'sctp' || held.has(name)) continue;
+      const server = startServer(netns, { protocol, port, process, because, site: podSite(pod) });
+      if (server !== undefined) held.set(name, { server, because });
     }
   }
 }

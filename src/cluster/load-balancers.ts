@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
-import { Balancer, BgpSpeakers, frontOf, Speakers, targetsOf } from '../services/index.js';
+import { type Assignment, Balancer, BgpSpeakers, frontOf, Speakers, targetsOf } from '../services/index.js';
 import type { InterfacePlan, LoadBalancerSpec, MachinePlan } from '../underlay/index.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -41,13 +41,17 @@ export class LoadBalancers {
   readonly #request: LoadBalancersRequest;
   readonly #speakers: Speakers | undefined;
   readonly #bgp: BgpSpeakers | undefined;
+  /** The pool of each address and the Services that have it. */
+  readonly #assignments: Map<Ipv4Addr, Assignment>;
   readonly #speakersAssumed: boolean;
   #balancer: Balancer | undefined = undefined;
 
   constructor(request: LoadBalancersRequest) {
     this.#request = request;
     const { store, addresses, hostOf } = request;
-    const { metalLb, assignments } = addresses;
+    const { metalLb } = addresses;
+    const assignments = new Map(addresses.assignments);
+    this.#assignments = assignments;
     const named = speakerNodes(store);
     this.#speakersAssumed = metalLb !== undefined && named.size === 0;
     const speaking = metalLb && {
@@ -84,7 +88,7 @@ export class LoadBalancers {
 
   /** Whether a machine that nobody has built yet would answer ARP for an address that is not its own. */
   announces({ name, role }: MachinePlan, nic: InterfacePlan, address: Ipv4Addr): boolean {
-    if (!this.#request.addresses.assignments.has(address)) return false;
+    if (!this.#assignments.has(address)) return false;
     if (role === 'balancer') return true;
     return role === 'node' && this.#speakers?.answersFor(name, nic.name, address) === true;
   }
@@ -95,7 +99,7 @@ export class LoadBalancers {
   }
 
   equipBalancer(host: Host): void {
-    const { store, document, report, addresses } = this.#request;
+    const { store, document, report } = this.#request;
     const spec = this.#spec;
     if (spec === undefined || document === undefined) return;
     const tell = (message: string): void => {
@@ -104,7 +108,7 @@ export class LoadBalancers {
         finding(document, path, { code: 'load-balancer', severity: 'warning', message: `${spec.name}: ${message}` }),
       ]);
     };
-    const fronts = [...addresses.assignments].flatMap(([address, { services }]) =>
+    const fronts = [...this.#assignments].flatMap(([address, { services }]) =>
       services.flatMap(({ namespace, name }) => {
         const service = store.get('Service', namespace, name);
         if (service === undefined) return [];
@@ -127,10 +131,22 @@ export class LoadBalancers {
 
   /** Nodes whose speakers tell routers of an address. */
   readonly announcersByBgp = (address: Ipv4Addr): readonly string[] => this.#bgp?.announcers(address) ?? [];
+  /**
+   * Addresses as they are now. A cloud's machine starts anew when it is next asked for, with the fronts and nodes of now; its
+   * name is the answer then.
+   */
+  update(assignments: ReadonlyMap<Ipv4Addr, Assignment>): string | undefined {
+    this.#assignments.clear();
+    for (const [address, assignment] of assignments) this.#assignments.set(address, assignment);
+    if (this.#balancer === undefined) return undefined;
+    this.#balancer.stop();
+    this.#balancer = undefined;
+    return this.#spec?.name;
+  }
 
   /** Before something is sent to an address: what would long have settled does so now. */
   prepare(address: Ipv4Addr): void {
-    if (!this.#request.addresses.assignments.has(address)) return;
+    if (!this.#assignments.has(address)) return;
     this.#speakers?.announcers(address);
     const spec = this.#spec;
     if (spec === undefined || this.#request.addresses.provider !== 'cloud') return;
@@ -156,8 +172,8 @@ export class LoadBalancers {
 
   /** What is to be said of packets to an address, as sentences. */
   explain(address: Ipv4Addr): readonly string[] {
-    const { assignments, provider } = this.#request.addresses;
-    const assignment = assignments.get(address);
+    const { provider } = this.#request.addresses;
+    const assignment = this.#assignments.get(address);
     if (assignment === undefined) return [];
     const whose = assignment.services.map(({ namespace, name }) => `Service ${namespace}/${name}`).join(', ');
     const text = formatIpv4(address);

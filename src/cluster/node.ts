@@ -23,7 +23,10 @@ export interface NodeContext {
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
-export function configsFor(context: NodeContext, name: string): readonly HostConfigObject[] {
+export function configsFor(
+  context: Pick<NodeContext, 'store' | 'hostConfigs'>,
+  name: string,
+): readonly HostConfigObject[] {
   const labels = context.store.get('Node', '', name)?.labels;
   return context.hostConfigs.filter(({ body }) => {
     const { hosts, nodeSelector } = body.spec;

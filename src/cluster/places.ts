@@ -36,16 +36,30 @@ interface PlacesOptions {
   readonly underlay: Underlay;
   /** Of the nodes that have been built. */
   readonly kubelets: ReadonlyMap<string, Kubelet>;
-  readonly findings: readonly Finding[];
+  readonly findings: () => readonly Finding[];
 }
 
 const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
+function indexByAddress(pods: readonly Pod[]): ReadonlyMap<Ipv4Addr, Pod> {
+  const index = new Map<Ipv4Addr, Pod>();
+  for (const pod of pods) {
+    if (pod.spec.hostNetwork) continue;
+    for (const one of recordedAddresses(pod)) {
+      const address = parseIpv4(formatAddress(one));
+      if (address !== undefined && !index.has(address)) index.set(address, pod);
+    }
+  }
+  return index;
+}
 
 export class Places {
   readonly #store: Store;
   readonly #underlay: Underlay;
   readonly #kubelets: ReadonlyMap<string, Kubelet>;
-  readonly #findings: readonly Finding[];
+  readonly #findings: () => readonly Finding[];
+  /** Made of the list of pods that is there. */
+  #byAddress: { readonly pods: readonly Pod[]; readonly index: ReadonlyMap<Ipv4Addr, Pod> } | undefined = undefined;
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
@@ -54,7 +68,13 @@ export class Places {
     this.#underlay = underlay;
     this.#kubelets = kubelets;
     this.#findings = findings;
-    for (const pod of store.list('Pod'))
+    this.renamePods();
+  }
+
+  /** After pods have come and gone. */
+  renamePods(): void {
+    this.#podOfNetns.clear();
+    for (const pod of this.#store.list('Pod'))
       this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${podName(pod)}`);
   }
 
@@ -178,13 +198,11 @@ export class Places {
     return { label, address, place: netns?.place, netns, pod: undefined };
   }
 
+  /** Of several that have it on record the first by name. */
   podAt(address: Ipv4Addr): Pod | undefined {
-    return this.#store
-      .list('Pod')
-      .find(
-        (pod) =>
-          !pod.spec.hostNetwork && recordedAddresses(pod).some((one) => formatAddress(one) === formatIpv4(address)),
-      );
+    const pods = this.#store.list('Pod');
+    if (this.#byAddress?.pods !== pods) this.#byAddress = { pods, index: indexByAddress(pods) };
+    return this.#byAddress.index.get(address);
   }
 
   machineAddress(name: string): Ipv4Addr | undefined {
@@ -202,7 +220,9 @@ export class Places {
   }
 
   #whyNot(pod: Pod): string {
-    const found = this.#findings.find(({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`);
+    const found = this.#findings().find(
+      ({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`,
+    );
     return found?.message ?? 'it does not run';
   }
 }

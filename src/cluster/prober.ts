@@ -3,6 +3,7 @@
  * packet or reader asks something of the cluster, until every pod is known to be ready or not; afterwards while time passes.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type Container,
@@ -50,6 +51,8 @@ const longestS = (container: Container): number =>
     })
     .reduce((sum, seconds) => sum + seconds, 0);
 
+const keyOf = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+
 interface ProbedPod {
   readonly namespace: string;
   readonly name: string;
@@ -58,24 +61,28 @@ interface ProbedPod {
 
 export class Prober {
   readonly #request: ProberRequest;
-  #pods: ProbedPod[] | undefined = undefined;
+  #pods: readonly ProbedPod[] = [];
+  /** Pods may have come that nobody has probed yet. */
+  #unsettled = true;
+  /** Those that have been told not to be ready before their first probe. */
+  readonly #waiting = new Set<string>();
   #dirty = false;
 
   constructor(request: ProberRequest) {
     this.#request = request;
   }
 
-  /** Once: probes every pod that needs it. Its nodes are built for it. */
+  /** Probes every pod that needs it and has not been probed yet. Its nodes are built for it. */
   settle(): void {
-    if (this.#pods !== undefined) return;
-    const { enabled, store, emulation, nodeOf } = this.#request;
-    const pods = enabled ? store.list('Pod').filter(isProbed) : [];
-    this.#pods = [];
+    if (!this.#unsettled) return;
+    this.#unsettled = false;
+    const { store, emulation, nodeOf } = this.#request;
+    this.#wait();
+    const pods = store.list('Pod').filter((pod) => this.#waiting.has(keyOf(pod)));
+    this.#waiting.clear();
     if (pods.length === 0) return;
-    // Nobody is an endpoint before a probe has succeeded.
-    for (const pod of pods) store.put('Pod', { ...pod, status: { ...pod.status, ready: false } });
     for (const { spec } of pods) nodeOf(spec.nodeName);
-    this.#pods = pods.flatMap((pod) => this.#probed(pod) ?? []);
+    this.#pods = [...this.#pods, ...pods.flatMap((pod) => this.#probed(pod) ?? [])];
     const longest = Math.max(...pods.flatMap(({ spec }) => spec.containers.map(longestS)));
     this.#resume();
     const settled = (): boolean => !this.#dirty && this.#all().every((container) => container.settled);
@@ -87,6 +94,43 @@ export class Prober {
     this.#tell(pods);
   }
 
+  /** Nobody is an endpoint before a probe has succeeded. */
+  #wait(): void {
+    const { enabled, store } = this.#request;
+    for (const pod of enabled ? store.list('Pod').filter(isProbed) : []) {
+      this.#waiting.add(keyOf(pod));
+      store.put('Pod', { ...pod, status: { ...pod.status, ready: false } });
+    }
+  }
+
+  /** In other objects, pods of which the probes have found out whether they are ready are as ready as they were found. */
+  keepReadiness(next: Store): void {
+    for (const pod of next.list('Pod')) {
+      const { namespace, name, status, spec } = pod;
+      if (this.#find(namespace, name) === undefined && !this.#waiting.has(keyOf(pod))) continue;
+      const held = this.#request.store.get('Pod', namespace, name);
+      if (held === undefined || status.ready !== undefined || !isDeepStrictEqual(held.spec, spec)) continue;
+      next.put('Pod', { ...pod, status: { ...status, ready: held.status.ready } });
+    }
+  }
+
+  #find(namespace: string, name: string): ProbedPod | undefined {
+    return this.#pods.find((pod) => pod.namespace === namespace && pod.name === name);
+  }
+
+  /** Pods that have stopped are forgotten; those that have started are probed when somebody asks next. */
+  podsChanged(stopped: readonly Pod[]): void {
+    this.#unsettled = true;
+    const gone = new Set(stopped.map(keyOf));
+    for (const key of gone) this.#waiting.delete(key);
+    this.#wait();
+    this.#pods = this.#pods.filter(({ namespace, name, containers }) => {
+      if (!gone.has(`${namespace}/${name}`)) return true;
+      for (const container of containers) container.pause();
+      return false;
+    });
+  }
+
   /** While time passes, probes go on. */
   live(pass: () => void): void {
     this.#resume();
@@ -95,7 +139,7 @@ export class Prober {
   }
 
   #all(): readonly ContainerProbes[] {
-    return (this.#pods ?? []).flatMap(({ containers }) => containers);
+    return this.#pods.flatMap(({ containers }) => containers);
   }
 
   #resume(): void {
@@ -139,7 +183,7 @@ export class Prober {
   #write(): void {
     const { store, changed } = this.#request;
     let any = false;
-    for (const { namespace, name, containers } of this.#pods ?? []) {
+    for (const { namespace, name, containers } of this.#pods) {
       const pod = store.get('Pod', namespace, name);
       const ready = containers.every((container) => container.ready);
       if (pod === undefined || pod.status.ready === ready) continue;
@@ -152,9 +196,7 @@ export class Prober {
   #tell(pods: readonly Pod[]): void {
     const findings: Finding[] = [];
     for (const pod of pods) {
-      const containers = this.#pods?.find(
-        ({ namespace, name }) => namespace === pod.namespace && name === pod.name,
-      )?.containers;
+      const containers = this.#find(pod.namespace, pod.name)?.containers;
       const notReady = containers?.filter((container) => !container.ready || container.restarts > 0) ?? [];
       for (const { name, failure, restarts } of notReady) {
         const i = pod.spec.containers.findIndex((container) => container.name === name);

@@ -3,6 +3,7 @@
  * it. A cluster that is built anew from changed objects takes it over, so that nothing moves that nobody moved.
  */
 
+import { type IpamObjects, ipamObjects, type IpamStore } from '../calico/index.js';
 import {
   formatIp,
   isFinished,
@@ -34,12 +35,16 @@ interface RecordedService {
   /** By `name/protocol`. */
   readonly nodePorts: Readonly<Record<string, number>>;
   readonly healthCheckNodePort: number;
+  /** What its load balancer has given it. */
+  readonly ingress: readonly { readonly ip: string; readonly ipMode: string }[];
 }
 
 export interface RecordedState {
   readonly pods: readonly RecordedPod[];
   readonly nodes: readonly RecordedNode[];
   readonly services: readonly RecordedService[];
+  /** Of Calico's IPAM, where it runs. */
+  readonly ipam?: IpamObjects | undefined;
 }
 
 const POD_ANNOTATIONS = ['containerID', 'podIP', 'podIPs'].map((name) => `cni.projectcalico.org/${name}`);
@@ -57,8 +62,9 @@ const pick = (from: Readonly<Record<string, string>>, names: readonly string[]):
   Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
 
 /** What a cluster has settled. */
-export function recordedState(store: Store): RecordedState {
+export function recordedState(store: Store, ipam: IpamStore | undefined): RecordedState {
   return {
+    ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store
       .list('Pod')
       .filter((pod) => pod.spec.nodeName !== '' && !isFinished(pod))
@@ -71,12 +77,15 @@ export function recordedState(store: Store): RecordedState {
     nodes: store
       .list('Node')
       .map(({ name, annotations }) => ({ name, annotations: pick(annotations, TUNNEL_ANNOTATIONS) })),
-    services: store.list('Service').map(({ namespace, name, spec }) => ({
+    services: store.list('Service').map(({ namespace, name, spec, status }) => ({
       namespace,
       name,
       clusterIPs: spec.clusterIPs.map(formatIp),
       nodePorts: Object.fromEntries(spec.ports.map((port) => [portKey(port), port.nodePort])),
       healthCheckNodePort: spec.healthCheckNodePort,
+      ingress: status.loadBalancer.ingress.flatMap(({ ip, ipMode }) =>
+        ip === undefined ? [] : [{ ip: formatIp(ip), ipMode }],
+      ),
     })),
   };
 }
@@ -108,6 +117,16 @@ function applyPod(store: Store, pod: Pod, { node, annotations }: RecordedPod): v
   });
 }
 
+function ingressOf({ spec, status }: Service, { ingress }: RecordedService): Service['status'] {
+  if (spec.type !== 'LoadBalancer' || status.loadBalancer.ingress.length > 0) return status;
+  const kept = ingress.flatMap(({ ip, ipMode }) => {
+    const address = parseIp(ip);
+    if (address === undefined) return [];
+    return [{ ip: address, hostname: '', ipMode: ipMode === 'Proxy' ? ('Proxy' as const) : ('VIP' as const) }];
+  });
+  return { ...status, loadBalancer: { ingress: kept } };
+}
+
 function applyService(store: Store, service: Service, recorded: RecordedService): void {
   const { spec } = service;
   if (spec.type === 'ExternalName' || spec.headless) return;
@@ -123,5 +142,6 @@ function applyService(store: Store, service: Service, recorded: RecordedService)
       ),
       healthCheckNodePort: spec.healthCheckNodePort || recorded.healthCheckNodePort,
     },
+    status: ingressOf(service, recorded),
   });
 }

@@ -36,16 +36,18 @@ const page =
       ? { status: 200, headers: TEXT, body: `${name}, port ${port}\n` }
       : { status: 404, headers: TEXT, body: '404 page not found\n' };
 
-/** Starts a server; a port that is taken already keeps its first owner, as a second bind would fail. */
-export function startServer(netns: Netns, request: ServerRequest): void {
+/** A server that can be stopped; its connections live on. */
+export interface Server {
+  close(): void;
+}
+
+/** Starts a server. A port that is taken already keeps its first owner, as a second bind would fail: undefined then. */
+export function startServer(netns: Netns, request: ServerRequest): Server | undefined {
   const { protocol, port, process, because, site = { name: process, paths: ['/'] } } = request;
   const address = request.address ?? INADDR_ANY;
   const taken = netns.sockets.listeners().some((one) => one.protocol === protocol && one.port === port);
-  if (taken) return;
-  if (protocol === 'tcp') {
-    serveAnything({ netns, address, port, process, because, answer: page(site, port) });
-    return;
-  }
+  if (taken) return undefined;
+  if (protocol === 'tcp') return serveAnything({ netns, address, port, process, because, answer: page(site, port) });
   const socket = netns.sockets.listen({
     protocol,
     address,
@@ -56,4 +58,5 @@ export function startServer(netns: Netns, request: ServerRequest): void {
       if ('sendTo' in socket) socket.sendTo(bytes, from.source, from.port, { source: from.destination });
     },
   });
+  return socket;
 }

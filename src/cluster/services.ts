@@ -5,11 +5,10 @@
 
 import { formatAddress } from '../calico/index.js';
 import type { Host } from '../kernel/index.js';
-import { findInstallation, type Installation, KubeProxy, ServiceTracker } from '../kube-proxy/index.js';
+import { type Installation, KubeProxy, ServiceTracker } from '../kube-proxy/index.js';
 import {
-  type ConfigError,
+  type EndpointSlice,
   type Finding,
-  finding,
   formatObject,
   type IpAddress,
   isIpv4,
@@ -24,15 +23,15 @@ import { recordedAddresses } from './allocations.js';
 export interface ServicesRequest {
   readonly store: Store;
   readonly seed: number;
+  readonly installation: Installation;
   /** The IPv4 address of a pod that has none on record: what its node's CNI gave it. Absent where all have theirs. */
   readonly sandboxAddress?: ((pod: Pod) => Ipv4Addr | undefined) | undefined;
 }
 
 export class ClusterServices {
-  readonly errors: readonly ConfigError[];
-  readonly findings: readonly Finding[];
   readonly #store: Store;
-  readonly #installation: Installation;
+  /** Settings of those that run do not change; on which nodes one runs does. */
+  installation: Installation;
   readonly #controller: EndpointSliceController;
   readonly #tracker: ServiceTracker;
   readonly #sandboxAddress: ServicesRequest['sandboxAddress'];
@@ -41,14 +40,12 @@ export class ClusterServices {
   readonly #waiting: KubeProxy[] = [];
   #programming = false;
 
-  constructor({ store, seed, sandboxAddress }: ServicesRequest) {
+  constructor({ store, seed, installation, sandboxAddress }: ServicesRequest) {
     this.#store = store;
-    this.#installation = findInstallation(store);
+    this.installation = installation;
     this.#sandboxAddress = sandboxAddress;
     this.#controller = new EndpointSliceController({ store, seed, addressesOf: (pod) => this.#addressesOf(pod) });
-    this.#tracker = new ServiceTracker(store, 'IPv4', this.#installation.features);
-    this.errors = this.#installation.errors;
-    this.findings = [...this.#installation.findings, ...ipv6Only(store)];
+    this.#tracker = new ServiceTracker(store, 'IPv4', this.installation.features);
   }
 
   /**
@@ -61,9 +58,9 @@ export class ClusterServices {
 
   /** Starts the node's kube-proxy, if it has one: its chains and the ways into them. */
   start(host: Host): void {
-    const { mode } = this.#installation.configuration;
-    if (!this.#installation.runsOn(host.name) || mode !== 'iptables') return;
-    const request = { netns: host.netns, store: this.#store, installation: this.#installation, tracker: this.#tracker };
+    const { mode } = this.installation.configuration;
+    if (!this.installation.runsOn(host.name) || mode !== 'iptables') return;
+    const request = { netns: host.netns, store: this.#store, installation: this.installation, tracker: this.#tracker };
     const proxy = new KubeProxy(request);
     proxy.start();
     this.#proxies.set(host, proxy);
@@ -104,6 +101,11 @@ export class ClusterServices {
     return findings;
   }
 
+  /** Whether the controllers here have made it. */
+  isDerived(slice: EndpointSlice): boolean {
+    return this.#controller.isOwn(slice);
+  }
+
   /** Addresses of a pod, as kubelet would have written them into its status. */
   addressesOf(pod: Pod): readonly IpAddress[] {
     return this.#addressesOf(pod);
@@ -111,7 +113,7 @@ export class ClusterServices {
 
   /** Why nobody knows what becomes of packets to that address, where it is a Service's; or undefined. */
   unknownReason(address: Ipv4Addr): string | undefined {
-    const { replacedBy, configuration } = this.#installation;
+    const { replacedBy, configuration } = this.installation;
     if (replacedBy === undefined && configuration.mode === 'iptables') return undefined;
     const service = this.#store
       .list('Service')
@@ -131,16 +133,3 @@ export class ClusterServices {
     return [...ipv4.filter((ip) => ip !== undefined), ...ipv6];
   }
 }
-
-/** The kernel here speaks IPv4 alone. */
-const ipv6Only = (store: Store): readonly Finding[] =>
-  store
-    .list('Service')
-    .filter(({ spec }) => spec.clusterIPs.length > 0 && !spec.clusterIPs.some(isIpv4))
-    .map((service) =>
-      finding(service, ['spec', 'clusterIP'], {
-        code: 'unmodelled',
-        severity: 'notice',
-        message: 'IPv6 is not modelled in the kernel yet: its addresses lead nowhere',
-      }),
-    );

@@ -82,6 +82,16 @@ export {
   type Json,
   type JsonObject,
 } from './source/json.js';
+export {
+  Declared,
+  type DeclaredObject,
+  type DeclaredTexts,
+  describeKey,
+  formatKey,
+  type ObjectKey,
+  plainGroup,
+  renderObject,
+} from './source/declared.js';
 export type { Position, SourceText } from './source/source-text.js';
 export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';

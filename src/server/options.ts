@@ -22,6 +22,8 @@ export interface Limits {
   readonly graceMs: number;
   /** Branches of one trace. */
   readonly branches: number;
+  /** Flows of one what-if. */
+  readonly flows: number;
   readonly sockets: number;
   /** Octets that wait for one slow client. */
   readonly socketBytes: number;
@@ -40,6 +42,7 @@ export const DEFAULT_LIMITS: Limits = {
   loadMs: 120_000,
   graceMs: 10_000,
   branches: 64,
+  flows: 400,
   sockets: 256,
   socketBytes: 1 << 20,
   replay: 4096,

@@ -1,6 +1,7 @@
 /** Shapes of requests and answers: what validates them, types them, and makes the API's document. */
 
 import { type Static, type TSchema, Type } from 'typebox';
+import type { Json, JsonObject } from '../kubernetes/index.js';
 import { VERDICTS } from '../trace/index.js';
 import { PROBLEMS } from './problem.js';
 import { TRACE_FORMATS } from './session/traces.js';
@@ -128,7 +129,13 @@ export const ListedObjectSchema = Type.Object(
   },
   { title: 'Object' },
 );
-export const ChangedObjects = Type.Object({ objects: Type.Array(AnyObject) });
+export const ChangedObjects = Type.Object({
+  objects: Type.Array(AnyObject),
+  change: Type.Object({
+    rebuilt: Type.Boolean({ description: 'The cluster could not take it while running, and was built anew' }),
+    why: Type.Optional(Type.String({ description: 'What could not be changed in place' })),
+  }),
+});
 export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
 export const ObjectParams = Type.Object({
   ...ClusterParams.properties,
@@ -209,7 +216,8 @@ export const TraceRequestSchema = Type.Object(
   { ...closed, title: 'TraceRequest' },
 );
 
-const Verdict = oneOf(Object.keys(VERDICTS) as (keyof typeof VERDICTS)[]);
+const verdictNames = Object.keys(VERDICTS) as (keyof typeof VERDICTS)[];
+const Verdict = oneOf(verdictNames);
 const End = { label: Text, address: Type.Optional(Text) };
 export const TraceSummarySchema = Type.Object(
   {
@@ -291,5 +299,101 @@ const FaultKinds = Type.Union([
 ]);
 export const FaultRequestSchema = FaultKinds;
 export const FaultSchema = Type.Object({ id: Text, fault: FaultKinds, sinceNs: Nanoseconds }, { title: 'Fault' });
+
+const ChangedObject = {
+  group: Type.Optional(Type.String({ maxLength: 253, description: 'left out: whichever has such an object' })),
+  kind: Type.String({ minLength: 1, maxLength: 63 }),
+  namespace: Type.Optional(Type.String({ maxLength: 253 })),
+  name: Name,
+};
+const AnyJson = Type.Unsafe<Json>({});
+export const WhatIfRequestSchema = Type.Object(
+  {
+    changes: Type.Array(
+      Type.Object(
+        {
+          apply: Type.Optional(
+            Type.Unsafe<string | JsonObject>({
+              type: ['string', 'object'],
+              description: 'YAML or JSON text, or an object',
+            }),
+          ),
+          patch: Type.Optional(
+            Type.Object({ ...ChangedObject, patch: AnyJson }, described('a merge patch, or a list of operations')),
+          ),
+          delete: Type.Optional(Type.Object(ChangedObject, closed)),
+          fault: Type.Optional(FaultKinds),
+        },
+        { ...closed, minProperties: 1 },
+      ),
+      { maxItems: 256 },
+    ),
+    flows: Type.Array(
+      Type.Object(
+        {
+          from: Type.Optional(Target),
+          to: Type.Optional(Target),
+          among: Type.Optional(
+            Type.Array(Target, { minItems: 2, maxItems: 64, description: 'from each of these to each other' }),
+          ),
+          port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+          protocol: oneOf(['tcp', 'udp', 'icmp'], { default: 'tcp' }),
+        },
+        closed,
+      ),
+      { minItems: 1, maxItems: 1024 },
+    ),
+  },
+  { ...closed, title: 'WhatIfRequest' },
+);
+const FlowOutcomeSchema = Type.Object({
+  verdict: oneOf([...verdictNames, 'none'], described('none: there is nothing to send from or to')),
+  explanation: Type.Array(Text),
+  way: Type.Array(Text, described('places that the request passed')),
+  decidedBy: Type.Array(Type.Object({ place: Text, text: Text, because: Type.Array(Text) })),
+});
+export const WhatIfSchema = Type.Object(
+  {
+    changed: Count,
+    flows: Type.Array(
+      Type.Object({
+        from: Text,
+        to: Text,
+        protocol: oneOf(['tcp', 'udp', 'icmp']),
+        before: FlowOutcomeSchema,
+        after: FlowOutcomeSchema,
+        changed: oneOf(['verdict', 'way', 'no']),
+      }),
+    ),
+  },
+  { title: 'WhatIf' },
+);
+
+const ExpectedFlowSchema = Type.Object({ name: Text, from: Text, to: Text, protocol: Text, verdict: Text });
+const scenarioFields = { name: Text, title: Text, description: Text, expectations: Type.Array(ExpectedFlowSchema) };
+export const ScenarioSummary = Type.Object(scenarioFields, { title: 'ScenarioSummary' });
+export const ScenarioSchema = Type.Object(
+  { ...scenarioFields, readme: Text, sources: Type.Array(Type.Object({ file: Text, text: Text })) },
+  { title: 'Scenario' },
+);
+export const RunScenario = Type.Object(
+  {
+    cluster: Type.Optional(Type.String({ maxLength: 63, description: "its name; the scenario's own by default" })),
+    replace: Type.Boolean({ default: false, description: 'a cluster of that name goes first' }),
+    seed: Type.Integer({ minimum: 0, maximum: 999_999_999, default: 1 }),
+  },
+  { ...closed, title: 'RunScenario' },
+);
+export const ExpectedResult = Type.Object({
+  name: Text,
+  from: Text,
+  to: Text,
+  protocol: oneOf(['tcp', 'udp', 'icmp']),
+  expected: Verdict,
+  verdict: Verdict,
+  passed: Type.Boolean(),
+  unmet: Type.Array(Text, described('in what it is not as expected')),
+  trace: Type.String(described('id')),
+});
 
 export type NewClusterBody = Static<typeof NewCluster>;

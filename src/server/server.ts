@@ -18,7 +18,10 @@ import { clusterRoutes } from './routes/clusters.js';
 import type { App, RouteContext } from './routes/context.js';
 import { hostRoutes } from './routes/hosts.js';
 import { objectRoutes } from './routes/objects.js';
+import { scenarioRoutes } from './routes/scenarios.js';
 import { traceRoutes } from './routes/traces.js';
+import { whatIfRoutes } from './routes/what-if.js';
+import { builtInScenarios, Scenarios } from './scenarios.js';
 import { ProblemSchema } from './schemas.js';
 import { Sockets } from './socket/sockets.js';
 
@@ -44,6 +47,8 @@ const TAGS = [
   ['objects', 'Kubernetes, Calico and physical-network objects'],
   ['hosts', 'Machines, pods, programmed state, commands'],
   ['traces', 'What happens to a packet'],
+  ['what-if', 'Which flows would change'],
+  ['scenarios', 'Topologies that come with podwire'],
   ['captures', 'Frames as pcapng'],
   ['clock', 'Virtual time'],
   ['faults', 'What is broken on purpose'],
@@ -102,6 +107,8 @@ function routes(app: FastifyInstance, context: RouteContext): void {
       objectRoutes(typed, context);
       hostRoutes(typed, context);
       traceRoutes(typed, context);
+      whatIfRoutes(typed, context);
+      scenarioRoutes(typed, context, new Scenarios(builtInScenarios()));
       captureRoutes(typed, context);
       clockRoutes(typed, context);
       faultRoutes(typed, context);

@@ -37,6 +37,9 @@ const SNAPSHOT: ReadonlySet<Step['kind']> = new Set([
   'reassemble',
 ]);
 
+const SLAB_OCTETS = 8192;
+const NO_ROOM = new Uint8Array(0);
+
 /** More steps than any sensible trace has; further ones are counted, not kept. */
 const DEFAULT_LIMIT = 1_000_000;
 
@@ -46,6 +49,9 @@ export class Recorder implements Tracer {
   lost = 0;
   readonly #nowNs: () => number;
   readonly #limit: number;
+  /** Room for copies of packets, which a buffer each would cost more than they hold. */
+  #slab: Uint8Array<ArrayBuffer> = NO_ROOM;
+  #used = 0;
 
   constructor(nowNs: () => number, limit: number = DEFAULT_LIMIT) {
     this.#nowNs = nowNs;
@@ -66,14 +72,22 @@ export class Recorder implements Tracer {
       packet: packet.id,
       parent: packet.parent,
       step,
-      bytes: snapshot ? copyBytes(packet) : undefined,
+      bytes: snapshot ? this.#copy(packet) : undefined,
       hasLinkHeader: packet.hasLinkHeader,
     });
   }
-}
 
-/** From the link-layer or network header on: inside the stack `data` may stand behind the header it is about. */
-function copyBytes(packet: TracedPacket): Uint8Array {
-  const start = packet.hasLinkHeader ? packet.data : packet.network;
-  return new Uint8Array(packet.view.buffer, packet.view.byteOffset + start, packet.tail - start).slice();
+  /** From the link-layer or network header on: inside the stack `data` may stand behind the header it is about. */
+  #copy({ hasLinkHeader, data, network, tail, view }: TracedPacket): Uint8Array {
+    const start = hasLinkHeader ? data : network;
+    const length = Math.max(0, tail - start);
+    if (this.#used + length > this.#slab.length) {
+      this.#slab = new Uint8Array(Math.max(SLAB_OCTETS, length));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += length;
+    this.#slab.set(new Uint8Array(view.buffer, view.byteOffset + start, length), at);
+    return this.#slab.subarray(at, at + length);
+  }
 }

@@ -64,17 +64,21 @@ type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
 const isKind = <K extends Step['kind']>(step: Step, kind: K): step is StepOf<K> => step.kind === kind;
 
-/** The last step of a kind, with where it happened. */
+/** The last step of a kind, with where it happened; the last for which `holds` is true where that is given. */
 export function lastOf<K extends Step['kind']>(
   story: PacketStory,
   kind: K,
+  holds?: (step: StepOf<K>) => boolean,
 ): { recorded: RecordedStep; step: StepOf<K> } | undefined {
-  let found: { recorded: RecordedStep; step: StepOf<K> } | undefined;
-  for (const recorded of stepsOf(story)) {
-    const { step } = recorded;
-    if (isKind(step, kind)) found = { recorded, step };
+  for (let hop = story.hops.length - 1; hop >= 0; hop -= 1) {
+    const steps = story.hops[hop]?.steps ?? [];
+    for (let i = steps.length - 1; i >= 0; i -= 1) {
+      const recorded = steps[i];
+      if (recorded === undefined || !isKind(recorded.step, kind)) continue;
+      if (holds === undefined || holds(recorded.step)) return { recorded, step: recorded.step };
+    }
   }
-  return found;
+  return undefined;
 }
 
 /** The kernel's reason in words. */

@@ -26,7 +26,7 @@ export type Refused = (plan: MachinePlan, message: string) => void;
 
 export class Underlay {
   readonly emulation: Emulation;
-  readonly plan: NetworkPlan;
+  #plan: NetworkPlan;
   readonly #equip: Equip;
   readonly #refused: Refused;
   readonly #announces: Announces;
@@ -40,7 +40,7 @@ export class Underlay {
     listeners: { readonly equip: Equip; readonly refused: Refused; readonly announces?: Announces },
   ) {
     this.emulation = emulation;
-    this.plan = plan;
+    this.#plan = plan;
     this.#equip = listeners.equip;
     this.#refused = listeners.refused;
     this.#announces = listeners.announces ?? (() => false);
@@ -50,6 +50,10 @@ export class Underlay {
       if (other !== undefined) this.#switches.get(from)?.connect(other, cable);
     }
     for (const machine of plan.machines.values()) this.#plugSleeping(machine);
+  }
+
+  get plan(): NetworkPlan {
+    return this.#plan;
   }
 
   get switches(): Iterable<Switch> {
@@ -87,6 +91,25 @@ export class Underlay {
         port.nic = undefined;
         port.sleeping = this.#sleeping(plan, nic);
       }
+    }
+  }
+
+  /** Machines come and go; those that stay must be cabled as they were. */
+  replan(plan: NetworkPlan): void {
+    const before = this.#plan;
+    this.#plan = plan;
+    for (const machine of before.machines.values()) if (!plan.machines.has(machine.name)) this.#remove(machine);
+    for (const machine of plan.machines.values()) if (!before.machines.has(machine.name)) this.#plugSleeping(machine);
+  }
+
+  /** The machine is carried away. */
+  #remove({ name, interfaces }: MachinePlan): void {
+    for (const netns of this.#hosts.get(name)?.namespaces ?? []) netns.sockets.destroy();
+    this.#hosts.delete(name);
+    for (const nic of interfaces) {
+      const port = this.#ports.get(`${name}/${nic.name}`);
+      this.#ports.delete(`${name}/${nic.name}`);
+      if (port !== undefined) this.#switches.get(nic.switch)?.removePort(port);
     }
   }
 

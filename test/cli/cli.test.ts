@@ -234,6 +234,50 @@ t.test('the same command twice gives the same bytes', { skip }, (t) => {
   t.end();
 });
 
+t.test('what-if says which flows change and what decides them', { skip }, (t) => {
+  const folder = t.testdir({
+    'deny.yaml': `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: default}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
+`,
+  });
+  const deny = ['--change', join(folder, 'deny.yaml')];
+  const changed = run(['what-if', ...VXLAN, ...deny, 'pod/default/client', 'pod/default/web:80']);
+  t.equal(changed.status, 1, changed.stderr);
+  t.match(changed.stdout, /^\* pod\/default\/client → pod\/default\/web:80, tcp: answered → dropped$/m);
+  t.match(changed.stdout, /NetworkPolicy default\/deny applies to ingress of Pod default\/web/);
+  const same = run(['what-if', ...VXLAN, ...deny, 'node/node2', 'pod/default/web:80']);
+  t.equal(same.status, 0, same.stderr);
+  t.match(same.stdout, /0 of 1 flows change/);
+  const gone = run([
+    'what-if',
+    ...VXLAN,
+    '--delete',
+    'Pod/default/web',
+    'pod/default/client',
+    'pod/default/web:80',
+    '-o',
+    'json',
+  ]);
+  t.match(JSON.parse(gone.stdout), [
+    { changed: 'verdict', before: { verdict: 'answered' }, after: { verdict: 'none' } },
+  ]);
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [['pod/default/client', 'pod/default/web:80'], /no change: name one with --change or --delete/],
+    [[...deny, 'pod/default/client'], /names in pairs/],
+    [['--delete', 'Pod/default/wb', 'node/node1', 'node/node2'], /did you mean Pod\/default\/web/],
+    [['--change', 'nowhere.yaml', 'node/node1', 'node/node2'], /--change: .*nowhere\.yaml/],
+  ];
+  for (const [args, words] of cases) {
+    const wrong = run(['what-if', ...VXLAN, ...args]);
+    t.equal(wrong.status, 2);
+    t.match(wrong.stderr, words);
+    t.equal(wrong.stdout, '');
+  }
+  t.end();
+});
+
 t.test('exec runs a tool and ends as the tool does', { skip }, (t) => {
   const shown = run(['exec', ...VXLAN, 'node/node1', '--', 'ip', 'route']);
   t.equal(shown.status, 0);

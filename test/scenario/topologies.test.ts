@@ -2,33 +2,12 @@
 
 import { readdirSync } from 'node:fs';
 import t from 'tap';
-import { isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import { isNameProblem, parseDestination, parseEndpointName, unmetBy } from '../../src/cluster/index.js';
 import { RoutedCluster } from '../../src/routing/index.js';
 import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
-import { Ipv4, formatIpv4 } from '../../src/packet/index.js';
-import { type ConnectionTrace, formatMinimal, type PacketStory, stepsOf } from '../../src/trace/index.js';
+import { formatMinimal } from '../../src/trace/index.js';
 
 const FOLDER = 'topologies';
-
-/** Places of a packet in order, each once where it stays there. */
-const places = (trace: ConnectionTrace, story: PacketStory): string[] =>
-  story.hops.map(({ place }) => trace.nameOf(place)).filter((name, i, all) => name !== all[i - 1]);
-
-const encapsulation = (story: PacketStory): string => {
-  for (const { step } of stepsOf(story)) if (step.kind === 'encapsulate') return step.protocol;
-  return 'none';
-};
-
-/** Source address in the last bytes that were seen of a packet. */
-function lastSource(story: PacketStory): string | undefined {
-  let source: string | undefined;
-  for (const { bytes, hasLinkHeader } of stepsOf(story)) {
-    if (bytes === undefined) continue;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    source = formatIpv4(new Ipv4(view, hasLinkHeader ? 14 : 0).source);
-  }
-  return source;
-}
 
 for (const name of readdirSync(FOLDER)) {
   t.test(`the topology ${name}`, (t) => {
@@ -42,17 +21,7 @@ for (const name of readdirSync(FOLDER)) {
         if (isNameProblem(from) || isNameProblem(to)) throw new Error(`bad names in ${name}: ${expected.name}`);
         const trace = cluster.trace({ from, to, protocol: expected.protocol });
         const told = `\n${formatMinimal(trace)}\n${trace.explanation.join('\n')}`;
-        t.equal(trace.verdict, expected.verdict, told);
-        if (expected.says !== undefined)
-          t.ok(trace.explanation.join('\n').includes(expected.says), `says ${expected.says}${told}`);
-        const request = trace.packets.find(({ role }) => role === 'request')?.story;
-        if (request === undefined) {
-          t.equal(expected.passes, undefined, 'a packet was sent');
-        } else {
-          if (expected.passes !== undefined) t.same(places(trace, request), expected.passes, told);
-          if (expected.encapsulation !== undefined) t.equal(encapsulation(request), expected.encapsulation, told);
-          if (expected.sourceSeen !== undefined) t.equal(lastSource(request), expected.sourceSeen, told);
-        }
+        t.same(unmetBy(expected, trace), [], told);
         t.end();
       });
     }

@@ -164,7 +164,7 @@ t.test('JSON on request, several subscriptions, dissection with every frame, ste
     (one) =>
       one.type === 'batch' &&
       one.subscription === 'events' &&
-      one.messages.some(({ event }: Parsed) => event === 'rebuilt'),
+      one.messages.some(({ event }: Parsed) => event === 'object-added'),
   );
   t.match(of('events')[0], { type: 'event', event: 'object-added', subject: 'NetworkPolicy default/deny-web' });
   const [frame] = of('frames');
@@ -213,6 +213,45 @@ t.test('pods that come and go, faults and the clock are events; counters are tol
   ).json.stdout;
   const eth0 = counters.findLast((one: Parsed) => one.place === 'pod/default/web' && one.interface === 'eth0');
   t.match(text, new RegExp(`\\b${eth0.rxBytes} +${eth0.rxPackets} `), 'as `ip -s link` has them');
+});
+
+t.test('events tell what components have programmed, where, and for which object', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster('services-iptables')] });
+  const at = '/clusters/services-iptables';
+  const client = await connect(t, server.url, { path: '/api/v1/clusters/services-iptables/stream' });
+  client.say(subscribe(['events']));
+  await client.next(isKind('subscribed'));
+  await ask('POST', `${at}/traces`, { from: 'pod/shop/client', to: 'svc/shop/web:80' });
+  const events = () => client.messages.filter(isKind('event'));
+  const until = async (event: string) => {
+    await client.next((batch) => batch.type === 'batch' && batch.messages.some((one: Parsed) => one.event === event));
+  };
+  const policy = DENY_WEB.replace('namespace: default', 'namespace: shop');
+  const created = await ask('POST', `${at}/objects`, policy, YAML);
+  t.strictSame(created.json.change, { rebuilt: false });
+  await until('rules-rewritten');
+  t.ok(
+    events().some(
+      ({ event, subject, detail, because }: Parsed) =>
+        event === 'rules-rewritten' &&
+        subject.startsWith('node/worker') &&
+        /filter \(\+\d+ .*rules\): .*cali-tw-/.test(detail) &&
+        because.includes('NetworkPolicy shop/deny-web'),
+    ),
+    JSON.stringify(events()),
+  );
+  const [pod] = (await ask('GET', `${at}/objects?kind=Pod&namespace=shop&labels=app%3Dweb`)).json.items;
+  t.equal((await ask('DELETE', `${at}/objects/core/Pod/shop/${pod.name}`)).headers.get('podwire-change'), 'live');
+  await until('endpoint-removed');
+  t.ok(events().some(({ event, subject }: Parsed) => event === 'endpoint-removed' && subject === 'Service shop/web'));
+  t.ok(events().some(({ event, subject }: Parsed) => event === 'pod-stopped' && subject === `Pod shop/${pod.name}`));
+  t.ok(
+    events().some(
+      ({ event, detail, because }: Parsed) =>
+        event === 'route-withdrawn' && /dev cali/.test(detail) && because.includes(`Pod shop/${pod.name}`),
+    ),
+    'the route to it went with it',
+  );
 });
 
 t.test('a client that comes back misses nothing that is still kept, and is told of what is not', async (t) => {

@@ -122,25 +122,38 @@ const object = (kind: string, metadata: PrintedObject['metadata'], spec: Printed
   spec,
 });
 
-function printBlock(block: AllocationBlock, strictAffinity: boolean): PrintedObject {
+function blockSpec(block: AllocationBlock): IpamBlockSpec {
   const { affinity, affinityClaimTimeNs: claimed } = block;
+  return {
+    cidr: formatCidr(block.cidr),
+    ...(affinity !== undefined && { affinity }),
+    ...(claimed !== undefined && { affinityClaimTime: formatTimestamp(claimed) }),
+    allocations: [...block.allocations],
+    unallocated: [...block.unallocated],
+    attributes: block.attributes.map(({ handleId, attributes }) => ({
+      ...(handleId !== undefined && { handle_id: handleId }),
+      secondary: attributes,
+    })),
+    sequenceNumber: block.sequenceNumber,
+    sequenceNumberForAllocation: Object.fromEntries(block.sequenceNumberForAllocation),
+  };
+}
+
+function printBlock(block: AllocationBlock, strictAffinity: boolean): PrintedObject {
+  const { cidr, affinity, affinityClaimTime, allocations, unallocated, attributes, ...sequence } = blockSpec(block);
   return object(
     'IPAMBlock',
     { name: blockName(block.cidr) },
     {
-      cidr: formatCidr(block.cidr),
+      cidr,
       ...(affinity !== undefined && { affinity }),
-      ...(claimed !== undefined && { affinityClaimTime: formatTimestamp(claimed) }),
+      ...(affinityClaimTime !== undefined && { affinityClaimTime }),
       strictAffinity,
-      allocations: [...block.allocations],
-      unallocated: [...block.unallocated],
-      attributes: block.attributes.map(({ handleId, attributes }) => ({
-        ...(handleId !== undefined && { handle_id: handleId }),
-        secondary: attributes,
-      })),
+      allocations,
+      unallocated,
+      attributes,
       deleted: false,
-      sequenceNumber: block.sequenceNumber,
-      sequenceNumberForAllocation: Object.fromEntries(block.sequenceNumberForAllocation),
+      ...sequence,
     },
   );
 }
@@ -168,6 +181,19 @@ function printConfig(config: IpamConfig): PrintedObject {
   const spec = { strictAffinity, autoAllocateBlocks, ...limit, kubeVirtVMAddressPersistence };
   return object('IPAMConfig', { name: 'default' }, spec);
 }
+
+/** What `loadIpam` makes the same state of. */
+export const ipamObjects = (store: IpamStore): IpamObjects => ({
+  blocks: store.blocks().map(blockSpec),
+  affinities: store.affinities().map(({ owner, cidr, state, implicit }) => ({
+    cidr: formatCidr(cidr),
+    node: owner.host,
+    type: owner.type,
+    state: implicit === true ? '' : state,
+  })),
+  handles: store.handles().map(([handleID, blocks]) => ({ handleID, block: Object.fromEntries(blocks) })),
+  ...(store.storedConfig === undefined ? {} : { config: store.storedConfig }),
+});
 
 /** All objects, by kind and then by name. */
 export function printIpam(store: IpamStore): PrintedObject[] {

@@ -63,6 +63,17 @@ export class IpamStore {
     return copy;
   }
 
+  /** Takes what another has, in its place: whoever holds on to this one sees the change. */
+  become(other: IpamStore): void {
+    for (const affinity of this.affinities()) this.deleteAffinity(affinity);
+    this.#blocks.clear();
+    this.#handles.clear();
+    for (const block of other.blocks()) this.putBlock(cloneBlock(block));
+    for (const affinity of other.affinities()) this.putAffinity(affinity);
+    for (const [id, blocks] of other.handles()) this.#handles.set(id, new Map(blocks));
+    this.storedConfig = other.storedConfig;
+  }
+
   /** Sorted by object name. */
   blocks(): readonly AllocationBlock[] {
     this.#sorted ??= [...this.#blocks.values()]

@@ -107,6 +107,14 @@ export class Switch {
     return port;
   }
 
+  /** Takes a port away; an interface that was plugged in has no cable any more. */
+  removePort(port: SwitchPort): void {
+    const at = this.ports.indexOf(port);
+    if (at >= 0) this.ports.splice(at, 1);
+    for (const [mac, known] of this.#learned) if (known === port) this.#learned.delete(mac);
+    if (port.nic !== undefined) port.nic.cable = undefined;
+  }
+
   /** Joins two switches. The whole must stay free of loops: there is no spanning tree. */
   connect(other: Switch, options: CableOptions = {}): void {
     const here = this.addPort(`to ${other.name}`, options);

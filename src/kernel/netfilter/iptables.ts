@@ -131,7 +131,7 @@ export class Iptables {
       const reusable = rulesByText(table.chains.get(chain.name)?.rules ?? []);
       chain.rules.forEach(({ text, because }, i) => {
         const place = { table: state.name, chain: chain.name, position: i + 1 };
-        const same = reusable.get(text)?.shift();
+        const same = takeRule(reusable, text);
         if (same !== undefined) {
           same.because = because;
           draft.require(chain.name).rules.push(same);
@@ -139,8 +139,9 @@ export class Iptables {
         }
         try {
           const parsed = parseRule(splitWords(text).words, 0, place);
+          const given = parsed.rules.length === 1 ? text : undefined;
           for (const parts of parsed.rules) {
-            draft.append(chain.name, { parts, because, counters: parsed.counters, line: i + 1 });
+            draft.append(chain.name, { parts, because, counters: parsed.counters, line: i + 1, given });
           }
           for (const name of parsed.unmodelled) {
             problems.push({ ...place, severity: 'unmodelled', message: `${name} is not modelled` });
@@ -161,15 +162,31 @@ export class Iptables {
   }
 }
 
+const textsOf = (rule: Rule): ReadonlySet<string> => new Set([rule.given ?? rule.toString(), rule.toString()]);
+
+/** Rules that are there, by the text that they were made of and by the one that they print. */
 function rulesByText(rules: readonly Rule[]): Map<string, Rule[]> {
   const byText = new Map<string, Rule[]>();
   for (const rule of rules) {
-    const text = rule.toString();
-    const same = byText.get(text);
-    if (same === undefined) byText.set(text, [rule]);
-    else same.push(rule);
+    for (const text of textsOf(rule)) {
+      const same = byText.get(text);
+      if (same === undefined) byText.set(text, [rule]);
+      else same.push(rule);
+    }
   }
   return byText;
+}
+
+/** The first of that text that nobody has taken. */
+function takeRule(byText: ReadonlyMap<string, Rule[]>, text: string): Rule | undefined {
+  const rule = byText.get(text)?.shift();
+  if (rule === undefined) return undefined;
+  for (const other of textsOf(rule)) {
+    const same = byText.get(other);
+    const at = same?.indexOf(rule) ?? -1;
+    if (at >= 0) same?.splice(at, 1);
+  }
+  return rule;
 }
 
 function formatTable(table: Table, { counters, generated }: SaveOptions): string {

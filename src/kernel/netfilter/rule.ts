@@ -162,6 +162,8 @@ export class Rule implements Programmed {
   readonly matches: readonly RuleMatch[];
   readonly action: RuleAction;
   because: readonly Cause[];
+  /** The text that it was made of, where a state had it: not always as the rule prints itself. */
+  given: string | undefined = undefined;
   #text: string | undefined = undefined;
   /** Those of the matches that can say no. */
   readonly #asked: readonly Match[];

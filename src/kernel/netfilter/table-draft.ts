@@ -34,6 +34,7 @@ export interface NewRule {
   readonly counters: Counters | undefined;
   readonly because: readonly Cause[];
   readonly line: number;
+  readonly given?: string | undefined;
 }
 
 export class TableDraft {
@@ -162,8 +163,9 @@ export class TableDraft {
     }
   }
 
-  #rule({ parts, counters, because, line }: NewRule): Rule {
+  #rule({ parts, counters, because, line, given }: NewRule): Rule {
     const rule = new Rule(parts, { because, ...(counters === undefined ? {} : { counters }) });
+    rule.given = given;
     this.lines.set(rule, line);
     return rule;
   }

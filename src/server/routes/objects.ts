@@ -14,14 +14,15 @@ import {
   ObjectsQuery,
   pageOf,
 } from '../schemas.js';
-import { type ObjectKey, plainGroup } from '../session/declared.js';
+import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
 import type { Patch } from '../session/objects.js';
-import type { Json } from '../../kubernetes/index.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 const tags = ['objects'];
-const REBUILT =
-  'The control plane settles at once: connections that were open, and what was learned and counted, begin anew; nodes and addresses of what has not changed stay.';
+const LIVE =
+  'The control plane follows at once, by difference: connections, counters and what was learned go on. What a running cluster cannot take builds it anew, with nodes and addresses of what has not changed; the answer says why.';
+/** `live`, or `rebuilt: why`. */
+const CHANGE_HEADER = 'podwire-change';
 
 const keyOf = ({ group, kind, namespace, name }: Static<typeof ObjectParams>): ObjectKey => ({
   group: plainGroup(group === 'core' ? '' : group, kind),
@@ -90,14 +91,17 @@ export function objectRoutes(app: App, context: RouteContext): void {
       schema: {
         tags,
         summary: 'Delete an object',
-        description: REBUILT,
+        description: `${LIVE} Here it does so in the header \`${CHANGE_HEADER}\`.`,
         params: ObjectParams,
         response: { 204: Type.Null(), ...ERRORS },
       },
     },
     async ({ params }, reply) => {
-      await threadOf(context, params.cluster).call('deleteObject', keyOf(params));
-      return reply.code(204).send(null);
+      const change = await threadOf(context, params.cluster).call('deleteObject', keyOf(params));
+      return reply
+        .code(204)
+        .header(CHANGE_HEADER, change.rebuilt ? `rebuilt: ${change.why}` : 'live')
+        .send(null);
     },
   );
 
@@ -107,7 +111,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
       schema: {
         tags,
         summary: 'Patch an object',
-        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. ${REBUILT}`,
+        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. ${LIVE}`,
         consumes: [MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
         params: ObjectParams,
         response: { 200: ChangedObjects, ...ERRORS },
@@ -119,9 +123,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
         throw new Problem('unsupported-media-type', `a patch is ${MERGE_PATCH_TYPE} or ${JSON_PATCH_TYPE}`);
       const patch: Patch = { kind: type === MERGE_PATCH_TYPE ? 'merge' : 'json', patch: body as Json };
       const file = `patch-${randomUUID().slice(0, 8)}.json`;
-      return {
-        objects: await threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file }),
-      };
+      return threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file });
     },
   );
 
@@ -134,7 +136,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
           tags,
           ...manifests,
           summary: 'Create objects, or apply them',
-          description: `One object or many, as JSON or YAML: all of them or none. With \`apply=true\` those that are there are replaced. ${REBUILT}`,
+          description: `One object or many, as JSON or YAML: all of them or none. With \`apply=true\` those that are there are replaced. ${LIVE}`,
           params: ClusterParams,
           querystring: Type.Object({ apply: Type.Boolean({ default: false }) }),
           response: { 201: ChangedObjects, ...ERRORS },
@@ -143,9 +145,8 @@ export function objectRoutes(app: App, context: RouteContext): void {
       async ({ params, body, headers, query }, reply) => {
         const text = textOf(body, headers['content-type']);
         const thread = threadOf(context, params.cluster);
-        const objects = await (query.apply ? thread.call('applyObjects', text) : thread.call('createObjects', text));
         reply.code(201);
-        return { objects };
+        return query.apply ? thread.call('applyObjects', text) : thread.call('createObjects', text);
       },
     );
     scope.put(
@@ -155,16 +156,16 @@ export function objectRoutes(app: App, context: RouteContext): void {
           tags,
           ...manifests,
           summary: 'Replace an object, or create it',
-          description: REBUILT,
+          description: LIVE,
           params: ObjectParams,
           response: { 200: ChangedObjects, 201: ChangedObjects, ...ERRORS },
         },
       },
       async ({ params, body, headers }, reply) => {
         const request = { key: keyOf(params), ...textOf(body, headers['content-type']) };
-        const { created, objects } = await threadOf(context, params.cluster).call('replaceObject', request);
+        const { created, ...changed } = await threadOf(context, params.cluster).call('replaceObject', request);
         reply.code(created ? 201 : 200);
-        return { objects };
+        return changed;
       },
     );
   });

@@ -1,12 +1,12 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
-import type { Finding } from '../../kubernetes/index.js';
+import type { Finding, ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
 import type { CaptureRequest } from './captures.js';
-import { type ObjectKey, renderObject } from './declared.js';
 import type { FaultRequest } from './faults.js';
+import { runExpected } from './expected.js';
 import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
 import {
@@ -24,6 +24,7 @@ import {
 import { page, type PageRequest } from './page.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
+import { whatIf } from './what-if.js';
 
 /** A subscription to the stream; `reader` is a number of the server's own. */
 export interface SubscribeRequest {
@@ -79,20 +80,19 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(createObjects(session.declared, text, file)).map(renderObject),
+    session.take(createObjects(session.declared, text, file)),
   applyObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(applyObjects(session.declared, text, file)).map(renderObject),
+    session.take(applyObjects(session.declared, text, file)),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
-    const added = session.take(replaceObject(session.declared, key, text));
-    return { created: isNew && session.generation > before, objects: added.map(renderObject) };
+    const changed = session.take(replaceObject(session.declared, key, text));
+    return { created: isNew && session.generation > before, ...changed };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
-    session.take(patchObject(session.declared, session.cluster, request)).map(renderObject),
+    session.take(patchObject(session.declared, session.cluster, request)),
   deleteObject: (session: Session, key: ObjectKey) => {
-    session.change(deleteObject(session.declared, session.cluster, key));
-    return {};
+    return session.change(deleteObject(session.declared, session.cluster, key));
   },
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),
@@ -105,12 +105,10 @@ export const METHODS = {
     return exec(session.cluster, target, command);
   },
 
-  trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) => {
-    session.requireOn(request.from);
-    const summary = session.traces.run(session.cluster, request, { id, generation: session.generation });
-    session.stream.traced(summary);
-    return summary;
-  },
+  trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) =>
+    session.trace(request, id).summary,
+  runExpected,
+  whatIf,
   traces: (session: Session, request: PageRequest) => inOrder(session.traces.list(), request),
   traceSummary: (session: Session, { id }: { readonly id: string }) => session.traces.summary(id),
   renderTrace: (

@@ -11,9 +11,6 @@ import {
   nearMatches,
   type Store,
   hasLabels,
-} from '../../kubernetes/index.js';
-import { badObjects, Problem } from '../problem.js';
-import {
   type Declared,
   type DeclaredObject,
   describeKey,
@@ -21,7 +18,8 @@ import {
   type ObjectKey,
   plainGroup,
   renderObject,
-} from './declared.js';
+} from '../../kubernetes/index.js';
+import { badObjects, Problem } from '../problem.js';
 import { podAddresses } from './names.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 

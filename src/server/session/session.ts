@@ -1,16 +1,22 @@
 /**
  * One cluster at work: its declared objects, the emulation that is built from them, and everything that users have going
- * on in it. A change of objects builds the cluster anew beside the old one and takes its place when all went well.
+ * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
-import { type Cluster, recordedState } from '../../cluster/index.js';
+import type { Cluster, ClusterEvent } from '../../cluster/index.js';
 import { RoutedCluster } from '../../routing/index.js';
-import type { SourceText } from '../../kubernetes/index.js';
+import {
+  type JsonObject,
+  type SourceText,
+  Declared,
+  type DeclaredObject,
+  renderObject,
+} from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { Captures } from './captures.js';
-import { Declared, type DeclaredObject, describeKey } from './declared.js';
+import { eventOf, namesOfPods, tellObjects, tellPods } from './change-events.js';
 import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
 import { nameLookup } from './names.js';
 import { SessionClock } from './session-clock.js';
@@ -18,7 +24,7 @@ import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { Stream } from '../stream/stream.js';
 import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
-import { Traces } from './traces.js';
+import { type RunTrace, type TraceRequest, Traces } from './traces.js';
 import { mending } from './mending.js';
 
 /** Where a cluster comes from. */
@@ -45,6 +51,14 @@ export interface SessionSummary {
   readonly warnings: number;
   readonly notices: number;
   readonly nowNs: number;
+}
+
+/** How a change came about: the cluster went on, or was built anew since it could not. */
+export type Change = { readonly rebuilt: false } | { readonly rebuilt: true; readonly why: string };
+
+export interface ChangedObjects {
+  readonly objects: readonly JsonObject[];
+  readonly change: Change;
 }
 
 function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
@@ -111,6 +125,7 @@ export class Session {
       const { running, pace, nowNs, stopped } = this.clock.state;
       this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
     });
+    cluster.watch((happened) => this.#tell(happened));
   }
 
   get cluster(): Cluster {
@@ -147,7 +162,7 @@ export class Session {
       ...this.#declared.texts,
       name: this.name,
       seed: this.seed,
-      recorded: recordedState(this.#cluster.store),
+      recorded: this.#cluster.recorded,
       faults: this.faults.list(),
       nowNs: this.#cluster.emulation.clock.nowNs,
     });
@@ -156,50 +171,75 @@ export class Session {
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
   buildWith(declared: Declared): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: recordedState(this.#cluster.store), nowNs });
+    return build(declared, this.seed, { recorded: this.#cluster.recorded, nowNs });
   }
 
-  /** Takes other objects. @throws Problem, and then nothing has changed */
-  change(declared: Declared): void {
+  /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
+  copy(declared: Declared, faults: readonly FaultRequest[]): Cluster {
+    const cluster = this.buildWith(declared);
+    const copied = new Faults();
+    copied.restore(this.faults.list(), cluster);
+    for (const [i, fault] of faults.entries()) copied.add(cluster, `what-if-${i}`, fault);
+    return cluster;
+  }
+
+  /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
+  change(declared: Declared): Change {
+    const before = { declared: this.#declared, cluster: this.#cluster };
+    const events: ClusterEvent[] = [];
+    this.#cluster.watch((happened) => events.push(...happened));
+    const pods = namesOfPods(this.#cluster.store);
+    const outcome = mending(() => this.#cluster.change(declared.documents));
+    if (outcome.kind === 'refused') throw badObjects(outcome.errors);
+    if (outcome.kind === 'anew') this.#rebuild(declared);
+    else this.#goOn();
+    this.#declared = declared;
+    this.#generation += 1;
+    tellObjects(this.stream, before.declared, declared);
+    tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
+    if (outcome.kind === 'anew') this.stream.event('rebuilt', this.name, outcome.why);
+    this.#tell(events);
+    this.#cluster.watch((happened) => this.#tell(happened));
+    return outcome.kind === 'anew' ? { rebuilt: true, why: outcome.why } : { rebuilt: false };
+  }
+
+  /** Interfaces have come and gone, and names. */
+  #goOn(): void {
+    const cluster = this.#cluster;
+    this.#lookup = nameLookup(cluster);
+    this.faults.carryTo(cluster);
+    this.captures.carryTo({ cluster, taps: this.#taps, lookup: this.#lookup });
+    this.stream.rename(this.#lookup);
+  }
+
+  #rebuild(declared: Declared): void {
     const cluster = this.buildWith(declared);
     const lookup = nameLookup(cluster);
-    const before = { declared: this.#declared, cluster: this.#cluster };
     this.traces.letGo();
     this.faults.carryTo(cluster);
-    this.#declared = declared;
     this.#cluster = cluster;
     this.#lookup = lookup;
     this.#taps = new Taps();
-    this.#generation += 1;
     this.captures.carryTo({ cluster, taps: this.#taps, lookup });
     this.clock.carryTo(cluster);
     this.stream.carryTo(cluster, lookup);
-    this.#tellChanges(before);
   }
 
-  /** Objects and pods that came, changed and went. */
-  #tellChanges(before: { readonly declared: Declared; readonly cluster: Cluster }): void {
-    const [old, now] = [before.declared.byId, this.#declared.byId];
-    for (const [id, object] of now) {
-      const was = old.get(id);
-      if (was === undefined) this.stream.event('object-added', describeKey(object.key));
-      else if (was.document !== object.document) this.stream.event('object-changed', describeKey(object.key));
-    }
-    for (const [id, { key }] of old) if (!now.has(id)) this.stream.event('object-deleted', describeKey(key));
-    const [oldPods, newPods] = [before.cluster.store, this.#cluster.store].map(
-      (store) => new Map(store.list('Pod').map((pod) => [`Pod ${pod.namespace}/${pod.name}`, pod])),
-    );
-    for (const [name, { spec }] of newPods ?? [])
-      if (oldPods?.has(name) !== true) this.stream.event('pod-added', name, spec.nodeName);
-    for (const [name, { spec }] of oldPods ?? [])
-      if (newPods?.has(name) !== true) this.stream.event('pod-deleted', name, spec.nodeName);
-    this.stream.event('rebuilt', this.name, `generation ${this.#generation}`);
+  #tell(events: readonly ClusterEvent[]): void {
+    for (const event of events) this.stream.event(...eventOf(event));
   }
 
   /** Objects out of a text. @throws Problem */
-  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): readonly DeclaredObject[] {
-    this.change(change.declared);
-    return change.added;
+  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
+    return { objects: change.added.map(renderObject), change: this.change(change.declared) };
+  }
+
+  /** Sends a connection and keeps what happens to it. @throws Problem */
+  trace(request: TraceRequest, id: string): RunTrace {
+    this.requireOn(request.from);
+    const traced = this.traces.run(this.#cluster, request, { id, generation: this.#generation });
+    this.stream.traced(traced.summary);
+    return traced;
   }
 
   /** Breaks something. @throws Problem */

@@ -1,13 +1,14 @@
 /** A cluster as one CBOR document: its texts, what was settled, what is broken, and the time. */
 
+import { IpamError, loadIpam } from '../../calico/index.js';
 import type { RecordedState } from '../../cluster/index.js';
 import { Problem } from '../problem.js';
 import { decodeCbor, encodeCbor } from './cbor.js';
-import type { DeclaredTexts } from './declared.js';
+import type { DeclaredTexts } from '../../kubernetes/index.js';
 import type { Fault } from './faults.js';
 
 const SNAPSHOT_FORMAT = 'podwire-snapshot';
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 
 export interface Snapshot extends DeclaredTexts {
   readonly name: string;
@@ -24,11 +25,22 @@ export const encodeSnapshot = (snapshot: Snapshot): Uint8Array =>
 const bad = (detail: string): Problem => new Problem('bad-request', `this is no snapshot of podwire: ${detail}`);
 
 /** What a value must be; the answer names the first part that is not so. */
-type Shape = 'text' | 'number' | readonly [Shape] | { readonly [field: string]: Shape } | { readonly '*': Shape };
+type Shape =
+  | 'text'
+  | 'number'
+  /** A whole number of any size, or nothing. */
+  | 'index'
+  | readonly [Shape]
+  /** `*` stands for every field, `?` for what need not be there. */
+  | { readonly [field: string]: Shape };
 
 function flaw(value: unknown, shape: Shape, path: string): string | undefined {
   if (shape === 'text') return typeof value === 'string' ? undefined : `${path} is no text`;
   if (shape === 'number') return Number.isSafeInteger(value) ? undefined : `${path} is no whole number`;
+  if (shape === 'index')
+    return value === null || typeof value === 'bigint' || Number.isInteger(value) ? undefined : `${path} is no number`;
+  const optional = isListShape(shape) ? undefined : shape['?'];
+  if (optional !== undefined) return value === undefined ? undefined : flaw(value, optional, path);
   if (typeof value !== 'object' || value === null) return `${path} is missing`;
   if (isListShape(shape)) {
     if (!Array.isArray(value)) return `${path} is no list`;
@@ -57,6 +69,22 @@ function flaw(value: unknown, shape: Shape, path: string): string | undefined {
 const isListShape = (shape: Shape): shape is readonly [Shape] => Array.isArray(shape);
 
 const TEXTS: Shape = { '*': 'text' };
+const IPAM: Shape = {
+  blocks: [
+    {
+      cidr: 'text',
+      affinity: { '?': 'text' },
+      affinityClaimTime: { '?': 'text' },
+      allocations: ['index'],
+      unallocated: ['number'],
+      attributes: [{ handle_id: { '?': 'text' }, secondary: { '?': TEXTS } }],
+      sequenceNumber: 'index',
+      sequenceNumberForAllocation: { '*': 'index' },
+    },
+  ],
+  affinities: [{ cidr: 'text', node: 'text', type: 'text', state: 'text' }],
+  handles: [{ handleID: 'text', block: { '*': 'number' } }],
+};
 const SNAPSHOT_SHAPE: Shape = {
   format: 'text',
   version: 'number',
@@ -74,11 +102,22 @@ const SNAPSHOT_SHAPE: Shape = {
         clusterIPs: ['text'],
         nodePorts: { '*': 'number' },
         healthCheckNodePort: 'number',
+        ingress: [{ ip: 'text', ipMode: 'text' }],
       },
     ],
+    ipam: { '?': IPAM },
   },
   faults: [{ id: 'text', sinceNs: 'number', fault: { kind: 'text' } }],
 };
+
+function requireIpam(ipam: NonNullable<RecordedState['ipam']>): void {
+  try {
+    loadIpam(ipam);
+  } catch (error) {
+    if (!(error instanceof IpamError)) throw error;
+    throw bad(error.message);
+  }
+}
 
 /** @throws Problem */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
@@ -94,6 +133,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   if (snapshot.format !== SNAPSHOT_FORMAT) throw bad(`its format is "${snapshot.format}"`);
   if (snapshot.version !== SNAPSHOT_VERSION)
     throw bad(`its version is ${snapshot.version}, this podwire reads ${SNAPSHOT_VERSION}`);
+  if (snapshot.recorded.ipam !== undefined) requireIpam(snapshot.recorded.ipam);
   if (snapshot.nowNs < 0) throw bad('its time is before the start');
   return snapshot;
 }

@@ -99,6 +99,12 @@ function namesOf(request: TraceRequest) {
   return { from, to };
 }
 
+export interface RunTrace {
+  readonly summary: TraceSummary;
+  /** The first of its branches. */
+  readonly trace: ConnectionTrace;
+}
+
 export class Traces {
   readonly #kept = new Map<string, Kept>();
   readonly #limits: { readonly traces: number; readonly branches: number };
@@ -108,11 +114,7 @@ export class Traces {
   }
 
   /** @throws Problem */
-  run(
-    cluster: Cluster,
-    request: TraceRequest,
-    about: { readonly id: string; readonly generation: number },
-  ): TraceSummary {
+  run(cluster: Cluster, request: TraceRequest, about: { readonly id: string; readonly generation: number }): RunTrace {
     const { from, to } = namesOf(request);
     const { protocol } = request;
     const timeNs = cluster.emulation.clock.nowNs;
@@ -140,7 +142,7 @@ export class Traces {
     this.#kept.set(about.id, { summary, branches: told.branches.map(({ result }) => ({ trace: result })) });
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > this.#limits.traces && oldest !== undefined) this.#kept.delete(oldest);
-    return summary;
+    return { summary, trace: first.result };
   }
 
   list(): readonly TraceSummary[] {

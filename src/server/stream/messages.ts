@@ -64,6 +64,15 @@ export type EventName =
   | 'object-deleted'
   | 'pod-added'
   | 'pod-deleted'
+  | 'pod-started'
+  | 'pod-stopped'
+  | 'rules-rewritten'
+  | 'ipset-changed'
+  | 'route-learned'
+  | 'route-withdrawn'
+  | 'endpoint-ready'
+  | 'endpoint-not-ready'
+  | 'endpoint-removed'
   | 'rebuilt'
   | 'fault-added'
   | 'fault-mended'
@@ -73,9 +82,11 @@ export type EventName =
 export interface EventMessage extends Numbered {
   readonly type: 'event';
   readonly event: EventName;
-  /** `NetworkPolicy shop/deny`, `link node1 eth0`. */
+  /** `NetworkPolicy shop/deny`, `link node1 eth0`, `node/node1`, `Service shop/web`. */
   readonly subject: string;
   readonly detail?: string;
+  /** Objects that it happened for. */
+  readonly because?: readonly string[];
 }
 
 export interface InterfaceCounters {

@@ -17,7 +17,13 @@ export type StreamRecord = {
   | { readonly kind: 'frames'; readonly packet: number; readonly parent: number }
   | { readonly kind: 'steps'; readonly packet: number; readonly parent: number; readonly step: Step }
   | { readonly kind: 'traces'; readonly trace: TraceFields }
-  | { readonly kind: 'events'; readonly event: EventName; readonly subject: string; readonly detail?: string }
+  | {
+      readonly kind: 'events';
+      readonly event: EventName;
+      readonly subject: string;
+      readonly detail?: string;
+      readonly because?: readonly string[];
+    }
 );
 
 const NO_BYTES = new Uint8Array(0);
@@ -86,8 +92,9 @@ export function messageOf(
     case 'traces':
       return { type: 'trace', seq, timeNs, ...record.trace };
     case 'events': {
-      const { event, subject, detail } = record;
-      return { type: 'event', seq, timeNs, event, subject, ...(detail === undefined ? {} : { detail }) };
+      const { event, subject, detail, because } = record;
+      const more = { ...(detail === undefined ? {} : { detail }), ...(because === undefined ? {} : { because }) };
+      return { type: 'event', seq, timeNs, event, subject, ...more };
     }
   }
 }

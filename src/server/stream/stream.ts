@@ -30,8 +30,6 @@ export interface Resume {
   readonly seq: number;
 }
 
-const NO_NAMES: FrameNames = { pods: [], namespaces: [], services: [], nodes: [] };
-
 /** What a label such as `pod/shop/web-1` names. */
 function namesIn(labels: readonly string[]): FrameNames {
   const of = (kind: string): string[] =>
@@ -146,11 +144,10 @@ export class Stream implements Tracer {
     });
   }
 
-  event(event: EventName, subject: string, detail?: string): void {
+  event(event: EventName, subject: string, detail?: string, because?: readonly string[]): void {
     if (!this.#kinds.has('events')) return;
     const seen: Seen = { timeNs: this.#cluster.emulation.clock.nowNs, place: subject, host: '', netns: '' };
-    const named = /^Pod (\S+)$/.exec(subject)?.[1];
-    const names = named === undefined ? NO_NAMES : namesIn([`pod/${named}`]);
+    const names = namesIn([subject.replace('Pod ', 'pod/').replace('Service ', 'svc/')]);
     const facts = factsWithout(seen, names);
     this.#add({
       kind: 'events',
@@ -158,6 +155,7 @@ export class Stream implements Tracer {
       event,
       subject,
       ...(detail === undefined ? {} : { detail }),
+      ...(because === undefined || because.length === 0 ? {} : { because }),
     });
   }
 
@@ -207,6 +205,11 @@ export class Stream implements Tracer {
     if (message === undefined) return;
     for (const subscriber of this.#subscribers.values()) subscriber.takeCounters(message);
     this.#wake();
+  }
+
+  /** Addresses have other names from now on. */
+  rename(lookup: NameLookup): void {
+    this.#lookup = lookup;
   }
 
   /** Goes on in a cluster that was built anew. */

@@ -38,6 +38,9 @@ const CHANGES_KEPT = 50;
 const MOST_RESTARTS = 3;
 const RESTART_WINDOW_MS = 60_000;
 
+/** What reads or builds a whole cluster takes as long as loading it. */
+const LONG: ReadonlySet<Method> = new Set<Method>(['snapshot', 'whatIf', 'runExpected']);
+
 const outOfMemory = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
 
@@ -198,7 +201,7 @@ export class ClusterThread {
         this.#state === 'failed' ? `the cluster has failed: ${this.#failure}` : 'the cluster is gone',
       );
     const { limits } = this.#options;
-    const ms = isChange(method) || method === 'snapshot' ? limits.loadMs : limits.requestMs;
+    const ms = isChange(method) || LONG.has(method) ? limits.loadMs : limits.requestMs;
     const call: Call = { id: this.#nextCall++, method, args };
     return new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => this.#ended(worker, `it took longer than ${ms / 1000} s`, call.id), ms);

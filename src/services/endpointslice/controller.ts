@@ -60,7 +60,7 @@ export class EndpointSliceController {
   /** Brings the store's slices up to date; what is new of what was found. */
   run(): readonly Finding[] {
     const { store } = this.#context;
-    const given = groupByService(store.list('EndpointSlice'), (slice) => !this.#isOwn(slice));
+    const given = groupByService(store.list('EndpointSlice'), (slice) => !this.isOwn(slice));
     const findings: Finding[] = [];
     const seen = new Set<string>();
     for (const service of store.list('Service')) {
@@ -127,15 +127,19 @@ export class EndpointSliceController {
     return this.#shares.shares;
   }
 
-  #isOwn(slice: EndpointSlice): boolean {
+  /** Whether this controller has put it into the store. */
+  isOwn(slice: EndpointSlice): boolean {
     const key = `${slice.namespace}/${labelOf(slice.labels, SERVICE_NAME) ?? ''}`;
     return this.#own.get(key)?.includes(slice) ?? false;
   }
 
   #put(key: string, slices: readonly EndpointSlice[]): void {
     const { store } = this.#context;
-    for (const { namespace, name } of this.#own.get(key) ?? [])
-      if (!slices.some((slice) => slice.name === name)) store.delete('EndpointSlice', namespace, name);
+    for (const own of this.#own.get(key) ?? []) {
+      const { namespace, name } = own;
+      const isThere = store.get('EndpointSlice', namespace, name) === own;
+      if (isThere && !slices.some((slice) => slice.name === name)) store.delete('EndpointSlice', namespace, name);
+    }
     for (const slice of slices) store.put('EndpointSlice', slice);
     this.#own.set(key, slices);
   }

@@ -4,14 +4,14 @@
  */
 
 import { type Host, KernelError } from '../../../kernel/index.js';
-import { formatIpsets } from '../format.js';
 import type { FelixState } from '../state.js';
 import { applyIpip } from './ipip.js';
+import { applyIpset } from './ipsets.js';
 import { applyRoutes, type FelixOwnership } from './routes.js';
 import { programTables } from './tables.js';
 import { applyVxlan } from './vxlan.js';
 
-export type { FelixOwnership } from './routes.js';
+export { endConnections, type FelixOwnership, type WorkloadInterfaces, workloadInterfaces } from './routes.js';
 
 /** Sets of both families, and those that are being built. */
 const OWN_IPSET = /^cali[46][0t]/;
@@ -27,10 +27,7 @@ export function applyFelix(state: FelixState, host: Host, ownership: FelixOwners
   applyIpip(host, state.ipip ?? state.ipipUnused);
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   const wanted = state.ipsets.filter(({ version }) => version === 4);
-  for (const set of wanted) {
-    if (netns.ipsets.get(set.name) !== undefined) netns.ipsets.flush(set.name);
-    netns.ipsets.restore(formatIpsets([set]), { exist: true, because: set.because });
-  }
+  for (const set of wanted) applyIpset(netns.ipsets, set);
   netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
   const names = new Set(wanted.map(({ name }) => name));
   for (const { name } of Array.from(netns.ipsets))

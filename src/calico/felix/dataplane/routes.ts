@@ -1,7 +1,16 @@
 /** Felix' slice of the routing table; felix/routetable. */
 
-import { type FibRoute, KernelError, type Netns, RT_PROTOCOL, RT_TABLE } from '../../../kernel/index.js';
-import { ipv4Of, ipv4PrefixOf } from '../../cidr.js';
+import {
+  type FibRoute,
+  KernelError,
+  type Netns,
+  type RouteSpec,
+  RT_PROTOCOL,
+  RT_TABLE,
+} from '../../../kernel/index.js';
+import { formatPrefix, type Ipv4Addr } from '../../../packet/index.js';
+import { type Cause, formatCause } from '../../../trace/index.js';
+import { addressOf, ipv4Of, ipv4PrefixOf } from '../../cidr.js';
 import type { FelixRoute, FelixState } from '../state.js';
 
 export interface FelixOwnership {
@@ -22,15 +31,73 @@ function isJudged(route: FibRoute, { interfacePrefixes, removeExternalRoutes }: 
   return onOwnDevice || route.protocol === RT_PROTOCOL.felix;
 }
 
-/** Makes the table what Felix wants, and says which routes the kernel refused: Felix logs those and tries again. */
+/** Two routes that the kernel takes for the same place in a table. */
+const keyOf = ({ table, destination, metric, type, protocol }: FibRoute): string =>
+  `${table} ${formatPrefix(destination)} ${metric} ${type} ${protocol}`;
+
+/** What `addRoute` is to be asked for, or undefined for a route that waits for its interface. */
+function specOf(netns: Netns, route: FelixRoute): RouteSpec | undefined {
+  const { dev, via, onlink, type } = route;
+  const device = dev === undefined ? undefined : netns.devices.named(dev);
+  if (type === 'unicast' && device === undefined) return undefined;
+  return {
+    destination: ipv4PrefixOf(route.destination),
+    type,
+    scope: type === 'unicast' ? route.scope : undefined,
+    metric: route.metric,
+    protocol: route.protocol,
+    mtu: route.mtu,
+    prefSrc: route.source && ipv4Of(route.source),
+    nextHops: type === 'unicast' ? [{ dev: device, via: via && ipv4Of(via), onlink }] : undefined,
+    because: route.because,
+  };
+}
+
+/** Whether a route that is there is what is wanted, the objects behind it included. */
+function isSame(there: FibRoute, wanted: RouteSpec): boolean {
+  const [hop, ...more] = there.nextHops;
+  const [next] = wanted.nextHops ?? [];
+  const sameHop =
+    wanted.nextHops === undefined
+      ? hop?.dev === undefined
+      : more.length === 0 &&
+        hop?.dev === next?.dev &&
+        hop?.via === next?.via &&
+        hop?.onlink === (next?.onlink ?? false);
+  return (
+    sameHop &&
+    there.mtu === wanted.mtu &&
+    there.prefSrc === wanted.prefSrc &&
+    (wanted.scope === undefined || there.scope === wanted.scope) &&
+    sameCauses(there.because, wanted.because ?? [])
+  );
+}
+
+const sameCauses = (a: readonly Cause[], b: readonly Cause[]): boolean =>
+  a.length === b.length && a.every((cause, i) => formatCause(cause) === formatCause(b[i] ?? cause));
+
+/**
+ * Makes the table what Felix wants, by difference, and says which routes the kernel refused: Felix logs those and tries
+ * again.
+ */
 export function applyRoutes(netns: Netns, state: FelixState, ownership: FelixOwnership): string[] {
-  for (const route of [...netns.fib.routes()].filter((one) => isJudged(one, ownership))) {
-    const { table, destination, metric, protocol, type } = route;
-    netns.fib.deleteRoute({ table, destination, metric, protocol, type });
+  const judged = new Map(
+    [...netns.fib.routes()].filter((one) => isJudged(one, ownership)).map((one) => [keyOf(one), one]),
+  );
+  const missing: RouteSpec[] = [];
+  for (const route of state.routes) {
+    const spec = specOf(netns, route);
+    if (spec === undefined) continue;
+    const key = `${RT_TABLE.main} ${formatPrefix(spec.destination)} ${spec.metric ?? 0} ${route.type} ${route.protocol}`;
+    const there = judged.get(key);
+    if (there !== undefined && isSame(there, spec)) judged.delete(key);
+    else missing.push(spec);
   }
-  return state.routes.flatMap((route) => {
+  for (const { table, destination, metric, protocol, type } of judged.values())
+    netns.fib.deleteRoute({ table, destination, metric, protocol, type });
+  return missing.flatMap((spec) => {
     try {
-      addRoute(netns, route);
+      netns.fib.addRoute(spec, 'replace');
       return [];
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
@@ -39,23 +106,24 @@ export function applyRoutes(netns: Netns, state: FelixState, ownership: FelixOwn
   });
 }
 
-function addRoute(netns: Netns, route: FelixRoute): void {
-  const { dev, via, onlink, type } = route;
-  const device = dev === undefined ? undefined : netns.devices.named(dev);
-  // A route waits for its interface, as in the real route table.
-  if (type === 'unicast' && device === undefined) return;
-  netns.fib.addRoute(
-    {
-      destination: ipv4PrefixOf(route.destination),
-      type,
-      scope: type === 'unicast' ? route.scope : undefined,
-      metric: route.metric,
-      protocol: route.protocol,
-      mtu: route.mtu,
-      prefSrc: route.source && ipv4Of(route.source),
-      nextHops: type === 'unicast' ? [{ dev: device, via: via && ipv4Of(via), onlink }] : undefined,
-      because: route.because,
-    },
-    'replace',
+/** Where each workload's address is: by address, the name of its interface. */
+export type WorkloadInterfaces = ReadonlyMap<Ipv4Addr, string>;
+
+export const workloadInterfaces = ({ routes }: FelixState): WorkloadInterfaces =>
+  new Map(
+    routes.flatMap(({ class: whose, destination, dev }) =>
+      whose === 'local-workload' && dev !== undefined ? [[ipv4Of(addressOf(destination)), dev] as const] : [],
+    ),
   );
+
+/**
+ * felix/conntrack/conntrack.go:RemoveConntrackFlows(), which the route table asks for: connections of an address
+ * that has left its interface end, in whichever of the four places of an entry it stands.
+ */
+export function endConnections({ conntrack }: Netns, before: WorkloadInterfaces, now: WorkloadInterfaces): void {
+  for (const [address, dev] of before) {
+    if (now.get(address) === dev) continue;
+    for (const place of ['source', 'destination', 'replySource', 'replyDestination'] as const)
+      conntrack.delete({ [place]: address });
+  }
 }

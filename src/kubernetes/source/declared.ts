@@ -3,20 +3,12 @@
  * value and leaves the old one as it was, so that a change that is refused has changed nothing.
  */
 
-import {
-  type ConfigError,
-  type Documents,
-  field,
-  groupOf,
-  isObject,
-  type Json,
-  type JsonObject,
-  KINDS,
-  kindOf,
-  loadDocuments,
-  type RawDocument,
-  type SourceText,
-} from '../../kubernetes/index.js';
+import { KINDS, kindOf } from '../kinds/table.js';
+import type { ConfigError } from '../messages.js';
+import { groupOf } from '../schema/kind.js';
+import { type Documents, loadDocuments, type RawDocument } from './documents.js';
+import { field, isObject, type Json, type JsonObject } from './json.js';
+import type { SourceText } from './source-text.js';
 
 /** Names an object for as long as it lives. */
 export interface ObjectKey {

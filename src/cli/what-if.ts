@@ -1,0 +1,179 @@
+/** `podwire what-if`: which flows would come out otherwise after a change, and what decides them. */
+
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { allPairs, compareFlows, type Flow, formatComparisons } from '../analysis/index.js';
+import { Cluster, type EndpointName, isNameProblem, parseDestination, parseEndpointName } from '../cluster/index.js';
+import {
+  type ConfigError,
+  Declared,
+  describeKey,
+  formatConfigError,
+  nearMatches,
+  type ObjectKey,
+  readSources,
+} from '../kubernetes/index.js';
+import type { TraceProtocol } from '../trace/index.js';
+import { printErrors, UsageError, withUsage } from './options.js';
+
+const SPEC = {
+  file: { type: 'string', short: 'f', multiple: true },
+  change: { type: 'string', multiple: true },
+  delete: { type: 'string', multiple: true },
+  among: { type: 'boolean', default: false },
+  port: { type: 'string' },
+  proto: { type: 'string', default: 'tcp' },
+  output: { type: 'string', short: 'o', default: 'text' },
+  seed: { type: 'string', default: '1' },
+} as const;
+
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+
+interface Options {
+  readonly files: readonly string[];
+  readonly changes: readonly string[];
+  readonly deletions: readonly string[];
+  readonly flows: readonly Flow[];
+  readonly json: boolean;
+  readonly seed: number;
+}
+
+export const run = (args: readonly string[]): Promise<number> => withUsage(() => whatIf(optionsOf(args)));
+
+async function whatIf(options: Options): Promise<number> {
+  const declared = readDeclared(options.files);
+  const changed = withDeletions(withChanges(declared, options.changes), options.deletions);
+  const before = await clusterOf(declared, options.seed);
+  if (before === undefined) return 2;
+  const after = await clusterOf(changed, options.seed, before);
+  if (after === undefined) return 2;
+  const comparisons = compareFlows(before, after, options.flows);
+  console.log(options.json ? JSON.stringify(comparisons, null, 2) : formatComparisons(comparisons));
+  return comparisons.some((one) => one.changed !== 'no') ? 1 : 0;
+}
+
+/** Undefined where its objects are wrong: the mistakes have been printed. */
+async function clusterOf(declared: Declared, seed: number, before?: Cluster): Promise<Cluster | undefined> {
+  const recorded = before === undefined ? {} : { recorded: before.recorded };
+  const cluster = new Cluster(declared.documents, { seed, ...recorded });
+  if (cluster.errors.length === 0 && cluster.routesByDaemons) {
+    const { birdRouting } = await import('../routing/index.js');
+    cluster.bringRouting(birdRouting);
+  }
+  if (cluster.errors.length === 0) return cluster;
+  printErrors(cluster.errors);
+  return undefined;
+}
+
+function readDeclared(paths: readonly string[]): Declared {
+  const { sources, unreadable } = readSources(paths);
+  if (unreadable.length > 0) throw new UsageError(unreadable.map(({ path, why }) => `${path}: ${why}`).join('\n'));
+  return Declared.read({ sources: sources.map(({ file, text }) => ({ file, text, dropped: [] })) });
+}
+
+/** Objects that are there are replaced, others are added. */
+function withChanges(declared: Declared, files: readonly string[]): Declared {
+  let changed = declared;
+  for (const file of files) {
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new UsageError(`--change: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const next = changed.with({ file, text });
+    refuse(next.declared.errors.slice(changed.errors.length));
+    if (next.added.length === 0) throw new UsageError(`--change: there is no object in ${file}`);
+    changed = next.declared;
+  }
+  return changed;
+}
+
+function refuse(errors: readonly ConfigError[]): void {
+  if (errors.length > 0) throw new UsageError(errors.map(formatConfigError).join('\n'));
+}
+
+/** `NetworkPolicy/shop/deny`, `Node/node1`. */
+const pathOf = ({ kind, namespace, name }: ObjectKey): string =>
+  [kind, namespace, name].filter((part) => part !== '').join('/');
+
+function withDeletions(declared: Declared, deletions: readonly string[]): Declared {
+  const objects = [...declared.byId.values()];
+  const ids = deletions.map((text) => {
+    const found = objects.find(({ key }) => pathOf(key).toLowerCase() === text.toLowerCase());
+    if (found !== undefined) return found.id;
+    const near = nearMatches(
+      text,
+      objects.map(({ key }) => pathOf(key)),
+    );
+    const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+    throw new UsageError(`--delete: no file has an object "${text}", that is KIND/NAMESPACE/NAME or KIND/NAME${hint}`);
+  });
+  const gone = new Set(ids);
+  if (gone.size < ids.length)
+    throw new UsageError(
+      `--delete: ${objects
+        .filter(({ id }) => gone.has(id))
+        .map(({ key }) => describeKey(key))
+        .join(', ')} twice`,
+    );
+  return declared.without(gone);
+}
+
+/** @throws UsageError with all that is wrong */
+function optionsOf(args: readonly string[]): Options {
+  const { values, positionals } = parse(args);
+  const problems: string[] = [];
+  const protocol = PROTOCOLS.find((one) => one === values.proto);
+  if (protocol === undefined) problems.push(`--proto is tcp, udp or icmp, not "${values.proto}"`);
+  if (!['text', 'json'].includes(values.output)) problems.push(`-o is text or json, not "${values.output}"`);
+  if (!/^\d{1,9}$/.test(values.seed)) problems.push(`--seed wants a whole number, not "${values.seed}"`);
+  const port = Number(values.port ?? 1);
+  if (!/^\d+$/.test(values.port ?? '1') || port < 1 || port > 65_535)
+    problems.push(`--port is one from 1 to 65535, not "${values.port}"`);
+  const [files, changes, deletions] = [values.file ?? [], values.change ?? [], values.delete ?? []];
+  if (files.length === 0) problems.push('no cluster: name files or folders with -f');
+  if (changes.length + deletions.length === 0) problems.push('no change: name one with --change or --delete');
+  const about = { port: values.port === undefined ? undefined : port, protocol: protocol ?? 'tcp' };
+  const flows = values.among ? among(positionals, about, problems) : pairs(positionals, about, problems);
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
+  return { files, changes, deletions, flows, json: values.output === 'json', seed: Number(values.seed) };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: SPEC, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+interface About {
+  readonly port: number | undefined;
+  readonly protocol: TraceProtocol;
+}
+
+/** FROM TO, FROM TO. */
+function pairs(names: readonly string[], { port, protocol }: About, problems: string[]): Flow[] {
+  if (names.length === 0 || names.length % 2 !== 0) problems.push('what-if wants names in pairs: FROM TO[:PORT] ...');
+  const flows: Flow[] = [];
+  for (let i = 0; i + 1 < names.length; i += 2) {
+    const [from, to] = [parseEndpointName(names[i] ?? ''), parseDestination(names[i + 1] ?? '')];
+    if (isNameProblem(from)) problems.push(`FROM: ${from.problem}`);
+    else if (isNameProblem(to)) problems.push(`TO: ${to.problem}`);
+    else flows.push({ from, to: { ...to, port: to.port ?? port }, protocol });
+  }
+  return flows;
+}
+
+/** From each to each other. */
+function among(names: readonly string[], about: About, problems: string[]): Flow[] {
+  if (names.length < 2) problems.push('--among wants two names or more');
+  const ends: EndpointName[] = [];
+  for (const name of names) {
+    const end = parseEndpointName(name);
+    if (isNameProblem(end)) problems.push(end.problem);
+    else ends.push(end);
+  }
+  return allPairs(ends, about);
+}

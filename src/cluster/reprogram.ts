@@ -1,0 +1,72 @@
+/** Components of a running cluster, brought up to date with its objects. */
+
+import { type Host, RT_PROTOCOL } from '../kernel/index.js';
+import type { Finding, Kind, Pod } from '../kubernetes/index.js';
+import type { Kubelet } from './kubelet.js';
+import type { NodeContext } from './node.js';
+import type { Prober } from './prober.js';
+import { describeChange, type ObjectChange } from './replace-objects.js';
+import type { Routing } from './routing.js';
+
+export interface Components extends Pick<NodeContext, 'services' | 'calico'> {
+  readonly kubelets: ReadonlyMap<string, Kubelet>;
+  readonly prober: Prober;
+  /** Machines that have been built. */
+  readonly built: () => Iterable<Host>;
+}
+
+/** In the order in which news gets around: kubelets stop and start pods, endpoints follow, then rules and routes. */
+export function reprogram({ kubelets, prober, services, calico, built }: Components): readonly Finding[] {
+  const findings: Finding[] = [];
+  const stopped: Pod[] = [];
+  for (const kubelet of kubelets.values()) {
+    const known = kubelet.findings.length;
+    for (const { type, pod } of kubelet.update()) if (type === 'stopped') stopped.push(pod);
+    findings.push(...kubelet.findings.slice(known));
+  }
+  prober.podsChanged(stopped);
+  findings.push(...services.resync(built()));
+  for (const host of built()) if (kubelets.has(host.name)) calico?.runFelix(host);
+  return findings;
+}
+
+/** What routing daemons and those who write their files read. */
+const READ_BY_DAEMONS: ReadonlySet<Kind> = new Set<Kind>([
+  'Node',
+  'CalicoNode',
+  'BGPConfiguration',
+  'BGPPeer',
+  'BGPFilter',
+  'IPAMBlock',
+  'BlockAffinity',
+  'Secret',
+  'Service',
+]);
+
+export const concernsDaemons = (objects: readonly ObjectChange[]): boolean =>
+  objects.some(({ kind }) => READ_BY_DAEMONS.has(kind));
+
+const CONFD = '/etc/calico/confd/';
+
+/** Files of confd where they have been written before; elsewhere they are written when somebody reads them. */
+export function refreshFiles(routing: Routing, hosts: Iterable<Host>): void {
+  for (const host of hosts)
+    if ([...host.files.keys()].some((path) => path.startsWith(CONFD))) routing.refreshFiles(host);
+}
+
+/** Daemons have come to rest anew: what they programmed before goes where they do not program it again. */
+export function reroute(routing: Routing, hosts: Iterable<Host>): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const host of hosts) {
+    const { fib } = host.netns;
+    for (const route of fib.routes()) if (route.protocol === RT_PROTOCOL.bird) fib.deleteRoute(route);
+    findings.push(...routing.equip(host));
+  }
+  return findings;
+}
+
+/** What was said of objects that are others now is said again where it still holds. */
+export function withoutObjects(findings: readonly Finding[], objects: readonly ObjectChange[]): readonly Finding[] {
+  const changed = new Set(objects.map(describeChange));
+  return findings.filter(({ object }) => !changed.has(object));
+}

@@ -1,0 +1,83 @@
+/**
+ * What is settled of a cluster before any machine is built: its objects, the physical network, Calico's start, addresses,
+ * configurations. A pure function of the input and what is on record.
+ */
+
+import { findInstallation, type Installation } from '../kube-proxy/index.js';
+import { type ClusterInput, type ConfigError, type Finding, finding, isIpv4, type Store } from '../kubernetes/index.js';
+import type { NetworkPlan } from '../underlay/index.js';
+import { allocate, type Allocations } from './allocations.js';
+import { startCalico } from './calico-start.js';
+import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from './kubelet-settings.js';
+import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
+import { type ClusterDocuments, loadDocuments } from './load.js';
+import { planNetwork } from './network.js';
+import { policyFindings } from './policy-findings.js';
+import type { RecordedState } from './recorded.js';
+import { takeOutBadSelectors } from './selectors.js';
+
+export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfigs' | 'expectations'> {
+  readonly store: Store;
+  readonly plan: NetworkPlan;
+  readonly addresses: LoadBalancerAddresses;
+  /** Undefined where Calico does not run. */
+  readonly allocations: Allocations | undefined;
+  readonly kubelet: KubeletSettings;
+  readonly installation: Installation;
+  readonly errors: readonly ConfigError[];
+  readonly findings: readonly Finding[];
+}
+
+export function settle(
+  input: ClusterInput,
+  { seed, recorded }: { readonly seed: number; readonly recorded?: RecordedState | undefined },
+): Settled {
+  const documents = loadDocuments(input, { seed, recorded });
+  const { store, networks, hostConfigs, expectations } = documents;
+  const badSelectors = takeOutBadSelectors(store);
+  const network = planNetwork(store, networks);
+  const addresses = assignAddresses(store, networks[0]);
+  const otherCni = hostConfigs.some(({ body }) =>
+    Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
+  );
+  const calico = startCalico(store, network.plan, otherCni);
+  const allocations = calico.used ? allocate(store, () => 0n, recorded) : undefined;
+  const installation = findInstallation(store);
+  const kubelet = kubeletSettings(store);
+  return {
+    store,
+    networks,
+    hostConfigs,
+    expectations,
+    addresses,
+    allocations,
+    kubelet,
+    installation,
+    plan: network.plan,
+    errors: [...documents.errors, ...badSelectors, ...network.errors, ...addresses.errors, ...installation.errors],
+    findings: [
+      ...documents.findings,
+      ...network.findings,
+      ...addresses.findings,
+      ...calico.findings,
+      ...(allocations?.findings ?? []),
+      ...installation.findings,
+      ...ipv6Only(store),
+      ...policyFindings(store, network.plan, calico.used),
+      ...clusterDnsFindings(store, kubelet),
+    ],
+  };
+}
+
+/** The kernel here speaks IPv4 alone. */
+const ipv6Only = (store: Store): readonly Finding[] =>
+  store
+    .list('Service')
+    .filter(({ spec }) => spec.clusterIPs.length > 0 && !spec.clusterIPs.some(isIpv4))
+    .map((service) =>
+      finding(service, ['spec', 'clusterIP'], {
+        code: 'unmodelled',
+        severity: 'notice',
+        message: 'IPv6 is not modelled in the kernel yet: its addresses lead nowhere',
+      }),
+    );

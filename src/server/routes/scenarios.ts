@@ -1,0 +1,83 @@
+/** Scenarios: the built-in topologies, read and run. */
+
+import { type Static, Type } from 'typebox';
+import { ERRORS, ExpectedResult, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
+import type { Scenario, Scenarios } from '../scenarios.js';
+import type { App, RouteContext } from './context.js';
+
+const tags = ['scenarios'];
+const params = Type.Object({ name: Type.String({ maxLength: 63 }) });
+
+const summaryOf = ({ name, title, description, expectations }: Scenario) => ({
+  name,
+  title,
+  description,
+  expectations: [...expectations],
+});
+
+/** Loads it into a cluster of its own, in place of one of that name where that is asked for. */
+async function load({ clusters }: RouteContext, scenario: Scenario, body: Static<typeof RunScenario>): Promise<string> {
+  const name = body.cluster ?? scenario.name;
+  if (body.replace && clusters.list().some((one) => one.name === name)) await clusters.remove(name);
+  const { sources } = scenario;
+  return (await clusters.add({ name, origin: { kind: 'sources', sources, seed: body.seed } })).name;
+}
+
+export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scenarios): void {
+  app.get(
+    '/scenarios',
+    {
+      schema: {
+        tags,
+        summary: 'List the topologies that come with podwire',
+        response: { 200: Type.Object({ items: Type.Array(ScenarioSummary) }), ...ERRORS },
+      },
+    },
+    async () => ({ items: scenarios.list().map(summaryOf) }),
+  );
+
+  app.get(
+    '/scenarios/:name',
+    {
+      schema: {
+        tags,
+        summary: 'Read a topology, its files and its README',
+        params,
+        response: { 200: ScenarioSchema, ...ERRORS },
+      },
+    },
+    async ({ params: { name } }) => {
+      const scenario = scenarios.get(name);
+      return { ...summaryOf(scenario), readme: scenario.readme, sources: [...scenario.sources] };
+    },
+  );
+
+  app.post(
+    '/scenarios/:name/run',
+    {
+      schema: {
+        tags,
+        summary: 'Load a topology into a cluster and send all that it expects',
+        description: 'The cluster stays, and with it every trace that was sent.',
+        params,
+        body: RunScenario,
+        response: {
+          201: Type.Object({
+            cluster: Type.String(),
+            passed: Type.Integer(),
+            failed: Type.Integer(),
+            results: Type.Array(ExpectedResult),
+          }),
+          ...ERRORS,
+        },
+      },
+    },
+    async ({ params: { name }, body }, reply) => {
+      const cluster = await load(context, scenarios.get(name), body);
+      const results = await context.clusters.get(cluster).thread.call('runExpected', undefined);
+      const passed = results.filter((one) => one.passed).length;
+      reply.code(201).header('location', `/api/v1/clusters/${cluster}`);
+      return { cluster, passed, failed: results.length - passed, results };
+    },
+  );
+}
