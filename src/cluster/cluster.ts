@@ -32,7 +32,7 @@ import { Places, UnknownEndpoint } from './places.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
-import { concernsDaemons, refreshFiles, reprogram, reroute, withoutObjects } from './reprogram.js';
+import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './reprogram.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
@@ -68,7 +68,6 @@ export class Cluster {
   readonly #loadBalancers: LoadBalancers;
   readonly #prober: Prober;
   readonly #makeDns: () => DnsPods;
-  #makeRouting: MakeRouting | undefined = undefined;
   #routing: Routing | undefined = undefined;
   #askedDns = false;
   #listener: ((events: readonly ClusterEvent[]) => void) | undefined = undefined;
@@ -256,20 +255,25 @@ export class Cluster {
 
   /** Who runs the daemons; before the first machine is built. */
   bringRouting(make: MakeRouting): Routing {
-    this.#makeRouting = make;
+    const { underlay, store } = this;
+    const settled = (): Settled => this.#settled;
     const routing = make({
-      store: this.store,
-      plan: this.underlay.plan,
+      store,
+      get plan() {
+        return underlay.plan;
+      },
       ipam: this.#settled.allocations?.ipam,
       workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
       hostConfigs: (name) => configsFor(this.#context, name),
-      machine: (name) => this.underlay.host(name),
-      network: this.#settled.networks[0],
+      machine: (name) => underlay.host(name),
+      get network() {
+        return settled().networks[0];
+      },
       nameOf: this.nameOf,
       speakerConfig: this.#loadBalancers.speakerConfig,
       announcers: this.#loadBalancers.announcersByBgp,
-      underlay: () => this.underlay,
-      rehearse: () => rehearse(this.underlay, { ...this.#context, dns: this.#makeDns() }),
+      underlay: () => underlay,
+      rehearse: () => rehearse(underlay, { ...this.#context, dns: this.#makeDns() }),
     });
     this.#routing = routing;
     return routing;
@@ -371,10 +375,8 @@ export class Cluster {
     services.installation = next.installation;
     const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
     this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
-    if (this.#makeRouting === undefined || !concernsDaemons(objects)) return;
-    const routing = this.bringRouting(this.#makeRouting);
-    refreshFiles(routing, this.underlay.built);
-    if (this.routesByDaemons) this.#findings.push(...reroute(routing, this.underlay.built));
+    if (this.#routing !== undefined && concernsDaemons(objects))
+      this.#findings.push(...tellDaemons(this.#routing, this.underlay.built));
   }
 
   /** Runs something that programs, and tells whoever listens what has become different. */

@@ -1,6 +1,6 @@
 /** Components of a running cluster, brought up to date with its objects. */
 
-import { type Host, RT_PROTOCOL } from '../kernel/index.js';
+import type { Host } from '../kernel/index.js';
 import type { Finding, Kind, Pod } from '../kubernetes/index.js';
 import type { Kubelet } from './kubelet.js';
 import type { NodeContext } from './node.js';
@@ -49,20 +49,16 @@ export const concernsDaemons = (objects: readonly ObjectChange[]): boolean =>
 const CONFD = '/etc/calico/confd/';
 
 /** Files of confd where they have been written before; elsewhere they are written when somebody reads them. */
-export function refreshFiles(routing: Routing, hosts: Iterable<Host>): void {
+function refreshFiles(routing: Routing, hosts: Iterable<Host>): void {
   for (const host of hosts)
     if ([...host.files.keys()].some((path) => path.startsWith(CONFD))) routing.refreshFiles(host);
 }
 
-/** Daemons have come to rest anew: what they programmed before goes where they do not program it again. */
-export function reroute(routing: Routing, hosts: Iterable<Host>): readonly Finding[] {
-  const findings: Finding[] = [];
-  for (const host of hosts) {
-    const { fib } = host.netns;
-    for (const route of fib.routes()) if (route.protocol === RT_PROTOCOL.bird) fib.deleteRoute(route);
-    findings.push(...routing.equip(host));
-  }
-  return findings;
+/** Daemons hear of other objects and come to rest anew; the answer is what they could not do. */
+export function tellDaemons(routing: Routing, hosts: Iterable<Host>): readonly Finding[] {
+  routing.reconverge([{ kind: 'objects' }]);
+  refreshFiles(routing, hosts);
+  return [...hosts].flatMap((host) => routing.equip(host));
 }
 
 /** What was said of objects that are others now is said again where it still holds. */

@@ -3,37 +3,42 @@
 import { formatIp, type IpAddr, type Route } from '../bird/index.js';
 import { addressOfIpv4, cidrContains, type IpPool, storedPools } from '../calico/index.js';
 import type { RoutingSite } from '../cluster/index.js';
-import { calicoNodes, type Store } from '../kubernetes/index.js';
+import { calicoNodes } from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
 import type { MachinePlan, NetworkPlan } from '../underlay/index.js';
 
 const poolMode = ({ ipipMode, vxlanMode }: IpPool): string =>
   vxlanMode === 'Never' ? `ipipMode ${ipipMode}` : `vxlanMode ${vxlanMode}`;
 
+/** Machines by the addresses of their interfaces. */
+function ownersIn({ machines }: NetworkPlan): ReadonlyMap<unknown, MachinePlan> {
+  const owners = new Map<unknown, MachinePlan>();
+  for (const machine of machines.values())
+    for (const { address } of machine.interfaces) if (address !== undefined) owners.set(address, machine);
+  return owners;
+}
+
 export class Causes {
-  readonly #store: Store;
+  readonly #site: RoutingSite;
   #pools: readonly IpPool[] | undefined = undefined;
-  readonly #owners = new Map<unknown, MachinePlan>();
-  readonly #plan: NetworkPlan;
+  #owners: ReadonlyMap<unknown, MachinePlan> | undefined = undefined;
   /** Addresses that nodes have on record, which need not be those of the plan. */
   #recorded: ReadonlyMap<unknown, string> | undefined = undefined;
 
-  constructor({ store, plan }: RoutingSite) {
-    this.#store = store;
-    this.#plan = plan;
-    for (const machine of plan.machines.values())
-      for (const { address } of machine.interfaces) if (address !== undefined) this.#owners.set(address, machine);
+  constructor(site: RoutingSite) {
+    this.#site = site;
   }
 
   /** The machine at the other end of a session. */
   ownerOf(address: IpAddr): MachinePlan | undefined {
+    this.#owners ??= ownersIn(this.#site.plan);
     return typeof address === 'number' ? this.#owners.get(address) : undefined;
   }
 
   /** The node that has an address on record: it has moved since the network was planned. */
   #recordedAt(address: IpAddr): MachinePlan | undefined {
-    this.#recorded ??= new Map(calicoNodes(this.#store).map(({ name, bgp }) => [bgp?.ipv4Address?.addr, name]));
-    return this.#plan.machines.get(this.#recorded.get(address) ?? '');
+    this.#recorded ??= new Map(calicoNodes(this.#site.store).map(({ name, bgp }) => [bgp?.ipv4Address?.addr, name]));
+    return this.#site.plan.machines.get(this.#recorded.get(address) ?? '');
   }
 
   /** Of a route in the table of that machine. */
@@ -55,10 +60,11 @@ export class Causes {
   forget(): void {
     this.#pools = undefined;
     this.#recorded = undefined;
+    this.#owners = undefined;
   }
 
   #poolOf(address: Parameters<typeof addressOfIpv4>[0]): IpPool | undefined {
-    this.#pools ??= storedPools(this.#store);
+    this.#pools ??= storedPools(this.#site.store);
     return this.#pools.find(({ cidr }) => cidr.version === 4 && cidrContains(cidr, addressOfIpv4(address)));
   }
 }
