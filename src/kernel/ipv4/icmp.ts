@@ -319,9 +319,10 @@ export class Icmp {
     if (skb.route.type === 'broadcast' || skb.route.type === 'multicast') return 'it was sent to many';
     if (about.fragmentOffset !== 0) return 'it is not the first fragment';
     if (!isIcmpError(type) || about.protocol !== IP_PROTOCOL.icmp) return undefined;
-    const inner = IcmpHeader.parse(skb.view, skb.network + about.headerLength, skb.tail);
-    if (inner === undefined) return 'its ICMP header is cut off';
-    return UNANSWERED.has(inner.type) || inner.type > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
+    const at = skb.network + about.headerLength;
+    if (at >= skb.tail) return 'its ICMP type is cut off';
+    const inner = skb.view.getUint8(at);
+    return UNANSWERED.has(inner) || inner > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
   }
 
   /** The address that the packet was sent to where it is ours; else routing, or the way in, chooses. */

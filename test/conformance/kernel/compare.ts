@@ -150,7 +150,10 @@ class Comparer {
     for (const name of Object.keys(emulated) as StateName[]) {
       const ours = (emulated[name] ?? '').split('\n');
       const theirs = this.#renamed(name, ours, (real[name] ?? '').split('\n'));
-      if (name === 'conntrack') theirs.sort();
+      if (DRAWN_IN.has(name)) {
+        ours.sort();
+        theirs.sort();
+      }
       const only = (some: readonly string[], others: readonly string[]): string[] =>
         some.filter((line) => !others.includes(line));
       if (ours.join('\n') === theirs.join('\n')) continue;
@@ -162,19 +165,19 @@ class Comparer {
     }
   }
 
-  /** Connections with the emulator's ports in place of those drawn at random, but where a port is what it is. */
+  /** Lines with the emulator's ports in place of those drawn at random, but where a port is what it is. */
   #renamed(name: StateName, ours: readonly string[], theirs: readonly string[]): string[] {
-    if (name !== 'conntrack') return [...theirs];
+    if (!DRAWN_IN.has(name)) return [...theirs];
     const left = ours.filter((line) => !theirs.includes(line));
     return theirs.map((line) => {
       if (ours.includes(line)) return line;
-      const at = left.findIndex((other) => this.#sameConnection(other, line));
+      const at = left.findIndex((other) => this.#sameButDrawn(other, line));
       return left.splice(at, at < 0 ? 0 : 1)[0] ?? line;
     });
   }
 
   /** Whether two lines differ in nothing but drawn ports, and in each as in all frames. */
-  #sameConnection(emulated: string, real: string): boolean {
+  #sameButDrawn(emulated: string, real: string): boolean {
     const ours = emulated.split(' ');
     const theirs = real.split(' ');
     if (ours.length !== theirs.length) return false;
@@ -192,10 +195,13 @@ class Comparer {
   }
 }
 
-/** `sport=40000`: what NAT may have drawn. */
+/** Where ports stand that NAT has drawn: connections, and sets that a rule puts packets into. */
+const DRAWN_IN: ReadonlySet<StateName> = new Set<StateName>(['conntrack', 'ipsets']);
+
+/** `sport=40000`, `10.0.0.1,udp:40000,10.0.0.2`, `40000`: what NAT may have drawn. */
 function drawnValue(word: string): { readonly key: string; readonly value: number } | undefined {
-  const [, key, value] = /^(sport|dport|id)=(\d+)$/.exec(word) ?? [];
-  return key === undefined ? undefined : { key, value: Number(value) };
+  const [, before, value, after] = /^((?:sport|dport|id)=|.*,(?:tcp|udp|sctp):|)(\d+)(,.*|)$/.exec(word) ?? [];
+  return value === undefined ? undefined : { key: `${before} ${after}`, value: Number(value) };
 }
 
 /** The innermost field that holds an octet: `ipv4.id`. */

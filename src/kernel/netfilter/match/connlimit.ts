@@ -4,6 +4,7 @@ import { type CtEntry, IPS } from '../../conntrack/entry.js';
 import { NS_PER_MS } from '../../clock.js';
 import type { Netns } from '../../netns.js';
 import { type MatchKind, RuleError } from '../extension.js';
+import type { RulePacket } from '../packet.js';
 import { type Options, parseUnsigned } from '../options.js';
 
 /** `24` or `255.255.255.0`. */
@@ -47,14 +48,18 @@ class Connections {
     return this.#all.length;
   }
 
-  /** __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be. */
-  add(netns: Netns, ct: CtEntry | undefined, jiffy: number): void {
-    if (ct?.has(IPS.confirmed) === true) return;
-    if (jiffy !== this.#lastGc) {
+  /**
+   * __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be; but one of this
+   * host with itself is confirmed before it comes in, and looked for.
+   */
+  add({ netns, skb: { ct }, in: inDev }: RulePacket, jiffy: number): void {
+    const confirmed = ct?.has(IPS.confirmed) === true;
+    if (confirmed && inDev?.isLoopback !== true) return;
+    if (confirmed || jiffy !== this.#lastGc) {
       this.#all = this.#all.filter((other) => counts(netns, other));
       this.#lastGc = jiffy;
     }
-    this.#all.push(ct);
+    if (!confirmed || !this.#all.includes(ct)) this.#all.push(ct);
   }
 }
 
@@ -78,12 +83,11 @@ export const connlimit = {
     const seen = new Map<number, Connections>();
     return {
       matches(packet) {
-        const { netns, skb } = packet;
-        const jiffy = Math.floor(netns.emulation.clock.nowNs / JIFFY_NS);
+        const jiffy = Math.floor(packet.netns.emulation.clock.nowNs / JIFFY_NS);
         const key = packet[side] & mask;
         const connections = seen.get(key) ?? new Connections(jiffy);
         seen.set(key, connections);
-        connections.add(netns, skb.ct, jiffy);
+        connections.add(packet, jiffy);
         return connections.size > limit === above;
       },
       toString: () =>
