@@ -2,6 +2,11 @@
 
 import {
   checksumPartial,
+  Ethernet,
+  ETHERNET_HEADER_LENGTH,
+  ETHERTYPE,
+  Ipv4,
+  encodeEthernet,
   encodeIpv4,
   encodeTcp,
   finishChecksum,
@@ -14,6 +19,8 @@ import {
   TCP_HEADER_LENGTH,
   TCP_RST,
 } from '../../../packet/index.js';
+import type { Device } from '../../device.js';
+import type { Skb } from '../../skb.js';
 import { type Target, type TargetKind, RuleError } from '../extension.js';
 import type { RulePacket } from '../packet.js';
 
@@ -115,7 +122,23 @@ function sendReset(packet: RulePacket): void {
   reset.route = route;
   reset.protocol = skb.protocol;
   netns.conntrack.attach(reset, skb);
-  netns.ipv4.output.localOut(reset, 'honour');
+  if (skb.physIn === undefined) netns.ipv4.output.localOut(reset, 'honour');
+  else sendByPort(packet, reset, skb.physIn);
+}
+
+/** What came over a bridge is answered by the port that it came in by, in the name of whom it was sent to. */
+function sendByPort({ netns, skb }: RulePacket, reset: Skb, port: Device): void {
+  const { source, destination } = new Ethernet(skb.view, skb.mac);
+  new Ipv4(reset.view, reset.network).fillChecksum();
+  netns.trace(reset, {
+    kind: 'send',
+    protocol: IP_PROTOCOL.tcp,
+    note: 'made by the kernel, for the port of the bridge',
+  });
+  reset.push(ETHERNET_HEADER_LENGTH, netns.emulation.slabs);
+  encodeEthernet(reset.view, reset.data, { source: destination, destination: source, etherType: ETHERTYPE.ipv4 });
+  reset.mac = reset.data;
+  port.transmit(reset);
 }
 
 const rejectTarget = (text: string, answer: (packet: RulePacket) => void): Target => ({
