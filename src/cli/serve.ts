@@ -129,23 +129,8 @@ function clustersOf(files: readonly string[]): InitialCluster[] {
     paths.set(name, [...(paths.get(name) ?? []), path]);
   }
   return [...paths].map(([name, own]) => {
-    const { sources, unreadable } = readSources(own);
-    if (unreadable.length > 0)
-      throw new UsageError(
-        unreadable
-          .map(({ path, why }) =>
-            formatConfigError({
-              file: path,
-              line: 0,
-              column: 0,
-              object: '',
-              path: '',
-              expected: 'a file or folder that can be read',
-              got: why,
-            }),
-          )
-          .join('\n'),
-      );
+    const { sources, errors } = readSources(own);
+    if (errors.length > 0) throw new UsageError(errors.map((error) => formatConfigError(error)).join('\n'));
     return { name, sources };
   });
 }

@@ -66,8 +66,8 @@ async function clusterOf(declared: Declared, seed: number, before?: Cluster): Pr
 }
 
 function readDeclared(paths: readonly string[]): Declared {
-  const { sources, unreadable } = readSources(paths);
-  if (unreadable.length > 0) throw new UsageError(unreadable.map(({ path, why }) => `${path}: ${why}`).join('\n'));
+  const { sources, errors } = readSources(paths);
+  if (errors.length > 0) throw new UsageError(errors.map((error) => formatConfigError(error)).join('\n'));
   return Declared.read({ sources: sources.map(({ file, text }) => ({ file, text, dropped: [] })) });
 }
 

@@ -1,6 +1,5 @@
 /** A cluster, loaded: nodes and pods that can be looked at, and between which packets can be sent. */
 
-import { storedNodes } from '../calico/index.js';
 import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type ClusterInput,
@@ -8,6 +7,7 @@ import {
   type Finding,
   finding,
   type Pod,
+  readSources,
   type Store,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
@@ -24,7 +24,6 @@ import type { Kubelet } from './kubelet.js';
 import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { LoadBalancers } from './load-balancers.js';
-import { readPaths } from './load.js';
 import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
@@ -153,7 +152,7 @@ export class Cluster {
 
   /** From files and folders; `-` is standard input. */
   static load(paths: readonly string[], options: ClusterOptions = {}): Cluster {
-    const { sources, errors } = readPaths(paths);
+    const { sources, errors } = readSources(paths);
     return new this(sources, { ...options, errors });
   }
 
@@ -397,10 +396,5 @@ export class Cluster {
   /** Calico's IPAM, where it runs: for calicoctl. */
   get ipam(): Pick<Allocations, 'ipam' | 'context'> | undefined {
     return this.#settled.allocations;
-  }
-
-  /** Nodes that Calico knows, for its tools. */
-  get calicoNodes(): readonly string[] {
-    return storedNodes(this.store).map(({ name }) => name);
   }
 }

@@ -5,10 +5,7 @@ import {
   completeServices,
   loadCluster,
   type LoadedCluster,
-  readSources,
   registeredKind,
-  type SourceText,
-  type ConfigError,
 } from '../kubernetes/index.js';
 import { hostConfigKind, physicalNetworkKind } from '../underlay/index.js';
 import { type ExpectationsSpec, expectationsKind } from './expectations.js';
@@ -41,24 +38,4 @@ export function loadDocuments(
     hostConfigs: hostConfig.objects.list(),
     expectations: expectations.objects.list().map(({ body }) => body.spec),
   };
-}
-
-/** Files and folders by path; `-` is standard input. A path that cannot be read is an error like any other. */
-export function readPaths(paths: readonly string[]): {
-  readonly sources: readonly SourceText[];
-  readonly errors: readonly ConfigError[];
-} {
-  const { sources, unreadable } = readSources(paths);
-  const errors = unreadable.map(
-    ({ path, why }): ConfigError => ({
-      file: path,
-      line: 0,
-      column: 0,
-      object: '',
-      path: '',
-      expected: 'a file or folder that can be read',
-      got: why,
-    }),
-  );
-  return { sources, errors };
 }

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ConfigError } from './messages.js';
 import type { SourceText } from './source/source-text.js';
 
 const STDIN = '-';
@@ -11,8 +12,8 @@ const PASSED_OVER = new Set(['.git', 'node_modules']);
 
 export interface Sources {
   readonly sources: readonly SourceText[];
-  /** Paths that could not be read, and why. */
-  readonly unreadable: readonly { readonly path: string; readonly why: string }[];
+  /** A path that cannot be read is an error like any other. */
+  readonly errors: readonly ConfigError[];
 }
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -34,15 +35,25 @@ function filesOf(path: string): readonly string[] {
 
 const readText = (file: string): SourceText => ({ file, text: readFileSync(file === STDIN ? 0 : file, 'utf8') });
 
+const unreadable = (file: string, error: unknown): ConfigError => ({
+  file,
+  line: 0,
+  column: 0,
+  object: '',
+  path: '',
+  expected: 'a file or folder that can be read',
+  got: error instanceof Error ? error.message : String(error),
+});
+
 export function readSources(paths: readonly string[]): Sources {
   const sources: SourceText[] = [];
-  const unreadable: { path: string; why: string }[] = [];
+  const errors: ConfigError[] = [];
   for (const path of paths) {
     try {
       sources.push(...filesOf(path).map(readText));
     } catch (error) {
-      unreadable.push({ path, why: error instanceof Error ? error.message : String(error) });
+      errors.push(unreadable(path, error));
     }
   }
-  return { sources, unreadable };
+  return { sources, errors };
 }

@@ -1,5 +1,6 @@
 /** `calicoctl node status`: calicoctl/calicoctl/commands/node/status.go, which asks BIRD and prints what it says. */
 
+import { storedNodes } from '../calico/index.js';
 import { ruledTable } from './table.js';
 import { failure, ok, type Tool } from './tool.js';
 
@@ -27,7 +28,7 @@ const NO_IPV6 = '\nIPv6 BGP status\nNo IPv6 peers found.\n';
 
 export const calicoctlNode: Tool = ({ cluster, netns }, [command]) => {
   if (command !== 'status') return failure(1, `calicoctl node ${command ?? ''}: only status is offered here`);
-  if (netns.name !== '' || !cluster.calicoNodes.includes(netns.host.name))
+  if (netns.name !== '' || !storedNodes(cluster.store).some(({ name }) => name === netns.host.name))
     return failure(1, 'Calico process is not running.');
   const protocols = cluster.routing?.birdc(netns.host, 'show protocols');
   const head = 'Calico process is running.\n';

@@ -177,3 +177,21 @@ t.test('VLANs that cannot be are refused', (t) => {
   t.throws(() => bench.run('bridge vlan add dev e1 vid 2'), /no port/);
   t.end();
 });
+
+t.test('a flushed bridge has forgotten what it learned, and floods', (t) => {
+  const bench = new Bench();
+  bench.send(2, 1);
+  t.same(bench.send(1, 2), ['e2 untagged']);
+  bench.run('ip link set br0 type bridge fdb_flush');
+  bench.send(1, 2);
+  t.same(bench.seen, ['e4 untagged', 'e3 untagged', 'e2 untagged'], 'to the newest port first');
+  t.end();
+});
+
+t.test('what a route says may stand before its destination', (t) => {
+  const bench = new Bench('ip addr add 10.0.0.1/24 dev br0', 'ip route add table 100 metric 5 default via 10.0.0.2');
+  const route = bench.netns.fib.routes().find(({ table }) => table === 100);
+  t.match(route, { metric: 5, destination: { length: 0 }, nextHops: [{ dev: { name: 'br0' } }] });
+  t.throws(() => bench.run('ip route add table 100 metric 5'), 'a destination is needed');
+  t.end();
+});

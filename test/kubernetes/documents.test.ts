@@ -159,12 +159,12 @@ t.test('folders are read below, sorted, manifests only', (t) => {
   mkdirSync(join(folder, 'sub'));
   for (const name of ['b.yaml', 'a.yml', 'README.md', 'values.txt', 'sub/c.json', 'named.conf'])
     writeFileSync(join(folder, name), name);
-  const { sources, unreadable } = readSources([folder, join(folder, 'named.conf'), join(folder, 'gone.yaml')]);
+  const { sources, errors } = readSources([folder, join(folder, 'named.conf'), join(folder, 'gone.yaml')]);
   t.same(
     sources.map(({ text }) => text),
     ['a.yml', 'b.yaml', 'sub/c.json', 'named.conf'],
     'a file that is named is read whatever it is called',
   );
-  t.match(unreadable, [{ path: join(folder, 'gone.yaml'), why: /ENOENT/ }]);
+  t.match(errors, [{ file: join(folder, 'gone.yaml'), got: /ENOENT/ }]);
   t.end();
 });
