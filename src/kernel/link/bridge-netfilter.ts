@@ -13,6 +13,7 @@ import {
   Ethernet,
   ETHERNET_HEADER_LENGTH,
   ETHERTYPE,
+  INADDR_ANY,
   Ipv4,
   type Ipv4Addr,
   IPV4_DONT_FRAGMENT,
@@ -81,8 +82,26 @@ export function bridgePrerouting(bridge: Bridge, skb: Skb, port: BridgePort): bo
     return asHost(skb, () => netns.netfilter.run('prerouting', skb, bridge, undefined) === 'accept');
   });
   if (!accepted) return false;
-  return skb.ipv4.destination === before || rerouted(bridge, skb, port);
+  if (skb.ipv4.destination !== before) return rerouted(bridge, skb, port);
+  skb.route = bridge.parentRoute;
+  return true;
 }
+
+/**
+ * br_netfilter_rtable_init(), bridge_parent_rtable(): the route of what only crosses the bridge. It leads nowhere, but
+ * rules find the bridge's MTU in it, and errors may be sent about what has it.
+ */
+export const parentRoute = (bridge: Bridge): RouteResult => ({
+  type: 'unicast',
+  dev: bridge,
+  gateway: undefined,
+  source: INADDR_ANY,
+  get mtu() {
+    return bridge.mtu;
+  },
+  route: undefined,
+  redirect: false,
+});
 
 /** The destination is another now: where is it? */
 function rerouted(bridge: Bridge, skb: Skb, port: BridgePort): boolean {
@@ -163,6 +182,7 @@ export function bridgeForward(bridge: Bridge, skb: Skb, out: BridgePort): readon
     frame.physIn = undefined;
     frame.physOut = undefined;
     frame.sabotageInDone = false;
+    frame.route = undefined;
   }
   return frames;
 }

@@ -22,7 +22,7 @@ import { Device, type DeviceOptions } from '../device.js';
 import { KernelError } from '../errors.js';
 import type { BridgePortState } from '../host-state.js';
 import type { Skb } from '../skb.js';
-import { asksIptables, bridgeForward, bridgeLocalIn, bridgePrerouting } from './bridge-netfilter.js';
+import { asksIptables, bridgeForward, bridgeLocalIn, bridgePrerouting, parentRoute } from './bridge-netfilter.js';
 import { VlanGroup } from './bridge-vlan.js';
 
 /** BR_DEFAULT_AGEING_TIME: a learned entry that nobody used for so long is forgotten. */
@@ -71,6 +71,8 @@ export class Bridge extends Device {
   readonly defaultPvid = DEFAULT_PVID;
   /** Of the bridge as its own port. */
   readonly vlans = new VlanGroup();
+  /** Of frames that only cross it. */
+  readonly parentRoute = parentRoute(this);
   /** By VLAN. */
   readonly #tables = new Map<number, Map<Mac, BridgeFdbEntry>>();
   /** True once somebody chose the address; before that it follows the lowest of the ports. */
@@ -339,6 +341,8 @@ export class Bridge extends Device {
     this.#tag(skb, this.vlans, vlan);
     skb.packetType = packetType;
     if (!bridgeLocalIn(this, skb)) return;
+    // br_drop_fake_rtable().
+    if (skb.route === this.parentRoute) skb.route = undefined;
     if (netns.emulation.tracer !== undefined) this.#step(skb, 'local', []);
     this.counters.rxPackets += 1;
     this.counters.rxBytes += skb.length;

@@ -165,10 +165,11 @@ const rpfilter: MatchMaker = (dice, _, { table, hook }) =>
 const limit: MatchMaker = (dice) =>
   `-m limit --limit ${dice.pick(['1/day', '1/hour'])} --limit-burst ${dice.between(1, 4)}`;
 
+/** What nobody tracks is counted until the list is looked through, once a jiffy of real time: a kept case has that. */
 const connlimit: MatchMaker = (dice, _, { protocol, table }) =>
   table === 'raw' || (protocol !== 'tcp' && protocol !== 'udp')
     ? ''
-    : `-m connlimit --connlimit-${dice.pick(['above', 'upto'])} ${dice.between(1, 3)} --connlimit-mask ${dice.pick([0, 24, 32])} --connlimit-${dice.pick(['saddr', 'daddr'])}`;
+    : `-m conntrack ! --ctstate UNTRACKED -m connlimit --connlimit-${dice.pick(['above', 'upto'])} ${dice.between(1, 3)} --connlimit-mask ${dice.pick([0, 24, 32])} --connlimit-${dice.pick(['saddr', 'daddr'])}`;
 
 const owner: MatchMaker = (dice, _, { hook }) =>
   hook === 'OUTPUT' || hook === 'POSTROUTING'
