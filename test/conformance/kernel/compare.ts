@@ -49,6 +49,7 @@ class Comparer {
   constructor(case_: KernelCase, emulated: RunRecord) {
     this.#renaming = new Renaming({
       drawnIds: emulated.drawnIds ?? new Set(),
+      drawnSequences: emulated.drawnSequences ?? new Set(),
       injectedStamps: injectedStamps(case_),
       drawnPorts: new Set([...drawnPorts(emulated), ...(emulated.drawn ?? [])]),
     });

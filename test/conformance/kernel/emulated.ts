@@ -132,6 +132,7 @@ export class EmulatedRun {
   readonly #rejecting = new Map<number, RuleRow>();
   readonly #drawn = new Set<number>();
   readonly #drawnIds = new Set<number>();
+  readonly #drawnSequences = new Set<number>();
   /** What its packets met. */
   readonly tally = new Tally();
   /** Rounds after which somebody still waited for something. */
@@ -195,6 +196,7 @@ export class EmulatedRun {
       states,
       drawn: this.#drawn,
       drawnIds: this.#drawnIds,
+      drawnSequences: this.#drawnSequences,
       took: { build: this.#buildMs, run: performance.now() - started },
     };
   }
@@ -352,6 +354,7 @@ export class EmulatedRun {
     };
     socket.bind(INADDR_ANY, order.sourcePort);
     const errno = socket.connect(address(order.destination), order.port);
+    this.#drawnSequences.add(socket.tcb.iss);
     this.#settle();
     if (!connected) {
       socket.close();

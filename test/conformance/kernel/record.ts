@@ -84,6 +84,8 @@ export interface RunRecord {
   readonly drawn?: ReadonlySet<number>;
   /** Identifications that hosts gave to packets of their own; in the emulator's record only. */
   readonly drawnIds?: ReadonlySet<number>;
+  /** Initial sequence numbers of the connections that orders open; in the emulator's record only. */
+  readonly drawnSequences?: ReadonlySet<number>;
   /** Milliseconds of wall time. */
   readonly took: { readonly build: number; readonly run: number };
 }

@@ -30,6 +30,7 @@ const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 const ICMP_TIMESTAMP_REPLY = 14;
 const TCP_TIMESTAMP = 8;
+const TCP_RST = 4;
 
 /** A checksum that covers a field, and those that cover it in turn, innermost first. `udp`: zero means none. */
 interface Cover {
@@ -52,6 +53,7 @@ export class Renaming {
   /** Differences of sequence numbers, real less emulated. */
   readonly #sequenceDeltas = new Set<number>();
   readonly #drawnIds: ReadonlySet<number>;
+  readonly #drawnSequences: ReadonlySet<number>;
   readonly #injectedStamps: ReadonlySet<number>;
   readonly #drawnPorts: ReadonlySet<number>;
   readonly #ports = new Map<number, number>();
@@ -61,11 +63,14 @@ export class Renaming {
   constructor(known: {
     /** Identifications that the emulator's hosts have drawn. */
     readonly drawnIds: ReadonlySet<number>;
+    /** Initial sequence numbers that the emulator's sockets have drawn. */
+    readonly drawnSequences: ReadonlySet<number>;
     readonly injectedStamps: ReadonlySet<number>;
     /** Ports and identifiers that the emulator's NAT has drawn. */
     readonly drawnPorts: ReadonlySet<number>;
   }) {
     this.#drawnIds = known.drawnIds;
+    this.#drawnSequences = known.drawnSequences;
     this.#injectedStamps = known.injectedStamps;
     this.#drawnPorts = known.drawnPorts;
   }
@@ -126,6 +131,13 @@ export class Renaming {
     const delta = (real - emulated) >>> 0;
     if (isSyn) this.#sequenceDeltas.add(delta);
     return this.#sequenceDeltas.has(delta);
+  }
+
+  /** What REJECT acknowledges of a SYN that it lets nobody see. */
+  mayRenameAcknowledged(real: number, emulated: number): boolean {
+    if (this.mayRenameSequence(real, emulated, false)) return true;
+    if (!this.#drawnSequences.has((emulated - 1) >>> 0)) return false;
+    return this.sameName(`acknowledged ${emulated}`, real);
   }
 }
 
@@ -225,7 +237,9 @@ class FrameWalk {
     );
     if (!whole) return;
     this.#rename32({ at: at + 8, covers: own }, (emulated, real) =>
-      this.#renaming.mayRenameSequence(real, emulated, false),
+      (flags & TCP_RST) === 0
+        ? this.#renaming.mayRenameSequence(real, emulated, false)
+        : this.#renaming.mayRenameAcknowledged(real, emulated),
     );
     this.#timestamps(at, own);
     if (this.#loopback) this.#rename16({ at: at + 16, covers }, () => true);

@@ -71,6 +71,8 @@ export class TcpSocket extends Socket {
   /** It has been told that there is something to hear. */
   #woken = false;
   #used = false;
+  /** sk_backlog: what comes while a system call has the socket. */
+  #backlog: Segment[] | undefined = undefined;
 
   constructor(netns: SocketNetns, options: TcpSocketOptions = {}) {
     super(netns, options);
@@ -121,7 +123,7 @@ export class TcpSocket extends Socket {
     const refused = this.netns.sockets.connectTcp(this, { source: route.source, destination, port });
     if (refused !== undefined) return refused;
     this.#used = true;
-    this.#open(route);
+    this.#locked(() => this.#open(route));
     return undefined;
   }
 
@@ -135,7 +137,7 @@ export class TcpSocket extends Socket {
     if (room <= 0 && bytes.length > 0) return 'EAGAIN';
     const taken = bytes.subarray(0, room);
     tcb.sending.write(taken);
-    pushPending(tcb);
+    this.#locked(() => pushPending(tcb));
     return taken.length;
   }
 
@@ -170,7 +172,7 @@ export class TcpSocket extends Socket {
     if (tcb.state === 'ESTABLISHED') tcb.state = 'FIN_WAIT1';
     else if (tcb.state === 'CLOSE_WAIT') tcb.state = 'LAST_ACK';
     tcb.finQueued = true;
-    pushPending(tcb);
+    this.#locked(() => pushPending(tcb));
   }
 
   /** close(2): ends in order in the background; a reset where octets were left unread (RFC 2525 §2.17). */
@@ -210,8 +212,26 @@ export class TcpSocket extends Socket {
 
   // What follows is for the files of this folder.
 
+  /** lock_sock() and release_sock(): what comes in between is looked at afterwards. */
+  #locked(call: () => void): void {
+    const backlog: Segment[] = [];
+    this.#backlog = backlog;
+    call();
+    this.#backlog = undefined;
+    for (const segment of backlog) this.#receiveLate(segment);
+  }
+
+  #receiveLate(segment: Segment): void {
+    const dropped = this.receive(segment);
+    if (dropped !== undefined) this.netns.drop(segment.skb, dropped);
+  }
+
   /** A segment of this connection. */
   receive(segment: Segment): DropReason | undefined {
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(segment);
+      return undefined;
+    }
     if (segment.skb.ipv4.ttl < this.minTtl) return 'tcp-minttl';
     const dropped = this.handle(segment);
     this.flush();
