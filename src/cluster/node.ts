@@ -131,12 +131,19 @@ function equipNode(
 }
 
 /** Makes of a machine what it is: a node of the cluster, or what the network's document and HostConfigs say. */
+/** What a distribution's installer leaves behind; documents may say otherwise. */
+function installFiles({ name, files }: Host): void {
+  files.set('/etc/hostname', `${name}\n`);
+  files.set('/etc/hosts', '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n');
+}
+
 export function equipMachine(
   host: Host,
   plan: MachinePlan,
   context: NodeContext,
 ): { readonly kubelet: Kubelet | undefined; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
+  installFiles(host);
   let kubelet: Kubelet | undefined;
   if (plan.role === 'node') {
     findings.push(...context.services.prepare());

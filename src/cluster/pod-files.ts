@@ -131,7 +131,7 @@ function hostsOf({ pod, settings, addresses, nodeFiles }: PodFilesRequest): stri
   const name = shortName(pod);
   const domain = domainOf(pod, settings);
   const names = domain === '' ? name : `${name}.${domain}\t${name}`;
-  const node = nodeFiles.get('/etc/hosts') ?? '127.0.0.1\tlocalhost\n';
+  const node = nodeFiles.get('/etc/hosts') ?? '';
   const base = pod.spec.hostNetwork
     ? `# Kubernetes-managed hosts file (host network).\n${node}`
     : ['# Kubernetes-managed hosts file.', ...LOCAL_LINES, ...addresses.map((ip) => `${formatIp(ip)}\t${names}`)]

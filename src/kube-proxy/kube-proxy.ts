@@ -21,13 +21,14 @@ import { StaleFlows } from './conntrack/by-table.js';
 import { type EndpointsByPort, staleUdp } from './conntrack/stale.js';
 import type { Installation } from './config/installation.js';
 import { nodeSettings } from './config/node-settings.js';
+import { MetricsServer } from './health/metrics-server.js';
 import { ProxyHealth } from './health/proxy-health.js';
 import { type HealthService, ServiceHealth } from './health/service-health.js';
 import { applySwitches, conntrackSwitches } from './host-switches.js';
 import { canaryLives, ensureJumps } from './iptables/apply/jumps.js';
 import { IptablesProxier, type Sync } from './iptables/proxier.js';
 import { type IptablesSettings, INVALID_COUNTER, LOCALHOST_COUNTER } from './iptables/settings.js';
-import { localReadyEndpoints } from './metrics.js';
+import { localReadyEndpoints, noLocalEndpoints } from './metrics.js';
 import { endpointsForNode } from './tracker/endpoint.js';
 import { portKey, type ServicePort } from './tracker/service-port.js';
 import type { ServiceTracker, Tracked } from './tracker/tracker.js';
@@ -61,6 +62,7 @@ export class KubeProxy {
   readonly #proxier: IptablesProxier;
   readonly #health: ProxyHealth;
   readonly #serviceHealth: ServiceHealth;
+  readonly #metrics: MetricsServer;
   #synced: Synced = NOTHING_SYNCED;
 
   /** Sets what it wants of its host; rules come with `start` and `sync`. */
@@ -87,6 +89,7 @@ export class KubeProxy {
     this.#settings = settings;
     this.#proxier = new IptablesProxier(settings);
     this.#health = new ProxyHealth(netns, () => this.#node);
+    this.#metrics = new MetricsServer(netns, () => noLocalEndpoints(this.#proxier.categories));
     this.#serviceHealth = new ServiceHealth(
       netns,
       () => this.#listenOn(),
@@ -98,14 +101,20 @@ export class KubeProxy {
     return this.#store.get('Node', '', this.#name);
   }
 
-  /** Before the first rules: route_localnet, the chains and the ways into them, the health server. */
+  /** Before the first rules: route_localnet, the chains and the ways into them, the servers for health and metrics. */
   start(): void {
     if (this.#settings.localhostNodePorts) this.#report(applySwitches(this.#netns, [[ROUTE_LOCALNET, 1]]));
     this.#ensureJumps();
-    const { address, port } = this.#installation.configuration.healthzBindAddress;
-    const bound = parseIp(address);
-    const refused = bound !== undefined && isIpv4(bound) && port > 0 && this.#health.listen(bound, port, this.#because);
-    if (typeof refused === 'string') this.#report([`health server on ${address}:${port}: ${refused}`]);
+    const { healthzBindAddress, metricsBindAddress } = this.#installation.configuration;
+    this.#serve('health', healthzBindAddress, this.#health);
+    this.#serve('metrics', metricsBindAddress, this.#metrics);
+  }
+
+  #serve(what: string, at: { address: string; port: number }, server: ProxyHealth | MetricsServer): void {
+    const address = parseIp(at.address);
+    if (address === undefined || !isIpv4(address) || at.port === 0) return;
+    const refused = server.listen(address, at.port, this.#because);
+    if (refused !== undefined) this.#report([`${what} server on ${at.address}:${at.port}: ${refused}`]);
   }
 
   /** Brings the rules up to date with the store. The answer is what was written. */
@@ -128,9 +137,11 @@ export class KubeProxy {
       const problems = iptables.restore(sync.text, { noflush: true, counters: true, causes: sync.causes });
       if (problems.length === 0) {
         this.#health.updated();
+        this.#metrics.synced({ rules: sync.rules, timeNs: this.#netns.emulation.clock.nowNs });
         return sync;
       }
       this.#proxier.failed();
+      this.#metrics.restoreFailed();
       if (attempt === 2) {
         this.#health.failed();
         this.#report(problems.map(({ line, message }) => `iptables-restore: line ${line}: ${message}`));

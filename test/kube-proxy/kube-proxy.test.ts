@@ -211,6 +211,38 @@ t.test('kube-proxy’s own health', (t) => {
   t.end();
 });
 
+t.test('what kube-proxy tells of itself on 127.0.0.1:10249', (t) => {
+  const local = {
+    type: 'NodePort',
+    externalTrafficPolicy: 'Local',
+    clusterIP: '10.96.0.10',
+    ports: [{ name: 'http', port: 80, targetPort: 8080, nodePort: 30_080 }],
+  };
+  const { netns } = machine(service(local), ready('10.244.1.2'));
+  const get = (path: string) => httpGet(netns, 10_249, `GET ${path} HTTP/1.0\r\n\r\n`);
+  t.match(get('/proxyMode'), /^HTTP\/1\.1 200 OK[^]*\r\n\r\niptables$/);
+  t.match(get('/healthz'), /\r\n\r\nok$/);
+  t.match(get('/other'), /^HTTP\/1\.1 404/);
+  const metrics = get('/metrics');
+  const value = (sample: string): number =>
+    Number(
+      metrics
+        .split('\n')
+        .find((line) => line.startsWith(`${sample} `))
+        ?.slice(sample.length),
+    );
+  const rules = (table: 'filter' | 'nat'): number =>
+    [...(netns.netfilter.iptables.table(table)?.chains ?? [])]
+      .filter(([name]) => name.startsWith('KUBE-'))
+      .reduce((count, [, chain]) => count + chain.rules.length, 0);
+  for (const table of ['filter', 'nat'] as const)
+    t.equal(value(`kubeproxy_sync_proxy_rules_iptables_total{ip_family="IPv4",table="${table}"}`), rules(table), table);
+  const without = 'kubeproxy_sync_proxy_rules_no_local_endpoints_total{ip_family="IPv4",traffic_policy';
+  t.equal(value(`${without}="internal"}`), 0);
+  t.equal(value(`${without}="external"}`), 1);
+  t.end();
+});
+
 const DNS = service({
   type: 'NodePort',
   clusterIP: '10.96.0.53',

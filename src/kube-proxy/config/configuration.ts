@@ -59,11 +59,11 @@ const cidrs: Schema<readonly Cidr[]> = map(
 );
 
 /** `0.0.0.0:10256`, `[::]:10256`, or an address alone. */
-const bindAddress = (port: number) =>
+const bindAddress = (port: number, anywhere = '0.0.0.0') =>
   map(withDefault(text, ''), (given) => {
     const match = /^(.*?)(?::(\d{1,5}))?$/.exec(given.includes('::') && !given.includes(']') ? `[${given}]` : given);
     const address = (match?.[1] ?? '').replace(/^\[|\]$/g, '');
-    return { address: address === '' ? '0.0.0.0' : address, port: match?.[2] === undefined ? port : Number(match[2]) };
+    return { address: address === '' ? anywhere : address, port: match?.[2] === undefined ? port : Number(match[2]) };
   });
 
 const DEFAULT_MASQUERADE_BIT = 14;
@@ -102,7 +102,7 @@ export const configurationBody = record(
     hostnameOverride: withDefault(text, ''),
     bindAddress: withDefault(text, ''),
     healthzBindAddress: bindAddress(10_256),
-    metricsBindAddress: optional(text),
+    metricsBindAddress: bindAddress(10_249, '127.0.0.1'),
     bindAddressHardFail: withDefault(flag, false),
     enableProfiling: withDefault(flag, false),
     showHiddenMetricsForVersion: optional(text),

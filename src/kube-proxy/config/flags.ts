@@ -32,6 +32,7 @@ const FIELDS: readonly (readonly [flag: string, path: readonly string[], convert
   ['cluster-cidr', ['clusterCIDR'], asText],
   ['bind-address', ['bindAddress'], asText],
   ['healthz-bind-address', ['healthzBindAddress'], asText],
+  ['metrics-bind-address', ['metricsBindAddress'], asText],
   ['hostname-override', ['hostnameOverride'], asText],
   ['masquerade-all', ['iptables', 'masqueradeAll'], asFlag],
   ['iptables-masquerade-bit', ['iptables', 'masqueradeBit'], asNumber],

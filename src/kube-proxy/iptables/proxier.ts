@@ -34,6 +34,19 @@ export interface Sync extends RestoreText {
   readonly full: boolean;
   /** Services whose chains are in the text. */
   readonly rendered: number;
+  readonly rules: RuleCounts;
+}
+
+/** Rules that are kube-proxy's, and those of them that the last text held. */
+export interface RuleCounts {
+  readonly filter: { readonly total: number; readonly last: number };
+  readonly nat: { readonly total: number; readonly last: number };
+}
+
+interface Written {
+  readonly services: number;
+  /** Rules of chains that have not changed and were left out. */
+  readonly skippedRules: number;
 }
 
 /** Rules of a port and what they were made of. */
@@ -95,7 +108,12 @@ export class IptablesProxier {
     this.#synced = new Map(tracked.services.map((service) => [service.key, service]));
     this.#rendered = rendered;
     this.#fullSyncWanted = false;
-    return { ...formatRestore([filter, nat]), full, rendered: written };
+    const last = { filter: filter.rules, nat: nat.rules };
+    const rules = {
+      filter: { total: last.filter, last: last.filter },
+      nat: { total: last.nat + written.skippedRules, last: last.nat },
+    };
+    return { ...formatRestore([filter, nat]), full, rendered: written.services, rules };
   }
 
   /** The kernel refused the text: the next one is a full one. */
@@ -137,9 +155,10 @@ export class IptablesProxier {
   #writeServices(
     rendered: ReadonlyMap<string, Rendered>,
     to: { readonly filter: TableText; readonly nat: TableText; readonly full: boolean; readonly tracked: Tracked },
-  ): number {
+  ): Written {
     const { filter, nat, full, tracked } = to;
     const changed = new Set<string>();
+    let skippedRules = 0;
     for (const service of tracked.services) {
       if (full || this.#synced.get(service.key) !== service)
         for (const port of service.ports) changed.add(portKey(port));
@@ -152,9 +171,12 @@ export class IptablesProxier {
       filter.append(CHAIN.externalServices, shared.filterExternalServices, because);
       filter.append(CHAIN.nodePorts, shared.filterNodePorts, because);
       filter.append(CHAIN.proxyFirewall, shared.filterProxyFirewall, because);
-      if (changed.has(key)) for (const { name, block } of chains) nat.append(name, block, because);
+      for (const { name, block } of chains) {
+        if (changed.has(key)) nat.append(name, block, because);
+        else skippedRules += block.lines;
+      }
     }
-    return changed.size;
+    return { services: changed.size, skippedRules };
   }
 
   /** Chains of Services and endpoints that are gone. In large clusters at most once a sync period. */

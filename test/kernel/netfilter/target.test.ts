@@ -25,7 +25,7 @@ class Router {
     if (lo !== undefined) netns.links.set(lo, { up: true });
     netns.fib.addAddress(this.eth0, { address: addr('10.0.0.254'), prefixLength: 24 });
     netns.fib.addAddress(this.eth1, { address: addr('10.1.0.254'), prefixLength: 24 });
-    netns.ipsets.restore('create seen hash:ip timeout 60 counters\ncreate pairs hash:ip,port\n');
+    netns.ipsets.restore('create seen hash:ip timeout 60 counters\ncreate pairs hash:ip,port\ncreate zeros hash:ip\n');
     const problems = netns.netfilter.iptables.restore(rules);
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('\n'));
   }
@@ -147,6 +147,16 @@ t.test('SET adds and deletes what the packet is', (t) => {
   router.change('forward', SYN);
   t.same(netns.ipsets.require('seen').members(), []);
   t.same(netns.ipsets.require('pairs').members(), ['10.1.0.2,tcp:80']);
+  t.end();
+});
+
+t.test('hash:ip cannot hold 0.0.0.0: SET leaves it out, and nothing matches it', (t) => {
+  const router = new Router(
+    '*filter\n-A FORWARD -j SET --add-set zeros src\n-A FORWARD -m set ! --match-set zeros src -j DROP\nCOMMIT\n',
+  );
+  const from0 = udp({ from: '0.0.0.0:68', to: '10.1.0.2:67' });
+  t.equal(router.at('forward', skbOf(router.netns, from0)), 'drop');
+  t.same(router.netns.ipsets.require('zeros').members(), []);
   t.end();
 });
 

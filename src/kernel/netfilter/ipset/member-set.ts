@@ -163,6 +163,8 @@ export class MemberSet implements Ipset {
     const { netmask, range } = this.options;
     if (range !== undefined && (address >>> 0 < range.first || address >>> 0 > range.last)) return false;
     probe.first = netmask === undefined ? address : address & (-1 << (32 - netmask));
+    // hash_ip4_kadt(): the element that the type cannot hold.
+    if (probe.first === 0 && this.type.name === 'hash:ip') return false;
     if (this.#portAt > 0) {
       probe.port = packetPort(packet, flags[this.#portAt] ?? 'dst');
       if (probe.port < 0) return false;

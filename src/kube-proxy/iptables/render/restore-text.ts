@@ -77,6 +77,13 @@ export class TableText {
     this.#deleted.push(chain);
   }
 
+  /** Rules of all chains. */
+  get rules(): number {
+    let count = 0;
+    for (const blocks of this.#chains.values()) for (const { block } of blocks) count += block.lines;
+    return count;
+  }
+
   #order(): string[] {
     const shared = SHARED_FIRST.filter((name) => this.#chains.has(name));
     const others = [...this.#chains.keys()].filter((name) => !SHARED_FIRST.includes(name));
