@@ -8,7 +8,7 @@
  * | source port of VXLAN, and with it the checksum of UDP | udp_flow_src_port(): a hash with a key of each boot |
  * | initial sequence numbers of TCP | secure_tcp_seq(): a hash with a key of each boot, and the time |
  * | TCP timestamps | milliseconds since boot, with a random offset for each connection |
- * | ports and ICMP identifiers that NAT draws | nf_nat_l4proto_unique_tuple(), get_random_u16() |
+ * | ports and ICMP identifiers that NAT draws, and SCTP's sum with them | nf_nat_l4proto_unique_tuple(), get_random_u16() |
  * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
  * | checksums of TCP and UDP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
  *
@@ -17,7 +17,7 @@
  * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
-import { updateChecksum16 } from '../../../src/packet/index.js';
+import { Sctp, updateChecksum16 } from '../../../src/packet/index.js';
 
 const ETHERNET = 14;
 const IPV4 = 0x0800;
@@ -25,6 +25,7 @@ const VLAN = 0x8100;
 const UDP = 17;
 const TCP = 6;
 const ICMP = 1;
+const SCTP = 132;
 const IPIP = 4;
 const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
@@ -189,6 +190,7 @@ class FrameWalk {
     const next = at + headerLength;
     if (protocol === UDP) this.#udp(next, covers, form);
     else if (protocol === TCP) this.#tcp(next, covers);
+    else if (protocol === SCTP) this.#sctp(next, at + this.#emulated.getUint16(at + 2), covers);
     else if (protocol === ICMP) this.#icmp(next, covers);
     else if (protocol === IPIP) this.#ipv4(next, covers, form);
   }
@@ -219,6 +221,14 @@ class FrameWalk {
       this.ethernet(at + 16, own, form);
     } else this.#ports(at, own);
     if (this.#loopback) this.#rename16({ at: at + 6, covers }, () => true);
+  }
+
+  /** Its sum is no ones' complement: where it is right on both sides, one stands for the other. */
+  #sctp(at: number, datagramEnd: number, covers: readonly Cover[]): void {
+    const end = Math.min(datagramEnd, this.#emulated.byteLength);
+    const right = [this.#real, this.#emulated].every((view) => Sctp.parse(view, at, end)?.checksumValid(end) === true);
+    this.#ports(at, covers);
+    if (right) this.#rename32({ at: at + 8, covers }, () => true);
   }
 
   #ports(at: number, covers: readonly Cover[]): void {
