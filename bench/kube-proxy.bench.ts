@@ -199,7 +199,7 @@ function walks(services: number): void {
     netfilter.run('postrouting', skb, undefined, dev);
   };
   told(
-    'the very first packet, which compiles the chains',
+    'the very first packet after that',
     us(cpuSeconds(() => through(packet(netns, 0x0a60_0100, 1)), 1)),
   );
   const count = 5000;

@@ -10,6 +10,9 @@ export type Policy = 'ACCEPT' | 'DROP';
 /** Fewer rules than this are faster walked than looked up (bench/kube-proxy.bench.ts). */
 const INDEX_FROM = 24;
 
+/** Chains with so many rules take a millisecond and more to compile. */
+const PREPARED_FROM = 512;
+
 /** RuleRows.firstFrom(), in whichever way. */
 interface Finder {
   firstFrom(from: number, packet: RulePacket): number;
@@ -81,6 +84,11 @@ export class Chain {
   setCounters({ packets, bytes }: Counters): void {
     this.packets = packets;
     this.bytes = bytes;
+  }
+
+  /** A long chain is made ready when it is written, for the first packet is not to wait for it. */
+  prepare(): void {
+    if (this.#finder === undefined && this.#rules.length >= PREPARED_FROM) this.#compile();
   }
 
   /** Built when a packet first comes. */

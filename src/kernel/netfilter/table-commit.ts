@@ -113,6 +113,7 @@ function place(draft: TableDraft): void {
     rule.packets = 0;
     rule.bytes = 0;
   }
+  for (const chain of chains.values()) chain.prepare();
 }
 
 /** All of it, or nothing and the reasons. */
