@@ -24,6 +24,10 @@ export interface CommonOptions {
   readonly seed: number;
   readonly quiet: boolean;
   readonly every: boolean;
+  /** Of a trace: `one` way that chance can take, or `all` of them. */
+  readonly branches: string;
+  /** The way that leads there. */
+  readonly backend: string | undefined;
   /** Of exported namespaces. */
   readonly prefix: string;
 }
@@ -35,6 +39,8 @@ const SPEC = {
   seed: { type: 'string', default: '1' },
   quiet: { type: 'boolean', short: 'q', default: false },
   all: { type: 'boolean', short: 'a', default: false },
+  branches: { type: 'string', default: 'one' },
+  backend: { type: 'string' },
   prefix: { type: 'string', default: 'pw' },
 } as const;
 
@@ -53,6 +59,8 @@ export function parseOptions(args: readonly string[]): CommonOptions {
       seed: Number(values.seed),
       quiet: values.quiet,
       every: values.all,
+      branches: values.branches,
+      backend: values.backend,
       prefix: values.prefix,
     };
   } catch (error) {

@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs';
 import {
   type Cluster,
   type Destination,
+  type EndpointName,
   isNameProblem,
   parseDestination,
   parseEndpointName,
@@ -11,9 +12,13 @@ import {
   UnknownEndpoint,
 } from '../cluster/index.js';
 import {
+  branchesJson,
   type ConnectionTrace,
+  formatBranches,
   formatMinimal,
   formatTrace,
+  type TraceBranch,
+  type TraceBranches,
   type TraceProtocol,
   traceJson,
   tracePcapng,
@@ -33,7 +38,7 @@ export const run = (args: readonly string[]): Promise<number> => withUsage(() =>
 const BGP_PORT = 179;
 
 async function trace(options: CommonOptions): Promise<number> {
-  const { protocol, output, ...asked } = requestOf(options);
+  const { protocol, output, branches, backend, ...asked } = requestOf(options);
   const cluster = await loadCluster(
     options,
     ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && asked.to.port === BGP_PORT),
@@ -44,14 +49,56 @@ async function trace(options: CommonOptions): Promise<number> {
     ['FROM', from],
     ['TO', to.endpoint],
   ]);
-  const traced = cluster.trace({ from, to, protocol });
-  print(traced, output, options);
+  const request = { from, to, protocol };
+  const told =
+    branches === 'all'
+      ? cluster.traceBranches(request, MOST_BRANCHES)
+      : {
+          branches: [
+            backend === undefined
+              ? alone(cluster.trace(request))
+              : cluster.traceBackend(request, backend, MOST_BRANCHES),
+          ],
+          complete: true,
+        };
+  if (branches === 'all') printBranches(told, output);
+  else for (const { trace: traced } of told.branches) print(traced, output, options);
   if (!options.quiet) printFindings(cluster.findings);
-  return traced.verdict === 'answered' ? 0 : 1;
+  return told.branches.every(({ trace: traced }) => traced.verdict === 'answered') ? 0 : 1;
 }
+
+const alone = (traced: ConnectionTrace): TraceBranch => ({ probability: 1, trace: traced });
+
+const printBranches = (told: TraceBranches, output: Output): void =>
+  write(
+    output === 'json' ? `${JSON.stringify(branchesJson(told), null, 2)}\n` : `${formatBranches(told, ANSI_STYLE)}\n`,
+  );
 
 interface Request extends TraceRequest {
   readonly output: Output;
+  readonly branches: 'one' | 'all';
+  readonly backend: EndpointName | undefined;
+}
+
+/** The ways that are followed at most. */
+const MOST_BRANCHES = 1024;
+
+/** `--branches` and `--backend`; what is wrong with them goes to `problems`. */
+function branchesOf(
+  { branches, backend, output }: CommonOptions,
+  problems: string[],
+): Pick<Request, 'branches' | 'backend'> {
+  const named = backend === undefined ? undefined : parseEndpointName(backend);
+  if (named !== undefined && isNameProblem(named)) problems.push(`--backend: ${named.problem}`);
+  if (branches !== 'one' && branches !== 'all') problems.push(`--branches is one or all, not "${branches}"`);
+  if (branches === 'all' && backend !== undefined)
+    problems.push('--backend picks one of the branches: leave out --branches all');
+  if (branches === 'all' && output !== 'text' && output !== 'json')
+    problems.push(`--branches all is printed as text or json, not as ${output}`);
+  return {
+    branches: branches === 'all' ? 'all' : 'one',
+    backend: named === undefined || isNameProblem(named) ? undefined : named,
+  };
 }
 
 /** @throws UsageError all that is wrong with the arguments */
@@ -68,9 +115,10 @@ function requestOf(options: CommonOptions): Request {
   if (isNameProblem(from)) problems.push(`FROM: ${from.problem}`);
   const to = parseDestination(toText);
   if (isNameProblem(to)) problems.push(`TO: ${to.problem}`);
-  if (protocol === undefined || output === undefined || isNameProblem(from) || isNameProblem(to))
+  const ways = branchesOf(options, problems);
+  if (problems.length > 0 || protocol === undefined || output === undefined || isNameProblem(from) || isNameProblem(to))
     throw new UsageError(problems.join('\n'));
-  return { protocol, output, from, to };
+  return { protocol, output, from, to, ...ways };
 }
 
 /** Both names are looked for, so that a run tells of both. @throws UsageError */

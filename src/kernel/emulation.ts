@@ -45,6 +45,11 @@ export class Emulation {
   #listener: Tracer | undefined = undefined;
   /** Decides what happens with a probability. By default a draw of 31 bits, as xt_statistic takes them. */
   chance: (probability: number) => boolean;
+  /**
+   * Where somebody keeps one, what rules remember of packets (limits, lists, elements of sets) is put down here before it
+   * changes: called from the last to the first, all is as it was.
+   */
+  journal: (() => void)[] | undefined = undefined;
   /** Transmissions inside of one another (softnet_data.xmit.recursion): a tunnel's packet leaves by another device. */
   xmitRecursion = 0;
   #nextId = 1;

@@ -212,6 +212,9 @@ export const TraceRequestSchema = Type.Object(
     to: Type.String({ minLength: 1, maxLength: 512, description: 'the same or svc/NAMESPACE/NAME, with :PORT' }),
     protocol: oneOf(['tcp', 'udp', 'icmp'], { default: 'tcp' }),
     branches: oneOf(['one', 'all'], { default: 'one', description: 'all: every way that chance can take' }),
+    backend: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 512, description: 'the way that leads there: pod/NAMESPACE/NAME, …' }),
+    ),
   },
   { ...closed, title: 'TraceRequest' },
 );
@@ -233,6 +236,10 @@ export const TraceSummarySchema = Type.Object(
     branches: Type.Array(
       Type.Object({
         probability: Type.Number(),
+        choices: Type.Array(
+          Type.Object({ asked: Text, went: Text, reached: Type.Optional(Text) }),
+          described('what was translated on the way, and into what'),
+        ),
         verdict: Verdict,
         explanation: Type.Array(Text),
         reached: Text,

@@ -1,4 +1,5 @@
 /** The face of `trace`: typed steps, drop reasons, causes, who listens, and what a recording says. */
+export * from './branches.js';
 export * from './cause.js';
 export * from './changed-fields.js';
 export * from './connection.js';

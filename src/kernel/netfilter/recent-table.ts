@@ -41,6 +41,23 @@ export class RecentList implements Iterable<RecentEntry> {
     return this.#entries.size;
   }
 
+  /** Puts back what there is now. */
+  keep(): () => void {
+    const entries = [...this.#entries.values()].map((entry) => ({
+      entry,
+      ttl: entry.ttl,
+      stampsNs: [...entry.stampsNs],
+    }));
+    return () => {
+      this.#entries.clear();
+      for (const { entry, ttl, stampsNs } of entries) {
+        entry.ttl = ttl;
+        entry.stampsNs.splice(0, Number.POSITIVE_INFINITY, ...stampsNs);
+        this.#entries.set(entry.addr, entry);
+      }
+    };
+  }
+
   /** `ttl` 0 asks for the address alone. */
   lookup(addr: Ipv4Addr, ttl: number): RecentEntry | undefined {
     const entry = this.#entries.get(addr);

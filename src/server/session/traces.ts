@@ -3,17 +3,19 @@
 import { type Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import {
+  type Choice,
+  choicesOf,
   type ConnectionTrace,
   formatMinimal,
   formatTrace,
   type Place,
+  type TraceBranches,
   type TraceProtocol,
   traceJson,
   tracePcapng,
   type Verdict,
 } from '../../trace/index.js';
 import { type Mistake, Problem } from '../problem.js';
-import { type Branches, everyBranch } from './branches.js';
 import { encodeCbor } from './cbor.js';
 import { mending } from './mending.js';
 
@@ -23,10 +25,14 @@ export interface TraceRequest {
   readonly protocol: TraceProtocol;
   /** `one` draws, `all` follows every way that chance can take. */
   readonly branches: 'one' | 'all';
+  /** The way that leads to it is followed: `pod/shop/web-1` or an address. */
+  readonly backend?: string;
 }
 
 interface BranchSummary {
   readonly probability: number;
+  /** Addresses that were translated on the way, and into what. */
+  readonly choices: readonly Choice[];
   readonly verdict: Verdict;
   readonly explanation: readonly string[];
   /** Where the request went in the end: `pod/shop/web-1`. */
@@ -91,12 +97,14 @@ function reachedBy({ packets, nameOf, to }: ConnectionTrace): string {
 function namesOf(request: TraceRequest) {
   const from = parseEndpointName(request.from);
   const to = parseDestination(request.to);
+  const backend = request.backend === undefined ? undefined : parseEndpointName(request.backend);
   const mistakes: Mistake[] = [];
   if (isNameProblem(from)) mistakes.push({ message: from.problem, field: '/from' });
   if (isNameProblem(to)) mistakes.push({ message: to.problem, field: '/to' });
-  if (isNameProblem(from) || isNameProblem(to))
+  if (backend !== undefined && isNameProblem(backend)) mistakes.push({ message: backend.problem, field: '/backend' });
+  if (isNameProblem(from) || isNameProblem(to) || (backend !== undefined && isNameProblem(backend)))
     throw new Problem('bad-request', mistakes.map(({ message }) => message).join('; '), mistakes);
-  return { from, to };
+  return { from, to, backend };
 }
 
 export interface RunTrace {
@@ -115,34 +123,40 @@ export class Traces {
 
   /** @throws Problem */
   run(cluster: Cluster, request: TraceRequest, about: { readonly id: string; readonly generation: number }): RunTrace {
-    const { from, to } = namesOf(request);
-    const { protocol } = request;
     const timeNs = cluster.emulation.clock.nowNs;
-    const send = (): ConnectionTrace => withOwnNames(cluster.trace({ from, to, protocol }));
-    const told: Branches<ConnectionTrace> = mending(() =>
-      request.branches === 'all'
-        ? everyBranch(cluster.emulation, this.#limits.branches, send)
-        : { branches: [{ probability: 1, result: send() }], complete: true },
-    );
-    const [first] = told.branches;
+    const told = mending(() => this.#send(cluster, request));
+    const branches = told.branches.map(({ probability, trace }) => ({ probability, trace: withOwnNames(trace) }));
+    const [first] = branches;
     if (first === undefined) throw new Error('assertion failed: a trace has a branch');
     const summary: TraceSummary = {
-      ...describeEnds(first.result),
+      ...describeEnds(first.trace),
       ...about,
       timeNs,
-      packets: first.result.packets.length,
-      branches: told.branches.map(({ probability, result }) => ({
+      packets: first.trace.packets.length,
+      branches: branches.map(({ probability, trace }) => ({
         probability,
-        verdict: result.verdict,
-        explanation: result.explanation,
-        reached: reachedBy(result),
+        choices: choicesOf(trace),
+        verdict: trace.verdict,
+        explanation: trace.explanation,
+        reached: reachedBy(trace),
       })),
       complete: told.complete,
     };
-    this.#kept.set(about.id, { summary, branches: told.branches.map(({ result }) => ({ trace: result })) });
+    this.#kept.set(about.id, { summary, branches: branches.map(({ trace }) => ({ trace })) });
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > this.#limits.traces && oldest !== undefined) this.#kept.delete(oldest);
-    return { summary, trace: first.result };
+    return { summary, trace: first.trace };
+  }
+
+  /** @throws Problem, UnknownEndpoint */
+  #send(cluster: Cluster, asked: TraceRequest): TraceBranches {
+    const { from, to, backend } = namesOf(asked);
+    const request = { from, to, protocol: asked.protocol };
+    const limit = this.#limits.branches;
+    if (backend !== undefined) return { branches: [cluster.traceBackend(request, backend, limit)], complete: true };
+    return asked.branches === 'all'
+      ? cluster.traceBranches(request, limit)
+      : { branches: [{ probability: 1, trace: cluster.trace(request) }], complete: true };
   }
 
   list(): readonly TraceSummary[] {

@@ -131,6 +131,7 @@ export class MemberSet implements Ipset {
     const present = this.#index.get(key);
     if (present !== undefined && !change.exist) return false;
     if (present === undefined && this.#index.size >= this.options.maxelem && this.type.storage === 'hash') return false;
+    packet.netns.emulation.journal?.push(this.#keep(key, present));
     // IP_SET_INIT_KEXT: the packet is the first that is counted.
     const extensions = {
       ...(change.timeoutS === undefined || this.options.timeout === undefined ? {} : { timeoutS: change.timeoutS }),
@@ -144,8 +145,22 @@ export class MemberSet implements Ipset {
     if (!this.#readProbe(packet, change.flags)) return false;
     const member = this.#index.get({ ...this.#probe, firstLength: 32, secondLength: 32 });
     if (member === undefined || member.expiresNs <= this.#clock.nowNs) return false;
+    packet.netns.emulation.journal?.push(this.#keep(member, member));
     this.#index.remove(member);
     return true;
+  }
+
+  /** Puts the element back as it is now, or takes it out again. */
+  #keep(key: ElementKey, present: Member | undefined): () => void {
+    const { expiresNs = 0, packets = 0, bytes = 0 } = present ?? {};
+    return () => {
+      const now = this.#index.get(key);
+      if (now !== undefined) this.#index.remove(now);
+      if (present === undefined) return;
+      Object.assign(present, { expiresNs, packets, bytes });
+      this.#index.insert(present);
+      this.#earliestNs = Math.min(this.#earliestNs, expiresNs);
+    };
   }
 
   /** False where the rule names too few dimensions, or the packet lacks what the set is asked for. */

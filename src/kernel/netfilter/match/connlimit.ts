@@ -48,6 +48,15 @@ class Connections {
     return this.#all.length;
   }
 
+  /** Puts back what there is now. */
+  keep(): () => void {
+    const [all, lastGc] = [[...this.#all], this.#lastGc];
+    return () => {
+      this.#all = all;
+      this.#lastGc = lastGc;
+    };
+  }
+
   /**
    * __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be; but one of this
    * host with itself is confirmed before it comes in, and looked for.
@@ -87,6 +96,7 @@ export const connlimit = {
         const key = packet[side] & mask;
         const connections = seen.get(key) ?? new Connections(jiffy);
         seen.set(key, connections);
+        packet.netns.emulation.journal?.push(connections.keep());
         connections.add(packet, jiffy);
         return connections.size > limit === above;
       },

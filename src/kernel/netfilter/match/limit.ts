@@ -54,9 +54,15 @@ export const limit = {
     const cap = cost * burst;
     let credit = cap;
     let lastNs = -1;
+    const put = (formerCredit: number, formerNs: number) => (): void => {
+      credit = formerCredit;
+      lastNs = formerNs;
+    };
     return {
       matches({ netns }) {
-        const nowNs = netns.emulation.clock.nowNs;
+        const { journal, clock } = netns.emulation;
+        journal?.push(put(credit, lastNs));
+        const { nowNs } = clock;
         if (lastNs >= 0) credit = Math.min(cap, credit + nowNs - lastNs);
         lastNs = nowNs;
         if (credit < cost) return false;

@@ -133,6 +133,7 @@ export const recent = {
       },
       matches(packet) {
         if (list === undefined) return false;
+        packet.netns.emulation.journal?.push(list.keep());
         const result = ask(check, list, packet);
         if (result && packet.netns.emulation.tracer !== undefined) {
           const addr = formatIpv4(packet[check.side]);

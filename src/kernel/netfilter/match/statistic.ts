@@ -33,8 +33,12 @@ function nth(options: Options): Match {
   const inverted = options.inverted('--every');
   // The count starts so that packet 0 of the first round is `--packet 0` (statistic_mt_check()).
   let count = every - 1 - packet;
+  const put = (former: number) => (): void => {
+    count = former;
+  };
   return {
-    matches() {
+    matches({ netns }) {
+      netns.emulation.journal?.push(put(count));
       const hit = count === every - 1;
       count = hit ? 0 : count + 1;
       return hit !== inverted;

@@ -2,17 +2,21 @@
  * Every way that chance can take: a connection is sent again and again, each time with other outcomes of the random
  * decisions, until all have been seen. Decisions are those of `-m statistic --mode random`, kube-proxy's choice among
  * endpoints; each leaves a part of the probability to the ways behind it.
+ *
+ * What rules remember of packets (session affinity, limits, elements of sets) is put back after each, so that every
+ * connection is the first. Conntrack keeps them apart by their ports; what ARP and bridges have learned stays, and time
+ * goes on.
  */
 
-import type { Emulation } from '../../kernel/index.js';
+import type { Emulation } from '../kernel/index.js';
 
-export interface Branch<T> {
+interface Branch<T> {
   /** Of this way, from 0 to 1. */
   readonly probability: number;
   readonly result: T;
 }
 
-export interface Branches<T> {
+interface Branches<T> {
   readonly branches: readonly Branch<T>[];
   /** False where there are more ways than the limit; the probabilities then do not add up to 1. */
   readonly complete: boolean;
@@ -33,8 +37,25 @@ function nextScript(made: readonly Decision[]): boolean[] | undefined {
   return undefined;
 }
 
-/** `run` must send the same each time. */
-export function everyBranch<T>(emulation: Emulation, limit: number, run: () => T): Branches<T> {
+/** What `run` makes is as if nobody had sent before, and nothing is remembered of it afterwards. */
+function forgotten<T>(emulation: Emulation, run: () => T): T {
+  const journal: (() => void)[] = [];
+  emulation.journal = journal;
+  try {
+    return run();
+  } finally {
+    emulation.journal = undefined;
+    for (const undo of journal.toReversed()) undo();
+  }
+}
+
+/** `run` sends the same each time. `wanted` ends the search where it holds for what came of it. */
+export function everyBranch<T>(
+  emulation: Emulation,
+  limit: number,
+  run: () => T,
+  wanted: (result: T) => boolean = () => false,
+): Branches<T> {
   const drawn = emulation.chance;
   const branches: Branch<T>[] = [];
   try {
@@ -48,12 +69,13 @@ export function everyBranch<T>(emulation: Emulation, limit: number, run: () => T
         made.push({ probability, taken });
         return taken;
       };
-      const result = run();
+      const result = forgotten(emulation, run);
       const probability = made.reduce(
         (product, one) => product * (one.taken ? one.probability : 1 - one.probability),
         1,
       );
       branches.push({ probability, result });
+      if (wanted(result)) return { branches, complete: false };
       script = nextScript(made);
     }
     return { branches, complete: true };
