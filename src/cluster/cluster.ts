@@ -12,7 +12,7 @@ import {
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import { choicesOf, type ConnectionTrace, type Place, type TraceBranch, type TraceBranches } from '../trace/index.js';
-import { type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
+import { losesFrames, type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
 import type { Allocations } from './allocations.js';
 import { whyAnew } from './anew.js';
 import { everyBranch } from './branches.js';
@@ -250,6 +250,7 @@ export class Cluster {
       loadBalancers: this.#loadBalancers,
       policy: calico?.felix,
       routing: this.#routing,
+      losesFrames: losesFrames(this.underlay.plan),
       dnsPresent: dns.present,
       asker: (netns, pod, process) => this.asker(netns, pod, process),
     });

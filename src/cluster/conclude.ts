@@ -6,10 +6,15 @@ import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import {
   type ConnectionTrace,
   explainEnd,
+  formatCause,
   judge,
   lastOf,
   type NameResolution,
   type Outcome,
+  type PacketStory,
+  type Programmed,
+  type RecordedStep,
+  stepsOf,
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
@@ -100,15 +105,39 @@ function translatedDestination(what: string, packets: readonly TracePacket[], { 
   return `${what} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
 }
 
-/** The source address that the destination saw, where it is not the sender's own. */
-function translatedSource({ packets, from }: Unjudged): string | undefined {
-  for (const { story } of withRole(packets, 'request')) {
-    const nat = lastOf(story, 'nat')?.step;
-    if (nat?.type === 'snat')
-      return `The destination sees ${formatIpv4(nat.after.source)} as the source, not ${formatIpv4(from.address)}.`;
+/** The source address that the destination saw, where it is not the one that was sent from, and the rule that made it so. */
+function translatedSource({ packets, nameOf }: Unjudged): string | undefined {
+  const arrived = withRole(packets, 'request').find(({ story }) => lastOf(story, 'deliver') !== undefined);
+  const nat = arrived && lastOf(arrived.story, 'nat', ({ type }) => type === 'snat');
+  if (arrived === undefined || nat === undefined) return undefined;
+  const before = sourceOf(arrived.story) ?? nat.step.before.source;
+  const { source } = nat.step.after;
+  if (source === before) return undefined;
+  const rule = translatingRule(arrived.story, nat.recorded);
+  const by = rule === undefined ? '' : `, by ${nameOf(nat.recorded.place)}: ${rule}`;
+  return `The destination sees ${formatIpv4(source)} as the source, not ${formatIpv4(before)}${by}.`;
+}
+
+/** Of the first translation on the way: what the sender wrote. */
+function sourceOf(story: PacketStory): Ipv4Addr | undefined {
+  for (const { step } of stepsOf(story)) if (step.kind === 'nat') return step.before.source;
+  return undefined;
+}
+
+/** The rule that the packet met last before it was translated. */
+function translatingRule(story: PacketStory, nat: RecordedStep): string | undefined {
+  let met: string | undefined;
+  for (const recorded of stepsOf(story)) {
+    if (recorded === nat) return met;
+    const { step } = recorded;
+    if (step.kind === 'rule' && step.table === 'nat' && step.rule !== undefined)
+      met = `${step.chain} rule ${step.position}, ${step.rule.toString()}${becauseOf(step.rule)}`;
   }
   return undefined;
 }
+
+const becauseOf = ({ because }: Programmed): string =>
+  because.length === 0 ? '' : ` (${because.map(formatCause).join('; ')})`;
 
 /** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
 function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, reached }: Facts): string[] {

@@ -1,7 +1,7 @@
 /** Traces: a connection is sent from its place, and every step of every packet is recorded and told. */
 
 import type { FelixCluster } from '../calico/index.js';
-import type { Emulation, Netns } from '../kernel/index.js';
+import { type Emulation, type Netns, NS_PER_S } from '../kernel/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
 import {
@@ -37,10 +37,15 @@ interface TracingOptions {
   readonly loadBalancers: LoadBalancers;
   readonly policy: FelixCluster | undefined;
   readonly routing: Routing | undefined;
+  /** Frames are lost by chance: a connection is given as long as its own retransmissions go on. */
+  readonly losesFrames: boolean;
   /** Whether the cluster has a DNS to ask. */
   readonly dnsPresent: boolean;
   readonly asker: (netns: Netns, pod: Pod | undefined, process: string) => Asker;
 }
+
+/** tcp_syn_retries 6: the last SYN goes after 63 s, and is given up after 127. */
+const SYN_RETRIES_END_NS = 128 * NS_PER_S;
 
 interface Sender extends LocatedEndpoint {
   readonly netns: Netns;
@@ -83,7 +88,8 @@ export class Tracing {
     this.#with.loadBalancers.prepare(to.address);
     const { result: connection, packets } = this.#record(from.netns, () => {
       const { netns } = from;
-      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol });
+      const timeout = this.#with.losesFrames && protocol === 'tcp' ? { timeoutNs: SYN_RETRIES_END_NS } : {};
+      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol, ...timeout });
     });
     // How a connection is closed says nothing about the way to its end.
     connection.close();

@@ -1,7 +1,7 @@
 /** A traced connection: who asked whom, every packet with its role, and the verdict. */
 
 import type { Ipv4Addr } from '../packet/index.js';
-import { explainDrop, lastOf, type PacketStory, stepsOf } from './story.js';
+import { explainDrop, firstBytes, lastOf, type PacketStory, stepsOf } from './story.js';
 import type { DropReason } from './drop-reason.js';
 import type { Place } from './tracer.js';
 import type { Verdict } from './verdict.js';
@@ -57,31 +57,57 @@ export interface ConnectionTrace {
 
 const samePlace = (a: Place, b: Place): boolean => a.host === b.host && a.netns === b.netns;
 
-/** Whether the packet carries an ICMP error (types 3, 5, 11, 12), by its first bytes. */
-function isIcmpError(story: PacketStory): boolean {
-  for (const { bytes, hasLinkHeader } of stepsOf(story)) {
-    if (bytes === undefined) continue;
-    const ip = hasLinkHeader ? 14 : 0;
-    const headerLength = ((bytes[ip] ?? 0) & 0xf) * 4;
-    const type = bytes[ip + headerLength] ?? 0;
-    return bytes[ip + 9] === 1 && (type === 3 || type === 5 || type === 11 || type === 12);
-  }
-  return false;
+/** What tells the two directions of a connection apart: ports, or for ICMP its type. */
+interface Headers {
+  readonly icmpType: number | undefined;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
 }
 
-/** The part that each packet plays, seen from the side that asked. */
+const ETHERNET_LENGTH = 14;
+const ICMP = 1;
+const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
+const ECHO_REPLY = 0;
+
+/** Of the first bytes that were seen of a packet. */
+function headersOf(story: PacketStory): Headers | undefined {
+  const first = firstBytes(story);
+  if (first?.bytes === undefined) return undefined;
+  const { bytes, hasLinkHeader } = first;
+  const ip = hasLinkHeader ? ETHERNET_LENGTH : 0;
+  const transport = ip + ((bytes[ip] ?? 0) & 0xf) * 4;
+  const word = (at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  return {
+    icmpType: bytes[ip + 9] === ICMP ? bytes[transport] : undefined,
+    sourcePort: word(transport),
+    destinationPort: word(transport + 2),
+  };
+}
+
+/** Ports that a connection's first packet had as its source, its own and those that NAT gave it. */
+function portsOfAsker(first: PacketStory): ReadonlySet<number> {
+  const ports = new Set<number>();
+  const own = headersOf(first);
+  if (own !== undefined) ports.add(own.sourcePort);
+  for (const { step } of stepsOf(first))
+    if (step.kind === 'nat' && step.type === 'snat') ports.add(step.after.sourcePort);
+  return ports;
+}
+
+/** The part that each packet plays, seen from the side that asked, which may be the one that answers too. */
 export function assignRoles(stories: readonly PacketStory[], from: Place): TracePacket[] {
-  return stories.map((story) => {
-    const first = story.hops[0]?.place;
-    const role: PacketRole = story.arp
-      ? 'arp'
-      : isIcmpError(story)
-        ? 'icmp-error'
-        : first !== undefined && samePlace(first, from)
-          ? 'request'
-          : 'reply';
-    return { role, story };
-  });
+  const isFromAsker = ({ hops: [first] }: PacketStory): boolean => first !== undefined && samePlace(first.place, from);
+  const asked = stories.find((story) => !story.arp && isFromAsker(story));
+  const ports = asked === undefined ? new Set<number>() : portsOfAsker(asked);
+  const answers = ({ icmpType, sourcePort, destinationPort }: Headers): boolean =>
+    icmpType === undefined ? ports.has(destinationPort) && !ports.has(sourcePort) : icmpType === ECHO_REPLY;
+  const roleOf = (story: PacketStory): PacketRole => {
+    if (story.arp) return 'arp';
+    const headers = headersOf(story);
+    if (headers?.icmpType !== undefined && ICMP_ERRORS.has(headers.icmpType)) return 'icmp-error';
+    return isFromAsker(story) && (headers === undefined || !answers(headers)) ? 'request' : 'reply';
+  };
+  return stories.map((story) => ({ role: roleOf(story), story }));
 }
 
 const REASON_VERDICTS: Partial<Record<DropReason, Verdict>> = {

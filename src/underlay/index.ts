@@ -6,6 +6,7 @@ export {
   BIRD_CONF,
   type BirdPlan,
   type InterfacePlan,
+  losesFrames,
   type MachinePlan,
   type NetworkPlan,
   type NodePlace,

@@ -76,6 +76,12 @@ export interface NetworkPlan {
   readonly machines: ReadonlyMap<string, MachinePlan>;
 }
 
+/** Whether some cable loses frames by chance. */
+export const losesFrames = ({ trunks, machines }: NetworkPlan): boolean =>
+  [...trunks, ...[...machines.values()].flatMap(({ interfaces }) => interfaces)].some(
+    ({ cable }) => (cable.loss ?? 0) > 0,
+  );
+
 /** What is wrong with a physical network, and where in the document. */
 export interface PlanProblem {
   readonly severity: 'error' | 'warning';

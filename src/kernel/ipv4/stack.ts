@@ -25,7 +25,14 @@ import { Defrag } from './defrag.js';
 import { portsOf } from './flow-ports.js';
 import { Icmp, type QuotingError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
-import { type EchoedOptions, echoOptions, forwardOptions, receiveOptions } from './options.js';
+import {
+  type EchoedOptions,
+  echoOptions,
+  forwardOptions,
+  type MalformedOptions,
+  type ReceivedOptions,
+  receiveOptions,
+} from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
 import { traceRoute } from './route-step.js';
 
@@ -260,16 +267,24 @@ export class Ipv4Stack {
     this.icmp.send(skb, ICMP_TYPE.redirect, 1, route.gateway ?? header.destination);
   }
 
-  /** ipv4_link_failure(): the neighbour did not answer. */
+  /**
+   * ipv4_link_failure(), ipv4_send_dest_unreach(): the neighbour did not answer. Options are read once more, which writes
+   * into them once more.
+   */
   linkFailure(skb: Skb): void {
+    const header = skb.ipv4;
+    if (header.headerLength > IPV4_HEADER_LENGTH && skb.dev !== undefined) {
+      const options = this.#readOptions(skb.dev, skb, header);
+      if ('pointer' in options) return;
+      skb.options = options;
+    }
     this.icmp.send(skb, ICMP_TYPE.destinationUnreachable, ICMP_UNREACHABLE_CODE.host);
   }
 
-  /** ip_rcv_options(). */
-  #optionsAccepted(dev: Device, skb: Skb, header: Ipv4): boolean {
+  #readOptions(dev: Device, skb: Skb, header: Ipv4): ReceivedOptions | MalformedOptions {
     const { fib, emulation } = this.#netns;
     const { destination, source, tos } = header;
-    const options = receiveOptions(header, {
+    return receiveOptions(header, {
       ownAddress: () => {
         const { route } = skb;
         return route === undefined
@@ -279,6 +294,11 @@ export class Ipv4Stack {
       isUnicast: (address) => fib.addressType(address) === 'unicast',
       clock: emulation.clock,
     });
+  }
+
+  /** ip_rcv_options(). */
+  #optionsAccepted(dev: Device, skb: Skb, header: Ipv4): boolean {
+    const options = this.#readOptions(dev, skb, header);
     if ('pointer' in options) {
       skb.options = options.before;
       this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, options.pointer << 24);

@@ -56,6 +56,8 @@ export interface RealKernel {
   readonly decide: Decide;
   /** How long it took for an order. */
   readonly tookMs: (order: number) => number;
+  /** Numbers that are drawn and thrown away first, so that others follow. */
+  readonly draw: number;
 }
 
 /** Decides whether a rule that matches by chance does: what the real kernel did there. `next` counts rows of the round. */
@@ -185,6 +187,7 @@ export class EmulatedRun {
       if (real !== undefined) this.#pin(name, netns, real.decide);
       for (const dev of netns.devices) dev.tap = (tapped, skb, direction) => this.#tap(name, tapped, skb, direction);
     }
+    for (let thrown = 0; thrown < (real?.draw ?? 0); thrown += 1) emulation.random.u32();
     const rounds = orders.map((order, i) => {
       this.#order = i;
       return this.#round(order, real?.tookMs(i) ?? 0);
