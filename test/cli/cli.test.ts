@@ -149,6 +149,33 @@ t.test('-o json is what schemas/trace.schema.json says', { skip }, (t) => {
   t.end();
 });
 
+t.test(
+  '--branches all is a tree, or what schemas/trace-branches.schema.json says; --backend is one of its ways',
+  { skip },
+  (t) => {
+    const TO_WEB = ['trace', '-q', '-f', 'topologies/services-iptables', 'pod/shop/client', 'svc/shop/web:80'];
+    const tree = run([...TO_WEB, '--branches', 'all']);
+    t.equal(tree.status, 0);
+    t.match(tree.stdout, /: 2 ways\n├─ 50 % .*\n(.*\n)*└─ 50 % /);
+    const value: unknown = JSON.parse(run([...TO_WEB, '--branches', 'all', '-o', 'json']).stdout);
+    t.same(mistakes(schemaOf('trace-branches'), value), []);
+    t.match(value, { complete: true, tree: [{ probability: 0.5 }, { probability: 0.5 }] });
+    for (const { trace } of Object(value).branches) t.same(mistakes(schemaOf('trace'), trace), []);
+    t.match(run([...TO_WEB, '--backend', 'pod/shop/web-1']).stdout, /Pod shop\/web-1\./);
+    for (const [args, message] of [
+      [['--branches', 'some'], '--branches is one or all, not "some"'],
+      [['--branches', 'all', '-o', 'pcapng'], '--branches all is printed as text or json, not as pcapng'],
+      [['--backend', 'web'], '--backend: "web" is none of'],
+      [['--backend', 'pod/shop/client'], 'no way that chance can take leads to pod/shop/client'],
+    ] as const) {
+      const { status, stderr } = run([...TO_WEB, ...args]);
+      t.equal(status, 2, message);
+      t.match(stderr, message);
+    }
+    t.end();
+  },
+);
+
 /** A capture as tshark reads it, a line a frame: malformed or not, expert messages, protocols. */
 function tshark(t: Test, capture: Buffer): string[] {
   const file = join(t.testdir({ 'trace.pcapng': capture }), 'trace.pcapng');

@@ -76,6 +76,21 @@ t.test('all branches of a Service are found, with probabilities that add up', as
   t.equal(drawn.json.branches.length, 1, 'one is drawn where all were not asked for');
 });
 
+t.test('a backend picks its branch; a name that leads nowhere is told at its field', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const to = { from: 'pod/shop/client', to: 'svc/shop/sticky:80' };
+  for (const backend of ['pod/shop/web-1', 'pod/shop/web-2']) {
+    const { json } = await ask('POST', '/clusters/shop/traces', { ...to, backend });
+    t.match(json.branches, [
+      { probability: 0.5, reached: backend, choices: [{ asked: '10.96.0.25:80', reached: backend }] },
+    ]);
+  }
+  const wrong = await ask('POST', '/clusters/shop/traces', { ...to, backend: 'web' });
+  t.equal(wrong.status, 400);
+  t.match(wrong.json, { errors: [{ field: '/backend' }] });
+  t.equal((await ask('POST', '/clusters/shop/traces', { ...to, backend: 'pod/shop/client' })).status, 404);
+});
+
 t.test('three endpoints are three branches, and more than the limit are not complete', async (t) => {
   const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')], limits: { branches: 2 } });
   const pod =
