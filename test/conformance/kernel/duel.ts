@@ -13,12 +13,18 @@ export interface Duel extends Comparison {
   readonly tally: Tally;
 }
 
-/** Rules that match by chance match where the next rule that matched in the real kernel is this one. */
+/**
+ * Rules that match by chance match where the next rule that matched in the real kernel is this one, or where the answer
+ * that it sends has begun its way out: behind FORWARD and INPUT come other chains, behind OUTPUT's filter no other table.
+ */
 export const byRealDice =
   (real: RunRecord): Decide =>
-  ({ order, place, next, rule }) => {
+  ({ order, place, next, rule, answers }) => {
     const row = real.rounds[order]?.rules.get(place)?.[next];
-    return row?.table === rule.table && row.chain === rule.chain && row.position === rule.position;
+    if (row?.table === rule.table && row.chain === rule.chain && row.position === rule.position) return true;
+    const begins =
+      row !== undefined && (row.table !== rule.table || (row.chain === 'OUTPUT' && rule.chain !== 'OUTPUT'));
+    return answers && begins;
   };
 
 /** How long to wait for what: a run whose dice are its own says where somebody waits for an answer. */

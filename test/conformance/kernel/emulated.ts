@@ -66,6 +66,8 @@ export type Decide = (at: {
   readonly place: string;
   readonly next: number;
   readonly rule: Pick<RuleRow, 'table' | 'chain' | 'position'>;
+  /** It answers what it drops, and its answer's own rules are told before it. */
+  readonly answers: boolean;
 }) => boolean;
 
 const loaded = ({ sources }: KernelCase): Cluster => {
@@ -228,7 +230,8 @@ export class EmulatedRun {
   #pin(place: string, netns: Netns, decide: Decide): void {
     netns.netfilter.choose = (_, rule) => {
       const next = this.#rules.get(place)?.length ?? 0;
-      const matches = decide({ order: this.#order, place, next, rule: placeOf(netns, rule) });
+      const answers = rule.toString().includes('-j REJECT');
+      const matches = decide({ order: this.#order, place, next, rule: placeOf(netns, rule), answers });
       return rule.toString().includes('! --probability') ? !matches : matches;
     };
   }
