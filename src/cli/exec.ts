@@ -2,7 +2,7 @@
 
 import { isNameProblem, parseEndpointName } from '../cluster/index.js';
 import { runTool } from '../tools/index.js';
-import { loadCluster, parseOptions, printFindings, splitCommand, UsageError, withUsage } from './options.js';
+import { loadCluster, parseOptions, splitCommand, UsageError, withFindings, withUsage } from './options.js';
 
 export const run = (args: readonly string[]): Promise<number> => withUsage(() => exec(args));
 
@@ -16,9 +16,10 @@ async function exec(args: readonly string[]): Promise<number> {
   if (isNameProblem(endpoint)) throw new UsageError(endpoint.problem);
   const cluster = await loadCluster(options);
   if (cluster === undefined) return 2;
-  const result = runTool(cluster, endpoint, command);
-  process.stdout.write(result.stdout);
-  process.stderr.write(result.stderr);
-  if (!options.quiet) printFindings(cluster.findings.filter(({ severity }) => severity === 'warning'));
-  return result.exitCode;
+  return withFindings(cluster, { quiet: options.quiet, severities: ['warning'] }, () => {
+    const result = runTool(cluster, endpoint, command);
+    process.stdout.write(result.stdout);
+    process.stderr.write(result.stderr);
+    return result.exitCode;
+  });
 }

@@ -2,8 +2,6 @@
 
 import { writeSync } from 'node:fs';
 import {
-  type Cluster,
-  type Destination,
   isNameProblem,
   parseDestination,
   parseEndpointName,
@@ -18,7 +16,7 @@ import {
   traceJson,
   tracePcapng,
 } from '../trace/index.js';
-import { type CommonOptions, loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
+import { type CommonOptions, loadCluster, parseOptions, UsageError, withFindings, withUsage } from './options.js';
 import { ANSI_STYLE } from './style.js';
 
 const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
@@ -39,15 +37,16 @@ async function trace(options: CommonOptions): Promise<number> {
     ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && asked.to.port === BGP_PORT),
   );
   if (cluster === undefined) return 2;
-  const [from, to] = [asked.from, asked.to];
-  refuseUnknown(cluster, [
-    ['FROM', from],
-    ['TO', to.endpoint],
-  ]);
-  const traced = cluster.trace({ from, to, protocol });
-  print(traced, output, options);
-  if (!options.quiet) printFindings(cluster.findings);
-  return traced.verdict === 'answered' ? 0 : 1;
+  const { from, to } = asked;
+  return withFindings(cluster, { quiet: options.quiet, severities: ['warning', 'notice'] }, () => {
+    refuseUnknown([
+      ['FROM', () => cluster.requireKnown(from, 'sender')],
+      ['TO', () => cluster.requireKnown(to.endpoint)],
+    ]);
+    const traced = about('TO', () => cluster.trace({ from, to, protocol }));
+    print(traced, output, options);
+    return traced.verdict === 'answered' ? 0 : 1;
+  });
 }
 
 interface Request extends TraceRequest {
@@ -73,17 +72,26 @@ function requestOf(options: CommonOptions): Request {
   return { protocol, output, from, to };
 }
 
+type End = 'FROM' | 'TO';
+
+/** @throws UsageError that says which of the two names it is about */
+function about<T>(end: End, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UnknownEndpoint) throw new UsageError(`${end}: ${error.message}`);
+    throw error;
+  }
+}
+
 /** Both names are looked for, so that a run tells of both. @throws UsageError */
-function refuseUnknown(
-  cluster: Cluster,
-  names: readonly (readonly [which: string, name: Destination['endpoint']])[],
-): void {
-  const problems = names.flatMap(([which, name]) => {
+function refuseUnknown(checks: readonly (readonly [end: End, check: () => void])[]): void {
+  const problems = checks.flatMap(([end, check]) => {
     try {
-      cluster.requireKnown(name);
+      about(end, check);
       return [];
     } catch (error) {
-      if (error instanceof UnknownEndpoint) return [`${which}: ${error.message}`];
+      if (error instanceof UsageError) return [error.message];
       throw error;
     }
   });

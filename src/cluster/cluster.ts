@@ -27,7 +27,7 @@ import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
-import { Places, UnknownEndpoint } from './places.js';
+import { Places } from './places.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
@@ -308,9 +308,7 @@ export class Cluster {
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
   locate(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
     this.#prober.settle();
-    const { netns, pod, label } = this.#places.locate(endpoint);
-    if (netns === undefined) throw new UnknownEndpoint(`${label} is no machine or pod of this cluster`);
-    return { netns, pod, label };
+    return this.#places.netnsOf(endpoint);
   }
 
   /** The address that a name leads to. @throws UnknownEndpoint */
@@ -324,10 +322,11 @@ export class Cluster {
     this.#loadBalancers.prepare(address);
   }
 
-  /** @throws UnknownEndpoint for a destination that names nothing */
-  requireKnown(endpoint: Destination['endpoint']): void {
+  /** @throws UnknownEndpoint for a destination that names nothing, for a sender that does not run */
+  requireKnown(endpoint: Destination['endpoint'], as: 'sender' | 'destination' = 'destination'): void {
     this.#prober.settle();
-    this.#places.requireKnown(endpoint);
+    if (as === 'sender' && endpoint.kind !== 'name') this.#places.sender(endpoint);
+    else this.#places.requireKnown(endpoint);
   }
 
   #equip(host: Host, plan: MachinePlan): void {

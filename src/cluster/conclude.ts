@@ -27,6 +27,8 @@ export interface Facts {
   readonly loadBalancers: LoadBalancers;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
+  /** Why that pod cannot answer, where it does not run. */
+  readonly whyAbsent?: string | undefined;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
@@ -131,7 +133,13 @@ function explain(
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
   if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
-  if (verdict === 'refused' && about.facts.toPod !== undefined && to.port !== undefined && protocol !== 'icmp') {
+  if (
+    verdict === 'refused' &&
+    about.facts.toPod !== undefined &&
+    about.facts.whyAbsent === undefined &&
+    to.port !== undefined &&
+    protocol !== 'icmp'
+  ) {
     sentences.push(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
@@ -140,6 +148,7 @@ function explain(
   const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost);
+  if (about.facts.whyAbsent !== undefined) sentences.push(about.facts.whyAbsent);
   if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }

@@ -93,6 +93,7 @@ export class Tracing {
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
     const { store, services, loadBalancers, policy, routing, places } = this.#with;
+    const destination = toPod ?? places.podAt(reached);
     return {
       store,
       services,
@@ -100,7 +101,8 @@ export class Tracing {
       policy,
       routing,
       fromPod: from.pod,
-      toPod: toPod ?? places.podAt(reached),
+      toPod: destination,
+      whyAbsent: destination && places.whyAbsent(destination),
       reached,
     };
   }
@@ -119,10 +121,7 @@ export class Tracing {
   }
 
   #sender(endpoint: EndpointName): Sender {
-    const from = this.#with.places.locate(endpoint);
-    const { netns } = from;
-    if (netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
-    return { ...from, netns };
+    return this.#with.places.sender(endpoint);
   }
 
   /** By the sender's resolver, where the destination is a name, or a Service of which a pod asks the cluster's DNS. */

@@ -170,7 +170,7 @@ t.test('a pod on a node that is gone is a finding, and cannot be reached', (t) =
   t.same(found(cluster, 'pod-on-missing-node'), [
     { object: 'Pod default/lost', file: 'more.yaml', line: 8, severity: 'warning' },
   ]);
-  t.throws(() => cluster.podNetns(cluster.pod('default', 'lost')), /there is no node "node9".*node1/);
+  t.throws(() => cluster.podNetns(cluster.pod('default', 'lost')), /its node node9 does not exist.*node1/);
   t.end();
 });
 
@@ -186,6 +186,50 @@ t.test('two pods with one address are a finding', (t) => {
 
 const pool = (name: string, cidr: string): string =>
   `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec: {cidr: ${cidr}, vxlanMode: Always}\n`;
+
+/** A pod without a network whose address is on record. */
+const LOST = pod('lost', { nodeName: 'node9', podIP: '192.168.104.9' });
+
+t.test('what is sent to a pod that does not run goes to its address, and the trace says who is missing', (t) => {
+  for (const to of ['192.168.104.9:80', 'pod/default/lost:80']) {
+    const trace = traced(withMore(LOST), 'pod/default/client', to);
+    t.equal(trace?.verdict, 'unreachable');
+    t.equal(trace?.to.place, undefined);
+    t.match(trace?.explanation.join('\n'), /Nothing answers for Pod default\/lost.*its node node9 does not exist/);
+  }
+  t.end();
+});
+
+t.test('nothing is sent from a pod that does not run, or from its address', (t) => {
+  for (const from of ['pod/default/lost', '192.168.104.9']) {
+    const endpoint = parseEndpointName(from);
+    if (isNameProblem(endpoint)) throw new Error(endpoint.problem);
+    t.throws(
+      () => withMore(LOST).requireKnown(endpoint, 'sender'),
+      /"default\/lost" has no network: its node node9 does not exist/,
+    );
+  }
+  t.end();
+});
+
+t.test('a pod whose CNI ADD failed is told with the reason, and its address leads to who has it', (t) => {
+  const twice = [pod('one', { podIP: '192.168.166.9' }), pod('two', { podIP: '192.168.166.9' })].join('---\n');
+  const cluster = withMore(twice);
+  t.throws(
+    () => cluster.podNetns(cluster.pod('default', 'two')),
+    /"default\/two" has no network: the sandbox on Node node1/,
+  );
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/two:80')?.verdict, 'answered');
+  t.end();
+});
+
+t.test('a name in the wrong namespace is told with those where it is', (t) => {
+  const cluster = new Cluster(sourcesOf('services-iptables'));
+  t.throws(() => cluster.pod('default', 'client'), /no pod "default\/client"; did you mean shop\/client/);
+  t.throws(() => cluster.pod('default', 'clint'), /did you mean .*shop\/client/);
+  t.throws(() => cluster.addressOf({ kind: 'svc', namespace: 'default', name: 'far' }), /did you mean .*shop\/far/);
+  t.end();
+});
 
 t.test('overlapping pools are a finding', (t) => {
   const cluster = withMore(pool('inner', '192.168.64.0/18'));
