@@ -99,6 +99,16 @@ export async function loadCluster(
   return undefined;
 }
 
+/** The arguments that a command makes of its own, or what is wrong with them, which is told beside what is wrong with the files. */
+export function reading<T>(read: () => T): T | UsageError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+}
+
 /** Runs a command on a cluster that was loaded, and then prints its findings, however the command ends: they may say why. */
 export function withFindings<T>(
   cluster: Cluster,
@@ -110,6 +120,12 @@ export function withFindings<T>(
   } finally {
     if (!quiet) printFindings(cluster.findings.filter(({ severity }) => severities.includes(severity)));
   }
+}
+
+/** Arguments that say nothing, with what the files had to say. @throws UsageError */
+export function refuse(cluster: Cluster | undefined, { quiet }: CommonOptions, problem: UsageError): never {
+  if (cluster !== undefined && !quiet) printFindings(cluster.findings);
+  throw problem;
 }
 
 /** What the user can mend: a name that does not exist, a network that never comes to rest. */

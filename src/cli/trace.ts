@@ -16,7 +16,16 @@ import {
   traceJson,
   tracePcapng,
 } from '../trace/index.js';
-import { type CommonOptions, loadCluster, parseOptions, UsageError, withFindings, withUsage } from './options.js';
+import {
+  type CommonOptions,
+  loadCluster,
+  parseOptions,
+  reading,
+  refuse,
+  UsageError,
+  withFindings,
+  withUsage,
+} from './options.js';
 import { ANSI_STYLE } from './style.js';
 
 const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
@@ -31,13 +40,15 @@ export const run = (args: readonly string[]): Promise<number> => withUsage(() =>
 const BGP_PORT = 179;
 
 async function trace(options: CommonOptions): Promise<number> {
-  const { protocol, output, ...asked } = requestOf(options);
+  const request = reading(() => requestOf(options));
+  const toDaemon = 'to' in request && request.to.port === BGP_PORT;
   const cluster = await loadCluster(
     options,
-    ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && asked.to.port === BGP_PORT),
+    ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && toDaemon),
   );
+  if (request instanceof UsageError) return refuse(cluster, options, request);
   if (cluster === undefined) return 2;
-  const { from, to } = asked;
+  const { from, to, protocol, output } = request;
   return withFindings(cluster, { quiet: options.quiet, severities: ['warning', 'notice'] }, () => {
     refuseUnknown([
       ['FROM', () => cluster.requireKnown(from, 'sender')],

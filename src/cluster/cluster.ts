@@ -35,6 +35,7 @@ import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './repro
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
+import { toldOnce } from './told-once.js';
 import { type TraceRequest, Tracing } from './tracing.js';
 
 export interface ClusterOptions {
@@ -172,7 +173,7 @@ export class Cluster {
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
-    return [...this.#settled.findings, ...this.#findings];
+    return toldOnce([...this.#settled.findings, ...this.#findings]);
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */

@@ -29,6 +29,8 @@ export interface Facts {
   readonly toPod: Pod | undefined;
   /** Why that pod cannot answer, where it does not run. */
   readonly whyAbsent?: string | undefined;
+  /** Whether the machine is the gateway of a network that is assumed. */
+  readonly isAssumed: (machine: string) => boolean;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
@@ -113,7 +115,8 @@ function translatedSource({ packets, from }: Unjudged): string | undefined {
 }
 
 /** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
-function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, reached }: Facts): string[] {
+function explainLost({ packets, nameOf, from }: Unjudged, facts: Facts): readonly string[] {
+  const { policy, routing, reached } = facts;
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
@@ -121,7 +124,18 @@ function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, rea
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const end = ended && explainEnd(ended.story, nameOf);
   const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
-  return [...(ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end]), ...routes];
+  if (ended === undefined || end === undefined) return routes;
+  return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...routes];
+}
+
+/** Without a PhysicalNetwork there is no outside. */
+function explainGateway({ story }: TracePacket, { isAssumed }: Facts): string[] {
+  const drop = lastOf(story, 'drop');
+  const where = drop?.recorded.place.host;
+  if (drop?.step.reason !== 'ip-innoroutes' || where === undefined || !isAssumed(where)) return [];
+  return [
+    `The input has no PhysicalNetwork: host/${where} is assumed as the nodes’ gateway, and knows of nothing outside their subnets.`,
+  ];
 }
 
 function explain(

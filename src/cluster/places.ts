@@ -10,6 +10,7 @@ import { recordedAddresses } from './allocations.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
 import type { Kubelet, Sandbox } from './kubelet.js';
 import { externalAddress } from './load-balancers.js';
+import { ASSUMED } from './network.js';
 import { netnsName } from './sandbox.js';
 import { serviceAddress } from './service-name.js';
 
@@ -265,6 +266,14 @@ export class Places {
       : holders[0];
   }
 
+  /** Whether a machine is one that nobody wrote down: the gateway of a network that is assumed. */
+  isAssumed(name: string): boolean {
+    return (
+      this.#plan(name)?.because.some(({ kind, name: of }) => kind === 'PhysicalNetwork' && of === ASSUMED) === true &&
+      !this.isNode(name)
+    );
+  }
+
   machineAddress(name: string): Ipv4Addr | undefined {
     const addresses = this.#plan(name)?.interfaces.map(({ address }) => address) ?? [];
     const internal = this.#store.get('Node', '', name)?.status.internalIPs.find((ip) => typeof ip === 'number');
@@ -287,7 +296,7 @@ export class Places {
       return `its node ${nodeName} does not exist${near.length === 0 ? '' : ` (near: ${near.join(', ')})`}`;
     }
     const found = this.#findings().find(
-      ({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`,
+      ({ object, code }) => (code === 'cni-failed' || code === 'no-address') && object === `Pod ${podName(pod)}`,
     );
     return found?.message ?? 'it does not run';
   }

@@ -140,6 +140,16 @@ spec: {subnetz: [{name: s, cidr: 172.18.0.0/24}]}
   t.end();
 });
 
+t.test('what is wrong with the arguments is told beside what is wrong with the files', { skip }, (t) => {
+  const wrong = run(['trace', '-f', 'topologies/nowhere', ...VXLAN, 'client', 'pod/default/web:80']);
+  t.equal(wrong.status, 2);
+  t.match(wrong.stderr, /error: topologies\/nowhere[\s\S]*FROM: "client" is none of/);
+  const tool = run(['exec', '-f', 'topologies/nowhere', ...VXLAN, 'client', '--', 'ip', 'addr']);
+  t.equal(tool.status, 2);
+  t.match(tool.stderr, /error: topologies\/nowhere[\s\S]*HOST: "client" is none of/);
+  t.end();
+});
+
 t.test('what is wrong with a name is told of the end that has it', { skip }, (t) => {
   const portless = run(['trace', ...VXLAN, 'pod/default/client', 'pod/default/client', '--proto', 'udp']);
   t.equal(portless.status, 2);

@@ -270,6 +270,113 @@ t.test('every mistake of a run is told', (t) => {
   t.end();
 });
 
+t.test('all mistakes of one pool are told, its selector too', (t) => {
+  const text = pool('odd', '10.7.0.1/16').replace('vxlanMode: Always', 'blockSize: 40, nodeSelector: "a =="');
+  const errors = withMore(text).errors.map(formatConfigError);
+  t.match(errors, [
+    /spec\.cidr: .*no bits set/,
+    /spec\.blockSize: .*got 40$/,
+    /spec\.nodeSelector: expected a selector/,
+  ]);
+  t.equal(errors.length, 3);
+  t.end();
+});
+
+/** bridge-plugin's nodes on a network of which `spec` is written. */
+const onNetwork = (spec: string, more = ''): Cluster => {
+  const head = 'apiVersion: podwire.dev/v1alpha1\nkind: PhysicalNetwork\nmetadata: {name: dc}\n';
+  const node =
+    'apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 10.5.0.1}]}\n';
+  return new Cluster([{ file: 'net.yaml', text: `${head}spec: ${spec}\n---\n${node}${more}` }]);
+};
+const networkErrors = (spec: string): string[] => onNetwork(spec).errors.map(formatConfigError);
+const networkFindings = (spec: string, more = ''): string[] => {
+  const cluster = onNetwork(spec, more);
+  t.same(cluster.errors, []);
+  return cluster.findings.map(formatFinding).filter((text) => /PhysicalNetwork|HostConfig/.test(text));
+};
+
+/** A document whose name leads nowhere or to two things, and what is said of it. */
+const NETWORK_ERRORS: readonly (readonly [string, RegExp])[] = [
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: s, cidr: 10.6.0.0/24}]}',
+    /:4:55: .*subnets\[1\]\.name: expected a name that no other subnet has, got "s"/,
+  ],
+  [
+    '{switches: [{name: a}, {name: a}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: a}]}',
+    /switches\[1\]\.name: expected a name that no other switch has/,
+  ],
+  [
+    '{switches: [{name: core}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: cor}]}',
+    /subnets\[0\]\.switch: .*got "cor" \(near: core\)/,
+  ],
+  [
+    '{subnets: [{name: front, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: fromt}]}]}',
+    /interfaces\[0\]\.subnet: expected one of front, got "fromt" \(near: front\)/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], links: [{from: s, to: z}]}',
+    /links\[0\]\.to: expected the name of a switch or subnet, got "z"/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], routers: [{name: r}], hosts: [{name: r}]}',
+    /hosts\[0\]\.name: expected a name that no other machine has, got "r"/,
+  ],
+  [
+    '{switches: [{name: a}, {name: b}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: a}], links: [{from: a, to: b}, {from: b, to: a}]}',
+    /links\[1\]: expected links without a loop/,
+  ],
+];
+
+t.test('names in a PhysicalNetwork that lead nowhere, or to two things, are errors', (t) => {
+  for (const [spec, message] of NETWORK_ERRORS) {
+    const errors = networkErrors(spec);
+    t.equal(errors.length, 1, spec);
+    t.match(errors[0], message);
+    const besides = networkErrors(spec.replace('cidr: 10.5.0.0/24', 'cidr: 10.5.0.0/24, mtu: big'));
+    t.equal(besides.length, 2, 'beside a field of the wrong type');
+    t.ok(besides.some((text) => message.test(text.replace(/:4:\d+:/, ':4:55:'))));
+  }
+  t.end();
+});
+
+const NETWORK_FINDINGS: readonly (readonly [string, RegExp])[] = [
+  ['{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: t, cidr: 10.5.0.0/25}]}', /warning: .*10\.5\.0\.0\/25 of subnet t/],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: s, address: 10.5.0.1}]}]}',
+    /warning: .*10\.5\.0\.1 on h too/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: six, cidr: "fd00::/64"}]}',
+    /notice: .*IPv6, which is not modelled yet/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: s, address: 10.5.0.9}], routes: [{to: "::/0", via: "fd00::1"}]}]}',
+    /notice: .*IPv6, which is not modelled yet/,
+  ],
+];
+
+t.test('what a physical network would suffer from is told, and is so', (t) => {
+  t.same(networkFindings('{subnets: [{name: s, cidr: 10.5.0.0/24}]}'), []);
+  for (const [spec, message] of NETWORK_FINDINGS) {
+    const findings = networkFindings(spec);
+    t.equal(findings.length, 1, spec);
+    t.match(findings[0], message);
+  }
+  const six = onNetwork(NETWORK_FINDINGS[3]?.[0] ?? '');
+  t.same(six.underlay.plan.machines.get('h')?.routes, [], 'a route of IPv6 is no default route of IPv4');
+  t.end();
+});
+
+t.test('a HostConfig for a machine that there is not is told with near matches', (t) => {
+  const config =
+    '---\napiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: h}\nspec: {hosts: [n1, n11]}\n';
+  const findings = networkFindings('{subnets: [{name: s, cidr: 10.5.0.0/24}]}', config);
+  t.match(findings, [/:14:20: warning: HostConfig h: there is no machine n11 \(near: n1\)/]);
+  t.equal(findings.length, 1);
+  t.end();
+});
+
 const policy = (selector: string): string => `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: closed, namespace: default}

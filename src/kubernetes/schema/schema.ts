@@ -241,27 +241,40 @@ export const map = <A, B>(inner: Schema<A>, make: (value: A) => B): Schema<B> =>
   };
 };
 
-/** A rule over what was read: it answers what was expected and where, or undefined if all is well. */
-export const check = <T>(
-  inner: Schema<T>,
-  rule: (value: T) => { readonly path: FieldPath; readonly expected: string } | undefined,
-): Schema<T> => ({
+/** A rule that a value breaks: where, and what was expected there. */
+export interface Broken {
+  readonly path: FieldPath;
+  readonly expected: string;
+}
+
+function failAt({ path, expected }: Broken, value: Json, at: Reader): void {
+  let got: Json | undefined = value;
+  for (const step of path) {
+    at.enter(step);
+    got = typeof step === 'number' ? (isList(got) ? got[step] : undefined) : field(got, step);
+  }
+  at.fail(expected, got);
+  for (const _ of path) at.leave();
+}
+
+/** Rules over what was read: the answer is all that are broken, none if all is well. */
+export const checkAll = <T>(inner: Schema<T>, rules: (value: T) => readonly Broken[]): Schema<T> => ({
   ...inner,
   read: (value, at) => {
     const read = inner.read(value, at);
     if (read === INVALID) return INVALID;
-    const broken = rule(read);
-    if (broken === undefined) return read;
-    let got: Json | undefined = value;
-    for (const step of broken.path) {
-      at.enter(step);
-      got = typeof step === 'number' ? (isList(got) ? got[step] : undefined) : field(got, step);
-    }
-    at.fail(broken.expected, got);
-    for (const _ of broken.path) at.leave();
-    return INVALID;
+    const broken = rules(read);
+    for (const one of broken) failAt(one, value, at);
+    return broken.length === 0 ? read : INVALID;
   },
 });
+
+/** A rule over what was read: it answers what was expected and where, or undefined if all is well. */
+export const check = <T>(inner: Schema<T>, rule: (value: T) => Broken | undefined): Schema<T> =>
+  checkAll(inner, (value) => {
+    const broken = rule(value);
+    return broken === undefined ? [] : [broken];
+  });
 
 /** The first that takes it; the mistake is told in the words of `expected`. */
 export const either = <A, B>(expected: string, first: Schema<A>, second: Schema<B>): Schema<A | B> => ({
