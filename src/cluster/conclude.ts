@@ -19,7 +19,7 @@ import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
 import type { Routing } from './routing.js';
-import { withoutRouting } from './unmodelled.js';
+import { withNftables, withoutRouting } from './unmodelled.js';
 
 export interface Facts {
   readonly store: Store;
@@ -71,7 +71,12 @@ const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): stri
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address);
-  const reasons = [...unknownRoutes(facts), ...(service === undefined ? [] : [service])];
+  const nodes = trace.packets.flatMap(({ story }) => story.hops.map(({ place }) => place.host));
+  const reasons = [
+    ...unknownRoutes(facts),
+    ...withNftables(facts.store, nodes),
+    ...(service === undefined ? [] : [service]),
+  ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
 }

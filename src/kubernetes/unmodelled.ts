@@ -88,6 +88,11 @@ const FELIX: readonly UnmodelledField[] = [
     when: isTrue,
     why: 'WireGuard is not modelled: traffic between nodes stays as it is',
   },
+  {
+    path: ['spec', 'nftablesMode'],
+    when: (value) => typeof value === 'string' && value.toLowerCase() === 'enabled',
+    why: 'Felix with nftables is not modelled: what becomes of packets on its nodes is not known',
+  },
   { path: ['spec', 'istioAmbientMode'], when: enabled, why: 'Istio ambient mode is not modelled' },
   { path: ['spec', 'sidecarAccelerationEnabled'], when: isTrue, why: 'sidecar acceleration is not modelled' },
   { path: ['spec', 'genericXDPEnabled'], when: isTrue, why: 'XDP programs are not modelled' },

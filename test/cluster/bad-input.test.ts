@@ -1,6 +1,6 @@
 /** Input that is wrong: what cannot be understood is an error with its place, what a cluster would suffer from is a finding. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -267,6 +267,103 @@ t.test('every mistake of a run is told', (t) => {
     broken.errors.map(({ line }) => line),
     [4, 9, 11],
   );
+  t.end();
+});
+
+const felix = (spec: string): string =>
+  `apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: ${spec}\n`;
+
+t.test('what FelixConfiguration cannot hold is an error, what it has no field for a finding', (t) => {
+  const errors = withMore(felix('{defaultEndpointToHostAction: Maybe, chainInsertMode: Foo}')).errors;
+  t.match(
+    errors.map(formatConfigError),
+    [/chainInsertMode: .*Insert, Append, got "Foo"/, /ToHostAction: .*got "Maybe"/].toReversed(),
+  );
+  t.same(withMore(felix('{chainInsertMode: append, vxlanMTU: 1300}')).errors, [], 'case does not matter');
+  const misspelled = withMore(felix('{vxlanMtu: 1300, bpfDSROptoutCIDRs: [], logSeverityScreen: Info}'));
+  const told = misspelled.findings.filter(({ code }) => code === 'unknown-field').map(formatFinding);
+  t.equal(told.length, 1);
+  t.match(told[0], /"vxlanMtu" \(near: vxlanMTU/);
+  t.end();
+});
+
+t.test('nobody knows what Felix’s nftables do to a packet', (t) => {
+  const trace = traced(withMore(felix('{nftablesMode: Enabled}')), 'pod/default/client', 'pod/default/web:80');
+  t.equal(trace?.verdict, 'unknown');
+  t.match(trace?.explanation, [/nftables on node\/node1/, /nftables on node\/node2/]);
+  const off = withMore(felix('{nftablesMode: Disabled}'));
+  t.equal(traced(off, 'pod/default/client', 'pod/default/web:80')?.verdict, 'answered');
+  t.end();
+});
+
+t.test('fields that no pod has are told with near matches, in templates too', (t) => {
+  const spec =
+    '{nodename: node1, hostnetwork: true, tolerations: [{key: a, efect: NoSchedule}], containers: [{name: c, image: i, port: [], ports: [{containerport: 1, containerPort: 80}], livenessProbe: {httpget: {}, periodSeconds: 5}}]}';
+  const names = ['efect', 'nodename', 'hostnetwork', 'port', 'containerport', 'httpget'].toSorted();
+  const ofPod = `apiVersion: v1\nkind: Pod\nmetadata: {name: typo}\nspec: ${spec}\n`;
+  const template = `{metadata: {labels: {a: b}}, spec: ${spec}}`;
+  const ofDeployment = `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: typo}\nspec: {replicas: 2, selector: {matchLabels: {a: b}}, template: ${template}}\n`;
+  for (const text of [ofPod, ofDeployment]) {
+    const told = withMore(text).findings.filter(({ code }) => code === 'unknown-field');
+    t.same(told.map(({ message }) => /"(\w+)"/.exec(message)?.[1]).toSorted(), names);
+    t.ok(told.every(({ message }) => message.includes('(near: ')));
+  }
+  t.end();
+});
+
+t.test('no field of a cluster that runs is told as unknown', (t) => {
+  for (const name of readdirSync('topologies')) {
+    if (!existsSync(`topologies/${name}/cluster.yaml`)) continue;
+    const cluster = Cluster.load([`topologies/${name}`]);
+    t.same(
+      cluster.findings.filter(({ code }) => code === 'unknown-field'),
+      [],
+      name,
+    );
+  }
+  t.end();
+});
+
+t.test('a native sidecar listens on its ports, another init container does not', (t) => {
+  const init =
+    'initContainers: [{name: s, restartPolicy: Always, ports: [{containerPort: 15001}]}, {name: i, ports: [{containerPort: 15002}]}]';
+  const cluster = withMore(pod('meshed', {}).replace('  containers:', `  ${init}\n  containers:`));
+  t.same(cluster.errors, []);
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/meshed:15001')?.verdict, 'answered');
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/meshed:15002')?.verdict, 'refused');
+  t.end();
+});
+
+t.test('the port of a host-network pod that is not named is the one that it declares', (t) => {
+  const cluster = withMore(
+    pod('agent', {}).replace('spec:', 'spec:\n  hostNetwork: true').replace('containerPort: 80', 'containerPort: 9100'),
+  );
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/agent')?.to.port, 9100);
+  t.end();
+});
+
+t.test('numbers and dots are an address or nothing', (t) => {
+  for (const text of ['300.1.1.1:80', '10.0.0:80', '1.2.3.4.5'])
+    t.match(parseDestination(text), { problem: /is no IPv4 address/ });
+  t.match(parseDestination('1.example:80'), { endpoint: { kind: 'name', name: '1.example' } });
+  t.end();
+});
+
+t.test('without a PhysicalNetwork the trace says that nobody knows of the outside', (t) => {
+  const cluster = new Cluster(sourcesOf('two-nodes-vxlan').filter(({ file }) => file !== 'network.yaml'));
+  const told = traced(cluster, 'pod/default/client', '8.8.8.8:53')?.explanation.join('\n');
+  t.match(told, /The input has no PhysicalNetwork: host\/gateway is assumed/);
+  t.notMatch(traced(withMore(''), 'pod/default/client', '8.8.8.8:53')?.explanation.join('\n'), /PhysicalNetwork/);
+  t.end();
+});
+
+t.test('a pod that IPAM gives no address is told once', (t) => {
+  const annotations = `{cni.projectcalico.org/ipv4pools: '["closed"]'}`;
+  const cluster = withMore(
+    `${pool('closed', '10.7.0.0/16').replace('vxlanMode: Always', 'disabled: true')}---\n${pod('picky', { annotations })}`,
+  );
+  cluster.node('node1');
+  t.equal(cluster.findings.filter(({ object }) => object === 'Pod default/picky').length, 1);
   t.end();
 });
 

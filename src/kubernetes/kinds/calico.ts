@@ -3,6 +3,7 @@
 import { type Cidr, isIpv4Cidr, isNetwork } from '../address.js';
 import { parseAsNumber } from '../as-number.js';
 import { isObject, type JsonObject } from '../source/json.js';
+import { FELIX_FIELDS } from './felix-fields.js';
 import {
   address,
   addressOrCidr,
@@ -18,6 +19,7 @@ import {
   listOf,
   map,
   oneOf,
+  oneOfAnyCase,
   optional,
   orEmpty,
   port,
@@ -131,11 +133,35 @@ export const calicoNodeBody = record({
   ),
 });
 
-const felixSettings = record({
+const verdict = optional(oneOfAnyCase('Accept', 'Return'));
+const denial = optional(oneOfAnyCase('Drop', 'Reject'));
+const severity = optional(oneOfAnyCase('Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal'));
+const enabledOrNot = optional(oneOfAnyCase('Enabled', 'Disabled'));
+
+const felixFields = {
   nodeSelector: withDefault(text, ''),
   bpfEnabled: optional(flag),
-  chainInsertMode: optional(text),
-  defaultEndpointToHostAction: optional(text),
+  chainInsertMode: optional(oneOfAnyCase('Insert', 'Append')),
+  defaultEndpointToHostAction: optional(oneOfAnyCase('Drop', 'Accept', 'Return')),
+  iptablesBackend: optional(oneOfAnyCase('Auto', 'Legacy', 'NFT')),
+  iptablesFilterAllowAction: verdict,
+  iptablesMangleAllowAction: verdict,
+  iptablesFilterDenyAction: denial,
+  nftablesMode: optional(oneOfAnyCase('Disabled', 'Enabled', 'Auto')),
+  nftablesFilterAllowAction: verdict,
+  nftablesMangleAllowAction: verdict,
+  nftablesFilterDenyAction: denial,
+  serviceLoopPrevention: optional(oneOfAnyCase('Drop', 'Reject', 'Disabled')),
+  workloadSourceSpoofing: optional(oneOfAnyCase('Disabled', 'Any')),
+  routeSource: optional(oneOfAnyCase('WorkloadIPs', 'CalicoIPAM')),
+  natOutgoingExclusions: optional(oneOfAnyCase('IPPoolsOnly', 'IPPoolsAndHostIPs')),
+  floatingIPs: enabledOrNot,
+  ipForwarding: enabledOrNot,
+  programClusterRoutes: enabledOrNot,
+  istioAmbientMode: enabledOrNot,
+  logSeverityFile: severity,
+  logSeverityScreen: severity,
+  logSeveritySys: severity,
   interfacePrefix: optional(text),
   ipipEnabled: optional(flag),
   ipipMTU: optional(count),
@@ -151,7 +177,8 @@ const felixSettings = record({
   wireguardEnabled: optional(flag),
   wireguardEnabledV6: optional(flag),
   wireguardMTU: optional(count),
-});
+};
+const felixSettings = record(felixFields, { closed: true, others: FELIX_FIELDS });
 
 /** What the dataplane needs by type; `fields` has every setting as it was given, for Felix's own reading. */
 const felixSpec = orEmpty<Value<typeof felixSettings> & { readonly fields: JsonObject }>({

@@ -116,6 +116,12 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T
     values.find((value) => value === given),
   );
 
+/** One of them in any case, as it was written: where the API has a pattern with `(?i)`. */
+export const oneOfAnyCase = (...values: readonly string[]): Schema<string> =>
+  textual(`one of ${values.join(', ')}`, (given) =>
+    values.some((value) => value.toLowerCase() === given.toLowerCase()) ? given : undefined,
+  );
+
 export const address: Schema<IpAddress> = textual('an IPv4 or IPv6 address', parseIp);
 export const cidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', parseCidr);
 /** In fields of old groups, where the API server takes leading zeros (apimachinery validation IsValidIPForLegacyField()). */
@@ -204,10 +210,18 @@ export const mapOf = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> =
 type Fields = Readonly<Record<string, Schema<unknown>>>;
 export type Values<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> };
 
-/** The named fields; others are passed over, or with `closed` put down as not known. Absent is an error. */
-export function record<F extends Fields>(fields: F, options: { readonly closed?: boolean } = {}): Schema<Values<F>> {
+export interface RecordOptions {
+  /** Fields that are not named are put down as not known. */
+  readonly closed?: boolean;
+  /** Of a closed record: fields that there are, and that nobody reads. */
+  readonly others?: readonly string[];
+}
+
+/** The named fields; others are passed over, but of a closed record. Absent is an error. */
+export function record<F extends Fields>(fields: F, options: RecordOptions = {}): Schema<Values<F>> {
   const entries = Object.entries(fields);
-  const names = Object.keys(fields);
+  const names = [...new Set([...Object.keys(fields), ...(options.others ?? [])])];
+  const known = new Set(names);
   const read = (value: Json, at: Reader): Values<F> | Invalid => {
     if (!isObject(value)) return at.fail('a map', value);
     const values: Record<string, unknown> = {};
@@ -219,8 +233,7 @@ export function record<F extends Fields>(fields: F, options: { readonly closed?:
       if (given === INVALID) valid = false;
       values[name] = given;
     }
-    if (options.closed)
-      for (const name of Object.keys(value)) if (!Object.hasOwn(fields, name)) at.notKnown(name, names);
+    if (options.closed) for (const name of Object.keys(value)) if (!known.has(name)) at.notKnown(name, names);
     const complete = (all: Record<string, unknown>): all is Values<F> => valid && all !== undefined;
     return complete(values) ? values : INVALID;
   };
