@@ -299,13 +299,14 @@ t.test('nobody knows what Felix’s nftables do to a packet', (t) => {
 t.test('fields that no pod has are told with near matches, in templates too', (t) => {
   const spec =
     '{nodename: node1, hostnetwork: true, tolerations: [{key: a, efect: NoSchedule}], containers: [{name: c, image: i, port: [], ports: [{containerport: 1, containerPort: 80}], livenessProbe: {httpget: {}, periodSeconds: 5}}]}';
-  const names = ['efect', 'nodename', 'hostnetwork', 'port', 'containerport', 'httpget'].toSorted();
+  const names = ['efect', 'nodename', 'hostnetwork', 'port', 'containerport', 'httpget'];
   const ofPod = `apiVersion: v1\nkind: Pod\nmetadata: {name: typo}\nspec: ${spec}\n`;
   const template = `{metadata: {labels: {a: b}}, spec: ${spec}}`;
   const ofDeployment = `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: typo}\nspec: {replicas: 2, selector: {matchLabels: {a: b}}, template: ${template}}\n`;
   for (const text of [ofPod, ofDeployment]) {
     const told = withMore(text).findings.filter(({ code }) => code === 'unknown-field');
-    t.same(told.map(({ message }) => /"(\w+)"/.exec(message)?.[1]).toSorted(), names);
+    t.same(new Set(told.map(({ message }) => /"(\w+)"/.exec(message)?.[1])), new Set(names));
+    t.equal(told.length, names.length);
     t.ok(told.every(({ message }) => message.includes('(near: ')));
   }
   t.end();
