@@ -1,7 +1,7 @@
 /** `podwire export netns`: a script that rebuilds the emulated hosts as real network namespaces. */
 
 import { exportClusterNetns } from '../tools/index.js';
-import { loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
+import { loadCluster, parseOptions, UsageError, withFindings, withUsage } from './options.js';
 
 export const run = (args: readonly string[]): Promise<number> => withUsage(() => exportAs(args));
 
@@ -14,7 +14,8 @@ async function exportAs(args: readonly string[]): Promise<number> {
   const cluster = await loadCluster(options);
   if (cluster === undefined) return 2;
   const names = hosts.map((name) => name.replace(/^(?:node|host)\//, ''));
-  process.stdout.write(exportClusterNetns(cluster, { hosts: names, prefix: options.prefix }));
-  if (!options.quiet) printFindings(cluster.findings.filter(({ severity }) => severity === 'warning'));
-  return 0;
+  return withFindings(cluster, { quiet: options.quiet, severities: ['warning'] }, () => {
+    process.stdout.write(exportClusterNetns(cluster, { hosts: names, prefix: options.prefix }));
+    return 0;
+  });
 }

@@ -2,7 +2,13 @@
 
 import { parseArgs } from 'node:util';
 import { Cluster } from '../cluster/index.js';
-import { type ConfigError, type Finding, formatConfigError, formatFinding } from '../kubernetes/index.js';
+import {
+  type ConfigError,
+  type Finding,
+  formatConfigError,
+  formatFinding,
+  type Severity,
+} from '../kubernetes/index.js';
 
 /** What the user got wrong on the command line. */
 export class UsageError extends Error {}
@@ -99,6 +105,35 @@ export async function loadCluster(
   if (cluster.errors.length === 0) return cluster;
   printErrors(cluster.errors);
   return undefined;
+}
+
+/** The arguments that a command makes of its own, or what is wrong with them, which is told beside what is wrong with the files. */
+export function reading<T>(read: () => T): T | UsageError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+}
+
+/** Runs a command on a cluster that was loaded, and then prints its findings, however the command ends: they may say why. */
+export function withFindings<T>(
+  cluster: Cluster,
+  { quiet, severities }: { readonly quiet: boolean; readonly severities: readonly Severity[] },
+  run: () => T,
+): T {
+  try {
+    return run();
+  } finally {
+    if (!quiet) printFindings(cluster.findings.filter(({ severity }) => severities.includes(severity)));
+  }
+}
+
+/** Arguments that say nothing, with what the files had to say. @throws UsageError */
+export function refuse(cluster: Cluster | undefined, { quiet }: CommonOptions, problem: UsageError): never {
+  if (cluster !== undefined && !quiet) printFindings(cluster.findings);
+  throw problem;
 }
 
 /** What the user can mend: a name that does not exist, a network that never comes to rest. */

@@ -3,7 +3,6 @@
 import { writeSync } from 'node:fs';
 import {
   type Cluster,
-  type Destination,
   type EndpointName,
   isNameProblem,
   parseDestination,
@@ -23,7 +22,16 @@ import {
   traceJson,
   tracePcapng,
 } from '../trace/index.js';
-import { type CommonOptions, loadCluster, parseOptions, printFindings, UsageError, withUsage } from './options.js';
+import {
+  type CommonOptions,
+  loadCluster,
+  parseOptions,
+  reading,
+  refuse,
+  UsageError,
+  withFindings,
+  withUsage,
+} from './options.js';
 import { ANSI_STYLE } from './style.js';
 
 const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
@@ -38,36 +46,36 @@ export const run = (args: readonly string[]): Promise<number> => withUsage(() =>
 const BGP_PORT = 179;
 
 async function trace(options: CommonOptions): Promise<number> {
-  const { protocol, output, branches, backend, ...asked } = requestOf(options);
+  const request = reading(() => requestOf(options));
+  const toDaemon = 'to' in request && request.to.port === BGP_PORT;
   const cluster = await loadCluster(
     options,
-    ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && asked.to.port === BGP_PORT),
+    ({ routesByDaemons, hasRouters }) => routesByDaemons || (hasRouters && toDaemon),
   );
+  if (request instanceof UsageError) return refuse(cluster, options, request);
   if (cluster === undefined) return 2;
-  const [from, to] = [asked.from, asked.to];
-  refuseUnknown(cluster, [
-    ['FROM', from],
-    ['TO', to.endpoint],
-  ]);
-  const request = { from, to, protocol };
-  const told =
-    branches === 'all'
-      ? cluster.traceBranches(request, MOST_BRANCHES)
-      : {
-          branches: [
-            backend === undefined
-              ? alone(cluster.trace(request))
-              : cluster.traceBackend(request, backend, MOST_BRANCHES),
-          ],
-          complete: true,
-        };
-  if (branches === 'all') printBranches(told, output);
-  else for (const { trace: traced } of told.branches) print(traced, output, options);
-  if (!options.quiet) printFindings(cluster.findings);
-  return told.branches.every(({ trace: traced }) => traced.verdict === 'answered') ? 0 : 1;
+  return withFindings(cluster, { quiet: options.quiet, severities: ['warning', 'notice'] }, () => {
+    refuseUnknown([
+      ['FROM', () => cluster.requireKnown(request.from, 'sender')],
+      ['TO', () => cluster.requireKnown(request.to.endpoint)],
+    ]);
+    const told = follow(cluster, request);
+    if (request.branches === 'all') printBranches(told, request.output);
+    else for (const { trace: traced } of told.branches) print(traced, request.output, options);
+    return told.branches.every(({ trace: traced }) => traced.verdict === 'answered') ? 0 : 1;
+  });
 }
 
-const alone = (traced: ConnectionTrace): TraceBranch => ({ probability: 1, trace: traced });
+/** One way that chance takes, the way to a backend, or all. @throws UsageError */
+function follow(cluster: Cluster, { from, to, protocol, branches, backend }: Request): TraceBranches {
+  const asked = { from, to, protocol };
+  if (branches === 'all') return about('TO', () => cluster.traceBranches(asked, MOST_BRANCHES));
+  const branch: TraceBranch =
+    backend === undefined
+      ? { probability: 1, trace: about('TO', () => cluster.trace(asked)) }
+      : about('--backend', () => cluster.traceBackend(asked, backend, MOST_BRANCHES));
+  return { branches: [branch], complete: true };
+}
 
 const printBranches = (told: TraceBranches, output: Output): void =>
   write(
@@ -121,17 +129,26 @@ function requestOf(options: CommonOptions): Request {
   return { protocol, output, from, to, ...ways };
 }
 
+type End = 'FROM' | 'TO' | '--backend';
+
+/** @throws UsageError that says which of the names it is about */
+function about<T>(end: End, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof UnknownEndpoint) throw new UsageError(`${end}: ${error.message}`);
+    throw error;
+  }
+}
+
 /** Both names are looked for, so that a run tells of both. @throws UsageError */
-function refuseUnknown(
-  cluster: Cluster,
-  names: readonly (readonly [which: string, name: Destination['endpoint']])[],
-): void {
-  const problems = names.flatMap(([which, name]) => {
+function refuseUnknown(checks: readonly (readonly [end: End, check: () => void])[]): void {
+  const problems = checks.flatMap(([end, check]) => {
     try {
-      cluster.requireKnown(name);
+      about(end, check);
       return [];
     } catch (error) {
-      if (error instanceof UnknownEndpoint) return [`${which}: ${error.message}`];
+      if (error instanceof UsageError) return [error.message];
       throw error;
     }
   });

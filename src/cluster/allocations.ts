@@ -44,6 +44,7 @@ import {
 } from '../kubernetes/index.js';
 import type { RecordedState } from './recorded.js';
 import { containerId } from './sandbox.js';
+import { NO_ADDRESS } from './told-once.js';
 
 const ANNOTATION = 'cni.projectcalico.org/';
 /** `name` of the network in Calico's CNI configuration: the first part of a handle. */
@@ -283,8 +284,6 @@ class Allocation {
   }
 
   #withoutAddress(pod: Pod, why: string): void {
-    this.findings.push(
-      finding(pod, [], { code: 'no-address', severity: 'warning', message: `the pod gets no address: ${why}` }),
-    );
+    this.findings.push(finding(pod, [], { code: 'no-address', severity: 'warning', message: `${NO_ADDRESS}${why}` }));
   }
 }

@@ -37,6 +37,7 @@ import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './repro
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
+import { toldOnce } from './told-once.js';
 import { type TraceRequest, Tracing } from './tracing.js';
 
 export interface ClusterOptions {
@@ -174,7 +175,7 @@ export class Cluster {
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
-    return [...this.#settled.findings, ...this.#findings];
+    return toldOnce([...this.#settled.findings, ...this.#findings]);
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */
@@ -335,9 +336,7 @@ export class Cluster {
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
   locate(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
     this.#prober.settle();
-    const { netns, pod, label } = this.#places.locate(endpoint);
-    if (netns === undefined) throw new UnknownEndpoint(`${label} is no machine or pod of this cluster`);
-    return { netns, pod, label };
+    return this.#places.netnsOf(endpoint);
   }
 
   /** The address that a name leads to. @throws UnknownEndpoint */
@@ -351,10 +350,11 @@ export class Cluster {
     this.#loadBalancers.prepare(address);
   }
 
-  /** @throws UnknownEndpoint for a destination that names nothing */
-  requireKnown(endpoint: Destination['endpoint']): void {
+  /** @throws UnknownEndpoint for a destination that names nothing, for a sender that does not run */
+  requireKnown(endpoint: Destination['endpoint'], as: 'sender' | 'destination' = 'destination'): void {
     this.#prober.settle();
-    this.#places.requireKnown(endpoint);
+    if (as === 'sender' && endpoint.kind !== 'name') this.#places.sender(endpoint);
+    else this.#places.requireKnown(endpoint);
   }
 
   #equip(host: Host, plan: MachinePlan): void {

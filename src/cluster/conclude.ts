@@ -24,7 +24,7 @@ import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import type { ClusterServices } from './services.js';
 import type { Routing } from './routing.js';
-import { withoutRouting } from './unmodelled.js';
+import { withNftables, withoutRouting } from './unmodelled.js';
 
 export interface Facts {
   readonly store: Store;
@@ -32,6 +32,10 @@ export interface Facts {
   readonly loadBalancers: LoadBalancers;
   readonly fromPod: Pod | undefined;
   readonly toPod: Pod | undefined;
+  /** Why that pod cannot answer, where it does not run. */
+  readonly whyAbsent?: string | undefined;
+  /** Whether the machine is the gateway of a network that is assumed. */
+  readonly isAssumed: (machine: string) => boolean;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
@@ -72,7 +76,12 @@ const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): stri
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address);
-  const reasons = [...unknownRoutes(facts), ...(service === undefined ? [] : [service])];
+  const nodes = trace.packets.flatMap(({ story }) => story.hops.map(({ place }) => place.host));
+  const reasons = [
+    ...unknownRoutes(facts),
+    ...withNftables(facts.store, nodes),
+    ...(service === undefined ? [] : [service]),
+  ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
   return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
 }
@@ -140,7 +149,8 @@ const becauseOf = ({ because }: Programmed): string =>
   because.length === 0 ? '' : ` (${because.map(formatCause).join('; ')})`;
 
 /** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
-function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, reached }: Facts): string[] {
+function explainLost({ packets, nameOf, from }: Unjudged, facts: Facts): readonly string[] {
+  const { policy, routing, reached } = facts;
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
@@ -148,7 +158,18 @@ function explainLost({ packets, nameOf, from }: Unjudged, { policy, routing, rea
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const end = ended && explainEnd(ended.story, nameOf);
   const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
-  return [...(ended === undefined || end === undefined ? [] : [...explainPolicy(ended.story, policy), end]), ...routes];
+  if (ended === undefined || end === undefined) return routes;
+  return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...routes];
+}
+
+/** Without a PhysicalNetwork there is no outside. */
+function explainGateway({ story }: TracePacket, { isAssumed }: Facts): string[] {
+  const drop = lastOf(story, 'drop');
+  const where = drop?.recorded.place.host;
+  if (drop?.step.reason !== 'ip-innoroutes' || where === undefined || !isAssumed(where)) return [];
+  return [
+    `The input has no PhysicalNetwork: host/${where} is assumed as the nodes’ gateway, and knows of nothing outside their subnets.`,
+  ];
 }
 
 function explain(
@@ -160,7 +181,13 @@ function explain(
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
   if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
-  if (verdict === 'refused' && about.facts.toPod !== undefined && to.port !== undefined && protocol !== 'icmp') {
+  if (
+    verdict === 'refused' &&
+    about.facts.toPod !== undefined &&
+    about.facts.whyAbsent === undefined &&
+    to.port !== undefined &&
+    protocol !== 'icmp'
+  ) {
     sentences.push(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
@@ -169,6 +196,7 @@ function explain(
   const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost);
+  if (about.facts.whyAbsent !== undefined) sentences.push(about.facts.whyAbsent);
   if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }

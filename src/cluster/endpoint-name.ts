@@ -34,6 +34,9 @@ export const isNameProblem = (value: object): value is NameProblem => 'problem' 
 
 const isIpv6 = (text: string): boolean => /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text);
 
+/** Numbers and dots are no DNS name either: no top-level domain is a number (RFC 3696 §2). */
+const isLikeIpv4 = (text: string): boolean => /^\d+(\.\d+)+\.?$/.test(text);
+
 const ipv6Problem = (text: string): NameProblem => ({
   problem: `"${text}" is an IPv6 address, and IPv6 is not modelled yet`,
 });
@@ -42,6 +45,7 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   const address = parseIpv4(text);
   if (address !== undefined) return { kind: 'address', address };
   if (isIpv6(text)) return ipv6Problem(text);
+  if (isLikeIpv4(text)) return { problem: `"${text}" is no IPv4 address: that is four numbers from 0 to 255` };
   const [kind, first = '', second, extra] = text.split('/');
   if ((kind === 'pod' || kind === 'svc' || kind === 'lb') && first !== '' && extra === undefined) {
     // As kubectl has it, one without a namespace is in `default`.
@@ -55,7 +59,7 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
 
 /** What is no path and no address, and can be a name. */
 const dnsEndpoint = (text: string): DnsEndpoint | undefined =>
-  /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && isDnsName(text) && parseIpv4(text) === undefined
+  /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && isDnsName(text) && parseIpv4(text) === undefined && !isLikeIpv4(text)
     ? { kind: 'name', name: text }
     : undefined;
 

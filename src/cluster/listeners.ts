@@ -4,7 +4,7 @@
  */
 
 import type { Cause } from '../trace/index.js';
-import type { Pod, Service, Store } from '../kubernetes/index.js';
+import type { Container, Pod, Service, Store } from '../kubernetes/index.js';
 import { targetPortOf } from '../services/index.js';
 import type { Site } from './servers.js';
 
@@ -25,6 +25,12 @@ const selects = (service: Service, pod: Pod): boolean => {
   );
 };
 
+/** Its containers, and init containers that go on beside them: native sidecars. */
+const runningContainers = ({ spec }: Pod): readonly Container[] => [
+  ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ...spec.containers,
+];
+
 /** All listeners of a pod, each port once, with every reason for it. */
 export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
   const found = new Map<string, { protocol: PodListener['protocol']; port: number; because: Cause[] }>();
@@ -34,7 +40,7 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
     listener.because.push(cause);
     found.set(key, listener);
   };
-  for (const { name, ports } of pod.spec.containers) {
+  for (const { name, ports } of runningContainers(pod)) {
     for (const { containerPort, protocol } of ports) {
       const detail = `container ${name} declares port ${containerPort}`;
       add(PROTOCOLS[protocol], containerPort, { kind: 'Pod', namespace: pod.namespace, name: pod.name, detail });
@@ -58,8 +64,9 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
 }
 
 /** What a pod's HTTP server knows: its own name, and the paths that its probes ask for. */
-export function podSite({ namespace, name, spec }: Pod): Site {
-  const probes = spec.containers.flatMap(({ livenessProbe, readinessProbe, startupProbe }) => [
+export function podSite(pod: Pod): Site {
+  const { namespace, name } = pod;
+  const probes = runningContainers(pod).flatMap(({ livenessProbe, readinessProbe, startupProbe }) => [
     livenessProbe,
     readinessProbe,
     startupProbe,

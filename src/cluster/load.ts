@@ -11,6 +11,7 @@ import { hostConfigKind, physicalNetworkKind } from '../underlay/index.js';
 import { type ExpectationsSpec, expectationsKind } from './expectations.js';
 import { type HostConfigObject, type PhysicalNetworkObject } from './documents.js';
 import { applyRecorded, type RecordedState } from './recorded.js';
+import { selectorChecks } from './selectors.js';
 
 export interface ClusterDocuments extends LoadedCluster {
   readonly networks: readonly PhysicalNetworkObject[];
@@ -29,6 +30,7 @@ export function loadDocuments(
   const loaded = loadCluster(input, {
     seed,
     kinds: [network, hostConfig, expectations],
+    checks: selectorChecks,
     ...(recorded === undefined ? {} : { beforeScheduling: (store) => applyRecorded(store, recorded) }),
   });
   return {

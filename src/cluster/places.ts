@@ -10,6 +10,7 @@ import { recordedAddresses } from './allocations.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
 import type { Kubelet, Sandbox } from './kubelet.js';
 import { externalAddress } from './load-balancers.js';
+import { ASSUMED } from './network.js';
 import { netnsName } from './sandbox.js';
 import { serviceAddress } from './service-name.js';
 
@@ -39,15 +40,43 @@ interface PlacesOptions {
   readonly findings: () => readonly Finding[];
 }
 
-const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
+const podName = ({ namespace, name }: Named): string => `${namespace}/${name}`;
 
-function indexByAddress(pods: readonly Pod[]): ReadonlyMap<Ipv4Addr, Pod> {
-  const index = new Map<Ipv4Addr, Pod>();
+interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const MAX_NEAR = 3;
+
+/** Names that may have been meant: the same in another namespace first, then like ones. */
+function nearNames(wanted: Named, candidates: readonly Named[]): readonly string[] {
+  const others = candidates.filter((one) => podName(one) !== podName(wanted));
+  const alike = new Set(
+    nearMatches(
+      wanted.name,
+      others.map(({ name }) => name),
+    ),
+  );
+  const near = [
+    ...others.filter(({ name }) => name === wanted.name).map(podName),
+    ...nearMatches(podName(wanted), others.map(podName)),
+    ...others.filter(({ name }) => alike.has(name)).map(podName),
+  ];
+  return [...new Set(near)].slice(0, MAX_NEAR);
+}
+
+const recordedIpv4 = (pod: Pod): readonly Ipv4Addr[] =>
+  recordedAddresses(pod).flatMap((address) => parseIpv4(formatAddress(address)) ?? []);
+
+function indexByAddress(pods: readonly Pod[]): ReadonlyMap<Ipv4Addr, readonly Pod[]> {
+  const index = new Map<Ipv4Addr, Pod[]>();
   for (const pod of pods) {
     if (pod.spec.hostNetwork) continue;
-    for (const one of recordedAddresses(pod)) {
-      const address = parseIpv4(formatAddress(one));
-      if (address !== undefined && !index.has(address)) index.set(address, pod);
+    for (const address of recordedIpv4(pod)) {
+      const holders = index.get(address);
+      if (holders === undefined) index.set(address, [pod]);
+      else holders.push(pod);
     }
   }
   return index;
@@ -59,7 +88,8 @@ export class Places {
   readonly #kubelets: ReadonlyMap<string, Kubelet>;
   readonly #findings: () => readonly Finding[];
   /** Made of the list of pods that is there. */
-  #byAddress: { readonly pods: readonly Pod[]; readonly index: ReadonlyMap<Ipv4Addr, Pod> } | undefined = undefined;
+  #byAddress: { readonly pods: readonly Pod[]; readonly index: ReadonlyMap<Ipv4Addr, readonly Pod[]> } | undefined =
+    undefined;
   /** By `host netns`: what a person calls the place. */
   readonly #podOfNetns = new Map<string, string>();
 
@@ -102,26 +132,35 @@ export class Places {
   pod(namespace: string, name: string): Pod {
     const pod = this.#store.get('Pod', namespace, name);
     if (pod !== undefined) return pod;
-    const names = this.#store.list('Pod').map(podName);
-    throw new UnknownEndpoint(`there is no pod "${namespace}/${name}"`, nearMatches(`${namespace}/${name}`, names));
+    const near = nearNames({ namespace, name }, this.#store.list('Pod'));
+    throw new UnknownEndpoint(`there is no pod "${namespace}/${name}"`, near);
   }
 
   /** @throws UnknownEndpoint for a pod that does not run */
   podNetns(pod: Pod): Netns {
-    if (pod.spec.nodeName === '') throw new UnknownEndpoint(`pod "${podName(pod)}" is on no node`);
-    this.node(pod.spec.nodeName);
-    const sandbox = this.sandboxOf(pod);
-    if (sandbox === undefined) throw new UnknownEndpoint(`pod "${podName(pod)}" has no network: ${this.#whyNot(pod)}`);
-    return sandbox.netns;
+    const netns = this.#runningNetns(pod);
+    if (netns === undefined) throw new UnknownEndpoint(`pod "${podName(pod)}" has no network: ${this.#whyNot(pod)}`);
+    return netns;
+  }
+
+  /** Undefined for a pod that does not run; its node is built for it. */
+  #runningNetns(pod: Pod): Netns | undefined {
+    const { nodeName } = pod.spec;
+    if (this.isNode(nodeName)) this.#underlay.host(nodeName);
+    return this.sandboxOf(pod)?.netns;
+  }
+
+  /** Why nobody answers at the pod's address, as a sentence; undefined for a pod that runs. */
+  whyAbsent(pod: Pod): string | undefined {
+    if (this.#runningNetns(pod) !== undefined) return undefined;
+    return `Nothing answers for Pod ${podName(pod)}, which has no network: ${this.#whyNot(pod)}.`;
   }
 
   /** The pod's first IPv4 address, or undefined where it has none. */
   podAddress(pod: Pod): Ipv4Addr | undefined {
     if (pod.spec.hostNetwork) return this.machineAddress(pod.spec.nodeName);
     const current = this.#store.get('Pod', pod.namespace, pod.name) ?? pod;
-    const first = recordedAddresses(current)
-      .map((address) => parseIpv4(formatAddress(address)))
-      .find((address) => address !== undefined);
+    const [first] = recordedIpv4(current);
     if (first !== undefined) return first;
     this.podNetns(pod);
     return this.sandboxOf(pod)?.address;
@@ -129,8 +168,7 @@ export class Places {
 
   /** What CNI gave a pod that has no address on record: its node is built for it. */
   sandboxAddress(pod: Pod): Ipv4Addr | undefined {
-    const { nodeName } = pod.spec;
-    if (this.isNode(nodeName)) this.#underlay.host(nodeName);
+    this.#runningNetns(pod);
     return this.sandboxOf(pod)?.address;
   }
 
@@ -144,16 +182,43 @@ export class Places {
     return this.isNode(host) ? `node/${host}` : `host/${host}`;
   };
 
-  /** @throws UnknownEndpoint */
+  /** Where programs of an endpoint run. @throws UnknownEndpoint where none do */
+  netnsOf(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
+    const label = formatEndpointName(endpoint, formatIpv4);
+    switch (endpoint.kind) {
+      case 'pod': {
+        const pod = this.pod(endpoint.namespace, endpoint.name);
+        return { netns: this.podNetns(pod), pod, label };
+      }
+      case 'node':
+        return { netns: this.node(endpoint.name).netns, pod: undefined, label };
+      case 'host':
+        return { netns: this.host(endpoint.name).netns, pod: undefined, label };
+      default: {
+        const { netns, pod, address } = this.locate(endpoint);
+        if (netns !== undefined) return { netns, pod, label };
+        if (pod !== undefined) this.podNetns(pod); // says why it has none
+        throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(address)}`);
+      }
+    }
+  }
+
+  /** Where packets come from: something that runs and has an address. @throws UnknownEndpoint */
+  sender(endpoint: EndpointName): LocatedEndpoint & { readonly netns: Netns } {
+    const { netns } = this.netnsOf(endpoint);
+    return { ...this.locate(endpoint), netns };
+  }
+
+  /** Where packets go to. A pod that does not run has its address on record still. @throws UnknownEndpoint */
   locate(endpoint: EndpointName): LocatedEndpoint {
     const label = formatEndpointName(endpoint, formatIpv4);
     if (endpoint.kind === 'address') return this.locateAddress(endpoint.address, label);
     if (endpoint.kind === 'pod') {
       const pod = this.pod(endpoint.namespace, endpoint.name);
-      const netns = this.podNetns(pod);
       const address = this.podAddress(pod);
       if (address === undefined) throw new UnknownEndpoint(`${label} has no IPv4 address`);
-      return { label, address, place: netns.place, netns, pod };
+      const netns = this.#runningNetns(pod);
+      return { label, address, place: netns?.place, netns, pod };
     }
     if (endpoint.kind === 'svc' || endpoint.kind === 'lb') return this.#locateService(endpoint, label);
     const host = endpoint.kind === 'node' ? this.node(endpoint.name) : this.host(endpoint.name);
@@ -176,33 +241,37 @@ export class Places {
   ): LocatedEndpoint {
     const address = (kind === 'svc' ? serviceAddress : externalAddress)(this.#store, namespace, name);
     if (typeof address !== 'string') return { label, address, place: undefined, netns: undefined, pod: undefined };
-    const names = this.#store.list('Service').map((one) => `${one.namespace}/${one.name}`);
-    throw new UnknownEndpoint(
-      address,
-      nearMatches(
-        `${namespace}/${name}`,
-        names.filter((one) => one !== `${namespace}/${name}`),
-      ),
-    );
+    throw new UnknownEndpoint(address, nearNames({ namespace, name }, this.#store.list('Service')));
   }
 
   /** An address may be a pod's, a machine's, or nobody's. */
   locateAddress(address: Ipv4Addr, label: string): LocatedEndpoint {
     const pod = this.podAt(address);
     if (pod !== undefined) {
-      const netns = this.podNetns(pod);
-      return { label, address, place: netns.place, netns, pod };
+      const netns = this.#runningNetns(pod);
+      return { label, address, place: netns?.place, netns, pod };
     }
     const owner = this.#underlay.ownerOf(address);
     const netns = owner && this.#underlay.host(owner.name)?.netns;
     return { label, address, place: netns?.place, netns, pod: undefined };
   }
 
-  /** Of several that have it on record the first by name. */
+  /** Of several that have it on record the first by name that runs, else the first. */
   podAt(address: Ipv4Addr): Pod | undefined {
     const pods = this.#store.list('Pod');
     if (this.#byAddress?.pods !== pods) this.#byAddress = { pods, index: indexByAddress(pods) };
-    return this.#byAddress.index.get(address);
+    const holders = this.#byAddress.index.get(address) ?? [];
+    return holders.length > 1
+      ? (holders.find((pod) => this.#runningNetns(pod) !== undefined) ?? holders[0])
+      : holders[0];
+  }
+
+  /** Whether a machine is one that nobody wrote down: the gateway of a network that is assumed. */
+  isAssumed(name: string): boolean {
+    return (
+      this.#plan(name)?.because.some(({ kind, name: of }) => kind === 'PhysicalNetwork' && of === ASSUMED) === true &&
+      !this.isNode(name)
+    );
   }
 
   machineAddress(name: string): Ipv4Addr | undefined {
@@ -220,8 +289,14 @@ export class Places {
   }
 
   #whyNot(pod: Pod): string {
+    const { nodeName } = pod.spec;
+    if (nodeName === '') return 'it is on no node';
+    if (!this.isNode(nodeName)) {
+      const near = nearMatches(nodeName, this.#machineNames('node'));
+      return `its node ${nodeName} does not exist${near.length === 0 ? '' : ` (near: ${near.join(', ')})`}`;
+    }
     const found = this.#findings().find(
-      ({ object, code }) => code === 'cni-failed' && object === `Pod ${podName(pod)}`,
+      ({ object, code }) => (code === 'cni-failed' || code === 'no-address') && object === `Pod ${podName(pod)}`,
     );
     return found?.message ?? 'it does not run';
   }

@@ -1,21 +1,7 @@
 /** Selectors of Calico's language in the input: what cannot be read is an error, and its object is left out. */
 
 import { parseSelector, SelectorError } from '../calico/index.js';
-import {
-  type ConfigError,
-  configError,
-  type FieldPath,
-  type Kind,
-  type PolicyEntity,
-  type PolicyRuleSpec,
-  type Store,
-  type Subject,
-} from '../kubernetes/index.js';
-
-interface Written {
-  readonly path: FieldPath;
-  readonly selector: string;
-}
+import { describe, type FieldChecks, type Kind, places } from '../kubernetes/index.js';
 
 /** Why a selector cannot be read and where in it, or undefined. */
 function problem(selector: string): string | undefined {
@@ -28,95 +14,38 @@ function problem(selector: string): string | undefined {
   }
 }
 
-function ofEntity(entity: PolicyEntity, at: FieldPath): Written[] {
-  const { selector, notSelector, namespaceSelector, serviceAccounts } = entity;
-  return [
-    { path: [...at, 'selector'], selector },
-    { path: [...at, 'notSelector'], selector: notSelector },
-    { path: [...at, 'namespaceSelector'], selector: namespaceSelector },
-    { path: [...at, 'serviceAccounts', 'selector'], selector: serviceAccounts?.selector ?? '' },
-  ];
-}
+type Path = readonly string[];
 
-const ofRules = (direction: 'ingress' | 'egress', rules: readonly PolicyRuleSpec[]): Written[] =>
-  rules.flatMap(({ source, destination }, i) => [
-    ...ofEntity(source, ['spec', direction, i, 'source']),
-    ...ofEntity(destination, ['spec', direction, i, 'destination']),
-  ]);
+const ENTITY: readonly Path[] = [['selector'], ['notSelector'], ['namespaceSelector'], ['serviceAccounts', 'selector']];
 
-interface PolicyFields {
-  readonly selector: string;
-  readonly serviceAccountSelector: string;
-  readonly namespaceSelector?: string;
-  readonly ingress: readonly PolicyRuleSpec[];
-  readonly egress: readonly PolicyRuleSpec[];
-}
+/** Of rules, `*` standing for each. */
+const RULES: readonly Path[] = ['ingress', 'egress'].flatMap((direction) =>
+  ['source', 'destination'].flatMap((side) => ENTITY.map((path) => [direction, '*', side, ...path])),
+);
 
-const ofPolicy = (spec: PolicyFields): Written[] => [
-  { path: ['spec', 'selector'], selector: spec.selector },
-  { path: ['spec', 'serviceAccountSelector'], selector: spec.serviceAccountSelector },
-  { path: ['spec', 'namespaceSelector'], selector: spec.namespaceSelector ?? '' },
-  ...ofRules('ingress', spec.ingress),
-  ...ofRules('egress', spec.egress),
-];
+const POLICY: readonly Path[] = [['selector'], ['serviceAccountSelector'], ['namespaceSelector'], ...RULES];
 
-interface Checked {
-  readonly kind: Kind;
-  readonly object: Subject;
-  readonly selectors: readonly Written[];
-}
+/** Fields of `spec` that are written in the language. */
+const SELECTORS: Partial<Readonly<Record<Kind, readonly Path[]>>> = {
+  IPPool: [['nodeSelector'], ['namespaceSelector']],
+  FelixConfiguration: [['nodeSelector']],
+  BGPPeer: [['nodeSelector'], ['peerSelector'], ['localWorkloadSelector']],
+  CalicoNetworkPolicy: POLICY,
+  GlobalNetworkPolicy: POLICY,
+  StagedNetworkPolicy: POLICY,
+  StagedGlobalNetworkPolicy: POLICY,
+  Profile: RULES,
+};
 
-const POLICIES = [
-  'CalicoNetworkPolicy',
-  'GlobalNetworkPolicy',
-  'StagedNetworkPolicy',
-  'StagedGlobalNetworkPolicy',
-] as const;
-
-/** Everything that is written in the language. */
-function written(store: Store): Checked[] {
-  return [
-    ...store.list('IPPool').map((object) => ({
-      kind: 'IPPool' as const,
-      object,
-      selectors: (['nodeSelector', 'namespaceSelector'] as const).map((field) => ({
-        path: ['spec', field],
-        selector: object.spec[field],
-      })),
-    })),
-    ...store.list('FelixConfiguration').map((object) => ({
-      kind: 'FelixConfiguration' as const,
-      object,
-      selectors: [{ path: ['spec', 'nodeSelector'], selector: object.spec.nodeSelector }],
-    })),
-    ...store.list('BGPPeer').map((object) => ({
-      kind: 'BGPPeer' as const,
-      object,
-      selectors: (['nodeSelector', 'peerSelector', 'localWorkloadSelector'] as const).map((field) => ({
-        path: ['spec', field],
-        selector: object.spec[field],
-      })),
-    })),
-    ...POLICIES.flatMap((kind) =>
-      store.list(kind).map((object) => ({ kind, object, selectors: ofPolicy(object.spec) })),
-    ),
-    ...store.list('Profile').map((object) => ({
-      kind: 'Profile' as const,
-      object,
-      selectors: [...ofRules('ingress', object.spec.ingress), ...ofRules('egress', object.spec.egress)],
-    })),
-  ];
-}
-
-export function takeOutBadSelectors(store: Store): ConfigError[] {
-  return written(store).flatMap(({ kind, object, selectors }) => {
-    const errors = selectors.flatMap(({ path, selector }) => {
-      const why = problem(selector);
-      return why === undefined
-        ? []
-        : [configError(object, path, { expected: `a selector (${why})`, got: `"${selector}"` })];
-    });
-    if (errors.length > 0) store.delete(kind, object.namespace, object.name);
-    return errors;
-  });
-}
+export const selectorChecks: FieldChecks = (kind) => {
+  const paths = SELECTORS[kind];
+  if (paths === undefined) return undefined;
+  return (document) =>
+    paths.flatMap((path) =>
+      [...places(document, ['spec', ...path])].flatMap(({ at, value }) => {
+        // calicoctl takes true and 7 for text.
+        const why = typeof value === 'object' ? undefined : problem(String(value));
+        return why === undefined ? [] : [{ path: at, expected: `a selector (${why})`, got: describe(value) }];
+      }),
+    );
+};

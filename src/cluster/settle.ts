@@ -11,10 +11,9 @@ import { startCalico } from './calico-start.js';
 import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from './kubelet-settings.js';
 import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { type ClusterDocuments, loadDocuments } from './load.js';
-import { planNetwork } from './network.js';
+import { hostConfigFindings, planNetwork } from './network.js';
 import { policyFindings } from './policy-findings.js';
 import type { RecordedState } from './recorded.js';
-import { takeOutBadSelectors } from './selectors.js';
 
 export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfigs' | 'expectations'> {
   readonly store: Store;
@@ -34,7 +33,6 @@ export function settle(
 ): Settled {
   const documents = loadDocuments(input, { seed, recorded });
   const { store, networks, hostConfigs, expectations } = documents;
-  const badSelectors = takeOutBadSelectors(store);
   const network = planNetwork(store, networks);
   const addresses = assignAddresses(store, networks[0]);
   const otherCni = hostConfigs.some(({ body }) =>
@@ -54,10 +52,11 @@ export function settle(
     kubelet,
     installation,
     plan: network.plan,
-    errors: [...documents.errors, ...badSelectors, ...network.errors, ...addresses.errors, ...installation.errors],
+    errors: [...documents.errors, ...network.errors, ...addresses.errors, ...installation.errors],
     findings: [
       ...documents.findings,
       ...network.findings,
+      ...hostConfigFindings(hostConfigs, network.plan),
       ...addresses.findings,
       ...calico.findings,
       ...(allocations?.findings ?? []),

@@ -16,6 +16,7 @@ import {
 import { concludeTrace, concludeUnresolved, type Facts, finalDestination, type TracedName } from './conclude.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
+import { podListeners } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
@@ -57,11 +58,9 @@ const labelOf = (endpoint: Destination['endpoint']): string => formatEndpointNam
 const resolverReached = ({ packets, queries }: NameResolution): Ipv4Addr =>
   finalDestination(packets) ?? queries[0]?.server ?? INADDR_ANY;
 
-/** The only port that is declared, where there is one. */
-function defaultPort({ pod, netns }: LocatedEndpoint, protocol: 'tcp' | 'udp'): number | undefined {
-  if (pod === undefined || netns === undefined) return undefined;
-  return netns.sockets.listeners().find((listener) => listener.protocol === protocol)?.port;
-}
+/** The first port that is declared; on a node's own namespace others listen too. */
+const defaultPort = (pod: Pod | undefined, protocol: 'tcp' | 'udp', store: Store): number | undefined =>
+  pod === undefined ? undefined : podListeners(pod, store).find((one) => one.protocol === protocol)?.port;
 
 export class Tracing {
   readonly #with: TracingOptions;
@@ -99,6 +98,7 @@ export class Tracing {
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
     const { store, services, loadBalancers, policy, routing, places } = this.#with;
+    const destination = toPod ?? places.podAt(reached);
     return {
       store,
       services,
@@ -106,8 +106,10 @@ export class Tracing {
       policy,
       routing,
       fromPod: from.pod,
-      toPod: toPod ?? places.podAt(reached),
+      toPod: destination,
+      whyAbsent: destination && places.whyAbsent(destination),
       reached,
+      isAssumed: (machine) => places.isAssumed(machine),
     };
   }
 
@@ -125,10 +127,7 @@ export class Tracing {
   }
 
   #sender(endpoint: EndpointName): Sender {
-    const from = this.#with.places.locate(endpoint);
-    const { netns } = from;
-    if (netns === undefined) throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(from.address)}`);
-    return { ...from, netns };
+    return this.#with.places.sender(endpoint);
   }
 
   /** By the sender's resolver, where the destination is a name, or a Service of which a pod asks the cluster's DNS. */
@@ -151,7 +150,8 @@ export class Tracing {
   /** The port that is named, or the only one that there is. */
   #portOf({ to: { endpoint, port }, protocol }: TraceRequest, to: LocatedEndpoint): number | undefined {
     if (protocol === 'icmp') return undefined;
-    const found = port ?? defaultPort(to, protocol) ?? onlyPort(this.#with.store, endpoint, protocol);
+    const found =
+      port ?? defaultPort(to.pod, protocol, this.#with.store) ?? onlyPort(this.#with.store, endpoint, protocol);
     if (found !== undefined) return found;
     throw new UnknownEndpoint(`${to.label} declares no ${protocol} port; name one, as in ${to.label}:80`);
   }

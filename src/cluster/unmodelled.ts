@@ -14,3 +14,21 @@ export function withoutRouting(store: Store, ends: readonly (Pod | undefined)[],
     ? [`IPPool ${pool.name} has no VXLAN: its routes between nodes are BIRD’s, and nobody was asked to run it.`]
     : [];
 }
+
+/** Felix's own setting for the node, or that for all. */
+const felixSetting = (store: Store, node: string, name: string): unknown => {
+  const [own, all] = [`node.${node}`, 'default'].map(
+    (of) => store.get('FelixConfiguration', '', of)?.spec.fields[name],
+  );
+  return own ?? all;
+};
+
+/** Nodes on the way whose Felix programs nftables: its rules there are not known. */
+export function withNftables(store: Store, nodes: Iterable<string>): string[] {
+  return [...new Set(nodes)].flatMap((node) => {
+    const mode = felixSetting(store, node, 'nftablesMode');
+    return store.get('Node', '', node) !== undefined && typeof mode === 'string' && mode.toLowerCase() === 'enabled'
+      ? [`Felix programs nftables on node/${node}, which is not modelled: what its rules do is not known.`]
+      : [];
+  });
+}

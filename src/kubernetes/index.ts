@@ -53,7 +53,14 @@ export {
   type ObjectOf,
 } from './kinds/table.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
-export { type LoadObjectsOptions, Loading, loadObjects, type RegisteredKind, registeredKind } from './load-objects.js';
+export {
+  type FieldChecks,
+  type LoadObjectsOptions,
+  Loading,
+  loadObjects,
+  type RegisteredKind,
+  registeredKind,
+} from './load-objects.js';
 export * from './messages.js';
 export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
 export { controllerOf, isActive, isFinished, isReady } from './pods.js';
@@ -81,6 +88,7 @@ export {
   isObject,
   type Json,
   type JsonObject,
+  places,
 } from './source/json.js';
 export {
   Declared,

@@ -2,7 +2,7 @@
 
 import { seededSuffix } from './names.js';
 import { type KindDefinition, type Meta, metadata, groupOf } from './schema/kind.js';
-import { INVALID, Reader } from './schema/schema.js';
+import { INVALID, type Problem, Reader } from './schema/schema.js';
 import {
   ALL_KINDS,
   DEFINITIONS,
@@ -105,8 +105,10 @@ function readObject<B>(
   }
   reader.leave();
   const body = definition.body.read(document.value, reader);
+  const further = definition.check?.(document.value) ?? [];
   report(reader, subject, loading);
-  if (given === INVALID || body === INVALID || name === '') {
+  reportProblems(further, subject, loading);
+  if (given === INVALID || body === INVALID || name === '' || further.length > 0) {
     loading.broken.add(`${subject.kind}/${subject.namespace}/${subject.name}`);
     return undefined;
   }
@@ -142,22 +144,33 @@ function nameOf({ value, source }: RawDocument, { subject, seed }: Naming): stri
   return prefix + seededSuffix(seed, `${subject.kind}/${subject.namespace}/${prefix}/${source.file}:${source.line}`);
 }
 
-function report(reader: Reader, subject: Subject, { errors, findings }: Loading): void {
-  for (const { path, ...problem } of reader.problems) errors.push(configError(subject, path, problem));
+function reportProblems(problems: readonly Problem[], subject: Subject, { errors }: Loading): void {
+  for (const { path, ...problem } of problems) errors.push(configError(subject, path, problem));
+}
+
+function report(reader: Reader, subject: Subject, loading: Loading): void {
+  reportProblems(reader.problems, subject, loading);
   for (const { path, name, known } of reader.unknown) {
     const near = nearMatches(name, known);
     const hint = near.length === 0 ? '' : ` (near: ${near.join(', ')})`;
     const message = `no field of this kind is called ${JSON.stringify(name)}${hint}: it has no effect`;
-    findings.push(finding(subject, path, { code: 'unknown-field', severity: 'warning', message }));
+    loading.findings.push(finding(subject, path, { code: 'unknown-field', severity: 'warning', message }));
   }
 }
 
-function loadKnown<K extends Kind>(
-  kind: K,
-  table: Table<ObjectOf<K>>,
-  { document, loading }: { readonly document: RawDocument; readonly loading: Loading },
-): void {
-  const read = readObject(document, DEFINITIONS[kind], loading);
+/** What another module knows of fields that are mere text here: selectors of Calico's language. */
+export type FieldChecks = (kind: Kind) => KindDefinition<unknown>['check'];
+
+interface Reading {
+  readonly document: RawDocument;
+  readonly loading: Loading;
+  readonly checks: FieldChecks | undefined;
+}
+
+function loadKnown<K extends Kind>(kind: K, table: Table<ObjectOf<K>>, { document, loading, checks }: Reading): void {
+  const check = checks?.(kind);
+  const definition = check === undefined ? DEFINITIONS[kind] : { ...DEFINITIONS[kind], check };
+  const read = readObject(document, definition, loading);
   if (read === undefined) return;
   const object = { ...read.meta, kind, ...read.body };
   loading.noteReplaced({ ...object, kind: document.kind }, table.get(object.namespace, object.name)?.source);
@@ -179,9 +192,13 @@ function loadUnknown(document: RawDocument, loading: Loading): void {
 export interface LoadObjectsOptions {
   readonly seed: number;
   readonly kinds?: readonly Pick<RegisteredKind, 'definition' | 'load'>[];
+  readonly checks?: FieldChecks;
 }
 
-export function loadObjects(documents: readonly RawDocument[], { seed, kinds = [] }: LoadObjectsOptions): Loading {
+export function loadObjects(
+  documents: readonly RawDocument[],
+  { seed, kinds = [], checks }: LoadObjectsOptions,
+): Loading {
   const loading = new Loading(seed);
   for (const document of documents) {
     const group = groupOf(document.apiVersion);
@@ -190,7 +207,7 @@ export function loadObjects(documents: readonly RawDocument[], { seed, kinds = [
     );
     const kind = kindOf(document);
     if (registered !== undefined) registered.load(document, loading);
-    else if (kind !== undefined) loadKnown(kind, loading.store.table(kind), { document, loading });
+    else if (kind !== undefined) loadKnown(kind, loading.store.table(kind), { document, loading, checks });
     else if (!isIrrelevant(document)) loadUnknown(document, loading);
   }
   return loading;

@@ -4,7 +4,7 @@
  */
 
 import { type Finding, finding, type Subject } from './messages.js';
-import { type FieldPath, field, isList, isObject, type Json } from './source/json.js';
+import { field, isList, type Json, places } from './source/json.js';
 import type { Kind } from './kinds/table.js';
 
 interface UnmodelledField {
@@ -88,6 +88,11 @@ const FELIX: readonly UnmodelledField[] = [
     when: isTrue,
     why: 'WireGuard is not modelled: traffic between nodes stays as it is',
   },
+  {
+    path: ['spec', 'nftablesMode'],
+    when: (value) => typeof value === 'string' && value.toLowerCase() === 'enabled',
+    why: 'Felix with nftables is not modelled: what becomes of packets on its nodes is not known',
+  },
   { path: ['spec', 'istioAmbientMode'], when: enabled, why: 'Istio ambient mode is not modelled' },
   { path: ['spec', 'sidecarAccelerationEnabled'], when: isTrue, why: 'sidecar acceleration is not modelled' },
   { path: ['spec', 'genericXDPEnabled'], when: isTrue, why: 'XDP programs are not modelled' },
@@ -118,19 +123,6 @@ export const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly Unmodelle
   KubeControllersConfiguration: KUBE_CONTROLLERS,
   IPPool: POOL,
 };
-
-/** Every place that `path` leads to. */
-function* places(value: Json, path: readonly string[], at: FieldPath = []): Generator<{ at: FieldPath; value: Json }> {
-  const [step, ...rest] = path;
-  if (step === undefined) yield { at, value };
-  else if (step === '*') {
-    if (!isList(value)) return;
-    for (const [i, element] of value.entries()) yield* places(element, rest, [...at, i]);
-  } else if (isObject(value)) {
-    const inner = field(value, step);
-    if (inner !== undefined) yield* places(inner, rest, [...at, step]);
-  }
-}
 
 export function unmodelledFields(kind: Kind, subject: Subject, document: Json): readonly Finding[] {
   const found: Finding[] = [];

@@ -4,6 +4,7 @@
  */
 
 import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
+import { referenceProblems } from './references.js';
 
 const {
   address,
@@ -158,4 +159,5 @@ export const physicalNetworkKind: KindDefinition<Value<typeof physicalNetworkBod
   groups: [PODWIRE_GROUP],
   namespaced: false,
   body: physicalNetworkBody,
+  check: referenceProblems,
 };

@@ -8,6 +8,7 @@ import {
   ipv4Network,
   prefixContains,
 } from '../packet/index.js';
+import { assert } from '../kernel/index.js';
 import type { Cause } from '../trace/index.js';
 import { type Cidr, type IpAddress, isIpv4, isIpv4Cidr } from '../kubernetes/index.js';
 import {
@@ -18,6 +19,7 @@ import {
   type PhysicalNetworkSpec,
   type RouterSpec,
 } from './document.js';
+import { ipv6Fields } from './ipv6.js';
 
 export interface CablePlan {
   readonly mtu?: number;
@@ -82,9 +84,9 @@ export const losesFrames = ({ trunks, machines }: NetworkPlan): boolean =>
     ({ cable }) => (cable.loss ?? 0) > 0,
   );
 
-/** What is wrong with a physical network, and where in the document. */
+/** What is wrong with a physical network, or left out of it, and where in the document. */
 export interface PlanProblem {
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'unmodelled';
   readonly path: readonly (string | number)[];
   readonly expected: string;
   readonly got: string;
@@ -99,14 +101,17 @@ export interface NodePlace {
 }
 
 const DEFAULT_MTU = 1500;
+/** Of an IPv4 address in a subnet of IPv6. */
+const HOST_PREFIX = 32;
 
 const ipv4Of = (addr: IpAddress | undefined): Ipv4Addr | undefined =>
   addr !== undefined && isIpv4(addr) ? addr : undefined;
-const prefixOf = (cidr: Cidr): Ipv4Prefix => (isIpv4Cidr(cidr) ? cidr : { addr: 0 as Ipv4Addr, length: 0 });
+const prefixOf = (cidr: Cidr): Ipv4Prefix | undefined => (isIpv4Cidr(cidr) ? cidr : undefined);
 
 interface SubnetPlan {
   readonly name: string;
-  readonly cidr: Ipv4Prefix;
+  /** Undefined for one of IPv6: its switch is there, and no addresses. */
+  readonly cidr: Ipv4Prefix | undefined;
   readonly switch: string;
   readonly gateway: Ipv4Addr | undefined;
   readonly mtu: number | undefined;
@@ -122,6 +127,10 @@ const cableOf = (spec: {
   ...(spec.delay === undefined ? {} : { delayNs: durationNs(spec.delay) }),
   ...(spec.loss === undefined ? {} : { loss: spec.loss }),
 });
+
+/** Two prefixes are apart, or one holds the other. */
+const prefixesOverlap = (a: Ipv4Prefix, b: Ipv4Prefix): boolean =>
+  a.length <= b.length ? prefixContains(a, b.addr) : prefixContains(b, a.addr);
 
 /** Turns a document into a plan. Problems are collected; what they are about is left out. */
 export class Planner {
@@ -162,10 +171,14 @@ export class Planner {
     if (loadBalancer?.provider === 'cloud')
       this.#add(loadBalancer, { role: 'balancer', path: ['spec', 'loadBalancer'], listen: [] });
     this.#checkGateways();
+    this.#checkOverlaps();
+    this.#checkAddresses();
+    for (const path of ipv6Fields(this.#spec))
+      this.#problem('unmodelled', path, 'IPv4', 'IPv6, which is not modelled yet: it is left out');
     return { switches: this.#switches(), trunks: this.#trunks(), machines: this.#machines };
   }
 
-  #problem(severity: 'error' | 'warning', path: PlanProblem['path'], expected: string, got: string): void {
+  #problem(severity: PlanProblem['severity'], path: PlanProblem['path'], expected: string, got: string): void {
     this.problems.push({ severity, path, expected, got });
   }
 
@@ -177,32 +190,9 @@ export class Planner {
     return [...names].map((name) => ({ name }));
   }
 
-  /** Trunks, without those that would close a loop: there is no spanning tree. */
+  /** What links join, and that they close no loop, has been checked of the document (references.ts). */
   #trunks(): NetworkPlan['trunks'] {
-    const group = new Map<string, string>(this.#switches().map(({ name }) => [name, name]));
-    const find = (name: string): string => {
-      let at = name;
-      for (let up = group.get(at); up !== undefined && up !== at; up = group.get(at)) at = up;
-      return at;
-    };
-    return this.#spec.links.flatMap((link, i) => {
-      for (const end of ['from', 'to'] as const) {
-        if (!group.has(link[end]))
-          this.#problem('error', ['spec', 'links', i, end], 'the name of a switch or subnet', link[end]);
-      }
-      const [from, to] = [find(link.from), find(link.to)];
-      if (from === to) {
-        this.#problem(
-          'error',
-          ['spec', 'links', i],
-          'links without a loop',
-          `${link.from} and ${link.to} are joined already`,
-        );
-        return [];
-      }
-      group.set(from, to);
-      return [{ from: link.from, to: link.to, cable: cableOf(link) }];
-    });
+    return this.#spec.links.map((link) => ({ from: link.from, to: link.to, cable: cableOf(link) }));
   }
 
   #add(
@@ -214,16 +204,11 @@ export class Planner {
       this.#problem('error', [...path, 'name'], 'a name that no other machine has', spec.name);
       return;
     }
-    const interfaces = spec.interfaces.flatMap((nic, i) => {
-      const plan = this.#interface(nic, i, [...path, 'interfaces', i]);
-      return plan === undefined ? [] : [plan];
+    const interfaces = spec.interfaces.map((nic, i) => this.#interface(nic, i, [...path, 'interfaces', i]));
+    const routes = spec.routes.flatMap(({ to, via, dev, metric }) => {
+      const prefix = prefixOf(to);
+      return prefix === undefined ? [] : [{ to: prefix, via: ipv4Of(via), dev, metric }];
     });
-    const routes = spec.routes.map((route) => ({
-      to: prefixOf(route.to),
-      via: ipv4Of(route.via),
-      dev: route.dev,
-      metric: route.metric,
-    }));
     this.#machines.set(spec.name, {
       name: spec.name,
       role,
@@ -235,19 +220,11 @@ export class Planner {
     });
   }
 
-  #interface(nic: InterfaceSpec, index: number, path: (string | number)[]): InterfacePlan | undefined {
+  #interface(nic: InterfaceSpec, index: number, path: (string | number)[]): InterfacePlan {
     const subnet = this.#subnets.find(({ name }) => name === nic.subnet);
-    if (subnet === undefined) {
-      this.#problem(
-        'error',
-        [...path, 'subnet'],
-        `one of ${this.#subnets.map(({ name }) => name).join(', ')}`,
-        nic.subnet,
-      );
-      return undefined;
-    }
+    assert(subnet !== undefined, `there is no subnet ${nic.subnet}`);
     const address = ipv4Of(nic.address);
-    if (address !== undefined && !prefixContains(subnet.cidr, address)) {
+    if (address !== undefined && subnet.cidr !== undefined && !prefixContains(subnet.cidr, address)) {
       this.#problem('warning', [...path, 'address'], `an address of ${formatPrefix(subnet.cidr)}`, formatIpv4(address));
     }
     return {
@@ -255,7 +232,7 @@ export class Planner {
       switch: subnet.switch,
       subnet: subnet.name,
       address,
-      prefixLength: subnet.cidr.length,
+      prefixLength: subnet.cidr?.length ?? HOST_PREFIX,
       mtu: nic.mtu ?? subnet.mtu ?? DEFAULT_MTU,
       cable: { ...subnet.cable, ...cableOf(nic) },
     };
@@ -272,8 +249,9 @@ export class Planner {
   /** A node that the document does not place: eth0 on the subnet that holds its InternalIP. */
   #placeNode(node: NodePlace): void {
     const { internalIp } = node;
-    const subnet =
-      internalIp === undefined ? undefined : this.#subnets.find(({ cidr }) => prefixContains(cidr, internalIp));
+    const holds = ({ cidr }: SubnetPlan): boolean =>
+      internalIp !== undefined && cidr !== undefined && prefixContains(cidr, internalIp);
+    const subnet = this.#subnets.find(holds);
     if (subnet === undefined) {
       this.#problem(
         'warning',
@@ -305,6 +283,45 @@ export class Planner {
       ];
     }
     return routes;
+  }
+
+  /** A packet to an address in both goes by the more specific route of whoever sends it. */
+  #checkOverlaps(): void {
+    this.#subnets.forEach(({ name, cidr }, i) => {
+      const other = this.#subnets.slice(0, i).find((one) => cidr && one.cidr && prefixesOverlap(cidr, one.cidr));
+      if (cidr === undefined || other?.cidr === undefined) return;
+      const expected = `a network apart from ${formatPrefix(other.cidr)} of subnet ${other.name}`;
+      this.#problem('warning', ['spec', 'subnets', i, 'cidr'], expected, `${formatPrefix(cidr)} of subnet ${name}`);
+    });
+  }
+
+  /** Two machines answer for one address where they share a wire: who is asked by ARP takes the first answer. */
+  #checkAddresses(): void {
+    const holders = new Map<string, string>();
+    for (const { name, interfaces } of this.#machines.values()) {
+      for (const { address, switch: fabric } of interfaces) {
+        if (address === undefined) continue;
+        const key = `${fabric} ${address}`;
+        const holder = holders.get(key);
+        if (holder === undefined) holders.set(key, name);
+        else
+          this.#problem(
+            'warning',
+            this.#pathOf(name),
+            `an address that ${holder} has not`,
+            `${formatIpv4(address)} on ${name} too`,
+          );
+      }
+    }
+  }
+
+  /** Where a machine is written; a node that the document does not place has its subnet. */
+  #pathOf(machine: string): PlanProblem['path'] {
+    for (const list of ['routers', 'nodes', 'hosts'] as const) {
+      const index = this.#spec[list].findIndex(({ name }) => name === machine);
+      if (index >= 0) return ['spec', list, index, 'name'];
+    }
+    return machine === this.#spec.loadBalancer?.name ? ['spec', 'loadBalancer'] : ['spec', 'subnets'];
   }
 
   #checkGateways(): void {

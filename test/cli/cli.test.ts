@@ -120,6 +120,43 @@ t.test('findings go to standard error and change no exit status', { skip }, (t) 
   t.end();
 });
 
+t.test('findings are told where the names were wrong too: they may say why', { skip }, (t) => {
+  const network = `apiVersion: podwire.dev/v1alpha1
+kind: PhysicalNetwork
+metadata: {name: dc}
+spec: {subnetz: [{name: s, cidr: 172.18.0.0/24}]}
+`;
+  const folder = 'topologies/two-nodes-vxlan/cluster.yaml';
+  const traced = run(['trace', '-f', folder, '-f', '-', 'node/node1', 'pod/default/web:80'], network);
+  t.equal(traced.status, 2);
+  t.match(traced.stderr, /no field of this kind is called "subnetz" \(near: subnets\)/);
+  t.match(traced.stderr, /^podwire: FROM: node\/node1 has no IPv4 address$/m);
+  const tool = run(['exec', '-f', folder, '-f', '-', 'node/node1', '--', 'ip', 'addr'], network);
+  t.equal(tool.status, 0, 'tools run on a node without an address');
+  t.match(tool.stderr, /"subnetz"/);
+  const nobody = run(['exec', '-f', folder, '-f', '-', 'node/node7', '--', 'ip', 'addr'], network);
+  t.equal(nobody.status, 2);
+  t.match(nobody.stderr, /"subnetz"[\s\S]*there is no node "node7"/);
+  t.end();
+});
+
+t.test('what is wrong with the arguments is told beside what is wrong with the files', { skip }, (t) => {
+  const wrong = run(['trace', '-f', 'topologies/nowhere', ...VXLAN, 'client', 'pod/default/web:80']);
+  t.equal(wrong.status, 2);
+  t.match(wrong.stderr, /error: topologies\/nowhere[\s\S]*FROM: "client" is none of/);
+  const tool = run(['exec', '-f', 'topologies/nowhere', ...VXLAN, 'client', '--', 'ip', 'addr']);
+  t.equal(tool.status, 2);
+  t.match(tool.stderr, /error: topologies\/nowhere[\s\S]*HOST: "client" is none of/);
+  t.end();
+});
+
+t.test('what is wrong with a name is told of the end that has it', { skip }, (t) => {
+  const portless = run(['trace', ...VXLAN, 'pod/default/client', 'pod/default/client', '--proto', 'udp']);
+  t.equal(portless.status, 2);
+  t.match(portless.stderr, /^podwire: TO: pod\/default\/client declares no udp port/m);
+  t.end();
+});
+
 t.test('help is for those who ask', { skip }, (t) => {
   const asked = run(['--help']);
   t.equal(asked.status, 0);
@@ -166,7 +203,7 @@ t.test(
       [['--branches', 'some'], '--branches is one or all, not "some"'],
       [['--branches', 'all', '-o', 'pcapng'], '--branches all is printed as text or json, not as pcapng'],
       [['--backend', 'web'], '--backend: "web" is none of'],
-      [['--backend', 'pod/shop/client'], 'no way that chance can take leads to pod/shop/client'],
+      [['--backend', 'pod/shop/client'], '--backend: no way that chance can take leads to pod/shop/client'],
     ] as const) {
       const { status, stderr } = run([...TO_WEB, ...args]);
       t.equal(status, 2, message);

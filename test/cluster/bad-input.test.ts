@@ -1,6 +1,6 @@
 /** Input that is wrong: what cannot be understood is an error with its place, what a cluster would suffer from is a finding. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -170,7 +170,7 @@ t.test('a pod on a node that is gone is a finding, and cannot be reached', (t) =
   t.same(found(cluster, 'pod-on-missing-node'), [
     { object: 'Pod default/lost', file: 'more.yaml', line: 8, severity: 'warning' },
   ]);
-  t.throws(() => cluster.podNetns(cluster.pod('default', 'lost')), /there is no node "node9".*node1/);
+  t.throws(() => cluster.podNetns(cluster.pod('default', 'lost')), /its node node9 does not exist.*node1/);
   t.end();
 });
 
@@ -186,6 +186,50 @@ t.test('two pods with one address are a finding', (t) => {
 
 const pool = (name: string, cidr: string): string =>
   `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec: {cidr: ${cidr}, vxlanMode: Always}\n`;
+
+/** A pod without a network whose address is on record. */
+const LOST = pod('lost', { nodeName: 'node9', podIP: '192.168.104.9' });
+
+t.test('what is sent to a pod that does not run goes to its address, and the trace says who is missing', (t) => {
+  for (const to of ['192.168.104.9:80', 'pod/default/lost:80']) {
+    const trace = traced(withMore(LOST), 'pod/default/client', to);
+    t.equal(trace?.verdict, 'unreachable');
+    t.equal(trace?.to.place, undefined);
+    t.match(trace?.explanation.join('\n'), /Nothing answers for Pod default\/lost.*its node node9 does not exist/);
+  }
+  t.end();
+});
+
+t.test('nothing is sent from a pod that does not run, or from its address', (t) => {
+  for (const from of ['pod/default/lost', '192.168.104.9']) {
+    const endpoint = parseEndpointName(from);
+    if (isNameProblem(endpoint)) throw new Error(endpoint.problem);
+    t.throws(
+      () => withMore(LOST).requireKnown(endpoint, 'sender'),
+      /"default\/lost" has no network: its node node9 does not exist/,
+    );
+  }
+  t.end();
+});
+
+t.test('a pod whose CNI ADD failed is told with the reason, and its address leads to who has it', (t) => {
+  const twice = [pod('one', { podIP: '192.168.166.9' }), pod('two', { podIP: '192.168.166.9' })].join('---\n');
+  const cluster = withMore(twice);
+  t.throws(
+    () => cluster.podNetns(cluster.pod('default', 'two')),
+    /"default\/two" has no network: the sandbox on Node node1/,
+  );
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/two:80')?.verdict, 'answered');
+  t.end();
+});
+
+t.test('a name in the wrong namespace is told with those where it is', (t) => {
+  const cluster = new Cluster(sourcesOf('services-iptables'));
+  t.throws(() => cluster.pod('default', 'client'), /no pod "default\/client"; did you mean shop\/client/);
+  t.throws(() => cluster.pod('default', 'clint'), /did you mean .*shop\/client/);
+  t.throws(() => cluster.addressOf({ kind: 'svc', namespace: 'default', name: 'far' }), /did you mean .*shop\/far/);
+  t.end();
+});
 
 t.test('overlapping pools are a finding', (t) => {
   const cluster = withMore(pool('inner', '192.168.64.0/18'));
@@ -223,6 +267,211 @@ t.test('every mistake of a run is told', (t) => {
     broken.errors.map(({ line }) => line),
     [4, 9, 11],
   );
+  t.end();
+});
+
+const felix = (spec: string): string =>
+  `apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: ${spec}\n`;
+
+t.test('what FelixConfiguration cannot hold is an error, what it has no field for a finding', (t) => {
+  const errors = withMore(felix('{defaultEndpointToHostAction: Maybe, chainInsertMode: Foo}')).errors;
+  t.match(
+    errors.map(formatConfigError),
+    [/chainInsertMode: .*Insert, Append, got "Foo"/, /ToHostAction: .*got "Maybe"/].toReversed(),
+  );
+  t.same(withMore(felix('{chainInsertMode: append, vxlanMTU: 1300}')).errors, [], 'case does not matter');
+  const misspelled = withMore(felix('{vxlanMtu: 1300, bpfDSROptoutCIDRs: [], logSeverityScreen: Info}'));
+  const told = misspelled.findings.filter(({ code }) => code === 'unknown-field').map(formatFinding);
+  t.equal(told.length, 1);
+  t.match(told[0], /"vxlanMtu" \(near: vxlanMTU/);
+  t.end();
+});
+
+t.test('nobody knows what Felix’s nftables do to a packet', (t) => {
+  const trace = traced(withMore(felix('{nftablesMode: Enabled}')), 'pod/default/client', 'pod/default/web:80');
+  t.equal(trace?.verdict, 'unknown');
+  t.match(trace?.explanation, [/nftables on node\/node1/, /nftables on node\/node2/]);
+  const off = withMore(felix('{nftablesMode: Disabled}'));
+  t.equal(traced(off, 'pod/default/client', 'pod/default/web:80')?.verdict, 'answered');
+  t.end();
+});
+
+t.test('fields that no pod has are told with near matches, in templates too', (t) => {
+  const spec =
+    '{nodename: node1, hostnetwork: true, tolerations: [{key: a, efect: NoSchedule}], containers: [{name: c, image: i, port: [], ports: [{containerport: 1, containerPort: 80}], livenessProbe: {httpget: {}, periodSeconds: 5}}]}';
+  const names = ['efect', 'nodename', 'hostnetwork', 'port', 'containerport', 'httpget'];
+  const ofPod = `apiVersion: v1\nkind: Pod\nmetadata: {name: typo}\nspec: ${spec}\n`;
+  const template = `{metadata: {labels: {a: b}}, spec: ${spec}}`;
+  const ofDeployment = `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: typo}\nspec: {replicas: 2, selector: {matchLabels: {a: b}}, template: ${template}}\n`;
+  for (const text of [ofPod, ofDeployment]) {
+    const told = withMore(text).findings.filter(({ code }) => code === 'unknown-field');
+    t.same(new Set(told.map(({ message }) => /"(\w+)"/.exec(message)?.[1])), new Set(names));
+    t.equal(told.length, names.length);
+    t.ok(told.every(({ message }) => message.includes('(near: ')));
+  }
+  t.end();
+});
+
+t.test('no field of a cluster that runs is told as unknown', (t) => {
+  for (const name of readdirSync('topologies')) {
+    if (!existsSync(`topologies/${name}/cluster.yaml`)) continue;
+    const cluster = Cluster.load([`topologies/${name}`]);
+    t.same(
+      cluster.findings.filter(({ code }) => code === 'unknown-field'),
+      [],
+      name,
+    );
+  }
+  t.end();
+});
+
+t.test('a native sidecar listens on its ports, another init container does not', (t) => {
+  const init =
+    'initContainers: [{name: s, restartPolicy: Always, ports: [{containerPort: 15001}]}, {name: i, ports: [{containerPort: 15002}]}]';
+  const cluster = withMore(pod('meshed', {}).replace('  containers:', `  ${init}\n  containers:`));
+  t.same(cluster.errors, []);
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/meshed:15001')?.verdict, 'answered');
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/meshed:15002')?.verdict, 'refused');
+  t.end();
+});
+
+t.test('the port of a host-network pod that is not named is the one that it declares', (t) => {
+  const cluster = withMore(
+    pod('agent', {}).replace('spec:', 'spec:\n  hostNetwork: true').replace('containerPort: 80', 'containerPort: 9100'),
+  );
+  t.equal(traced(cluster, 'pod/default/client', 'pod/default/agent')?.to.port, 9100);
+  t.end();
+});
+
+t.test('numbers and dots are an address or nothing', (t) => {
+  for (const text of ['300.1.1.1:80', '10.0.0:80', '1.2.3.4.5'])
+    t.match(parseDestination(text), { problem: /is no IPv4 address/ });
+  t.match(parseDestination('1.example:80'), { endpoint: { kind: 'name', name: '1.example' } });
+  t.end();
+});
+
+t.test('without a PhysicalNetwork the trace says that nobody knows of the outside', (t) => {
+  const cluster = new Cluster(sourcesOf('two-nodes-vxlan').filter(({ file }) => file !== 'network.yaml'));
+  const told = traced(cluster, 'pod/default/client', '8.8.8.8:53')?.explanation.join('\n');
+  t.match(told, /The input has no PhysicalNetwork: host\/gateway is assumed/);
+  t.notMatch(traced(withMore(''), 'pod/default/client', '8.8.8.8:53')?.explanation.join('\n'), /PhysicalNetwork/);
+  t.end();
+});
+
+t.test('a pod that IPAM gives no address is told once', (t) => {
+  const annotations = `{cni.projectcalico.org/ipv4pools: '["closed"]'}`;
+  const cluster = withMore(
+    `${pool('closed', '10.7.0.0/16').replace('vxlanMode: Always', 'disabled: true')}---\n${pod('picky', { annotations })}`,
+  );
+  cluster.node('node1');
+  t.equal(cluster.findings.filter(({ object }) => object === 'Pod default/picky').length, 1);
+  t.end();
+});
+
+t.test('all mistakes of one pool are told, its selector too', (t) => {
+  const text = pool('odd', '10.7.0.1/16').replace('vxlanMode: Always', 'blockSize: 40, nodeSelector: "a =="');
+  const errors = withMore(text).errors.map(formatConfigError);
+  t.match(errors, [
+    /spec\.cidr: .*no bits set/,
+    /spec\.blockSize: .*got 40$/,
+    /spec\.nodeSelector: expected a selector/,
+  ]);
+  t.equal(errors.length, 3);
+  t.end();
+});
+
+/** bridge-plugin's nodes on a network of which `spec` is written. */
+const onNetwork = (spec: string, more = ''): Cluster => {
+  const head = 'apiVersion: podwire.dev/v1alpha1\nkind: PhysicalNetwork\nmetadata: {name: dc}\n';
+  const node =
+    'apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 10.5.0.1}]}\n';
+  return new Cluster([{ file: 'net.yaml', text: `${head}spec: ${spec}\n---\n${node}${more}` }]);
+};
+const networkErrors = (spec: string): string[] => onNetwork(spec).errors.map(formatConfigError);
+const networkFindings = (spec: string, more = ''): string[] => {
+  const cluster = onNetwork(spec, more);
+  t.same(cluster.errors, []);
+  return cluster.findings.map(formatFinding).filter((text) => /PhysicalNetwork|HostConfig/.test(text));
+};
+
+/** A document whose name leads nowhere or to two things, and what is said of it. */
+const NETWORK_ERRORS: readonly (readonly [string, RegExp])[] = [
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: s, cidr: 10.6.0.0/24}]}',
+    /:4:55: .*subnets\[1\]\.name: expected a name that no other subnet has, got "s"/,
+  ],
+  [
+    '{switches: [{name: a}, {name: a}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: a}]}',
+    /switches\[1\]\.name: expected a name that no other switch has/,
+  ],
+  [
+    '{switches: [{name: core}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: cor}]}',
+    /subnets\[0\]\.switch: .*got "cor" \(near: core\)/,
+  ],
+  [
+    '{subnets: [{name: front, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: fromt}]}]}',
+    /interfaces\[0\]\.subnet: expected one of front, got "fromt" \(near: front\)/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], links: [{from: s, to: z}]}',
+    /links\[0\]\.to: expected the name of a switch or subnet, got "z"/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], routers: [{name: r}], hosts: [{name: r}]}',
+    /hosts\[0\]\.name: expected a name that no other machine has, got "r"/,
+  ],
+  [
+    '{switches: [{name: a}, {name: b}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: a}], links: [{from: a, to: b}, {from: b, to: a}]}',
+    /links\[1\]: expected links without a loop/,
+  ],
+];
+
+t.test('names in a PhysicalNetwork that lead nowhere, or to two things, are errors', (t) => {
+  for (const [spec, message] of NETWORK_ERRORS) {
+    const errors = networkErrors(spec);
+    t.equal(errors.length, 1, spec);
+    t.match(errors[0], message);
+    const besides = networkErrors(spec.replace('cidr: 10.5.0.0/24', 'cidr: 10.5.0.0/24, mtu: big'));
+    t.equal(besides.length, 2, 'beside a field of the wrong type');
+    t.ok(besides.some((text) => message.test(text.replace(/:4:\d+:/, ':4:55:'))));
+  }
+  t.end();
+});
+
+const NETWORK_FINDINGS: readonly (readonly [string, RegExp])[] = [
+  ['{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: t, cidr: 10.5.0.0/25}]}', /warning: .*10\.5\.0\.0\/25 of subnet t/],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: s, address: 10.5.0.1}]}]}',
+    /warning: .*10\.5\.0\.1 on h too/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}, {name: six, cidr: "fd00::/64"}]}',
+    /notice: .*IPv6, which is not modelled yet/,
+  ],
+  [
+    '{subnets: [{name: s, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: s, address: 10.5.0.9}], routes: [{to: "::/0", via: "fd00::1"}]}]}',
+    /notice: .*IPv6, which is not modelled yet/,
+  ],
+];
+
+t.test('what a physical network would suffer from is told, and is so', (t) => {
+  t.same(networkFindings('{subnets: [{name: s, cidr: 10.5.0.0/24}]}'), []);
+  for (const [spec, message] of NETWORK_FINDINGS) {
+    const findings = networkFindings(spec);
+    t.equal(findings.length, 1, spec);
+    t.match(findings[0], message);
+  }
+  const six = onNetwork(NETWORK_FINDINGS[3]?.[0] ?? '');
+  t.same(six.underlay.plan.machines.get('h')?.routes, [], 'a route of IPv6 is no default route of IPv4');
+  t.end();
+});
+
+t.test('a HostConfig for a machine that there is not is told with near matches', (t) => {
+  const config =
+    '---\napiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: h}\nspec: {hosts: [n1, n11]}\n';
+  const findings = networkFindings('{subnets: [{name: s, cidr: 10.5.0.0/24}]}', config);
+  t.match(findings, [/:14:20: warning: HostConfig h: there is no machine n11 \(near: n1\)/]);
+  t.equal(findings.length, 1);
   t.end();
 });
 

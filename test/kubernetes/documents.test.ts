@@ -146,6 +146,17 @@ t.test('one broken document does not hide the others', (t) => {
   t.end();
 });
 
+t.test('a slip is told once, not with all that follows from it', (t) => {
+  const slip = 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}}\nspec:\n  nodeName: n1\n  containers:\n  - name: c\n';
+  const { errors } = loadDocuments([{ file: 'a.yaml', text: `${slip}---\n${slip}` }]);
+  t.match(errors, [
+    { line: 3, column: 20, expected: 'valid YAML' },
+    { line: 11, column: 20, expected: 'valid YAML' },
+  ]);
+  t.equal(errors.length, 2);
+  t.end();
+});
+
 t.test('text inside a field is read as a document', (t) => {
   t.same(parseEmbedded('a:\n  b: 1\n'), { a: { b: 1 } });
   t.same(parseEmbedded('["pool-a"]'), ['pool-a']);

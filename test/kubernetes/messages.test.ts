@@ -38,7 +38,10 @@ const ERRORS: readonly [string, string][] = [
     pool('ipipMode: Sometimes'),
     'c.yaml:4:37: IPPool p: spec.ipipMode: expected one of Never, Always, CrossSubnet, got "Sometimes"',
   ],
-  [pool('blockSize: 33'), 'c.yaml:4:38: IPPool p: spec.blockSize: expected a whole number from 20 to 32, got 33'],
+  [
+    pool('blockSize: 33'),
+    'c.yaml:4:38: IPPool p: spec.blockSize: expected a whole number from 20 to 32, in an IPv6 pool from 116 to 128, got 33',
+  ],
   [pool('natOutgoing: "true"'), 'c.yaml:4:40: IPPool p: spec.natOutgoing: expected true or false, got "true"'],
   [
     pool('ipipMode: Always, vxlanMode: Always'),

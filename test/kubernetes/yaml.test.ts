@@ -172,8 +172,11 @@ t.test('merge keys give way to what the map says itself', (t) => {
 });
 
 t.test('deep nesting is an answer, not a crash', (t) => {
-  t.match(parseYaml('['.repeat(50_000)), { flaws: [{}] });
-  t.match(parseYaml(`${'['.repeat(300)}${']'.repeat(300)}`), { flaws: [{ expected: 'at most 200 levels' }] });
+  const tooDeep = { expected: 'at most 200 levels of nesting', got: 'deeper nesting' };
+  const brackets = 'a: ['.length + 199;
+  t.same(parseYaml(`a: ${'['.repeat(50_000)}`), { flaws: [{ offset: brackets, ...tooDeep }] });
+  t.same(parseYaml(`a:\n  ${'- '.repeat(50_000)}b\n`), { flaws: [{ offset: 'a:\n  '.length + 400, ...tooDeep }] });
+  t.match(parseYaml(`${'['.repeat(300)}${']'.repeat(300)}`), { flaws: [tooDeep] });
   t.equal(block(`${'- '.repeat(5_000)}x`), undefined);
   t.end();
 });

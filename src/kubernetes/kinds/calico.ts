@@ -3,10 +3,13 @@
 import { type Cidr, isIpv4Cidr, isNetwork } from '../address.js';
 import { parseAsNumber } from '../as-number.js';
 import { isObject, type JsonObject } from '../source/json.js';
+import { FELIX_FIELDS } from './felix-fields.js';
 import {
   address,
   addressOrCidr,
+  type Broken,
   check,
+  checkAll,
   cidr,
   count,
   either,
@@ -16,6 +19,7 @@ import {
   listOf,
   map,
   oneOf,
+  oneOfAnyCase,
   optional,
   orEmpty,
   port,
@@ -34,15 +38,26 @@ const BLOCK_SIZES = { ipv4: { least: 20, most: 32, usual: 26 }, ipv6: { least: 1
 
 const DEFAULT_USES: readonly ('Workload' | 'Tunnel' | 'LoadBalancer')[] = ['Workload', 'Tunnel'];
 
+const poolCidr = check(cidr, (given) =>
+  isNetwork(given) ? undefined : { path: [], expected: 'a network, with no bits set behind the prefix' },
+);
+
+/** Of either family: which it must be, the rules below say. */
+const blockSize = check(integer(0, 128), (given) =>
+  given === 0 || Object.values(BLOCK_SIZES).some(({ least, most }) => given >= least && given <= most)
+    ? undefined
+    : { path: [], expected: 'a whole number from 20 to 32, in an IPv6 pool from 116 to 128' },
+);
+
 const poolFields = record(
   {
-    cidr,
+    cidr: poolCidr,
     ipipMode: encapsulation,
     vxlanMode: encapsulation,
     natOutgoing: withDefault(flag, false),
     disabled: withDefault(flag, false),
     disableBGPExport: withDefault(flag, false),
-    blockSize: withDefault(integer(0, 128), 0),
+    blockSize: withDefault(blockSize, 0),
     nodeSelector: map(withDefault(text, ''), (selector) => selector || 'all()'),
     namespaceSelector: withDefault(text, ''),
     allowedUses: map(listOf(oneOf('Workload', 'Tunnel', 'LoadBalancer')), (uses) =>
@@ -58,26 +73,27 @@ const poolFields = record(
 const sizesOf = (pool: { readonly cidr: Cidr }) => (isIpv4Cidr(pool.cidr) ? BLOCK_SIZES.ipv4 : BLOCK_SIZES.ipv6);
 
 /** libcalico-go/lib/validator/v3/validator.go:validateIPPool(). */
-function poolRule(pool: Value<typeof poolFields>) {
-  const { least, most } = sizesOf(pool);
-  if (!isNetwork(pool.cidr)) return { path: ['cidr'], expected: 'a network, with no bits set behind the prefix' };
-  const size = pool.blockSize;
-  if (size !== 0 && (size < least || size > most)) {
-    return { path: ['blockSize'], expected: `a whole number from ${least} to ${most}` };
-  }
-  if (pool.cidr.length > (size || sizesOf(pool).usual)) {
-    return { path: ['cidr'], expected: `a network of at least one block (/${size || sizesOf(pool).usual})` };
-  }
-  if (pool.ipipMode !== 'Never' && pool.vxlanMode !== 'Never') {
-    return { path: ['vxlanMode'], expected: 'Never where ipipMode is not' };
-  }
-  if (pool.ipipMode !== 'Never' && !isIpv4Cidr(pool.cidr)) {
-    return { path: ['ipipMode'], expected: 'Never in an IPv6 pool' };
-  }
-  return undefined;
+function poolRules({
+  cidr: network,
+  blockSize: given,
+  ipipMode,
+  vxlanMode,
+}: Value<typeof poolFields>): readonly Broken[] {
+  const { least, most, usual } = sizesOf({ cidr: network });
+  const broken: Broken[] = [];
+  const size = given || usual;
+  if (size < least || size > most)
+    broken.push({ path: ['blockSize'], expected: `a whole number from ${least} to ${most}` });
+  else if (network.length > size)
+    broken.push({ path: ['cidr'], expected: `a network of at least one block (/${size})` });
+  if (ipipMode !== 'Never' && vxlanMode !== 'Never')
+    broken.push({ path: ['vxlanMode'], expected: 'Never where ipipMode is not' });
+  if (ipipMode !== 'Never' && !isIpv4Cidr(network))
+    broken.push({ path: ['ipipMode'], expected: 'Never in an IPv6 pool' });
+  return broken;
 }
 
-const poolSpec = map(check(poolFields, poolRule), (pool) => ({
+const poolSpec = map(checkAll(poolFields, poolRules), (pool) => ({
   ...pool,
   blockSize: pool.blockSize || sizesOf(pool).usual,
 }));
@@ -117,11 +133,35 @@ export const calicoNodeBody = record({
   ),
 });
 
-const felixSettings = record({
+const verdict = optional(oneOfAnyCase('Accept', 'Return'));
+const denial = optional(oneOfAnyCase('Drop', 'Reject'));
+const severity = optional(oneOfAnyCase('Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal'));
+const enabledOrNot = optional(oneOfAnyCase('Enabled', 'Disabled'));
+
+const felixFields = {
   nodeSelector: withDefault(text, ''),
   bpfEnabled: optional(flag),
-  chainInsertMode: optional(text),
-  defaultEndpointToHostAction: optional(text),
+  chainInsertMode: optional(oneOfAnyCase('Insert', 'Append')),
+  defaultEndpointToHostAction: optional(oneOfAnyCase('Drop', 'Accept', 'Return')),
+  iptablesBackend: optional(oneOfAnyCase('Auto', 'Legacy', 'NFT')),
+  iptablesFilterAllowAction: verdict,
+  iptablesMangleAllowAction: verdict,
+  iptablesFilterDenyAction: denial,
+  nftablesMode: optional(oneOfAnyCase('Disabled', 'Enabled', 'Auto')),
+  nftablesFilterAllowAction: verdict,
+  nftablesMangleAllowAction: verdict,
+  nftablesFilterDenyAction: denial,
+  serviceLoopPrevention: optional(oneOfAnyCase('Drop', 'Reject', 'Disabled')),
+  workloadSourceSpoofing: optional(oneOfAnyCase('Disabled', 'Any')),
+  routeSource: optional(oneOfAnyCase('WorkloadIPs', 'CalicoIPAM')),
+  natOutgoingExclusions: optional(oneOfAnyCase('IPPoolsOnly', 'IPPoolsAndHostIPs')),
+  floatingIPs: enabledOrNot,
+  ipForwarding: enabledOrNot,
+  programClusterRoutes: enabledOrNot,
+  istioAmbientMode: enabledOrNot,
+  logSeverityFile: severity,
+  logSeverityScreen: severity,
+  logSeveritySys: severity,
   interfacePrefix: optional(text),
   ipipEnabled: optional(flag),
   ipipMTU: optional(count),
@@ -137,7 +177,8 @@ const felixSettings = record({
   wireguardEnabled: optional(flag),
   wireguardEnabledV6: optional(flag),
   wireguardMTU: optional(count),
-});
+};
+const felixSettings = record(felixFields, { closed: true, others: FELIX_FIELDS });
 
 /** What the dataplane needs by type; `fields` has every setting as it was given, for Felix's own reading. */
 const felixSpec = orEmpty<Value<typeof felixSettings> & { readonly fields: JsonObject }>({

@@ -28,46 +28,83 @@ import { textMap } from '../schema/kind.js';
 export const protocol = withDefault(oneOf('TCP', 'UDP', 'SCTP'), 'TCP');
 export type Protocol = Value<typeof protocol>;
 
-const containerPort = record({
-  name: withDefault(text, ''),
-  containerPort: port,
-  protocol,
-  hostPort: withDefault(portOrZero, 0),
-  hostIP: optional(address),
-});
+/** Their fields are all named here or in `others`: the API server would warn of any other one, and drop it. */
+const CLOSED = { closed: true } as const;
+
+const containerPort = record(
+  {
+    name: withDefault(text, ''),
+    containerPort: port,
+    protocol,
+    hostPort: withDefault(portOrZero, 0),
+    hostIP: optional(address),
+  },
+  CLOSED,
+);
 export type ContainerPort = Value<typeof containerPort>;
 
-const httpGet = record({
-  path: withDefault(text, '/'),
-  port: portReference,
-  host: withDefault(text, ''),
-  scheme: withDefault(oneOf('HTTP', 'HTTPS'), 'HTTP'),
-});
+const httpGet = record(
+  {
+    path: withDefault(text, '/'),
+    port: portReference,
+    host: withDefault(text, ''),
+    scheme: withDefault(oneOf('HTTP', 'HTTPS'), 'HTTP'),
+  },
+  { closed: true, others: ['httpHeaders'] },
+);
 
 /** Defaults of pkg/apis/core/v1/defaults.go:SetDefaults_Probe(). */
-const probe = record({
-  httpGet: optional(httpGet),
-  tcpSocket: optional(record({ port: portReference, host: withDefault(text, '') })),
-  grpc: optional(record({ port, service: withDefault(text, '') })),
-  exec: optional(rawMap),
-  initialDelaySeconds: withDefault(count, 0),
-  periodSeconds: withDefault(integer(0, INT32_MAX), 10),
-  timeoutSeconds: withDefault(integer(0, INT32_MAX), 1),
-  successThreshold: withDefault(integer(0, INT32_MAX), 1),
-  failureThreshold: withDefault(integer(0, INT32_MAX), 3),
-});
+const probe = record(
+  {
+    httpGet: optional(httpGet),
+    tcpSocket: optional(record({ port: portReference, host: withDefault(text, '') }, CLOSED)),
+    grpc: optional(record({ port, service: withDefault(text, '') }, CLOSED)),
+    exec: optional(rawMap),
+    initialDelaySeconds: withDefault(count, 0),
+    periodSeconds: withDefault(integer(0, INT32_MAX), 10),
+    timeoutSeconds: withDefault(integer(0, INT32_MAX), 1),
+    successThreshold: withDefault(integer(0, INT32_MAX), 1),
+    failureThreshold: withDefault(integer(0, INT32_MAX), 3),
+  },
+  { closed: true, others: ['terminationGracePeriodSeconds'] },
+);
 export type Probe = Value<typeof probe>;
 
-const container = record({
-  name: text,
-  image: withDefault(text, ''),
-  ports: listOf(containerPort),
-  livenessProbe: optional(probe),
-  readinessProbe: optional(probe),
-  startupProbe: optional(probe),
-  /** `Always` makes an init container a sidecar. */
-  restartPolicy: optional(text),
-});
+/** The rest of a Container. */
+const CONTAINER_FIELDS = [
+  'args',
+  'command',
+  'env',
+  'envFrom',
+  'imagePullPolicy',
+  'lifecycle',
+  'resizePolicy',
+  'resources',
+  'restartPolicyRules',
+  'securityContext',
+  'stdin',
+  'stdinOnce',
+  'terminationMessagePath',
+  'terminationMessagePolicy',
+  'tty',
+  'volumeDevices',
+  'volumeMounts',
+  'workingDir',
+];
+
+const container = record(
+  {
+    name: text,
+    image: withDefault(text, ''),
+    ports: listOf(containerPort),
+    livenessProbe: optional(probe),
+    readinessProbe: optional(probe),
+    startupProbe: optional(probe),
+    /** `Always` makes an init container a sidecar. */
+    restartPolicy: optional(text),
+  },
+  { closed: true, others: CONTAINER_FIELDS },
+);
 export type Container = Value<typeof container>;
 
 export const selectorRequirement = record({
@@ -81,41 +118,58 @@ export const labelSelector = record({ matchLabels: textMap, matchExpressions: li
 /** Both empty selects everything. */
 export type LabelSelector = Value<typeof labelSelector>;
 
-const nodeRequirement = record({
-  key: text,
-  operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'),
-  values: listOf(text),
-});
+const nodeRequirement = record(
+  {
+    key: text,
+    operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'),
+    values: listOf(text),
+  },
+  CLOSED,
+);
 export type NodeRequirement = Value<typeof nodeRequirement>;
 
-const nodeTerm = record({ matchExpressions: listOf(nodeRequirement), matchFields: listOf(nodeRequirement) });
+const nodeTerm = record({ matchExpressions: listOf(nodeRequirement), matchFields: listOf(nodeRequirement) }, CLOSED);
 export type NodeTerm = Value<typeof nodeTerm>;
 
-const affinity = record({
-  nodeAffinity: optional(
-    record({
-      requiredDuringSchedulingIgnoredDuringExecution: optional(record({ nodeSelectorTerms: listOf(nodeTerm) })),
-      preferredDuringSchedulingIgnoredDuringExecution: listOf(
-        record({ weight: integer(1, 100), preference: nodeTerm }),
+const affinity = record(
+  {
+    nodeAffinity: optional(
+      record(
+        {
+          requiredDuringSchedulingIgnoredDuringExecution: optional(
+            record({ nodeSelectorTerms: listOf(nodeTerm) }, CLOSED),
+          ),
+          preferredDuringSchedulingIgnoredDuringExecution: listOf(
+            record({ weight: integer(1, 100), preference: nodeTerm }, CLOSED),
+          ),
+        },
+        CLOSED,
       ),
-    }),
-  ),
-});
+    ),
+  },
+  { closed: true, others: ['podAffinity', 'podAntiAffinity'] },
+);
 export type Affinity = Value<typeof affinity>;
 
-const toleration = record({
-  key: withDefault(text, ''),
-  operator: withDefault(oneOf('Exists', 'Equal'), 'Equal'),
-  value: withDefault(text, ''),
-  effect: optional(oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute')),
-});
+const toleration = record(
+  {
+    key: withDefault(text, ''),
+    operator: withDefault(oneOf('Exists', 'Equal'), 'Equal'),
+    value: withDefault(text, ''),
+    effect: optional(oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute')),
+  },
+  { closed: true, others: ['tolerationSeconds'] },
+);
 export type Toleration = Value<typeof toleration>;
 
-const dnsConfig = record({
-  nameservers: listOf(address),
-  searches: listOf(text),
-  options: listOf(record({ name: text, value: optional(text) })),
-});
+const dnsConfig = record(
+  {
+    nameservers: listOf(address),
+    searches: listOf(text),
+    options: listOf(record({ name: text, value: optional(text) }, CLOSED)),
+  },
+  CLOSED,
+);
 
 const dnsPolicy = withDefault(oneOf('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'), 'ClusterFirst');
 
@@ -129,7 +183,7 @@ const podSpecFields = {
   hostname: withDefault(text, ''),
   subdomain: withDefault(text, ''),
   restartPolicy: withDefault(oneOf('Always', 'OnFailure', 'Never'), 'Always'),
-  hostAliases: listOf(record({ ip: address, hostnames: listOf(text) })),
+  hostAliases: listOf(record({ ip: address, hostnames: listOf(text) }, CLOSED)),
   dnsPolicy,
   dnsConfig: optional(dnsConfig),
   /** Its host name is the fully qualified one. */
@@ -149,7 +203,38 @@ const onHost = (containers: readonly Container[]): readonly Container[] =>
     ports: given.ports.map((entry) => ({ ...entry, hostPort: entry.hostPort || entry.containerPort })),
   }));
 
-export const podSpec = map(record(podSpecFields), (spec) =>
+/** The rest of a PodSpec (Kubernetes 1.34), and what older versions had. */
+const POD_SPEC_FIELDS = [
+  'activeDeadlineSeconds',
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'ephemeralContainers',
+  'hostIPC',
+  'hostPID',
+  'hostUsers',
+  'hostnameOverride',
+  'imagePullSecrets',
+  'nodeSelector',
+  'os',
+  'overhead',
+  'preemptionPolicy',
+  'priority',
+  'priorityClassName',
+  'readinessGates',
+  'resourceClaims',
+  'resources',
+  'runtimeClassName',
+  'schedulerName',
+  'schedulingGates',
+  'securityContext',
+  'serviceAccount',
+  'shareProcessNamespace',
+  'terminationGracePeriodSeconds',
+  'topologySpreadConstraints',
+  'workloadRef',
+];
+
+export const podSpec = map(record(podSpecFields, { closed: true, others: POD_SPEC_FIELDS }), (spec) =>
   spec.hostNetwork
     ? { ...spec, containers: onHost(spec.containers), initContainers: onHost(spec.initContainers) }
     : spec,

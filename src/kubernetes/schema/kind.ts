@@ -2,7 +2,18 @@
 
 import type { Json } from '../source/json.js';
 import type { ObjectSource } from '../source/documents.js';
-import { flag, listOf, mapOf, optional, orEmpty, record, type Schema, text, withDefault } from './schema.js';
+import {
+  flag,
+  listOf,
+  mapOf,
+  optional,
+  orEmpty,
+  type Problem,
+  record,
+  type Schema,
+  text,
+  withDefault,
+} from './schema.js';
 
 export interface OwnerReference {
   readonly kind: string;
@@ -69,6 +80,8 @@ export interface KindDefinition<B> {
   readonly namespaced: boolean;
   /** Reads the whole document; `metadata` is read beside it. */
   readonly body: Schema<B>;
+  /** What is wrong with the document beside its fields' types: looked for whatever these come to. */
+  readonly check?: (document: Json) => readonly Problem[];
   /** The name of a document without `metadata.name`, where a kind has its own way. */
   readonly nameOf?: (document: Json) => string;
 }

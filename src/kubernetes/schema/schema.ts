@@ -116,6 +116,12 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T
     values.find((value) => value === given),
   );
 
+/** One of them in any case, as it was written: where the API has a pattern with `(?i)`. */
+export const oneOfAnyCase = (...values: readonly string[]): Schema<string> =>
+  textual(`one of ${values.join(', ')}`, (given) =>
+    values.some((value) => value.toLowerCase() === given.toLowerCase()) ? given : undefined,
+  );
+
 export const address: Schema<IpAddress> = textual('an IPv4 or IPv6 address', parseIp);
 export const cidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', parseCidr);
 /** In fields of old groups, where the API server takes leading zeros (apimachinery validation IsValidIPForLegacyField()). */
@@ -204,10 +210,18 @@ export const mapOf = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> =
 type Fields = Readonly<Record<string, Schema<unknown>>>;
 export type Values<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> };
 
-/** The named fields; others are passed over, or with `closed` put down as not known. Absent is an error. */
-export function record<F extends Fields>(fields: F, options: { readonly closed?: boolean } = {}): Schema<Values<F>> {
+export interface RecordOptions {
+  /** Fields that are not named are put down as not known. */
+  readonly closed?: boolean;
+  /** Of a closed record: fields that there are, and that nobody reads. */
+  readonly others?: readonly string[];
+}
+
+/** The named fields; others are passed over, but of a closed record. Absent is an error. */
+export function record<F extends Fields>(fields: F, options: RecordOptions = {}): Schema<Values<F>> {
   const entries = Object.entries(fields);
-  const names = Object.keys(fields);
+  const names = [...new Set([...Object.keys(fields), ...(options.others ?? [])])];
+  const known = new Set(names);
   const read = (value: Json, at: Reader): Values<F> | Invalid => {
     if (!isObject(value)) return at.fail('a map', value);
     const values: Record<string, unknown> = {};
@@ -219,8 +233,7 @@ export function record<F extends Fields>(fields: F, options: { readonly closed?:
       if (given === INVALID) valid = false;
       values[name] = given;
     }
-    if (options.closed)
-      for (const name of Object.keys(value)) if (!Object.hasOwn(fields, name)) at.notKnown(name, names);
+    if (options.closed) for (const name of Object.keys(value)) if (!known.has(name)) at.notKnown(name, names);
     const complete = (all: Record<string, unknown>): all is Values<F> => valid && all !== undefined;
     return complete(values) ? values : INVALID;
   };
@@ -241,27 +254,40 @@ export const map = <A, B>(inner: Schema<A>, make: (value: A) => B): Schema<B> =>
   };
 };
 
-/** A rule over what was read: it answers what was expected and where, or undefined if all is well. */
-export const check = <T>(
-  inner: Schema<T>,
-  rule: (value: T) => { readonly path: FieldPath; readonly expected: string } | undefined,
-): Schema<T> => ({
+/** A rule that a value breaks: where, and what was expected there. */
+export interface Broken {
+  readonly path: FieldPath;
+  readonly expected: string;
+}
+
+function failAt({ path, expected }: Broken, value: Json, at: Reader): void {
+  let got: Json | undefined = value;
+  for (const step of path) {
+    at.enter(step);
+    got = typeof step === 'number' ? (isList(got) ? got[step] : undefined) : field(got, step);
+  }
+  at.fail(expected, got);
+  for (const _ of path) at.leave();
+}
+
+/** Rules over what was read: the answer is all that are broken, none if all is well. */
+export const checkAll = <T>(inner: Schema<T>, rules: (value: T) => readonly Broken[]): Schema<T> => ({
   ...inner,
   read: (value, at) => {
     const read = inner.read(value, at);
     if (read === INVALID) return INVALID;
-    const broken = rule(read);
-    if (broken === undefined) return read;
-    let got: Json | undefined = value;
-    for (const step of broken.path) {
-      at.enter(step);
-      got = typeof step === 'number' ? (isList(got) ? got[step] : undefined) : field(got, step);
-    }
-    at.fail(broken.expected, got);
-    for (const _ of broken.path) at.leave();
-    return INVALID;
+    const broken = rules(read);
+    for (const one of broken) failAt(one, value, at);
+    return broken.length === 0 ? read : INVALID;
   },
 });
+
+/** A rule over what was read: it answers what was expected and where, or undefined if all is well. */
+export const check = <T>(inner: Schema<T>, rule: (value: T) => Broken | undefined): Schema<T> =>
+  checkAll(inner, (value) => {
+    const broken = rule(value);
+    return broken === undefined ? [] : [broken];
+  });
 
 /** The first that takes it; the mistake is told in the words of `expected`. */
 export const either = <A, B>(expected: string, first: Schema<A>, second: Schema<B>): Schema<A | B> => ({

@@ -17,6 +17,23 @@ export const isList = (value: Json | undefined): value is readonly Json[] => Arr
 export const field = (value: Json | undefined, name: string): Json | undefined =>
   isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
+/** Every place that `path` leads to; `*` stands for every element of a list. */
+export function* places(
+  value: Json,
+  path: readonly string[],
+  at: FieldPath = [],
+): Generator<{ readonly at: FieldPath; readonly value: Json }> {
+  const [step, ...rest] = path;
+  if (step === undefined) yield { at, value };
+  else if (step === '*') {
+    if (!isList(value)) return;
+    for (const [i, element] of value.entries()) yield* places(element, rest, [...at, i]);
+  } else if (isObject(value)) {
+    const inner = field(value, step);
+    if (inner !== undefined) yield* places(inner, rest, [...at, step]);
+  }
+}
+
 const PLAIN_NAME = /^[A-Za-z_][\w-]*$/;
 
 /** `spec.ports[0].port`; a key with dots in it is quoted: `metadata.labels["app.kubernetes.io/name"]`. */

@@ -3,7 +3,19 @@
  * scalars are resolved as kubectl's library does, and aliases are expanded here, within a bound.
  */
 
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument, Scalar } from 'yaml';
+import {
+  CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  type Node,
+  type Pair,
+  parseDocument,
+  Scalar,
+} from 'yaml';
 import type { FieldPath, Json } from './json.js';
 import { resolveKey, resolvePlain } from './yaml-scalar.js';
 
@@ -21,6 +33,7 @@ export type YamlResult =
 /** What all aliases of a document may add up to: far above any manifest, far below a billion laughs. */
 export const MAX_ALIAS_NODES = 100_000;
 const MAX_DEPTH = 200;
+const TOO_DEEP = `at most ${MAX_DEPTH} levels of nesting`;
 
 const TAG_PREFIX = 'tag:yaml.org,2002:';
 
@@ -64,7 +77,7 @@ class Conversion {
     if (isAlias(node)) return this.#alias(node);
     if (isScalar(node)) return { value: scalarValue(node), size: 1 };
     if (!isMap(node) && !isSeq(node)) return { value: null, size: 1 };
-    if (++this.#depth > MAX_DEPTH) throw new Misuse(node, `at most ${MAX_DEPTH} levels`, 'more');
+    if (++this.#depth > MAX_DEPTH) throw new Misuse(node, TOO_DEEP, 'deeper nesting');
     if (node.anchor !== undefined) this.#anchored.set(node, undefined);
     const converted = isSeq(node) ? this.#list(node.items) : this.#map(node.items);
     if (node.anchor !== undefined) this.#anchored.set(node, converted);
@@ -187,10 +200,33 @@ const flawOf = (message: string, offset: number): Flaw => ({
   got: message.split('\n')[0] ?? message,
 });
 
+/** Tokens of the lexer that stand for no character of the text. */
+const MARKER_TOKENS: ReadonlySet<string> = new Set([CST.DOCUMENT, CST.SCALAR, CST.FLOW_END]);
+/** The package goes down a call a level, and says so where the stack ends. */
+const STACK_EXHAUSTED = /call stack/i;
+
+/** Where the text goes deeper than is read: the bracket, or the dash of a list in a list, that is one too many. */
+function tooDeep(text: string, stoppedAt: number): Flaw {
+  const flaw = { expected: TOO_DEEP, got: 'deeper nesting' };
+  let [offset, brackets, dashes] = [0, 0, 0];
+  for (const token of new Lexer().lex(text)) {
+    if (token === '{' || token === '[') brackets += 1;
+    else if (token === '}' || token === ']') brackets -= 1;
+    else if (token === '-') dashes += 1;
+    else if (token === '\n') dashes = 0;
+    if (brackets + dashes > MAX_DEPTH) return { offset, ...flaw };
+    if (!MARKER_TOKENS.has(token)) offset += token.length;
+  }
+  return { offset: stoppedAt, ...flaw };
+}
+
+/** What comes after a document's first mistake is mostly its consequence: only that one is told. */
 function parse(text: string): YamlResult {
   const document = parseDocument(text, OPTIONS);
-  if (document.errors.length > 0) {
-    return { flaws: document.errors.map((error) => flawOf(error.message, Math.min(error.pos[0], text.length))) };
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const offset = Math.min(error.pos[0], text.length);
+    return { flaws: [STACK_EXHAUSTED.test(error.message) ? tooDeep(text, offset) : flawOf(error.message, offset)] };
   }
   const { value } = new Conversion(document).convert(document.contents);
   return { value, offsetOf: (path) => offsetOf(text, document, path) };
@@ -202,7 +238,7 @@ export function parseYaml(text: string): YamlResult {
   } catch (error) {
     if (error instanceof Misuse) return { flaws: [error.flaw] };
     // The package recurses into flow collections: thousands of brackets exhaust the stack.
-    if (error instanceof RangeError) return { flaws: [flawOf('it is nested too deeply', 0)] };
+    if (error instanceof RangeError) return { flaws: [tooDeep(text, 0)] };
     throw error;
   }
 }
