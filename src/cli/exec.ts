@@ -19,6 +19,7 @@ async function exec(args: readonly string[]): Promise<number> {
   const result = runTool(cluster, endpoint, command);
   process.stdout.write(result.stdout);
   process.stderr.write(result.stderr);
-  if (!options.quiet) printFindings(cluster.findings.filter(({ severity }) => severity === 'warning'));
+  const told = cluster.findings.filter(({ severity, code }) => severity === 'warning' || code === 'unmodelled');
+  if (!options.quiet) printFindings(told);
   return result.exitCode;
 }

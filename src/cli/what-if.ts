@@ -47,6 +47,11 @@ async function whatIf(options: Options): Promise<number> {
   if (before === undefined) return 2;
   const after = await clusterOf(changed, options.seed, before);
   if (after === undefined) return 2;
+  const refused = after.refusedSince(before);
+  if (refused.length > 0) {
+    printErrors(refused);
+    return 2;
+  }
   const comparisons = compareFlows(before, after, options.flows);
   console.log(options.json ? JSON.stringify(comparisons, null, 2) : formatComparisons(comparisons));
   return comparisons.some((one) => one.changed !== 'no') ? 1 : 0;

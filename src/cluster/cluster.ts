@@ -6,6 +6,7 @@ import {
   type ConfigError,
   type Finding,
   finding,
+  formatConfigError,
   type Pod,
   readSources,
   type Store,
@@ -51,6 +52,12 @@ export type ChangeOutcome =
   | { readonly kind: 'refused'; readonly errors: readonly ConfigError[] }
   | { readonly kind: 'anew'; readonly why: string }
   | { readonly kind: 'changed'; readonly objects: readonly ObjectChange[] };
+
+/** Refusals that an earlier input has not had: objects that are declared, and were never there, are in nobody's way. */
+function refusedAnew(before: readonly ConfigError[], now: readonly ConfigError[]): readonly ConfigError[] {
+  const known = new Set(before.map(formatConfigError));
+  return now.filter((error) => !known.has(formatConfigError(error)));
+}
 
 export class Cluster {
   readonly store: Store;
@@ -161,6 +168,11 @@ export class Cluster {
     return [...this.#inputErrors, ...this.#settled.errors, ...(this.#routing?.errors ?? [])];
   }
 
+  /** What the API server would have refused of the input, if it had not refused it of `before` already. */
+  refusedSince(before: Cluster): readonly ConfigError[] {
+    return refusedAnew(before.#settled.refusals, this.#settled.refusals);
+  }
+
   get expectations(): readonly ExpectedTrace[] {
     return this.#settled.expectations.flatMap(({ traces }) => traces);
   }
@@ -238,6 +250,12 @@ export class Cluster {
       this.#findings.push(...clusterDnsFindings(this.store, this.#context.kubelet, pod));
     }
     return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
+  }
+
+  /** EndpointSlices as the controllers leave them, for whoever reads the store before a packet has gone. */
+  settleEndpoints(): void {
+    this.#prober.settle();
+    this.#findings.push(...this.#context.services.writeEndpoints());
   }
 
   // Routing.
@@ -346,7 +364,8 @@ export class Cluster {
    */
   change(input: ClusterInput): ChangeOutcome {
     const next = settle(input, { seed: this.#seed, recorded: this.recorded });
-    if (next.errors.length > 0) return { kind: 'refused', errors: next.errors };
+    const errors = [...next.errors, ...refusedAnew(this.#settled.refusals, next.refusals)];
+    if (errors.length > 0) return { kind: 'refused', errors };
     this.#prober.keepReadiness(next.store);
     const { services } = this.#context;
     const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));

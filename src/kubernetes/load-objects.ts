@@ -47,6 +47,8 @@ export function registeredKind<B>(definition: KindDefinition<B>): RegisteredKind
 export class Loading {
   readonly store = new Store();
   readonly errors: ConfigError[] = [];
+  /** What the API server would refuse of objects that are left out for it, while the rest goes on. */
+  readonly refusals: ConfigError[] = [];
   readonly findings: Finding[] = [];
   /** Objects of kinds that nobody models. */
   readonly unmodelled: RawDocument[] = [];
@@ -105,7 +107,7 @@ function readObject<B>(
   }
   reader.leave();
   const body = definition.body.read(document.value, reader);
-  report(reader, subject, loading);
+  report(reader, { subject, refusable: definition.refusable ?? false }, loading);
   if (given === INVALID || body === INVALID || name === '') {
     loading.broken.add(`${subject.kind}/${subject.namespace}/${subject.name}`);
     return undefined;
@@ -142,8 +144,15 @@ function nameOf({ value, source }: RawDocument, { subject, seed }: Naming): stri
   return prefix + seededSuffix(seed, `${subject.kind}/${subject.namespace}/${prefix}/${source.file}:${source.line}`);
 }
 
-function report(reader: Reader, subject: Subject, { errors, findings }: Loading): void {
-  for (const { path, ...problem } of reader.problems) errors.push(configError(subject, path, problem));
+function report(
+  reader: Reader,
+  { subject, refusable }: { readonly subject: Subject; readonly refusable: boolean },
+  { errors, refusals, findings }: Loading,
+): void {
+  for (const { path, refused, ...problem } of reader.problems) {
+    const list = refusable || refused ? refusals : errors;
+    list.push(configError(subject, path, problem));
+  }
   for (const { path, name, known } of reader.unknown) {
     const near = nearMatches(name, known);
     const hint = near.length === 0 ? '' : ` (near: ${near.join(', ')})`;

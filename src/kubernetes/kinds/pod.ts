@@ -2,6 +2,7 @@
 
 import {
   address,
+  admit,
   count,
   flag,
   INVALID,
@@ -20,7 +21,9 @@ import {
   sloppyAddress,
   text,
   type Value,
+  type Want,
   withDefault,
+  raw,
   rawMap,
 } from '../schema/schema.js';
 import { textMap } from '../schema/kind.js';
@@ -61,6 +64,9 @@ export type Probe = Value<typeof probe>;
 const container = record({
   name: text,
   image: withDefault(text, ''),
+  /** As they are written: what is no list of texts says nothing here. */
+  command: withDefault(raw, null),
+  args: withDefault(raw, null),
   ports: listOf(containerPort),
   livenessProbe: optional(probe),
   readinessProbe: optional(probe),
@@ -142,6 +148,8 @@ const podSpecFields = {
   initContainers: listOf(container),
 } as const;
 
+const givenPodSpec = record(podSpecFields);
+
 /** A container of a host-network pod listens on the node itself (pkg/apis/core/v1/defaults.go:defaultHostNetworkPorts()). */
 const onHost = (containers: readonly Container[]): readonly Container[] =>
   containers.map((given) => ({
@@ -149,7 +157,13 @@ const onHost = (containers: readonly Container[]): readonly Container[] =>
     ports: given.ports.map((entry) => ({ ...entry, hostPort: entry.hostPort || entry.containerPort })),
   }));
 
-export const podSpec = map(record(podSpecFields), (spec) =>
+/** pkg/apis/core/validation:validatePodDNSConfig(). */
+const dnsRule = ({ dnsPolicy: policy, dnsConfig: config }: Value<typeof givenPodSpec>): readonly Want[] =>
+  policy === 'None' && (config?.nameservers ?? []).length === 0
+    ? [{ path: ['dnsConfig', 'nameservers'], expected: 'a nameserver, since dnsPolicy is None' }]
+    : [];
+
+export const podSpec = map(admit(givenPodSpec, dnsRule), (spec) =>
   spec.hostNetwork
     ? { ...spec, containers: onHost(spec.containers), initContainers: onHost(spec.initContainers) }
     : spec,

@@ -69,6 +69,8 @@ export interface KindDefinition<B> {
   readonly namespaced: boolean;
   /** Reads the whole document; `metadata` is read beside it. */
   readonly body: Schema<B>;
+  /** A mistake in one is the API server's to refuse: the object is left out, and the rest goes on without it. */
+  readonly refusable?: boolean;
   /** The name of a document without `metadata.name`, where a kind has its own way. */
   readonly nameOf?: (document: Json) => string;
 }
