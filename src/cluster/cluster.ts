@@ -6,7 +6,6 @@ import {
   type ConfigError,
   type Finding,
   finding,
-  formatConfigError,
   type Pod,
   readSources,
   type Store,
@@ -28,6 +27,7 @@ import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
+import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places, UnknownEndpoint } from './places.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState } from './recorded.js';
@@ -37,27 +37,6 @@ import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './r
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
 import { type TraceRequest, Tracing } from './tracing.js';
-
-export interface ClusterOptions {
-  /** Decides every draw; the same input and seed give the same bytes. */
-  readonly seed?: number;
-  /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
-  readonly recorded?: RecordedState;
-  /** False sends no probes: a pod of which the input records no readiness is taken to be ready. */
-  readonly probes?: boolean;
-}
-
-/** What became of a change: nothing of it where it is refused, or where only a cluster that is built anew can have it. */
-export type ChangeOutcome =
-  | { readonly kind: 'refused'; readonly errors: readonly ConfigError[] }
-  | { readonly kind: 'anew'; readonly why: string }
-  | { readonly kind: 'changed'; readonly objects: readonly ObjectChange[] };
-
-/** Refusals that an earlier input has not had: objects that are declared, and were never there, are in nobody's way. */
-function refusedAnew(before: readonly ConfigError[], now: readonly ConfigError[]): readonly ConfigError[] {
-  const known = new Set(before.map(formatConfigError));
-  return now.filter((error) => !known.has(formatConfigError(error)));
-}
 
 export class Cluster {
   readonly store: Store;

@@ -1,6 +1,7 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './allocations.js';
-export { type ChangeOutcome, Cluster, type ClusterOptions } from './cluster.js';
+export { Cluster } from './cluster.js';
+export type { ChangeOutcome, ClusterOptions } from './options.js';
 export {
   type Destination,
   type EndpointName,
