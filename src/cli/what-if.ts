@@ -10,7 +10,7 @@ import {
   describeKey,
   formatConfigError,
   nearMatches,
-  type ObjectKey,
+  pathOf,
   readSources,
 } from '../kubernetes/index.js';
 import type { TraceProtocol } from '../trace/index.js';
@@ -98,14 +98,10 @@ function refuse(errors: readonly ConfigError[]): void {
   if (errors.length > 0) throw new UsageError(errors.map(formatConfigError).join('\n'));
 }
 
-/** `NetworkPolicy/shop/deny`, `Node/node1`. */
-const pathOf = ({ kind, namespace, name }: ObjectKey): string =>
-  [kind, namespace, name].filter((part) => part !== '').join('/');
-
 function withDeletions(declared: Declared, deletions: readonly string[]): Declared {
   const objects = [...declared.byId.values()];
   const ids = deletions.map((text) => {
-    const found = objects.find(({ key }) => pathOf(key).toLowerCase() === text.toLowerCase());
+    const found = declared.named(text);
     if (found !== undefined) return found.id;
     const near = nearMatches(
       text,

@@ -19,7 +19,7 @@ import { CalicoCluster } from './calico-node.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
-import type { ExpectedTrace } from './expectations.js';
+import type { ExpectedChange, ExpectedTrace } from './expectations.js';
 import type { Kubelet } from './kubelet.js';
 import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -154,6 +154,11 @@ export class Cluster {
 
   get expectations(): readonly ExpectedTrace[] {
     return this.#settled.expectations.flatMap(({ traces }) => traces);
+  }
+
+  /** After those traces, one after another. */
+  get expectedChanges(): readonly ExpectedChange[] {
+    return this.#settled.expectations.flatMap(({ changes }) => changes);
   }
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */

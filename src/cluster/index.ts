@@ -11,7 +11,7 @@ export {
   parseDestination,
   parseEndpointName,
 } from './endpoint-name.js';
-export { type ExpectedTrace, unmetBy } from './expectations.js';
+export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './expectations.js';
 export {
   type LostConnection,
   type MakeRouting,

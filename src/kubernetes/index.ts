@@ -91,6 +91,7 @@ export {
   describeKey,
   formatKey,
   type ObjectKey,
+  pathOf,
   plainGroup,
   renderObject,
 } from './source/declared.js';

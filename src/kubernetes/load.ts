@@ -60,11 +60,11 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   const loading = loadObjects(documents, options);
   const { store, broken } = loading;
   const inOrder = <T extends Placed>(messages: readonly T[]): readonly T[] => inReadingOrder(messages, files);
-  const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
-  const refusals = inOrder([...loading.refusals, ...conflicts]);
   const assumed = completeObjects(store, broken);
   const expanded = runControllers(store, options.seed);
   options.beforeScheduling?.(store);
+  const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
+  const refusals = inOrder([...loading.refusals, ...conflicts]);
   const pending = schedule(store);
   const checked = checkCluster(store, broken);
   return {
