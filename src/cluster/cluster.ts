@@ -242,8 +242,6 @@ export class Cluster {
     this.#findings.push(...this.#context.services.writeEndpoints());
   }
 
-  // Routing.
-
   /** Whether routing daemons run on any machine: `birdc` has an answer there. */
   get hasRouters(): boolean {
     return hasRouters(this.store, this.underlay.plan, this.#context.calico !== undefined);
@@ -339,8 +337,6 @@ export class Cluster {
     if (plan.role === 'balancer') this.#loadBalancers.equipBalancer(host);
     this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
-
-  // Change.
 
   /**
    * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
