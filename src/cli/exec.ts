@@ -1,6 +1,7 @@
 /** `podwire exec`: runs a tool on a host or in a pod of the emulated cluster. */
 
 import { type EndpointName, isNameProblem, parseEndpointName } from '../cluster/index.js';
+import type { Finding } from '../kubernetes/index.js';
 import { runTool } from '../tools/index.js';
 import {
   loadCluster,
@@ -22,7 +23,9 @@ async function exec(args: readonly string[]): Promise<number> {
   const cluster = await loadCluster(options);
   if (endpoint instanceof UsageError) return refuse(cluster, options, endpoint);
   if (cluster === undefined) return 2;
-  return withFindings(cluster, { quiet: options.quiet, severities: ['warning'] }, () => {
+  // A notice of what is not modelled may be why a tool shows less than the real one.
+  const tells = ({ severity, code }: Finding): boolean => severity === 'warning' || code === 'unmodelled';
+  return withFindings(cluster, { quiet: options.quiet, tells }, () => {
     const result = runTool(cluster, endpoint, command);
     process.stdout.write(result.stdout);
     process.stderr.write(result.stderr);

@@ -14,7 +14,7 @@ async function exportAs(args: readonly string[]): Promise<number> {
   const cluster = await loadCluster(options);
   if (cluster === undefined) return 2;
   const names = hosts.map((name) => name.replace(/^(?:node|host)\//, ''));
-  return withFindings(cluster, { quiet: options.quiet, severities: ['warning'] }, () => {
+  return withFindings(cluster, { quiet: options.quiet, tells: ({ severity }) => severity === 'warning' }, () => {
     process.stdout.write(exportClusterNetns(cluster, { hosts: names, prefix: options.prefix }));
     return 0;
   });

@@ -2,13 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { Cluster } from '../cluster/index.js';
-import {
-  type ConfigError,
-  type Finding,
-  formatConfigError,
-  formatFinding,
-  type Severity,
-} from '../kubernetes/index.js';
+import { type ConfigError, type Finding, formatConfigError, formatFinding } from '../kubernetes/index.js';
 
 /** What the user got wrong on the command line. */
 export class UsageError extends Error {}
@@ -120,13 +114,13 @@ export function reading<T>(read: () => T): T | UsageError {
 /** Runs a command on a cluster that was loaded, and then prints its findings, however the command ends: they may say why. */
 export function withFindings<T>(
   cluster: Cluster,
-  { quiet, severities }: { readonly quiet: boolean; readonly severities: readonly Severity[] },
+  { quiet, tells }: { readonly quiet: boolean; readonly tells: (finding: Finding) => boolean },
   run: () => T,
 ): T {
   try {
     return run();
   } finally {
-    if (!quiet) printFindings(cluster.findings.filter(({ severity }) => severities.includes(severity)));
+    if (!quiet) printFindings(cluster.findings.filter(tells));
   }
 }
 

@@ -54,7 +54,7 @@ async function trace(options: CommonOptions): Promise<number> {
   );
   if (request instanceof UsageError) return refuse(cluster, options, request);
   if (cluster === undefined) return 2;
-  return withFindings(cluster, { quiet: options.quiet, severities: ['warning', 'notice'] }, () => {
+  return withFindings(cluster, { quiet: options.quiet, tells: () => true }, () => {
     refuseUnknown([
       ['FROM', () => cluster.requireKnown(request.from, 'sender')],
       ['TO', () => cluster.requireKnown(request.to.endpoint)],

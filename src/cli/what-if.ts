@@ -10,7 +10,7 @@ import {
   describeKey,
   formatConfigError,
   nearMatches,
-  type ObjectKey,
+  pathOf,
   readSources,
 } from '../kubernetes/index.js';
 import type { TraceProtocol } from '../trace/index.js';
@@ -47,6 +47,11 @@ async function whatIf(options: Options): Promise<number> {
   if (before === undefined) return 2;
   const after = await clusterOf(changed, options.seed, before);
   if (after === undefined) return 2;
+  const refused = after.refusedSince(before);
+  if (refused.length > 0) {
+    printErrors(refused);
+    return 2;
+  }
   const comparisons = compareFlows(before, after, options.flows);
   console.log(options.json ? JSON.stringify(comparisons, null, 2) : formatComparisons(comparisons));
   return comparisons.some((one) => one.changed !== 'no') ? 1 : 0;
@@ -93,14 +98,10 @@ function refuse(errors: readonly ConfigError[]): void {
   if (errors.length > 0) throw new UsageError(errors.map(formatConfigError).join('\n'));
 }
 
-/** `NetworkPolicy/shop/deny`, `Node/node1`. */
-const pathOf = ({ kind, namespace, name }: ObjectKey): string =>
-  [kind, namespace, name].filter((part) => part !== '').join('/');
-
 function withDeletions(declared: Declared, deletions: readonly string[]): Declared {
   const objects = [...declared.byId.values()];
   const ids = deletions.map((text) => {
-    const found = objects.find(({ key }) => pathOf(key).toLowerCase() === text.toLowerCase());
+    const found = declared.named(text);
     if (found !== undefined) return found.id;
     const near = nearMatches(
       text,

@@ -21,7 +21,7 @@ import { finalDestination } from './conclude.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
-import type { ExpectedTrace } from './expectations.js';
+import type { ExpectedChange, ExpectedTrace } from './expectations.js';
 import type { Kubelet } from './kubelet.js';
 import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -29,6 +29,7 @@ import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
+import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places, UnknownEndpoint } from './places.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState } from './recorded.js';
@@ -39,21 +40,6 @@ import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
 import { toldOnce } from './told-once.js';
 import { type TraceRequest, Tracing } from './tracing.js';
-
-export interface ClusterOptions {
-  /** Decides every draw; the same input and seed give the same bytes. */
-  readonly seed?: number;
-  /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
-  readonly recorded?: RecordedState;
-  /** False sends no probes: a pod of which the input records no readiness is taken to be ready. */
-  readonly probes?: boolean;
-}
-
-/** What became of a change: nothing of it where it is refused, or where only a cluster that is built anew can have it. */
-export type ChangeOutcome =
-  | { readonly kind: 'refused'; readonly errors: readonly ConfigError[] }
-  | { readonly kind: 'anew'; readonly why: string }
-  | { readonly kind: 'changed'; readonly objects: readonly ObjectChange[] };
 
 export class Cluster {
   readonly store: Store;
@@ -164,8 +150,18 @@ export class Cluster {
     return [...this.#inputErrors, ...this.#settled.errors, ...(this.#routing?.errors ?? [])];
   }
 
+  /** What the API server would have refused of the input, if it had not refused it of `before` already. */
+  refusedSince(before: Cluster): readonly ConfigError[] {
+    return refusedAnew(before.#settled.refusals, this.#settled.refusals);
+  }
+
   get expectations(): readonly ExpectedTrace[] {
     return this.#settled.expectations.flatMap(({ traces }) => traces);
+  }
+
+  /** After those traces, one after another. */
+  get expectedChanges(): readonly ExpectedChange[] {
+    return this.#settled.expectations.flatMap(({ changes }) => changes);
   }
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
@@ -268,7 +264,11 @@ export class Cluster {
     return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
   }
 
-  // Routing.
+  /** EndpointSlices as the controllers leave them, for whoever reads the store before a packet has gone. */
+  settleEndpoints(): void {
+    this.#prober.settle();
+    this.#findings.push(...this.#context.services.writeEndpoints());
+  }
 
   /** Whether routing daemons run on any machine: `birdc` has an answer there. */
   get hasRouters(): boolean {
@@ -365,15 +365,14 @@ export class Cluster {
     this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
-  // Change.
-
   /**
    * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
    * Where that cannot be done nothing has changed, and the answer says why.
    */
   change(input: ClusterInput): ChangeOutcome {
     const next = settle(input, { seed: this.#seed, recorded: this.recorded });
-    if (next.errors.length > 0) return { kind: 'refused', errors: next.errors };
+    const errors = [...next.errors, ...refusedAnew(this.#settled.refusals, next.refusals)];
+    if (errors.length > 0) return { kind: 'refused', errors };
     this.#prober.keepReadiness(next.store);
     const { services } = this.#context;
     const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));

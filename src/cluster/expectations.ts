@@ -3,7 +3,8 @@
  * nothing about the cluster; tests, and people who write their own, read it.
  */
 
-import { type KindDefinition, schema, type Value } from '../kubernetes/index.js';
+import { type Declared, type KindDefinition, schema, type Value } from '../kubernetes/index.js';
+import { UnknownEndpoint } from './places.js';
 import { PODWIRE_GROUP } from '../underlay/index.js';
 import { formatIpv4, Ipv4 } from '../packet/index.js';
 import { type ConnectionTrace, type PacketStory, stepsOf, VERDICTS } from '../trace/index.js';
@@ -32,10 +33,38 @@ const expectedTrace = record(
   { closed: true },
 );
 
-export const expectationsBody = record({ spec: record({ traces: listOf(expectedTrace) }, { closed: true }) });
+/** Objects that go, and others that come or are replaced, while the cluster runs; then traces. */
+const expectedChange = record(
+  {
+    name: text,
+    /** `Pod/shop/web-1`, `Node/worker1`. */
+    delete: listOf(text),
+    /** YAML. */
+    apply: withDefault(text, ''),
+    traces: listOf(expectedTrace),
+  },
+  { closed: true },
+);
+
+export const expectationsBody = record({
+  spec: record({ traces: listOf(expectedTrace), changes: listOf(expectedChange) }, { closed: true }),
+});
 
 export type ExpectationsSpec = Value<typeof expectationsBody>['spec'];
 export type ExpectedTrace = ExpectationsSpec['traces'][number];
+
+export type ExpectedChange = ExpectationsSpec['changes'][number];
+
+/** The objects after the change. @throws UnknownEndpoint for a name that none of them has */
+export function changedObjects(declared: Declared, change: ExpectedChange): Declared {
+  const ids = change.delete.map((name) => {
+    const found = declared.named(name);
+    if (found === undefined) throw new UnknownEndpoint(`${change.name}: no object is called ${name}`);
+    return found.id;
+  });
+  const rest = declared.without(new Set(ids));
+  return change.apply === '' ? rest : rest.with({ file: change.name, text: change.apply }).declared;
+}
 
 export const expectationsKind: KindDefinition<Value<typeof expectationsBody>> = {
   kind: 'Expectations',

@@ -1,6 +1,7 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './allocations.js';
-export { type ChangeOutcome, Cluster, type ClusterOptions } from './cluster.js';
+export { Cluster } from './cluster.js';
+export type { ChangeOutcome, ClusterOptions } from './options.js';
 export {
   type Destination,
   type EndpointName,
@@ -10,7 +11,7 @@ export {
   parseDestination,
   parseEndpointName,
 } from './endpoint-name.js';
-export { type ExpectedTrace, unmetBy } from './expectations.js';
+export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './expectations.js';
 export {
   type LostConnection,
   type MakeRouting,

@@ -5,7 +5,7 @@
 
 import { formatAddress } from '../calico/index.js';
 import type { Host } from '../kernel/index.js';
-import { type Installation, KubeProxy, ServiceTracker } from '../kube-proxy/index.js';
+import { type Installation, KubeProxy, otherProxyOf, ServiceTracker } from '../kube-proxy/index.js';
 import {
   type EndpointSlice,
   type Finding,
@@ -14,6 +14,7 @@ import {
   isIpv4,
   parseIp,
   type Pod,
+  type Service,
   type Store,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
@@ -113,14 +114,20 @@ export class ClusterServices {
 
   /** Why nobody knows what becomes of packets to that address, where it is a Service's; or undefined. */
   unknownReason(address: Ipv4Addr): string | undefined {
-    const { replacedBy, configuration } = this.installation;
-    if (replacedBy === undefined && configuration.mode === 'iptables') return undefined;
     const service = this.#store
       .list('Service')
       .find(({ spec }) => [...spec.clusterIPs, ...spec.externalIPs].some((one) => one === address));
-    if (service === undefined) return undefined;
-    const whose = replacedBy ?? `kube-proxy in the mode ${configuration.mode}`;
-    return `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
+    const whose = service && this.#otherProxy(service);
+    return whose && `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
+  }
+
+  /** Who resolves the Service's addresses in place of kube-proxy as it is modelled. */
+  #otherProxy(service: Service): string | undefined {
+    const { replacedBy, refused, configuration } = this.installation;
+    const named = otherProxyOf(service);
+    if (replacedBy !== undefined) return replacedBy;
+    if (named !== undefined) return `the proxy ${JSON.stringify(named)}`;
+    return refused || configuration.mode === 'iptables' ? undefined : `kube-proxy in the mode ${configuration.mode}`;
   }
 
   /** As kubelet would have written them into the pod's status. */

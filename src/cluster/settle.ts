@@ -24,6 +24,8 @@ export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfig
   readonly kubelet: KubeletSettings;
   readonly installation: Installation;
   readonly errors: readonly ConfigError[];
+  /** What the API server would refuse: those objects are not there. */
+  readonly refusals: readonly ConfigError[];
   readonly findings: readonly Finding[];
 }
 
@@ -52,7 +54,8 @@ export function settle(
     kubelet,
     installation,
     plan: network.plan,
-    errors: [...documents.errors, ...network.errors, ...addresses.errors, ...installation.errors],
+    errors: [...documents.errors, ...network.errors, ...addresses.errors],
+    refusals: documents.refusals,
     findings: [
       ...documents.findings,
       ...network.findings,

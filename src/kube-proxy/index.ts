@@ -20,4 +20,5 @@ export { type EndpointsByPort, type StaleUdp, staleUdp } from './conntrack/stale
 export { localReadyEndpoints, noLocalEndpoints } from './metrics.js';
 export type { Configuration } from './config/configuration.js';
 export { findInstallation, type Installation } from './config/installation.js';
+export { otherProxyOf } from './config/unwatched.js';
 export { KubeProxy, type KubeProxyRequest } from './kube-proxy.js';

@@ -12,7 +12,7 @@ import {
   nearMatches,
   type Subject,
 } from './messages.js';
-import { isActive, isFinished } from './pods.js';
+import { isFinished } from './pods.js';
 import type { Labels } from './schema/kind.js';
 import { hasLabels, labelOf } from './selector.js';
 import { describe, type FieldPath } from './source/json.js';
@@ -97,7 +97,7 @@ class PodsByLabel {
     const index = new Map<string, Pod[]>();
     for (const pod of this.#store.list('Pod', namespace)) {
       const value = labelOf(pod.labels, key);
-      if (value === undefined || !isActive(pod)) continue;
+      if (value === undefined || isFinished(pod)) continue;
       const pods = index.get(value);
       if (pods === undefined) index.set(value, [pod]);
       else pods.push(pod);

@@ -41,7 +41,8 @@ export type {
   TemplateContainer,
   Toleration,
 } from './kinds/pod.js';
-export type { EndpointSlicePort, ServicePort, ServiceSpec } from './kinds/service.js';
+export type { EndpointSlicePort } from './kinds/endpoints.js';
+export type { ServicePort, ServiceSpec } from './kinds/service.js';
 export {
   ALL_KINDS,
   type Bodies,
@@ -67,9 +68,10 @@ export { controllerOf, isActive, isFinished, isReady } from './pods.js';
 export { readSources, type Sources } from './read-sources.js';
 export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
 export * as schema from './schema/schema.js';
-export type { Schema, Value } from './schema/schema.js';
+export type { Schema, Value, Want } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
-export { completeServices, serviceSubnet } from './service-addresses.js';
+export { completeServices } from './service-addresses.js';
+export { serviceSubnet } from './service-cidrs.js';
 export { hasLabels, labelOf, matchesSelector } from './selector.js';
 export {
   type Documents,
@@ -97,6 +99,7 @@ export {
   describeKey,
   formatKey,
   type ObjectKey,
+  pathOf,
   plainGroup,
   renderObject,
 } from './source/declared.js';

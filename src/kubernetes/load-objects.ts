@@ -47,6 +47,8 @@ export function registeredKind<B>(definition: KindDefinition<B>): RegisteredKind
 export class Loading {
   readonly store = new Store();
   readonly errors: ConfigError[] = [];
+  /** What the API server would refuse of objects that are left out for it, while the rest goes on. */
+  readonly refusals: ConfigError[] = [];
   readonly findings: Finding[] = [];
   /** Objects of kinds that nobody models. */
   readonly unmodelled: RawDocument[] = [];
@@ -106,7 +108,7 @@ function readObject<B>(
   reader.leave();
   const body = definition.body.read(document.value, reader);
   const further = definition.check?.(document.value) ?? [];
-  report(reader, subject, loading);
+  report(reader, { subject, refusable: definition.refusable ?? false }, loading);
   reportProblems(further, subject, loading);
   if (given === INVALID || body === INVALID || name === '' || further.length > 0) {
     loading.broken.add(`${subject.kind}/${subject.namespace}/${subject.name}`);
@@ -148,13 +150,20 @@ function reportProblems(problems: readonly Problem[], subject: Subject, { errors
   for (const { path, ...problem } of problems) errors.push(configError(subject, path, problem));
 }
 
-function report(reader: Reader, subject: Subject, loading: Loading): void {
-  reportProblems(reader.problems, subject, loading);
+function report(
+  reader: Reader,
+  { subject, refusable }: { readonly subject: Subject; readonly refusable: boolean },
+  { errors, refusals, findings }: Loading,
+): void {
+  for (const { path, refused, ...problem } of reader.problems) {
+    const list = refusable || refused ? refusals : errors;
+    list.push(configError(subject, path, problem));
+  }
   for (const { path, name, known } of reader.unknown) {
     const near = nearMatches(name, known);
     const hint = near.length === 0 ? '' : ` (near: ${near.join(', ')})`;
     const message = `no field of this kind is called ${JSON.stringify(name)}${hint}: it has no effect`;
-    loading.findings.push(finding(subject, path, { code: 'unknown-field', severity: 'warning', message }));
+    findings.push(finding(subject, path, { code: 'unknown-field', severity: 'warning', message }));
   }
 }
 

@@ -4,16 +4,20 @@ import { completeObjects } from './admission.js';
 import { checkCluster } from './checks.js';
 import { runControllers } from './controllers/run.js';
 import { type LoadObjectsOptions, loadObjects } from './load-objects.js';
-import type { ConfigError, Finding } from './messages.js';
+import { type ConfigError, type Finding, refusal } from './messages.js';
 import { schedule } from './scheduler.js';
+import { refuseConflicts } from './service-conflicts.js';
 import { type Documents, loadDocuments, type RawDocument } from './source/documents.js';
 import type { SourceText } from './source/source-text.js';
 import type { Store } from './store.js';
+import type { Service } from './types.js';
 
 export interface LoadedCluster {
   readonly store: Store;
   /** In the order of files and lines. With any, the store holds what could be read, and is not to be trusted. */
   readonly errors: readonly ConfigError[];
+  /** What the API server would refuse: findings tell of it, and the store lacks those objects. */
+  readonly refusals: readonly ConfigError[];
   readonly findings: readonly Finding[];
   /** Objects of kinds that are not modelled, as they were written. */
   readonly unmodelled: readonly RawDocument[];
@@ -25,12 +29,17 @@ interface Placed {
   readonly column: number;
 }
 
-/** Files in the order they were given, each from top to bottom. */
+/** Of files in the order they were given, each from top to bottom. */
 function inReadingOrder<T extends Placed>(messages: readonly T[], files: readonly string[]): readonly T[] {
   const order = new Map(files.map((file, i) => [file, i]));
   const rank = ({ file }: Placed): number => order.get(file) ?? files.length;
   return [...messages].sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column);
 }
+
+const placed = (service: Service): Service & Placed => {
+  const { file, line, column } = service.source;
+  return { ...service, file, line, column };
+};
 
 export interface LoadClusterOptions extends LoadObjectsOptions {
   /** Told of all pods before those without a node are given one: what is on record elsewhere can be put in. */
@@ -50,15 +59,26 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
     : input.map(({ file }) => file);
   const loading = loadObjects(documents, options);
   const { store, broken } = loading;
+  const inOrder = <T extends Placed>(messages: readonly T[]): readonly T[] => inReadingOrder(messages, files);
   const assumed = completeObjects(store, broken);
   const expanded = runControllers(store, options.seed);
   options.beforeScheduling?.(store);
+  const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
+  const refusals = inOrder([...loading.refusals, ...conflicts]);
   const pending = schedule(store);
   const checked = checkCluster(store, broken);
   return {
     store,
-    errors: inReadingOrder([...errors, ...loading.errors, ...checked.errors], files),
-    findings: inReadingOrder([...loading.findings, ...assumed, ...expanded, ...pending, ...checked.findings], files),
+    errors: inOrder([...errors, ...loading.errors, ...checked.errors]),
+    refusals,
+    findings: inOrder([
+      ...refusals.map(refusal),
+      ...loading.findings,
+      ...assumed,
+      ...expanded,
+      ...pending,
+      ...checked.findings,
+    ]),
     unmodelled: loading.unmodelled,
   };
 }

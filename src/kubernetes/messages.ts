@@ -43,6 +43,7 @@ export type FindingCode =
   | 'namespace-assumed'
   | 'network'
   | 'no-address'
+  | 'object-refused'
   | 'pod-on-missing-node'
   | 'pod-pending'
   | 'pool-changed'
@@ -127,6 +128,13 @@ export const finding = (
   ...position(subject, path),
   path: formatPath(path),
 });
+
+/** What the API server says no to: the object is left out. */
+export const refusal = ({ file, line, column, object, path, expected, got }: ConfigError): Finding => {
+  const where = path === '' ? '' : `${path}: `;
+  const message = `${where}expected ${expected}, got ${got}: the API server would refuse it, and it is left out`;
+  return { code: 'object-refused', severity: 'warning', message, object, file, line, column, path };
+};
 
 const place = ({ file, line, column }: { file: string; line: number; column: number }): string =>
   `${file}:${line}:${column}`;

@@ -3,32 +3,19 @@
  * (pkg/registry/core/service/ipallocator, portallocator), drawn by the seed: plain manifests leave them out.
  */
 
-import { formatIp, isIpv4, isIpv4Cidr, parseCidr } from './address.js';
+import { formatIp, isIpv4 } from './address.js';
 import { type Finding, finding } from './messages.js';
 import { fnv1a } from './seeded.js';
-import { parseEmbedded } from './source/documents.js';
-import { field } from './source/json.js';
+import { serviceSubnet } from './service-cidrs.js';
 import type { Store } from './store.js';
 import type { Service } from './types.js';
 import { type Ipv4Addr, type Ipv4Prefix, ipv4 } from '../packet/index.js';
 
-/** kubeadm's networking.serviceSubnet. */
-const DEFAULT_SUBNET = parseCidr('10.96.0.0/12');
 /** `--service-node-port-range`. */
-const NODE_PORTS = { first: 30_000, last: 32_767 };
+export const NODE_PORTS = { first: 30_000, last: 32_767 };
 
 /** The first so many addresses are left to those who choose theirs (KEP-3070): 1/16 of the range, 16 to 256. */
 const staticBand = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256);
-
-/** IPv4's subnet for Services, where kubeadm says or by its default. */
-export function serviceSubnet(store: Store): Ipv4Prefix {
-  const text = store.get('ConfigMap', 'kube-system', 'kubeadm-config')?.data['ClusterConfiguration'];
-  const subnets = field(field(parseEmbedded(text ?? ''), 'networking'), 'serviceSubnet');
-  const given = typeof subnets === 'string' ? subnets.split(',').map((one) => parseCidr(one.trim())) : [];
-  const found = [...given, DEFAULT_SUBNET].find((cidr) => cidr !== undefined && isIpv4Cidr(cidr));
-  if (found === undefined || !isIpv4Cidr(found)) throw new Error('assertion failed: the default subnet is one');
-  return found;
-}
 
 /** From a drawn place on, around the range, the first that is free. */
 function firstFree(

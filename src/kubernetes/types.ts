@@ -7,6 +7,7 @@ export type Namespace = ObjectOf<'Namespace'>;
 export type ServiceAccount = ObjectOf<'ServiceAccount'>;
 export type Pod = ObjectOf<'Pod'>;
 export type Service = ObjectOf<'Service'>;
+export type ServiceCidr = ObjectOf<'ServiceCIDR'>;
 export type Endpoints = ObjectOf<'Endpoints'>;
 export type EndpointSlice = ObjectOf<'EndpointSlice'>;
 export type ConfigMap = ObjectOf<'ConfigMap'>;

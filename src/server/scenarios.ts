@@ -50,11 +50,17 @@ function textOf(value: Json | undefined, name: string, otherwise = ''): string {
   return typeof given === 'string' ? given : otherwise;
 }
 
+function listAt(value: Json | undefined, name: string): readonly Json[] {
+  const given = field(value, name);
+  return isList(given) ? given : [];
+}
+
 function expectationsOf(sources: readonly SourceText[]): ExpectedFlow[] {
   const documents = loadDocuments(sources).documents.filter(({ kind }) => kind === 'Expectations');
   return documents.flatMap(({ value }) => {
-    const traces = field(field(value, 'spec'), 'traces');
-    return (isList(traces) ? traces : []).filter(isObject).map((one) => ({
+    const spec = field(value, 'spec');
+    const traces = [spec, ...listAt(spec, 'changes')].flatMap((step) => listAt(step, 'traces'));
+    return traces.filter(isObject).map((one) => ({
       name: textOf(one, 'name'),
       from: textOf(one, 'from'),
       to: textOf(one, 'to'),

@@ -393,6 +393,7 @@ export const RunScenario = Type.Object(
 );
 export const ExpectedResult = Type.Object({
   name: Text,
+  after: Type.Optional(Type.String(described('the change of objects that came before'))),
   from: Text,
   to: Text,
   protocol: oneOf(['tcp', 'udp', 'icmp']),

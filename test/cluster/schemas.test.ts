@@ -128,6 +128,18 @@ const CASES: readonly Case[] = [
     spec: '{traces: [{name: a, from: b, to: c, verdict: answered, pases: []}]}',
     path: 'spec.traces[0].pases',
   },
+  {
+    what: 'a change that nobody knows',
+    kind: 'Expectations',
+    spec: '{traces: [], changes: [{name: a, remove: [Pod/default/web]}]}',
+    path: 'spec.changes[0].remove',
+  },
+  {
+    what: 'a change without a name',
+    kind: 'Expectations',
+    spec: '{changes: [{delete: [Pod/default/web]}]}',
+    path: 'spec.changes[0].name',
+  },
 ];
 
 for (const { what, kind, spec, path } of CASES) {

@@ -3,7 +3,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
-import { formatConfigError } from '../../src/kubernetes/index.js';
 import { type ConnectionTrace, stepsOf, type TraceProtocol } from '../../src/trace/index.js';
 
 interface Source {
@@ -171,14 +170,6 @@ t.test('a mode that is not modelled makes traces to Services unknown, and no oth
   t.end();
 });
 
-t.test('a broken configuration of kube-proxy is an error with its place', (t) => {
-  const cluster = withMore(join(SHOP, webPod('p', 'node2'), config('iptables: {masqueradeBit: 99}')));
-  t.match(cluster.errors.map(formatConfigError), [
-    /^more\.yaml:\d+:\d+: .*iptables\.masqueradeBit to be a whole number from 0 to 31/,
-  ]);
-  t.end();
-});
-
 t.test('where kube-proxy does not run, a cluster IP leads nowhere', (t) => {
   const daemonSet =
     'apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: kube-proxy, namespace: kube-system}\nspec:\n  selector: {matchLabels: {k8s-app: kube-proxy}}\n  template:\n    metadata: {labels: {k8s-app: kube-proxy}}\n    spec: {hostNetwork: true, nodeSelector: {kubernetes.io/hostname: node2}, containers: [{name: kube-proxy, image: "kube-proxy:v1.34.0"}]}\n';
@@ -217,43 +208,110 @@ t.test('what is wrong with Services is found with its place, and the rest works 
     ),
   );
   t.same(cluster.errors, []);
-  t.match(found(cluster, 'service-in-conflict'), [
-    { object: 'Service default/b', path: 'spec.clusterIP', message: /10\.96\.7\.1 is also that of Service default\/a/ },
+  t.match(found(cluster, 'object-refused'), [
     {
       object: 'Service default/b',
-      path: 'spec.ports[0].nodePort',
-      message: /30080\/TCP is also that of Service default\/a/,
+      path: 'spec.clusterIP',
+      message: /an address that Service default\/a does not have, got 10\.96\.7\.1: the API server would refuse it/,
     },
-    { object: 'Service default/c', path: 'spec.ports[1]', message: /port 80\/TCP is there twice/ },
-    { object: 'Service default/c', path: 'spec.ports[1]', message: /port name "x" is there twice/ },
-    { object: 'Service default/f', path: 'spec.ports[0]', message: /each must have a name/ },
-    { object: 'Service default/f', path: 'spec.ports[1]' },
-    { object: 'Service default/g', path: 'spec.ports[0].nodePort', message: /type ClusterIP has no node ports/ },
+    { object: 'Service default/b', path: 'spec.ports[0].nodePort', message: /Service default\/a does not have/ },
+    { object: 'Service default/c', path: 'spec.ports[1].name' },
+    { object: 'Service default/c', path: 'spec.ports[1].port', message: /not there twice for TCP/ },
+    { object: 'Service default/f', path: 'spec.ports[0].name' },
+    { object: 'Service default/f', path: 'spec.ports[1].name' },
+    { object: 'Service default/g', path: 'spec.ports[0].nodePort', message: /its type is ClusterIP/ },
   ]);
   t.match(found(cluster, 'service-selects-nothing'), [{ object: 'Service default/e', path: 'spec.selector' }]);
-  t.equal(trace(cluster, CLIENT, '10.96.7.1:80').verdict, 'answered', 'the first rule answers');
+  t.equal(trace(cluster, CLIENT, '10.96.7.1:80').verdict, 'answered', 'the first has the address');
   t.equal(trace(cluster, 'host/internet', 'node/node1:30080').verdict, 'answered');
   t.match(found(cluster, 'endpoints'), [{ object: 'Service default/d', path: 'spec.ports[0].targetPort' }]);
+  t.equal(found(cluster, 'endpoints').length, 1);
   t.equal(trace(cluster, CLIENT, '10.96.7.4:80').verdict, 'rejected');
   t.equal(trace(cluster, CLIENT, '10.96.7.5:80').verdict, 'rejected');
   t.end();
 });
 
-t.test('what cannot be understood of Services is an error, each with its place', (t) => {
+t.test('what the API server refuses of Services is told with its place, and the others are reached', (t) => {
   const cluster = withMore(
     join(
       service('a', '{clusterIP: 10.96.300.1, ports: [{port: 80}]}'),
       service('b', '{clusterIP: 10.96.7.2, ports: [{port: 80, protocol: QUIC}]}'),
       service('c', '{clusterIP: 10.96.7.3, ports: [{port: 70000}]}'),
       service('d', '{clusterIP: 10.96.7.4, loadBalancerSourceRanges: [10.0.0.0/99], ports: [{port: 80}]}'),
+      SHOP,
+      webPod('p', 'node2'),
     ),
   );
-  t.match(cluster.errors.map(formatConfigError), [
-    /Service default\/a.*spec\.clusterIP.*an address or "None".*10\.96\.300\.1/,
-    /Service default\/b.*spec\.ports\[0\]\.protocol.*one of TCP, UDP, SCTP.*QUIC/,
-    /Service default\/c.*spec\.ports\[0\]\.port.*70000/,
-    /Service default\/d.*spec\.loadBalancerSourceRanges\[0\].*a CIDR/,
+  t.same(cluster.errors, []);
+  t.match(
+    found(cluster, 'object-refused').map(({ object, line, message }) => `${object} ${line} ${message}`),
+    [
+      /^Service default\/a 4 spec\.clusterIP: .*an address or "None", got "10\.96\.300\.1": the API server would refuse it/,
+      /^Service default\/b 9 spec\.ports\[0\]\.protocol: .*one of TCP, UDP, SCTP, got "QUIC"/,
+      /^Service default\/c 14 spec\.ports\[0\]\.port: .*got 70000/,
+      /^Service default\/d 19 spec\.loadBalancerSourceRanges\[0\]: expected a CIDR/,
+    ],
+  );
+  t.throws(() => trace(cluster, CLIENT, 'svc/default/b:80'), /there is no Service "default\/b"/);
+  t.equal(trace(cluster, CLIENT, 'svc/default/shop:80').verdict, 'answered');
+  t.end();
+});
+
+t.test('a change that the API server refuses changes nothing; what it had refused before is in nobody’s way', (t) => {
+  const sources = (more: string) => [...topology('two-nodes-vxlan'), { file: 'more.yaml', text: more }];
+  const bad = service('bad', '{ports: [{port: 80, protocol: QUIC}]}');
+  const cluster = new Cluster(sources(join(bad, SHOP, webPod('p', 'node2'))));
+  const refused = cluster.change(sources(join(bad, SHOP, webPod('p', 'node2'), service('worse', '{ports: []}'))));
+  t.match(refused, { kind: 'refused', errors: [{ object: 'Service default/worse', path: 'spec.ports' }] });
+  t.equal(cluster.store.get('Service', 'default', 'worse'), undefined);
+  const changed = cluster.change(sources(join(bad, SHOP, webPod('p', 'node2'), webPod('q', 'node1'))));
+  t.match(changed, { kind: 'changed', objects: [{ name: 'q' }] });
+  t.end();
+});
+
+t.test('a kube-proxy that refuses its configuration writes no rules', (t) => {
+  const cluster = withMore(join(SHOP, webPod('p', 'node2'), config('nodePortAddresses: [10.0.0.0/8, foo]')));
+  t.same(cluster.errors, []);
+  t.match(found(cluster, 'kube-proxy'), [
+    {
+      object: 'ConfigMap kube-system/kube-proxy',
+      message: /nodePortAddresses\[1\].*kube-proxy does not start with it/,
+    },
   ]);
+  const chains = cluster.node('node1').netns.netfilter.iptables.table('nat')?.chains.keys() ?? [];
+  t.notMatch([...chains].join(' '), /KUBE-SERVICES/);
+  t.equal(trace(cluster, CLIENT, 'svc/default/shop:80').verdict, 'unreachable');
+  t.end();
+});
+
+t.test('what another proxy serves has no rules of kube-proxy, and nobody knows what becomes of its packets', (t) => {
+  const labelled = (name: string, label: string): string =>
+    service(name, '{selector: {app: shop}, ports: [{port: 80, targetPort: http}]}').replace(
+      'namespace: default',
+      `namespace: default, labels: {${label}}`,
+    );
+  const cluster = withMore(
+    join(
+      labelled('other', 'service.kubernetes.io/service-proxy-name: mesh'),
+      labelled('marked', 'service.kubernetes.io/headless: ""'),
+      SHOP,
+      webPod('p', 'node2'),
+    ),
+  );
+  t.match(found(cluster, 'unmodelled'), [
+    { object: 'Service default/marked', message: /label service\.kubernetes\.io\/headless/ },
+    { object: 'Service default/other', message: /passes it over for its label .*another proxy, "mesh", serves it/ },
+  ]);
+  t.match(trace(cluster, CLIENT, 'svc/default/other:80'), { verdict: 'unknown', explanation: [/the proxy "mesh"/] });
+  t.equal(trace(cluster, CLIENT, 'svc/default/marked:80').verdict, 'unreachable');
+  t.equal(trace(cluster, CLIENT, 'svc/default/shop:80').verdict, 'answered');
+  t.end();
+});
+
+t.test('EndpointSlices are there before a packet has gone', (t) => {
+  const cluster = withMore(join(SHOP, webPod('p', 'node2')));
+  cluster.settleEndpoints();
+  t.match(cluster.store.list('EndpointSlice'), [{ labels: { 'kubernetes.io/service-name': 'shop' } }]);
   t.end();
 });
 
@@ -263,8 +321,8 @@ t.test('a cluster IP outside the cluster’s subnet is found where kubeadm says 
   const cluster = withMore(
     join(SHOP, service('drawn', '{selector: {app: shop}, ports: [{port: 80}]}'), webPod('p', 'node2'), kubeadm),
   );
-  t.match(found(cluster, 'service-in-conflict'), [
-    { object: 'Service default/shop', message: /10\.96\.7\.7 is not in the cluster's 10\.100\.0\.0\/16/ },
+  t.match(found(cluster, 'object-refused'), [
+    { object: 'Service default/shop', message: /an address of the cluster's 10\.100\.0\.0\/16, got 10\.96\.7\.7/ },
   ]);
   t.match(found(cluster, 'service-address-assumed'), [{ message: /cluster IP 10\.100\./ }]);
   t.end();

@@ -35,12 +35,12 @@ const SERVICE = {
 const installation = (...objects: readonly object[]) => findInstallation(load(...objects).store);
 
 t.test('a configuration is read from the ConfigMap', (t) => {
-  const { configuration, errors, findings } = installation(
+  const { configuration, refused, findings } = installation(
     configMap(
       'mode: ""\nclusterCIDR: 10.244.0.0/16,fd00::/64\niptables: {masqueradeAll: true, masqueradeBit: 13, syncPeriod: 1m30s}\nconntrack: {min: 0}\n',
     ),
   );
-  t.same([...errors, ...findings], []);
+  t.same([refused, ...findings], [false]);
   t.equal(configuration.mode, 'iptables');
   t.same(configuration.clusterCIDR.map(formatCidr), ['10.244.0.0/16', 'fd00::/64']);
   t.match(configuration.iptables, {
@@ -54,19 +54,31 @@ t.test('a configuration is read from the ConfigMap', (t) => {
   t.end();
 });
 
-t.test('mistakes in it are told with their place', (t) => {
-  const wrong = installation(configMap('mode: userspace\nclusterCIDR: 10.244.0.0\nmasqueradeAll: true\n'));
-  t.match(wrong.errors, [
+t.test('a configuration that kube-proxy refuses is told with its place, and none runs', (t) => {
+  const wrong = installation(
+    node('a'),
+    configMap('mode: userspace\nclusterCIDR: 10.244.0.0\nmasqueradeAll: true\niptables: {masqueradeBit: 40}\n'),
+  );
+  t.match(wrong.findings, [
     {
+      code: 'kube-proxy',
+      severity: 'warning',
       object: 'ConfigMap kube-system/kube-proxy',
       path: 'data["config.conf"]',
-      expected: /^mode to be one of iptables/,
-      got: '"userspace"',
+      message: /^expected mode to be one of iptables.*got "userspace": kube-proxy does not start with it/,
     },
-    { expected: /^clusterCIDR to be a CIDR/ },
+    { message: /^expected iptables\.masqueradeBit to be a whole number from 0 to 31, got 40/ },
+    { message: /^expected clusterCIDR to be a CIDR/ },
+    { code: 'unknown-field', message: /no field masqueradeAll/ },
   ]);
-  t.match(wrong.findings, [{ code: 'unknown-field', message: /no field masqueradeAll/ }]);
-  t.match(installation(configMap('x: [', {})).errors.length, 1, 'text that is no YAML');
+  t.same([wrong.refused, wrong.runsOn('a')], [true, false]);
+  const refused = (text: string): string[] => installation(configMap(text)).findings.map(({ message }) => message);
+  t.match(refused('detectLocalMode: Foo\n'), [/^expected detectLocalMode to be one of ClusterCIDR.*got "Foo"/]);
+  t.match(refused('detectLocalMode: BridgeInterface\n'), [/^expected detectLocal\.bridgeInterface to be the name/]);
+  t.match(refused('nodePortAddresses: [10.0.0.0/8, foo]\n'), [/^expected nodePortAddresses\[1\] to be a CIDR.*"foo"/]);
+  t.match(refused('nodePortAddresses: [primary, 10.0.0.0/8]\n'), [/^expected nodePortAddresses\[0\] to be CIDRs, or/]);
+  t.match(refused('bindAddress: node1\n'), [/^expected bindAddress to be an address, got "node1"/]);
+  t.match(refused('x: ['), [/^expected a KubeProxyConfiguration, got/], 'text that is no YAML');
   t.end();
 });
 
@@ -77,14 +89,14 @@ t.test('flags count where no file is named', (t) => {
       '--cluster-cidr=10.1.0.0/16',
       '--masquerade-all',
       '--nodeport-addresses',
-      '10.0.0.0/8,primary',
+      '10.0.0.0/8,192.168.0.0/16',
       '--feature-gates=A=true',
     ],
   });
   const { configuration } = installation(node('a'), flags);
   t.same(configuration.clusterCIDR.map(formatCidr), ['10.1.0.0/16']);
   t.equal(configuration.iptables.masqueradeAll, true);
-  t.same(configuration.nodePortAddresses, ['10.0.0.0/8', 'primary']);
+  t.same(configuration.nodePortAddresses, ['10.0.0.0/8', '192.168.0.0/16']);
   const both = installation(
     node('a'),
     daemonSet({ command: ['kube-proxy', '--config=/x', '--masquerade-all'] }),

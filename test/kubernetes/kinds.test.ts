@@ -12,7 +12,10 @@ const service = (spec: object, status: object = {}) =>
 t.test('a Service has the API server’s defaults', (t) => {
   const made = service({
     clusterIP: '10.96.0.1',
-    ports: [{ port: 80 }, { name: 'x', port: 53, protocol: 'UDP', targetPort: 'dns' }],
+    ports: [
+      { name: 'w', port: 80 },
+      { name: 'x', port: 53, protocol: 'UDP', targetPort: 'dns' },
+    ],
   });
   t.match(made?.spec, {
     type: 'ClusterIP',
@@ -25,7 +28,7 @@ t.test('a Service has the API server’s defaults', (t) => {
   });
   t.same(made?.spec.clusterIPs.map(formatIp), ['10.96.0.1']);
   t.match(made?.spec.ports, [
-    { name: '', protocol: 'TCP', port: 80, targetPort: 80, nodePort: 0 },
+    { name: 'w', protocol: 'TCP', port: 80, targetPort: 80, nodePort: 0 },
     { targetPort: 'dns', protocol: 'UDP' },
   ]);
   t.end();
@@ -33,14 +36,15 @@ t.test('a Service has the API server’s defaults', (t) => {
 
 t.test('a headless Service has no cluster address, one not yet allocated neither', (t) => {
   t.match(service({ clusterIP: 'None', clusterIPs: ['None'] })?.spec, { headless: true, clusterIPs: [] });
-  t.match(service({ clusterIP: '' })?.spec, { headless: false, clusterIPs: [] });
-  t.same(service({ clusterIPs: ['10.96.0.1', 'fd00::1'] })?.spec.clusterIPs.map(formatIp), ['10.96.0.1', 'fd00::1']);
+  t.match(service({ clusterIP: '', ports: [{ port: 80 }] })?.spec, { headless: false, clusterIPs: [] });
+  const both = service({ clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ port: 80 }] });
+  t.same(both?.spec.clusterIPs.map(formatIp), ['10.96.0.1', 'fd00::1']);
   t.end();
 });
 
 t.test('a load balancer’s addresses may be written with their host prefix', (t) => {
   const made = service(
-    { type: 'LoadBalancer' },
+    { type: 'LoadBalancer', ports: [{ port: 80 }] },
     { loadBalancer: { ingress: [{ ip: '80.15.0.1/32' }, { hostname: 'lb.example.com' }] } },
   );
   t.match(made?.status.loadBalancer.ingress, [

@@ -11,7 +11,11 @@ import {
 } from '../../src/kubernetes/index.js';
 
 const load = (text: string) => loadCluster([{ file: 'c.yaml', text }], { seed: 1 });
-const errorsOf = (text: string) => load(text).errors.map(formatConfigError);
+/** What ends the run, and what the API server would refuse. */
+const errorsOf = (text: string) => {
+  const { errors, refusals } = load(text);
+  return [...errors, ...refusals].map(formatConfigError);
+};
 const findingsOf = (text: string) => load(text).findings.map(formatFinding);
 
 const head = (apiVersion: string, kind: string, name = 'x') =>

@@ -95,6 +95,17 @@ t.test('a request that fails changes nothing', async (t) => {
     ['a patch to another name', ['PATCH', POLICY, '{"metadata":{"name":"other"}}', MERGE], 400, {}],
     ['a patch as plain JSON', ['PATCH', POLICY, '{}', JSON_TYPE], 415, {}],
     [
+      'a Service that the API server refuses',
+      [
+        'POST',
+        OBJECTS,
+        'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80, protocol: QUIC}]}\n',
+        YAML,
+      ],
+      400,
+      { errors: [{ object: 'Service default/s', field: 'spec.ports[0].protocol', line: 4 }] },
+    ],
+    [
       'nobody’s name',
       ['DELETE', POLICY.replace('deny-web', 'deny-wb')],
       404,
@@ -180,6 +191,9 @@ t.test('objects are listed by kind, namespace and label; those of controllers ar
   });
   t.equal((await ask('DELETE', path)).status, 409, 'a controller would make it again');
   const kinds = (await ask('GET', '/clusters/shop/kinds')).json.items;
+  t.ok(kinds.some(({ kind, count }: Parsed) => kind === 'EndpointSlice' && count > 0));
+  const slices = await list('kind=EndpointSlice');
+  t.ok(slices.items.length > 0 && slices.items.every(({ origin }: Parsed) => origin === 'controller'));
   t.ok(
     kinds.some(({ group, kind, count }: Parsed) => group === 'projectcalico.org' && kind === 'IPPool' && count === 1),
   );

@@ -83,6 +83,15 @@ t.test('what is wrong with a what-if is told with its place', async (t) => {
       400,
       { errors: [{ file: 'change-1', line: 10, field: 'spec.policyTypes[0]' }] },
     ],
+    [
+      'a Service that the API server refuses',
+      {
+        changes: [{ apply: 'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 70000}]}\n' }],
+        flows,
+      },
+      400,
+      { errors: [{ file: 'change-1', line: 4, field: 'spec.ports[0].port' }] },
+    ],
     ['nobody’s object', { changes: [{ delete: { kind: 'Pod', name: 'nobody' } }], flows }, 404, {}],
     ['nobody’s fault', { changes: [{ fault: { kind: 'node', name: 'nod1' } }], flows }, 404, {}],
     ['too many', { changes: [], flows: [{ among: ['node/node1', 'node/node2', 'pod/default/web'] }] }, 429, {}],

@@ -11,8 +11,8 @@ const run = (store: Store) => {
 };
 
 const slicesOf = (...objects: readonly object[]) => {
-  const { store, errors } = load(...objects);
-  if (errors.length > 0) throw new Error(JSON.stringify(errors));
+  const { store, errors, refusals } = load(...objects);
+  if (errors.length + refusals.length > 0) throw new Error(JSON.stringify([...errors, ...refusals]));
   const { controller, findings } = run(store);
   return { store, controller, findings, slices: store.list('EndpointSlice') };
 };
@@ -348,9 +348,50 @@ t.test('Endpoints of a Service without a selector are mirrored', (t) => {
   t.same(mirrored?.annotations, { kept: 'yes' });
   t.equal(mirrored?.endpoints[0]?.hostname, 'one');
   t.match(mirrored?.ownerReferences, [{ kind: 'Endpoints' }]);
-  const skipped = endpointsObject({ labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } });
-  t.same(slicesOf(service({ selector: undefined }), skipped).slices, [], 'unless a label says no');
+  const skipped = slicesOf(
+    service({ selector: undefined }),
+    endpointsObject({ labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }),
+  );
+  t.same(skipped.slices, [], 'unless a label says no');
+  t.match(skipped.findings, [{ message: /Endpoints are not mirrored .* for their label .*skip-mirror: it has no/ }]);
+  const leader = endpointsObject({ annotations: { 'control-plane.alpha.kubernetes.io/leader': '{}' } });
+  t.match(slicesOf(service({ selector: undefined }), leader).findings, [{ message: /their annotation .*leader: it/ }]);
   t.equal(slicesOf(NODE, service(), pod('p', '10.0.0.1'), endpointsObject()).slices.length, 1, 'nor with a selector');
+  t.end();
+});
+
+t.test('endpoints kept by hand belong to ports by name: a port of the Service that none has is found', (t) => {
+  const renamed = service({ selector: undefined, ports: [{ name: 'web', port: 80 }] });
+  const wanted = [
+    {
+      code: 'endpoints',
+      path: 'spec.ports[0].name',
+      message: /no endpoint of it has the port TCP "web", but TCP "http": port 80 has no endpoints/,
+    },
+  ];
+  t.match(slicesOf(renamed, endpointsObject()).findings, wanted, 'mirrored');
+  t.match(slicesOf(renamed, slice('mine', ['10.9.9.9'])).findings, wanted, 'slices');
+  t.same(slicesOf(service({ selector: undefined }), slice('mine', ['10.9.9.9'])).findings, []);
+  const names = { ...slice('mine', ['foo.example']), addressType: 'FQDN' };
+  t.match(slicesOf(service({ selector: undefined }), names).findings, [
+    { message: /type FQDN, which kube-proxy passes/ },
+  ]);
+  t.end();
+});
+
+t.test('what was found of a Service is told once, however often its pods change', (t) => {
+  const { store, controller, findings } = slicesOf(
+    NODE,
+    service({ ports: [{ name: 'http', port: 80, targetPort: 'htp' }] }),
+    pod('p', '10.0.0.1'),
+  );
+  t.equal(findings.length, 1);
+  const [one] = store.list('Pod');
+  if (one !== undefined) store.put('Pod', { ...one, status: { ...one.status, ready: false } });
+  t.same(controller.run(), []);
+  const [web] = store.list('Service');
+  if (web !== undefined) store.put('Service', { ...web });
+  t.equal(controller.run().length, 1, 'and again of a Service that has changed');
   t.end();
 });
 

@@ -3,9 +3,19 @@
  * pkg/proxy/apis/config/v1alpha1/defaults.go for Linux.
  */
 
-import { type Cidr, parseCidr, type Schema, schema, type Value } from '../../kubernetes/index.js';
+import {
+  type Cidr,
+  parseCidr,
+  parseCidrSloppy,
+  parseIp,
+  type Schema,
+  schema,
+  type Value,
+  type Want,
+} from '../../kubernetes/index.js';
 
 const {
+  admit,
   check,
   cidr,
   count,
@@ -59,7 +69,7 @@ const cidrs: Schema<readonly Cidr[]> = map(
 );
 
 /** `0.0.0.0:10256`, `[::]:10256`, or an address alone. */
-const bindAddress = (port: number, anywhere = '0.0.0.0') =>
+const serverAddress = (port: number, anywhere = '0.0.0.0') =>
   map(withDefault(text, ''), (given) => {
     const match = /^(.*?)(?::(\d{1,5}))?$/.exec(given.includes('::') && !given.includes(']') ? `[${given}]` : given);
     const address = (match?.[1] ?? '').replace(/^\[|\]$/g, '');
@@ -91,7 +101,7 @@ const conntrack = orEmpty(
 );
 
 /** Everything that the API has; what reaches no packet is taken as it comes. */
-export const configurationBody = record(
+const given = record(
   {
     apiVersion: text,
     kind: oneOf('KubeProxyConfiguration'),
@@ -101,8 +111,8 @@ export const configurationBody = record(
     logging: optional(raw),
     hostnameOverride: withDefault(text, ''),
     bindAddress: withDefault(text, ''),
-    healthzBindAddress: bindAddress(10_256),
-    metricsBindAddress: bindAddress(10_249, '127.0.0.1'),
+    healthzBindAddress: serverAddress(10_256),
+    metricsBindAddress: serverAddress(10_249, '127.0.0.1'),
     bindAddressHardFail: withDefault(flag, false),
     enableProfiling: withDefault(flag, false),
     showHiddenMetricsForVersion: optional(text),
@@ -134,5 +144,37 @@ export const configurationBody = record(
   },
   { closed: true },
 );
+
+/** The addresses of the node itself, in nodePortAddresses. */
+export const PRIMARY = 'primary';
+
+/** pkg/proxy/apis/config/validation:validateKubeProxyNodePortAddress(). */
+const nodePortAddressRules = ({ nodePortAddresses }: Value<typeof given>): readonly Want[] =>
+  nodePortAddresses.flatMap((text, i) => {
+    const path = ['nodePortAddresses', i];
+    if (text === PRIMARY)
+      return nodePortAddresses.length === 1 ? [] : [{ path, expected: `CIDRs, or "${PRIMARY}" alone` }];
+    return parseCidrSloppy(text) === undefined ? [{ path, expected: 'a CIDR such as 10.0.0.0/16' }] : [];
+  });
+
+/** validateDetectLocalConfiguration(): the mode's own setting is there. */
+function detectLocalRules({ detectLocalMode, detectLocal }: Value<typeof given>): readonly Want[] {
+  const [field, value] =
+    detectLocalMode === 'BridgeInterface'
+      ? (['bridgeInterface', detectLocal.bridgeInterface] as const)
+      : (['interfaceNamePrefix', detectLocal.interfaceNamePrefix] as const);
+  const wanted = detectLocalMode === 'BridgeInterface' || detectLocalMode === 'InterfaceNamePrefix';
+  const expected = `the name of an interface, or how names begin, for detectLocalMode ${detectLocalMode}`;
+  return wanted && value === '' ? [{ path: ['detectLocal', field], expected }] : [];
+}
+
+const bindAddressRule = ({ bindAddress }: Value<typeof given>): readonly Want[] =>
+  bindAddress === '' || parseIp(bindAddress) !== undefined ? [] : [{ path: ['bindAddress'], expected: 'an address' }];
+
+export const configurationBody = admit(given, (configuration) => [
+  ...bindAddressRule(configuration),
+  ...nodePortAddressRules(configuration),
+  ...detectLocalRules(configuration),
+]);
 
 export type Configuration = Value<typeof configurationBody>;

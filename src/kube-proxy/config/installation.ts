@@ -5,8 +5,6 @@
 
 import {
   type Cidr,
-  type ConfigError,
-  configError,
   type ConfigMap,
   type DaemonSet,
   describe,
@@ -15,6 +13,7 @@ import {
   type Finding,
   finding,
   formatCidr,
+  formatPath,
   isFinished,
   isIpv4,
   type Json,
@@ -31,6 +30,7 @@ import {
 import { type Configuration, configurationBody } from './configuration.js';
 import { featuresOf, minorOfImage, OLDEST_MINOR, REFERENCE_MINOR, type Features } from './features.js';
 import { flagsOf, jsonOfFlags } from './flags.js';
+import { unwatched } from './unwatched.js';
 
 const NAMESPACE = 'kube-system';
 /** kubeadm's name and key, and those of EKS. */
@@ -44,10 +44,11 @@ export interface Installation {
   readonly features: Features;
   /** Why no kube-proxy runs anywhere, or undefined. */
   readonly replacedBy: string | undefined;
+  /** Its configuration is refused: where one would run none starts, and nobody writes rules. */
+  readonly refused: boolean;
   readonly runsOn: (node: string) => boolean;
   /** What findings about its settings are about. */
   readonly subject: Subject | undefined;
-  readonly errors: readonly ConfigError[];
   readonly findings: readonly Finding[];
 }
 
@@ -83,18 +84,26 @@ function written(store: Store, daemonSet: DaemonSet | undefined): Written | unde
 
 interface Read {
   readonly configuration: Configuration;
-  readonly errors: readonly ConfigError[];
+  readonly refused: boolean;
   readonly findings: readonly Finding[];
 }
+
+/** kube-proxy ends with an error at once, and is started again in vain. */
+const refusal = ({ subject, path }: Pick<Written, 'subject' | 'path'>, expected: string, got: string): Finding =>
+  finding(subject, path, {
+    code: 'kube-proxy',
+    severity: 'warning',
+    message: `expected ${expected}, got ${got}: kube-proxy does not start with it, and no node has rules for Services`,
+  });
 
 function readConfiguration(json: Json, about: { readonly subject: Subject; readonly path: FieldPath }): Read {
   const { subject, path } = about;
   const reader = new schema.Reader({ scalarsAsText: false });
   const body = configurationBody.read(json, reader);
-  const errors = reader.problems.map((problem) => {
+  const refusals = reader.problems.map((problem) => {
     const { expected, got } = problem;
-    const where = problem.path.join('.');
-    return configError(subject, path, { expected: where === '' ? expected : `${where} to be ${expected}`, got });
+    const where = formatPath(problem.path);
+    return refusal(about, where === '' ? expected : `${where} to be ${expected}`, got);
   });
   const findings = reader.unknown.map(({ path: at, name, known }) => {
     const near = nearMatches(name, known);
@@ -102,7 +111,8 @@ function readConfiguration(json: Json, about: { readonly subject: Subject; reado
     const message = `KubeProxyConfiguration has no field ${at.join('.')}${hint}: kube-proxy does not start with it in strict mode, and passes it over else`;
     return finding(subject, path, { code: 'unknown-field', severity: 'warning', message });
   });
-  return { configuration: body === schema.INVALID ? defaults({}) : body, errors, findings };
+  const configuration = body === schema.INVALID ? defaults({}) : body;
+  return { configuration, refused: refusals.length > 0, findings: [...refusals, ...findings] };
 }
 
 function defaults(json: JsonObject): Configuration {
@@ -127,12 +137,12 @@ function assumed(store: Store): Read {
   const text = cidrs.map(formatCidr).join(',');
   const configuration = defaults({ clusterCIDR: text });
   const service = store.list('Service').find(({ spec }) => spec.clusterIPs.length > 0);
-  if (service === undefined) return { configuration, errors: [], findings: [] };
+  if (service === undefined) return { configuration, refused: false, findings: [] };
   const pods = text === '' ? 'without a cluster CIDR' : `with the cluster CIDR ${text} of ${from}`;
   const message = `the input has no configuration of kube-proxy: kubeadm's defaults are assumed, ${pods}`;
   return {
     configuration,
-    errors: [],
+    refused: false,
     findings: [finding(service, [], { code: 'kube-proxy-assumed', severity: 'notice', message })],
   };
 }
@@ -187,7 +197,11 @@ export function findInstallation(store: Store): Installation {
   const replacedBy = stated ? undefined : replacement(store);
   const read = readWritten(store, from, replacedBy);
   const { configuration } = read;
-  const findings = [...read.findings, ...(tooOld === undefined ? [] : [tooOld])];
+  const findings = [
+    ...read.findings,
+    ...(tooOld === undefined ? [] : [tooOld]),
+    ...(replacedBy === undefined ? unwatched(store) : []),
+  ];
   if (configuration.mode !== 'iptables' && from !== undefined) {
     const message = MODE_UNMODELLED(configuration.mode);
     findings.push(finding(from.subject, from.path, { code: 'unmodelled', severity: 'notice', message }));
@@ -198,19 +212,19 @@ export function findInstallation(store: Store): Installation {
     minor,
     features,
     replacedBy,
-    runsOn: (node) => replacedBy === undefined && (nodes?.has(node) ?? true),
+    refused: read.refused,
+    runsOn: (node) => replacedBy === undefined && !read.refused && (nodes?.has(node) ?? true),
     subject: from?.subject,
-    errors: read.errors,
     findings,
   };
 }
 
 function readWritten(store: Store, from: Written | undefined, replacedBy: string | undefined): Read {
   if (from === undefined) {
-    return replacedBy === undefined ? assumed(store) : { configuration: defaults({}), errors: [], findings: [] };
+    return replacedBy === undefined ? assumed(store) : { configuration: defaults({}), refused: false, findings: [] };
   }
   const { json, subject, path } = from;
   if (json !== undefined && field(json, 'kind') !== undefined) return readConfiguration(json, { subject, path });
-  const error = configError(subject, path, { expected: 'a KubeProxyConfiguration', got: describe(json) });
-  return { configuration: defaults({}), errors: [error], findings: [] };
+  const refused = refusal(from, 'a KubeProxyConfiguration', describe(json));
+  return { configuration: defaults({}), refused: true, findings: [refused] };
 }

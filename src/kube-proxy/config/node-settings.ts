@@ -7,11 +7,12 @@ import {
   type IpAddress,
   type KubeNode,
   labelOf,
-  parseCidr,
+  parseCidrSloppy,
   parseIp,
 } from '../../kubernetes/index.js';
 import { cidrFamily, familyOf, type IpFamily } from '../family.js';
 import { formatMark, type IptablesSettings } from '../iptables/settings.js';
+import { PRIMARY } from './configuration.js';
 import type { Installation } from './installation.js';
 import { detectByBridge, detectByCidr, detectByInterfacePrefix, type LocalDetector } from './local-detector.js';
 import { NodePortAddresses } from './node-port-addresses.js';
@@ -30,9 +31,6 @@ export interface HostFacts {
 }
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
-/** The addresses of the node itself. */
-const PRIMARY = 'primary';
-
 type Detected = { readonly detector: LocalDetector | undefined; readonly problem?: string };
 
 function ofFamily(cidrs: readonly Cidr[], family: IpFamily, what: string): Detected {
@@ -51,15 +49,9 @@ function detect({ configuration }: Installation, { node }: HostFacts, family: Ip
     case 'NodeCIDR':
       return ofFamily(node?.spec.podCIDRs ?? [], family, 'podCIDR of the node');
     case 'BridgeInterface':
-      if (detectLocal.bridgeInterface !== '') return { detector: detectByBridge(detectLocal.bridgeInterface) };
-      return { detector: undefined, problem: 'detectLocalMode BridgeInterface without detectLocal.bridgeInterface' };
+      return { detector: detectByBridge(detectLocal.bridgeInterface) };
     case 'InterfaceNamePrefix':
-      if (detectLocal.interfaceNamePrefix !== '')
-        return { detector: detectByInterfacePrefix(detectLocal.interfaceNamePrefix) };
-      return {
-        detector: undefined,
-        problem: 'detectLocalMode InterfaceNamePrefix without detectLocal.interfaceNamePrefix',
-      };
+      return { detector: detectByInterfacePrefix(detectLocal.interfaceNamePrefix) };
     default:
       return ofFamily(clusterCIDR.length > 0 ? clusterCIDR : detectLocal.clusterCIDRs, family, 'clusterCIDR');
   }
@@ -75,31 +67,20 @@ function nodeIpOf({ configuration }: Installation, { node }: HostFacts, family: 
 
 const hostCidr = (addr: IpAddress): Cidr => (typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 });
 
-function nodePortCidrs(texts: readonly string[], nodeIp: IpAddress | undefined): { cidrs: Cidr[]; bad: string[] } {
-  const cidrs: Cidr[] = [];
-  const bad: string[] = [];
-  for (const text of texts) {
-    const cidr = parseCidr(text);
-    if (text === PRIMARY) cidrs.push(...(nodeIp === undefined ? [] : [hostCidr(nodeIp)]));
-    else if (cidr === undefined) bad.push(text);
-    else cidrs.push(cidr);
-  }
-  return { cidrs, bad };
-}
+const nodePortCidrs = (texts: readonly string[], nodeIp: IpAddress | undefined): readonly Cidr[] =>
+  texts.flatMap((text) => {
+    if (text === PRIMARY) return nodeIp === undefined ? [] : [hostCidr(nodeIp)];
+    return parseCidrSloppy(text) ?? [];
+  });
 
 export function nodeSettings(installation: Installation, facts: HostFacts, family: IpFamily): NodeSettings {
   const { configuration, features, subject } = installation;
   const { iptables } = configuration;
   const nodeIp = nodeIpOf(installation, facts, family);
   const { detector, problem } = detect(installation, facts, family);
-  const { cidrs, bad } = nodePortCidrs(configuration.nodePortAddresses, nodeIp);
-  const nodePortAddresses = new NodePortAddresses(cidrs, family);
+  const nodePortAddresses = new NodePortAddresses(nodePortCidrs(configuration.nodePortAddresses, nodeIp), family);
   const wantsLocalhost = iptables.localhostNodePorts && family === 'IPv4';
   const localhostNodePorts = wantsLocalhost && nodePortAddresses.containsIpv4Loopback;
-  const messages = [
-    ...(problem === undefined || family === 'IPv6' ? [] : [problem]),
-    ...bad.map((text) => `nodePortAddresses: ${JSON.stringify(text)} is no CIDR; kube-proxy would not start`),
-  ];
   const settings: IptablesSettings = {
     family,
     node: { name: facts.name, zone: labelOf(facts.node?.labels ?? {}, ZONE_LABEL) ?? '' },
@@ -114,9 +95,7 @@ export function nodeSettings(installation: Installation, facts: HostFacts, famil
     counters: facts.counters,
     randomFully: true,
   };
-  const findings =
-    subject === undefined
-      ? []
-      : messages.map((message) => finding(subject, [], { code: 'kube-proxy', severity: 'warning', message }));
+  const told = subject !== undefined && problem !== undefined && family === 'IPv4';
+  const findings = told ? [finding(subject, [], { code: 'kube-proxy', severity: 'warning', message: problem })] : [];
   return { settings, findings };
 }

@@ -2,7 +2,7 @@
 
 import { type EndpointSlice, formatIp, labelOf } from '../../kubernetes/index.js';
 import { type IpFamily, joinHostPort } from '../family.js';
-import { portKey, serviceKey } from './service-port.js';
+import { portKey, serviceKey, unwatchedFor } from './service-port.js';
 
 export interface Endpoint {
   readonly ip: string;
@@ -27,14 +27,13 @@ export interface EndpointList {
 
 export const NO_ENDPOINTS: EndpointList = { endpoints: [], ambiguous: false };
 
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
-const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /** The Service that a slice speaks of, or undefined where no proxier looks at it. */
-export function serviceOfSlice({ namespace, labels }: EndpointSlice): string | undefined {
-  const name = labelOf(labels, SERVICE_NAME_LABEL);
-  if (name === undefined || name === '' || labelOf(labels, HEADLESS_LABEL) !== undefined) return undefined;
-  return serviceKey(namespace, name);
+export function serviceOfSlice(slice: EndpointSlice): string | undefined {
+  const name = labelOf(slice.labels, SERVICE_NAME_LABEL);
+  if (name === undefined || name === '' || unwatchedFor(slice) !== undefined) return undefined;
+  return serviceKey(slice.namespace, name);
 }
 
 const PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;

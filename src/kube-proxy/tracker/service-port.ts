@@ -5,6 +5,7 @@
 
 import {
   type Cidr,
+  type EndpointSlice,
   formatCidr,
   formatIp,
   type IpAddress,
@@ -61,6 +62,13 @@ export const serviceKey = (namespace: string, name: string): string => `${namesp
 /** A Service port's identity: ServicePortName with its protocol. */
 export const portKey = ({ spn, protocol }: Pick<ServicePort, 'spn' | 'protocol'>): string => `${spn}/${protocol}`;
 
+export const PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
+/** The label for which kube-proxy does not watch a Service or an EndpointSlice (cmd/kube-proxy/app/server.go), or undefined. */
+export const unwatchedFor = ({ labels }: Pick<Service | EndpointSlice, 'labels'>): string | undefined =>
+  [PROXY_NAME_LABEL, HEADLESS_LABEL].find((label) => labelOf(labels, label) !== undefined);
+
 const HINT_ANNOTATIONS = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'] as const;
 
 const ofFamily = (addresses: readonly IpAddress[], family: IpFamily): string[] =>
@@ -101,7 +109,7 @@ const PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
  */
 export function servicePorts(service: Service, family: IpFamily, features: Features): readonly ServicePort[] {
   const { namespace, name, spec } = service;
-  if (spec.headless || spec.type === 'ExternalName') return [];
+  if (spec.headless || spec.type === 'ExternalName' || unwatchedFor(service) !== undefined) return [];
   const clusterIp = ofFamily(spec.clusterIPs, family)[0];
   if (clusterIp === undefined) return [];
   const policyLocal = externalPolicyLocal(service);

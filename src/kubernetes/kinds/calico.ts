@@ -7,7 +7,7 @@ import { FELIX_FIELDS } from './felix-fields.js';
 import {
   address,
   addressOrCidr,
-  type Broken,
+  type Want,
   check,
   checkAll,
   cidr,
@@ -78,9 +78,9 @@ function poolRules({
   blockSize: given,
   ipipMode,
   vxlanMode,
-}: Value<typeof poolFields>): readonly Broken[] {
+}: Value<typeof poolFields>): readonly Want[] {
   const { least, most, usual } = sizesOf({ cidr: network });
-  const broken: Broken[] = [];
+  const broken: Want[] = [];
   const size = given || usual;
   if (size < least || size > most)
     broken.push({ path: ['blockSize'], expected: `a whole number from ${least} to ${most}` });

@@ -2,6 +2,7 @@
 
 import {
   address,
+  admit,
   count,
   flag,
   INVALID,
@@ -20,7 +21,9 @@ import {
   sloppyAddress,
   text,
   type Value,
+  type Want,
   withDefault,
+  raw,
   rawMap,
 } from '../schema/schema.js';
 import { textMap } from '../schema/kind.js';
@@ -72,8 +75,6 @@ export type Probe = Value<typeof probe>;
 
 /** The rest of a Container. */
 const CONTAINER_FIELDS = [
-  'args',
-  'command',
   'env',
   'envFrom',
   'imagePullPolicy',
@@ -96,6 +97,9 @@ const container = record(
   {
     name: text,
     image: withDefault(text, ''),
+    /** As they are written: what is no list of texts says nothing here. */
+    command: withDefault(raw, null),
+    args: withDefault(raw, null),
     ports: listOf(containerPort),
     livenessProbe: optional(probe),
     readinessProbe: optional(probe),
@@ -196,13 +200,6 @@ const podSpecFields = {
   initContainers: listOf(container),
 } as const;
 
-/** A container of a host-network pod listens on the node itself (pkg/apis/core/v1/defaults.go:defaultHostNetworkPorts()). */
-const onHost = (containers: readonly Container[]): readonly Container[] =>
-  containers.map((given) => ({
-    ...given,
-    ports: given.ports.map((entry) => ({ ...entry, hostPort: entry.hostPort || entry.containerPort })),
-  }));
-
 /** The rest of a PodSpec (Kubernetes 1.34), and what older versions had. */
 const POD_SPEC_FIELDS = [
   'activeDeadlineSeconds',
@@ -234,7 +231,22 @@ const POD_SPEC_FIELDS = [
   'workloadRef',
 ];
 
-export const podSpec = map(record(podSpecFields, { closed: true, others: POD_SPEC_FIELDS }), (spec) =>
+const givenPodSpec = record(podSpecFields, { closed: true, others: POD_SPEC_FIELDS });
+
+/** A container of a host-network pod listens on the node itself (pkg/apis/core/v1/defaults.go:defaultHostNetworkPorts()). */
+const onHost = (containers: readonly Container[]): readonly Container[] =>
+  containers.map((given) => ({
+    ...given,
+    ports: given.ports.map((entry) => ({ ...entry, hostPort: entry.hostPort || entry.containerPort })),
+  }));
+
+/** pkg/apis/core/validation:validatePodDNSConfig(). */
+const dnsRule = ({ dnsPolicy: policy, dnsConfig: config }: Value<typeof givenPodSpec>): readonly Want[] =>
+  policy === 'None' && (config?.nameservers ?? []).length === 0
+    ? [{ path: ['dnsConfig', 'nameservers'], expected: 'a nameserver, since dnsPolicy is None' }]
+    : [];
+
+export const podSpec = map(admit(givenPodSpec, dnsRule), (spec) =>
   spec.hostNetwork
     ? { ...spec, containers: onHost(spec.containers), initContainers: onHost(spec.initContainers) }
     : spec,

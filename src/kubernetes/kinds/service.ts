@@ -1,10 +1,12 @@
-/** Services and their endpoints (k8s.io/api/core/v1, k8s.io/api/discovery/v1), with the API server's defaults. */
+/** Services and the ranges of their addresses (k8s.io/api/core/v1, k8s.io/api/networking/v1), with the API server's defaults. */
 
-import { type IpAddress, isIpv4, parseIps, parseIpSloppy } from '../address.js';
+import { isIpv4 } from '../address.js';
 import { textMap } from '../schema/kind.js';
 import {
   addressOrCidr,
+  admit,
   check,
+  cidr,
   either,
   flag,
   integer,
@@ -16,74 +18,80 @@ import {
   port,
   portOrZero,
   portReference,
+  raw,
   record,
   sloppyAddress,
   sloppyCidr,
   text,
   type Value,
+  type Want,
   withDefault,
 } from '../schema/schema.js';
 import { protocol } from './pod.js';
+import { serviceRules } from './service-rules.js';
 
-const servicePort = map(
-  record({
-    name: withDefault(text, ''),
-    protocol,
-    port,
-    targetPort: optional(portReference),
-    nodePort: withDefault(portOrZero, 0),
-    appProtocol: withDefault(text, ''),
-  }),
-  (given) => ({ ...given, targetPort: given.targetPort || given.port }),
-);
-export type ServicePort = Value<typeof servicePort>;
+const servicePort = record({
+  name: withDefault(text, ''),
+  protocol,
+  port,
+  targetPort: optional(portReference),
+  nodePort: withDefault(portOrZero, 0),
+  appProtocol: withDefault(text, ''),
+});
+const withTarget = (given: Value<typeof servicePort>) => ({ ...given, targetPort: given.targetPort || given.port });
+export type ServicePort = ReturnType<typeof withTarget>;
 
 const clusterIP = either('an address or "None"', oneOf('None'), sloppyAddress);
-const trafficPolicy = withDefault(oneOf('Cluster', 'Local'), 'Cluster');
+const trafficPolicy = optional(oneOf('Cluster', 'Local'));
 
 /** core/v1 DefaultClientIPServiceAffinitySeconds. */
 const AFFINITY_SECONDS = 10_800;
 const MAX_AFFINITY_SECONDS = 86_400;
 
-const sessionAffinityConfig = orEmpty(
+const sessionAffinityConfig = record({
+  clientIP: orEmpty(record({ timeoutSeconds: withDefault(integer(1, MAX_AFFINITY_SECONDS), AFFINITY_SECONDS) })),
+});
+
+/** As it was given: rules of the API server ask whether a field is there. */
+const givenSpec = orEmpty(
   record({
-    clientIP: orEmpty(record({ timeoutSeconds: withDefault(integer(1, MAX_AFFINITY_SECONDS), AFFINITY_SECONDS) })),
+    type: withDefault(oneOf('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'), 'ClusterIP'),
+    clusterIP: optional(clusterIP),
+    clusterIPs: listOf(clusterIP),
+    ipFamilies: listOf(oneOf('IPv4', 'IPv6')),
+    ipFamilyPolicy: optional(oneOf('SingleStack', 'PreferDualStack', 'RequireDualStack')),
+    ports: listOf(servicePort),
+    selector: textMap,
+    externalIPs: listOf(sloppyAddress),
+    externalName: withDefault(text, ''),
+    loadBalancerIP: optional(sloppyAddress),
+    loadBalancerClass: optional(text),
+    loadBalancerSourceRanges: listOf(sloppyCidr),
+    allocateLoadBalancerNodePorts: optional(flag),
+    externalTrafficPolicy: trafficPolicy,
+    internalTrafficPolicy: trafficPolicy,
+    trafficDistribution: optional(oneOf('PreferClose', 'PreferSameZone', 'PreferSameNode')),
+    healthCheckNodePort: withDefault(portOrZero, 0),
+    publishNotReadyAddresses: withDefault(flag, false),
+    sessionAffinity: withDefault(oneOf('None', 'ClientIP'), 'None'),
+    sessionAffinityConfig: optional(sessionAffinityConfig),
   }),
 );
 
 const serviceSpec = map(
-  orEmpty(
-    record({
-      type: withDefault(oneOf('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'), 'ClusterIP'),
-      clusterIP: optional(clusterIP),
-      clusterIPs: listOf(clusterIP),
-      ipFamilies: listOf(oneOf('IPv4', 'IPv6')),
-      ipFamilyPolicy: optional(oneOf('SingleStack', 'PreferDualStack', 'RequireDualStack')),
-      ports: listOf(servicePort),
-      selector: textMap,
-      externalIPs: listOf(sloppyAddress),
-      externalName: withDefault(text, ''),
-      loadBalancerIP: optional(sloppyAddress),
-      loadBalancerClass: optional(text),
-      loadBalancerSourceRanges: listOf(sloppyCidr),
-      allocateLoadBalancerNodePorts: withDefault(flag, true),
-      externalTrafficPolicy: trafficPolicy,
-      internalTrafficPolicy: trafficPolicy,
-      trafficDistribution: optional(oneOf('PreferClose', 'PreferSameZone', 'PreferSameNode')),
-      healthCheckNodePort: withDefault(portOrZero, 0),
-      publishNotReadyAddresses: withDefault(flag, false),
-      sessionAffinity: withDefault(oneOf('None', 'ClientIP'), 'None'),
-      sessionAffinityConfig,
-    }),
-  ),
+  admit(givenSpec, serviceRules),
   ({ clusterIP: first, clusterIPs, sessionAffinityConfig: config, ...spec }) => {
     const given = clusterIPs.length > 0 || first === undefined ? clusterIPs : [first];
     return {
       ...spec,
+      ports: spec.ports.map(withTarget),
+      allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true,
+      externalTrafficPolicy: spec.externalTrafficPolicy ?? 'Cluster',
+      internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
       /** Empty for a headless Service, and for one that has not been given an address yet. */
       clusterIPs: given.filter((ip) => ip !== 'None'),
       headless: given.includes('None'),
-      sessionAffinityTimeoutSeconds: config.clientIP.timeoutSeconds,
+      sessionAffinityTimeoutSeconds: config?.clientIP.timeoutSeconds ?? AFFINITY_SECONDS,
     };
   },
 );
@@ -105,89 +113,22 @@ const loadBalancerIngress = record({
 
 const serviceStatus = orEmpty(record({ loadBalancer: orEmpty(record({ ingress: listOf(loadBalancerIngress) })) }));
 
-export const serviceBody = record({ spec: serviceSpec, status: serviceStatus });
+/** IsDNS1035Label(). */
+const SERVICE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-const targetRef = optional(
-  record({ kind: withDefault(text, ''), namespace: withDefault(text, ''), name: withDefault(text, '') }),
-);
+const given = record({ metadata: orEmpty(record({ name: optional(raw) })), spec: serviceSpec, status: serviceStatus });
 
-const endpointAddress = record({
-  ip: sloppyAddress,
-  hostname: withDefault(text, ''),
-  nodeName: withDefault(text, ''),
-  targetRef,
-});
+const nameRule = ({ metadata: { name } }: Value<typeof given>): readonly Want[] =>
+  typeof name !== 'string' || name === '' || SERVICE_NAME.test(name)
+    ? []
+    : [
+        {
+          path: ['metadata', 'name'],
+          expected: 'a name that begins with a letter, of letters, digits and "-", at most 63',
+        },
+      ];
 
-const endpointPort = record({
-  name: withDefault(text, ''),
-  protocol,
-  port,
-  appProtocol: withDefault(text, ''),
-});
+export const serviceBody = map(admit(given, nameRule), ({ spec, status }) => ({ spec, status }));
 
-export const endpointsBody = record({
-  subsets: listOf(
-    record({
-      addresses: listOf(endpointAddress),
-      notReadyAddresses: listOf(endpointAddress),
-      ports: listOf(endpointPort),
-    }),
-  ),
-});
-
-const hints = record({
-  forZones: listOf(map(record({ name: text }), ({ name }) => name)),
-  forNodes: listOf(map(record({ name: text }), ({ name }) => name)),
-});
-
-/** A condition that is not given: ready and serving count as true, terminating as false (discovery/v1 EndpointConditions). */
-const conditions = orEmpty(
-  record({ ready: withDefault(flag, true), serving: withDefault(flag, true), terminating: withDefault(flag, false) }),
-);
-
-const sliceEndpoint = record({
-  addresses: listOf(text),
-  conditions,
-  hostname: withDefault(text, ''),
-  nodeName: withDefault(text, ''),
-  zone: withDefault(text, ''),
-  targetRef,
-  hints: optional(hints),
-});
-
-const slicePort = record({
-  name: withDefault(text, ''),
-  protocol,
-  /** Undefined: every port. */
-  port: optional(port),
-  appProtocol: withDefault(text, ''),
-});
-export type EndpointSlicePort = Value<typeof slicePort>;
-
-const slice = record({
-  addressType: withDefault(oneOf('IPv4', 'IPv6', 'FQDN'), 'IPv4'),
-  endpoints: listOf(sliceEndpoint),
-  ports: listOf(slicePort),
-});
-
-/** The first address that is not of the slice's family. */
-function wrongFamily({ addressType, endpoints }: Value<typeof slice>) {
-  if (addressType === 'FQDN') return undefined;
-  for (const [i, endpoint] of endpoints.entries()) {
-    const j = endpoint.addresses.findIndex((given) => familyOf(parseIpSloppy(given)) !== addressType);
-    if (j >= 0) return { path: ['endpoints', i, 'addresses', j], expected: `an ${addressType} address` };
-  }
-  return undefined;
-}
-
-const familyOf = (ip: IpAddress | undefined): 'IPv4' | 'IPv6' | undefined =>
-  ip === undefined ? undefined : isIpv4(ip) ? 'IPv4' : 'IPv6';
-
-/** Addresses of type FQDN are left out, as kube-proxy does. */
-export const endpointSliceBody = map(check(slice, wrongFamily), ({ endpoints, ...rest }) => ({
-  ...rest,
-  endpoints: endpoints.map(({ addresses, ...endpoint }) => ({
-    ...endpoint,
-    addresses: parseIps(addresses),
-  })),
-}));
+/** k8s.io/api/networking/v1: ranges that cluster IPs are taken of. */
+export const serviceCidrBody = record({ spec: orEmpty(record({ cidrs: listOf(cidr) })) });

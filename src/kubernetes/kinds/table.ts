@@ -26,7 +26,8 @@ import {
 import { networkPolicyBody, stagedKubernetesNetworkPolicyBody } from './network-policy.js';
 import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody } from './node.js';
 import { podBody } from './pod.js';
-import { endpointSliceBody, endpointsBody, serviceBody } from './service.js';
+import { endpointSliceBody, endpointsBody } from './endpoints.js';
+import { serviceBody, serviceCidrBody } from './service.js';
 import {
   cronJobBody,
   daemonSetBody,
@@ -44,6 +45,9 @@ const define = <B>(group: string | readonly string[], kind: string, body: Schema
   body,
 });
 
+/** What is wrong with one concerns nobody but those who would use it. */
+const refusable = <B>(definition: KindDefinition<B>): KindDefinition<B> => ({ ...definition, refusable: true });
+
 const clusterWide = <B>(definition: KindDefinition<B>): KindDefinition<B> => ({ ...definition, namespaced: false });
 
 const APPS = ['apps', 'extensions'];
@@ -59,9 +63,10 @@ export const KINDS = {
   Namespace: clusterWide(define('', 'Namespace', namespaceBody)),
   ServiceAccount: define('', 'ServiceAccount', serviceAccountBody),
   Pod: define('', 'Pod', podBody),
-  Service: define('', 'Service', serviceBody),
-  Endpoints: define('', 'Endpoints', endpointsBody),
-  EndpointSlice: define('discovery.k8s.io', 'EndpointSlice', endpointSliceBody),
+  Service: refusable(define('', 'Service', serviceBody)),
+  ServiceCIDR: refusable(clusterWide(define('networking.k8s.io', 'ServiceCIDR', serviceCidrBody))),
+  Endpoints: refusable(define('', 'Endpoints', endpointsBody)),
+  EndpointSlice: refusable(define('discovery.k8s.io', 'EndpointSlice', endpointSliceBody)),
   ConfigMap: define('', 'ConfigMap', configMapBody),
   Secret: define('', 'Secret', secretBody),
   NetworkPolicy: define(['networking.k8s.io', 'extensions'], 'NetworkPolicy', networkPolicyBody),
@@ -179,7 +184,6 @@ const IRRELEVANT_KINDS = new Set([
   'apps/ControllerRevision',
   'extensions/PodSecurityPolicy',
   'networking.k8s.io/IPAddress',
-  'networking.k8s.io/ServiceCIDR',
   'metallb.io/ConfigurationState',
   'metallb.io/ServiceBGPStatus',
   'metallb.io/ServiceL2Status',

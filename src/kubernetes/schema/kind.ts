@@ -82,6 +82,8 @@ export interface KindDefinition<B> {
   readonly body: Schema<B>;
   /** What is wrong with the document beside its fields' types: looked for whatever these come to. */
   readonly check?: (document: Json) => readonly Problem[];
+  /** A mistake in one is the API server's to refuse: the object is left out, and the rest goes on without it. */
+  readonly refusable?: boolean;
   /** The name of a document without `metadata.name`, where a kind has its own way. */
   readonly nameOf?: (document: Json) => string;
 }

@@ -15,6 +15,8 @@ export interface Problem {
   readonly expected: string;
   readonly got: string;
   readonly near?: readonly string[];
+  /** It can be read, but the API server refuses it. */
+  readonly refused?: true;
 }
 
 export interface UnknownField {
@@ -46,6 +48,10 @@ export class Reader {
   fail(expected: string, got: Json | undefined): Invalid {
     this.problems.push({ path: [...this.#path], expected, got: describe(got) });
     return INVALID;
+  }
+
+  refuse(expected: string, got: Json | undefined): void {
+    this.problems.push({ path: [...this.#path], expected, got: describe(got), refused: true });
   }
 
   notKnown(name: string, known: readonly string[]): void {
@@ -254,40 +260,53 @@ export const map = <A, B>(inner: Schema<A>, make: (value: A) => B): Schema<B> =>
   };
 };
 
-/** A rule that a value breaks: where, and what was expected there. */
-export interface Broken {
+/** What a rule wants, and of which field. */
+export interface Want {
   readonly path: FieldPath;
   readonly expected: string;
 }
 
-function failAt({ path, expected }: Broken, value: Json, at: Reader): void {
+/** The reader at a field below, and the field's value as it was written. */
+function below(value: Json, path: FieldPath, at: Reader, tell: (got: Json | undefined) => void): void {
   let got: Json | undefined = value;
   for (const step of path) {
     at.enter(step);
     got = typeof step === 'number' ? (isList(got) ? got[step] : undefined) : field(got, step);
   }
-  at.fail(expected, got);
+  tell(got);
   for (const _ of path) at.leave();
 }
 
 /** Rules over what was read: the answer is all that are broken, none if all is well. */
-export const checkAll = <T>(inner: Schema<T>, rules: (value: T) => readonly Broken[]): Schema<T> => ({
+export const checkAll = <T>(inner: Schema<T>, rules: (value: T) => readonly Want[]): Schema<T> => ({
   ...inner,
   read: (value, at) => {
     const read = inner.read(value, at);
     if (read === INVALID) return INVALID;
     const broken = rules(read);
-    for (const one of broken) failAt(one, value, at);
+    for (const { path, expected } of broken) below(value, path, at, (got) => at.fail(expected, got));
     return broken.length === 0 ? read : INVALID;
   },
 });
 
 /** A rule over what was read: it answers what was expected and where, or undefined if all is well. */
-export const check = <T>(inner: Schema<T>, rule: (value: T) => Broken | undefined): Schema<T> =>
+export const check = <T>(inner: Schema<T>, rule: (value: T) => Want | undefined): Schema<T> =>
   checkAll(inner, (value) => {
     const broken = rule(value);
     return broken === undefined ? [] : [broken];
   });
+
+/** Rules of the API server over what was read: every one that is broken. An absent value is held against them like an empty map. */
+export const admit = <T>(inner: Schema<T>, rules: (value: T) => readonly Want[]): Schema<T> => {
+  const read = (value: Json, at: Reader): T | Invalid => {
+    const given = inner.read(value, at);
+    if (given === INVALID) return INVALID;
+    const broken = rules(given);
+    for (const { path, expected } of broken) below(value, path, at, (got) => at.refuse(expected, got));
+    return broken.length === 0 ? given : INVALID;
+  };
+  return { ...inner, read, absent: (at) => (inner.absent(at) === INVALID ? INVALID : read({}, at)) };
+};
 
 /** The first that takes it; the mistake is told in the words of `expected`. */
 export const either = <A, B>(expected: string, first: Schema<A>, second: Schema<B>): Schema<A | B> => ({

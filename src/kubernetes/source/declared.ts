@@ -27,6 +27,10 @@ export const formatKey = ({ group, kind, namespace, name }: ObjectKey): string =
 export const describeKey = ({ kind, namespace, name }: ObjectKey): string =>
   namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 
+/** `NetworkPolicy/shop/deny`, `Node/node1`. */
+export const pathOf = ({ kind, namespace, name }: ObjectKey): string =>
+  [kind, namespace, name].filter((part) => part !== '').join('/');
+
 const GROUP_ALIASES: Readonly<Record<string, string>> = {
   'crd.projectcalico.org': 'projectcalico.org',
   extensions: 'apps',
@@ -136,6 +140,12 @@ export class Declared {
   get byId(): ReadonlyMap<string, DeclaredObject> {
     this.#byId ??= new Map(this.#objects.flatMap((one) => (one.key.name === '' ? [] : [[one.id, one] as const])));
     return this.#byId;
+  }
+
+  /** By `KIND/NAMESPACE/NAME` or `KIND/NAME`, in whatever case. */
+  named(text: string): DeclaredObject | undefined {
+    const wanted = text.toLowerCase();
+    return [...this.byId.values()].find(({ key }) => pathOf(key).toLowerCase() === wanted);
   }
 
   /** Adds what a text holds; what had the same name goes. */

@@ -87,7 +87,9 @@ function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): 
   return { ...made, spec: { nodeName, hostNetwork }, status: { phase: pod.status.phase ?? 'Unknown', podIPs } };
 }
 
-function rowsOf(declared: Declared, { store }: Cluster): Row[] {
+function rowsOf(declared: Declared, cluster: Cluster): Row[] {
+  cluster.settleEndpoints();
+  const { store } = cluster;
   const rows: Row[] = [...declared.byId.values()].map((object) => ({
     key: object.key,
     id: object.id,

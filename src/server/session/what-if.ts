@@ -4,7 +4,7 @@ import { allPairs, compareFlows, type Flow, type FlowComparison } from '../../an
 import { isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
 import { type Declared, type Json, type JsonObject, type ObjectKey, plainGroup } from '../../kubernetes/index.js';
 import { formatCause, type TraceProtocol } from '../../trace/index.js';
-import { type Mistake, Problem } from '../problem.js';
+import { badObjects, type Mistake, Problem } from '../problem.js';
 import type { FaultRequest } from './faults.js';
 import { applyObjects, deleteObject, patchObject } from './objects.js';
 import type { Session } from './session.js';
@@ -114,7 +114,10 @@ export function whatIf(session: Session, { changes, flows }: WhatIfRequest) {
   if (wanted.length > limit)
     throw new Problem('limit-reached', `${wanted.length} flows are asked for, at most ${limit} are sent at once`);
   const { declared, faults } = carryOut(session, changes);
-  const compared = compareFlows(session.copy(session.declared, []), session.copy(declared, faults), wanted);
+  const [before, after] = [session.copy(session.declared, []), session.copy(declared, faults)];
+  const refused = after.refusedSince(before);
+  if (refused.length > 0) throw badObjects(refused);
+  const compared = compareFlows(before, after, wanted);
   return {
     changed: compared.filter(({ changed }) => changed !== 'no').length,
     flows: compared.map(described),

@@ -17,7 +17,7 @@ import { apiServerSlices, isApiServerService } from './api-server.js';
 import { type EndpointContext, MANAGED_BY, MIRRORING_CONTROLLER, SERVICE_NAME, SLICE_CONTROLLER } from './context.js';
 import { deriveSlices } from './derive.js';
 import { differences } from './difference.js';
-import { isMirrored, mirrorSlices } from './mirror.js';
+import { mirrorSlices, notMirroredFor } from './mirror.js';
 import { targetPortOf } from './ports.js';
 import { SelectedPods } from './selected-pods.js';
 import { type ZoneShares, zoneShares } from './topology-hints.js';
@@ -39,6 +39,8 @@ interface Memo {
 const NOTHING: ServiceSlices = { slices: [], findings: [] };
 
 const managedBy = ({ labels }: EndpointSlice): string => labelOf(labels, MANAGED_BY) ?? '';
+
+const isMirror = (slice: EndpointSlice): boolean => managedBy(slice) === MIRRORING_CONTROLLER;
 
 const sameMembers = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((member, i) => member === b[i]);
@@ -66,10 +68,10 @@ export class EndpointSliceController {
     for (const service of store.list('Service')) {
       const key = `${service.namespace}/${service.name}`;
       seen.add(key);
-      const before = this.#memos.get(key)?.answer;
+      const before = this.#memos.get(key);
       const answer = this.of(service, given.get(key) ?? []);
-      if (answer === before) continue;
-      findings.push(...answer.findings);
+      if (answer === before?.answer) continue;
+      findings.push(...answer.findings.filter(({ message }) => !this.#wasTold(before, key, message)));
       this.#put(key, answer.slices);
     }
     for (const key of this.#own.keys()) {
@@ -79,6 +81,13 @@ export class EndpointSliceController {
       this.#memos.delete(key);
     }
     return findings;
+  }
+
+  /** Of the same objects; what is said of others is said anew. */
+  #wasTold(before: Memo | undefined, key: string, message: string): boolean {
+    const now = this.#memos.get(key);
+    if (before === undefined || before.service !== now?.service || !sameMembers(before.given, now.given)) return false;
+    return before.answer.findings.some((told) => told.message === message);
   }
 
   /** The slices of a Service that has those in the input: the same answer as long as nothing that it hangs on changes. */
@@ -107,10 +116,13 @@ export class EndpointSliceController {
       if (slices.length > 0) return { slices, findings: [] };
     }
     const endpoints = store.get('Endpoints', service.namespace, service.name);
-    const mirrors = endpoints !== undefined && isMirrored(endpoints, service);
-    if (mirrors && !given.some((slice) => managedBy(slice) === MIRRORING_CONTROLLER))
-      return { slices: mirrorSlices(endpoints, seed), findings: [] };
-    return given.length > 0 || mirrors ? NOTHING : { slices: [], findings: withoutAnybody(service) };
+    const kept = endpoints === undefined ? undefined : notMirroredFor(endpoints);
+    if (endpoints === undefined || kept !== undefined || given.some(isMirror)) {
+      const findings = given.length > 0 ? portsOfNobody(service, given) : withoutAnybody(service, kept);
+      return { slices: [], findings };
+    }
+    const slices = mirrorSlices(endpoints, seed);
+    return { slices, findings: portsOfNobody(service, [...given, ...slices]) };
   }
 
   #deriveSelected(service: Service, pods: readonly Pod[], given: readonly EndpointSlice[]): ServiceSlices {
@@ -175,11 +187,36 @@ function missingPorts(service: Service, pods: readonly Pod[]): readonly Finding[
   });
 }
 
-function withoutAnybody(service: Service): readonly Finding[] {
+const nameOf = ({ protocol, name }: { readonly protocol: string; readonly name: string }): string =>
+  name === '' ? `${protocol} without a name` : `${protocol} ${JSON.stringify(name)}`;
+
+/** Endpoints that somebody keeps by hand belong to a port of the Service by its name. */
+function portsOfNobody(service: Service, slices: readonly EndpointSlice[]): readonly Finding[] {
+  if (service.spec.headless) return [];
+  const useful = slices.filter(({ addressType }) => addressType !== 'FQDN');
+  if (useful.length === 0 && slices.length > 0) {
+    const message = 'its EndpointSlices are of the type FQDN, which kube-proxy passes over: it has no endpoints';
+    return [finding(service, [], { code: 'endpoints', severity: 'warning', message })];
+  }
+  const names = new Set(useful.flatMap(({ ports }) => ports.map(nameOf)));
+  return service.spec.ports.flatMap((port, i) => {
+    if (names.has(nameOf(port)) || names.size === 0) return [];
+    const message = `no endpoint of it has the port ${nameOf(port)}, but ${[...names].join(', ')}: port ${port.port} has no endpoints`;
+    return [finding(service, ['spec', 'ports', i, 'name'], { code: 'endpoints', severity: 'warning', message })];
+  });
+}
+
+/** `kept`: for what its Endpoints are not mirrored, where there are any. */
+function withoutAnybody(service: Service, kept: string | undefined): readonly Finding[] {
   if (service.spec.ports.length === 0) return [];
-  const message = isApiServerService(service)
-    ? 'no EndpointSlice says where the API servers are, and none of their pods are in the input: it has no endpoints'
-    : 'it has no selector, and neither EndpointSlices nor Endpoints: it has no endpoints';
-  const severity = isApiServerService(service) ? 'notice' : 'warning';
-  return [finding(service, ['spec', 'selector'], { code: 'endpoints', severity, message })];
+  const told = (severity: 'notice' | 'warning', message: string): readonly Finding[] => [
+    finding(service, ['spec', 'selector'], { code: 'endpoints', severity, message: `${message}: it has no endpoints` }),
+  ];
+  if (isApiServerService(service))
+    return told('notice', 'no EndpointSlice says where the API servers are, and none of their pods are in the input');
+  if (kept === undefined) return told('warning', 'it has no selector, and neither EndpointSlices nor Endpoints');
+  return told(
+    'warning',
+    `it has no selector, and its Endpoints are not mirrored into EndpointSlices for their ${kept}`,
+  );
 }

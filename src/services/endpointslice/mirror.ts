@@ -1,13 +1,6 @@
 /** EndpointSlices of Endpoints that somebody keeps by hand for a Service without a selector (pkg/controller/endpointslicemirroring). */
 
-import {
-  type Endpoints,
-  type EndpointSlice,
-  isIpv4,
-  type Labels,
-  labelOf,
-  type Service,
-} from '../../kubernetes/index.js';
+import { type Endpoints, type EndpointSlice, isIpv4, type Labels, labelOf } from '../../kubernetes/index.js';
 import { type AddressType, MIRRORING_CONTROLLER, type SliceEndpoint, type SlicePort } from './context.js';
 import { portMapKey } from './ports.js';
 import { makeSlice } from './slice.js';
@@ -22,12 +15,11 @@ const LEFT_BEHIND = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
 ]);
 
-/** Whether the controller looks at it: Services with a selector have slices of their own. */
-export const isMirrored = ({ labels, annotations }: Endpoints, service: Service | undefined): boolean =>
-  service !== undefined &&
-  Object.keys(service.spec.selector).length === 0 &&
-  labelOf(labels, SKIP_LABEL) !== 'true' &&
-  labelOf(annotations, LEADER_ANNOTATION) === undefined;
+/** For what the controller does not look at them: the label or the annotation that says so. */
+export function notMirroredFor({ labels, annotations }: Endpoints): string | undefined {
+  if (labelOf(labels, SKIP_LABEL) === 'true') return `label ${SKIP_LABEL}`;
+  return labelOf(annotations, LEADER_ANNOTATION) === undefined ? undefined : `annotation ${LEADER_ANNOTATION}`;
+}
 
 type Subset = Endpoints['subsets'][number];
 type SubsetAddress = Subset['addresses'][number];

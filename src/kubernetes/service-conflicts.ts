@@ -1,0 +1,95 @@
+/**
+ * Services that the API server would refuse for what others have already, or for an address that it does not give
+ * (pkg/registry/core/service: ipallocator, portallocator). Who came first has it.
+ */
+
+import { cidrContains, formatCidr, formatIp, isIpv4 } from './address.js';
+import { type ConfigError, configError, formatObject } from './messages.js';
+import { knownServiceCidrs } from './service-cidrs.js';
+import type { FieldPath } from './source/json.js';
+import type { Store } from './store.js';
+import type { Service } from './types.js';
+
+/** What only one Service can have, and who was first. */
+class Taken {
+  readonly #holders = new Map<string, Service>();
+
+  /** The other one that has it. */
+  by(key: string, service: Service): Service | undefined {
+    const holder = this.#holders.get(key);
+    return holder === service ? undefined : holder;
+  }
+
+  take(keys: readonly string[], service: Service): void {
+    for (const key of keys) this.#holders.set(key, service);
+  }
+}
+
+interface Claim {
+  /** `port 30080`, `address 10.96.0.10`. */
+  readonly key: string;
+  readonly path: FieldPath;
+  readonly got: string;
+}
+
+/** Node ports are given by number, whatever the protocol. */
+function claims({ spec }: Service): readonly Claim[] {
+  const { clusterIPs, ports, healthCheckNodePort } = spec;
+  const nodePorts = ports.map(({ nodePort }, i) => ({ nodePort, path: ['spec', 'ports', i, 'nodePort'] }));
+  const all = [...nodePorts, { nodePort: healthCheckNodePort, path: ['spec', 'healthCheckNodePort'] }];
+  return [
+    ...clusterIPs.map((ip, i) => ({ key: `address ${formatIp(ip)}`, path: clusterIpPath(i), got: formatIp(ip) })),
+    ...all
+      .filter(({ nodePort }) => nodePort !== 0)
+      .map(({ nodePort, path }) => ({ key: `port ${nodePort}`, path, got: `${nodePort}` })),
+  ];
+}
+
+export const clusterIpPath = (i: number): FieldPath => (i === 0 ? ['spec', 'clusterIP'] : ['spec', 'clusterIPs', i]);
+
+function sharedWithOthers(service: Service, taken: Taken): readonly ConfigError[] {
+  return claims(service).flatMap(({ key, path, got }) => {
+    const holder = taken.by(key, service);
+    if (holder === undefined) return [];
+    const what = key.startsWith('port') ? 'a node port' : 'an address';
+    return [configError(service, path, { expected: `${what} that ${formatObject(holder)} does not have`, got })];
+  });
+}
+
+/** healthCheckNodePort is given on top of the node ports. */
+function healthCheckTwice(service: Service): readonly ConfigError[] {
+  const { ports, healthCheckNodePort } = service.spec;
+  if (healthCheckNodePort === 0 || !ports.some(({ nodePort }) => nodePort === healthCheckNodePort)) return [];
+  const expected = 'another port than those of spec.ports';
+  return [configError(service, ['spec', 'healthCheckNodePort'], { expected, got: `${healthCheckNodePort}` })];
+}
+
+/** Outside of the ranges that the cluster's own objects tell of; of a family that none is of nobody knows. */
+function outsideRanges(service: Service, store: Store): readonly ConfigError[] {
+  const ranges = knownServiceCidrs(store);
+  return service.spec.clusterIPs.flatMap((ip, i) => {
+    const own = ranges.filter(({ addr }) => isIpv4(addr) === isIpv4(ip));
+    if (own.length === 0 || own.some((range) => cidrContains(range, ip))) return [];
+    const expected = `an address of the cluster's ${own.map(formatCidr).join(', ')}`;
+    return [configError(service, clusterIpPath(i), { expected, got: formatIp(ip) })];
+  });
+}
+
+/** Takes out of the store those that the API server would refuse; `services` in the order in which they came. */
+export function refuseConflicts(store: Store, services: readonly Service[]): readonly ConfigError[] {
+  const taken = new Taken();
+  return services.flatMap((service) => {
+    const errors = [
+      ...outsideRanges(service, store),
+      ...sharedWithOthers(service, taken),
+      ...healthCheckTwice(service),
+    ];
+    if (errors.length > 0) store.delete('Service', service.namespace, service.name);
+    else
+      taken.take(
+        claims(service).map(({ key }) => key),
+        service,
+      );
+    return errors;
+  });
+}
