@@ -12,6 +12,7 @@ import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
+import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
 import { ping } from './ping.js';
@@ -33,6 +34,9 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   hostname,
   ip,
   ipset,
+  iptables,
+  'iptables-nft': iptables,
+  'iptables-nft-save': iptablesSave,
   'iptables-save': iptablesSave,
   ls,
   nc,

@@ -132,7 +132,8 @@ function parseOptions(args: readonly string[]): Parsed {
     if (change === undefined) refuse(failure(255, `Option "${args[at]}" is unknown, try "ip -help".`));
     changes.push(change);
   }
-  const options = changes.reduce((all, change): Options => Object.assign({ ...all }, change(all)), NOTHING);
+  let options: Options = NOTHING;
+  for (const change of changes) options = Object.assign({}, options, change(options));
   return { options, words: args.slice(at) };
 }
 
