@@ -25,7 +25,7 @@ function split(args: readonly string[]): readonly string[] {
     if (name !== undefined && value !== undefined) return [name, value];
     const [, flags, rest] = /^-(c*)((?:[^-c]).*)?$/s.exec(word) ?? [];
     if (flags === undefined || word === '-') return [word];
-    const letters = [...flags].map((letter) => `-${letter}`);
+    const letters = Array.from(flags, (letter) => `-${letter}`);
     if (rest === undefined) return letters;
     return rest.length > 1 && /^[tfM]/.test(rest)
       ? [...letters, `-${rest[0]}`, rest.slice(1)]

@@ -63,7 +63,7 @@ const CHANGES = /^(?:-[ACDFIRPNXEZ]|--(?:append|check|delete|flush|insert|replac
 
 /** `-nvL` is `-n -v -L`. */
 const separate = (word: string): readonly string[] =>
-  /^-[A-Za-z0-9]{2,}$/.test(word) ? [...word.slice(1)].map((letter) => `-${letter}`) : [word];
+  /^-[A-Za-z0-9]{2,}$/.test(word) ? Array.from(word.slice(1), (letter) => `-${letter}`) : [word];
 
 function read(args: readonly string[]): Asked | ToolResult {
   const words = args.flatMap(separate);

@@ -219,7 +219,7 @@ From 172.18.0.2 icmp_seq=2 Destination Host Unreachable
 From 172.18.0.2 icmp_seq=3 Destination Host Unreachable
 
 --- 172.18.0.99 ping statistics ---
-3 packets transmitted, 0 received, +3 errors, 100% packet loss, time 3000ms
+3 packets transmitted, 0 received, +3 errors, 100% packet loss, time 2000ms
 pipe 3
 `,
   );
