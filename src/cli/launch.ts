@@ -29,7 +29,7 @@ function runScript(): void {
 
 const [name, ...args] = process.argv.slice(2);
 // A module, as the packages are that it needs.
-if (name === 'serve') {
+if (name === 'serve' && !args.includes('--help') && !args.includes('-h')) {
   const { run } = await import('./serve.js');
   process.exitCode = await run(args);
 } else runScript();

@@ -11,12 +11,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'what-if': () => import('./what-if.js'),
 };
 
+/** `serve` is run by launch.ts; only its help is here. */
+const isServe = (name: string): boolean => name === 'serve';
+
 async function main([name = '', ...args]: readonly string[]): Promise<void> {
   const load = COMMANDS[name];
-  if (load === undefined) {
-    const { usage } = await import('./usage.js');
-    process.exitCode = usage(name);
-  } else {
+  const { asksForHelp, commandUsage, usage } = await import('./usage.js');
+  if (asksForHelp(args) && (load !== undefined || isServe(name))) process.exitCode = commandUsage(name);
+  else if (load === undefined) process.exitCode = usage(name, args);
+  else {
     const { run } = await load();
     process.exitCode = await run(args);
   }

@@ -1,5 +1,6 @@
 /** A cluster, loaded: nodes and pods that can be looked at, and between which packets can be sent. */
 
+import { REFERENCE_PLUGINS } from '../cni/index.js';
 import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type ClusterInput,
@@ -315,6 +316,12 @@ export class Cluster {
     if (pod !== undefined) return this.#places.sandboxOf(pod)?.files ?? new Map();
     this.#routing?.refreshFiles(host);
     return host.files;
+  }
+
+  /** The plugins in a node's /opt/cni/bin, by name; other machines have none. */
+  pluginsAt(host: Host): readonly string[] {
+    if (!this.#places.isNode(host.name)) return [];
+    return [...(this.#context.calico?.binaries() ?? REFERENCE_PLUGINS).keys()].sort();
   }
 
   /** What `hostname` prints there. */

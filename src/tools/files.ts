@@ -1,36 +1,167 @@
-/** `cat`, `ls`, `hostname`: files of a host, and those that the kubelet writes for a pod. */
+/**
+ * `cat`, `ls`, `hostname`: files of a host, and those that the kubelet writes for a pod. /proc/sys and /sys/class/net are
+ * made of the namespace's state when they are looked at.
+ */
 
+import { CNI_BIN_DIR } from '../cni/index.js';
+import type { Device, Netns } from '../kernel/index.js';
+import { civilTime } from '../services/index.js';
+import { getopt, isBadOption } from './getopt.js';
+import { flagsOf, linkAddress, operstateOf } from './ip/device.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
-const files = ({ cluster, netns, pod }: ToolPlace): ReadonlyMap<string, string> => cluster.filesAt(netns.host, pod);
+/** include/uapi/linux/if.h, include/uapi/linux/if_arp.h. */
+const IFF: Readonly<Record<string, number>> = {
+  UP: 0x1,
+  BROADCAST: 0x2,
+  LOOPBACK: 0x8,
+  POINTOPOINT: 0x10,
+  NOARP: 0x80,
+  PROMISC: 0x100,
+  ALLMULTI: 0x200,
+  MULTICAST: 0x1000,
+};
+const ARPHRD: Readonly<Partial<Record<Device['kind'], number>>> = { loopback: 772, ipip: 768 };
 
+/** net/core/net-sysfs.c. A device that is down has no carrier to tell of, and reading it fails. */
+function deviceFiles(dev: Device): readonly (readonly [name: string, content: string])[] {
+  const flags = flagsOf(dev).reduce((all, flag) => all | (IFF[flag] ?? 0), 0);
+  const values: readonly (readonly [string, string | number])[] = [
+    ['address', linkAddress(dev)],
+    ...(dev.up ? [['carrier', dev.carrier ? 1 : 0] as const] : []),
+    ['flags', `0x${flags.toString(16)}`],
+    ['ifindex', dev.ifindex],
+    ['mtu', dev.mtu],
+    ['operstate', operstateOf(dev).toLowerCase()],
+    ['tx_queue_len', dev.txqlen],
+    ['type', ARPHRD[dev.kind] ?? 1],
+  ];
+  return values.map(([name, value]) => [`/sys/class/net/${dev.name}/${name}`, `${value}\n`]);
+}
+
+function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
+  const sysctls = netns.sysctl
+    .list()
+    .map(([path, value]) => [`/proc/sys/${path.replaceAll('.', '/')}`, `${value}\n`] as const);
+  return [...sysctls, ...[...netns.devices].flatMap(deviceFiles)];
+}
+
+/** Names of programs, which are there but are no text. */
+const binaries = ({ cluster, netns, pod }: ToolPlace): readonly (readonly [string, string])[] =>
+  pod === undefined ? cluster.pluginsAt(netns.host).map((name) => [`${CNI_BIN_DIR}/${name}`, ''] as const) : [];
+
+const files = (place: ToolPlace): ReadonlyMap<string, string> =>
+  new Map([...kernelFiles(place.netns), ...binaries(place), ...place.cluster.filesAt(place.netns.host, place.pod)]);
+
+const together = (results: readonly ToolResult[]): ToolResult =>
+  results.reduce(
+    (all, one) => ({
+      exitCode: Math.max(all.exitCode, one.exitCode),
+      stdout: all.stdout + one.stdout,
+      stderr: all.stderr + one.stderr,
+    }),
+    ok(''),
+  );
+
+const isFolder = (known: ReadonlyMap<string, string>, path: string): boolean =>
+  [...known.keys()].some((one) => one.startsWith(`${path.replace(/\/+$/, '')}/`));
+
+/** `cat -n`: the lines of all files are counted through. */
+function numbered(text: string): string {
+  let number = 0;
+  return text.replaceAll(/^(?=[^])/gm, () => `${String((number += 1)).padStart(6)}\t`);
+}
+
+/** `cat [-n] FILE...`. */
 export const cat: Tool = (place, args) => {
+  const given = getopt(args, 'nu');
+  if (isBadOption(given)) return failure(1, `cat: ${given.problem}\nTry 'cat --help' for more information.`);
   const known = files(place);
-  return args
-    .map((path): ToolResult => {
+  const result = together(
+    given.rest.map((path): ToolResult => {
+      if (path.startsWith(`${CNI_BIN_DIR}/`) && known.has(path))
+        return failure(1, `cat: ${path}: a program is no text, and is not shown here`);
       const content = known.get(path);
-      return content === undefined ? failure(1, `cat: ${path}: No such file or directory`) : ok(content);
-    })
-    .reduce(
-      (all, one) => ({
-        exitCode: Math.max(all.exitCode, one.exitCode),
-        stdout: all.stdout + one.stdout,
-        stderr: all.stderr + one.stderr,
-      }),
-      ok(''),
-    );
+      if (content !== undefined) return ok(content);
+      return failure(1, `cat: ${path}: ${isFolder(known, path) ? 'Is a directory' : 'No such file or directory'}`);
+    }),
+  );
+  return given.flags.has('n') ? { ...result, stdout: numbered(result.stdout) } : result;
 };
 
-export const ls: Tool = (place, args) => {
-  const folder = (args.find((word) => !word.startsWith('-')) ?? '/').replace(/\/+$/, '');
-  const names = new Set<string>();
-  for (const path of files(place).keys()) {
-    if (path === folder) names.add(path);
-    else if (path.startsWith(`${folder}/`)) names.add(path.slice(folder.length + 1).split('/')[0] ?? '');
+interface Entry {
+  readonly name: string;
+  readonly folder: boolean;
+  readonly octets: number;
+  readonly program: boolean;
+  /** Folders within a folder, and itself: what a file system counts as its links. */
+  readonly links: number;
+}
+
+const FOLDER_OCTETS = 4_096;
+
+function entryOf(known: ReadonlyMap<string, string>, path: string, name: string): Entry {
+  const content = known.get(path);
+  if (content !== undefined) {
+    const octets = new TextEncoder().encode(content).length;
+    return { name, folder: false, octets, program: path.startsWith(`${CNI_BIN_DIR}/`), links: 1 };
   }
-  return names.size === 0
-    ? failure(2, `ls: cannot access '${folder}': No such file or directory`)
-    : ok(lines([...names].sort()));
+  const inside = namesIn(known, path).filter((one) => isFolder(known, `${path}/${one}`));
+  return { name, folder: true, octets: FOLDER_OCTETS, program: false, links: 2 + inside.length };
+}
+
+function namesIn(known: ReadonlyMap<string, string>, folder: string): readonly string[] {
+  const names = new Set<string>();
+  for (const path of known.keys())
+    if (path.startsWith(`${folder}/`)) names.add(path.slice(folder.length + 1).split('/')[0] ?? '');
+  return [...names].sort();
+}
+
+/** Differs: everything is root's, and was written when time began. */
+function longLines(entries: readonly Entry[]): readonly string[] {
+  const { month, day, clock } = civilTime(0);
+  const date = `${month} ${String(day).padStart(2)} ${clock.slice(0, 5)}`;
+  const linkWidth = Math.max(...entries.map(({ links }) => String(links).length));
+  const sizeWidth = Math.max(...entries.map(({ octets }) => String(octets).length));
+  return entries.map(({ name, folder, octets, program, links }) => {
+    const mode = folder ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--';
+    return `${mode} ${String(links).padStart(linkWidth)} root root ${String(octets).padStart(sizeWidth)} ${date} ${name}`;
+  });
+}
+
+/** Blocks of a kibioctet in a file system with blocks of four. */
+const totalOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { octets }) => sum + Math.ceil(octets / FOLDER_OCTETS) * 4, 0);
+
+/** `ls [-1alF] [FILE]...`: files first, then each folder under its name. */
+export const ls: Tool = (place, args) => {
+  const given = getopt(args, '1aAlhFdrt');
+  if (isBadOption(given)) return failure(2, `ls: ${given.problem}\nTry 'ls --help' for more information.`);
+  const known = files(place);
+  const { flags } = given;
+  const asked = (given.rest.length === 0 ? ['/'] : given.rest).map((path) => ({
+    path,
+    clean: path.replace(/\/+$/, ''),
+  }));
+  const show = (entries: readonly Entry[]): readonly string[] =>
+    flags.has('l') && entries.length > 0 ? longLines(entries) : entries.map(({ name }) => name);
+  const missing = asked.filter(({ clean }) => !known.has(clean) && !isFolder(known, clean));
+  const single = asked.filter(({ clean }) => known.has(clean) || (flags.has('d') && isFolder(known, clean)));
+  const folders = asked.filter((one) => !missing.includes(one) && !single.includes(one));
+  const own = show(single.map(({ path, clean }) => entryOf(known, clean, path)));
+  const blocks = folders.map(({ path, clean }) => {
+    const entries = [
+      ...(flags.has('a') ? ['.', '..'].map((name) => ({ ...entryOf(known, clean, name), folder: true })) : []),
+      ...namesIn(known, clean).map((name) => entryOf(known, `${clean}/${name}`, name)),
+    ];
+    const total = flags.has('l') ? [`total ${totalOf(entries)}`] : [];
+    return [...(asked.length > 1 ? [`${path}:`] : []), ...total, ...show(entries)];
+  });
+  return {
+    exitCode: missing.length > 0 ? 2 : 0,
+    stdout: [...(own.length > 0 ? [own] : []), ...blocks].map(lines).join('\n'),
+    stderr: lines(missing.map(({ path }) => `ls: cannot access '${path}': No such file or directory`)),
+  };
 };
 
 export const hostname: Tool = ({ cluster, netns, pod }) => ok(`${cluster.hostnameAt(netns.host, pod)}\n`);

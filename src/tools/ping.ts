@@ -52,6 +52,10 @@ interface Options {
   readonly tos: number;
   readonly mark: number;
   readonly quiet: boolean;
+  /** `-O`: tells of a request that has no answer when the next one is sent. */
+  readonly outstanding: boolean;
+  /** `-D`: the time before each line. */
+  readonly stamped: boolean;
   readonly device: Device | undefined;
   readonly source: Ipv4Addr | undefined;
   readonly pathMtuDiscovery: PathMtuDiscovery | undefined;
@@ -115,6 +119,8 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
     tos: numbers.get('Q') ?? 0,
     mark: numbers.get('m') ?? 0,
     quiet: flags.has('q'),
+    outstanding: flags.has('O'),
+    stamped: flags.has('D'),
     device,
     source,
     pathMtuDiscovery,
@@ -140,7 +146,7 @@ class Ping {
   #errors = 0;
   /** Requests on their way at once, at most. */
   #pipe = 0;
-  /** When something last happened: the statistics count until then. */
+  /** When a request was last sent: the statistics count until then. */
   #lastNs: number;
 
   constructor(netns: Netns, options: Options) {
@@ -190,6 +196,8 @@ class Ping {
   #send(socket: ReturnType<Netns['sockets']['ping']>, sequence: number): ToolResult | undefined {
     const { destination, size, ttl, source } = this.#options;
     const { clock } = this.#netns.emulation;
+    if (this.#options.outstanding && !this.#options.quiet && sequence > 1 && !this.#answered.has(sequence - 1))
+      this.#say(`no answer yet for icmp_seq=${sequence - 1}`);
     this.#sentNs.push(clock.nowNs);
     this.#lastNs = clock.nowNs;
     const payload = Uint8Array.from({ length: size }, (_, i) => i & 0xff);
@@ -212,6 +220,13 @@ class Ping {
     return undefined;
   }
 
+  /** A line of what happens. */
+  #say(text: string): void {
+    const us = Math.floor(this.#netns.emulation.clock.nowNs / NS_PER_US);
+    const stamp = `[${Math.floor(us / 1e6)}.${String(us % 1e6).padStart(6, '0')}] `;
+    this.#rows.push(this.#options.stamped ? stamp + text : text);
+  }
+
   #waitUntil(ns: number): void {
     const { emulation } = this.#netns;
     if (ns > emulation.clock.nowNs) emulation.advance(ns - emulation.clock.nowNs);
@@ -230,7 +245,6 @@ class Ping {
   #acknowledge(sequence: number): void {
     this.#answered.add(sequence);
     this.#pipe = Math.max(this.#pipe, this.#sentNs.length - sequence + 1);
-    this.#lastNs = this.#netns.emulation.clock.nowNs;
   }
 
   #replied({
@@ -252,9 +266,7 @@ class Ping {
     // Room for a time of its own is needed to measure one.
     const time = this.#options.size >= 16 ? ` time=${milliseconds(timeNs)} ms` : '';
     const twice = again ? ' (DUP!)' : '';
-    this.#rows.push(
-      `${payload.length + 8} bytes from ${formatIpv4(source)}: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`,
-    );
+    this.#say(`${payload.length + 8} bytes from ${formatIpv4(source)}: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`);
   }
 
   #refused(report: { from: Ipv4Addr; sequence: number; type: number; code: number; mtu: number }): void {
@@ -262,7 +274,7 @@ class Ping {
     this.#errors += 1;
     if (this.#options.quiet) return;
     const text = icmpText(report.type, report.code, report.mtu);
-    this.#rows.push(`From ${formatIpv4(report.from)} icmp_seq=${report.sequence} ${text}`);
+    this.#say(`From ${formatIpv4(report.from)} icmp_seq=${report.sequence} ${text}`);
   }
 
   /** finish(). */

@@ -12,15 +12,18 @@ import { nslookup } from './dns/nslookup.js';
 import { cat, hostname, ls } from './files.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
+import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
 import { ping } from './ping.js';
+import { shell } from './shell.js';
 import { sysctl } from './sysctl.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
+  bash: (place, args) => shell(place, args, runIn),
   birdc,
   birdcl: birdc,
   bridge,
@@ -33,14 +36,21 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   hostname,
   ip,
   ipset,
+  iptables,
+  'iptables-nft': iptables,
+  'iptables-nft-save': iptablesSave,
   'iptables-save': iptablesSave,
   ls,
   nc,
   nslookup,
   ping,
+  sh: (place, args) => shell(place, args, runIn),
   sysctl,
   traceroute,
 };
+
+/** Where programs lie. */
+const FOLDER = /^\/(?:usr\/(?:local\/)?)?s?bin\//;
 
 /** Runs a command as it would run there. An unknown one ends with 127, as in a shell. */
 export function runTool(cluster: Cluster, endpoint: EndpointName, command: readonly string[]): ToolResult {
@@ -49,11 +59,12 @@ export function runTool(cluster: Cluster, endpoint: EndpointName, command: reado
 }
 
 function runIn(place: ToolPlace, command: readonly string[]): ToolResult {
-  const [name = '', ...args] = command;
+  const [path = '', ...args] = command;
+  const name = path.replace(FOLDER, '');
   if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2));
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
   if (tool === undefined)
-    return failure(127, `${name}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
+    return failure(127, `${path}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
   return tool(place, args);
 }
 

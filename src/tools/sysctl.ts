@@ -41,11 +41,12 @@ function read(args: readonly string[]): Options | ToolResult {
     const given = args[i] ?? '';
     const word = LONG[given] ?? given;
     if (!word.startsWith('-')) keys.push(word);
-    else if (word === '-r') {
+    else if (/^-[a-zA-Z]*r$/.test(word)) {
+      for (const letter of word.slice(1, -1)) flags.add(LONG[`-${letter}`]?.slice(1) ?? letter);
       i += 1;
       pattern = regularExpression(args[i] ?? '');
       if (pattern === undefined) return failure(1, `sysctl: invalid expression "${args[i]}"`);
-    } else for (const letter of word.slice(1)) flags.add(letter);
+    } else for (const letter of word.slice(1)) flags.add(LONG[`-${letter}`]?.slice(1) ?? letter);
   }
   const unknown = [...flags].find((letter) => !'abeNnqwox'.includes(letter));
   if (unknown !== undefined) return failure(1, `sysctl: invalid option -- '${unknown}'`);
@@ -63,6 +64,16 @@ function read(args: readonly string[]): Options | ToolResult {
 function row({ names, values, binary }: Options, path: string, value: string): string {
   if (binary) return value;
   return names ? `${path}\n` : values ? `${value}\n` : `${path} = ${value}\n`;
+}
+
+/** `net.ipv4.conf.*.rp_filter`, `net.ipv4.conf`: procps hands names to glob(3), whose `*` and `?` stop at a dot. */
+function isBelow(path: string): (variable: readonly [name: string, value: string]) => boolean {
+  const text = path
+    .replaceAll(/[\\^$+(){}|.]/g, '\\$&')
+    .replaceAll('*', '[^.]*')
+    .replaceAll('?', '[^.]');
+  const pattern = regularExpression(`^${text}(?:\\.|$)`);
+  return ([name]) => pattern?.test(name) === true;
 }
 
 export const sysctl: Tool = ({ netns }, args) => {
@@ -83,7 +94,7 @@ export const sysctl: Tool = ({ netns }, args) => {
     const value = netns.sysctl.get(path);
     // A folder of /proc/sys stands for all that is in it.
     const below: readonly (readonly [string, string])[] =
-      value === undefined ? all.filter(([one]) => one.startsWith(`${path}.`)) : [[path, value]];
+      value === undefined ? all.filter(isBelow(path)) : [[path, value]];
     if (below.length === 0 && !options.ignore)
       problems.push(`sysctl: cannot stat /proc/sys/${path.replaceAll('.', '/')}: No such file or directory`);
     for (const [one, text] of below) if (chosen(one)) rows.push(row(options, one, text));

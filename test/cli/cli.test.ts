@@ -162,6 +162,16 @@ t.test('help is for those who ask', { skip }, (t) => {
   t.equal(asked.status, 0);
   t.match(asked.stdout, /podwire trace -f PATH/);
   t.equal(run([]).status, 2, 'no command at all is a mistake');
+  t.equal(run(['help']).stdout, asked.stdout);
+  for (const command of ['trace', 'what-if', 'exec', 'export', 'serve']) {
+    const told = run([command, '--help']);
+    t.match(told, { status: 0, stderr: '' }, command);
+    t.ok(told.stdout.startsWith(`  podwire ${command} `), told.stdout);
+    t.equal(run(['help', command]).stdout, told.stdout);
+  }
+  t.match(run(['--version']), { status: 0, stdout: /^podwire \d+\.\d+\.\d+\n$/ });
+  const there = run(['exec', '-q', ...VXLAN, 'node/node1', '--', 'ip', '--help']);
+  t.match(there.stderr, /^Usage: ip /, 'behind -- it is the tool that is asked');
   t.end();
 });
 

@@ -17,6 +17,14 @@ const shows: readonly (readonly [string, string, string | RegExp])[] = [
     'payments.corp.example.\t300\tIN\tA\t203.0.113.80\n',
   ],
   [CART, 'dig +tcp +noall +stats web.shop.svc.cluster.local', /;; SERVER: 10\.96\.0\.10#53\(10\.96\.0\.10\) \(TCP\)\n/],
+  [CART, 'dig +noall +question SRV a.example', ';a.example.\t\t\tIN\tSRV\n'],
+  [CART, 'dig +noall +question soa', ';.\t\t\t\tIN\tNS\n'],
+  [
+    CART,
+    'dig +noall +question web.shop SRV quick.shop a.shop mx',
+    ';web.shop.\t\t\tIN\tSRV\n;quick.shop.\t\t\tIN\tA\n;a.shop.\t\t\t\tIN\tMX\n',
+  ],
+  [CART, 'dig +noall +question -t ns a.shop b.shop', ';a.shop.\t\t\t\tIN\tNS\n;b.shop.\t\t\t\tIN\tNS\n'],
   [
     CART,
     'nslookup web.shop',

@@ -29,8 +29,13 @@ blackhole 192.168.166.128/26 proto 80
     'default via 172.18.0.1 \n172.18.0.0/24 proto kernel scope link src 172.18.0.2 \n',
   ],
   [NODE, 'ip neigh', '192.168.104.0 dev vxlan.calico lladdr 66:2d:bf:44:a6:8b PERMANENT \n'],
-  [NODE, 'bridge fdb', '66:2d:bf:44:a6:8b dev vxlan.calico dst 172.18.0.3 self permanent\n'],
-  [NODE, 'bridge fdb show dev eth0', ''],
+  [
+    NODE,
+    'bridge fdb',
+    '01:00:5e:00:00:01 dev eth0 self permanent\n01:00:5e:00:00:01 dev calia7a3e029a7b self permanent\n66:2d:bf:44:a6:8b dev vxlan.calico dst 172.18.0.3 self permanent\n',
+  ],
+  [NODE, 'bridge fdb show dev eth0', '01:00:5e:00:00:01 self permanent\n'],
+  [NODE, 'bridge fdb show dynamic', ''],
   [NODE, 'ip rule', '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n'],
   [NODE, 'sysctl net.ipv4.ip_forward', 'net.ipv4.ip_forward = 1\n'],
   [NODE, 'sysctl -n net/ipv4/ip_forward', '1\n'],
@@ -214,7 +219,7 @@ From 172.18.0.2 icmp_seq=2 Destination Host Unreachable
 From 172.18.0.2 icmp_seq=3 Destination Host Unreachable
 
 --- 172.18.0.99 ping statistics ---
-3 packets transmitted, 0 received, +3 errors, 100% packet loss, time 3000ms
+3 packets transmitted, 0 received, +3 errors, 100% packet loss, time 2000ms
 pipe 3
 `,
   );

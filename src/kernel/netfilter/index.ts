@@ -12,3 +12,5 @@ export type { RecentEntry, RecentList, RecentTable } from './recent-table.js';
 export type { Rule } from './rule.js';
 export type { Table } from './table.js';
 export type { RestoreOptions, RestoreProblem } from './text/restore.js';
+export { formatProtocol } from './text/protocol-names.js';
+export { splitWords } from './text/tokenize.js';

@@ -125,6 +125,8 @@ function plusOption(word: string, options: Options): boolean {
 }
 
 interface Parsed {
+  /** For standard error. */
+  warnings: string[];
   server: string | undefined;
   port: number;
   lookups: Lookup[];
@@ -137,11 +139,21 @@ const typeName = (word: string): string => word.toUpperCase().replace(/^TYPE(?=\
 /** Arguments in dig's order: options behind a name are that name's own, those before the first are everybody's. */
 function parse(args: readonly string[]): Parsed | string {
   const base: Options = { ...DEFAULTS };
-  const parsed: Parsed = { server: undefined, port: 53, lookups: [], command: true };
+  const parsed: Parsed = { server: undefined, port: 53, lookups: [], command: true, warnings: [] };
   let current: Lookup | undefined;
-  const begin = (name: string, type = 'A'): void => {
+  /** A type before the first name is everybody's. */
+  let baseType: string | undefined;
+  let typed = false;
+  const begin = (name: string, type = baseType ?? 'A'): void => {
     current = { name, type, options: { ...base } };
+    typed = baseType !== undefined;
     parsed.lookups.push(current);
+  };
+  const setType = (word: string): void => {
+    if (typed) parsed.warnings.push(';; Warning, extra type option');
+    typed = true;
+    if (current === undefined) baseType = typeName(word);
+    else current.type = typeName(word);
   };
   for (let i = 0; i < args.length; i += 1) {
     const word = args[i] ?? '';
@@ -153,9 +165,8 @@ function parse(args: readonly string[]): Parsed | string {
       i += 1;
       if (word === '-p') parsed.port = Number(next);
       else if (word === '-t') {
-        if (!isType(next)) return `;; Warning, ignoring invalid type ${next}`;
-        if (current === undefined) begin('.', typeName(next));
-        else current.type = typeName(next);
+        if (isType(next)) setType(next);
+        else parsed.warnings.push(`;; Warning, ignoring invalid type ${next}`);
       } else if (word === '-q') begin(next);
       else if (word === '-x') {
         const address = parseIp(next);
@@ -164,14 +175,7 @@ function parse(args: readonly string[]): Parsed | string {
       }
     } else if (word === '-4' || word === '-u' || word.toUpperCase() === 'IN') continue;
     else if (word.startsWith('-')) return `Invalid option: ${word}`;
-    else if (
-      isType(word) &&
-      current !== undefined &&
-      (current.name === '.' || parsed.lookups.length > 0) &&
-      !word.includes('.')
-    )
-      current.type = typeName(word);
-    else if (current !== undefined && current.name === '.') current.name = word;
+    else if (isType(word)) setType(word);
     else begin(word);
   }
   if (current === undefined) begin('.', 'NS');
@@ -291,7 +295,7 @@ export const dig: Tool = (place, args): ToolResult => {
     rows.push(...withBanner(told.rows, head), ...(told.failed ? [';; no servers could be reached'] : []));
     if (told.failed) break;
   }
-  return { exitCode: failed ? 9 : 0, stdout: lines(rows), stderr: '' };
+  return { exitCode: failed ? 9 : 0, stdout: lines(rows), stderr: lines(parsed.warnings) };
 };
 
 /** Without a server on the command line its address is printed in its place. */

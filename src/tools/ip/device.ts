@@ -4,7 +4,7 @@ import { Bridge, type Device, Ipip, Loopback, type Netns, Veth, Vxlan } from '..
 import { formatIpv4, formatMac } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 import type { Row } from './row.js';
-import type { Selector } from './selector.js';
+import { type Selector, wrongArgument } from './selector.js';
 
 const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
 
@@ -57,7 +57,7 @@ export function noteName(row: Row, dev: Device): void {
 }
 
 /** The first line. */
-export function addHead(row: Row, dev: Device, object: 'link' | 'addr'): void {
+export function addHead(row: Row, dev: Device, { object, group }: { object: 'link' | 'addr'; group: string }): void {
   row.note('ifindex', dev.ifindex);
   noteName(row, dev);
   row.say(`${dev.ifindex}: ${displayName(dev)}: `);
@@ -67,12 +67,15 @@ export function addHead(row: Row, dev: Device, object: 'link' | 'addr'): void {
   if (dev.port !== undefined) row.add('master', dev.port.bridge.name, `master ${dev.port.bridge.name} `);
   row.add('operstate', operstateOf(dev), `state ${operstateOf(dev)} `);
   if (object === 'link') row.add('linkmode', 'DEFAULT', 'mode DEFAULT ');
-  row.add('group', 'default', 'group default ').add('txqlen', dev.txqlen, `qlen ${dev.txqlen}`);
+  row.add('group', group, `group ${group} `).add('txqlen', dev.txqlen, `qlen ${dev.txqlen}`);
 }
 
-function linkType(dev: Device): string {
-  if (dev instanceof Ipip) return 'ipip';
-  return isLoopback(dev) ? 'loopback' : 'ether';
+/** include/uapi/linux/if_arp.h. */
+const ARPHRD = { ether: 1, ipip: 768, loopback: 772 } as const;
+
+function linkType(dev: Device, numeric: boolean): string {
+  const type = dev instanceof Ipip ? 'ipip' : isLoopback(dev) ? 'loopback' : 'ether';
+  return numeric ? `[${ARPHRD[type]}]` : type;
 }
 
 /** A tunnel's link-layer addresses are the ends of its outer packets. */
@@ -85,8 +88,8 @@ function broadcastAddress(dev: Device): string {
 }
 
 /** The line of `link/ether`. */
-export function addLinkLayer(row: Row, dev: Device): void {
-  const type = linkType(dev);
+export function addLinkLayer(row: Row, dev: Device, numeric: boolean): void {
+  const type = linkType(dev, numeric);
   const [address, broadcast] = [linkAddress(dev), broadcastAddress(dev)];
   row.add('link_type', type, `\n    link/${type} `);
   if (dev.pointToPoint) row.note('link_pointtopoint', true);
@@ -102,8 +105,15 @@ export function addLinkLayer(row: Row, dev: Device): void {
 /** By index, as the kernel dumps them. */
 export const devicesOf = (netns: Netns): Device[] => [...netns.devices].sort((a, b) => a.ifindex - b.ifindex);
 
-/** `[dev] NAME`, `up`, `type KIND`, `master BRIDGE`. */
-export const DEVICE_SELECTORS = { dev: 'value', up: 'flag', type: 'value', master: 'value', group: 'value' } as const;
+/** `[dev] NAME`, `up`, `type KIND`, `master BRIDGE`, `nomaster`, `group default`. */
+export const DEVICE_SELECTORS = {
+  dev: 'value',
+  up: 'flag',
+  type: 'value',
+  master: 'value',
+  nomaster: 'flag',
+  group: 'value',
+} as const;
 
 /** What `type` is called. */
 const KINDS: Readonly<Record<Device['kind'], string>> = {
@@ -121,11 +131,15 @@ export function chosenDevices(netns: Netns, { values, flags }: Selector): readon
   if (name !== undefined && netns.devices.named(name) === undefined)
     return failure(1, `Device "${name}" does not exist.`);
   if (master !== undefined && netns.devices.named(master) === undefined)
-    return failure(255, 'Error: argument "' + master + '" is wrong: Device does not exist\n');
+    return wrongArgument(master, 'Device does not exist\n');
+  const group = values.get('group') ?? 'default';
+  if (!/^(?:default|\d+)$/.test(group)) return wrongArgument(group, 'Invalid "group" value\n');
+  if (group !== 'default' && group !== '0') return [];
   return devicesOf(netns).filter(
     (dev) =>
       (name === undefined || dev.name === name) &&
       (!flags.has('up') || dev.up) &&
+      (!flags.has('nomaster') || dev.port === undefined) &&
       (master === undefined || dev.port?.bridge.name === master) &&
       (type === undefined || KINDS[dev.kind] === type || (type === 'bridge_slave' && dev.port !== undefined)),
   );

@@ -5,9 +5,11 @@ import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
 import { devicesOf } from './device.js';
 import { showLinks } from './link.js';
-import { showNeighbours } from './neighbour.js';
-import { getRoute, showRoutes } from './route.js';
+import { getNeighbour, showNeighbours } from './neighbour.js';
+import { showRoutes } from './route.js';
+import { getRoute } from './route-get.js';
 import { showRules } from './rule.js';
+import { refuse, unlessRefused } from './selector.js';
 
 interface Options {
   readonly json: boolean;
@@ -15,26 +17,17 @@ interface Options {
   readonly oneLine: boolean;
   readonly brief: boolean;
   readonly details: boolean;
-  readonly statistics: boolean;
-  readonly onlyIpv4: boolean;
-  readonly onlyIpv6: boolean;
+  readonly numeric: boolean;
+  /** How often `-s` was given. */
+  readonly statistics: number;
+  /** `-h`: 1.5k; `-iec`: 1.5Ki. */
+  readonly units: 'none' | 'si' | 'iec';
+  readonly family: Family;
   readonly netns: string | undefined;
 }
 
-/** Options that stand before the object; iproute2 takes beginnings of the long names. */
-const FLAGS: readonly (readonly [long: string, short: string, option: keyof Options | 'nothing'])[] = [
-  ['json', 'j', 'json'],
-  ['pretty', 'p', 'pretty'],
-  ['oneline', 'o', 'oneLine'],
-  ['brief', 'br', 'brief'],
-  ['details', 'd', 'details'],
-  ['statistics', 's', 'statistics'],
-  ['stats', 's', 'statistics'],
-  ['4', '4', 'onlyIpv4'],
-  ['6', '6', 'onlyIpv6'],
-  ['color', 'c', 'nothing'],
-  ['numeric', 'N', 'nothing'],
-];
+const FAMILIES = ['any', 'inet', 'inet6', 'link', 'bridge', 'mpls'] as const;
+type Family = (typeof FAMILIES)[number];
 
 const NOTHING: Options = {
   json: false,
@@ -42,67 +35,151 @@ const NOTHING: Options = {
   oneLine: false,
   brief: false,
   details: false,
-  statistics: false,
-  onlyIpv4: false,
-  onlyIpv6: false,
+  numeric: false,
+  statistics: 0,
+  units: 'none',
+  family: 'any',
   netns: undefined,
 };
+
+type Change = (options: Options) => Partial<Options>;
+const ofFamily =
+  (family: Family): Change =>
+  () => ({ family });
+const unchanged: Change = () => ({});
+const counted: Change = ({ statistics }) => ({ statistics: statistics + 1 });
+
+/** Options that stand before the object, in ip.c's order: a beginning means the first that it could be. */
+const FLAGS: readonly (readonly [name: string, change: Change])[] = [
+  ['4', ofFamily('inet')],
+  ['6', ofFamily('inet6')],
+  ['0', ofFamily('link')],
+  ['M', ofFamily('mpls')],
+  ['B', ofFamily('bridge')],
+  ['human-readable', () => ({ units: 'si' })],
+  ['iec', () => ({ units: 'iec' })],
+  ['stats', counted],
+  ['statistics', counted],
+  ['details', () => ({ details: true })],
+  ['resolve', unchanged],
+  ['oneline', () => ({ oneLine: true })],
+  ['timestamp', unchanged],
+  ['tshort', unchanged],
+  ['force', unchanged],
+  ['brief', () => ({ brief: true })],
+  ['color', unchanged],
+  ['Numeric', () => ({ numeric: true })],
+  ['all', unchanged],
+  ['json', () => ({ json: true })],
+  ['pretty', () => ({ pretty: true })],
+  ['echo', unchanged],
+];
+
+/** These have a value behind them. */
+const VALUES = ['loops', 'family', 'rcvbuf', 'netns'] as const;
 
 interface Parsed {
   readonly options: Options;
   readonly words: readonly string[];
 }
 
-function parseOptions(args: readonly string[]): Parsed | ToolResult {
-  const options: Record<string, boolean | string | undefined> = {};
+const VERSION = 'ip utility, iproute2-6.1.0, libbpf 1.1.2\n';
+
+const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
+       ip [ -force ] -batch filename
+where  OBJECT := { address | addrlabel | amt | fou | help | ila | ioam | l2tp |
+                   link | macsec | maddress | monitor | mptcp | mroute | mrule |
+                   neighbor | neighbour | netconf | netns | nexthop | ntable |
+                   ntbl | route | rule | sr | tap | tcpmetrics |
+                   token | tunnel | tuntap | vrf | xfrm }
+       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -r[esolve] |
+                    -h[uman-readable] | -iec | -j[son] | -p[retty] |
+                    -f[amily] { inet | inet6 | mpls | bridge | link } |
+                    -4 | -6 | -M | -B | -0 |
+                    -l[oops] { maximum-addr-flush-attempts } | -br[ief] |
+                    -o[neline] | -t[imestamp] | -ts[hort] | -b[atch] [filename] |
+                    -rc[vbuf] [size] | -n[etns] name | -N[umeric] | -a[ll] |
+                    -c[olor]}`;
+
+const usage = (): ToolResult => failure(255, USAGE);
+
+/** An option with a value: what it changes. @throws Refused */
+function valued(name: (typeof VALUES)[number], value: string | undefined): Partial<Options> {
+  if (value === undefined) refuse(usage());
+  if (name === 'netns') return { netns: value };
+  if (name !== 'family') return {};
+  const family = FAMILIES.find((one) => one === value && one !== 'any');
+  return { family: family ?? refuse(failure(255, `Error: argument "${value}" is wrong: invalid protocol family`)) };
+}
+
+/** @throws Refused */
+function parseOptions(args: readonly string[]): Parsed {
+  const changes: Change[] = [];
   let at = 0;
   for (; at < args.length && args[at]?.startsWith('-') === true; at++) {
     const word = (args[at] ?? '').replace(/^--?/, '');
-    if (word === 'n' || (word.length > 1 && 'netns'.startsWith(word))) {
+    // `-r` is `-resolve`, `-n` is `-netns`; `-b` would be `-batch`, which is not offered.
+    const withValue = word === 'r' ? undefined : VALUES.find((name) => word !== '' && name.startsWith(word));
+    if (withValue !== undefined) {
       at += 1;
-      options['netns'] = args[at] ?? '';
+      const given = valued(withValue, args[at]);
+      changes.push(() => given);
       continue;
     }
-    const found = FLAGS.find(([long, short]) => word === short || (word.length > 1 && long.startsWith(word)));
-    if (found === undefined) return failure(255, `Option "${args[at]}" is unknown, try "ip -help".`);
-    if (found[2] !== 'nothing') options[found[2]] = true;
+    if (word !== '' && 'Version'.startsWith(word)) refuse(ok(VERSION));
+    if (word === 'help' || word === 'he') refuse(usage());
+    const change = FLAGS.find(([name]) => word !== '' && word !== 'b' && name.startsWith(word))?.[1];
+    if (change === undefined) refuse(failure(255, `Option "${args[at]}" is unknown, try "ip -help".`));
+    changes.push(change);
   }
-  return { options: { ...NOTHING, ...options }, words: args.slice(at) };
+  let options: Options = NOTHING;
+  for (const change of changes) options = Object.assign({}, options, change(options));
+  return { options, words: args.slice(at) };
 }
 
 const OBJECTS = ['address', 'link', 'route', 'rule', 'neighbour', 'neighbor', 'netns'] as const;
+type IpObject = (typeof OBJECTS)[number];
 /** iproute2's table: where a beginning could be several, the first of these is meant. */
-const objectOf = (word: string): (typeof OBJECTS)[number] | undefined =>
+const objectOf = (word: string): IpObject | undefined =>
   word === '' ? undefined : OBJECTS.find((object) => object.startsWith(word));
 
-const SHOW = ['show', 'list', 'lst'];
-const CHANGES = ['add', 'append', 'change', 'delete', 'flush', 'prepend', 'replace', 'restore', 'save', 'set'];
+const SHOW = ['show', 'list', 'lst'] as const;
+const CHANGES = ['add', 'change', 'chg', 'replace', 'prepend', 'append', 'test', 'delete', 'flush', 'save', 'restore'];
 
-const begins = (words: readonly string[], word: string): boolean =>
-  word !== '' && words.some((one) => one.startsWith(word));
+/** The commands of an object, in the order in which its file asks for their beginnings. */
+const VERBS: Readonly<Record<IpObject, readonly string[]>> = {
+  address: ['add', 'change', 'chg', 'replace', 'delete', ...SHOW, 'flush', 'save', 'showdump', 'restore'],
+  link: ['add', 'set', 'change', 'replace', 'delete', ...SHOW, 'xstats', 'afstats', 'property'],
+  route: ['list', 'show', 'lst', ...CHANGES, 'get', 'showdump'],
+  rule: ['list', 'lst', 'show', 'save', 'restore', 'showdump', 'add', 'delete', 'flush'],
+  neighbour: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
+  neighbor: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
+  netns: ['list', 'show', 'lst', 'list-id', 'add', 'set', 'delete', 'identify', 'pids', 'exec', 'monitor', 'attach'],
+};
 
-function show(netns: Netns, { options, words }: Parsed, object: (typeof OBJECTS)[number]): ToolResult {
-  const [verb = '', ...rest] = words;
-  const isShow = begins(SHOW, verb);
-  const args = isShow ? rest : words;
-  if (object === 'route' && !isShow && 'get'.startsWith(verb) && verb !== '') return getRoute(netns, rest, options);
-  if (!isShow && begins(CHANGES, verb) && netns.devices.named(verb) === undefined)
-    return failure(1, `ip ${object} ${verb}: only what shows is offered here.`);
-  if (options.onlyIpv6 && object !== 'link') return ok(options.json ? '[]\n' : '');
-  switch (object) {
-    case 'address':
-      return showAddresses(netns, args, options);
-    case 'link':
-      return showLinks(netns, args, options);
-    case 'route':
-      return showRoutes(netns, args, options);
-    case 'rule':
-      return showRules(netns, args, options);
-    case 'netns':
-      return ok(lines(namespaces(netns)));
-    default:
-      return showNeighbours(netns, args, options);
-  }
+/** As messages name an object. */
+const commandName = (object: IpObject): string => (object.startsWith('neigh') ? 'neigh' : object);
+
+function run(netns: Netns, { options, words }: Parsed, object: IpObject): ToolResult {
+  const [word, ...args] = words;
+  if (word === undefined) return show(netns, options, object, []);
+  const verb = word === '' ? undefined : VERBS[object].find((one) => one.startsWith(word));
+  if (verb === undefined) return failure(255, `Command "${word}" is unknown, try "ip ${commandName(object)} help".`);
+  const form = { ...options, statistics: options.statistics > 0 };
+  if (verb === 'get') return object === 'route' ? getRoute(netns, args, form) : getNeighbour(netns, args, form);
+  if (SHOW.some((one) => one === verb)) return show(netns, options, object, args);
+  return failure(1, `ip ${object} ${verb}: only what shows is offered here.`);
+}
+
+function show(netns: Netns, options: Options, object: IpObject, args: readonly string[]): ToolResult {
+  const { family, statistics, json } = options;
+  if (object === 'netns') return ok(lines(namespaces(netns)));
+  if (object === 'link') return showLinks(netns, args, options);
+  if (object === 'address') return showAddresses(netns, args, options);
+  if (family !== 'any' && family !== 'inet') return ok(json ? '[]\n' : '');
+  if (object === 'route') return showRoutes(netns, args, options);
+  if (object === 'rule') return showRules(netns, args, options);
+  return showNeighbours(netns, args, { ...options, statistics: statistics > 0 });
 }
 
 /** A namespace has a number where a device leads there; another has only its name. */
@@ -118,15 +195,15 @@ function namespaces(netns: Netns): string[] {
     .map((one) => (numbers.has(one) ? `${one.name} (id: ${numbers.get(one)})` : one.name));
 }
 
-export const ip: Tool = ({ netns }, args) => {
-  const parsed = parseOptions(args);
-  if ('exitCode' in parsed) return parsed;
-  const [word = '', ...words] = parsed.words;
-  if (word === '') return failure(255, 'Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }');
-  const object = objectOf(word);
-  if (object === undefined) return failure(1, `Object "${word}" is unknown, try "ip help".`);
-  const { netns: name } = parsed.options;
-  const place = name === undefined ? netns : netns.host.namedNetns(name);
-  if (place === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
-  return show(place, { options: parsed.options, words }, object);
-};
+export const ip: Tool = ({ netns }, args) =>
+  unlessRefused(() => {
+    const parsed = parseOptions(args);
+    const [word = '', ...words] = parsed.words;
+    if (word === '' || 'help'.startsWith(word)) return usage();
+    const object = objectOf(word);
+    if (object === undefined) return failure(1, `Object "${word}" is unknown, try "ip help".`);
+    const { netns: name } = parsed.options;
+    const place = name === undefined ? netns : netns.host.namedNetns(name);
+    if (place === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
+    return run(place, { options: parsed.options, words }, object);
+  });

@@ -14,13 +14,18 @@ import {
   noteName,
   operstateOf,
 } from './device.js';
+import { namesOf } from './names.js';
 import { type JsonValue, type OutputForm, printRows, Row } from './row.js';
 import { isResult, readSelector } from './selector.js';
+import { addStatistics, type Units } from './statistics.js';
 
 export interface LinkForm extends OutputForm {
   readonly brief: boolean;
   readonly details: boolean;
-  readonly statistics: boolean;
+  readonly numeric: boolean;
+  /** How often `-s` was given: twice shows which errors there were. */
+  readonly statistics: number;
+  readonly units: Units;
 }
 
 /** `8000.2:0:0:0:0:1`: a bridge's priority and address, octets without leading zeros. */
@@ -189,7 +194,7 @@ function addDriver(row: Row, dev: Device): void {
 }
 
 /** Differs: one queue each, since the virtual machine has one processor; limits of offloads as of a veth. */
-function addDetails(row: Row, dev: Device): void {
+export function addDetails(row: Row, dev: Device, object: 'link' | 'addr'): void {
   const isPort = dev.port === undefined ? 0 : 1;
   const [low, high] = dev.isLoopback ? [0, 0] : [68, 65_535];
   const promiscuity = (dev.promisc ? 1 : 0) + isPort;
@@ -199,7 +204,7 @@ function addDetails(row: Row, dev: Device): void {
     .add('allmulti', allmulti, ` allmulti ${allmulti} `);
   row.add('min_mtu', low, `minmtu ${low} `).add('max_mtu', high, `maxmtu ${high} `);
   addDriver(row, dev);
-  row.add('inet6_addr_gen_mode', 'eui64', 'addrgenmode eui64 ');
+  if (object === 'link') row.add('inet6_addr_gen_mode', 'eui64', 'addrgenmode eui64 ');
   for (const [key, word, value] of [
     ['num_tx_queues', 'numtxqueues', 1],
     ['num_rx_queues', 'numrxqueues', 1],
@@ -210,29 +215,6 @@ function addDetails(row: Row, dev: Device): void {
     ['gro_max_size', 'gro_max_size', 65_536],
   ] as const)
     row.add(key, value, `${word} ${value} `);
-}
-
-/** print_stats64(). */
-function addStatistics(row: Row, { counters }: Device): void {
-  const { rxBytes, rxPackets, rxDropped, txBytes, txPackets, txDropped } = counters;
-  const widths = [10, 7, 6, 7, 7, 7];
-  const line = (values: readonly (string | number)[], first = widths[0] ?? 0): string =>
-    values.map((value, i) => String(value).padStart(i === 0 ? first : (widths[i] ?? 0))).join(' ');
-  const rx = [rxBytes, rxPackets, 0, rxDropped, 0, 0];
-  const tx = [txBytes, txPackets, 0, txDropped, 0, 0];
-  [...rx.keys()].forEach((i) => {
-    widths[i] = Math.max(widths[i] ?? 0, String(rx[i]).length, String(tx[i]).length);
-  });
-  const rest = ' '.repeat(11);
-  const first = (widths[0] ?? 10) - 4;
-  row.say(`\n    RX: ${line(['bytes', 'packets', 'errors', 'dropped', 'missed', 'mcast'], first)}${rest}`);
-  row.say(`\n    ${line(rx)} `);
-  row.say(`\n    TX: ${line(['bytes', 'packets', 'errors', 'dropped', 'carrier', 'collsns'], first)}${rest}`);
-  row.say(`\n    ${line(tx)} `);
-  row.note('stats64', {
-    rx: { bytes: rxBytes, packets: rxPackets, errors: 0, dropped: rxDropped, over_errors: 0, multicast: 0 },
-    tx: { bytes: txBytes, packets: txPackets, errors: 0, dropped: txDropped, carrier_errors: 0, collisions: 0 },
-  });
 }
 
 /** With `-br`: a line for each device. */
@@ -247,10 +229,10 @@ function briefRow(dev: Device): Row {
 function linkRow(dev: Device, form: LinkForm): Row {
   if (form.brief) return briefRow(dev);
   const row = new Row();
-  addHead(row, dev, 'link');
-  addLinkLayer(row, dev);
-  if (form.details) addDetails(row, dev);
-  if (form.statistics) addStatistics(row, dev);
+  addHead(row, dev, { object: 'link', group: namesOf(form).group });
+  addLinkLayer(row, dev, form.numeric);
+  if (form.details) addDetails(row, dev, 'link');
+  if (form.statistics > 0) addStatistics(row, dev, form);
   return row;
 }
 

@@ -5,9 +5,9 @@ import { compareIpv4, formatIpv4, formatMac, ipv4Network } from '../../packet/in
 import type { NeighbourState } from '../../trace/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
 import { type OutputForm, printRows, Row } from './row.js';
-import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
+import { isResult, noPrefix, parseAddress, parsePrefix, readSelector } from './selector.js';
 
-const SELECTORS = { dev: 'value', nud: 'value', to: 'value', proxy: 'flag' } as const;
+const SELECTORS = { dev: 'value', unused: 'flag', nud: 'value', proxy: 'flag', to: 'value*' } as const;
 
 const STATES: readonly NeighbourState[] = [
   'permanent',
@@ -51,9 +51,15 @@ function neighbourRow(netns: Netns, entry: Neighbour, form: { hideDev: boolean; 
   return row;
 }
 
+function proxyRow({ address, dev }: Pick<Neighbour, 'dev' | 'address'>, hideDev: boolean): Row {
+  const row = new Row().add('dst', formatIpv4(address), `${formatIpv4(address)} `);
+  if (!hideDev) row.add('dev', dev.name, `dev ${dev.name} `);
+  return row.add('proxy', null, 'proxy ');
+}
+
 /** `ip neigh [show] [ADDRESS] [dev D] [nud STATE] [proxy]`. */
 export function showNeighbours(netns: Netns, words: readonly string[], form: NeighbourForm): ToolResult {
-  const selector = readSelector(words, SELECTORS, 'to');
+  const selector = readSelector(words, SELECTORS, { word: 'to', again: 'instead' });
   if (isResult(selector)) return selector;
   const { values, flags } = selector;
   const dev = values.get('dev');
@@ -69,11 +75,7 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
     (prefix === undefined || ipv4Network(entry.address, prefix.length) === prefix.addr);
   const hideDev = dev !== undefined;
   if (flags.has('proxy')) {
-    const rows = [...netns.neighbours.proxies()].filter(chosen).map((entry) => {
-      const row = new Row().add('dst', formatIpv4(entry.address), `${formatIpv4(entry.address)} `);
-      if (!hideDev) row.add('dev', entry.dev.name, `dev ${entry.dev.name} `);
-      return row.add('proxy', null, 'proxy ');
-    });
+    const rows = [...netns.neighbours.proxies()].filter(chosen).map((entry) => proxyRow(entry, hideDev));
     return ok(printRows(rows, form));
   }
   const shown = (state: NeighbourState): boolean =>
@@ -83,4 +85,29 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
     .sort((a, b) => a.dev.ifindex - b.dev.ifindex || compareIpv4(a.address, b.address));
   const rows = entries.map((entry) => neighbourRow(netns, entry, { hideDev, statistics: form.statistics }));
   return ok(printRows(rows, form));
+}
+
+const GET = { dev: 'value', proxy: 'value', to: 'value*' } as const;
+
+/** `ip neigh get { ADDRESS | proxy ADDRESS } dev D`. iproute2 6.1 forgets `-j` here. */
+export function getNeighbour(netns: Netns, words: readonly string[], form: NeighbourForm): ToolResult {
+  const selector = readSelector(words, GET, 'to');
+  if (isResult(selector)) return selector;
+  const { values } = selector;
+  const [proxy, name] = [values.get('proxy'), values.get('dev')];
+  const text = proxy ?? values.get('to');
+  if (text === undefined || name === undefined) return failure(1, 'Device and address are required arguments.');
+  const address = parseAddress(text);
+  if (address === undefined) return noPrefix(text, 'any valid address');
+  const dev = netns.devices.named(name);
+  if (dev === undefined) return failure(1, `Cannot find device "${name}"`);
+  const isMeant = (entry: Pick<Neighbour, 'dev' | 'address'>): boolean =>
+    entry.dev === dev && entry.address === address;
+  const plain = { ...form, json: false };
+  const proxied = proxy === undefined ? undefined : [...netns.neighbours.proxies()].find(isMeant);
+  const entry = proxy === undefined ? [...netns.neighbours.entries()].find(isMeant) : undefined;
+  if (proxied !== undefined) return ok(printRows([proxyRow(proxied, false)], plain));
+  if (entry === undefined)
+    return failure(2, `Error: ${proxy === undefined ? 'Neighbour' : 'Proxy neighbour'} entry not found.`);
+  return ok(printRows([neighbourRow(netns, entry, { hideDev: false, statistics: form.statistics })], plain));
 }

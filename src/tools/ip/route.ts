@@ -1,11 +1,7 @@
 /** `ip route` as iproute2 6.1 prints it (ip/iproute.c). */
 
 import {
-  ERRNO_TEXT,
   type FibRoute,
-  formatRoute,
-  formatRouteProtocol,
-  formatTable,
   formatTos,
   type Netns,
   type NextHop,
@@ -13,29 +9,56 @@ import {
   parseTable,
   RT_PROTOCOL,
   RT_TABLE,
-  type RouteGetAnswer,
+  type Scope,
 } from '../../kernel/index.js';
-import { formatIpv4, type Ipv4Addr, ipv4Network, type Ipv4Prefix, parseIpv4, INADDR_ANY } from '../../packet/index.js';
+import type { RouteType } from '../../trace/index.js';
+import { formatIpv4, type Ipv4Addr, ipv4Network, type Ipv4Prefix } from '../../packet/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
-import { formatJson, type JsonValue, type OutputForm, printRows, Row } from './row.js';
-import { isResult, noPrefix, parsePrefix, readSelector, type Selector } from './selector.js';
+import { type Names, namesOf, parseRouteType, parseScope } from './names.js';
+import { type OutputForm, printRows, Row } from './row.js';
+import {
+  isResult,
+  noPrefix,
+  parseAddress,
+  parsePrefix,
+  readSelector,
+  refuse,
+  type Selector,
+  wrongArgument,
+} from './selector.js';
 
+export interface RouteForm extends OutputForm {
+  /** `-d`: what is usual is said too. */
+  readonly details: boolean;
+  /** `-N`. */
+  readonly numeric: boolean;
+}
+
+/** In the order of iproute_list_flush_or_save(). */
 const SELECTORS = {
-  table: 'value',
+  table: 'value*',
+  vrf: 'value*',
+  cached: 'flag*',
+  cloned: 'flag*',
+  tos: 'value',
+  dsfield: 'value*',
+  protocol: 'value*',
+  scope: 'value*',
+  type: 'value*',
   dev: 'value',
   oif: 'value',
-  proto: 'value',
-  protocol: 'value',
-  scope: 'value',
-  type: 'value',
+  iif: 'value',
+  mark: 'value',
+  metric: 'value*',
+  priority: 'value*',
+  preference: 'value',
   via: 'value',
   src: 'value',
-  tos: 'value',
-  dsfield: 'value',
-  root: 'value',
-  match: 'value',
-  exact: 'value',
-  to: 'value',
+  realms: 'value*',
+  to: 'value*',
+  root: 'value*',
+  match: 'value*',
+  exact: 'value*',
 } as const;
 
 const contains = (outer: Ipv4Prefix, inner: Ipv4Prefix): boolean =>
@@ -66,54 +89,74 @@ interface Asked {
   readonly table: number | undefined;
   readonly dev: string | undefined;
   readonly protocol: number | undefined;
-  readonly scope: string | undefined;
-  readonly type: string | undefined;
+  readonly scope: Scope | undefined;
+  readonly type: RouteType | undefined;
   readonly via: Ipv4Addr | undefined;
   readonly source: Ipv4Addr | undefined;
   readonly tos: number | undefined;
+  readonly metric: number | undefined;
+  /** What no route here has: it is of the cache, or has realms, a mark, a device that packets come in by. */
+  readonly none: boolean;
 }
 
-function asked(netns: Netns, { values }: Selector): Asked | ToolResult {
-  const tableText = values.get('table') ?? 'main';
-  const table = tableText === 'all' ? undefined : parseTable(tableText);
-  if (tableText !== 'all' && table === undefined)
-    return failure(255, `Error: argument "${tableText}" is wrong: table id value is invalid\n`);
-  const known =
-    table === undefined || table === RT_TABLE.main || table === RT_TABLE.default || table === RT_TABLE.local;
+/** Undefined for all tables. @throws Refused */
+function tableOf(netns: Netns, text: string): number | undefined {
+  if (text === 'all') return undefined;
+  const table = parseTable(text) ?? refuse(wrongArgument(text, 'table id value is invalid\n'));
+  const known = table === RT_TABLE.main || table === RT_TABLE.default || table === RT_TABLE.local;
   if (!known && netns.fib.routes(table).length === 0)
-    return failure(2, 'Error: ipv4: FIB table does not exist.\nDump terminated');
+    refuse(failure(2, 'Error: ipv4: FIB table does not exist.\nDump terminated'));
+  return table;
+}
+
+const wrong =
+  (why: string) =>
+  (text: string): ToolResult =>
+    wrongArgument(text, `${why}\n`);
+
+const wholeNumber = (text: string): number | undefined =>
+  /^(?:0x[\da-f]+|\d+)$/i.test(text) ? Number(text) : undefined;
+/** Numbers of this octet are hexadecimal with or without 0x. */
+const octet = (text: string): number | undefined =>
+  /^(?:0x)?[\da-f]{1,2}$/i.test(text) ? Number.parseInt(text, 16) : undefined;
+/** `all` is as if nothing had been said. */
+const notAll = (text: string | undefined): string | undefined => (text === 'all' ? undefined : text);
+
+/** @throws Refused */
+function valueOf<T>(
+  text: string | undefined,
+  parse: (text: string) => T | undefined,
+  complain: (text: string) => ToolResult,
+): T | undefined {
+  return text === undefined ? undefined : (parse(text) ?? refuse(complain(text)));
+}
+
+/** @throws Refused */
+function asked(netns: Netns, { values, flags }: Selector): Asked {
+  const cached = flags.has('cached') || flags.has('cloned') || values.get('table') === 'cache';
   const dev = values.get('dev') ?? values.get('oif');
-  if (dev !== undefined && netns.devices.named(dev) === undefined) return failure(1, `Cannot find device "${dev}"`);
-  const protocolText = values.get('proto') ?? values.get('protocol');
-  const protocol = protocolText === undefined || protocolText === 'all' ? undefined : parseRouteProtocol(protocolText);
-  if (protocolText !== undefined && protocolText !== 'all' && protocol === undefined)
-    return failure(255, `Error: argument "${protocolText}" is wrong: invalid "protocol"\n`);
-  const addresses: (Ipv4Addr | undefined)[] = [];
-  for (const word of ['via', 'src'] as const) {
-    const text = values.get(word);
-    const address = text === undefined ? undefined : parseIpv4(text);
-    if (text !== undefined && address === undefined) return noPrefix(text);
-    addresses.push(address);
-  }
-  const [via, source] = addresses;
-  const tosText = values.get('tos') ?? values.get('dsfield');
-  const tos = tosText === undefined ? undefined : Number(tosText);
-  const scope = values.get('scope');
+  const vrf = values.get('vrf');
+  if (vrf !== undefined) refuse(wrongArgument(vrf, 'Invalid VRF\n'));
+  if (dev !== undefined && netns.devices.named(dev) === undefined) refuse(failure(1, `Cannot find device "${dev}"`));
+  const metric = values.get('metric') ?? values.get('priority') ?? values.get('preference');
   return {
-    table,
+    table: cached ? undefined : tableOf(netns, values.get('table') ?? 'main'),
     dev,
-    protocol,
-    scope: scope === 'all' ? undefined : scope,
-    type: values.get('type'),
-    via,
-    source,
-    tos,
+    protocol: valueOf(notAll(values.get('protocol')), parseRouteProtocol, wrong('invalid "protocol"')),
+    scope: valueOf(notAll(values.get('scope')), parseScope, wrong('invalid "scope"')),
+    type: valueOf(values.get('type'), parseRouteType, wrong('node type value is invalid')),
+    via: valueOf(values.get('via'), parseAddress, noPrefix),
+    source: valueOf(values.get('src'), parseAddress, noPrefix),
+    tos: valueOf(values.get('tos') ?? values.get('dsfield'), octet, wrong('TOS value is invalid')),
+    metric: valueOf(metric, wholeNumber, wrong('"metric" value is invalid')),
+    none: cached || ['realms', 'mark', 'iif'].some((word) => (values.get(word) ?? '0') !== '0'),
   };
 }
 
 function selects(wanted: Asked, route: FibRoute): boolean {
-  const { dev, protocol, scope, type, via, source, tos } = wanted;
+  const { dev, protocol, scope, type, via, source, tos, metric } = wanted;
   return (
+    !wanted.none &&
     (wanted.table === undefined || route.table === wanted.table) &&
     (dev === undefined || route.nextHops.some((hop) => hop.dev?.name === dev)) &&
     (protocol === undefined || route.protocol === protocol) &&
@@ -121,7 +164,8 @@ function selects(wanted: Asked, route: FibRoute): boolean {
     (type === undefined || route.type === type) &&
     (via === undefined || route.nextHops.some((hop) => hop.via === via)) &&
     (source === undefined || route.prefSrc === source) &&
-    (tos === undefined || route.tos === tos)
+    (tos === undefined || route.tos === tos) &&
+    (metric === undefined || route.metric === metric)
   );
 }
 
@@ -140,34 +184,33 @@ function via(row: Row, hop: NextHop, hide: { readonly via: boolean; readonly dev
   if (hop.dev !== undefined && !hide.dev) row.add('dev', hop.dev.name, `dev ${hop.dev.name} `);
 }
 
-/** print_route(): what was asked for is not repeated. */
-function routeRow(route: FibRoute, wanted: Asked): Row {
-  const { destination, nextHops, type } = route;
+const formatDestination = ({ addr, length }: Ipv4Prefix): string =>
+  length === 0 ? 'default' : length === 32 ? formatIpv4(addr) : `${formatIpv4(addr)}/${length}`;
+
+/** What was asked for is not repeated. */
+type Known = Partial<Pick<Asked, 'table' | 'dev' | 'protocol' | 'scope' | 'via' | 'source' | 'tos' | 'metric'>>;
+
+/** print_route(). */
+export function routeRow(route: FibRoute, known: Known, { details, names }: { details: boolean; names: Names }): Row {
+  const { destination, nextHops, type, table } = route;
   const only = nextHops.length === 1 ? nextHops[0] : undefined;
-  const hide = { via: wanted.via !== undefined, dev: wanted.dev !== undefined };
   const row = new Row();
-  if (type !== 'unicast') row.add('type', type, `${type} `);
-  const prefix = formatIpv4(destination.addr);
-  const dst =
-    destination.length === 0 ? 'default' : destination.length === 32 ? prefix : `${prefix}/${destination.length}`;
+  const word = (key: string, name: string, text: string): Row => row.add(key, text, `${name} ${text} `);
+  if (type !== 'unicast' || details) row.add('type', names.type(type), `${names.type(type)} `);
+  const dst = formatDestination(destination);
   row.add('dst', dst, `${dst} `);
-  if (route.tos !== 0 && wanted.tos === undefined) row.add('tos', formatTos(route.tos), `tos ${formatTos(route.tos)} `);
-  if (only !== undefined) via(row, only, hide);
-  if (wanted.table === undefined && route.table !== RT_TABLE.main)
-    row.add('table', formatTable(route.table), `table ${formatTable(route.table)} `);
-  if (route.protocol !== RT_PROTOCOL.boot && wanted.protocol === undefined) {
-    const protocol = formatRouteProtocol(route.protocol);
-    row.add('protocol', protocol, `proto ${protocol} `);
-  }
-  if (route.scope !== 'global' && wanted.scope === undefined) row.add('scope', route.scope, `scope ${route.scope} `);
-  if (route.prefSrc !== undefined) {
-    const source = formatIpv4(route.prefSrc);
-    row.add('prefsrc', source, `src ${source} `);
-  }
-  if (route.metric !== 0) row.add('metric', route.metric, `metric ${route.metric} `);
+  if (route.tos !== 0 && known.tos === undefined) word('tos', 'tos', formatTos(route.tos));
+  if (only !== undefined) via(row, only, { via: known.via !== undefined, dev: known.dev !== undefined });
+  if (known.table === undefined && (table !== RT_TABLE.main || details)) word('table', 'table', names.table(table));
+  if ((route.protocol !== RT_PROTOCOL.boot || details) && known.protocol === undefined)
+    word('protocol', 'proto', names.protocol(route.protocol));
+  if ((route.scope !== 'global' || details) && known.scope === undefined)
+    word('scope', 'scope', names.scope(route.scope));
+  if (route.prefSrc !== undefined && known.source === undefined) word('prefsrc', 'src', formatIpv4(route.prefSrc));
+  if (route.metric !== 0 && known.metric === undefined) row.add('metric', route.metric, `metric ${route.metric} `);
   hopFlags(row, only);
   if (route.mtu !== undefined) row.say(`mtu ${route.mtu} `).note('metrics', [{ mtu: route.mtu }]);
-  if (nextHops.length > 1) nexthops(row, nextHops, hide.dev);
+  if (nextHops.length > 1) nexthops(row, nextHops, known.dev !== undefined);
   return row;
 }
 
@@ -187,105 +230,19 @@ function nexthops(row: Row, hops: readonly NextHop[], hideDev: boolean): void {
   );
 }
 
-/** `ip route [show] …`. */
-export function showRoutes(netns: Netns, words: readonly string[], form: OutputForm): ToolResult {
-  const selector = readSelector(words, SELECTORS, 'to');
+/** `ip route [show] …`. @throws Refused */
+export function showRoutes(netns: Netns, words: readonly string[], form: RouteForm): ToolResult {
+  const selector = readSelector(words, SELECTORS, { word: 'to', again: 'instead' });
   if (isResult(selector)) return selector;
   const wanted = asked(netns, selector);
-  if (isResult(wanted)) return wanted;
   const fits = destinationFilter(selector);
   if (typeof fits !== 'function') return fits;
   const routes = netns.fib.routes(wanted.table).filter((route) => selects(wanted, route) && fits(route));
+  const style = { details: form.details, names: namesOf(form) };
   return ok(
     printRows(
-      routes.map((route) => routeRow(route, wanted)),
+      routes.map((route) => routeRow(route, wanted, style)),
       form,
     ),
   );
-}
-
-const GET = {
-  from: 'value',
-  iif: 'value',
-  oif: 'value',
-  dev: 'value',
-  mark: 'value',
-  tos: 'value',
-  dsfield: 'value',
-  ipproto: 'value',
-  sport: 'value',
-  dport: 'value',
-  uid: 'value',
-  fibmatch: 'flag',
-  to: 'value',
-} as const;
-
-const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17 };
-
-/** `ip route get ADDRESS [from A iif D] [oif D] [mark M] [tos T] [ipproto P sport N dport N] [fibmatch]`. */
-export function getRoute(netns: Netns, words: readonly string[], form: OutputForm): ToolResult {
-  const selector = readSelector(words, GET, 'to');
-  if (isResult(selector)) return selector;
-  const { values, flags } = selector;
-  const text = values.get('to');
-  if (text === undefined) return failure(1, 'need at least a destination address');
-  const destination = parseIpv4(text.replace(/\/32$/, ''));
-  if (destination === undefined) return noPrefix(text);
-  const from = values.get('from');
-  const source = from === undefined ? INADDR_ANY : parseIpv4(from);
-  if (source === undefined) return noPrefix(from ?? '');
-  const device = (word: string): ReturnType<typeof netns.devices.named> => netns.devices.named(values.get(word) ?? '');
-  for (const word of ['iif', 'oif', 'dev'] as const) {
-    if (values.has(word) && device(word) === undefined) return failure(1, `Cannot find device "${values.get(word)}"`);
-  }
-  const number = (...names: string[]): number | undefined => {
-    const given = names.map((name) => values.get(name)).find((one) => one !== undefined);
-    return given === undefined ? undefined : Number(given);
-  };
-  const protocol = values.get('ipproto');
-  const answer = netns.fib.routeGet({
-    destination,
-    source,
-    mark: number('mark'),
-    tos: number('tos', 'dsfield'),
-    iif: device('iif'),
-    oif: device('oif') ?? device('dev'),
-    protocol: protocol === undefined ? undefined : (PROTOCOLS[protocol] ?? Number(protocol)),
-    sourcePort: number('sport'),
-    destinationPort: number('dport'),
-  });
-  if ('errno' in answer) return failure(2, `RTNETLINK answers: ${ERRNO_TEXT[answer.errno]}`);
-  const { route } = answer.answer.result;
-  if (flags.has('fibmatch') && route !== undefined) return ok(`${formatRoute(route, { showTable: true })}\n`);
-  return ok(form.json ? `${formatJson([getJson(answer.answer)], form.pretty)}\n` : `${answer.text}\n`);
-}
-
-/** The same as text is kernel/fib/format.ts:formatRouteGet(). */
-function getJson({ flow, result, learned, table, isLocal }: RouteGetAnswer): Record<string, JsonValue> {
-  const { type, route, gateway, dev } = result;
-  const isInput = flow.iif !== undefined;
-  const mtu = learned?.mtu ?? route?.mtu;
-  const flags = [
-    ...(isLocal ? ['local'] : []),
-    ...(type === 'broadcast' ? ['brd'] : []),
-    ...(type === 'multicast' ? ['mc'] : []),
-    ...(result.redirect ? ['redirect'] : []),
-  ];
-  return {
-    ...(type === 'unicast' ? {} : { type }),
-    dst: formatIpv4(flow.destination),
-    ...(flow.source === INADDR_ANY ? {} : { from: formatIpv4(flow.source) }),
-    ...(route === undefined || route.tos === 0 ? {} : { tos: formatTos(route.tos) }),
-    ...(gateway === undefined ? {} : { gateway: formatIpv4(gateway) }),
-    ...(dev === undefined ? {} : { dev: dev.name }),
-    ...(table === undefined || table === RT_TABLE.main ? {} : { table: formatTable(table) }),
-    ...(isInput || flow.source === result.source ? {} : { prefsrc: formatIpv4(result.source) }),
-    flags: [],
-    ...(flow.mark === undefined || flow.mark === 0 ? {} : { mark: flow.mark }),
-    ...(isInput ? {} : { uid: 0 }),
-    cache: flags,
-    ...(learned === undefined ? {} : { expires: learned.seconds }),
-    ...(mtu === undefined ? {} : { metrics: [{ mtu }] }),
-    ...(flow.iif === undefined ? {} : { iif: flow.iif.name }),
-  };
 }

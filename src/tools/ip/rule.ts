@@ -2,9 +2,7 @@
 
 import {
   type FibRule,
-  formatRouteProtocol,
   formatRuleIpProtocol,
-  formatTable,
   formatTos,
   type Netns,
   parseTable,
@@ -12,23 +10,31 @@ import {
 } from '../../kernel/index.js';
 import { formatIpv4, type Ipv4Prefix } from '../../packet/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
+import { type Names, namesOf } from './names.js';
 import { type OutputForm, printRows, Row } from './row.js';
 import { isResult, noPrefix, parsePrefix, readSelector, type Selector } from './selector.js';
 
+export interface RuleForm extends OutputForm {
+  /** `-d`: what is usual is said too. */
+  readonly details: boolean;
+  /** `-N`. */
+  readonly numeric: boolean;
+}
+
 const SELECTORS = {
-  pref: 'value',
-  priority: 'value',
-  preference: 'value',
-  order: 'value',
-  from: 'value',
-  to: 'value',
-  iif: 'value',
-  dev: 'value',
-  oif: 'value',
-  table: 'value',
-  lookup: 'value',
-  fwmark: 'value',
+  preference: 'value*',
+  order: 'value*',
+  priority: 'value*',
+  from: 'value*',
+  to: 'value*',
   tos: 'value',
+  dsfield: 'value*',
+  fwmark: 'value*',
+  dev: 'value',
+  iif: 'value',
+  oif: 'value',
+  lookup: 'value*',
+  table: 'value*',
 } as const;
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
@@ -53,7 +59,7 @@ function ports(row: Row, word: 'sport' | 'dport', { first, last }: { first: numb
   }
 }
 
-function matches(row: Row, netns: Netns, rule: FibRule): void {
+function matches(row: Row, netns: Netns, rule: FibRule, numeric: boolean): void {
   if (rule.not) row.add('not', null, 'not ');
   if (rule.from === undefined) row.add('src', 'all', 'from all');
   else prefix(row, rule.from, { key: 'src', word: 'from' });
@@ -69,28 +75,34 @@ function matches(row: Row, netns: Netns, rule: FibRule): void {
   if (rule.iif !== undefined) device(row, netns, { word: 'iif', name: rule.iif });
   if (rule.oif !== undefined) device(row, netns, { word: 'oif', name: rule.oif });
   if (rule.ipProtocol !== undefined) {
-    const protocol = formatRuleIpProtocol(rule.ipProtocol);
+    const protocol = numeric ? `ipproto-${rule.ipProtocol}` : formatRuleIpProtocol(rule.ipProtocol);
     row.add('ipproto', protocol, ` ipproto ${protocol}`);
   }
   if (rule.sourcePorts !== undefined) ports(row, 'sport', rule.sourcePorts);
   if (rule.destinationPorts !== undefined) ports(row, 'dport', rule.destinationPorts);
 }
 
+/** Actions are types of routes, but for `nop`. */
+const actionText = (action: Exclude<FibRule['action'], 'lookup' | 'goto'>, names: Names): string =>
+  action === 'nop' ? action : names.type(action);
+
 /** print_rule(). */
-function ruleRow(netns: Netns, rule: FibRule): Row {
+function ruleRow(netns: Netns, rule: FibRule, form: RuleForm): Row {
   const row = new Row();
+  const names = namesOf(form);
   row.add('priority', rule.priority, `${rule.priority}:\t`);
-  matches(row, netns, rule);
+  matches(row, netns, rule, form.numeric);
   if (rule.action === 'lookup') {
-    row.add('table', formatTable(rule.table), ` lookup ${formatTable(rule.table)}`);
+    row.add('table', names.table(rule.table), ` lookup ${names.table(rule.table)}`);
     const { suppressPrefixLength: suppressed } = rule;
     if (suppressed !== undefined) row.add('suppress_prefixlen', suppressed, ` suppress_prefixlength ${suppressed}`);
   } else if (rule.action === 'goto') {
     row.add('goto', rule.goto, ` goto ${rule.goto}`);
     if (!netns.fib.rules.some(({ priority }) => priority === rule.goto)) row.add('unresolved', null, ' [unresolved]');
-  } else row.add('action', rule.action, ` ${rule.action}`);
-  if (rule.protocol !== RT_PROTOCOL.unspec && rule.protocol !== RT_PROTOCOL.kernel) {
-    const protocol = formatRouteProtocol(rule.protocol);
+  } else row.add('action', actionText(rule.action, names), ` ${actionText(rule.action, names)}`);
+  const usual = rule.protocol === RT_PROTOCOL.unspec || rule.protocol === RT_PROTOCOL.kernel;
+  if (!usual || form.details) {
+    const protocol = names.protocol(rule.protocol);
     row.add('protocol', protocol, ` proto ${protocol}`);
   }
   return row;
@@ -102,7 +114,7 @@ function filterOf({ values }: Selector): Filter | ToolResult {
   const filters: Filter[] = [];
   const one = (...names: string[]): string | undefined =>
     names.map((name) => values.get(name)).find((x) => x !== undefined);
-  const priority = one('pref', 'priority', 'preference', 'order');
+  const priority = one('preference', 'order', 'priority');
   if (priority !== undefined) filters.push((rule) => rule.priority === Number(priority));
   for (const word of ['from', 'to'] as const) {
     const text = values.get(word);
@@ -123,7 +135,7 @@ function filterOf({ values }: Selector): Filter | ToolResult {
   if (iif !== undefined) filters.push((rule) => rule.iif === iif);
   const oif = values.get('oif');
   if (oif !== undefined) filters.push((rule) => rule.oif === oif);
-  const tos = values.get('tos');
+  const tos = one('tos', 'dsfield');
   if (tos !== undefined) filters.push((rule) => rule.tos === Number(tos));
   const mark = values.get('fwmark');
   if (mark !== undefined) {
@@ -134,16 +146,16 @@ function filterOf({ values }: Selector): Filter | ToolResult {
 }
 
 /** `ip rule [show] …`. */
-export function showRules(netns: Netns, words: readonly string[], form: OutputForm): ToolResult {
-  const selector = readSelector(words, SELECTORS, 'none');
+export function showRules(netns: Netns, words: readonly string[], form: RuleForm): ToolResult {
+  const selector = readSelector(words, SELECTORS, { word: 'none', again: 'instead' });
   if (isResult(selector)) return selector;
   const stray = selector.values.get('none');
-  if (stray !== undefined) return noPrefix(stray);
+  if (stray !== undefined) return noPrefix(stray, 'inet prefix');
   const filter = filterOf(selector);
   if (typeof filter !== 'function') return filter;
   return ok(
     printRows(
-      netns.fib.rules.filter((rule) => filter(rule)).map((rule) => ruleRow(netns, rule)),
+      netns.fib.rules.filter((rule) => filter(rule)).map((rule) => ruleRow(netns, rule, form)),
       form,
     ),
   );

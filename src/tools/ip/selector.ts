@@ -1,51 +1,121 @@
 /** The words behind `show`: what is to be listed. */
 
-import { parseIpv4, parseIpv4Network, type Ipv4Prefix } from '../../packet/index.js';
+import { parseIpv4, type Ipv4Addr, type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 
-/** What a word may be followed by: a value, or nothing. */
-export type Grammar = Readonly<Record<string, 'value' | 'flag'>>;
+/**
+ * What a word may be followed by: a value, or nothing. With `*` its beginnings mean it too (matches() of iproute2);
+ * where a beginning could be several, the first of the grammar is meant.
+ */
+export type Grammar = Readonly<Record<string, 'value' | 'flag' | 'value*' | 'flag*'>>;
 
 export interface Selector {
   readonly values: ReadonlyMap<string, string>;
   readonly flags: ReadonlySet<string>;
 }
 
-/** Reads selectors; a word that is none stands for `bare`, once. */
-export function readSelector(words: readonly string[], grammar: Grammar, bare: string): Selector | ToolResult {
+/** A word that is none of the grammar stands for `word`; a second one is an error, or takes the place of the first. */
+export interface Bare {
+  readonly word: string;
+  readonly again: 'garbage' | 'instead';
+}
+
+const once = (word: string): Bare => ({ word, again: 'garbage' });
+
+function meant(grammar: Grammar, word: string): string | undefined {
+  const begins = Object.keys(grammar).find((key) => grammar[key]?.endsWith('*') === true && key.startsWith(word));
+  return Object.hasOwn(grammar, word) ? word : word === '' ? undefined : begins;
+}
+
+export const incomplete = (): ToolResult => failure(255, 'Command line is not complete. Try option "help"');
+
+export function readSelector(words: readonly string[], grammar: Grammar, bare: string | Bare): Selector | ToolResult {
   const values = new Map<string, string>();
   const flags = new Set<string>();
+  const { word: stands, again } = typeof bare === 'string' ? once(bare) : bare;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
-    const kind = Object.hasOwn(grammar, word) ? grammar[word] : undefined;
-    if (kind === 'flag') flags.add(word);
-    else if (kind === 'value') {
+    const key = meant(grammar, word);
+    if (key === undefined) {
+      if (again === 'garbage' && values.has(stands))
+        return failure(255, `Error: either "${stands}" is duplicate, or "${word}" is a garbage.`);
+      values.set(stands, word);
+    } else if (grammar[key]?.startsWith('flag') === true) flags.add(key);
+    else {
       i += 1;
       const value = words[i];
-      if (value === undefined) return failure(255, 'Command line is not complete. Try option "help"');
-      values.set(word, value);
-    } else if (values.has(bare))
-      return failure(255, `Error: either "${bare}" is duplicate, or "${word}" is a garbage.`);
-    else values.set(bare, word);
+      if (value === undefined) return incomplete();
+      values.set(key, value);
+    }
   }
   return { values, flags };
 }
 
+/** What the command line got wrong, on its way to who answers for it. */
+export class Refused extends Error {
+  readonly result: ToolResult;
+
+  constructor(result: ToolResult) {
+    super(result.stderr);
+    this.result = result;
+  }
+}
+
+export function refuse(result: ToolResult): never {
+  throw new Refused(result);
+}
+
+/** `run`'s answer, or what it was refused with. */
+export function unlessRefused(run: () => ToolResult): ToolResult {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Refused) return error.result;
+    throw error;
+  }
+}
+
 export const isResult = (value: object): value is ToolResult => 'exitCode' in value;
+
+/** strtoul() with base 0: decimal, 0x hexadecimal, 0 octal. */
+function parseNumber(text: string): number | undefined {
+  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text);
+  if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8);
+  return /^[1-9]\d*$/.test(text) ? Number(text) : undefined;
+}
+
+/** `10.1` is 10.1.0.0: octets that are missing are zero (lib/utils.c:get_addr_ipv4(), which is not inet_aton()). */
+export function parseAddress(text: string): Ipv4Addr | undefined {
+  const octets = text.split('.').map(parseNumber);
+  if (octets.length > 4 || octets.some((octet) => octet === undefined || octet > 255)) return undefined;
+  return parseIpv4([...octets, 0, 0, 0].slice(0, 4).join('.'));
+}
 
 const ANY: Ipv4Prefix = { addr: 0 as Ipv4Prefix['addr'], length: 0 };
 
-/** `default`, `10.0.0.0/8`, `10.0.0.1`; undefined where it is none of these. */
-export function parsePrefix(text: string): Ipv4Prefix | undefined {
-  if (text === 'default' || text === 'any' || text === 'all') return ANY;
-  return text.includes('/') ? parseIpv4Network(text) : addressPrefix(text);
+/** `24`, or `255.255.255.0` (get_netmask()). */
+function parseLength(text: string): number | undefined {
+  const number = parseNumber(text);
+  if (number !== undefined) return number <= 32 ? number : undefined;
+  const mask = parseAddress(text);
+  if (mask === undefined) return undefined;
+  const length = Math.clz32(~mask);
+  return ipv4Network(mask, length) === mask ? length : undefined;
 }
 
-function addressPrefix(text: string): Ipv4Prefix | undefined {
-  const addr = parseIpv4(text);
-  return addr === undefined ? undefined : { addr, length: 32 };
+/** `default`, `10.0.0.0/8`, `10/8`, `10.0.0.1`; undefined where it is none of these. Bits of the host do not count. */
+export function parsePrefix(text: string): Ipv4Prefix | undefined {
+  if (text === 'default' || text === 'any' || text === 'all') return ANY;
+  const [address = '', suffix] = text.split('/', 2);
+  const addr = parseAddress(address);
+  const length = suffix === undefined ? 32 : parseLength(suffix);
+  return addr === undefined || length === undefined ? undefined : { addr: ipv4Network(addr, length), length };
 }
 
 /** iproute2's complaint about text that should have been an address. */
-export const noPrefix = (text: string): ToolResult =>
-  failure(1, `Error: any valid prefix is expected rather than "${text}".`);
+export const noPrefix = (text: string, expected = 'any valid prefix'): ToolResult =>
+  failure(1, `Error: ${expected} is expected rather than "${text}".`);
+
+/** invarg() of lib/utils.c. Some of its callers end the sentence with a line of their own. */
+export const wrongArgument = (value: string, why: string): ToolResult =>
+  failure(255, `Error: argument "${value}" is wrong: ${why}`);

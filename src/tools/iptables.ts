@@ -1,0 +1,238 @@
+/** `iptables -L` and `iptables -S` 1.8.9 (nf_tables): what shows. */
+
+import { type Chain, formatProtocol, type Netns, type Rule } from '../kernel/index.js';
+import { formatIpv4, ipv4 } from '../packet/index.js';
+import type { TableName } from '../trace/index.js';
+import { listMatch, listTarget } from './iptables-list.js';
+import { failure, lines, ok, type Tool, type ToolResult } from './tool.js';
+
+export const IPTABLES_VERSION = 'v1.8.9 (nf_tables)';
+
+const NAME = `iptables ${IPTABLES_VERSION}`;
+
+/** Chains that a table has before anybody has written into it. */
+const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {
+  raw: ['PREROUTING', 'OUTPUT'],
+  mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+  filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  security: ['INPUT', 'FORWARD', 'OUTPUT'],
+};
+
+export const isTable = (name: string): name is TableName => Object.hasOwn(BUILTIN, name);
+
+interface Asked {
+  readonly command: 'list' | 'rules';
+  readonly chain: string | undefined;
+  /** From 1. */
+  readonly position: number | undefined;
+  readonly table: TableName;
+  readonly numeric: boolean;
+  readonly verbose: boolean;
+  readonly exact: boolean;
+  readonly numbered: boolean;
+}
+
+type Shown = Pick<Chain, 'name' | 'policy' | 'packets' | 'bytes' | 'rules'>;
+
+const wrongUse = (why: string): ToolResult =>
+  failure(2, `${why}\nTry \`iptables -h' or 'iptables --help' for more information.`);
+
+const FLAGS: Readonly<Record<string, 'numeric' | 'verbose' | 'exact' | 'numbered' | 'nothing'>> = {
+  '-n': 'numeric',
+  '--numeric': 'numeric',
+  '-v': 'verbose',
+  '--verbose': 'verbose',
+  '-x': 'exact',
+  '--exact': 'exact',
+  '--line-numbers': 'numbered',
+  '-4': 'nothing',
+  '--ipv4': 'nothing',
+  '-w': 'nothing',
+  '--wait': 'nothing',
+};
+
+const COMMANDS: Readonly<Record<string, Asked['command']>> = {
+  '-L': 'list',
+  '--list': 'list',
+  '-S': 'rules',
+  '--list-rules': 'rules',
+};
+
+const CHANGES = /^(?:-[ACDFIRPNXEZ]|--(?:append|check|delete|flush|insert|replace|policy|new|rename|zero).*)$/;
+
+/** `-nvL` is `-n -v -L`. */
+const separate = (word: string): readonly string[] =>
+  /^-[A-Za-z0-9]{2,}$/.test(word) ? Array.from(word.slice(1), (letter) => `-${letter}`) : [word];
+
+function read(args: readonly string[]): Asked | ToolResult {
+  const words = args.flatMap(separate);
+  const flags = new Set<string>();
+  let table = 'filter';
+  let command: Asked['command'] | undefined;
+  let chain: string | undefined;
+  let position: number | undefined;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    const given = COMMANDS[word];
+    const flag = FLAGS[word];
+    if (given !== undefined) {
+      command = given;
+      if (words[i + 1]?.startsWith('-') === false) chain = words[++i];
+      if (chain !== undefined && /^\d+$/.test(words[i + 1] ?? '')) position = Number(words[++i]);
+    } else if (flag !== undefined) flags.add(flag);
+    else if (word === '-V' || word === '--version') return ok(`${NAME}\n`);
+    else if (word === '-t' || word === '--table') table = words[++i] ?? '';
+    else if (CHANGES.test(word)) return failure(2, `${NAME}: ${word}: only what shows is offered here`);
+    else if (word.startsWith('-')) return wrongUse(`${NAME}: unknown option "${word}"`);
+    else return wrongUse(`Bad argument \`${word}'`);
+  }
+  if (!isTable(table))
+    return failure(
+      3,
+      `${NAME}: table '${table}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.`,
+    );
+  if (command === undefined) return wrongUse(`${NAME}: no command specified`);
+  return {
+    command,
+    chain,
+    position,
+    table,
+    numeric: flags.has('numeric'),
+    verbose: flags.has('verbose'),
+    exact: flags.has('exact'),
+    numbered: flags.has('numbered'),
+  };
+}
+
+const EMPTY = { policy: 'ACCEPT', packets: 0, bytes: 0, rules: [] } as const;
+
+function chainsOf(netns: Netns, name: TableName): readonly Shown[] {
+  const table = netns.netfilter.iptables.table(name);
+  return table === undefined ? BUILTIN[name].map((chain) => ({ name: chain, ...EMPTY })) : [...table.ordered()];
+}
+
+/** xtables_print_num(): 100k and more in thousands, millions, … */
+function countText(count: number, exact: boolean, width: number): string {
+  if (exact) return String(count).padStart(width === 0 ? 0 : 8);
+  if (count <= 99_999) return String(count).padStart(width);
+  let value = count;
+  for (const unit of ['K', 'M', 'G', 'T']) {
+    value = Math.floor((value + 500) / 1_000);
+    if (value <= 9_999 || unit === 'T') return `${value}${unit}`.padStart(width);
+  }
+  return String(count);
+}
+
+/** Commands of a rule as `-S` prints it; with `-v` its counters stand before what it does. */
+function ruleLine(name: string, rule: Rule, verbose: boolean): string {
+  const words = rule.toString();
+  if (!verbose) return `-A ${name}${words === '' ? '' : ` ${words}`}`;
+  const counters = `-c ${rule.packets} ${rule.bytes}`;
+  const action = rule.action.kind === 'none' ? -1 : words.search(/(?:^| )-[jg] (?!.* -[jg] )/);
+  const [before, after] = action < 0 ? [words, ''] : [words.slice(0, action), words.slice(action).trim()];
+  return ['-A', name, before, counters, after].filter((part) => part !== '').join(' ');
+}
+
+function listRules(chains: readonly Shown[], { position, verbose }: Asked): string {
+  const rows: string[] = [];
+  if (position === undefined)
+    for (const { name, policy, packets, bytes } of chains)
+      rows.push(
+        policy === undefined ? `-N ${name}` : `-P ${name} ${policy}${verbose ? ` -c ${packets} ${bytes}` : ''}`,
+      );
+  for (const { name, rules } of chains)
+    rules.forEach((rule, i) => {
+      if (position === undefined || position === i + 1) rows.push(ruleLine(name, rule, verbose));
+    });
+  return lines(rows);
+}
+
+const interfaceText = (test: Rule['tests']['in']): string =>
+  test === undefined ? '*' : `${test.inverted ? '!' : ''}${test.name}${test.wildcard ? '+' : ''}`;
+
+/** `!10.0.0.0/8`, `0.0.0.0/0`, a single address without /32. */
+function addressText(test: Rule['tests']['source'], numeric: boolean): string {
+  if (test === undefined || test.mask === 0) return ` ${numeric ? '0.0.0.0/0' : 'anywhere'}`;
+  const length = Math.clz32(~test.mask);
+  const isPrefix = length === 32 || test.mask << length === 0;
+  const suffix = !isPrefix ? `/${formatIpv4(ipv4(test.mask))}` : length === 32 ? '' : `/${length}`;
+  return `${test.inverted ? '!' : ' '}${formatIpv4(ipv4(test.addr))}${suffix}`;
+}
+
+function protocolText({ protocol }: Rule['tests'], numeric: boolean): string {
+  const number = protocol?.number ?? 0;
+  const name = numeric ? String(number) : number === 0 ? 'all' : formatProtocol(number);
+  return `${protocol?.inverted === true ? '!' : ' '}${name.padEnd(4)}`;
+}
+
+function targetOf({ action }: Rule): { readonly name: string; readonly says: string } {
+  switch (action.kind) {
+    case 'none':
+      return { name: '', says: '' };
+    case 'jump':
+    case 'goto':
+      return { name: action.chain, says: '' };
+    case 'target':
+      return {
+        name: action.name === 'NOTRACK' ? 'CT' : action.name,
+        says: listTarget(action.name, action.target.toString()),
+      };
+    case 'unknown':
+      return { name: action.unknown.name, says: listTarget(action.unknown.name, action.unknown.toString()) };
+    default:
+      return { name: action.kind.toUpperCase(), says: '' };
+  }
+}
+
+/** nft_ipv4_print_rule(). */
+function listRule(rule: Rule, number: number, { numeric, verbose, exact, numbered }: Asked): string {
+  const { tests } = rule;
+  const { name, says } = targetOf(rule);
+  let text = numbered ? `${String(number).padEnd(4)} ` : '';
+  if (verbose) text += `${countText(rule.packets, exact, 5)} ${countText(rule.bytes, exact, 5)} `;
+  const fragment = tests.fragment === undefined ? '--' : tests.fragment.inverted ? '!f' : '-f';
+  text += `${name.padEnd(9)} ${protocolText(tests, numeric)} ${fragment} `;
+  if (verbose) text += ` ${interfaceText(tests.in).padEnd(6)} ${interfaceText(tests.out).padEnd(6)} `;
+  for (const end of [tests.source, tests.destination]) text += `${addressText(end, numeric).padEnd(20)} `;
+  if (rule.action.kind === 'goto') text += '[goto] ';
+  for (const { name: match, match: given } of rule.matches) text += ` ${listMatch(match, given.toString())}`;
+  return says === '' ? text : `${text} ${says}`;
+}
+
+function heading({ numbered, verbose, exact }: Asked): string {
+  const counts = exact ? `${'pkts'.padStart(8)} ${'bytes'.padStart(10)} ` : ' pkts bytes ';
+  const devices = verbose ? `${'in'.padEnd(6)} ${'out'.padEnd(7)} ` : '';
+  return `${numbered ? 'num  ' : ''}${verbose ? counts : ''}target     prot opt ${devices}source               destination         `;
+}
+
+/** Rules that lead to a chain. */
+function references(all: readonly Shown[], name: string): number {
+  return all
+    .flatMap(({ rules }) => rules)
+    .filter(({ action }) => (action.kind === 'jump' || action.kind === 'goto') && action.chain === name).length;
+}
+
+function listChain(chain: Shown, all: readonly Shown[], asked: Asked): string {
+  const { name, policy, packets, bytes, rules } = chain;
+  const count = (value: number): string => countText(value, asked.exact, 0);
+  const counted = asked.verbose ? ` ${count(packets)} packets, ${count(bytes)} bytes` : '';
+  const what = policy === undefined ? `${references(all, name)} references` : `policy ${policy}${counted}`;
+  return lines([`Chain ${name} (${what})`, heading(asked), ...rules.map((rule, i) => listRule(rule, i + 1, asked))]);
+}
+
+export const iptables: Tool = ({ netns }, args) => {
+  const asked = read(args);
+  if ('exitCode' in asked) return asked;
+  const all = chainsOf(netns, asked.table);
+  const chains = asked.chain === undefined ? all : all.filter(({ name }) => name === asked.chain);
+  if (chains.length === 0)
+    return failure(
+      1,
+      `${NAME}: chain \`${asked.chain ?? ''}' in table \`${asked.table}' is incompatible, use 'nft' tool.`,
+    );
+  if (asked.command === 'rules') return ok(listRules(chains, asked));
+  if (asked.position === undefined) return ok(chains.map((chain) => listChain(chain, all, asked)).join('\n'));
+  const rule = chains[0]?.rules[asked.position - 1];
+  return ok(rule === undefined ? '' : lines([listRule(rule, asked.position, asked)]));
+};

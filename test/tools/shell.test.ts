@@ -1,0 +1,98 @@
+/** Commands one after the other in one cluster, and files that show the kernel's state. */
+
+import t from 'tap';
+import { isNameProblem, parseEndpointName } from '../../src/cluster/index.js';
+import { runTool, type ToolResult } from '../../src/tools/index.js';
+import { loadTopology, outputOf, toolIn } from './run-in.js';
+
+const NODE = 'node/node1';
+const CLIENT = 'pod/default/client';
+const WEB = '192.168.104.1';
+
+const fresh = () => loadTopology('two-nodes-vxlan');
+
+function sh(place: string, script: string, cluster = fresh()): ToolResult {
+  const endpoint = parseEndpointName(place);
+  if (isNameProblem(endpoint)) throw new Error(endpoint.problem);
+  return runTool(cluster, endpoint, ['sh', '-c', script]);
+}
+
+t.test('sh -c runs commands one after the other, and a later one sees what an earlier one did', (t) => {
+  const { stdout } = sh(NODE, `nc -z ${WEB} 80; conntrack -L -p tcp --dport 80`);
+  t.match(stdout, new RegExp(`^tcp .* dst=${WEB} .* dport=80 .*\\[ASSURED\\]`));
+  t.equal(sh(NODE, 'hostname && hostname').stdout, 'node1\nnode1\n');
+  t.equal(sh(NODE, 'cat /nope && hostname').stdout, '', '&& ends with what failed');
+  t.equal(sh(NODE, 'cat /nope || hostname').stdout, 'node1\n');
+  t.match(sh(NODE, 'hostname; cat /nope'), { exitCode: 1, stdout: 'node1\n' }, 'the last one decides');
+  t.end();
+});
+
+t.test('sh -c takes words apart as a shell does', (t) => {
+  t.match(sh(NODE, 'sysctl \'net.ipv4.ip_forward\' "net.ipv4.conf.lo.forwarding"'), { exitCode: 0, stderr: '' });
+  t.equal(sh(NODE, 'cat "/etc/host"name').stdout, 'node1\n');
+  t.equal(sh(NODE, 'cat /etc/host\\name').stdout, 'node1\n');
+  for (const script of ['ip a | cat', 'hostname > x', 'cat $HOME', 'cat "$HOME"', 'ls *', '(hostname)', 'hostname &'])
+    t.match(sh(NODE, script), { exitCode: 2, stdout: '', stderr: /^sh: "." is not offered here/ }, script);
+  t.match(sh(NODE, "hostname 'x"), { exitCode: 2, stderr: /^sh: "'" is not/ }, 'a quote that is not closed');
+  t.match(sh(NODE, '&& hostname'), { exitCode: 2, stderr: /"&&" unexpected/ });
+  t.match(sh(NODE, 'hostname &&'), { exitCode: 2, stderr: /end of file unexpected/ });
+  t.end();
+});
+
+t.test('programs are found by their paths too', (t) => {
+  const cluster = fresh();
+  t.equal(outputOf(cluster, NODE, '/sbin/ip route'), outputOf(cluster, NODE, 'ip route'));
+  t.equal(outputOf(cluster, NODE, '/usr/sbin/iptables-save -t raw'), outputOf(cluster, NODE, 'iptables-save -t raw'));
+  t.match(toolIn(cluster, NODE, '/opt/bin/ip route'), { exitCode: 127, stderr: /^\/opt\/bin\/ip: command not found/ });
+  t.end();
+});
+
+t.test('ls and cat take several names', (t) => {
+  const cluster = fresh();
+  t.equal(
+    outputOf(cluster, NODE, 'ls /opt/cni/bin'),
+    'bandwidth\nbridge\ncalico\ncalico-ipam\nhost-local\nloopback\nportmap\nptp\ntuning\n',
+  );
+  t.equal(outputOf(cluster, CLIENT, 'ls /etc'), 'hostname\nhosts\nresolv.conf\n', 'a pod has no plugins');
+  t.equal(
+    outputOf(cluster, NODE, 'ls -1 /etc/hostname /etc/cni /etc/cni/net.d'),
+    '/etc/hostname\n\n/etc/cni:\nnet.d\n\n/etc/cni/net.d:\n10-calico.conflist\n',
+  );
+  t.match(
+    outputOf(cluster, NODE, 'ls -la /etc/cni'),
+    /^total 12\n(?:drwxr-xr-x +\d+ root root 4096 Jan {2}1 00:00 (?:\.|\.\.|net\.d)\n){3}$/,
+  );
+  t.match(toolIn(cluster, NODE, 'ls /etc/hostname /nope'), {
+    exitCode: 2,
+    stdout: '/etc/hostname\n',
+    stderr: "ls: cannot access '/nope': No such file or directory\n",
+  });
+  t.equal(outputOf(cluster, NODE, 'cat -n /etc/hostname /sys/class/net/eth0/mtu'), '     1\tnode1\n     2\t1500\n');
+  t.match(toolIn(cluster, NODE, 'cat /etc/cni'), { exitCode: 1, stderr: 'cat: /etc/cni: Is a directory\n' });
+  t.match(toolIn(cluster, NODE, 'cat /opt/cni/bin/calico'), { exitCode: 1, stderr: /a program is no text/ });
+  t.end();
+});
+
+t.test('/proc/sys and /sys/class/net show what sysctl and ip do', (t) => {
+  const cluster = fresh();
+  t.equal(outputOf(cluster, NODE, 'cat /proc/sys/net/ipv4/ip_forward'), '1\n');
+  t.equal(outputOf(cluster, CLIENT, 'cat /proc/sys/net/ipv4/ip_forward'), '0\n');
+  t.equal(outputOf(cluster, CLIENT, 'ls /sys/class/net'), 'eth0\nlo\n');
+  const [link]: { ifindex: number; address: string }[] = JSON.parse(outputOf(cluster, CLIENT, 'ip -j link show eth0'));
+  const shown = ['ifindex', 'address', 'mtu', 'operstate', 'carrier', 'type', 'flags'].map((name) =>
+    outputOf(cluster, CLIENT, `cat /sys/class/net/eth0/${name}`).trim(),
+  );
+  t.same(shown, [String(link?.ifindex), link?.address, '1450', 'up', '1', '1', '0x1003']);
+  t.end();
+});
+
+t.test('sysctl takes letters together, and globs', (t) => {
+  const cluster = fresh();
+  t.equal(outputOf(cluster, NODE, 'sysctl -ar all.rp_filter'), 'net.ipv4.conf.all.rp_filter = 0\n');
+  t.match(
+    outputOf(cluster, NODE, 'sysctl net.ipv4.conf.*.rp_filter'),
+    /^net\.ipv4\.conf\.all\.rp_filter = 0\nnet\.ipv4\.conf\.cali[0-9a-f]+\.rp_filter = 1\n(net\.ipv4\.conf\.\w+\.rp_filter = 0\n){3}/,
+  );
+  t.match(toolIn(cluster, NODE, 'sysctl net.ipv4.conf.*.nope'), { exitCode: 1, stderr: /conf\/\*\/nope: No such/ });
+  t.end();
+});
