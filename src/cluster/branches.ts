@@ -9,18 +9,9 @@
  */
 
 import type { Emulation } from '../kernel/index.js';
-
-interface Branch<T> {
-  /** Of this way, from 0 to 1. */
-  readonly probability: number;
-  readonly result: T;
-}
-
-interface Branches<T> {
-  readonly branches: readonly Branch<T>[];
-  /** False where there are more ways than the limit; the probabilities then do not add up to 1. */
-  readonly complete: boolean;
-}
+import { choicesOf, type ConnectionTrace, type TraceBranch, type TraceBranches } from '../trace/index.js';
+import { finalDestination } from './conclude.js';
+import { type LocatedEndpoint, UnknownEndpoint } from './places.js';
 
 interface Decision {
   readonly probability: number;
@@ -49,15 +40,17 @@ function forgotten<T>(emulation: Emulation, run: () => T): T {
   }
 }
 
-/** `run` sends the same each time. `wanted` ends the search where it holds for what came of it. */
-export function everyBranch<T>(
+const nobody = (): boolean => false;
+
+/** `send` sends the same each time. `wanted` ends the search where it holds for what came of it. */
+export function everyBranch(
   emulation: Emulation,
   limit: number,
-  run: () => T,
-  wanted: (result: T) => boolean = () => false,
-): Branches<T> {
+  send: () => ConnectionTrace,
+  wanted: (trace: ConnectionTrace) => boolean = nobody,
+): TraceBranches {
   const drawn = emulation.chance;
-  const branches: Branch<T>[] = [];
+  const branches: TraceBranch[] = [];
   try {
     for (let script: boolean[] | undefined = []; script !== undefined; ) {
       if (branches.length >= limit) return { branches, complete: false };
@@ -69,17 +62,32 @@ export function everyBranch<T>(
         made.push({ probability, taken });
         return taken;
       };
-      const result = forgotten(emulation, run);
+      const trace = forgotten(emulation, send);
       const probability = made.reduce(
         (product, one) => product * (one.taken ? one.probability : 1 - one.probability),
         1,
       );
-      branches.push({ probability, result });
-      if (wanted(result)) return { branches, complete: false };
+      branches.push({ probability, trace });
+      if (wanted(trace)) return { branches, complete: false };
       script = nextScript(made);
     }
     return { branches, complete: true };
   } finally {
     emulation.chance = drawn;
   }
+}
+
+/** The first branch that leads to the backend. @throws UnknownEndpoint that says where they lead instead */
+export function branchTo(
+  { address, label }: LocatedEndpoint,
+  emulation: Emulation,
+  limit: number,
+  send: () => ConnectionTrace,
+): TraceBranch {
+  const leads = ({ packets }: ConnectionTrace): boolean => finalDestination(packets) === address;
+  const { branches } = everyBranch(emulation, limit, send, leads);
+  const last = branches.at(-1);
+  if (last !== undefined && leads(last.trace)) return last;
+  const others = new Set(branches.map(({ trace }) => choicesOf(trace).at(-1)?.reached ?? trace.to.label));
+  throw new UnknownEndpoint(`no way that chance can take leads to ${label}, but to ${[...others].join(', ')}`);
 }

@@ -12,13 +12,12 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
-import { choicesOf, type ConnectionTrace, type Place, type TraceBranch, type TraceBranches } from '../trace/index.js';
+import { type ConnectionTrace, type Place, type TraceBranch, type TraceBranches } from '../trace/index.js';
 import { losesFrames, type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
 import type { Allocations } from './allocations.js';
 import { whyAnew } from './anew.js';
-import { everyBranch } from './branches.js';
+import { branchTo, everyBranch } from './branches.js';
 import { CalicoCluster } from './calico-node.js';
-import { finalDestination } from './conclude.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
@@ -31,7 +30,7 @@ import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
 import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
-import { Places, UnknownEndpoint } from './places.js';
+import { Places } from './places.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
@@ -214,26 +213,12 @@ export class Cluster {
 
   /** Sends the connection once for each way that chance can take, most `limit` times. @throws UnknownEndpoint */
   traceBranches(request: TraceRequest, limit: number): TraceBranches {
-    return this.#branches(request, limit, () => false);
+    return everyBranch(this.emulation, limit, () => this.trace(request));
   }
 
-  /**
-   * The way by which the connection comes to the backend.
-   * @throws UnknownEndpoint where none of the first `limit` does; the message says where they lead
-   */
+  /** The way by which the connection comes to the backend. @throws UnknownEndpoint where none of the first `limit` does */
   traceBackend(request: TraceRequest, backend: EndpointName, limit: number): TraceBranch {
-    const { address, label } = this.#places.locate(backend);
-    const leads = ({ packets }: ConnectionTrace): boolean => finalDestination(packets) === address;
-    const { branches } = this.#branches(request, limit, leads);
-    const last = branches.at(-1);
-    if (last !== undefined && leads(last.trace)) return last;
-    const others = new Set(branches.map(({ trace }) => choicesOf(trace).at(-1)?.reached ?? trace.to.label));
-    throw new UnknownEndpoint(`no way that chance can take leads to ${label}, but to ${[...others].join(', ')}`);
-  }
-
-  #branches(request: TraceRequest, limit: number, wanted: (trace: ConnectionTrace) => boolean): TraceBranches {
-    const { branches, complete } = everyBranch(this.emulation, limit, () => this.trace(request), wanted);
-    return { branches: branches.map(({ probability, result }) => ({ probability, trace: result })), complete };
+    return branchTo(this.#places.locate(backend), this.emulation, limit, () => this.trace(request));
   }
 
   /** Sends the connection and records every step of every packet; a name is resolved first. @throws UnknownEndpoint */

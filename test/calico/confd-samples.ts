@@ -19,11 +19,14 @@ metadata: {name: ${name}}
 spec: ${spec}
 `;
 
+/** The API server takes no Service without a port. */
+const withPort = (spec: string): string => spec.replace(/}$/, `${spec === '{}' ? '' : ', '}ports: [{port: 80}]}`);
+
 export const service = (name: string, spec: string, status = '{}'): string => `
 apiVersion: v1
 kind: Service
 metadata: {name: ${name}, namespace: shop}
-spec: ${spec}
+spec: ${withPort(spec)}
 status: ${status}
 `;
 
