@@ -4,6 +4,7 @@ import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type ClusterInput,
   type ConfigError,
+  type DeletedPod,
   type Finding,
   finding,
   type Pod,
@@ -27,30 +28,16 @@ import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
 import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
+import type { ChangeOutcome, ClusterOptions } from './options.js';
 import { Places, UnknownEndpoint } from './places.js';
 import { Prober } from './prober.js';
-import { type RecordedState, recordedState } from './recorded.js';
+import { type RecordedState, recordedState, withoutPods } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
 import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './reprogram.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
 import { type TraceRequest, Tracing } from './tracing.js';
-
-export interface ClusterOptions {
-  /** Decides every draw; the same input and seed give the same bytes. */
-  readonly seed?: number;
-  /** What an earlier cluster of these objects settled: nodes and addresses that are kept. */
-  readonly recorded?: RecordedState;
-  /** False sends no probes: a pod of which the input records no readiness is taken to be ready. */
-  readonly probes?: boolean;
-}
-
-/** What became of a change: nothing of it where it is refused, or where only a cluster that is built anew can have it. */
-export type ChangeOutcome =
-  | { readonly kind: 'refused'; readonly errors: readonly ConfigError[] }
-  | { readonly kind: 'anew'; readonly why: string }
-  | { readonly kind: 'changed'; readonly objects: readonly ObjectChange[] };
 
 export class Cluster {
   readonly store: Store;
@@ -61,6 +48,7 @@ export class Cluster {
   /** What was found as machines were built. */
   readonly #findings: Finding[] = [];
   #settled: Settled;
+  #deletedPods: readonly DeletedPod[];
   readonly #context: NodeContext;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
@@ -77,6 +65,7 @@ export class Cluster {
     const settled = settle(input, { seed, recorded: options.recorded });
     const { store, allocations, installation, kubelet, addresses, hostConfigs } = settled;
     this.#settled = settled;
+    this.#deletedPods = options.recorded?.deletedPods ?? [];
     this.store = store;
     this.emulation = new Emulation({ seed });
     const services = new ClusterServices({
@@ -167,7 +156,7 @@ export class Cluster {
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    return recordedState(this.store, this.#settled.allocations?.ipam);
+    return recordedState(this.store, { ipam: this.#settled.allocations?.ipam, deletedPods: this.#deletedPods });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
@@ -342,10 +331,12 @@ export class Cluster {
 
   /**
    * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
-   * Where that cannot be done nothing has changed, and the answer says why.
+   * Where that cannot be done nothing has changed, and the answer says why. Controllers make others in the place of
+   * `deletedPods`.
    */
-  change(input: ClusterInput): ChangeOutcome {
-    const next = settle(input, { seed: this.#seed, recorded: this.recorded });
+  change(input: ClusterInput, deletedPods: readonly DeletedPod[] = []): ChangeOutcome {
+    const recorded = withoutPods(this.recorded, deletedPods);
+    const next = settle(input, { seed: this.#seed, recorded });
     if (next.errors.length > 0) return { kind: 'refused', errors: next.errors };
     this.#prober.keepReadiness(next.store);
     const { services } = this.#context;
@@ -353,6 +344,7 @@ export class Cluster {
     const objects = compareStores(this.store, next.store, derived);
     const why = whyAnew(this.#settled, next, objects);
     if (why !== undefined) return { kind: 'anew', why };
+    this.#deletedPods = recorded.deletedPods ?? [];
     this.#observed(objects, () => this.#take(next, objects));
     return { kind: 'changed', objects };
   }

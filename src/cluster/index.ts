@@ -1,6 +1,7 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './allocations.js';
-export { type ChangeOutcome, Cluster, type ClusterOptions } from './cluster.js';
+export { Cluster } from './cluster.js';
+export type { ChangeOutcome, ClusterOptions } from './options.js';
 export {
   type Destination,
   type EndpointName,
@@ -21,7 +22,7 @@ export {
   runsBird,
 } from './routing.js';
 export type { ClusterEvent } from './observe.js';
-export type { RecordedState } from './recorded.js';
+export { type RecordedState, withoutPods } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
 export { UnknownEndpoint } from './places.js';

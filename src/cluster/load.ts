@@ -29,7 +29,9 @@ export function loadDocuments(
   const loaded = loadCluster(input, {
     seed,
     kinds: [network, hostConfig, expectations],
-    ...(recorded === undefined ? {} : { beforeScheduling: (store) => applyRecorded(store, recorded) }),
+    ...(recorded === undefined
+      ? {}
+      : { beforeScheduling: (store) => applyRecorded(store, recorded), deletedPods: recorded.deletedPods }),
   });
   return {
     ...loaded,

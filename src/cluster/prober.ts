@@ -109,7 +109,13 @@ export class Prober {
       const { namespace, name, status, spec } = pod;
       if (this.#find(namespace, name) === undefined && !this.#waiting.has(keyOf(pod))) continue;
       const held = this.#request.store.get('Pod', namespace, name);
-      if (held === undefined || status.ready !== undefined || !isDeepStrictEqual(held.spec, spec)) continue;
+      if (
+        held === undefined ||
+        held.uid !== pod.uid ||
+        status.ready !== undefined ||
+        !isDeepStrictEqual(held.spec, spec)
+      )
+        continue;
       next.put('Pod', { ...pod, status: { ...status, ready: held.status.ready } });
     }
   }

@@ -52,6 +52,7 @@ export {
   type KubernetesObject,
   type ObjectOf,
 } from './kinds/table.js';
+export type { DeletedPod } from './controllers/pods.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export { type LoadObjectsOptions, Loading, loadObjects, type RegisteredKind, registeredKind } from './load-objects.js';
 export * from './messages.js';
@@ -92,6 +93,7 @@ export {
   plainGroup,
   renderObject,
 } from './source/declared.js';
+export { type Deletion, deleteFrom } from './source/cascade.js';
 export type { Position, SourceText } from './source/source-text.js';
 export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';

@@ -9,11 +9,11 @@ import { TRACE_FORMATS } from './session/traces.js';
 const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...about });
 
-const described = (description: string): { description: string } => ({ description });
+export const described = (description: string): { description: string } => ({ description });
 const closed = { additionalProperties: false } as const;
 
-const Text = Type.String();
-const Count = Type.Integer({ minimum: 0 });
+export const Text = Type.String();
+export const Count = Type.Integer({ minimum: 0 });
 const Nanoseconds = Type.Integer({
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -114,7 +114,7 @@ export const FindingSchema = Type.Object({
 });
 
 /** An object as it was written: anything. */
-const AnyObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true });
+export const AnyObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true });
 
 export const ListedObjectSchema = Type.Object(
   {
@@ -129,31 +129,6 @@ export const ListedObjectSchema = Type.Object(
   },
   { title: 'Object' },
 );
-export const ChangedObjects = Type.Object({
-  objects: Type.Array(AnyObject),
-  change: Type.Object({
-    rebuilt: Type.Boolean({ description: 'The cluster could not take it while running, and was built anew' }),
-    why: Type.Optional(Type.String({ description: 'What could not be changed in place' })),
-  }),
-});
-export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
-export const ObjectParams = Type.Object({
-  ...ClusterParams.properties,
-  group: Type.String({ maxLength: 253, description: '"core" for the core group' }),
-  kind: Type.String({ maxLength: 63 }),
-  namespace: Type.String({ maxLength: 253, description: '"-" for what belongs to the cluster as a whole' }),
-  name: Type.String({ maxLength: 253 }),
-});
-export const ObjectsQuery = Type.Object({
-  ...PageQuery,
-  group: Type.Optional(Type.String({ description: '"core" for the core group' })),
-  kind: Type.Optional(Text),
-  namespace: Type.Optional(Text),
-  name: Type.Optional(Text),
-  labels: Type.Optional(Type.String({ description: 'name=value, several with commas' })),
-  full: Type.Boolean({ default: false, description: 'with the objects themselves' }),
-});
-
 export const HostSchema = Type.Object(
   {
     name: Text,

@@ -241,7 +241,7 @@ t.test('events tell what components have programmed, where, and for which object
     JSON.stringify(events()),
   );
   const [pod] = (await ask('GET', `${at}/objects?kind=Pod&namespace=shop&labels=app%3Dweb`)).json.items;
-  t.equal((await ask('DELETE', `${at}/objects/core/Pod/shop/${pod.name}`)).headers.get('podwire-change'), 'live');
+  t.strictSame((await ask('DELETE', `${at}/objects/core/Pod/shop/${pod.name}`)).json.change, { rebuilt: false });
   await until('endpoint-removed');
   t.ok(events().some(({ event, subject }: Parsed) => event === 'endpoint-removed' && subject === 'Service shop/web'));
   t.ok(events().some(({ event, subject }: Parsed) => event === 'pod-stopped' && subject === `Pod shop/${pod.name}`));

@@ -67,6 +67,11 @@ const findingRow = ({ code, severity, message, object, file, line, column, path 
   field: path,
 });
 
+const withRows = <T extends { readonly findings: readonly Finding[] }>(answer: T) => ({
+  ...answer,
+  findings: answer.findings.map(findingRow),
+});
+
 export const METHODS = {
   summary: (session: Session) => session.summary,
   snapshot: (session: Session) => ({ bytes: session.snapshot() }),
@@ -80,20 +85,19 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(createObjects(session.declared, text, file)),
+    withRows(session.take(createObjects(session.declared, text, file))),
   applyObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(applyObjects(session.declared, text, file)),
+    withRows(session.take(applyObjects(session.declared, text, file))),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
     const changed = session.take(replaceObject(session.declared, key, text));
-    return { created: isNew && session.generation > before, ...changed };
+    return { created: isNew && session.generation > before, ...withRows(changed) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
-    session.take(patchObject(session.declared, session.cluster, request)),
-  deleteObject: (session: Session, key: ObjectKey) => {
-    return session.change(deleteObject(session.declared, session.cluster, key));
-  },
+    withRows(session.take(patchObject(session.declared, session.cluster, request))),
+  deleteObject: (session: Session, key: ObjectKey) =>
+    withRows(session.delete(key, deleteObject(session.declared, session.cluster, key))),
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),
   host: (session: Session, { name }: { readonly name: string }) => getHost(session.cluster, off(session), name),

@@ -2,7 +2,14 @@
 
 import { allPairs, compareFlows, type Flow, type FlowComparison } from '../../analysis/index.js';
 import { isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
-import { type Declared, type Json, type JsonObject, type ObjectKey, plainGroup } from '../../kubernetes/index.js';
+import {
+  type Declared,
+  type DeletedPod,
+  type Json,
+  type JsonObject,
+  type ObjectKey,
+  plainGroup,
+} from '../../kubernetes/index.js';
 import { formatCause, type TraceProtocol } from '../../trace/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { FaultRequest } from './faults.js';
@@ -83,6 +90,7 @@ const textOf = (apply: string | JsonObject): string =>
 /** The objects and faults as they would be. @throws Problem */
 function carryOut(session: Session, changes: readonly ChangeRequest[]) {
   let { declared } = session;
+  const deletedPods: DeletedPod[] = [];
   const faults: FaultRequest[] = [];
   for (const [i, change] of changes.entries()) {
     const file = `change-${i + 1}`;
@@ -93,10 +101,14 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
       const request = { key: keyOf(declared, named), patch: form, file };
       ({ declared } = patchObject(declared, session.cluster, request));
     }
-    if (change.delete !== undefined) declared = deleteObject(declared, session.cluster, keyOf(declared, change.delete));
+    if (change.delete !== undefined) {
+      const deletion = deleteObject(declared, session.cluster, keyOf(declared, change.delete));
+      ({ declared } = deletion);
+      deletedPods.push(...deletion.pods);
+    }
     if (change.fault !== undefined) faults.push(change.fault);
   }
-  return { declared, faults };
+  return { declared, deletedPods, faults };
 }
 
 const described = ({ before, after, ...flow }: FlowComparison) => {
@@ -113,8 +125,8 @@ export function whatIf(session: Session, { changes, flows }: WhatIfRequest) {
   const { flows: limit } = session.limits;
   if (wanted.length > limit)
     throw new Problem('limit-reached', `${wanted.length} flows are asked for, at most ${limit} are sent at once`);
-  const { declared, faults } = carryOut(session, changes);
-  const compared = compareFlows(session.copy(session.declared, []), session.copy(declared, faults), wanted);
+  const { faults, ...after } = carryOut(session, changes);
+  const compared = compareFlows(session.copy({ declared: session.declared }, []), session.copy(after, faults), wanted);
   return {
     changed: compared.filter(({ changed }) => changed !== 'no').length,
     flows: compared.map(described),
