@@ -16,6 +16,10 @@ export interface Limits {
   readonly memoryMiB: number;
   /** How long a request may take. */
   readonly requestMs: number;
+  /** How long a command of `exec` may take before it is ended; by default at most half of what a request may. */
+  readonly execMs: number;
+  /** Events of the emulation that a command of `exec` may bring about. */
+  readonly execEvents: number;
   /** How long loading or changing a cluster may take. */
   readonly loadMs: number;
   /** How long requests that are under way have at the end. */
@@ -39,6 +43,8 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 64 << 20,
   memoryMiB: 2048,
   requestMs: 30_000,
+  execMs: 10_000,
+  execEvents: 5_000_000,
   loadMs: 120_000,
   graceMs: 10_000,
   branches: 64,
@@ -47,6 +53,12 @@ export const DEFAULT_LIMITS: Limits = {
   socketBytes: 1 << 20,
   replay: 4096,
 };
+
+/** Those that were given, and what they leave open. */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  return { ...limits, execMs: given.execMs ?? Math.min(limits.execMs, limits.requestMs / 2) };
+}
 
 /** A cluster that is there from the start. */
 export interface InitialCluster {

@@ -9,7 +9,7 @@ import { Access, unsafeBinding, useAccess } from './access.js';
 import { useBodies } from './bodies.js';
 import { Clusters } from './clusters.js';
 import { newMetrics, useMetrics } from './metrics.js';
-import { DEFAULT_LIMITS, type Limits, type ServeOptions } from './options.js';
+import { type Limits, limitsOf, type ServeOptions } from './options.js';
 import { usePage } from './page.js';
 import { useProblems } from './problem-reply.js';
 import { captureRoutes } from './routes/captures.js';
@@ -131,7 +131,7 @@ const builtPage = (): URL => new URL('../web/', import.meta.url);
 
 /** Starts and answers when clusters are loaded and the address is bound. @throws ServeError, Problem */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits);
   const { host = '127.0.0.1', port = DEFAULT_PORT, token, origins = [] } = options;
   const unsafe = unsafeBinding(host, token);
   if (unsafe !== undefined) throw new ServeError(unsafe);

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
 import { decodeCbor, encodeCbor } from '../../src/server/session/cbor.js';
-import { cluster, DENY_WEB, type Parsed, running, sourcesOf, YAML } from './running.js';
+import { cluster, DENY_WEB, type Parsed, running, sourcesOf, YAML, UNBOUNDED } from './running.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
@@ -384,7 +384,7 @@ t.test('nonsense is told, and too much of it ends the connection; others go on',
 t.test('subscriptions go on when the cluster starts anew, and end with it and with the server', async (t) => {
   const { server, ask } = await running(t, {
     clusters: [cluster(VXLAN), cluster('same-node')],
-    limits: { requestMs: 1500 },
+    limits: { requestMs: 1500, ...UNBOUNDED },
   });
   const client = await connect(t, server.url);
   client.say(subscribe(['traces']));

@@ -4,6 +4,7 @@ import type { Finding, ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
+import { bounded } from './bounds.js';
 import type { CaptureRequest } from './captures.js';
 import type { FaultRequest } from './faults.js';
 import { runExpected } from './expected.js';
@@ -106,7 +107,7 @@ export const METHODS = {
   pods: (session: Session, query: PageRequest & { readonly namespace?: string }) => listPods(session.cluster, query),
   exec: (session: Session, { target, command }: { readonly target: string; readonly command: readonly string[] }) => {
     session.requireOn(target);
-    return exec(session.cluster, target, command);
+    return bounded(session.cluster.emulation, session.limits, () => exec(session.cluster, target, command));
   },
 
   trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) =>

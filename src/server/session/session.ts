@@ -60,6 +60,13 @@ export interface SessionSummary {
   readonly nowNs: number;
 }
 
+/** Where a cluster is, beside its objects. */
+export interface Left {
+  /** Virtual time. */
+  readonly nowNs: number;
+  readonly faults: readonly Fault[];
+}
+
 /** How a change came about: the cluster went on, or was built anew since it could not. */
 export type Change = { readonly rebuilt: false } | { readonly rebuilt: true; readonly why: string };
 
@@ -192,6 +199,19 @@ export class Session {
       faults: this.faults.list(),
       nowNs: this.#cluster.emulation.clock.nowNs,
     });
+  }
+
+  /** Where the cluster is, beside its objects. */
+  get left(): Left {
+    return { nowNs: this.#cluster.emulation.clock.nowNs, faults: this.faults.list() };
+  }
+
+  /** What a thread that ended has left: its time goes on, and what was broken is broken. */
+  goOnFrom({ nowNs, faults }: Left): void {
+    for (const { id } of this.faults.list()) this.faults.mend(this.#cluster, id);
+    const { clock } = this.#cluster.emulation;
+    if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));
+    this.faults.restore(faults, this.#cluster);
   }
 
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
