@@ -289,9 +289,15 @@ export class Cluster {
   }
 
   /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers, routing daemons. */
-  live(pass: () => void): void {
-    const routed = (): void => (this.#routing === undefined ? pass() : this.#routing.live(pass));
+  live<T>(pass: () => T): T {
+    const passed: T[] = [];
+    const run = (): void => {
+      passed.push(pass());
+    };
+    const routed = (): void => (this.#routing === undefined ? run() : this.#routing.live(run));
     this.#prober.live(() => this.#loadBalancers.live(routed));
+    const [result] = passed;
+    return result as T;
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */

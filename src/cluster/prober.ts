@@ -140,8 +140,11 @@ export class Prober {
   /** While time passes, probes go on. */
   live(pass: () => void): void {
     this.#resume();
-    pass();
-    this.#pause();
+    try {
+      pass();
+    } finally {
+      this.#pause();
+    }
   }
 
   #all(): readonly ContainerProbes[] {

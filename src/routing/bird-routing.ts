@@ -165,8 +165,11 @@ class BirdRouting implements Routing {
             timer = tick();
           });
     let timer = tick();
-    pass();
-    timer?.cancel();
+    try {
+      pass();
+    } finally {
+      timer?.cancel();
+    }
     catchUp();
   };
 

@@ -107,7 +107,9 @@ export const METHODS = {
   pods: (session: Session, query: PageRequest & { readonly namespace?: string }) => listPods(session.cluster, query),
   exec: (session: Session, { target, command }: { readonly target: string; readonly command: readonly string[] }) => {
     session.requireOn(target);
-    return bounded(session.cluster.emulation, session.limits, () => exec(session.cluster, target, command));
+    return bounded(session.cluster.emulation, session.limits, () =>
+      session.cluster.live(() => exec(session.cluster, target, command)),
+    );
   },
 
   trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) =>
