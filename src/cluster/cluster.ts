@@ -30,6 +30,7 @@ import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js'
 import { type ClusterEvent, Observation } from './observe.js';
 import type { ChangeOutcome, ClusterOptions } from './options.js';
 import { Places, UnknownEndpoint } from './places.js';
+import { PodFaults } from './pod-faults.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState, withoutPods } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
@@ -54,6 +55,7 @@ export class Cluster {
   readonly #places: Places;
   readonly #loadBalancers: LoadBalancers;
   readonly #prober: Prober;
+  readonly #podFaults: PodFaults;
   readonly #makeDns: () => DnsPods;
   #routing: Routing | undefined = undefined;
   #askedDns = false;
@@ -90,6 +92,7 @@ export class Cluster {
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
       hostConfigs,
       services,
+      isDown: (pod) => this.#podFaults.isDown(pod),
     };
     this.#loadBalancers = this.#balance(addresses, settled.networks[0]);
     this.#findings.push(...this.#loadBalancers.findings);
@@ -97,6 +100,11 @@ export class Cluster {
     const { underlay } = this;
     this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: () => this.findings });
     this.#prober = this.#probe(options.probes ?? true);
+    this.#podFaults = new PodFaults({
+      store,
+      kubeletOf: (node) => this.#kubelets.get(node),
+      prober: this.#prober,
+    });
   }
 
   /** For pods of which the input does not say whether they are ready. */
@@ -333,6 +341,16 @@ export class Cluster {
     this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
+  /** The pod's sandbox crashes, or is made anew. @throws UnknownEndpoint */
+  setPodDown(namespace: string, name: string, down: boolean): void {
+    this.#prober.settle();
+    const pod = this.pod(namespace, name);
+    this.#observed([], () => {
+      const changed = down ? this.#podFaults.fail(pod) : this.#podFaults.mend(pod);
+      if (changed) this.#reprogram();
+    });
+  }
+
   // Change.
 
   /**
@@ -345,6 +363,7 @@ export class Cluster {
     const next = settle(input, { seed: this.#seed, recorded });
     if (next.errors.length > 0) return { kind: 'refused', errors: next.errors };
     this.#prober.keepReadiness(next.store);
+    this.#podFaults.keep(next.store);
     const { services } = this.#context;
     const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));
     const objects = compareStores(this.store, next.store, derived);
@@ -368,12 +387,16 @@ export class Cluster {
       const balancer = this.#loadBalancers.update(next.addresses.assignments);
       if (balancer !== undefined) this.underlay.discard(balancer);
     }
-    const { services, calico } = this.#context;
-    services.installation = next.installation;
-    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
-    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
+    this.#context.services.installation = next.installation;
+    this.#reprogram();
     if (this.#routing !== undefined && concernsDaemons(objects))
       this.#findings.push(...tellDaemons(this.#routing, this.underlay.built));
+  }
+
+  #reprogram(): void {
+    const { services, calico } = this.#context;
+    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
+    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
   }
 
   /** Runs something that programs, and tells whoever listens what has become different. */

@@ -18,6 +18,7 @@ export {
   type RouteEvent,
   type Routing,
   type RoutingChange,
+  type RoutingSession,
   type RoutingSite,
   runsBird,
 } from './routing.js';

@@ -124,6 +124,11 @@ export class Prober {
     return this.#pods.find((pod) => pod.namespace === namespace && pod.name === name);
   }
 
+  /** Whether the probes find out how ready it is. */
+  probes(pod: Pod): boolean {
+    return this.#find(pod.namespace, pod.name) !== undefined || this.#waiting.has(keyOf(pod));
+  }
+
   /** Pods that have stopped are forgotten; those that have started are probed when somebody asks next. */
   podsChanged(stopped: readonly Pod[]): void {
     this.#unsettled = true;

@@ -61,7 +61,7 @@ function useValidators(app: FastifyInstance): void {
     validateFormats: false,
   };
   const lenient = new Ajv({ ...options, coerceTypes: 'array' });
-  const strict = new Ajv({ ...options, allErrors: false });
+  const strict = new Ajv({ ...options, allErrors: false, discriminator: true, verbose: true });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? strict : lenient).compile(schema as object),
   );

@@ -17,13 +17,21 @@ const byStatus = (status: number): ProblemKind =>
 
 /** `/items/0/name` of the part that was looked at: body, querystring, params. */
 function mistakesOf(error: FastifyError): Mistake[] {
-  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword }) => {
+  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword, ...about }) => {
+    if (keyword === 'discriminator') return wrongKind(instancePath, String(params['tag']), about);
     const extra = keyword === 'additionalProperties' ? `/${String(params['additionalProperty'])}` : '';
     const missing = keyword === 'required' ? `/${String(params['missingProperty'])}` : '';
     const allowed =
       keyword === 'enum' && Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : '';
     return { message: `${message}${allowed}`, field: `${instancePath}${extra}${missing}` };
   });
+}
+
+/** The names that tell apart the shapes of an object. */
+function wrongKind(path: string, tag: string, about: object): Mistake {
+  const { parentSchema } = about as { parentSchema?: { oneOf?: { properties: Record<string, { const: unknown }> }[] } };
+  const kinds = (parentSchema?.oneOf ?? []).map(({ properties }) => String(properties[tag]?.const));
+  return { message: `is one of ${kinds.join(', ')}`, field: `${path}/${tag}` };
 }
 
 function problemOf(error: FastifyError | Problem): Problem {

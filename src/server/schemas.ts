@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import type { Json, JsonObject } from '../kubernetes/index.js';
 import { VERDICTS } from '../trace/index.js';
 import { PROBLEMS } from './problem.js';
+import { FAULT_FIELDS, type FaultRequest } from './session/faults.js';
 import { TRACE_FORMATS } from './session/traces.js';
 
 const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
@@ -267,13 +268,24 @@ export const StepClock = Type.Object({ events: Type.Integer({ minimum: 1, maximu
 export const JumpClock = Type.Object({ toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) }, closed);
 
 const Name = Type.String({ minLength: 1, maxLength: 253 });
-const FaultKinds = Type.Union([
-  Type.Object({ kind: Type.Literal('link'), host: Name, interface: Name }, closed),
-  Type.Object({ kind: Type.Literal('switch'), name: Name }, closed),
-  Type.Object({ kind: Type.Literal('node'), name: Name }, closed),
-]);
+const faultOf = <T extends FaultRequest['kind']>(kind: T) =>
+  Type.Object(
+    { kind: Type.Literal(kind), ...Object.fromEntries(FAULT_FIELDS[kind].map((field) => [field, Name])) },
+    closed,
+  );
+/** By its kind one shape is chosen, so that an error is about that one alone. */
+const FaultKinds = Type.Unsafe<FaultRequest>({
+  type: 'object',
+  discriminator: { propertyName: 'kind' },
+  required: ['kind'],
+  oneOf: (Object.keys(FAULT_FIELDS) as FaultRequest['kind'][]).map(faultOf),
+  title: 'FaultRequest',
+});
 export const FaultRequestSchema = FaultKinds;
-export const FaultSchema = Type.Object({ id: Text, fault: FaultKinds, sinceNs: Nanoseconds }, { title: 'Fault' });
+export const FaultSchema = Type.Object(
+  { id: Text, fault: Type.Unsafe<FaultRequest>({ type: 'object', additionalProperties: true }), sinceNs: Nanoseconds },
+  { title: 'Fault' },
+);
 
 const ChangedObject = {
   group: Type.Optional(Type.String({ maxLength: 253, description: 'left out: whichever has such an object' })),

@@ -65,7 +65,8 @@ export function faultRoutes(app: App, context: RouteContext): void {
       schema: {
         tags,
         summary: 'Break something',
-        description: 'A cable, a switch, or a machine. A machine that is mended boots afresh.',
+        description:
+          'A cable, a switch, a machine, a pod, or a session of a routing daemon. A machine that is mended boots afresh, the sandbox of a pod is made anew.',
         params: ClusterParams,
         body: FaultRequestSchema,
         response: { 201: FaultSchema, ...ERRORS },

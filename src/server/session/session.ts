@@ -324,6 +324,8 @@ export class Session {
   requireOn(target: string): void {
     const [kind, first = '', second] = target.split('/');
     const pod = second === undefined ? ['default', first] : [first, second];
+    if (kind === 'pod' && this.faults.isPodDown(pod[0] ?? '', pod[1] ?? ''))
+      throw new Problem('conflict', `pod ${pod.join('/')} is down: mend the fault first`);
     const machine = kind === 'pod' ? this.#cluster.store.get('Pod', pod[0] ?? '', pod[1] ?? '')?.spec.nodeName : first;
     if (machine !== undefined && this.faults.isOff(machine))
       throw new Problem('conflict', `${machine} is off: mend the fault first`);
