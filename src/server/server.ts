@@ -11,7 +11,7 @@ import { Clusters } from './clusters.js';
 import { newMetrics, useMetrics } from './metrics.js';
 import { type Limits, limitsOf, type ServeOptions } from './options.js';
 import { usePage } from './page.js';
-import { useProblems } from './problem-reply.js';
+import { answerClientError, refuse417, sendError, useProblems } from './problem-reply.js';
 import { captureRoutes } from './routes/captures.js';
 import { clockRoutes, faultRoutes } from './routes/clock.js';
 import { clusterRoutes } from './routes/clusters.js';
@@ -94,6 +94,8 @@ function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
     connectionTimeout: 2 * limits.loadMs,
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
     routerOptions: { maxParamLength: 512 },
     return503OnClosing: false,
   });
@@ -146,6 +148,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const metrics = newMetrics(clusters);
   app.addSchema(ProblemSchema);
   useProblems(app);
+  app.server.on('checkExpectation', refuse417);
   const access = new Access({ host, token, origins });
   useAccess(app, access);
   useBodies(app);

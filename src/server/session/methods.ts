@@ -148,6 +148,10 @@ export const METHODS = {
   pauseClock: (session: Session) => session.clock.pause(),
   stepClock: (session: Session, { events }: { readonly events: number }) => session.clock.step(events),
   jumpClock: (session: Session, { toNs, byNs }: { readonly toNs?: number; readonly byNs?: number }) => {
+    if (toNs !== undefined && byNs !== undefined) {
+      const mistake: Mistake = { message: 'toNs and byNs exclude one another', field: '/byNs' };
+      throw new Problem('bad-request', mistake.message, [mistake]);
+    }
     const { nowNs } = session.clock.state;
     const target = toNs ?? (byNs === undefined ? undefined : nowNs + byNs);
     if (target === undefined) {

@@ -64,6 +64,8 @@ function flowsOf(request: FlowRequest, field: string): readonly Flow[] {
   const destination = to === undefined ? undefined : parseDestination(to);
   if (destination !== undefined && isNameProblem(destination))
     mistakes.push({ message: destination.problem, field: `${field}/to` });
+  else if (destination?.port !== undefined && port !== undefined && destination.port !== port)
+    mistakes.push({ message: `port ${port} is given beside the ${destination.port} of "to"`, field: `${field}/port` });
   if (mistakes.length > 0)
     throw new Problem('bad-request', mistakes.map(({ message }) => message).join('; '), mistakes);
   const pairs = allPairs(ends, { port, protocol });

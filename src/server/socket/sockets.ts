@@ -8,8 +8,8 @@ import { type Access, bearerOf } from '../access.js';
 import type { Clusters } from '../clusters.js';
 import type { Metrics } from '../metrics.js';
 import type { Limits } from '../options.js';
-import { Problem, PROBLEMS } from '../problem.js';
-import { problemBody } from '../problem-reply.js';
+import { Problem } from '../problem.js';
+import { writeProblem } from '../problem-reply.js';
 import type { Format } from '../stream/encode.js';
 import { CLOSE, Connection } from './connection.js';
 
@@ -31,20 +31,6 @@ const tokenOf = (request: IncomingMessage): string | undefined =>
   protocolsOf(request)
     .find((name) => name.startsWith(BEARER))
     ?.slice(BEARER.length);
-
-/** An answer in HTTP instead of an upgrade. */
-function refuse(socket: Duplex, problem: Problem): void {
-  const { status, title } = PROBLEMS[problem.kind];
-  const body = JSON.stringify(problemBody(problem));
-  const lines = [
-    `HTTP/1.1 ${status} ${title}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-    ...(status === 401 ? ['www-authenticate: Bearer realm="podwire"'] : []),
-  ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-}
 
 export class Sockets {
   readonly #server: WebSocketServer;
@@ -93,7 +79,7 @@ export class Sockets {
         connection.listen();
       });
     } catch (error) {
-      refuse(socket, error instanceof Problem ? error : new Problem('internal', 'see the log of the server'));
+      writeProblem(socket, error instanceof Problem ? error : new Problem('internal', 'see the log of the server'));
     }
   }
 
