@@ -26,7 +26,7 @@ import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
-import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
+import { equipMachine, type NodeContext } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
 import type { ChangeOutcome, ClusterOptions } from './options.js';
 import { Places, UnknownEndpoint } from './places.js';
@@ -35,6 +35,7 @@ import { Prober } from './prober.js';
 import { type RecordedState, recordedState, withoutPods } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
 import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './reprogram.js';
+import { routingSite } from './routing-site.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
@@ -251,26 +252,17 @@ export class Cluster {
 
   /** Who runs the daemons; before the first machine is built. */
   bringRouting(make: MakeRouting): Routing {
-    const { underlay, store } = this;
-    const settled = (): Settled => this.#settled;
-    const routing = make({
-      store,
-      get plan() {
-        return underlay.plan;
-      },
-      ipam: this.#settled.allocations?.ipam,
-      workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
-      hostConfigs: (name) => configsFor(this.#context, name),
-      machine: (name) => underlay.host(name),
-      get network() {
-        return settled().networks[0];
-      },
-      nameOf: this.nameOf,
-      speakerConfig: this.#loadBalancers.speakerConfig,
-      announcers: this.#loadBalancers.announcersByBgp,
-      underlay: () => underlay,
-      rehearse: () => rehearse(underlay, { ...this.#context, dns: this.#makeDns() }),
-    });
+    const routing = make(
+      routingSite({
+        store: this.store,
+        underlay: this.underlay,
+        settled: () => this.#settled,
+        context: this.#context,
+        loadBalancers: this.#loadBalancers,
+        nameOf: this.nameOf,
+        makeDns: this.#makeDns,
+      }),
+    );
     this.#routing = routing;
     return routing;
   }

@@ -29,6 +29,8 @@ export interface Limits {
   /** Flows of one what-if. */
   readonly flows: number;
   readonly sockets: number;
+  /** How long a websocket may be there without a subscription. */
+  readonly idleSocketMs: number;
   /** Octets that wait for one slow client. */
   readonly socketBytes: number;
   /** Messages of one cluster that are kept for clients that come back. */
@@ -43,13 +45,14 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 64 << 20,
   memoryMiB: 2048,
   requestMs: 30_000,
-  execMs: 10_000,
+  execMs: 15_000,
   execEvents: 5_000_000,
   loadMs: 120_000,
   graceMs: 10_000,
   branches: 64,
   flows: 400,
   sockets: 256,
+  idleSocketMs: 10_000,
   socketBytes: 1 << 20,
   replay: 4096,
 };

@@ -95,7 +95,7 @@ function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     routerOptions: { maxParamLength: 512 },
     return503OnClosing: false,
   });

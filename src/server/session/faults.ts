@@ -84,12 +84,9 @@ function sessionOf(cluster: Cluster, { host: name, peer }: FaultRequest & { kind
   const sessions = routing?.sessions(host) ?? [];
   if (routing === undefined || sessions.length === 0)
     throw new Problem('not-found', `no routing daemon on ${name} has a session`);
-  const addresses = (cluster.underlay.plan.machines.get(peer)?.interfaces ?? []).flatMap(({ address }) =>
-    address === undefined ? [] : [formatIpv4(address)],
-  );
-  const found = sessions.filter(
-    (one) => one.name === peer || one.neighbor === peer || addresses.includes(one.neighbor),
-  );
+  const interfaces = cluster.underlay.plan.machines.get(peer)?.interfaces ?? [];
+  const addresses = new Set(interfaces.map(({ address }) => address && formatIpv4(address)));
+  const found = sessions.filter((one) => one.name === peer || one.neighbor === peer || addresses.has(one.neighbor));
   if (found.length === 0)
     throw missing(
       `session "${peer}" on ${name}`,

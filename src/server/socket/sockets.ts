@@ -20,6 +20,11 @@ const HEARTBEAT_MS = 30_000;
 const PROTOCOLS: Readonly<Record<string, Format>> = { 'podwire.cbor': 'cbor', 'podwire.json': 'json' };
 const BEARER = 'bearer.';
 
+/** Of all websockets, for one client's address. */
+const CLIENT_SHARE = 0.75;
+
+const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? '';
+
 const PATH = /^\/api\/v1\/clusters\/([^/?]{1,64})\/stream$/;
 
 const protocolsOf = ({ headers }: IncomingMessage): string[] =>
@@ -41,6 +46,8 @@ export class Sockets {
     readonly access: Access;
   };
   readonly #alive = new WeakSet<WebSocket>();
+  /** Oldest first, with the addresses of their clients. */
+  readonly #connections = new Map<Connection, string>();
   readonly #heartbeat: NodeJS.Timeout;
 
   constructor(
@@ -70,6 +77,7 @@ export class Sockets {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
       const thread = await this.#admit(request);
+      this.#makeRoom(addressOf(request));
       this.#server.handleUpgrade(request, socket, head, (websocket) => {
         this.#alive.add(websocket);
         websocket.on('pong', () => this.#alive.add(websocket));
@@ -77,6 +85,7 @@ export class Sockets {
         const format = PROTOCOLS[websocket.protocol] ?? 'cbor';
         const connection = new Connection(websocket, thread, { format, metrics: this.#with.metrics });
         connection.listen();
+        this.#keep(websocket, connection, addressOf(request));
       });
     } catch (error) {
       writeProblem(socket, error instanceof Problem ? error : new Problem('internal', 'see the log of the server'));
@@ -85,7 +94,7 @@ export class Sockets {
 
   /** @throws Problem */
   async #admit(request: IncomingMessage) {
-    const { access, clusters, limits } = this.#with;
+    const { access, clusters } = this.#with;
     const { host, origin } = request.headers;
     if (!access.hostFits(host)) throw new Problem('forbidden', `this server is not "${host}"`);
     if (!access.originFits(origin, host)) throw new Problem('forbidden', `pages of ${origin} may not use this server`);
@@ -93,11 +102,38 @@ export class Sockets {
       throw new Problem('unauthorized', 'send a token, as a header or as the subprotocol bearer.TOKEN');
     const [, cluster] = PATH.exec((request.url ?? '').split('?')[0] ?? '') ?? [];
     if (cluster === undefined) throw new Problem('not-found', 'no websocket is at that path');
-    if (this.#server.clients.size >= limits.sockets)
-      throw new Problem('limit-reached', `this server has at most ${limits.sockets} websockets`);
     const { thread } = clusters.get(decodeURIComponent(cluster));
     await thread.ready;
     return thread;
+  }
+
+  /** One that asks for nothing is closed after a while. */
+  #keep(websocket: WebSocket, connection: Connection, address: string): void {
+    this.#connections.set(connection, address);
+    const idle = setTimeout(() => {
+      if (!connection.subscribed) connection.close('nothing was subscribed');
+    }, this.#with.limits.idleSocketMs).unref();
+    websocket.on('close', () => {
+      clearTimeout(idle);
+      this.#connections.delete(connection);
+    });
+  }
+
+  /** The oldest that has subscribed to nothing gives way: of the same client where that has its share. @throws Problem */
+  #makeRoom(address: string): void {
+    const { sockets } = this.#with.limits;
+    const own = [...this.#connections].filter(([, held]) => held === address).map(([connection]) => connection);
+    const share = Math.ceil(sockets * CLIENT_SHARE);
+    if (own.length >= share) this.#giveWay(own, `one client has at most ${share} websockets`);
+    else if (this.#connections.size >= sockets)
+      this.#giveWay([...this.#connections.keys()], `this server has at most ${sockets} websockets`);
+  }
+
+  #giveWay(connections: readonly Connection[], otherwise: string): void {
+    const found = connections.find(({ subscribed }) => !subscribed);
+    if (found === undefined) throw new Problem('limit-reached', otherwise);
+    this.#connections.delete(found);
+    found.cut();
   }
 
   /** A client that does not answer is gone. */
