@@ -3,13 +3,24 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { allPairs, compareFlows, type Flow, formatComparisons } from '../analysis/index.js';
-import { Cluster, type EndpointName, isNameProblem, parseDestination, parseEndpointName } from '../cluster/index.js';
+import {
+  Cluster,
+  type EndpointName,
+  isNameProblem,
+  parseDestination,
+  parseEndpointName,
+  type RecordedState,
+  withoutPods,
+} from '../cluster/index.js';
 import {
   type ConfigError,
   Declared,
+  deleteFrom,
   describeKey,
   formatConfigError,
+  formatKey,
   nearMatches,
+  type ObjectKey,
   pathOf,
   readSources,
 } from '../kubernetes/index.js';
@@ -42,10 +53,12 @@ export const run = (args: readonly string[]): Promise<number> => withUsage(() =>
 
 async function whatIf(options: Options): Promise<number> {
   const declared = readDeclared(options.files);
-  const changed = withDeletions(withChanges(declared, options.changes), options.deletions);
+  const changed = withChanges(declared, options.changes);
+  const keys = keysOf(changed, options.deletions);
   const before = await clusterOf(declared, options.seed);
   if (before === undefined) return 2;
-  const after = await clusterOf(changed, options.seed, before);
+  const deletion = deleteFrom(changed, before.store, keys);
+  const after = await clusterOf(deletion.declared, options.seed, withoutPods(before.recorded, deletion.pods));
   if (after === undefined) return 2;
   const refused = after.refusedSince(before);
   if (refused.length > 0) {
@@ -58,9 +71,8 @@ async function whatIf(options: Options): Promise<number> {
 }
 
 /** Undefined where its objects are wrong: the mistakes have been printed. */
-async function clusterOf(declared: Declared, seed: number, before?: Cluster): Promise<Cluster | undefined> {
-  const recorded = before === undefined ? {} : { recorded: before.recorded };
-  const cluster = new Cluster(declared.documents, { seed, ...recorded });
+async function clusterOf(declared: Declared, seed: number, recorded?: RecordedState): Promise<Cluster | undefined> {
+  const cluster = new Cluster(declared.documents, { seed, ...(recorded === undefined ? {} : { recorded }) });
   if (cluster.errors.length === 0 && cluster.routesByDaemons) {
     const { birdRouting } = await import('../routing/index.js');
     cluster.bringRouting(birdRouting);
@@ -98,11 +110,12 @@ function refuse(errors: readonly ConfigError[]): void {
   if (errors.length > 0) throw new UsageError(errors.map(formatConfigError).join('\n'));
 }
 
-function withDeletions(declared: Declared, deletions: readonly string[]): Declared {
+/** The objects that are to go. @throws UsageError */
+function keysOf(declared: Declared, deletions: readonly string[]): readonly ObjectKey[] {
   const objects = [...declared.byId.values()];
-  const ids = deletions.map((text) => {
+  const keys = deletions.map((text) => {
     const found = declared.named(text);
-    if (found !== undefined) return found.id;
+    if (found !== undefined) return found.key;
     const near = nearMatches(
       text,
       objects.map(({ key }) => pathOf(key)),
@@ -110,15 +123,15 @@ function withDeletions(declared: Declared, deletions: readonly string[]): Declar
     const hint = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
     throw new UsageError(`--delete: no file has an object "${text}", that is KIND/NAMESPACE/NAME or KIND/NAME${hint}`);
   });
-  const gone = new Set(ids);
-  if (gone.size < ids.length)
+  const gone = new Set(keys.map(formatKey));
+  if (gone.size < keys.length)
     throw new UsageError(
       `--delete: ${objects
         .filter(({ id }) => gone.has(id))
         .map(({ key }) => describeKey(key))
         .join(', ')} twice`,
     );
-  return declared.without(gone);
+  return keys;
 }
 
 /** @throws UsageError with all that is wrong */

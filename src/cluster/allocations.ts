@@ -25,6 +25,7 @@ import {
   parseCidrOrAddress,
   reconcileTunnelAddresses,
   recordIpam,
+  releaseAddresses,
   releaseByHandle,
   releaseHostAffinities,
   shortfall,
@@ -78,6 +79,15 @@ export function allocate(store: Store, nowNs: () => bigint, recorded?: RecordedS
   return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
 }
 
+/** A dump may lack the handle of an address, or count it otherwise: kube-controllers log that and go on. */
+function tolerant(release: () => void): void {
+  try {
+    release();
+  } catch (error) {
+    if (!(error instanceof IpamError)) throw error;
+  }
+}
+
 class Allocation {
   readonly ipam: IpamStore;
   readonly findings: Finding[] = [];
@@ -90,17 +100,38 @@ class Allocation {
     this.#context = ipamContext(store, nowNs);
   }
 
-  /** What the CNI plugin gives back with a pod, and kube-controllers with a node (node/ipam.go). */
+  /**
+   * What the CNI plugin gives back with a pod, and kube-controllers with a node (node/ipam.go): a block in which a pod of the
+   * node still has an address stays the node's.
+   */
   release({ pods, nodes }: RecordedState): void {
     for (const pod of pods) {
-      const id = pod.annotations[`${ANNOTATION}containerID`];
-      if (id !== undefined && !this.#stillRuns(pod, id)) this.#releaseHandle(`${NETWORK}.${id}`);
+      const id = pod.sandbox ?? pod.annotations[`${ANNOTATION}containerID`];
+      if (id !== undefined && (pod.deleted === true || !this.#stillRuns(pod, id)))
+        this.#releaseHandle(`${NETWORK}.${id}`);
     }
     for (const { name } of nodes) {
       if (this.#context.nodeLabels(name) !== undefined) continue;
       for (const tunnel of ['vxlan', 'ipip']) this.#releaseHandle(`${tunnel}-tunnel-addr-${name}`);
-      releaseHostAffinities(this.ipam, { type: 'host', host: name }, 'must-be-empty');
+      this.#releaseLeaks(name);
+      this.#releaseAffinities(name);
     }
+  }
+
+  /** Addresses of a node that is gone, of pods that do not run there (allocationIsValid()). */
+  #releaseLeaks(node: string): void {
+    const leaks = this.ipam.blocks().flatMap((block) =>
+      block.allocatedAddresses().filter((address) => {
+        const { attributes = {} } = block.attributeOf(address) ?? {};
+        const pod = this.#store.get('Pod', attributes['namespace'] ?? '', attributes['pod'] ?? '');
+        return attributes['node'] === node && pod?.spec.nodeName !== node;
+      }),
+    );
+    for (const address of leaks) tolerant(() => releaseAddresses(this.ipam, [{ address }], this.#context));
+  }
+
+  #releaseAffinities(node: string): void {
+    tolerant(() => releaseHostAffinities(this.ipam, { type: 'host', host: node }, 'must-be-empty'));
   }
 
   /** Whether the sandbox that had an address is there still. */
@@ -110,7 +141,7 @@ class Allocation {
   }
 
   #releaseHandle(handle: string): void {
-    if (this.ipam.handle(handle) !== undefined) releaseByHandle(this.ipam, handle, this.#context);
+    if (this.ipam.handle(handle) !== undefined) tolerant(() => releaseByHandle(this.ipam, handle, this.#context));
   }
 
   run(): void {

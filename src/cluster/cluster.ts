@@ -5,6 +5,7 @@ import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
   type ClusterInput,
   type ConfigError,
+  type DeletedPod,
   type Finding,
   finding,
   type Pod,
@@ -27,14 +28,16 @@ import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
-import { configsFor, equipMachine, type NodeContext, rehearse } from './node.js';
+import { equipMachine, type NodeContext } from './node.js';
 import { type ClusterEvent, Observation } from './observe.js';
 import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places } from './places.js';
+import { PodFaults } from './pod-faults.js';
 import { Prober } from './prober.js';
-import { type RecordedState, recordedState } from './recorded.js';
+import { type RecordedState, recordedState, withoutPods } from './recorded.js';
 import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
 import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './reprogram.js';
+import { routingSite } from './routing-site.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
 import { type Settled, settle } from './settle.js';
@@ -50,11 +53,13 @@ export class Cluster {
   /** What was found as machines were built. */
   readonly #findings: Finding[] = [];
   #settled: Settled;
+  #deletedPods: readonly DeletedPod[];
   readonly #context: NodeContext;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
   readonly #loadBalancers: LoadBalancers;
   readonly #prober: Prober;
+  readonly #podFaults: PodFaults;
   readonly #makeDns: () => DnsPods;
   #routing: Routing | undefined = undefined;
   #askedDns = false;
@@ -66,6 +71,7 @@ export class Cluster {
     const settled = settle(input, { seed, recorded: options.recorded });
     const { store, allocations, installation, kubelet, addresses, hostConfigs } = settled;
     this.#settled = settled;
+    this.#deletedPods = options.recorded?.deletedPods ?? [];
     this.store = store;
     this.emulation = new Emulation({ seed });
     const services = new ClusterServices({
@@ -90,6 +96,7 @@ export class Cluster {
       calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
       hostConfigs,
       services,
+      isDown: (pod) => this.#podFaults.isDown(pod),
     };
     this.#loadBalancers = this.#balance(addresses, settled.networks[0]);
     this.#findings.push(...this.#loadBalancers.findings);
@@ -97,6 +104,11 @@ export class Cluster {
     const { underlay } = this;
     this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: () => this.findings });
     this.#prober = this.#probe(options.probes ?? true);
+    this.#podFaults = new PodFaults({
+      store,
+      kubeletOf: (node) => this.#kubelets.get(node),
+      prober: this.#prober,
+    });
   }
 
   /** For pods of which the input does not say whether they are ready. */
@@ -166,7 +178,7 @@ export class Cluster {
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    return recordedState(this.store, this.#settled.allocations?.ipam);
+    return recordedState(this.store, { ipam: this.#settled.allocations?.ipam, deletedPods: this.#deletedPods });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
@@ -268,26 +280,17 @@ export class Cluster {
 
   /** Who runs the daemons; before the first machine is built. */
   bringRouting(make: MakeRouting): Routing {
-    const { underlay, store } = this;
-    const settled = (): Settled => this.#settled;
-    const routing = make({
-      store,
-      get plan() {
-        return underlay.plan;
-      },
-      ipam: this.#settled.allocations?.ipam,
-      workloadRoutes: (node) => this.#context.calico?.workloadRoutes(node) ?? [],
-      hostConfigs: (name) => configsFor(this.#context, name),
-      machine: (name) => underlay.host(name),
-      get network() {
-        return settled().networks[0];
-      },
-      nameOf: this.nameOf,
-      speakerConfig: this.#loadBalancers.speakerConfig,
-      announcers: this.#loadBalancers.announcersByBgp,
-      underlay: () => underlay,
-      rehearse: () => rehearse(underlay, { ...this.#context, dns: this.#makeDns() }),
-    });
+    const routing = make(
+      routingSite({
+        store: this.store,
+        underlay: this.underlay,
+        settled: () => this.#settled,
+        context: this.#context,
+        loadBalancers: this.#loadBalancers,
+        nameOf: this.nameOf,
+        makeDns: this.#makeDns,
+      }),
+    );
     this.#routing = routing;
     return routing;
   }
@@ -320,9 +323,15 @@ export class Cluster {
   }
 
   /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers, routing daemons. */
-  live(pass: () => void): void {
-    const routed = (): void => (this.#routing === undefined ? pass() : this.#routing.live(pass));
+  live<T>(pass: () => T): T {
+    const passed: T[] = [];
+    const run = (): void => {
+      passed.push(pass());
+    };
+    const routed = (): void => (this.#routing === undefined ? run() : this.#routing.live(run));
     this.#prober.live(() => this.#loadBalancers.live(routed));
+    const [result] = passed;
+    return result as T;
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
@@ -357,20 +366,34 @@ export class Cluster {
     this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
   }
 
+  /** The pod's sandbox crashes, or is made anew. @throws UnknownEndpoint */
+  setPodDown(namespace: string, name: string, down: boolean): void {
+    this.#prober.settle();
+    const pod = this.pod(namespace, name);
+    this.#observed([], () => {
+      const changed = down ? this.#podFaults.fail(pod) : this.#podFaults.mend(pod);
+      if (changed) this.#reprogram();
+    });
+  }
+
   /**
    * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
-   * Where that cannot be done nothing has changed, and the answer says why.
+   * Where that cannot be done nothing has changed, and the answer says why. Controllers make others in the place of
+   * `deletedPods`.
    */
-  change(input: ClusterInput): ChangeOutcome {
-    const next = settle(input, { seed: this.#seed, recorded: this.recorded });
+  change(input: ClusterInput, deletedPods: readonly DeletedPod[] = []): ChangeOutcome {
+    const recorded = withoutPods(this.recorded, deletedPods);
+    const next = settle(input, { seed: this.#seed, recorded });
     const errors = [...next.errors, ...refusedAnew(this.#settled.refusals, next.refusals)];
     if (errors.length > 0) return { kind: 'refused', errors };
     this.#prober.keepReadiness(next.store);
+    this.#podFaults.keep(next.store);
     const { services } = this.#context;
     const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));
     const objects = compareStores(this.store, next.store, derived);
     const why = whyAnew(this.#settled, next, objects);
     if (why !== undefined) return { kind: 'anew', why };
+    this.#deletedPods = recorded.deletedPods ?? [];
     this.#observed(objects, () => this.#take(next, objects));
     return { kind: 'changed', objects };
   }
@@ -388,12 +411,16 @@ export class Cluster {
       const balancer = this.#loadBalancers.update(next.addresses.assignments);
       if (balancer !== undefined) this.underlay.discard(balancer);
     }
-    const { services, calico } = this.#context;
-    services.installation = next.installation;
-    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
-    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
+    this.#context.services.installation = next.installation;
+    this.#reprogram();
     if (this.#routing !== undefined && concernsDaemons(objects))
       this.#findings.push(...tellDaemons(this.#routing, this.underlay.built));
+  }
+
+  #reprogram(): void {
+    const { services, calico } = this.#context;
+    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
+    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
   }
 
   /** Runs something that programs, and tells whoever listens what has become different. */

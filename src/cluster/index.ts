@@ -18,11 +18,12 @@ export {
   type RouteEvent,
   type Routing,
   type RoutingChange,
+  type RoutingSession,
   type RoutingSite,
   runsBird,
 } from './routing.js';
 export type { ClusterEvent } from './observe.js';
-export type { RecordedState } from './recorded.js';
+export { type RecordedState, withoutPods } from './recorded.js';
 export { type ConnectionRequest, runConnection } from './connection.js';
 export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
 export { UnknownEndpoint } from './places.js';

@@ -75,6 +75,8 @@ export interface KubeletRequest {
   readonly binaries: PluginBinaries;
   readonly settings: KubeletSettings;
   readonly dns: DnsPods;
+  /** Whether its sandbox has crashed and is not made anew. */
+  readonly isDown: (pod: Pod) => boolean;
 }
 
 const LOOPBACK: NetworkList = {
@@ -132,16 +134,18 @@ export class Kubelet {
   readonly #runtime: CniRuntime;
   readonly #settings: KubeletSettings;
   readonly #dns: DnsPods;
+  readonly #isDown: (pod: Pod) => boolean;
   readonly sandboxes = new Map<string, Sandbox>();
   readonly findings: Finding[] = [];
   /** Of pods other than CoreDNS: what listens there, by protocol and port. */
   readonly #servers = new Map<string, Map<string, PodServer>>();
 
-  constructor({ host, store, binaries, settings, dns }: KubeletRequest) {
+  constructor({ host, store, binaries, settings, dns, isDown }: KubeletRequest) {
     this.#host = host;
     this.#store = store;
     this.#settings = settings;
     this.#dns = dns;
+    this.#isDown = isDown;
     this.#runtime = new CniRuntime(host, binaries);
   }
 
@@ -171,6 +175,23 @@ export class Kubelet {
     return changes;
   }
 
+  /** What runs in the sandbox dies, and nothing comes in or out any more. */
+  crash(pod: Pod): void {
+    const sandbox = this.sandboxes.get(keyOf(pod));
+    if (sandbox === undefined) return;
+    this.#closeServers(keyOf(pod));
+    const eth0 = sandbox.attachment && sandbox.netns.devices.named(sandbox.attachment.ifName);
+    if (eth0 !== undefined) sandbox.netns.links.set(eth0, { up: false });
+  }
+
+  /** The sandbox is made anew. */
+  restart(pod: Pod): void {
+    const sandbox = this.sandboxes.get(keyOf(pod));
+    if (sandbox === undefined) return;
+    this.#stop(keyOf(pod), sandbox);
+    this.#start(pod);
+  }
+
   #start(pod: Pod): void {
     if (pod.spec.hostNetwork) this.#run({ pod, netns: this.#host.netns, address: undefined, attachment: undefined });
     else this.#startSandbox(pod);
@@ -178,8 +199,7 @@ export class Kubelet {
 
   /** StopPodSandbox, RemovePodSandbox: the network first, then the namespace with all that is in it. */
   #stop(key: string, { pod, netns, attachment }: Sandbox): void {
-    for (const { server } of this.#servers.get(key)?.values() ?? []) server.close();
-    this.#servers.delete(key);
+    this.#closeServers(key);
     this.sandboxes.delete(key);
     if (attachment === undefined) return;
     try {
@@ -191,6 +211,11 @@ export class Kubelet {
       this.findings.push(finding(pod, [], { code: 'cni-failed', severity: 'warning', message }));
     }
     this.#host.deleteNetns(netns.name);
+  }
+
+  #closeServers(key: string): void {
+    for (const { server } of this.#servers.get(key)?.values() ?? []) server.close();
+    this.#servers.delete(key);
   }
 
   /** RunPodSandbox: namespace, lo, network; a network that fails takes the sandbox with it. */
@@ -221,6 +246,7 @@ export class Kubelet {
     const ofDns = this.#dns.start(pod, { netns, files, addresses });
     if (ofDns === undefined) this.#listen(key, sandbox);
     else this.findings.push(...ofDns);
+    if (this.#isDown(pod)) this.crash(pod);
   }
 
   /** status.podIPs, IPv4 as CNI gave it. */

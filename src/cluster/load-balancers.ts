@@ -165,9 +165,12 @@ export class LoadBalancers {
   live(pass: () => void): void {
     this.#balancer?.resume();
     this.#speakers?.watch();
-    pass();
-    this.#balancer?.pause();
-    this.#speakers?.rest();
+    try {
+      pass();
+    } finally {
+      this.#balancer?.pause();
+      this.#speakers?.rest();
+    }
   }
 
   /** What is to be said of packets to an address, as sentences. */

@@ -31,7 +31,9 @@ export function loadDocuments(
     seed,
     kinds: [network, hostConfig, expectations],
     checks: selectorChecks,
-    ...(recorded === undefined ? {} : { beforeScheduling: (store) => applyRecorded(store, recorded) }),
+    ...(recorded === undefined
+      ? {}
+      : { beforeScheduling: (store) => applyRecorded(store, recorded), deletedPods: recorded.deletedPods }),
   });
   return {
     ...loaded,

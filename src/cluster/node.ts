@@ -2,7 +2,7 @@
 
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import { Emulation, type Host, KernelError, runIpBatch } from '../kernel/index.js';
-import { type Finding, finding, isIpv4, isIpv4Cidr, type Store } from '../kubernetes/index.js';
+import { type Finding, finding, isIpv4, isIpv4Cidr, type Pod, type Store } from '../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
 import type { DnsPods } from './dns-pods.js';
@@ -20,6 +20,8 @@ export interface NodeContext {
   readonly services: ClusterServices;
   readonly kubelet: KubeletSettings;
   readonly dns: DnsPods;
+  /** Whether the pod's sandbox has crashed. */
+  readonly isDown: (pod: Pod) => boolean;
 }
 
 /** The documents that speak of a machine; without hosts and selector a document speaks of every node. */
@@ -109,7 +111,7 @@ function equipNode(
   context.calico?.install(host);
   const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
   const { store, kubelet: settings, dns } = context;
-  const kubelet = new Kubelet({ host, store, binaries, settings, dns });
+  const kubelet = new Kubelet({ host, store, binaries, settings, dns, isDown: context.isDown });
   kubelet.startPods();
   startServer(host.netns, {
     protocol: 'tcp',

@@ -109,13 +109,24 @@ export class Prober {
       const { namespace, name, status, spec } = pod;
       if (this.#find(namespace, name) === undefined && !this.#waiting.has(keyOf(pod))) continue;
       const held = this.#request.store.get('Pod', namespace, name);
-      if (held === undefined || status.ready !== undefined || !isDeepStrictEqual(held.spec, spec)) continue;
+      if (
+        held === undefined ||
+        held.uid !== pod.uid ||
+        status.ready !== undefined ||
+        !isDeepStrictEqual(held.spec, spec)
+      )
+        continue;
       next.put('Pod', { ...pod, status: { ...status, ready: held.status.ready } });
     }
   }
 
   #find(namespace: string, name: string): ProbedPod | undefined {
     return this.#pods.find((pod) => pod.namespace === namespace && pod.name === name);
+  }
+
+  /** Whether the probes find out how ready it is. */
+  probes(pod: Pod): boolean {
+    return this.#find(pod.namespace, pod.name) !== undefined || this.#waiting.has(keyOf(pod));
   }
 
   /** Pods that have stopped are forgotten; those that have started are probed when somebody asks next. */
@@ -134,8 +145,11 @@ export class Prober {
   /** While time passes, probes go on. */
   live(pass: () => void): void {
     this.#resume();
-    pass();
-    this.#pause();
+    try {
+      pass();
+    } finally {
+      this.#pause();
+    }
   }
 
   #all(): readonly ContainerProbes[] {

@@ -5,6 +5,7 @@
 
 import { type IpamObjects, ipamObjects, type IpamStore } from '../calico/index.js';
 import {
+  type DeletedPod,
   formatIp,
   isFinished,
   NODE_ANNOTATIONS,
@@ -13,6 +14,7 @@ import {
   type Service,
   type Store,
 } from '../kubernetes/index.js';
+import { containerId } from './sandbox.js';
 
 interface RecordedPod {
   readonly namespace: string;
@@ -20,6 +22,10 @@ interface RecordedPod {
   readonly node: string;
   /** The CNI plugin's annotations: the addresses, and the sandbox. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Id of its sandbox, which IPAM's handle is called by. */
+  readonly sandbox?: string | undefined;
+  /** It is gone: one of the same name is another. */
+  readonly deleted?: true;
 }
 
 interface RecordedNode {
@@ -43,6 +49,8 @@ export interface RecordedState {
   readonly pods: readonly RecordedPod[];
   readonly nodes: readonly RecordedNode[];
   readonly services: readonly RecordedService[];
+  /** Pods of controllers that were deleted, as often as they were. */
+  readonly deletedPods?: readonly DeletedPod[] | undefined;
   /** Of Calico's IPAM, where it runs. */
   readonly ipam?: IpamObjects | undefined;
 }
@@ -62,17 +70,22 @@ const pick = (from: Readonly<Record<string, string>>, names: readonly string[]):
   Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
 
 /** What a cluster has settled. */
-export function recordedState(store: Store, ipam: IpamStore | undefined): RecordedState {
+export function recordedState(
+  store: Store,
+  { ipam, deletedPods }: { readonly ipam: IpamStore | undefined; readonly deletedPods: readonly DeletedPod[] },
+): RecordedState {
   return {
+    deletedPods,
     ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store
       .list('Pod')
       .filter((pod) => pod.spec.nodeName !== '' && !isFinished(pod))
-      .map(({ namespace, name, spec, annotations }) => ({
-        namespace,
-        name,
-        node: spec.nodeName,
-        annotations: pick(annotations, POD_ANNOTATIONS),
+      .map((pod) => ({
+        namespace: pod.namespace,
+        name: pod.name,
+        node: pod.spec.nodeName,
+        annotations: pick(pod.annotations, POD_ANNOTATIONS),
+        sandbox: containerId(pod),
       })),
     nodes: store
       .list('Node')
@@ -90,6 +103,18 @@ export function recordedState(store: Store, ipam: IpamStore | undefined): Record
   };
 }
 
+/** What is on record once these pods have been deleted. */
+export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]): RecordedState {
+  const gone = new Set(pods.map(({ namespace, name }) => `${namespace}/${name}`));
+  return {
+    ...recorded,
+    pods: recorded.pods.map((pod) =>
+      gone.has(`${pod.namespace}/${pod.name}`) ? { ...pod, deleted: true as const } : pod,
+    ),
+    deletedPods: [...(recorded.deletedPods ?? []), ...pods.map(({ namespace, name }) => ({ namespace, name }))],
+  };
+}
+
 /** Puts in what objects leave open; what they say themselves goes before. */
 export function applyRecorded(store: Store, recorded: RecordedState): void {
   for (const { name, annotations } of recorded.nodes) {
@@ -98,7 +123,7 @@ export function applyRecorded(store: Store, recorded: RecordedState): void {
   }
   for (const one of recorded.pods) {
     const pod = store.get('Pod', one.namespace, one.name);
-    if (pod !== undefined && !isFinished(pod)) applyPod(store, pod, one);
+    if (pod !== undefined && one.deleted !== true && !isFinished(pod)) applyPod(store, pod, one);
   }
   for (const one of recorded.services) {
     const service = store.get('Service', one.namespace, one.name);

@@ -52,6 +52,13 @@ export interface RouteEvent {
   readonly route: FibRoute;
 }
 
+/** A session of a daemon. */
+export interface RoutingSession {
+  /** As `birdc` shows it. */
+  readonly name: string;
+  readonly neighbor: string;
+}
+
 /** Packets of a connection that did not come to its end. */
 export interface LostConnection {
   readonly packets: readonly TracePacket[];
@@ -69,6 +76,10 @@ export interface Routing {
   readonly refreshFiles: (host: Host) => void;
   /** What `birdc` prints on a machine; undefined where no daemon runs. */
   readonly birdc: (host: Host, command: string) => string | undefined;
+  /** What the daemon of a machine is to speak to; none where no daemon runs. */
+  readonly sessions: (host: Host) => readonly RoutingSession[];
+  /** `birdc disable SESSION`, until it is enabled: then `birdc enable SESSION`. */
+  readonly setSession: (host: Host, name: string, enabled: boolean) => void;
   /** Which session, or which that is not there, a route is missing for, as sentences. */
   readonly explain: (lost: LostConnection) => readonly string[];
   /** Tells the daemons of changes, waits until they are at rest, and programs what is different then. */

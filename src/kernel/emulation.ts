@@ -14,6 +14,8 @@ import { HEADROOM, Skb } from './skb.js';
 /** As many frames as may be received while time stands still; with a tracer, each leaves steps in memory. */
 const MOST_FRAMES = 20_000_000;
 const MOST_TRACED_FRAMES = 200_000;
+/** Frames from one look at the guard to the next. */
+const FRAMES_UNGUARDED = 4096;
 
 /** Frames beget frames without end: hosts that answer each other's answers, or switches in a circle. */
 export class NeverAtRest extends Error {
@@ -52,6 +54,8 @@ export class Emulation {
   journal: (() => void)[] | undefined = undefined;
   /** Transmissions inside of one another (softnet_data.xmit.recursion): a tunnel's packet leaves by another device. */
   xmitRecursion = 0;
+  /** Asked before every timer and now and then between frames: ends what runs by throwing, and is not asked otherwise. */
+  guard: (() => void) | undefined = undefined;
   #nextId = 1;
   /** The softirq backlog: frames in the order in which they were put on wires. */
   readonly #backlog: Skb[] = [];
@@ -178,6 +182,7 @@ export class Emulation {
       if (skb?.dev !== undefined) {
         this.#received += 1;
         if (this.#received > most) this.#giveUp(skb.dev);
+        if (this.#received % FRAMES_UNGUARDED === 0) this.#guarded();
         skb.dev.receive(skb);
       }
       if (this.#backlogHead === 1024) {
@@ -189,14 +194,28 @@ export class Emulation {
     this.#backlogHead = 0;
   }
 
-  #giveUp(dev: Device): never {
-    const count = this.#received - 1;
+  /** Frames that are on their way are lost with what was ended. */
+  #guarded(): void {
+    try {
+      this.guard?.();
+    } catch (error) {
+      this.#loseFrames();
+      throw error;
+    }
+  }
+
+  #loseFrames(): void {
     this.#backlog.length = 0;
     this.#backlogHead = 0;
     this.#runnable.length = 0;
     this.#draining = false;
     this.#sendingIcmp = false;
     this.#received = 0;
+  }
+
+  #giveUp(dev: Device): never {
+    const count = this.#received - 1;
+    this.#loseFrames();
     const { host, netns } = dev.netns.place;
     const where = `${dev.name} of ${netns === '' ? host : `${netns} on ${host}`}`;
     throw new NeverAtRest(
@@ -208,7 +227,11 @@ export class Emulation {
   /** Runs until `done` says so, nothing is left to happen, or the time limit is reached. */
   run(done: () => boolean = () => false, limitNs = Number.POSITIVE_INFINITY): void {
     this.drain();
-    while (!done() && this.#runTimer(limitNs)) this.drain();
+    for (;;) {
+      this.guard?.();
+      if (done() || !this.#runTimer(limitNs)) return;
+      this.drain();
+    }
   }
 
   /** Moves time on by `ns`, running what falls due. */

@@ -53,6 +53,7 @@ export {
   type KubernetesObject,
   type ObjectOf,
 } from './kinds/table.js';
+export type { DeletedPod } from './controllers/pods.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export {
   type FieldChecks,
@@ -103,6 +104,7 @@ export {
   plainGroup,
   renderObject,
 } from './source/declared.js';
+export { type Deletion, deleteFrom } from './source/cascade.js';
 export type { Position, SourceText } from './source/source-text.js';
 export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';

@@ -2,6 +2,7 @@
 
 import { completeObjects } from './admission.js';
 import { checkCluster } from './checks.js';
+import type { DeletedPod } from './controllers/pods.js';
 import { runControllers } from './controllers/run.js';
 import { type LoadObjectsOptions, loadObjects } from './load-objects.js';
 import { type ConfigError, type Finding, refusal } from './messages.js';
@@ -44,6 +45,8 @@ const placed = (service: Service): Service & Placed => {
 export interface LoadClusterOptions extends LoadObjectsOptions {
   /** Told of all pods before those without a node are given one: what is on record elsewhere can be put in. */
   readonly beforeScheduling?: ((store: Store) => void) | undefined;
+  /** Pods that were deleted: a controller that makes others in their place gives them other names, or at least another uid. */
+  readonly deletedPods?: readonly DeletedPod[] | undefined;
 }
 
 /** Texts, or documents that were read of texts before. */
@@ -61,7 +64,7 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   const { store, broken } = loading;
   const inOrder = <T extends Placed>(messages: readonly T[]): readonly T[] => inReadingOrder(messages, files);
   const assumed = completeObjects(store, broken);
-  const expanded = runControllers(store, options.seed);
+  const expanded = runControllers(store, { seed: options.seed, deleted: options.deletedPods });
   options.beforeScheduling?.(store);
   const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
   const refusals = inOrder([...loading.refusals, ...conflicts]);

@@ -1,7 +1,15 @@
 /** The routing daemons of a cluster, as `Cluster.bringRouting` wants them. */
 
-import { type ConfigProblem, parseConfig } from '../bird/index.js';
-import type { LostConnection, MakeRouting, RouteEvent, Routing, RoutingChange, RoutingSite } from '../cluster/index.js';
+import { type ConfigProblem, formatIp, parseConfig } from '../bird/index.js';
+import type {
+  LostConnection,
+  MakeRouting,
+  RouteEvent,
+  Routing,
+  RoutingChange,
+  RoutingSession,
+  RoutingSite,
+} from '../cluster/index.js';
 import { type Host, NS_PER_S, type Timer } from '../kernel/index.js';
 import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
 import { BIRD_CONF } from '../underlay/index.js';
@@ -30,6 +38,8 @@ class BirdRouting implements Routing {
   #held: Daemons | undefined = undefined;
   /** Machines as they were when they were given their routes: one that is another now has booted since. */
   readonly #equipped = new Map<string, Host>();
+  /** Sessions that somebody has disabled, by machine and name. */
+  readonly #disabled = new Map<string, { readonly host: string; readonly session: string }>();
   /** Until then something may still come of what has changed. */
   #restlessUntilNs = 0;
   readonly #mostByMessages: number;
@@ -49,8 +59,21 @@ class BirdRouting implements Routing {
 
   /** All daemons at rest; the first who asks for one waits for them. */
   get #daemons(): Daemons {
-    this.#held ??= this.#make();
+    if (this.#held === undefined) {
+      this.#held = this.#make();
+      this.#disable();
+    }
     return this.#held;
+  }
+
+  /** Daemons that have begun anew, or read their files anew, do not know of it. */
+  #disable(): void {
+    for (const { host, session } of this.#disabled.values()) this.#tell(host, session, false);
+  }
+
+  #tell(host: string, name: string, enabled: boolean): void {
+    const found = this.#held?.sessions(host).find(({ config }) => config.name === name);
+    if (found !== undefined) this.#held?.setSession(host, found.config, enabled);
   }
 
   #make(): Daemons {
@@ -89,6 +112,7 @@ class BirdRouting implements Routing {
     if (daemons === undefined) return this.#equipped.size === 0 ? [] : this.#program();
     this.#copyFaults();
     daemons.change(changes);
+    this.#disable();
     this.#restless();
     for (const host of this.#there()) daemons.listen(host);
     return this.#program();
@@ -165,8 +189,11 @@ class BirdRouting implements Routing {
             timer = tick();
           });
     let timer = tick();
-    pass();
-    timer?.cancel();
+    try {
+      pass();
+    } finally {
+      timer?.cancel();
+    }
     catchUp();
   };
 
@@ -187,6 +214,24 @@ class BirdRouting implements Routing {
 
   readonly birdc = (host: Host, command: string): string | undefined =>
     this.speakers.has(host.name) ? this.#daemons.birdc(host.name, command) : undefined;
+
+  readonly sessions = ({ name }: Host): readonly RoutingSession[] =>
+    this.speakers.has(name)
+      ? this.#daemons
+          .sessions(name)
+          .map(({ config }) => ({ name: config.name, neighbor: formatIp(config.remoteAddress) }))
+      : [];
+
+  readonly setSession = ({ name: host }: Host, session: string, enabled: boolean): void => {
+    const key = `${host} ${session}`;
+    if (enabled !== this.#disabled.has(key)) return;
+    if (enabled) this.#disabled.delete(key);
+    else this.#disabled.set(key, { host, session });
+    if (this.#held === undefined && !enabled) void this.#daemons;
+    else this.#tell(host, session, enabled);
+    this.#restless();
+    this.#program();
+  };
 
   readonly explain = (lost: LostConnection): readonly string[] =>
     this.speakers.size === 0

@@ -27,6 +27,8 @@ export interface Daemons {
   readonly problems: (name: string) => readonly string[];
   readonly runs: (name: string) => boolean;
   readonly sessions: (name: string) => readonly Session[];
+  /** `birdc disable` or `enable` of a session; nobody waits for what comes of it. */
+  readonly setSession: (name: string, session: BgpConfig, enabled: boolean) => void;
   readonly birdc: (name: string, command: string) => string | undefined;
   /** Tells them what has changed, and waits until they are at rest. */
   readonly change: (changes: readonly RoutingChange[]) => void;

@@ -174,6 +174,12 @@ export class Rehearsal implements Daemons {
 
   readonly runs = (name: string): boolean => this.#daemons.has(name);
 
+  /** The neighbour hears of it within a moment. */
+  readonly setSession = (name: string, { name: session }: BgpConfig, enabled: boolean): void => {
+    this.#daemons.get(name)?.birdc(`${enabled ? 'enable' : 'disable'} ${session}`);
+    this.pass(NS_PER_S);
+  };
+
   readonly birdc = (name: string, command: string): string | undefined => this.#daemons.get(name)?.birdc(command);
 
   readonly sessions = (name: string): readonly Session[] => {

@@ -4,10 +4,12 @@
  */
 
 import {
+  type BgpConfig,
   type ConfigProblem,
   ConvergedNetwork,
   formatProblem,
   type IpAddr,
+  type LinkAddresses,
   restingBirdc,
   routeSpec,
   type Speaker as BirdSpeaker,
@@ -57,6 +59,8 @@ export class RestingNetwork implements Daemons {
   /** What MetalLB's speakers announced when the routes were computed. */
   #texts: string;
   readonly #stopped = new Set<string>();
+  /** `ADDRESS ADDRESS` of the ends of sessions that are disabled at either. */
+  readonly #disabled = new Map<string, Link>();
   /** There are none: what is lost is lost at once. */
   readonly longestTimerNs = 0;
 
@@ -73,7 +77,7 @@ export class RestingNetwork implements Daemons {
 
   #compute(): Rest {
     const speakers = new Map([...this.#parts.speakers].filter(([name]) => !this.#stopped.has(name)));
-    return new Rest(this.#site, { ...this.#parts, speakers });
+    return new Rest(this.#site, { ...this.#parts, speakers }, [...this.#disabled.values()]);
   }
 
   get underlay(): Underlay {
@@ -96,6 +100,12 @@ export class RestingNetwork implements Daemons {
     this.#rest = this.#compute();
   };
 
+  readonly setSession = (name: string, { name: session, remoteAddress }: BgpConfig, enabled: boolean): void => {
+    if (enabled) this.#disabled.delete(`${name} ${session}`);
+    else this.#disabled.set(`${name} ${session}`, { speaker: name, neighbor: remoteAddress });
+    this.#rest = this.#compute();
+  };
+
   readonly faultsChanged = (): void => {
     this.#rest = this.#compute();
   };
@@ -112,6 +122,16 @@ export class RestingNetwork implements Daemons {
   readonly reboot = (): void => undefined;
 }
 
+/** A session, by one of its ends. */
+interface Link {
+  readonly speaker: string;
+  readonly neighbor: IpAddr;
+}
+
+/** Whether a connection from one speaker to another's address would be that session's, from either end. */
+const isOf = ({ speaker, neighbor }: Link, from: string, to: string, ends: LinkAddresses): boolean =>
+  (speaker === from && neighbor === ends.destination) || (speaker === to && neighbor === ends.source);
+
 /** All routes, as they are for one state of the cluster. */
 class Rest {
   readonly underlay: Underlay;
@@ -122,7 +142,7 @@ class Rest {
   readonly #network: ConvergedNetwork;
   readonly #machine: RoutingSite['machine'];
 
-  constructor(site: RoutingSite, of: RehearsalParts) {
+  constructor(site: RoutingSite, of: RehearsalParts, disabled: readonly Link[]) {
     this.underlay = site.rehearse();
     copyFaults(site.underlay(), this.underlay);
     this.#machine = site.machine;
@@ -137,8 +157,10 @@ class Rest {
     };
     for (const speaker of of.speakers.values()) this.#add(speaker, context);
     const { why } = new Reachability(site, this.underlay, (name) => of.speakers.get(name)?.machine ?? name);
+    const unreachable = (from: BirdSpeaker, to: BirdSpeaker, ends: LinkAddresses): string | undefined =>
+      disabled.some((link) => isOf(link, from.name, to.name, ends)) ? 'Disabled' : why(from, to, ends);
     const speakerAt = speakerFinder([...this.#birds.values()]);
-    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable: why, speakerAt });
+    this.#network = new ConvergedNetwork({ speakers: this.#birds.values(), unreachable, speakerAt });
   }
 
   #add({ name, machine, text }: Speaker, context: PlanContext): void {

@@ -1,7 +1,7 @@
 /** Bodies of requests: how they are read and checked, by their media type. */
 
 import { Ajv } from 'ajv';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { loadDocuments } from '../kubernetes/index.js';
 import { type Mistake, mistakeOf, Problem } from './problem.js';
 
@@ -21,6 +21,19 @@ function syntaxErrorOf(text: string): Mistake | undefined {
   }
 }
 
+/** Objects of Kubernetes are a dozen levels deep; what is nested without end is no request. */
+const MAX_DEPTH = 256;
+
+/** Whether a value is nested no deeper; looked at level by level, since recursion has an end of its own. */
+function isShallow(value: unknown): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
+    level = level.flatMap((one): unknown[] => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
+}
+
 export function useBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['application/json', 'text/plain']);
@@ -30,7 +43,8 @@ export function useBodies(app: FastifyInstance): void {
     (request, text: string, done) => {
       void parse(request, text, (error, value?: unknown) => {
         if (error === null || error === undefined) {
-          done(null, value);
+          if (isShallow(value)) done(null, value);
+          else done(new Problem('bad-request', `the body is nested more than ${MAX_DEPTH} levels deep`));
           return;
         }
         const mistake = syntaxErrorOf(text) ?? { message: error.message };
@@ -41,6 +55,11 @@ export function useBodies(app: FastifyInstance): void {
   app.addContentTypeParser(YAML_TYPES, { parseAs: 'string' }, (_request, text, done) => done(null, text));
   app.addContentTypeParser(CBOR_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => done(null, bytes));
   useValidators(app);
+}
+
+/** A request without a body is one whose fields all have their defaults. */
+export async function emptyBody(request: FastifyRequest): Promise<void> {
+  request.body ??= {};
 }
 
 /** In this scope, objects of JSON or YAML stay texts: their loader knows lines. */
@@ -61,7 +80,7 @@ function useValidators(app: FastifyInstance): void {
     validateFormats: false,
   };
   const lenient = new Ajv({ ...options, coerceTypes: 'array' });
-  const strict = new Ajv({ ...options, allErrors: false });
+  const strict = new Ajv({ ...options, allErrors: false, discriminator: true, verbose: true });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? strict : lenient).compile(schema as object),
   );

@@ -16,6 +16,10 @@ export interface Limits {
   readonly memoryMiB: number;
   /** How long a request may take. */
   readonly requestMs: number;
+  /** How long a command of `exec` may take before it is ended; by default at most half of what a request may. */
+  readonly execMs: number;
+  /** Events of the emulation that a command of `exec` may bring about. */
+  readonly execEvents: number;
   /** How long loading or changing a cluster may take. */
   readonly loadMs: number;
   /** How long requests that are under way have at the end. */
@@ -25,6 +29,8 @@ export interface Limits {
   /** Flows of one what-if. */
   readonly flows: number;
   readonly sockets: number;
+  /** How long a websocket may be there without a subscription. */
+  readonly idleSocketMs: number;
   /** Octets that wait for one slow client. */
   readonly socketBytes: number;
   /** Messages of one cluster that are kept for clients that come back. */
@@ -39,14 +45,23 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 64 << 20,
   memoryMiB: 2048,
   requestMs: 30_000,
+  execMs: 15_000,
+  execEvents: 5_000_000,
   loadMs: 120_000,
   graceMs: 10_000,
   branches: 64,
   flows: 400,
   sockets: 256,
+  idleSocketMs: 10_000,
   socketBytes: 1 << 20,
   replay: 4096,
 };
+
+/** Those that were given, and what they leave open. */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  return { ...limits, execMs: given.execMs ?? Math.min(limits.execMs, limits.requestMs / 2) };
+}
 
 /** A cluster that is there from the start. */
 export interface InitialCluster {

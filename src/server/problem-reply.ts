@@ -1,5 +1,8 @@
 /** Errors of every kind as `application/problem+json`. */
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Mistake, Problem, PROBLEMS, type ProblemKind, problemType } from './problem.js';
 
@@ -17,13 +20,21 @@ const byStatus = (status: number): ProblemKind =>
 
 /** `/items/0/name` of the part that was looked at: body, querystring, params. */
 function mistakesOf(error: FastifyError): Mistake[] {
-  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword }) => {
+  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword, ...about }) => {
+    if (keyword === 'discriminator') return wrongKind(instancePath, String(params['tag']), about);
     const extra = keyword === 'additionalProperties' ? `/${String(params['additionalProperty'])}` : '';
     const missing = keyword === 'required' ? `/${String(params['missingProperty'])}` : '';
     const allowed =
       keyword === 'enum' && Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : '';
     return { message: `${message}${allowed}`, field: `${instancePath}${extra}${missing}` };
   });
+}
+
+/** The names that tell apart the shapes of an object. */
+function wrongKind(path: string, tag: string, about: object): Mistake {
+  const { parentSchema } = about as { parentSchema?: { oneOf?: { properties: Record<string, { const: unknown }> }[] } };
+  const kinds = (parentSchema?.oneOf ?? []).map(({ properties }) => String(properties[tag]?.const));
+  return { message: `is one of ${kinds.join(', ')}`, field: `${path}/${tag}` };
 }
 
 function problemOf(error: FastifyError | Problem): Problem {
@@ -53,12 +64,48 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
   return reply.code(body.status).type('application/problem+json').serializer(JSON.stringify).send(body);
 }
 
+export function sendError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = problemOf(error);
+  if (PROBLEMS[problem.kind].status === 500) request.log.error({ err: error }, 'a request failed');
+  return sendProblem(request, reply, problem);
+}
+
+/** An answer in HTTP where there is no reply to send it with; the connection ends with it. */
+export function writeProblem(socket: Writable, problem: Problem): void {
+  const { status, title } = PROBLEMS[problem.kind];
+  const body = JSON.stringify(problemBody(problem));
+  const lines = [
+    `HTTP/1.1 ${status} ${title}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    ...(status === 401 ? ['www-authenticate: Bearer realm="podwire"'] : []),
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** What Node's parser of HTTP refuses, by its code. */
+function clientProblem({ code, message }: NodeJS.ErrnoException): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers-too-large', 'the URL and the headers are too long');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('request-timeout', 'the request came too slowly');
+  return new Problem('bad-request', `this is no request of HTTP: ${message.replace(/^Parse Error: /, '')}`);
+}
+
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+  else writeProblem(socket, clientProblem(error));
+}
+
+/** `Expect:` other than `100-continue`. */
+export function refuse417({ headers }: IncomingMessage, response: ServerResponse): void {
+  const problem = new Problem('expectation-failed', `nothing is known of "Expect: ${headers.expect ?? ''}"`);
+  const body = JSON.stringify(problemBody(problem));
+  const length = { 'content-length': Buffer.byteLength(body), connection: 'close' };
+  response.writeHead(417, { 'content-type': 'application/problem+json', ...length }).end(body);
+}
+
 export function useProblems(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    const problem = problemOf(error);
-    if (PROBLEMS[problem.kind].status === 500) request.log.error({ err: error }, 'a request failed');
-    return sendProblem(request, reply, problem);
-  });
+  app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       request,

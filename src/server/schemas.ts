@@ -4,16 +4,17 @@ import { type Static, type TSchema, Type } from 'typebox';
 import type { Json, JsonObject } from '../kubernetes/index.js';
 import { VERDICTS } from '../trace/index.js';
 import { PROBLEMS } from './problem.js';
+import { FAULT_FIELDS, type FaultRequest } from './session/faults.js';
 import { TRACE_FORMATS } from './session/traces.js';
 
 const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...about });
 
-const described = (description: string): { description: string } => ({ description });
+export const described = (description: string): { description: string } => ({ description });
 const closed = { additionalProperties: false } as const;
 
-const Text = Type.String();
-const Count = Type.Integer({ minimum: 0 });
+export const Text = Type.String();
+export const Count = Type.Integer({ minimum: 0 });
 const Nanoseconds = Type.Integer({
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -114,7 +115,7 @@ export const FindingSchema = Type.Object({
 });
 
 /** An object as it was written: anything. */
-const AnyObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true });
+export const AnyObject = Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true });
 
 export const ListedObjectSchema = Type.Object(
   {
@@ -129,31 +130,6 @@ export const ListedObjectSchema = Type.Object(
   },
   { title: 'Object' },
 );
-export const ChangedObjects = Type.Object({
-  objects: Type.Array(AnyObject),
-  change: Type.Object({
-    rebuilt: Type.Boolean({ description: 'The cluster could not take it while running, and was built anew' }),
-    why: Type.Optional(Type.String({ description: 'What could not be changed in place' })),
-  }),
-});
-export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
-export const ObjectParams = Type.Object({
-  ...ClusterParams.properties,
-  group: Type.String({ maxLength: 253, description: '"core" for the core group' }),
-  kind: Type.String({ maxLength: 63 }),
-  namespace: Type.String({ maxLength: 253, description: '"-" for what belongs to the cluster as a whole' }),
-  name: Type.String({ maxLength: 253 }),
-});
-export const ObjectsQuery = Type.Object({
-  ...PageQuery,
-  group: Type.Optional(Type.String({ description: '"core" for the core group' })),
-  kind: Type.Optional(Text),
-  namespace: Type.Optional(Text),
-  name: Type.Optional(Text),
-  labels: Type.Optional(Type.String({ description: 'name=value, several with commas' })),
-  full: Type.Boolean({ default: false, description: 'with the objects themselves' }),
-});
-
 export const HostSchema = Type.Object(
   {
     name: Text,
@@ -299,13 +275,24 @@ export const StepClock = Type.Object({ events: Type.Integer({ minimum: 1, maximu
 export const JumpClock = Type.Object({ toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) }, closed);
 
 const Name = Type.String({ minLength: 1, maxLength: 253 });
-const FaultKinds = Type.Union([
-  Type.Object({ kind: Type.Literal('link'), host: Name, interface: Name }, closed),
-  Type.Object({ kind: Type.Literal('switch'), name: Name }, closed),
-  Type.Object({ kind: Type.Literal('node'), name: Name }, closed),
-]);
+const faultOf = <T extends FaultRequest['kind']>(kind: T) =>
+  Type.Object(
+    { kind: Type.Literal(kind), ...Object.fromEntries(FAULT_FIELDS[kind].map((field) => [field, Name])) },
+    closed,
+  );
+/** By its kind one shape is chosen, so that an error is about that one alone. */
+const FaultKinds = Type.Unsafe<FaultRequest>({
+  type: 'object',
+  discriminator: { propertyName: 'kind' },
+  required: ['kind'],
+  oneOf: (Object.keys(FAULT_FIELDS) as FaultRequest['kind'][]).map(faultOf),
+  title: 'FaultRequest',
+});
 export const FaultRequestSchema = FaultKinds;
-export const FaultSchema = Type.Object({ id: Text, fault: FaultKinds, sinceNs: Nanoseconds }, { title: 'Fault' });
+export const FaultSchema = Type.Object(
+  { id: Text, fault: Type.Unsafe<FaultRequest>({ type: 'object', additionalProperties: true }), sinceNs: Nanoseconds },
+  { title: 'Fault' },
+);
 
 const ChangedObject = {
   group: Type.Optional(Type.String({ maxLength: 253, description: 'left out: whichever has such an object' })),

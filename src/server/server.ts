@@ -9,9 +9,9 @@ import { Access, unsafeBinding, useAccess } from './access.js';
 import { useBodies } from './bodies.js';
 import { Clusters } from './clusters.js';
 import { newMetrics, useMetrics } from './metrics.js';
-import { DEFAULT_LIMITS, type Limits, type ServeOptions } from './options.js';
+import { type Limits, limitsOf, type ServeOptions } from './options.js';
 import { usePage } from './page.js';
-import { useProblems } from './problem-reply.js';
+import { answerClientError, refuse417, sendError, useProblems } from './problem-reply.js';
 import { captureRoutes } from './routes/captures.js';
 import { clockRoutes, faultRoutes } from './routes/clock.js';
 import { clusterRoutes } from './routes/clusters.js';
@@ -94,6 +94,8 @@ function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
     connectionTimeout: 2 * limits.loadMs,
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     routerOptions: { maxParamLength: 512 },
     return503OnClosing: false,
   });
@@ -131,7 +133,7 @@ const builtPage = (): URL => new URL('../web/', import.meta.url);
 
 /** Starts and answers when clusters are loaded and the address is bound. @throws ServeError, Problem */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits);
   const { host = '127.0.0.1', port = DEFAULT_PORT, token, origins = [] } = options;
   const unsafe = unsafeBinding(host, token);
   if (unsafe !== undefined) throw new ServeError(unsafe);
@@ -146,6 +148,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const metrics = newMetrics(clusters);
   app.addSchema(ProblemSchema);
   useProblems(app);
+  app.server.on('checkExpectation', refuse417);
   const access = new Access({ host, token, origins });
   useAccess(app, access);
   useBodies(app);

@@ -157,7 +157,7 @@ class Ping {
 
   run(): ToolResult {
     const { device, source, tos, mark, pathMtuDiscovery } = this.#options;
-    const { emulation, sockets } = this.#netns;
+    const { sockets } = this.#netns;
     const socket = sockets.ping({
       tos,
       mark,
@@ -165,6 +165,15 @@ class Ping {
       ...(pathMtuDiscovery === undefined ? {} : { pathMtuDiscovery }),
     });
     if (source !== undefined && !this.#netns.fib.isLocal(source)) return wrong('bind: Cannot assign requested address');
+    try {
+      return this.#exchange(socket);
+    } finally {
+      socket.close();
+    }
+  }
+
+  #exchange(socket: ReturnType<Netns['sockets']['ping']>): ToolResult {
+    const { emulation } = this.#netns;
     socket.onReply = (reply) => this.#replied(reply);
     socket.onIcmpError = (report) => this.#refused(report);
     this.#rows.push(this.#header());
@@ -173,15 +182,11 @@ class Ping {
     const endNs = deadlineNs === undefined ? Number.POSITIVE_INFINITY : startNs + deadlineNs;
     for (let sequence = 1; sequence <= count && emulation.clock.nowNs < endNs; sequence++) {
       const failed = this.#send(socket, sequence);
-      if (failed !== undefined) {
-        socket.close();
-        return failed;
-      }
+      if (failed !== undefined) return failed;
       if (sequence < count) this.#waitUntil(Math.min(endNs, emulation.clock.nowNs + this.#options.intervalNs));
     }
     const allDone = (): boolean => this.#answered.size >= this.#sentNs.length;
     emulation.run(allDone, Math.min(endNs, emulation.clock.nowNs + this.#linger()));
-    socket.close();
     return this.#result(startNs);
   }
 

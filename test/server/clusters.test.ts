@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { decodeCbor, encodeCbor } from '../../src/server/session/cbor.js';
-import { cluster, DENY_WEB, running, sourcesOf, YAML } from './running.js';
+import { cluster, DENY_WEB, running, sourcesOf, YAML, UNBOUNDED } from './running.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
@@ -146,7 +146,7 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
 t.test('limits hold: clusters, size of requests, memory of a cluster, time of a request', async (t) => {
   const { ask } = await running(t, {
     clusters: [cluster(VXLAN)],
-    limits: { clusters: 2, bodyBytes: 100_000, memoryMiB: 96, requestMs: 4000 },
+    limits: { ...UNBOUNDED, clusters: 2, bodyBytes: 100_000, memoryMiB: 96, requestMs: 4000 },
   });
   t.equal(
     (await ask('POST', '/clusters', { name: 'large', sources: [{ file: 'a', text: ' '.repeat(100_001) }] })).status,
@@ -181,15 +181,42 @@ t.test('limits hold: clusters, size of requests, memory of a cluster, time of a 
   t.match((await ask('GET', `/clusters/${VXLAN}`)).json.restarted, /longer than/);
 });
 
+t.test('a command that takes too long ends alone: what went before stays', async (t) => {
+  const endless = { target: 'pod/default/client', command: ['ping', '-c', '100000000', '127.0.0.1'] };
+  for (const [limits, words] of [
+    [{ execMs: 300 }, /more than 0.3 s/],
+    [{ execEvents: 1000 }, /more than 1000 events/],
+  ] as const) {
+    const { ask } = await running(t, { clusters: [cluster(VXLAN)], limits });
+    const fault = await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'switch', name: 'outside' });
+    const { id } = (await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json;
+    const answer = await ask('POST', `/clusters/${VXLAN}/exec`, endless);
+    t.equal(answer.status, 504);
+    t.match(answer.json, { type: 'urn:podwire:problem:timeout', detail: words });
+    t.equal((await ask('GET', `/clusters/${VXLAN}/traces/${id}`)).status, 200);
+    t.match((await ask('GET', `/clusters/${VXLAN}/faults`)).json.items, [{ id: fault.json.id }]);
+    t.notOk((await ask('GET', `/clusters/${VXLAN}`)).json.restarted);
+    const three = { ...endless, command: ['ping', '-c', '3', '127.0.0.1'] };
+    t.match((await ask('POST', `/clusters/${VXLAN}/exec`, three)).json, { exitCode: 0, stdout: /3 received/ });
+    t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'answered');
+  }
+});
+
 t.test('a cluster that had to start anew has the changes that were made to it', async (t) => {
-  const { ask } = await running(t, { clusters: [cluster(VXLAN)], limits: { requestMs: 1500 } });
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)], limits: { requestMs: 1500, ...UNBOUNDED } });
   await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, YAML);
+  await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'switch', name: 'outside' });
+  await ask('POST', `/clusters/${VXLAN}/clock/jump`, { toNs: 60e9 });
   const endless = { target: 'pod/default/client', command: ['ping', '-c', '100000000', '127.0.0.1'] };
   t.equal((await ask('POST', `/clusters/${VXLAN}/exec`, endless)).status, 504);
+  t.match((await ask('GET', `/clusters/${VXLAN}/faults`)).json.items, [{ fault: { kind: 'switch', name: 'outside' } }]);
+  t.ok((await ask('GET', `/clusters/${VXLAN}/clock`)).json.nowNs >= 60e9, 'its time goes on');
+  const outside = { from: 'pod/default/client', to: 'host/internet:443' };
+  t.not((await ask('POST', `/clusters/${VXLAN}/traces`, outside)).json.verdict, 'answered');
   t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'dropped');
   t.equal(
     (await ask('DELETE', `/clusters/${VXLAN}/objects/networking.k8s.io/NetworkPolicy/default/deny-web`)).status,
-    204,
+    200,
   );
   t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'answered');
 });

@@ -82,3 +82,6 @@ spec:
       app: web
   policyTypes: [Ingress]
 `;
+
+/** Limits with which a command runs until its thread has to be ended. */
+export const UNBOUNDED = { execMs: 600_000, execEvents: Number.MAX_SAFE_INTEGER };

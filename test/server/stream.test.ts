@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
 import { decodeCbor, encodeCbor } from '../../src/server/session/cbor.js';
-import { cluster, DENY_WEB, type Parsed, running, sourcesOf, YAML } from './running.js';
+import { cluster, DENY_WEB, type Parsed, running, sourcesOf, YAML, UNBOUNDED } from './running.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
@@ -241,7 +241,7 @@ t.test('events tell what components have programmed, where, and for which object
     JSON.stringify(events()),
   );
   const [pod] = (await ask('GET', `${at}/objects?kind=Pod&namespace=shop&labels=app%3Dweb`)).json.items;
-  t.equal((await ask('DELETE', `${at}/objects/core/Pod/shop/${pod.name}`)).headers.get('podwire-change'), 'live');
+  t.strictSame((await ask('DELETE', `${at}/objects/core/Pod/shop/${pod.name}`)).json.change, { rebuilt: false });
   await until('endpoint-removed');
   t.ok(events().some(({ event, subject }: Parsed) => event === 'endpoint-removed' && subject === 'Service shop/web'));
   t.ok(events().some(({ event, subject }: Parsed) => event === 'pod-stopped' && subject === `Pod shop/${pod.name}`));
@@ -291,7 +291,7 @@ t.test('a client that comes back misses nothing that is still kept, and is told 
 });
 
 t.test('a client that does not read gets samples and a count, and keeps nobody waiting', async (t) => {
-  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)], limits: UNBOUNDED });
   const slow = await connect(t, server.url);
   const quick = await connect(t, server.url);
   for (const client of [slow, quick]) {
@@ -340,6 +340,8 @@ t.test('who may not open one is told why in HTTP', async (t) => {
   t.match(await refused(server.url, '/elsewhere', bearer), { status: 404 });
   const client = await connect(t, server.url, { protocol: 'podwire.json,bearer.tok.en' });
   t.equal(client.socket.protocol, 'podwire.json', 'a page says its token as a subprotocol, and it is not said back');
+  client.say({ op: 'subscribe', subscription: 'a', kinds: ['events'] });
+  await client.next((message) => message.type === 'subscribed');
   t.match(await refused(server.url, path, bearer), { status: 429 });
 });
 
@@ -384,7 +386,7 @@ t.test('nonsense is told, and too much of it ends the connection; others go on',
 t.test('subscriptions go on when the cluster starts anew, and end with it and with the server', async (t) => {
   const { server, ask } = await running(t, {
     clusters: [cluster(VXLAN), cluster('same-node')],
-    limits: { requestMs: 1500 },
+    limits: { requestMs: 1500, ...UNBOUNDED },
   });
   const client = await connect(t, server.url);
   client.say(subscribe(['traces']));
@@ -403,6 +405,15 @@ t.test('subscriptions go on when the cluster starts anew, and end with it and wi
   const closed = once(other.socket, 'close');
   await server.close();
   t.equal((await closed)[0], 1001);
+});
+
+t.test('a connection that subscribes to nothing is closed', async (t) => {
+  const { server } = await running(t, { clusters: [cluster(VXLAN)], limits: { idleSocketMs: 300 } });
+  const [idle, busy] = [await connect(t, server.url), await connect(t, server.url)];
+  busy.say({ op: 'subscribe', subscription: 'a', kinds: ['events'] });
+  const [code] = await once(idle.socket, 'close');
+  t.equal(code, 1013);
+  t.equal(busy.socket.readyState, WebSocket.OPEN);
 });
 
 t.test('a thousand idle connections keep nobody from being served', async (t) => {
@@ -425,7 +436,13 @@ t.test('a thousand idle connections keep nobody from being served', async (t) =>
       ]);
     }),
   );
-  t.equal(outcomes.filter((one) => one === 'open').length, 50);
+  t.ok(outcomes.includes('open'));
+  await delay(200);
+  const left = sockets.filter(({ readyState }) => readyState === WebSocket.OPEN);
+  t.ok(left.length <= 38, `${left.length}: a client has three quarters of the 50`);
+  const client = await connect(t, server.url);
+  client.say({ op: 'subscribe', subscription: 'a', kinds: ['traces'] });
+  t.ok(await client.next((message) => message.type === 'subscribed'), 'the oldest gives way to who asks for something');
   t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'answered');
   for (const socket of sockets) socket.terminate();
 });

@@ -141,6 +141,10 @@ export class AllocationBlock {
     return this.ordinalsOfHandle(handleId).map((ordinal) => nthAddress(this.cidr, ordinal));
   }
 
+  allocatedAddresses(): Address[] {
+    return this.allocations.flatMap((index, ordinal) => (index === null ? [] : [nthAddress(this.cidr, ordinal)]));
+  }
+
   /** Gives ordinals back: to the tail of the list, so that an address is used again as late as possible. */
   release(ordinals: readonly number[]): void {
     for (const ordinal of ordinals.toSorted((a, b) => a - b)) {

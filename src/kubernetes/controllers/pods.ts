@@ -17,14 +17,28 @@ export interface Owner extends Meta {
 
 const ownerKey = (namespace: string, kind: string, name: string): string => `${namespace}/${kind}/${name}`;
 
+/** What is known of a pod that is there no more. */
+export interface DeletedPod {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** The pods of a cluster by who they belong to. Kept up as pods are made. */
 export class PodOwnership {
   readonly #store: Store;
+  readonly #seed: number;
+  /** How often a pod of that name was deleted. */
+  readonly #deleted = new Map<string, number>();
   readonly #owned = new Map<string, Pod[]>();
   readonly #orphans = new Map<string, Pod[]>();
 
-  constructor(store: Store) {
+  constructor(store: Store, { seed, deleted }: { readonly seed: number; readonly deleted: readonly DeletedPod[] }) {
     this.#store = store;
+    this.#seed = seed;
+    for (const { namespace, name } of deleted) {
+      const key = `${namespace}/${name}`;
+      this.#deleted.set(key, (this.#deleted.get(key) ?? 0) + 1);
+    }
     for (const pod of store.list('Pod')) this.#note(pod);
   }
 
@@ -55,13 +69,23 @@ export class PodOwnership {
     return this.podsOf(owner, selector).filter(isActive);
   }
 
-  isTaken(namespace: string, name: string): boolean {
+  exists(namespace: string, name: string): boolean {
     return this.#store.get('Pod', namespace, name) !== undefined;
   }
 
+  /** Whether a name that is drawn at random is another's, or was: the same is never drawn twice. */
+  isTaken(namespace: string, name: string): boolean {
+    return this.exists(namespace, name) || this.#deleted.has(`${namespace}/${name}`);
+  }
+
+  /** One that has the name of a pod that was deleted is another pod. */
   create(pod: Pod): void {
-    this.#store.put('Pod', pod);
-    this.#note(pod);
+    const { namespace, name } = pod;
+    const times = this.#deleted.get(`${namespace}/${name}`);
+    const created =
+      times === undefined ? pod : { ...pod, uid: seededUuid(this.#seed, `Pod/${namespace}/${name}/${times}`) };
+    this.#store.put('Pod', created);
+    this.#note(created);
   }
 }
 

@@ -12,7 +12,7 @@ export function runStatefulSet(set: StatefulSet, { pods, seed }: Controllers): v
   const hash = templateHash(seed, `${set.namespace}/${set.name}/${JSON.stringify(template.spec)}`);
   for (let ordinal = ordinals.start; ordinal < ordinals.start + replicas; ordinal++) {
     const name = `${set.name}-${ordinal}`;
-    if (pods.isTaken(set.namespace, name)) continue;
+    if (pods.exists(set.namespace, name)) continue;
     const labels = {
       'statefulset.kubernetes.io/pod-name': name,
       'apps.kubernetes.io/pod-index': String(ordinal),

@@ -13,6 +13,7 @@ import {
   StepClock,
   WithId,
 } from '../schemas.js';
+import { emptyBody } from '../bodies.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 export function clockRoutes(app: App, context: RouteContext): void {
@@ -25,7 +26,7 @@ export function clockRoutes(app: App, context: RouteContext): void {
   );
   app.post(
     `${path}/run`,
-    { schema: { tags, summary: 'Let time run at a pace', body: RunClock, ...answers } },
+    { preValidation: emptyBody, schema: { tags, summary: 'Let time run at a pace', body: RunClock, ...answers } },
     async ({ params, body }) => threadOf(context, params.cluster).call('runClock', body),
   );
   app.post(`${path}/pause`, { schema: { tags, summary: 'Stop the clock', ...answers } }, async ({ params }) =>
@@ -33,7 +34,10 @@ export function clockRoutes(app: App, context: RouteContext): void {
   );
   app.post(
     `${path}/step`,
-    { schema: { tags, summary: 'Run the next event, or several', body: StepClock, ...answers } },
+    {
+      preValidation: emptyBody,
+      schema: { tags, summary: 'Run the next event, or several', body: StepClock, ...answers },
+    },
     async ({ params, body }) => threadOf(context, params.cluster).call('stepClock', body),
   );
   app.post(
@@ -65,7 +69,8 @@ export function faultRoutes(app: App, context: RouteContext): void {
       schema: {
         tags,
         summary: 'Break something',
-        description: 'A cable, a switch, or a machine. A machine that is mended boots afresh.',
+        description:
+          'A cable, a switch, a machine, a pod, or a session of a routing daemon. A machine that is mended boots afresh, the sandbox of a pod is made anew.',
         params: ClusterParams,
         body: FaultRequestSchema,
         response: { 201: FaultSchema, ...ERRORS },

@@ -4,16 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { JSON_PATCH_TYPE, keepTexts, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
 import { Problem } from '../problem.js';
-import {
-  ChangedObjects,
-  ClusterParams,
-  ERRORS,
-  KindCount,
-  ListedObjectSchema,
-  ObjectParams,
-  ObjectsQuery,
-  pageOf,
-} from '../schemas.js';
+import { ChangedObjects, DeletedObjects, KindCount, ObjectParams, ObjectsQuery } from '../object-schemas.js';
+import { ClusterParams, ERRORS, ListedObjectSchema, pageOf } from '../schemas.js';
 import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
 import type { Patch } from '../session/objects.js';
 import { type App, type RouteContext, threadOf } from './context.js';
@@ -21,8 +13,6 @@ import { type App, type RouteContext, threadOf } from './context.js';
 const tags = ['objects'];
 const LIVE =
   'The control plane follows at once, by difference: connections, counters and what was learned go on. What a running cluster cannot take builds it anew, with nodes and addresses of what has not changed; the answer says why.';
-/** `live`, or `rebuilt: why`. */
-const CHANGE_HEADER = 'podwire-change';
 
 const keyOf = ({ group, kind, namespace, name }: Static<typeof ObjectParams>): ObjectKey => ({
   group: plainGroup(group === 'core' ? '' : group, kind),
@@ -91,18 +81,12 @@ export function objectRoutes(app: App, context: RouteContext): void {
       schema: {
         tags,
         summary: 'Delete an object',
-        description: `${LIVE} Here it does so in the header \`${CHANGE_HEADER}\`.`,
+        description: `With a Node go its pods, with a Namespace all that is in it, with an owner what nobody else owns. A pod of a controller is made anew with another name. ${LIVE}`,
         params: ObjectParams,
-        response: { 204: Type.Null(), ...ERRORS },
+        response: { 200: DeletedObjects, ...ERRORS },
       },
     },
-    async ({ params }, reply) => {
-      const change = await threadOf(context, params.cluster).call('deleteObject', keyOf(params));
-      return reply
-        .code(204)
-        .header(CHANGE_HEADER, change.rebuilt ? `rebuilt: ${change.why}` : 'live')
-        .send(null);
-    },
+    async ({ params }) => threadOf(context, params.cluster).call('deleteObject', keyOf(params)),
   );
 
   app.patch(

@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { ERRORS, ExpectedResult, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
 import type { Scenario, Scenarios } from '../scenarios.js';
+import { emptyBody } from '../bodies.js';
 import type { App, RouteContext } from './context.js';
 
 const tags = ['scenarios'];
@@ -55,6 +56,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
   app.post(
     '/scenarios/:name/run',
     {
+      preValidation: emptyBody,
       schema: {
         tags,
         summary: 'Load a topology into a cluster and send all that it expects',

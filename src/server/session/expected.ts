@@ -28,9 +28,9 @@ export function runExpected(session: Session) {
   const results = cluster.expectations.map((expected) => run(session, expected, undefined));
   const changes = cluster.expectedChanges;
   for (const change of changes) {
-    session.change(changedObjects(session.declared, change));
+    session.change({ declared: changedObjects(session.declared, change) });
     results.push(...change.traces.map((expected) => run(session, expected, change.name)));
   }
-  if (changes.length > 0) session.change(declared);
+  if (changes.length > 0) session.change({ declared });
   return results;
 }

@@ -1,15 +1,38 @@
-/** What is broken on purpose: cables, switches, machines. */
+/** What is broken on purpose: cables, switches, machines, pods, sessions of routing daemons. */
 
 import type { Cluster } from '../../cluster/index.js';
 import { nearMatches } from '../../kubernetes/index.js';
+import { formatIpv4 } from '../../packet/index.js';
 import { Problem } from '../problem.js';
+import { mending } from './mending.js';
 
 export type FaultRequest =
   /** The cable of a machine's interface is pulled. */
   | { readonly kind: 'link'; readonly host: string; readonly interface: string }
   | { readonly kind: 'switch'; readonly name: string }
   /** The machine is off; mended, it boots afresh. */
-  | { readonly kind: 'node'; readonly name: string };
+  | { readonly kind: 'node'; readonly name: string }
+  /** Its sandbox has crashed, and is made anew when it is mended. */
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  /** `birdc disable` on a machine; the peer is the session's name there, its neighbour's address, or its machine. */
+  | { readonly kind: 'session'; readonly host: string; readonly peer: string };
+
+/** What each kind is told, all of it text. */
+export const FAULT_FIELDS = {
+  link: ['host', 'interface'],
+  switch: ['name'],
+  node: ['name'],
+  pod: ['namespace', 'name'],
+  session: ['host', 'peer'],
+} as const satisfies Record<FaultRequest['kind'], readonly string[]>;
+
+/** Whether something that was written down once is a fault. */
+export function isFaultRequest(value: object): value is FaultRequest {
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const kind = fields.get('kind');
+  if (typeof kind !== 'string' || !Object.hasOwn(FAULT_FIELDS, kind)) return false;
+  return FAULT_FIELDS[kind as FaultRequest['kind']].every((name) => typeof fields.get(name) === 'string');
+}
 
 export interface Fault {
   readonly id: string;
@@ -18,12 +41,72 @@ export interface Fault {
   readonly sinceNs: number;
 }
 
-/** `link node1 eth0`, `node node1`. */
-export const faultSubject = (request: FaultRequest): string =>
-  request.kind === 'link' ? `link ${request.host} ${request.interface}` : `${request.kind} ${request.name}`;
+/** `link node1 eth0`, `node node1`, `pod shop/web`, `session tor-a node1`. */
+export function faultSubject(request: FaultRequest): string {
+  switch (request.kind) {
+    case 'link':
+      return `link ${request.host} ${request.interface}`;
+    case 'pod':
+      return `pod ${request.namespace}/${request.name}`;
+    case 'session':
+      return `session ${request.host} ${request.peer}`;
+    default:
+      return `${request.kind} ${request.name}`;
+  }
+}
+
+/** Something that can be down. */
+interface Part {
+  down: boolean;
+}
+
+/** A part that is told to be down or up. */
+const told = (tell: (down: boolean) => void): Part => ({
+  get down(): boolean {
+    return false;
+  },
+  set down(down: boolean) {
+    tell(down);
+  },
+});
+
+/** @throws Problem */
+function podOf(cluster: Cluster, { namespace, name }: FaultRequest & { kind: 'pod' }): Part {
+  const pod = mending(() => cluster.pod(namespace, name));
+  if (pod.spec.nodeName === '') throw new Problem('conflict', `pod ${namespace}/${name} is on no node`);
+  return told((down) => cluster.setPodDown(namespace, name, down));
+}
+
+/** @throws Problem */
+function sessionOf(cluster: Cluster, { host: name, peer }: FaultRequest & { kind: 'session' }): Part {
+  const host = mending(() => cluster.host(name));
+  const { routing } = cluster;
+  const sessions = routing?.sessions(host) ?? [];
+  if (routing === undefined || sessions.length === 0)
+    throw new Problem('not-found', `no routing daemon on ${name} has a session`);
+  const interfaces = cluster.underlay.plan.machines.get(peer)?.interfaces ?? [];
+  const addresses = new Set(interfaces.map(({ address }) => address && formatIpv4(address)));
+  const found = sessions.filter((one) => one.name === peer || one.neighbor === peer || addresses.has(one.neighbor));
+  if (found.length === 0)
+    throw missing(
+      `session "${peer}" on ${name}`,
+      peer,
+      sessions.flatMap((one) => [one.name, one.neighbor]),
+    );
+  return told((down) => {
+    for (const session of found) routing.setSession(host, session.name, !down);
+  });
+}
 
 /** What a fault keeps down. @throws Problem where nothing is called that */
-function partsOf(cluster: Cluster, request: FaultRequest): { down: boolean }[] {
+function partsOf(cluster: Cluster, request: FaultRequest): Part[] {
+  if (request.kind === 'pod') return [podOf(cluster, request)];
+  if (request.kind === 'session') return [sessionOf(cluster, request)];
+  return cablesOf(cluster, request);
+}
+
+/** @throws Problem */
+function cablesOf(cluster: Cluster, request: FaultRequest & { kind: 'link' | 'switch' | 'node' }): Part[] {
   const switches = [...cluster.underlay.switches];
   const { machines } = cluster.underlay.plan;
   if (request.kind === 'switch') {
@@ -61,6 +144,12 @@ export class Faults {
 
   list(): readonly Fault[] {
     return this.#faults;
+  }
+
+  isPodDown(namespace: string, name: string): boolean {
+    return this.#faults.some(
+      ({ fault }) => fault.kind === 'pod' && fault.namespace === namespace && fault.name === name,
+    );
   }
 
   isOff(machine: string): boolean {
@@ -109,7 +198,7 @@ export class Faults {
 
   /** As a snapshot brings them. */
   restore(faults: readonly Fault[], cluster: Cluster): void {
-    this.#faults = faults;
+    this.#faults = faults.filter(({ fault }) => isFaultRequest(fault));
     this.carryTo(cluster);
   }
 }

@@ -4,6 +4,7 @@ import type { Finding, ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
+import { bounded } from './bounds.js';
 import type { CaptureRequest } from './captures.js';
 import type { FaultRequest } from './faults.js';
 import { runExpected } from './expected.js';
@@ -67,6 +68,11 @@ const findingRow = ({ code, severity, message, object, file, line, column, path 
   field: path,
 });
 
+const withRows = <T extends { readonly findings: readonly Finding[] }>(answer: T) => ({
+  ...answer,
+  findings: answer.findings.map(findingRow),
+});
+
 export const METHODS = {
   summary: (session: Session) => session.summary,
   snapshot: (session: Session) => ({ bytes: session.snapshot() }),
@@ -80,20 +86,19 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(createObjects(session.declared, text, file)),
+    withRows(session.take(createObjects(session.declared, text, file))),
   applyObjects: (session: Session, { text, file }: TextRequest) =>
-    session.take(applyObjects(session.declared, text, file)),
+    withRows(session.take(applyObjects(session.declared, text, file))),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
     const changed = session.take(replaceObject(session.declared, key, text));
-    return { created: isNew && session.generation > before, ...changed };
+    return { created: isNew && session.generation > before, ...withRows(changed) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
-    session.take(patchObject(session.declared, session.cluster, request)),
-  deleteObject: (session: Session, key: ObjectKey) => {
-    return session.change(deleteObject(session.declared, session.cluster, key));
-  },
+    withRows(session.take(patchObject(session.declared, session.cluster, request))),
+  deleteObject: (session: Session, key: ObjectKey) =>
+    withRows(session.delete(key, deleteObject(session.declared, session.cluster, key))),
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),
   host: (session: Session, { name }: { readonly name: string }) => getHost(session.cluster, off(session), name),
@@ -102,7 +107,9 @@ export const METHODS = {
   pods: (session: Session, query: PageRequest & { readonly namespace?: string }) => listPods(session.cluster, query),
   exec: (session: Session, { target, command }: { readonly target: string; readonly command: readonly string[] }) => {
     session.requireOn(target);
-    return exec(session.cluster, target, command);
+    return bounded(session.cluster.emulation, session.limits, () =>
+      session.cluster.live(() => exec(session.cluster, target, command)),
+    );
   },
 
   trace: (session: Session, { id, ...request }: TraceRequest & { readonly id: string }) =>
@@ -141,6 +148,10 @@ export const METHODS = {
   pauseClock: (session: Session) => session.clock.pause(),
   stepClock: (session: Session, { events }: { readonly events: number }) => session.clock.step(events),
   jumpClock: (session: Session, { toNs, byNs }: { readonly toNs?: number; readonly byNs?: number }) => {
+    if (toNs !== undefined && byNs !== undefined) {
+      const mistake: Mistake = { message: 'toNs and byNs exclude one another', field: '/byNs' };
+      throw new Problem('bad-request', mistake.message, [mistake]);
+    }
     const { nowNs } = session.clock.state;
     const target = toNs ?? (byNs === undefined ? undefined : nowNs + byNs);
     if (target === undefined) {

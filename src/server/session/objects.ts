@@ -13,6 +13,8 @@ import {
   hasLabels,
   type Declared,
   type DeclaredObject,
+  deleteFrom,
+  type Deletion,
   describeKey,
   formatKey,
   type ObjectKey,
@@ -252,10 +254,14 @@ export function replaceObject(declared: Declared, key: ObjectKey, { text, file }
   return next;
 }
 
-/** @throws Problem */
-export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKey): Declared {
-  const { id } = declaredObject(declared, cluster, key);
-  return declared.without(new Set([id]));
+/** What nobody declared and can go all the same: a controller's pod, for which another comes, and a namespace that is only used. */
+const isDeletable = ({ store }: Cluster, { group, kind, namespace, name }: ObjectKey): boolean =>
+  group === '' && (kind === 'Pod' || kind === 'Namespace') && store.get(kind, namespace, name) !== undefined;
+
+/** The object and what goes with it. @throws Problem */
+export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKey): Deletion {
+  if (!isDeletable(cluster, key)) declaredObject(declared, cluster, key);
+  return deleteFrom(declared, cluster.store, [key]);
 }
 
 export type Patch =

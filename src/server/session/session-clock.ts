@@ -86,9 +86,13 @@ export class SessionClock {
     const { clock } = this.#emulation;
     const until = clock.nowNs + ns;
     const deadline = performance.now() + limitMs;
-    this.#cluster.live(() => this.#emulation.run(() => performance.now() > deadline, until));
-    const done = clock.nextDueNs === undefined || clock.nextDueNs > until;
-    if (done) clock.moveTo(until);
+    let done = false;
+    this.#cluster.live(() => {
+      this.#emulation.run(() => performance.now() > deadline, until);
+      // Asked while daemons run: their timers are set no longer than that.
+      done = clock.nextDueNs === undefined || clock.nextDueNs > until;
+      if (done) clock.moveTo(until);
+    });
     return done;
   }
 

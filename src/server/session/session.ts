@@ -3,14 +3,21 @@
  * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
-import type { Cluster, ClusterEvent } from '../../cluster/index.js';
+import { type Cluster, type ClusterEvent, withoutPods } from '../../cluster/index.js';
 import { RoutedCluster } from '../../routing/index.js';
 import {
   type JsonObject,
   type SourceText,
   Declared,
   type DeclaredObject,
+  type DeletedPod,
+  type Deletion,
+  describeKey,
+  type Finding,
+  formatKey,
+  type ObjectKey,
   renderObject,
+  type Store,
 } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
@@ -53,12 +60,35 @@ export interface SessionSummary {
   readonly nowNs: number;
 }
 
+/** Where a cluster is, beside its objects. */
+export interface Left {
+  /** Virtual time. */
+  readonly nowNs: number;
+  readonly faults: readonly Fault[];
+}
+
 /** How a change came about: the cluster went on, or was built anew since it could not. */
 export type Change = { readonly rebuilt: false } | { readonly rebuilt: true; readonly why: string };
 
-export interface ChangedObjects {
-  readonly objects: readonly JsonObject[];
+/** What a change came to, and what is to be said about the objects that it brought. */
+interface ChangeAnswer {
   readonly change: Change;
+  readonly findings: readonly Finding[];
+}
+
+export interface ChangedObjects extends ChangeAnswer {
+  readonly objects: readonly JsonObject[];
+}
+
+export interface DeletedObjects extends ChangeAnswer {
+  /** Objects and pods that are there no more, the one that was asked for first. */
+  readonly deleted: readonly ObjectKey[];
+}
+
+/** Objects as they shall be, and pods of controllers that shall go. */
+interface Wanted {
+  readonly declared: Declared;
+  readonly deletedPods?: readonly DeletedPod[];
 }
 
 function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
@@ -90,6 +120,9 @@ function open(request: SessionRequest) {
     faults: [],
   };
 }
+
+const podKeys = (store: Store): ObjectKey[] =>
+  store.list('Pod').map(({ namespace, name }) => ({ group: '', kind: 'Pod', namespace, name }));
 
 export class Session {
   readonly name: string;
@@ -168,15 +201,28 @@ export class Session {
     });
   }
 
+  /** Where the cluster is, beside its objects. */
+  get left(): Left {
+    return { nowNs: this.#cluster.emulation.clock.nowNs, faults: this.faults.list() };
+  }
+
+  /** What a thread that ended has left: its time goes on, and what was broken is broken. */
+  goOnFrom({ nowNs, faults }: Left): void {
+    for (const { id } of this.faults.list()) this.faults.mend(this.#cluster, id);
+    const { clock } = this.#cluster.emulation;
+    if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));
+    this.faults.restore(faults, this.#cluster);
+  }
+
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
-  buildWith(declared: Declared): Cluster {
+  buildWith({ declared, deletedPods = [] }: Wanted): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: this.#cluster.recorded, nowNs });
+    return build(declared, this.seed, { recorded: withoutPods(this.#cluster.recorded, deletedPods), nowNs });
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
-  copy(declared: Declared, faults: readonly FaultRequest[]): Cluster {
-    const cluster = this.buildWith(declared);
+  copy(wanted: Wanted, faults: readonly FaultRequest[]): Cluster {
+    const cluster = this.buildWith(wanted);
     const copied = new Faults();
     copied.restore(this.faults.list(), cluster);
     for (const [i, fault] of faults.entries()) copied.add(cluster, `what-if-${i}`, fault);
@@ -184,14 +230,14 @@ export class Session {
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
-  change(declared: Declared): Change {
+  change({ declared, deletedPods = [] }: Wanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
     const pods = namesOfPods(this.#cluster.store);
-    const outcome = mending(() => this.#cluster.change(declared.documents));
+    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods));
     if (outcome.kind === 'refused') throw badObjects(outcome.errors);
-    if (outcome.kind === 'anew') this.#rebuild(declared);
+    if (outcome.kind === 'anew') this.#rebuild({ declared, deletedPods });
     else this.#goOn();
     this.#declared = declared;
     this.#generation += 1;
@@ -212,8 +258,8 @@ export class Session {
     this.stream.rename(this.#lookup);
   }
 
-  #rebuild(declared: Declared): void {
-    const cluster = this.buildWith(declared);
+  #rebuild(wanted: Wanted): void {
+    const cluster = this.buildWith(wanted);
     const lookup = nameLookup(cluster);
     this.traces.letGo();
     this.faults.carryTo(cluster);
@@ -231,7 +277,24 @@ export class Session {
 
   /** Objects out of a text. @throws Problem */
   take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
-    return { objects: change.added.map(renderObject), change: this.change(change.declared) };
+    const { declared, added } = change;
+    const taken = this.change({ declared });
+    return { objects: added.map(renderObject), change: taken, findings: this.#findingsOf(added) };
+  }
+
+  /** Objects that go, and what goes with them. @throws Problem */
+  delete(key: ObjectKey, { declared, dependents, pods }: Deletion): DeletedObjects {
+    const before = podKeys(this.#cluster.store);
+    const change = this.change({ declared, deletedPods: pods });
+    const left = new Set(podKeys(this.#cluster.store).map(formatKey));
+    const gone = [key, ...dependents, ...before.filter((pod) => !left.has(formatKey(pod)))];
+    const deleted = [...new Map(gone.map((one) => [formatKey(one), one])).values()];
+    return { deleted, change, findings: [] };
+  }
+
+  #findingsOf(objects: readonly DeclaredObject[]): readonly Finding[] {
+    const names = new Set(objects.map(({ key }) => describeKey(key)));
+    return this.#cluster.findings.filter(({ object }) => names.has(object));
   }
 
   /** Sends a connection and keeps what happens to it. @throws Problem */
@@ -261,6 +324,8 @@ export class Session {
   requireOn(target: string): void {
     const [kind, first = '', second] = target.split('/');
     const pod = second === undefined ? ['default', first] : [first, second];
+    if (kind === 'pod' && this.faults.isPodDown(pod[0] ?? '', pod[1] ?? ''))
+      throw new Problem('conflict', `pod ${pod.join('/')} is down: mend the fault first`);
     const machine = kind === 'pod' ? this.#cluster.store.get('Pod', pod[0] ?? '', pod[1] ?? '')?.spec.nodeName : first;
     if (machine !== undefined && this.faults.isOff(machine))
       throw new Problem('conflict', `${machine} is off: mend the fault first`);

@@ -93,7 +93,8 @@ const SNAPSHOT_SHAPE: Shape = {
   nowNs: 'number',
   sources: [{ file: 'text', text: 'text', dropped: ['number'] }],
   recorded: {
-    pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS }],
+    pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS, sandbox: { '?': 'text' } }],
+    deletedPods: { '?': [{ namespace: 'text', name: 'text' }] },
     nodes: [{ name: 'text', annotations: TEXTS }],
     services: [
       {

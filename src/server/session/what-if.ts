@@ -2,7 +2,14 @@
 
 import { allPairs, compareFlows, type Flow, type FlowComparison } from '../../analysis/index.js';
 import { isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
-import { type Declared, type Json, type JsonObject, type ObjectKey, plainGroup } from '../../kubernetes/index.js';
+import {
+  type Declared,
+  type DeletedPod,
+  type Json,
+  type JsonObject,
+  type ObjectKey,
+  plainGroup,
+} from '../../kubernetes/index.js';
 import { formatCause, type TraceProtocol } from '../../trace/index.js';
 import { badObjects, type Mistake, Problem } from '../problem.js';
 import type { FaultRequest } from './faults.js';
@@ -57,6 +64,8 @@ function flowsOf(request: FlowRequest, field: string): readonly Flow[] {
   const destination = to === undefined ? undefined : parseDestination(to);
   if (destination !== undefined && isNameProblem(destination))
     mistakes.push({ message: destination.problem, field: `${field}/to` });
+  else if (destination?.port !== undefined && port !== undefined && destination.port !== port)
+    mistakes.push({ message: `port ${port} is given beside the ${destination.port} of "to"`, field: `${field}/port` });
   if (mistakes.length > 0)
     throw new Problem('bad-request', mistakes.map(({ message }) => message).join('; '), mistakes);
   const pairs = allPairs(ends, { port, protocol });
@@ -83,6 +92,7 @@ const textOf = (apply: string | JsonObject): string =>
 /** The objects and faults as they would be. @throws Problem */
 function carryOut(session: Session, changes: readonly ChangeRequest[]) {
   let { declared } = session;
+  const deletedPods: DeletedPod[] = [];
   const faults: FaultRequest[] = [];
   for (const [i, change] of changes.entries()) {
     const file = `change-${i + 1}`;
@@ -93,10 +103,14 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
       const request = { key: keyOf(declared, named), patch: form, file };
       ({ declared } = patchObject(declared, session.cluster, request));
     }
-    if (change.delete !== undefined) declared = deleteObject(declared, session.cluster, keyOf(declared, change.delete));
+    if (change.delete !== undefined) {
+      const deletion = deleteObject(declared, session.cluster, keyOf(declared, change.delete));
+      ({ declared } = deletion);
+      deletedPods.push(...deletion.pods);
+    }
     if (change.fault !== undefined) faults.push(change.fault);
   }
-  return { declared, faults };
+  return { declared, deletedPods, faults };
 }
 
 const described = ({ before, after, ...flow }: FlowComparison) => {
@@ -113,8 +127,8 @@ export function whatIf(session: Session, { changes, flows }: WhatIfRequest) {
   const { flows: limit } = session.limits;
   if (wanted.length > limit)
     throw new Problem('limit-reached', `${wanted.length} flows are asked for, at most ${limit} are sent at once`);
-  const { declared, faults } = carryOut(session, changes);
-  const [before, after] = [session.copy(session.declared, []), session.copy(declared, faults)];
+  const { faults, ...changed } = carryOut(session, changes);
+  const [before, after] = [session.copy({ declared: session.declared }, []), session.copy(changed, faults)];
   const refused = after.refusedSince(before);
   if (refused.length > 0) throw badObjects(refused);
   const compared = compareFlows(before, after, wanted);

@@ -100,6 +100,20 @@ export class Connection {
     this.#metrics = metrics;
   }
 
+  get subscribed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  /** It gives way to others. */
+  close(why: string): void {
+    this.#socket.close(CLOSE.tryAgainLater, why);
+  }
+
+  /** Its answer is not waited for. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
   /** From now on what the client says is done. */
   listen(): void {
     const socket = this.#socket;

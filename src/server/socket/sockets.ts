@@ -8,8 +8,8 @@ import { type Access, bearerOf } from '../access.js';
 import type { Clusters } from '../clusters.js';
 import type { Metrics } from '../metrics.js';
 import type { Limits } from '../options.js';
-import { Problem, PROBLEMS } from '../problem.js';
-import { problemBody } from '../problem-reply.js';
+import { Problem } from '../problem.js';
+import { writeProblem } from '../problem-reply.js';
 import type { Format } from '../stream/encode.js';
 import { CLOSE, Connection } from './connection.js';
 
@@ -19,6 +19,11 @@ const HEARTBEAT_MS = 30_000;
 /** Subprotocols by their names in Sec-WebSocket-Protocol; a browser can say nothing else. */
 const PROTOCOLS: Readonly<Record<string, Format>> = { 'podwire.cbor': 'cbor', 'podwire.json': 'json' };
 const BEARER = 'bearer.';
+
+/** Of all websockets, for one client's address. */
+const CLIENT_SHARE = 0.75;
+
+const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? '';
 
 const PATH = /^\/api\/v1\/clusters\/([^/?]{1,64})\/stream$/;
 
@@ -32,20 +37,6 @@ const tokenOf = (request: IncomingMessage): string | undefined =>
     .find((name) => name.startsWith(BEARER))
     ?.slice(BEARER.length);
 
-/** An answer in HTTP instead of an upgrade. */
-function refuse(socket: Duplex, problem: Problem): void {
-  const { status, title } = PROBLEMS[problem.kind];
-  const body = JSON.stringify(problemBody(problem));
-  const lines = [
-    `HTTP/1.1 ${status} ${title}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-    ...(status === 401 ? ['www-authenticate: Bearer realm="podwire"'] : []),
-  ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-}
-
 export class Sockets {
   readonly #server: WebSocketServer;
   readonly #with: {
@@ -55,6 +46,8 @@ export class Sockets {
     readonly access: Access;
   };
   readonly #alive = new WeakSet<WebSocket>();
+  /** Oldest first, with the addresses of their clients. */
+  readonly #connections = new Map<Connection, string>();
   readonly #heartbeat: NodeJS.Timeout;
 
   constructor(
@@ -84,6 +77,7 @@ export class Sockets {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
       const thread = await this.#admit(request);
+      this.#makeRoom(addressOf(request));
       this.#server.handleUpgrade(request, socket, head, (websocket) => {
         this.#alive.add(websocket);
         websocket.on('pong', () => this.#alive.add(websocket));
@@ -91,15 +85,16 @@ export class Sockets {
         const format = PROTOCOLS[websocket.protocol] ?? 'cbor';
         const connection = new Connection(websocket, thread, { format, metrics: this.#with.metrics });
         connection.listen();
+        this.#keep(websocket, connection, addressOf(request));
       });
     } catch (error) {
-      refuse(socket, error instanceof Problem ? error : new Problem('internal', 'see the log of the server'));
+      writeProblem(socket, error instanceof Problem ? error : new Problem('internal', 'see the log of the server'));
     }
   }
 
   /** @throws Problem */
   async #admit(request: IncomingMessage) {
-    const { access, clusters, limits } = this.#with;
+    const { access, clusters } = this.#with;
     const { host, origin } = request.headers;
     if (!access.hostFits(host)) throw new Problem('forbidden', `this server is not "${host}"`);
     if (!access.originFits(origin, host)) throw new Problem('forbidden', `pages of ${origin} may not use this server`);
@@ -107,11 +102,38 @@ export class Sockets {
       throw new Problem('unauthorized', 'send a token, as a header or as the subprotocol bearer.TOKEN');
     const [, cluster] = PATH.exec((request.url ?? '').split('?')[0] ?? '') ?? [];
     if (cluster === undefined) throw new Problem('not-found', 'no websocket is at that path');
-    if (this.#server.clients.size >= limits.sockets)
-      throw new Problem('limit-reached', `this server has at most ${limits.sockets} websockets`);
     const { thread } = clusters.get(decodeURIComponent(cluster));
     await thread.ready;
     return thread;
+  }
+
+  /** One that asks for nothing is closed after a while. */
+  #keep(websocket: WebSocket, connection: Connection, address: string): void {
+    this.#connections.set(connection, address);
+    const idle = setTimeout(() => {
+      if (!connection.subscribed) connection.close('nothing was subscribed');
+    }, this.#with.limits.idleSocketMs).unref();
+    websocket.on('close', () => {
+      clearTimeout(idle);
+      this.#connections.delete(connection);
+    });
+  }
+
+  /** The oldest that has subscribed to nothing gives way: of the same client where that has its share. @throws Problem */
+  #makeRoom(address: string): void {
+    const { sockets } = this.#with.limits;
+    const own = [...this.#connections].filter(([, held]) => held === address).map(([connection]) => connection);
+    const share = Math.ceil(sockets * CLIENT_SHARE);
+    if (own.length >= share) this.#giveWay(own, `one client has at most ${share} websockets`);
+    else if (this.#connections.size >= sockets)
+      this.#giveWay([...this.#connections.keys()], `this server has at most ${sockets} websockets`);
+  }
+
+  #giveWay(connections: readonly Connection[], otherwise: string): void {
+    const found = connections.find(({ subscribed }) => !subscribed);
+    if (found === undefined) throw new Problem('limit-reached', otherwise);
+    this.#connections.delete(found);
+    found.cut();
   }
 
   /** A client that does not answer is gone. */

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Limits } from '../options.js';
 import { Problem } from '../problem.js';
 import type { Args, Method, Result } from '../session/methods.js';
-import type { Origin } from '../session/session.js';
+import type { Left, Origin } from '../session/session.js';
 import { type Answer, type Batch, type Call, type Change, isChange, type Taken, type ThreadData } from './messages.js';
 
 export type ThreadState = 'loading' | 'ready' | 'failed' | 'closed';
@@ -48,6 +48,8 @@ export class ClusterThread {
   readonly #options: ThreadOptions;
   #origin: Origin;
   #changes: Change[] = [];
+  /** Where the cluster was last, for a thread that starts anew. */
+  #left: Left | undefined = undefined;
   #worker: Worker | undefined = undefined;
   #state: ThreadState = 'loading';
   #failure = '';
@@ -85,7 +87,7 @@ export class ClusterThread {
   #start(): Promise<void> {
     this.#state = 'loading';
     const { limits, name, workerUrl } = this.#options;
-    const data: ThreadData = { origin: this.#origin, name, limits, changes: this.#changes };
+    const data: ThreadData = { origin: this.#origin, name, limits, changes: this.#changes, left: this.#left };
     const worker = new Worker(workerUrl, {
       workerData: data,
       resourceLimits: { maxOldGenerationSizeMb: limits.memoryMiB },
@@ -110,6 +112,7 @@ export class ClusterThread {
           this.#state = 'ready';
           resolve();
         } else if (answer.kind === 'refused') refuse(Problem.from(answer.problem));
+        else if (answer.kind === 'left') this.#left = answer.left;
         else if (answer.kind === 'batch') this.#readers.get(answer.batch.reader)?.onBatch(answer.batch);
         else this.#answered(answer);
       });
@@ -167,7 +170,7 @@ export class ClusterThread {
     this.#options.onRestart(why);
     for (const [id, { reject, timer }] of this.#waiting) {
       clearTimeout(timer);
-      const rebuilt = 'the cluster is built anew from its objects, at the start of its time';
+      const rebuilt = 'the cluster is built anew from its objects, with its faults and its time';
       if (id === of) reject(new Problem('timeout', `${why}; ${rebuilt}`));
       else reject(new Problem('unavailable', `${why} while this waited; ${rebuilt}: try again`));
     }

@@ -2,7 +2,7 @@
 
 import type { ProblemDetail } from '../problem.js';
 import type { Args, Method } from '../session/methods.js';
-import type { SessionRequest } from '../session/session.js';
+import type { Left, SessionRequest } from '../session/session.js';
 
 /** A change of objects that is done again when the thread has to start anew. */
 export type Change = {
@@ -22,6 +22,8 @@ export const isChange = (method: Method): method is (typeof CHANGES)[number] => 
 /** Given to the thread when it starts. */
 export interface ThreadData extends SessionRequest {
   readonly changes: readonly Change[];
+  /** In place of what the origin says. */
+  readonly left?: Left | undefined;
 }
 
 export interface Call {
@@ -45,6 +47,8 @@ export interface Batch {
 }
 
 export type Answer =
+  /** Where the cluster is now, in case its thread ends. */
+  | { readonly kind: 'left'; readonly left: Left }
   /** The cluster is there. */
   | { readonly kind: 'ready' }
   /** It could not be loaded. */

@@ -6,11 +6,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Problem, type ProblemDetail } from '../problem.js';
 import { METHODS } from '../session/methods.js';
-import { Session } from '../session/session.js';
+import { type Left, Session } from '../session/session.js';
 import type { Answer, Call, Change, Taken, ThreadData } from './messages.js';
 
 if (parentPort === null) throw new Error('this file is the thread of a cluster: it is started by the server');
 const port = parentPort;
+
+/** How often it is told how late it is. */
+const TELL_MS = 100;
 
 const send = (answer: Answer, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(answer, transfer);
 
@@ -46,16 +49,42 @@ async function answer(session: Session, call: Call): Promise<void> {
   }
 }
 
-function start({ changes, ...request }: ThreadData): void {
+/** Tells where the cluster is, whenever that is somewhere else. */
+class Whereabouts {
+  readonly #session: Session;
+  #told: Left | undefined = undefined;
+
+  constructor(session: Session) {
+    this.#session = session;
+    setInterval(() => this.tell(), TELL_MS);
+  }
+
+  tell(): void {
+    const { left } = this.#session;
+    if (left.nowNs === this.#told?.nowNs && left.faults === this.#told.faults) return;
+    this.#told = left;
+    send({ kind: 'left', left });
+  }
+
+  /** What is broken is told at once, time now and then. */
+  tellFaults(): void {
+    if (this.#session.left.faults !== this.#told?.faults) this.tell();
+  }
+}
+
+function start({ changes, left, ...request }: ThreadData): void {
   const session = new Session(request);
   for (const change of changes satisfies readonly Change[]) void run(session, change);
+  if (left !== undefined) session.goOnFrom(left);
+  const whereabouts = new Whereabouts(session);
   session.onBatch = (reader, bytes, about) => {
     send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
   };
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
-    else void answer(session, message);
+    else void answer(session, message).then(() => whereabouts.tellFaults());
   });
+  whereabouts.tell();
   send({ kind: 'ready' });
 }
 

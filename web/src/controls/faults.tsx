@@ -5,14 +5,29 @@ import type { Fault, FaultRequest } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import type { TextKey } from '../texts/language.js';
 
-const TEXTS: Readonly<Record<FaultRequest['kind'], TextKey>> = {
+/** What the form can break. */
+type Breakable = 'link' | 'switch' | 'node';
+
+const TEXTS: Readonly<Record<Breakable, TextKey>> = {
   link: 'breakCable',
   switch: 'breakSwitch',
   node: 'breakNode',
 };
 
+const KINDS: Readonly<Record<FaultRequest['kind'], TextKey>> = {
+  ...TEXTS,
+  pod: 'brokenPod',
+  session: 'brokenSession',
+};
+
 const subjectOf = (fault: FaultRequest): string =>
-  fault.kind === 'link' ? `${fault.host} ${fault.interface}` : fault.name;
+  'interface' in fault
+    ? `${fault.host} ${fault.interface}`
+    : 'peer' in fault
+      ? `${fault.host} ${fault.peer}`
+      : 'namespace' in fault
+        ? `${fault.namespace}/${fault.name}`
+        : fault.name;
 
 export function Faults() {
   const page = usePage();
@@ -38,7 +53,7 @@ function BrokenLine({ broken: { id, fault } }: { readonly broken: Fault }) {
   const say = useTexts();
   return (
     <li class="row">
-      <span class="verdict bad">{say(TEXTS[fault.kind])}</span>
+      <span class="verdict bad">{say(KINDS[fault.kind])}</span>
       <span class="grow">{subjectOf(fault)}</span>
       <button type="button" onClick={() => void page.mend(id)}>
         {say('mend')}
@@ -48,7 +63,7 @@ function BrokenLine({ broken: { id, fault } }: { readonly broken: Fault }) {
 }
 
 /** What can break, by kind: the chosen place's first. */
-function breakable(kind: FaultRequest['kind'], hosts: ReturnType<typeof usePage>['hosts']['value']): FaultRequest[] {
+function breakable(kind: Breakable, hosts: ReturnType<typeof usePage>['hosts']['value']): FaultRequest[] {
   if (kind === 'node') return hosts.map(({ name }) => ({ kind, name }));
   if (kind === 'link')
     return hosts.flatMap((host) => host.interfaces.map(({ name }) => ({ kind, host: host.name, interface: name })));
@@ -59,7 +74,7 @@ function breakable(kind: FaultRequest['kind'], hosts: ReturnType<typeof usePage>
 function BreakForm() {
   const page = usePage();
   const say = useTexts();
-  const kind = useSignal<FaultRequest['kind']>('link');
+  const kind = useSignal<Breakable>('link');
   const subject = useSignal('');
   const choices = breakable(kind.value, page.hosts.value);
   const chosen = choices.find((one) => subjectOf(one) === subject.value) ?? choices[0];

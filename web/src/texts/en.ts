@@ -157,6 +157,8 @@ export const en = {
   faultsHelp: 'Break a cable, a switch or a machine, and see what becomes of packets.',
   breakCable: 'Cable',
   breakSwitch: 'Switch',
+  brokenPod: 'Pod',
+  brokenSession: 'BGP session',
   breakNode: 'Machine',
   breakIt: 'Break it',
   mend: 'Mend',

@@ -157,6 +157,8 @@ export const zh: Texts = {
   faultsHelp: '断开线缆、交换机或机器，看数据包会怎样。',
   breakCable: '线缆',
   breakSwitch: '交换机',
+  brokenPod: 'Pod',
+  brokenSession: 'BGP 会话',
   breakNode: '机器',
   breakIt: '使其故障',
   mend: '修复',

@@ -1,0 +1,63 @@
+/** Requests that cannot be understood, down to those that are no HTTP: each gets a problem document. */
+
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { cluster, type Parsed, running } from './running.js';
+
+/** Status and body of what a server answers to these octets. */
+async function said(url: string, request: string): Promise<{ status: number; type: string; json: Parsed }> {
+  const { port } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write(request);
+  const answer = await text(socket);
+  const [head = '', ...body] = answer.split('\r\n\r\n');
+  const json = JSON.parse(body.join('\r\n\r\n'));
+  return { status: Number(head.split(' ')[1]), type: /content-type: (\S+)/i.exec(head)?.[1] ?? '', json };
+}
+
+const rest = 'Host: 127.0.0.1\r\nConnection: close\r\n\r\n';
+const REFUSED: readonly (readonly [name: string, request: string, status: number])[] = [
+  ['a URL that cannot be decoded', `GET /assets/% HTTP/1.1\r\n${rest}`, 400],
+  ['a URL without end', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${rest}`, 431],
+  ['headers without end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(20_000)}\r\n${rest}`, 431],
+  ['no request line', 'hello\r\n\r\n', 400],
+  ['a length that is no number', `POST /api/v1/clusters HTTP/1.1\r\nContent-Length: many\r\n${rest}`, 400],
+  ['an expectation', `GET / HTTP/1.1\r\nExpect: tea\r\n${rest}`, 417],
+];
+
+t.test('what is no request of HTTP gets a problem document', async (t) => {
+  const { server } = await running(t);
+  for (const [name, request, status] of REFUSED) {
+    const answer = await said(server.url, request);
+    t.equal(answer.status, status, name);
+    t.match(answer.type, 'application/problem+json', name);
+    t.match(answer.json, { type: /^urn:podwire:problem:/, status, title: String, detail: String }, name);
+  }
+});
+
+t.test('a body that is nested without end is refused', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`;
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const answer = await ask('PATCH', '/clusters/vx/objects/core/Pod/default/web', deep, merge);
+  t.equal(answer.status, 400);
+  t.match(answer.json.detail, /256 levels/);
+});
+
+t.test('requests whose fields all have defaults need no body', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  t.equal((await ask('POST', '/clusters/vx/clock/step')).status, 200);
+  t.match((await ask('POST', '/clusters/vx/clock/run')).json, { running: true, pace: 1 });
+  t.equal((await ask('POST', '/clusters/vx/clock/pause')).status, 200);
+  t.match((await ask('POST', '/scenarios/same-node/run')).json, { cluster: 'same-node', failed: 0 });
+});
+
+t.test('what excludes one another is not given together', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const jump = await ask('POST', '/clusters/vx/clock/jump', { toNs: 5, byNs: 5 });
+  t.match(jump.json, { status: 400, errors: [{ field: '/byNs' }] });
+  const flow = { from: 'pod/default/client', to: 'pod/default/web:80', port: 81 };
+  const whatIf = await ask('POST', '/clusters/vx/what-if', { changes: [], flows: [flow] });
+  t.match(whatIf.json, { status: 400, errors: [{ field: '/flows/0/port' }] });
+});
