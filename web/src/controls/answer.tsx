@@ -15,12 +15,8 @@ export function Answer() {
   const { value: answer } = page.answer;
   return (
     <>
+      {answer === undefined ? <p class="hint">{say('noAnswer')}</p> : <TraceAnswer answer={answer} />}
       <CommandAnswer />
-      {answer === undefined ? (
-        page.commandAnswer.value === undefined && <p class="hint">{say('noAnswer')}</p>
-      ) : (
-        <TraceAnswer answer={answer} />
-      )}
       <Expected />
       <Earlier />
       <Events />

@@ -18,6 +18,7 @@ import { Api, ApiError, type Source, type Topology } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
 import { namesOf } from './names.js';
+import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
 
 export type Theme = 'light' | 'dark';
@@ -82,7 +83,7 @@ export class PageState {
   /** `node/NAME`, `pod/NS/NAME`: what is marked in the picture. */
   readonly place = signal<string | undefined>(undefined);
   readonly answer = signal<TraceSummary | undefined>(undefined);
-  /** Of a command that was sent instead of a connection. */
+  /** What a command printed that was run beside the trace. */
   readonly commandAnswer = signal<{ readonly command: readonly string[]; readonly answer: ExecAnswer } | undefined>(
     undefined,
   );
@@ -262,36 +263,45 @@ export class PageState {
   }
 
   /** Sends a connection; its answer is shown. */
-  async send(request: TraceRequest): Promise<void> {
+  send(request: TraceRequest): Promise<void> {
+    return this.#asking(async (name) => {
+      this.answer.value = await this.api.trace(name, request);
+      this.commandAnswer.value = undefined;
+      this.#keepFlow(request);
+    });
+  }
+
+  /** Asks by DNS or HTTP: what became of the connection, and what the command prints. */
+  query(from: string, query: (asking: Asking) => Promise<QueryAnswer>): Promise<void> {
+    return this.#asking(async (name) => {
+      const { trace, request, command, answer } = await query({
+        trace: (wanted) => this.api.trace(name, wanted),
+        exec: (words) => this.api.exec(name, from, words),
+      });
+      this.answer.value = trace;
+      this.commandAnswer.value = { command, answer };
+      this.#keepFlow(request);
+    });
+  }
+
+  /** One at a time; the tool that shows answers is opened. */
+  async #asking(ask: (cluster: string) => Promise<void>): Promise<void> {
     const name = this.current.value;
     if (name === undefined || this.sending.value) return;
     this.sending.value = true;
     this.problem.value = undefined;
     await this.attempt(async () => {
-      this.answer.value = await this.api.trace(name, request);
-      this.commandAnswer.value = undefined;
+      await ask(name);
       this.tool.value = 'answer';
-      const same = (flow: TraceRequest): boolean =>
-        flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
-      this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
     });
     this.sending.value = false;
     void this.readClock();
   }
 
-  /** Runs a command at a place; what it prints is shown, what it sends is seen. */
-  async command(target: string, command: readonly string[]): Promise<void> {
-    const name = this.current.value;
-    if (name === undefined || this.sending.value) return;
-    this.sending.value = true;
-    this.problem.value = undefined;
-    await this.attempt(async () => {
-      this.commandAnswer.value = { command, answer: await this.api.exec(name, target, command) };
-      this.answer.value = undefined;
-      this.tool.value = 'answer';
-    });
-    this.sending.value = false;
-    void this.readClock();
+  #keepFlow(request: TraceRequest): void {
+    const same = (flow: TraceRequest): boolean =>
+      flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
+    this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
   }
 
   async load(name: string, sources: readonly Source[]): Promise<void> {
