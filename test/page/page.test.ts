@@ -284,6 +284,61 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.equal((await ask('GET', `/clusters/${VXLAN}/objects?kind=NetworkPolicy`)).json.total, 0);
   });
 
+  await t.test('DNS and HTTP have a verdict and a trace beside what dig and curl print', async (t) => {
+    const { page, complaints } = await openCluster(t, browser, { pageFolder, name: 'dns', clusters: [cluster('dns')] });
+    const answer = page.locator('.answer');
+    const output = page.locator('.output');
+    await field(page, 'From').fill('pod/shop/cart');
+    await page.getByRole('radio', { name: 'DNS' }).click();
+    await field(page, 'Name to look up').fill('web');
+    await sendButton(page).click();
+    await output.getByText(/web\.shop\.svc\.cluster\.local\.\s+30\s+IN\s+A\s+10\.96\.0\.20/).waitFor();
+    t.match(await answer.innerText(), /Answered[\s\S]*10\.96\.0\.10:53[\s\S]*coredns/);
+    await field(page, 'Name to look up').fill('webb');
+    await sendButton(page).click();
+    await verdict(page, 'unresolved').waitFor();
+    t.match(await output.innerText(), /NXDOMAIN/);
+    await answer.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.outline').getByText('webb.shop.svc.cluster.local').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('radio', { name: 'HTTP' }).click();
+    await field(page, 'To').fill('svc/shop/web');
+    await sendButton(page).click();
+    await output.getByText('HTTP/1.1 200 OK').waitFor();
+    t.match(await answer.innerText(), /Answered[\s\S]*svc\/shop\/web:80 tcp/);
+    await answer.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.netfilter .stage.lit').first().waitFor();
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a field that is mistyped is told at its line, and in the list of findings', async (t) => {
+    const { page, complaints } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').click();
+    await page.keyboard.insertText(
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: typo}\nspec:\n  podSelector: {}\n  ingres:\n    - {}\n',
+    );
+    await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    const told = page.locator('.change-tool .finding-lines');
+    await told.getByText('no field of this kind is called "ingres" (near: ingress)').waitFor();
+    t.match(await told.innerText(), /line 6/);
+    t.match(await page.locator('.cm-lintRange-warning').innerText(), /ingres/);
+    await page.getByRole('button', { name: 'Findings: 1' }).click();
+    await page.getByRole('dialog').getByText('NetworkPolicy default/typo').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.locator('.change-tool select').selectOption('networking.k8s.io/NetworkPolicy/default/typo');
+    t.match(await page.locator('.cm-lintRange-warning').innerText(), /ingres/, 'an object that is opened, too');
+    await page.getByRole('button', { name: 'What if it were gone?' }).click();
+    await page.locator('.flows tr.changed').waitFor();
+    t.match(await page.locator('.flows tr.changed').innerText(), /Dropped[\s\S]*Answered/);
+    await page.locator('.change-tool').getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: /Findings/ }).waitFor({ state: 'detached' });
+    t.strictSame(complaints, []);
+  });
+
   await t.test('what the files expect is offered, and held against what happens', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     const first = page.locator('.tool section', { hasText: 'Try these' }).locator('button.line').first();
@@ -324,7 +379,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .first()
       .waitFor();
     await page.keyboard.press('Control+u');
-    await page.keyboard.type('tcpdump -i eth0 udp');
+    await page.keyboard.type('tcpdump -i eth0 -c 2 -e udp port vxlan');
     await page.keyboard.press('Enter');
     await screen.getByText('listening on eth0').waitFor();
     await send(page);
@@ -332,9 +387,18 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .getByText(/VXLAN, flags/)
       .first()
       .waitFor();
+    await screen.getByText('2 packets captured').waitFor();
     await page.locator('.xterm').click();
+    await page.keyboard.type('tcpdump tcp port htp');
+    await page.keyboard.press('Enter');
+    await screen.getByText('not "htp"').waitFor();
+    await page.keyboard.type('tcpdump -i any portr');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('70-90');
+    await page.keyboard.press('Enter');
+    await screen.getByText('listening on any').waitFor();
     await page.keyboard.press('Control+c');
-    await screen.getByText('^C').first().waitFor();
+    await screen.getByText('0 packets captured').waitFor();
     await page.keyboard.type('nonsense');
     await page.keyboard.press('Enter');
     await screen

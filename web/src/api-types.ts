@@ -30,6 +30,13 @@ export type ProblemBody = Static<typeof ProblemSchema>;
 export type ExecAnswer = Static<typeof ExecResult>;
 export type Verdict = TraceSummary['verdict'];
 
+/** What a change of objects answers. */
+export interface ChangeAnswer {
+  readonly objects: readonly Readonly<Record<string, unknown>>[];
+  /** Of these objects; servers before 0.2 do not tell. */
+  readonly findings?: readonly Finding[];
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   readonly total: number;

@@ -33,7 +33,9 @@ function CommandAnswer() {
   return (
     <section class="card">
       <h3>{say('commandAnswer', { command: command.join(' ') })}</h3>
-      <pre class="output">{`${answer.stdout}${answer.stderr}`.trimEnd()}</pre>
+      <pre class="output" tabIndex={0}>
+        {`${answer.stdout}${answer.stderr}`.trimEnd()}
+      </pre>
     </section>
   );
 }

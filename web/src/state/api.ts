@@ -1,6 +1,7 @@
 /** The REST API as functions. Every error is a problem document (RFC 9457), or says that nobody answers. */
 
 import type {
+  ChangeAnswer,
   Clock,
   Cluster,
   ExecAnswer,
@@ -135,8 +136,10 @@ export class Api {
     this.#ask(`/clusters/${name}/faults/${id}`, { method: 'DELETE' });
 
   /** Creates objects, or replaces those that are there: all of the text, or nothing. */
-  readonly apply = (name: string, yaml: string): Promise<Response> =>
-    this.#ask(`/clusters/${name}/objects?apply=true`, { method: 'POST', body: yaml, headers: YAML_TYPE });
+  readonly apply = async (name: string, yaml: string): Promise<ChangeAnswer> => {
+    const asked = { method: 'POST', body: yaml, headers: YAML_TYPE };
+    return (await (await this.#ask(`/clusters/${name}/objects?apply=true`, asked)).json()) as ChangeAnswer;
+  };
   readonly remove = (name: string, { group, kind, namespace, name: own }: ListedObject): Promise<Response> => {
     const path = [group || 'core', kind, namespace || '-', own].map(encodeURIComponent).join('/');
     return this.#ask(`/clusters/${name}/objects/${path}`, { method: 'DELETE' });

@@ -12,6 +12,13 @@ export interface Watcher {
   onReset(): void;
 }
 
+export interface Follower {
+  readonly onFrame: (frame: Frame) => void;
+  /** So many were left out, since this reader is slow. */
+  readonly onMissed: (count: number) => void;
+  readonly onProblem: (words: string) => void;
+}
+
 const EVENTS_KEPT = 200;
 /** Events after which the same machines, pods and faults are there. */
 const OF_NO_OBJECT: ReadonlySet<string> = new Set([
@@ -85,17 +92,18 @@ export class Live {
   }
 
   /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
-  follow(filter: string, given: { onFrame: (frame: Frame) => void; onProblem: (words: string) => void }): () => void {
+  follow(filter: string, follower: Follower): () => void {
     const stream = this.#stream;
     const name = `follow-${crypto.randomUUID().slice(0, 8)}`;
     stream?.subscribe(name, {
       kinds: ['frames'],
       filter,
-      onBatch: ({ messages }) => {
+      onBatch: ({ messages, missed }) => {
+        if (missed > 0) follower.onMissed(missed);
         for (const message of messages)
-          if (message.type === 'frame') given.onFrame(new Frame(message, performance.now()));
+          if (message.type === 'frame') follower.onFrame(new Frame(message, performance.now()));
       },
-      onProblem: given.onProblem,
+      onProblem: follower.onProblem,
     });
     return () => stream?.unsubscribe(name);
   }

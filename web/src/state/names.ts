@@ -39,3 +39,6 @@ export const placeOf = ({ name, role }: Pick<Host, 'name' | 'role'>): string =>
 export const placeOfPod = ({ namespace, name }: Pick<Pod, 'namespace' | 'name'>): string => `pod/${namespace}/${name}`;
 /** `pod/shop/web-1` → `web-1`. */
 export const shortName = (place: string): string => place.split('/').at(-1) ?? place;
+/** Of `pod/shop/web-1:80`, `svc/shop/web` or `web.shop.svc`; undefined where the name is in none. */
+export const namespaceOf = (end: string): string | undefined =>
+  /^(?:pod|svc)\/([^/]+)\//.exec(end)?.[1] ?? /^[^./]+\.([^./]+)\.svc(?:[.:]|$)/.exec(end)?.[1];

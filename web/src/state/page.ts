@@ -7,6 +7,7 @@ import type {
   ExecAnswer,
   Fault,
   FaultRequest,
+  Finding,
   Host,
   ListedObject,
   Pod,
@@ -69,6 +70,8 @@ export class PageState {
   readonly pods = signal<readonly Pod[]>([]);
   readonly services = signal<readonly ListedObject[]>([]);
   readonly faults = signal<readonly Fault[]>([]);
+  /** What a real cluster would suffer from. */
+  readonly findings = signal<readonly Finding[]>([]);
   readonly clock = signal<Clock | undefined>(undefined);
   readonly names = computed(() => namesOf(this.hosts.value, this.pods.value, this.services.value));
 
@@ -186,6 +189,7 @@ export class PageState {
     this.hosts.value = [];
     this.pods.value = [];
     this.faults.value = [];
+    this.findings.value = [];
     this.answer.value = undefined;
     this.commandAnswer.value = undefined;
     this.frame.value = undefined;
@@ -208,15 +212,16 @@ export class PageState {
     this.#refreshing = false;
   }
 
-  /** Machines, pods, Services, faults and the clock, as they are now. @throws ApiError */
+  /** Machines, pods, Services, faults, findings and the clock, as they are now. @throws ApiError */
   async refresh(): Promise<void> {
     const name = this.current.value;
     if (name === undefined) return;
-    const [hosts, pods, services, faults, clock] = await Promise.all([
+    const [hosts, pods, services, faults, findings, clock] = await Promise.all([
       this.api.hosts(name),
       this.api.pods(name),
       this.api.objects(name, '&kind=Service'),
       this.api.faults(name),
+      this.api.findings(name),
       this.api.clock(name),
     ]);
     if (this.current.value !== name) return;
@@ -224,6 +229,7 @@ export class PageState {
     this.pods.value = pods;
     this.services.value = services;
     this.faults.value = faults;
+    this.findings.value = findings;
     this.clock.value = clock;
   }
 

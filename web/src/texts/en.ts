@@ -143,7 +143,8 @@ export const en = {
   apply: 'Apply',
   applying: 'Applying…',
   whatIf: 'What if?',
-  remove: 'Delete the object',
+  remove: 'Delete',
+  whatIfRemoved: 'What if it were gone?',
   applied: 'Applied.',
   removed: 'Deleted.',
   flowsChanged: '{changed} of {count} flows changed',
@@ -163,8 +164,15 @@ export const en = {
   noFaults: 'Nothing is broken.',
   broken: 'Broken',
 
+  findings: 'Findings: {count}',
+  findingsTitle: 'Findings',
+  findingsHelp: 'What a real cluster would take as it is, and suffer from.',
+  finding_warning: 'warning',
+  finding_notice: 'notice',
+
   terminalIn: 'Terminal in',
-  terminalHelp: 'Commands run on that machine. Tab completes, arrows go through history, tcpdump -i IF follows live.',
+  terminalHelp:
+    'Commands run on that machine. Tab completes, arrows go through history. tcpdump -i IF [-c N] [-env] [filter] follows live.',
   close: 'Close',
   problem: 'That did not work',
   lineOf: 'line {line}',

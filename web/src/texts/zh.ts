@@ -143,7 +143,8 @@ export const zh: Texts = {
   apply: '应用',
   applying: '正在应用…',
   whatIf: '假设如此？',
-  remove: '删除对象',
+  remove: '删除',
+  whatIfRemoved: '假设已删除？',
   applied: '已应用。',
   removed: '已删除。',
   flowsChanged: '{count} 条流中有 {changed} 条改变',
@@ -163,8 +164,15 @@ export const zh: Texts = {
   noFaults: '没有故障。',
   broken: '故障',
 
+  findings: '检查发现：{count}',
+  findingsTitle: '检查发现',
+  findingsHelp: '真实集群会照样接受、但会因此受影响的内容。',
+  finding_warning: '警告',
+  finding_notice: '提示',
+
   terminalIn: '终端位于',
-  terminalHelp: '命令在该机器上运行。Tab 补全，方向键浏览历史，tcpdump -i 接口 实时跟踪。',
+  terminalHelp:
+    '命令在该机器上运行。Tab 补全，方向键浏览历史。tcpdump -i 接口 [-c 数量] [-env] [过滤表达式] 实时跟踪。',
   close: '关闭',
   problem: '操作未成功',
   lineOf: '第 {line} 行',
