@@ -26,6 +26,15 @@ async function send(page: Page, from = FROM, to = TO): Promise<void> {
 const shownBytes = async (page: Page): Promise<string> =>
   (await page.locator('.tool .hex .octets').allInnerTexts()).join('').replaceAll(/\s/g, '');
 
+/** Waits for an expression to be true in the page; evaluated past its policy, which lets no script in. */
+async function becomes(page: Page, expression: string): Promise<boolean> {
+  for (let i = 0; i < 100; i++) {
+    if ((await page.evaluate(expression)) === true) return true;
+    await page.waitForTimeout(100);
+  }
+  return false;
+}
+
 interface AxeResult {
   readonly violations: readonly {
     readonly id: string;
@@ -204,6 +213,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   await t.test('a filter lets through what it says, and a mistake in it is explained', async (t) => {
     const { page, complaints, shoot } = await openCluster(t, browser, demo);
     const filter = page.getByRole('searchbox', { name: 'Display filter' });
+    await send(page);
+    await rows(page).filter({ hasText: 'VXLAN/TCP' }).first().waitFor();
+    const listed = async () => Number(/\d+/.exec(await page.locator('.counts').innerText())?.[0]);
+    const before = await listed();
     await filter.fill('tcp.prot == 80');
     await filter.press('Enter');
     await page
@@ -211,6 +224,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .getByText(/tcp\.prot/)
       .waitFor();
     t.equal(await filter.getAttribute('aria-invalid'), 'true');
+    t.ok((await listed()) >= before, 'what was listed is still there');
+    await send(page);
+    const counted = `Number(/\\d+/.exec(document.querySelector('.counts').innerText)[0])`;
+    t.ok(await becomes(page, `${counted} > ${before}`), 'and more comes');
     await shoot('filter-mistake');
     await filter.fill('tcp && host == node2');
     await filter.press('Enter');
@@ -220,6 +237,35 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.equal(await rows(page).filter({ hasText: 'node/node1' }).count(), 0);
     t.equal(await rows(page).filter({ hasText: 'ARP' }).count(), 0);
     t.strictSame(complaints, []);
+  });
+
+  await t.test('nothing sticks out at any width, and every octet and address is readable', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    const trace = (await page.getByRole('button', { name: 'Open the trace' }).click(), page.url());
+    const fits = `document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll('.tabs, .hex, .sender, .bar, .rows')]
+      .every((one) => one.scrollWidth <= one.clientWidth || getComputedStyle(one).visibility === 'hidden')`;
+    for (const hash of [`#/${VXLAN}`, new URL(trace).hash])
+      for (const width of [360, 390, 768, 1024, 1280, 1440, 1920, 2560]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.goto(`${page.url().split('#')[0]}${hash}`);
+        await page
+          .locator(hash.includes('trace') ? '.hex' : '.packet-row')
+          .first()
+          .waitFor({ state: 'attached' });
+        t.ok(await becomes(page, fits), `${hash} at ${width}`);
+      }
+    await page.goto(`${page.url().split('#')[0]}#/${VXLAN}`);
+    for (const width of [1280, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      const row = rows(page).filter({ hasText: 'node/node1' }).filter({ hasText: 'VXLAN/TCP' }).last();
+      await row.waitFor();
+      t.match(await row.locator('.end').first().innerText(), /client\s+192\.168\.166\.129:\d+/);
+      t.match(await row.locator('.info').innerText(), /^Flags \[/, 'without the ends that stand beside it');
+      const cut = `[...document.querySelectorAll('.packet-row .end > *')].filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display === 'block').length`;
+      t.equal(await page.evaluate(cut), 0, `no address is cut at ${width}`);
+    }
   });
 
   await t.test('a policy is written, and the flow that it cuts is shown', async (t) => {
@@ -460,7 +506,15 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     const context = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' as const, locale: 'zh-CN' };
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
     const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}`, context });
+    for (const name of ['所有分支', '重复']) t.ok(await page.getByLabel(name).isVisible(), name);
+    t.ok(await page.getByTitle('虚拟时间').isVisible());
+    await page.getByLabel('速度：每真实秒对应的虚拟秒数').selectOption('10');
     await page.getByRole('button', { name: '发送', exact: true }).click();
+    await page.locator('.panes').getByText('数据包').click();
+    const row = rows(page).filter({ hasText: 'VXLAN/TCP' }).last();
+    const top = async (part: string) => (await row.locator(part).first().boundingBox())?.y ?? 0;
+    t.ok((await top('.info')) > (await top('.end')) + 10, 'a row of two lines');
+    t.match(await row.locator('.end').allInnerTexts(), [/client|web/, /client|web/]);
     await page.locator('.panes').getByText('结果').click();
     await page.locator('.answer').getByText('已应答').waitFor();
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-CN');

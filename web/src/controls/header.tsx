@@ -98,7 +98,7 @@ function Looks() {
       >
         <Icon name={dark ? 'light' : 'dark'} />
       </button>
-      <a class="quiet link wide" href="/api/v1/reference" target="_blank" rel="noreferrer">
+      <a class="quiet link" href="/api/v1/reference" target="_blank" rel="noreferrer">
         {say('reference')}
       </a>
     </>

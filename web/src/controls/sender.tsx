@@ -142,7 +142,7 @@ export function Sender() {
           </button>
         ))}
       </div>
-      <label class="check wide" title={say('allBranchesHelp')}>
+      <label class="check" title={say('allBranchesHelp')}>
         <input
           type="checkbox"
           checked={request.branches === 'all'}
@@ -150,7 +150,7 @@ export function Sender() {
         />
         {say('allBranches')}
       </label>
-      <label class="check wide" title={say('repeatHelp')}>
+      <label class="check" title={say('repeatHelp')}>
         <input
           type="checkbox"
           checked={repeating.value}

@@ -41,6 +41,9 @@ export class Live {
   readonly #onChange: () => void;
   readonly #onTime: () => void;
   #stream: Stream | undefined;
+  /** Subscriptions of frames: the one that is shown, and the last that was asked for. */
+  #shown: string | undefined;
+  #asked: string | undefined;
   #watcher: Watcher | undefined;
 
   /** `onChange`: objects, pods or faults are no longer what was read. `onTime`: the clock is. */
@@ -57,7 +60,7 @@ export class Live {
       if (state === 'open' && lost) this.#onChange();
       lost = state === 'lost' || (lost && state === 'connecting');
     });
-    this.#subscribeFrames();
+    this.#subscribeFrames(this.filter.value);
     this.#stream.subscribe('drops', {
       kinds: ['steps'],
       filter: 'drop',
@@ -75,6 +78,9 @@ export class Live {
   close(): void {
     this.#stream?.close();
     this.#stream = undefined;
+    this.#shown = undefined;
+    this.#asked = undefined;
+    this.filterProblem.value = undefined;
     this.events.value = [];
     this.missed.value = 0;
     this.#reset();
@@ -84,11 +90,9 @@ export class Live {
     this.#watcher = watcher;
   }
 
-  /** Frames from now on are those that the filter lets through. */
+  /** Frames from now on are those that the filter lets through; one that is not understood changes nothing. */
   setFilter(filter: string): void {
-    this.filter.value = filter.trim();
-    this.log.clear();
-    this.#subscribeFrames();
+    this.#subscribeFrames(filter.trim());
   }
 
   /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
@@ -113,10 +117,15 @@ export class Live {
     this.#watcher?.onReset();
   }
 
-  #subscribeFrames(): void {
-    this.#stream?.subscribe('frames', {
+  /** Under a name of its own, which takes the place of the one before as soon as the server has understood it. */
+  #subscribeFrames(filter: string): void {
+    const stream = this.#stream;
+    const name = `frames-${crypto.randomUUID().slice(0, 8)}`;
+    if (this.#asked !== this.#shown && this.#asked !== undefined) stream?.unsubscribe(this.#asked);
+    this.#asked = name;
+    stream?.subscribe(name, {
       kinds: ['frames'],
-      filter: this.filter.value,
+      filter,
       history: true,
       onBatch: ({ messages, missed }, isOld) => {
         this.missed.value += missed;
@@ -125,17 +134,26 @@ export class Live {
         const added = this.log.add(frames, performance.now());
         this.#watcher?.onFrames(added.filter(({ message }) => !isOld(message.seq)));
       },
-      onSubscribed: () => {
-        this.filterProblem.value = undefined;
-      },
+      onSubscribed: () => this.#show(name, filter),
       onProblem: (detail) => {
         this.filterProblem.value = detail;
+        stream.unsubscribe(name);
+        this.#asked = this.#shown;
       },
       onGap: (count) => {
         this.missed.value += count;
       },
       onEpoch: () => this.#reset(),
     });
+  }
+
+  #show(name: string, filter: string): void {
+    this.filterProblem.value = undefined;
+    if (name === this.#shown) return;
+    if (this.#shown !== undefined) this.#stream?.unsubscribe(this.#shown);
+    this.#shown = name;
+    this.filter.value = filter;
+    this.log.clear();
   }
 
   #happened(messages: readonly StreamMessage[]): void {

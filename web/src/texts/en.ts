@@ -81,6 +81,8 @@ export const en = {
   applyFilter: 'Apply',
   clearFilter: 'Clear',
   followNew: 'Follow',
+  filterKept: 'Shown as before: {filter}',
+  allPackets: 'all packets',
   pausePackets: 'Pause',
   resumePackets: 'Go on',
   clearList: 'Empty the list',

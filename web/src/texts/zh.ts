@@ -81,6 +81,8 @@ export const zh: Texts = {
   applyFilter: '应用',
   clearFilter: '清除',
   followNew: '跟随最新',
+  filterKept: '仍按原样显示：{filter}',
+  allPackets: '全部数据包',
   pausePackets: '暂停',
   resumePackets: '继续',
   clearList: '清空列表',
