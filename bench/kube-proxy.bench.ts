@@ -198,10 +198,7 @@ function walks(services: number): void {
     netfilter.run('forward', skb, dev, dev);
     netfilter.run('postrouting', skb, undefined, dev);
   };
-  told(
-    'the very first packet after that',
-    us(cpuSeconds(() => through(packet(netns, 0x0a60_0100, 1)), 1)),
-  );
+  told('the very first packet after that', us(cpuSeconds(() => through(packet(netns, 0x0a60_0100, 1)), 1)));
   const count = 5000;
   let port = 1024;
   const first = cpuSeconds(() => {

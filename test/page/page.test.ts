@@ -297,6 +297,9 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
     await accessible(t, page, 'the editor');
     await shoot('changed');
+    await page.getByRole('tab', { name: 'Answer' }).click();
+    const rewritten = page.locator('.events li').filter({ hasText: 'rules-rewritten' }).first();
+    t.match(await rewritten.locator('.tag').allInnerTexts(), [/NetworkPolicy default\/a/], 'who caused it');
     await send(page);
     await verdict(page, 'dropped').waitFor();
     await page.getByRole('button', { name: 'Open the trace' }).click();
@@ -396,6 +399,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   await t.test('a cable is broken, seen, and mended', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     await page.getByRole('tab', { name: 'Break' }).click();
+    t.match(await page.getByRole('radio', { name: 'Machine' }).innerText(), 'Machine');
     await page.getByLabel('Cable', { exact: true }).selectOption('node1 eth0');
     await page.getByRole('button', { name: 'Break it' }).click();
     await page.getByRole('button', { name: 'Mend' }).waitFor();
@@ -494,18 +498,56 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await verdict(page, 'answered').waitFor();
     await server.close();
     await page.getByText('Connection lost, trying again…').or(page.getByText('Connecting…')).first().waitFor();
+    await sendButton(page).click();
+    await sendButton(page).click();
+    await page.getByRole('alert').getByText('The server is away').waitFor();
+    t.equal(await page.getByRole('alert').count(), 1);
     await shoot('lost');
     server = await serve({ port, ...options });
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator('.counts').getByText('Packets: 0').waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await send(page);
     await rows(page).first().waitFor();
+  });
+
+  await t.test('a link to what is not there says so once, and shows what there is', async (t) => {
+    const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
+    const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: '#/doesnotexist' });
+    await page.getByRole('alert').getByText('There is no cluster doesnotexist on this server.').waitFor();
+    await shoot('missing');
+    await page.goto(`${server.url}/#/scenario/nope`);
+    await page.getByRole('alert').getByText('No scenario is called nope.').waitFor();
+    t.equal(await page.getByRole('alert').count(), 1);
+    await accessible(t, page, 'a link that leads nowhere');
+    await page.getByRole('alert').getByRole('link', { name: VXLAN }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    t.strictSame(complaints, []);
+    t.equal((await ask('DELETE', `/clusters/${VXLAN}`)).status, 204);
+    await page.getByRole('alert').getByText(`There is no cluster ${VXLAN} on this server.`).waitFor();
+    t.strictSame(
+      complaints.filter((one) => one.includes('404')),
+      [],
+      'nor is it asked for again and again',
+    );
+  });
+
+  await t.test('a scenario is loaded by its link, with how its expectations are met', async (t) => {
+    const { server, ask } = await running(t, { pageFolder });
+    const { page, complaints } = await openPage(t, browser, { server, ask, hash: '#/scenario/same-node' });
+    await page.getByText('Live', { exact: true }).waitFor();
+    const { total } = (await ask('GET', '/clusters/same-node/traces')).json;
+    const tried = page.locator('.tool section', { hasText: 'Try these' });
+    await tried.getByText(`${total} of ${total} as expected`).waitFor();
+    t.equal(await tried.locator('.verdict').count(), total);
+    t.strictSame(complaints, []);
   });
 
   await t.test('Chinese, dark, on a phone', async (t) => {
     const context = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' as const, locale: 'zh-CN' };
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
     const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}`, context });
+    await page.getByRole('button', { name: '发送', exact: true }).waitFor();
     for (const name of ['所有分支', '重复']) t.ok(await page.getByLabel(name).isVisible(), name);
     t.ok(await page.getByTitle('虚拟时间').isVisible());
     await page.getByLabel('速度：每真实秒对应的虚拟秒数').selectOption('10');

@@ -12,6 +12,17 @@ export interface Watcher {
   onReset(): void;
 }
 
+/** What the page is told of a cluster, and asked about it. */
+export interface Told {
+  /** Objects, pods or faults are no longer what was read. */
+  readonly onChange: () => void;
+  /** The clock is no longer what was read. */
+  readonly onTime: () => void;
+  /** Whether the server has it: asked before a lost connection is taken up again. */
+  readonly isThere: (cluster: string) => Promise<boolean>;
+  readonly onGone: (cluster: string) => void;
+}
+
 export interface Follower {
   readonly onFrame: (frame: Frame) => void;
   /** So many were left out, since this reader is slow. */
@@ -40,26 +51,32 @@ export class Live {
   readonly events = signal<readonly EventMessage[]>([]);
   readonly #onChange: () => void;
   readonly #onTime: () => void;
+  readonly #isThere: (cluster: string) => Promise<boolean>;
+  readonly #onGone: (cluster: string) => void;
   #stream: Stream | undefined;
   /** Subscriptions of frames: the one that is shown, and the last that was asked for. */
   #shown: string | undefined;
   #asked: string | undefined;
   #watcher: Watcher | undefined;
 
-  /** `onChange`: objects, pods or faults are no longer what was read. `onTime`: the clock is. */
-  constructor({ onChange, onTime }: { readonly onChange: () => void; readonly onTime: () => void }) {
+  constructor({ onChange, onTime, isThere, onGone }: Told) {
     this.#onChange = onChange;
     this.#onTime = onTime;
+    this.#isThere = isThere;
+    this.#onGone = onGone;
   }
 
   open(cluster: string, token: string | undefined): void {
     this.close();
     let lost = false;
-    this.#stream = new Stream(cluster, token, (state) => {
+    const onState = (state: ConnectionState): void => {
       this.connection.value = state;
       if (state === 'open' && lost) this.#onChange();
       lost = state === 'lost' || (lost && state === 'connecting');
-    });
+    };
+    const isThere = (): Promise<boolean> => this.#isThere(cluster);
+    const onGone = (): void => this.#onGone(cluster);
+    this.#stream = new Stream({ cluster, token, onState, isThere, onGone });
     this.#subscribeFrames(this.filter.value);
     this.#stream.subscribe('drops', {
       kinds: ['steps'],

@@ -2,20 +2,22 @@
 
 import { computed, effect, signal } from '@preact/signals';
 import type {
+  AnyFault,
   Clock,
   Cluster,
   ExecAnswer,
   Fault,
-  FaultRequest,
   Finding,
   Host,
   ListedObject,
   Pod,
+  Scenario,
+  ScenarioRun,
   TraceRequest,
   TraceSummary,
 } from '../api-types.js';
 import { isLanguage, type Language } from '../texts/language.js';
-import { Api, ApiError, type Source, type Topology } from './api.js';
+import { Api, ApiError, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
 import { namesOf } from './names.js';
@@ -27,6 +29,8 @@ export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
 const THEME_KEY = 'podwire.theme';
+/** Status of an ApiError where the server is away. */
+const NOBODY_ANSWERED = 0;
 const LANGUAGE_KEY = 'podwire.language';
 
 function firstLanguage(): Language {
@@ -57,8 +61,12 @@ export class PageState {
   readonly language = signal<Language>(firstLanguage());
 
   readonly clusters = signal<readonly Cluster[] | undefined>(undefined);
-  readonly topologies = signal<readonly Topology[]>([]);
-  readonly paths = signal<ReadonlySet<string>>(new Set());
+  readonly faultKinds = signal<ReadonlySet<string>>(new Set());
+  readonly scenarios = signal<readonly Scenario[]>([]);
+  /** How the scenario's expectations were met that was loaded last. */
+  readonly scenarioRun = signal<ScenarioRun | undefined>(undefined);
+  /** What a link names that there is none of. */
+  readonly missing = signal<{ readonly kind: 'cluster' | 'scenario'; readonly name: string } | undefined>(undefined);
   /** A name while one is being loaded. */
   readonly loading = signal<string | undefined>(undefined);
   /** What went wrong last, in the server's words. */
@@ -79,6 +87,8 @@ export class PageState {
   readonly live = new Live({
     onChange: () => void this.#refreshSoon(),
     onTime: () => void this.readClock(),
+    isThere: (name) => this.#isThere(name),
+    onGone: (name) => this.#showMissing('cluster', name),
   });
 
   readonly tool = signal<Tool>('answer');
@@ -112,28 +122,58 @@ export class PageState {
     });
     effect(() => {
       const wanted = this.route.value.cluster;
-      if (wanted !== undefined && wanted !== this.current.peek()) void this.open(wanted);
+      if (wanted !== undefined) void this.#visit(wanted);
     });
     effect(() => {
       const wanted = this.route.value.scenario;
-      if (wanted !== undefined) void this.loadTopology(wanted);
+      if (wanted !== undefined) void this.#runScenario(wanted);
+    });
+    effect(() => {
+      if (this.live.connection.value === 'open' && this.problem.peek()?.status === NOBODY_ANSWERED)
+        this.problem.value = undefined;
     });
   }
 
   /** What the server has at the start. */
   async start(): Promise<void> {
+    const { cluster, scenario } = this.route.value;
     await this.attempt(async () => {
       this.clusters.value = await this.api.clusters();
       this.needsToken.value = false;
-      const first = this.clusters.value[0];
-      if (this.route.value.cluster === undefined && this.route.value.scenario === undefined && first !== undefined)
+      const [first] = this.clusters.value;
+      if (cluster === undefined && scenario === undefined && first !== undefined)
         this.go({ cluster: first.name }, true);
-      else if (this.route.value.cluster !== undefined && this.current.value === undefined)
-        await this.open(this.route.value.cluster);
     });
+    if (cluster !== undefined) await this.#visit(cluster);
+    if (scenario !== undefined) await this.#runScenario(scenario);
     await this.attempt(async () => {
-      this.topologies.value = await this.api.topologies();
-      this.paths.value = await this.api.paths();
+      this.scenarios.value = await this.api.scenarios();
+      this.faultKinds.value = await this.api.faultKinds();
+    });
+  }
+
+  /** Whether there is a cluster of that name or id. @throws ApiError */
+  async #isThere(wanted: string): Promise<boolean> {
+    this.clusters.value = await this.api.clusters();
+    return this.clusters.value.some(({ name, id }) => name === wanted || id === wanted);
+  }
+
+  #showMissing(kind: 'cluster' | 'scenario', name: string): void {
+    this.live.close();
+    this.current.value = undefined;
+    this.missing.value = { kind, name };
+  }
+
+  /** Opens what a link names, or says that there is no such cluster. */
+  async #visit(name: string): Promise<void> {
+    this.missing.value = undefined;
+    if (name === this.current.peek()) return;
+    await this.attempt(async () => {
+      const there = await this.#isThere(name);
+      // Meanwhile it may have been opened, or another been asked for.
+      if (name === this.current.peek() || name !== this.route.peek().cluster) return;
+      if (there) await this.open(name);
+      else this.#showMissing('cluster', name);
     });
   }
 
@@ -265,7 +305,8 @@ export class PageState {
 
   async readClock(): Promise<void> {
     const name = this.current.value;
-    if (name !== undefined) this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
+    if (name !== undefined && this.live.connection.value !== 'lost')
+      this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
   }
 
   /** Sends a connection; its answer is shown. */
@@ -293,15 +334,21 @@ export class PageState {
   /** One at a time; the tool that shows answers is opened. */
   async #asking(ask: (cluster: string) => Promise<void>): Promise<void> {
     const name = this.current.value;
-    if (name === undefined || this.sending.value) return;
+    if (name === undefined || this.sending.value || this.#knownAway) return;
     this.sending.value = true;
-    this.problem.value = undefined;
-    await this.attempt(async () => {
+    if (this.problem.value?.status !== NOBODY_ANSWERED) this.problem.value = undefined;
+    const went = await this.attempt(async () => {
       await ask(name);
+      this.problem.value = undefined;
       this.tool.value = 'answer';
     });
     this.sending.value = false;
-    void this.readClock();
+    if (went) void this.readClock();
+  }
+
+  /** The server is away, and that is said already. */
+  get #knownAway(): boolean {
+    return this.problem.value?.status === NOBODY_ANSWERED && this.live.connection.value === 'lost';
   }
 
   #keepFlow(request: TraceRequest): void {
@@ -321,16 +368,29 @@ export class PageState {
     this.loading.value = undefined;
   }
 
-  /** One that comes with the page; where it is loaded already it is only shown. */
-  async loadTopology(name: string): Promise<void> {
+  /** The scenario that is being loaded. */
+  #scenario: string | undefined;
+
+  /** Loads a scenario and sends what is expected of it; where it is loaded already it is only shown. */
+  async #runScenario(name: string): Promise<void> {
+    if (this.#scenario === name) return;
+    this.#scenario = name;
+    this.missing.value = undefined;
     await this.attempt(async () => {
-      const there = (await this.api.clusters()).some((cluster) => cluster.name === name);
-      if (there) this.go({ cluster: name }, true);
-      else await this.load(name, (await this.api.topology(name)).sources);
+      this.scenarios.value = await this.api.scenarios();
+      if (!this.scenarios.value.some((one) => one.name === name)) return this.#showMissing('scenario', name);
+      if (!(await this.#isThere(name))) {
+        this.loading.value = name;
+        this.scenarioRun.value = await this.api.runScenario(name);
+        this.clusters.value = await this.api.clusters();
+      }
+      this.go({ cluster: name }, true);
     });
+    this.loading.value = undefined;
+    this.#scenario = undefined;
   }
 
-  async breakIt(fault: FaultRequest): Promise<void> {
+  async breakIt(fault: AnyFault): Promise<void> {
     const name = this.current.value ?? '';
     await this.attempt(async () => {
       await this.api.breakIt(name, fault);
