@@ -16,40 +16,20 @@ import type {
   TraceRequest,
   TraceSummary,
 } from '../api-types.js';
-import { isLanguage, type Language } from '../texts/language.js';
+import type { Language } from '../texts/language.js';
 import { Api, ApiError, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
-import { namesOf } from './names.js';
+import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from './looks.js';
+import { declaredPort, isSystem, namesOf } from './names.js';
 import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
 
-export type Theme = 'light' | 'dark';
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
-const THEME_KEY = 'podwire.theme';
 /** Status of an ApiError where the server is away. */
 const NOBODY_ANSWERED = 0;
-const LANGUAGE_KEY = 'podwire.language';
-
-function firstLanguage(): Language {
-  const kept = localStorage.getItem(LANGUAGE_KEY) ?? navigator.language.slice(0, 2);
-  return isLanguage(kept) ? kept : 'en';
-}
-
-function firstTheme(): Theme {
-  const kept = localStorage.getItem(THEME_KEY);
-  if (kept === 'light' || kept === 'dark') return kept;
-  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-}
-
-const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
-
-interface DeclaredPort {
-  readonly containerPort?: number;
-  readonly protocol?: string;
-}
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -295,8 +275,7 @@ export class PageState {
   async #suggestPort({ namespace, name }: Pod): Promise<void> {
     const cluster = this.current.value ?? '';
     const [pod] = await this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []);
-    const spec = pod?.object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
-    const declared = spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
+    const declared = pod === undefined ? undefined : declaredPort(pod);
     const { to } = this.sender.value;
     if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
     const protocol = declared.protocol === 'UDP' ? 'udp' : 'tcp';
