@@ -1,11 +1,11 @@
 /**
- * Builds the page (web/) with Vite to dist/web: assets with their hash in the name, each also compressed, and the
- * topologies as one JSON each, so that a page without a cluster can load them. Does nothing where nothing has changed.
+ * Builds the page (web/) with Vite to dist/web: assets with their hash in the name, each also compressed.
+ * Does nothing where nothing has changed.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { PROJECT } from './project.mjs';
@@ -14,7 +14,7 @@ const OUT = 'dist/web';
 /** What the page was built from; beside the folder, so that it is not served. */
 export const FINGERPRINT = 'dist/web.fingerprint';
 /** Folders and files that the page is made of. */
-const INPUTS = ['web', 'src/packet', 'topologies', 'package-lock.json', 'scripts/build-page.mjs'];
+const INPUTS = ['web', 'src/packet', 'package-lock.json', 'scripts/build-page.mjs'];
 const COMPRESSED = /\.(?:js|css|html|svg|json)$/;
 /** Below this a compressed form gains nothing. */
 const MIN_OCTETS = 1024;
@@ -36,28 +36,6 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
-/** A README's title, and its first paragraph as one line. */
-function aboutOf(/** @type {string} */ readme) {
-  const [title = '', summary = ''] = readme.split('\n\n');
-  return { title: title.replace(/^#\s*/, '').trim(), summary: summary.replaceAll('\n', ' ').trim() };
-}
-
-/** Every topology with its texts, and a list of all. */
-async function writeTopologies() {
-  const folder = join(PROJECT, OUT, 'topologies');
-  await mkdir(folder, { recursive: true });
-  const list = [];
-  for (const name of readdirSync(join(PROJECT, 'topologies')).toSorted()) {
-    const own = `topologies/${name}`;
-    const about = aboutOf(await readFile(join(PROJECT, own, 'README.md'), 'utf8'));
-    const files = filesBelow(own).filter((file) => /\.ya?ml$/.test(file));
-    const sources = files.map((file) => ({ file, text: readFileSync(join(PROJECT, file), 'utf8') }));
-    list.push({ name, ...about });
-    await writeFile(join(folder, `${name}.json`), JSON.stringify({ name, ...about, sources }));
-  }
-  await writeFile(join(folder, 'index.json'), JSON.stringify(list));
-}
-
 async function compress() {
   for (const file of filesBelow(OUT).filter((name) => COMPRESSED.test(name))) {
     const bytes = await readFile(join(PROJECT, file));
@@ -75,7 +53,6 @@ export async function buildPage() {
     return;
   const { build } = await import('vite');
   await build({ configFile: join(PROJECT, 'web/vite.config.ts'), logLevel: 'warn' });
-  await writeTopologies();
   await compress();
   await writeFile(stamp, wanted);
 }

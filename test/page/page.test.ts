@@ -26,6 +26,15 @@ async function send(page: Page, from = FROM, to = TO): Promise<void> {
 const shownBytes = async (page: Page): Promise<string> =>
   (await page.locator('.tool .hex .octets').allInnerTexts()).join('').replaceAll(/\s/g, '');
 
+/** Waits for an expression to be true in the page; evaluated past its policy, which lets no script in. */
+async function becomes(page: Page, expression: string): Promise<boolean> {
+  for (let i = 0; i < 100; i++) {
+    if ((await page.evaluate(expression)) === true) return true;
+    await page.waitForTimeout(100);
+  }
+  return false;
+}
+
 interface AxeResult {
   readonly violations: readonly {
     readonly id: string;
@@ -204,6 +213,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   await t.test('a filter lets through what it says, and a mistake in it is explained', async (t) => {
     const { page, complaints, shoot } = await openCluster(t, browser, demo);
     const filter = page.getByRole('searchbox', { name: 'Display filter' });
+    await send(page);
+    await rows(page).filter({ hasText: 'VXLAN/TCP' }).first().waitFor();
+    const listed = async () => Number(/\d+/.exec(await page.locator('.counts').innerText())?.[0]);
+    const before = await listed();
     await filter.fill('tcp.prot == 80');
     await filter.press('Enter');
     await page
@@ -211,6 +224,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .getByText(/tcp\.prot/)
       .waitFor();
     t.equal(await filter.getAttribute('aria-invalid'), 'true');
+    t.ok((await listed()) >= before, 'what was listed is still there');
+    await send(page);
+    const counted = `Number(/\\d+/.exec(document.querySelector('.counts').innerText)[0])`;
+    t.ok(await becomes(page, `${counted} > ${before}`), 'and more comes');
     await shoot('filter-mistake');
     await filter.fill('tcp && host == node2');
     await filter.press('Enter');
@@ -220,6 +237,35 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.equal(await rows(page).filter({ hasText: 'node/node1' }).count(), 0);
     t.equal(await rows(page).filter({ hasText: 'ARP' }).count(), 0);
     t.strictSame(complaints, []);
+  });
+
+  await t.test('nothing sticks out at any width, and every octet and address is readable', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    const trace = (await page.getByRole('button', { name: 'Open the trace' }).click(), page.url());
+    const fits = `document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll('.tabs, .hex, .sender, .bar, .rows')]
+      .every((one) => one.scrollWidth <= one.clientWidth || getComputedStyle(one).visibility === 'hidden')`;
+    for (const hash of [`#/${VXLAN}`, new URL(trace).hash])
+      for (const width of [360, 390, 768, 1024, 1280, 1440, 1920, 2560]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.goto(`${page.url().split('#')[0]}${hash}`);
+        await page
+          .locator(hash.includes('trace') ? '.hex' : '.packet-row')
+          .first()
+          .waitFor({ state: 'attached' });
+        t.ok(await becomes(page, fits), `${hash} at ${width}`);
+      }
+    await page.goto(`${page.url().split('#')[0]}#/${VXLAN}`);
+    for (const width of [1280, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      const row = rows(page).filter({ hasText: 'node/node1' }).filter({ hasText: 'VXLAN/TCP' }).last();
+      await row.waitFor();
+      t.match(await row.locator('.end').first().innerText(), /client\s+192\.168\.166\.129:\d+/);
+      t.match(await row.locator('.info').innerText(), /^Flags \[/, 'without the ends that stand beside it');
+      const cut = `[...document.querySelectorAll('.packet-row .end > *')].filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display === 'block').length`;
+      t.equal(await page.evaluate(cut), 0, `no address is cut at ${width}`);
+    }
   });
 
   await t.test('a policy is written, and the flow that it cuts is shown', async (t) => {
@@ -251,6 +297,9 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
     await accessible(t, page, 'the editor');
     await shoot('changed');
+    await page.getByRole('tab', { name: 'Answer' }).click();
+    const rewritten = page.locator('.events li').filter({ hasText: 'rules-rewritten' }).first();
+    t.match(await rewritten.locator('.tag').allInnerTexts(), [/NetworkPolicy default\/a/], 'who caused it');
     await send(page);
     await verdict(page, 'dropped').waitFor();
     await page.getByRole('button', { name: 'Open the trace' }).click();
@@ -284,6 +333,61 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.equal((await ask('GET', `/clusters/${VXLAN}/objects?kind=NetworkPolicy`)).json.total, 0);
   });
 
+  await t.test('DNS and HTTP have a verdict and a trace beside what dig and curl print', async (t) => {
+    const { page, complaints } = await openCluster(t, browser, { pageFolder, name: 'dns', clusters: [cluster('dns')] });
+    const answer = page.locator('.answer');
+    const output = page.locator('.output');
+    await field(page, 'From').fill('pod/shop/cart');
+    await page.getByRole('radio', { name: 'DNS' }).click();
+    await field(page, 'Name to look up').fill('web');
+    await sendButton(page).click();
+    await output.getByText(/web\.shop\.svc\.cluster\.local\.\s+30\s+IN\s+A\s+10\.96\.0\.20/).waitFor();
+    t.match(await answer.innerText(), /Answered[\s\S]*10\.96\.0\.10:53[\s\S]*coredns/);
+    await field(page, 'Name to look up').fill('webb');
+    await sendButton(page).click();
+    await verdict(page, 'unresolved').waitFor();
+    t.match(await output.innerText(), /NXDOMAIN/);
+    await answer.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.outline').getByText('webb.shop.svc.cluster.local').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('radio', { name: 'HTTP' }).click();
+    await field(page, 'To').fill('svc/shop/web');
+    await sendButton(page).click();
+    await output.getByText('HTTP/1.1 200 OK').waitFor();
+    t.match(await answer.innerText(), /Answered[\s\S]*svc\/shop\/web:80 tcp/);
+    await answer.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.netfilter .stage.lit').first().waitFor();
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a field that is mistyped is told at its line, and in the list of findings', async (t) => {
+    const { page, complaints } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').click();
+    await page.keyboard.insertText(
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: typo}\nspec:\n  podSelector: {}\n  ingres:\n    - {}\n',
+    );
+    await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    const told = page.locator('.change-tool .finding-lines');
+    await told.getByText('no field of this kind is called "ingres" (near: ingress)').waitFor();
+    t.match(await told.innerText(), /line 6/);
+    t.match(await page.locator('.cm-lintRange-warning').innerText(), /ingres/);
+    await page.getByRole('button', { name: 'Findings: 1' }).click();
+    await page.getByRole('dialog').getByText('NetworkPolicy default/typo').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.locator('.change-tool select').selectOption('networking.k8s.io/NetworkPolicy/default/typo');
+    t.match(await page.locator('.cm-lintRange-warning').innerText(), /ingres/, 'an object that is opened, too');
+    await page.getByRole('button', { name: 'What if it were gone?' }).click();
+    await page.locator('.flows tr.changed').waitFor();
+    t.match(await page.locator('.flows tr.changed').innerText(), /Dropped[\s\S]*Answered/);
+    await page.locator('.change-tool').getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: /Findings/ }).waitFor({ state: 'detached' });
+    t.strictSame(complaints, []);
+  });
+
   await t.test('what the files expect is offered, and held against what happens', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     const first = page.locator('.tool section', { hasText: 'Try these' }).locator('button.line').first();
@@ -295,6 +399,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   await t.test('a cable is broken, seen, and mended', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     await page.getByRole('tab', { name: 'Break' }).click();
+    t.match(await page.getByRole('radio', { name: 'Machine' }).innerText(), 'Machine');
     await page.getByLabel('Cable', { exact: true }).selectOption('node1 eth0');
     await page.getByRole('button', { name: 'Break it' }).click();
     await page.getByRole('button', { name: 'Mend' }).waitFor();
@@ -324,7 +429,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .first()
       .waitFor();
     await page.keyboard.press('Control+u');
-    await page.keyboard.type('tcpdump -i eth0 udp');
+    await page.keyboard.type('tcpdump -i eth0 -c 2 -e udp port vxlan');
     await page.keyboard.press('Enter');
     await screen.getByText('listening on eth0').waitFor();
     await send(page);
@@ -332,9 +437,18 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .getByText(/VXLAN, flags/)
       .first()
       .waitFor();
+    await screen.getByText('2 packets captured').waitFor();
     await page.locator('.xterm').click();
+    await page.keyboard.type('tcpdump tcp port htp');
+    await page.keyboard.press('Enter');
+    await screen.getByText('not "htp"').waitFor();
+    await page.keyboard.type('tcpdump -i any portr');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('70-90');
+    await page.keyboard.press('Enter');
+    await screen.getByText('listening on any').waitFor();
     await page.keyboard.press('Control+c');
-    await screen.getByText('^C').first().waitFor();
+    await screen.getByText('0 packets captured').waitFor();
     await page.keyboard.type('nonsense');
     await page.keyboard.press('Enter');
     await screen
@@ -384,19 +498,65 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await verdict(page, 'answered').waitFor();
     await server.close();
     await page.getByText('Connection lost, trying again…').or(page.getByText('Connecting…')).first().waitFor();
+    await sendButton(page).click();
+    await sendButton(page).click();
+    await page.getByRole('alert').getByText('The server is away').waitFor();
+    t.equal(await page.getByRole('alert').count(), 1);
     await shoot('lost');
     server = await serve({ port, ...options });
     await page.getByText('Live', { exact: true }).waitFor();
     await page.locator('.counts').getByText('Packets: 0').waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await send(page);
     await rows(page).first().waitFor();
+  });
+
+  await t.test('a link to what is not there says so once, and shows what there is', async (t) => {
+    const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
+    const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: '#/doesnotexist' });
+    await page.getByRole('alert').getByText('There is no cluster doesnotexist on this server.').waitFor();
+    await shoot('missing');
+    await page.goto(`${server.url}/#/scenario/nope`);
+    await page.getByRole('alert').getByText('No scenario is called nope.').waitFor();
+    t.equal(await page.getByRole('alert').count(), 1);
+    await accessible(t, page, 'a link that leads nowhere');
+    await page.getByRole('alert').getByRole('link', { name: VXLAN }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    t.strictSame(complaints, []);
+    t.equal((await ask('DELETE', `/clusters/${VXLAN}`)).status, 204);
+    await page.getByRole('alert').getByText(`There is no cluster ${VXLAN} on this server.`).waitFor();
+    t.strictSame(
+      complaints.filter((one) => one.includes('404')),
+      [],
+      'nor is it asked for again and again',
+    );
+  });
+
+  await t.test('a scenario is loaded by its link, with how its expectations are met', async (t) => {
+    const { server, ask } = await running(t, { pageFolder });
+    const { page, complaints } = await openPage(t, browser, { server, ask, hash: '#/scenario/same-node' });
+    await page.getByText('Live', { exact: true }).waitFor();
+    const { total } = (await ask('GET', '/clusters/same-node/traces')).json;
+    const tried = page.locator('.tool section', { hasText: 'Try these' });
+    await tried.getByText(`${total} of ${total} as expected`).waitFor();
+    t.equal(await tried.locator('.verdict').count(), total);
+    t.strictSame(complaints, []);
   });
 
   await t.test('Chinese, dark, on a phone', async (t) => {
     const context = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' as const, locale: 'zh-CN' };
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
     const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}`, context });
+    await page.getByRole('button', { name: '发送', exact: true }).waitFor();
+    for (const name of ['所有分支', '重复']) t.ok(await page.getByLabel(name).isVisible(), name);
+    t.ok(await page.getByTitle('虚拟时间').isVisible());
+    await page.getByLabel('速度：每真实秒对应的虚拟秒数').selectOption('10');
     await page.getByRole('button', { name: '发送', exact: true }).click();
+    await page.locator('.panes').getByText('数据包').click();
+    const row = rows(page).filter({ hasText: 'VXLAN/TCP' }).last();
+    const top = async (part: string) => (await row.locator(part).first().boundingBox())?.y ?? 0;
+    t.ok((await top('.info')) > (await top('.end')) + 10, 'a row of two lines');
+    t.match(await row.locator('.end').allInnerTexts(), [/client|web/, /client|web/]);
     await page.locator('.panes').getByText('结果').click();
     await page.locator('.answer').getByText('已应答').waitFor();
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-CN');

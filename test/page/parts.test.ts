@@ -239,7 +239,11 @@ t.test('a line is typed, recalled and completed', async (t) => {
   t.match(type('\u0003'), { kind: 'interrupt' });
   t.equal(editor.shown.line, '');
   t.equal(commonPrefix([]), '');
-  t.strictSame(splitWords(`a "b c" 'd'`), ['a', 'b c', 'd']);
+  t.strictSame(splitWords(`a "b c" 'd'`), [
+    { text: 'a', at: 0 },
+    { text: 'b c', at: 3 },
+    { text: 'd', at: 9 },
+  ]);
   t.equal(splitWords('a "b'), undefined);
 });
 

@@ -11,7 +11,9 @@ import type {
   HostSchema,
   ListedObjectSchema,
   PodSchema,
+  ExpectedResult as ExpectedResultSchema,
   ProblemSchema,
+  ScenarioSummary,
   TraceRequestSchema,
   TraceSummarySchema,
 } from '../../src/server/schemas.js';
@@ -28,7 +30,36 @@ export type TraceRequest = Static<typeof TraceRequestSchema>;
 export type TraceSummary = Static<typeof TraceSummarySchema>;
 export type ProblemBody = Static<typeof ProblemSchema>;
 export type ExecAnswer = Static<typeof ExecResult>;
+export type Scenario = Static<typeof ScenarioSummary>;
+export type ExpectedResult = Static<typeof ExpectedResultSchema>;
 export type Verdict = TraceSummary['verdict'];
+
+/** What a change of objects answers. */
+export interface ChangeAnswer {
+  readonly objects: readonly Readonly<Record<string, unknown>>[];
+  /** Of these objects; servers before 0.2 do not tell. */
+  readonly findings?: readonly Finding[];
+}
+
+/** What was translated on the way of a branch, and into what: `10.96.0.20:80`, `10.244.1.2:8080`, `pod/shop/web-1`. */
+export interface Choice {
+  readonly asked: string;
+  readonly went: string;
+  readonly reached?: string;
+}
+export type Branch = TraceSummary['branches'][number] & { readonly choices?: readonly Choice[] };
+
+/** Faults that only later servers offer, beside those of the schema. */
+export type AnyFault =
+  | FaultRequest
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'session'; readonly host: string; readonly peer: string };
+
+/** A scenario that was loaded, and how each of its expectations was met. */
+export interface ScenarioRun {
+  readonly cluster: string;
+  readonly results: readonly ExpectedResult[];
+}
 
 export interface Page<T> {
   readonly items: readonly T[];

@@ -1,6 +1,6 @@
 /** `POST /clusters/NAME/what-if`: what would become of flows if something were changed. */
 
-import type { Verdict } from './api-types.js';
+import type { Finding, Verdict } from './api-types.js';
 
 export interface Flow {
   readonly from: string;
@@ -37,5 +37,7 @@ export interface FlowChange extends Flow {
 }
 
 export interface WhatIfAnswer {
+  /** Of the objects that would be there. */
+  readonly findings?: readonly Finding[];
   readonly flows: readonly FlowChange[];
 }

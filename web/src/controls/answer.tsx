@@ -1,6 +1,6 @@
 /** What became of it, in plain words; what was sent before; what happened. */
 
-import type { TraceSummary } from '../api-types.js';
+import type { Branch, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { formatTime } from './clock.js';
 import { Expected } from './expected.js';
@@ -15,12 +15,8 @@ export function Answer() {
   const { value: answer } = page.answer;
   return (
     <>
+      {answer === undefined ? <p class="hint">{say('noAnswer')}</p> : <TraceAnswer answer={answer} />}
       <CommandAnswer />
-      {answer === undefined ? (
-        page.commandAnswer.value === undefined && <p class="hint">{say('noAnswer')}</p>
-      ) : (
-        <TraceAnswer answer={answer} />
-      )}
       <Expected />
       <Earlier />
       <Events />
@@ -37,7 +33,9 @@ function CommandAnswer() {
   return (
     <section class="card">
       <h3>{say('commandAnswer', { command: command.join(' ') })}</h3>
-      <pre class="output">{`${answer.stdout}${answer.stderr}`.trimEnd()}</pre>
+      <pre class="output" tabIndex={0}>
+        {`${answer.stdout}${answer.stderr}`.trimEnd()}
+      </pre>
     </section>
   );
 }
@@ -80,12 +78,17 @@ export function Branches({
   return (
     <div class="branches">
       <h4>{say('branches')}</h4>
-      {answer.branches.map(({ probability, verdict, reached }, i) => (
+      {answer.branches.map(({ probability, verdict, reached, choices = [] }: Branch, i) => (
         <button key={`${reached}-${i}`} type="button" aria-pressed={chosen === i} onClick={() => onChoose(i)}>
           <i style={{ width: `${(probability * 100).toFixed(1)}%` }} />
           <span>{reached || '–'}</span>
           <b>{(probability * 100).toFixed(1)} %</b>
           <VerdictMark verdict={verdict} />
+          {choices.map(({ asked, went }) => (
+            <small key={`${asked} ${went}`} class="mono">
+              {asked} → {went}
+            </small>
+          ))}
         </button>
       ))}
       {!answer.complete && <small>{say('incompleteBranches')}</small>}
@@ -125,10 +128,15 @@ function Events() {
         <p class="hint">{say('noEventsYet')}</p>
       ) : (
         <ul class="plain-list events">
-          {events.map(({ seq, timeNs, event, subject, detail }) => (
+          {events.map(({ seq, timeNs, event, subject, detail, because = [] }) => (
             <li key={seq}>
               <time>{formatTime(timeNs)}</time> <b>{event}</b> {subject}{' '}
               {detail !== undefined && !event.startsWith('fault-') && <small>{detail}</small>}
+              {because.map((cause) => (
+                <span key={cause} class="tag" title={say('objectBehind')}>
+                  {cause}
+                </span>
+              ))}
             </li>
           ))}
         </ul>

@@ -3,13 +3,16 @@
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { stringify } from 'yaml';
-import type { ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
+import type { Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
+import { namespaceOf } from '../state/names.js';
 import type { PageState } from '../state/page.js';
-import type { FlowChange } from '../what-if.js';
+import type { Change as Wanted, FlowChange } from '../what-if.js';
 import { VerdictMark } from './verdict-mark.js';
 import { Editor } from './editor.js';
+import { FindingLines } from './findings.js';
+import { findingsAbout, findingsOf, remarksOf } from './remarks.js';
 
 /** Kinds that are worth changing, those first that people change most. */
 const KINDS = [
@@ -26,10 +29,16 @@ const KINDS = [
   'BGPPeer',
   'BGPConfiguration',
 ];
-const WHAT_IF_PATH = '/api/v1/clusters/{cluster}/what-if';
 /** More flows than these would be asked one by one for too long. */
 const MAX_FLOWS = 12;
 
+/** As a change names it. */
+const keyOnly = ({ group, kind, namespace, name }: ListedObject) => ({
+  group,
+  kind,
+  name,
+  ...(namespace === '' ? {} : { namespace }),
+});
 const keyOf = ({ group, kind, namespace, name }: ListedObject): string => `${group}/${kind}/${namespace}/${name}`;
 
 const denyAll = (namespace: string): string => `apiVersion: networking.k8s.io/v1
@@ -45,6 +54,7 @@ spec:
 interface Outcome {
   readonly text: 'applied' | 'removed' | 'onlyAsked';
   readonly flows: readonly FlowChange[];
+  readonly findings: readonly Finding[];
 }
 
 const flowOf = ({ from, to, protocol }: TraceRequest) => ({ from, to, protocol });
@@ -61,17 +71,52 @@ async function outcomes(
   return found;
 }
 
+interface Compared<T> {
+  readonly done: T;
+  readonly flows: readonly FlowChange[];
+}
+
 /** Does it, and compares the flows before and after. @throws ApiError */
-async function compared(page: PageState, act: () => Promise<unknown>): Promise<readonly FlowChange[]> {
+async function compared<T>(page: PageState, act: () => Promise<T>): Promise<Compared<T>> {
   const flows = page.flows.value.slice(0, MAX_FLOWS);
   const before = await outcomes(page, flows);
-  await act();
+  const done = await act();
   await page.refresh();
   const after = await outcomes(page, flows);
-  return flows.flatMap((flow, i) => {
+  const changes = flows.flatMap((flow, i) => {
     const [was, now] = [before[i], after[i]];
     return was === undefined || now === undefined ? [] : [{ ...flowOf(flow), before: was, after: now }];
   });
+  return { done, flows: changes };
+}
+
+/** @throws ApiError */
+async function applied(page: PageState, text: string): Promise<Outcome> {
+  const { done, flows } = await compared(page, () => page.api.apply(page.current.value ?? '', text));
+  return { text: 'applied', flows, findings: findingsOf(done, page.findings.value) };
+}
+
+/** @throws ApiError */
+async function removed(page: PageState, object: ListedObject): Promise<Outcome> {
+  const { flows } = await compared(page, () => page.api.remove(page.current.value ?? '', object));
+  return { text: 'removed', flows, findings: [] };
+}
+
+/** What would become of the flows; nothing is changed. @throws ApiError */
+async function asked(page: PageState, change: Wanted): Promise<Outcome> {
+  const flows = page.flows.value.slice(0, MAX_FLOWS).map(flowOf);
+  const answer = await page.api.whatIf(page.current.value ?? '', { changes: [change], flows });
+  return { text: 'onlyAsked', flows: answer.flows, findings: answer.findings ?? [] };
+}
+
+/** Where the flow went that was sent last; else where the first pod is. */
+function namespaceOfInterest(page: PageState): string {
+  const [last] = page.flows.value;
+  return (
+    (last === undefined ? undefined : (namespaceOf(last.to) ?? namespaceOf(last.from))) ??
+    page.pods.value[0]?.namespace ??
+    'default'
+  );
 }
 
 /** The editor, for as long as the tool is open. What was written is kept. */
@@ -103,62 +148,63 @@ export function Change() {
   const outcome = useSignal<Outcome | undefined>(undefined);
   useObjects(objects);
 
-  const work = async (text: Outcome['text'], act: () => Promise<readonly FlowChange[]>): Promise<void> => {
+  const work = async (act: () => Promise<Outcome>): Promise<void> => {
     if (busy.value) return;
     busy.value = true;
     outcome.value = undefined;
     editor.current?.mark([]);
     try {
-      outcome.value = { text, flows: await act() };
+      outcome.value = await act();
+      editor.current?.mark(remarksOf(outcome.value.findings));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       page.problem.value = error;
-      editor.current?.mark(error.problem.errors ?? []);
+      const { errors = [] } = error.problem;
+      editor.current?.mark(errors.map(({ message, line = 1 }) => ({ message, line, severity: 'error' })));
     } finally {
       busy.value = false;
     }
   };
-  const name = page.current.value ?? '';
-  const apply = (): void =>
-    void work('applied', () => compared(page, () => page.api.apply(name, editor.current?.text ?? '')));
+  const text = (): string => editor.current?.text ?? '';
+  const apply = (): void => void work(() => applied(page, text()));
   const { place, editor } = useEditor(page.draft, apply);
-  const ask = (): void =>
-    void work('onlyAsked', async () => {
-      const changes = [{ apply: editor.current?.text ?? '' }];
-      return (await page.api.whatIf(name, { changes, flows: page.flows.value.slice(0, MAX_FLOWS).map(flowOf) })).flows;
-    });
-  const remove = (): void => {
-    const { value: object } = chosen;
-    if (object === undefined) return;
-    void work('removed', () => compared(page, () => page.api.remove(name, object)));
+  const remove = (object: ListedObject): void => {
     chosen.value = undefined;
+    void work(() => removed(page, object));
   };
   const edit = (object: ListedObject | undefined): void => {
     chosen.value = object;
+    outcome.value = undefined;
     if (editor.current === undefined) return;
-    editor.current.text =
-      object === undefined ? denyAll(page.pods.value[0]?.namespace ?? 'default') : stringify(object.object);
+    editor.current.text = object === undefined ? denyAll(namespaceOfInterest(page)) : stringify(object.object);
+    if (object !== undefined) editor.current.mark(remarksOf(findingsAbout(object, page.findings.value), text()));
   };
+  const { value: object } = chosen;
   return (
     <div class="change-tool">
       <p class="hint">{say('changeHelp')}</p>
-      <ObjectChoice objects={objects.value} chosen={chosen.value} onChoose={edit} />
+      <ObjectChoice objects={objects.value} chosen={object} onChoose={edit} />
       <div class="editor" ref={place} />
       <div class="row wrap">
         <button type="button" class="primary" aria-busy={busy.value} onClick={apply}>
           {say(busy.value ? 'applying' : 'apply')}
         </button>
-        {page.paths.value.has(WHAT_IF_PATH) && (
-          <button type="button" onClick={ask}>
-            {say('whatIf')}
-          </button>
-        )}
-        {chosen.value !== undefined && (
-          <button type="button" class="danger" onClick={remove}>
-            {say('remove')}
-          </button>
+        <button type="button" onClick={() => void work(() => asked(page, { apply: text() }))}>
+          {say('whatIf')}
+        </button>
+        {object !== undefined && (
+          <>
+            <span class="grow" />
+            <button type="button" onClick={() => void work(() => asked(page, { delete: keyOnly(object) }))}>
+              {say('whatIfRemoved')}
+            </button>
+            <button type="button" class="danger" onClick={() => remove(object)}>
+              {say('remove')}
+            </button>
+          </>
         )}
       </div>
+      {outcome.value !== undefined && <FindingLines findings={outcome.value.findings} />}
       <FlowTable outcome={outcome.value} />
     </div>
   );

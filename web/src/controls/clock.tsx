@@ -73,7 +73,6 @@ export function ClockControls() {
       </button>
       <output title={say('virtualTime')}>{formatTime(clock?.nowNs ?? 0)}</output>
       <select
-        class="wide"
         aria-label={say('speed')}
         title={say('speed')}
         value={pace.value}

@@ -10,10 +10,11 @@ import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
 import { completionsAt } from './object-fields.js';
 
-export interface Mistake {
+/** What is said of a line: of the first where it is of none. */
+export interface Remark {
   readonly message: string;
+  readonly severity: 'error' | 'warning' | 'info';
   readonly line?: number;
-  readonly column?: number;
 }
 
 function complete({ state, pos, explicit }: CompletionContext): CompletionResult | null {
@@ -84,12 +85,12 @@ export class Editor {
     this.mark([]);
   }
 
-  /** Shows what is wrong where it is; without a line, at the first. */
-  mark(mistakes: readonly Mistake[]): void {
+  /** Shows remarks at their lines, instead of those before. */
+  mark(remarks: readonly Remark[]): void {
     const { doc } = this.#view.state;
-    const diagnostics = mistakes.map(({ message, line = 1 }): Diagnostic => {
+    const diagnostics = remarks.map(({ message, severity, line = 1 }): Diagnostic => {
       const { from, to } = doc.line(Math.min(Math.max(1, line), doc.lines));
-      return { from, to, severity: 'error', message };
+      return { from, to, severity, message };
     });
     this.#view.dispatch(setDiagnostics(this.#view.state, diagnostics));
   }

@@ -1,33 +1,27 @@
-/** Break cables, switches and machines, and mend them. */
+/** Break cables, switches, machines, pods and BGP sessions, and mend them. */
 
-import { useSignal } from '@preact/signals';
-import type { Fault, FaultRequest } from '../api-types.js';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+import type { AnyFault, Fault } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
+import { readTies, type Tie } from '../picture/ties.js';
+import { shortName } from '../state/names.js';
+import type { PageState } from '../state/page.js';
 import type { TextKey } from '../texts/language.js';
 
-/** What the form can break. */
-type Breakable = 'link' | 'switch' | 'node';
-
-const TEXTS: Readonly<Record<Breakable, TextKey>> = {
+const TEXTS: Readonly<Record<AnyFault['kind'], TextKey>> = {
   link: 'breakCable',
   switch: 'breakSwitch',
   node: 'breakNode',
-};
-
-const KINDS: Readonly<Record<FaultRequest['kind'], TextKey>> = {
-  ...TEXTS,
   pod: 'brokenPod',
   session: 'brokenSession',
 };
+const KINDS = Object.keys(TEXTS) as AnyFault['kind'][];
 
-const subjectOf = (fault: FaultRequest): string =>
-  'interface' in fault
-    ? `${fault.host} ${fault.interface}`
-    : 'peer' in fault
-      ? `${fault.host} ${fault.peer}`
-      : 'namespace' in fault
-        ? `${fault.namespace}/${fault.name}`
-        : fault.name;
+function subjectOf(fault: AnyFault): string {
+  if (fault.kind === 'link') return `${fault.host} ${fault.interface}`;
+  if (fault.kind === 'session') return `${fault.host} ${fault.peer}`;
+  return fault.kind === 'pod' ? `${fault.namespace}/${fault.name}` : fault.name;
+}
 
 export function Faults() {
   const page = usePage();
@@ -53,7 +47,7 @@ function BrokenLine({ broken: { id, fault } }: { readonly broken: Fault }) {
   const say = useTexts();
   return (
     <li class="row">
-      <span class="verdict bad">{say(KINDS[fault.kind])}</span>
+      <span class="verdict bad">{say(TEXTS[fault.kind])}</span>
       <span class="grow">{subjectOf(fault)}</span>
       <button type="button" onClick={() => void page.mend(id)}>
         {say('mend')}
@@ -62,8 +56,11 @@ function BrokenLine({ broken: { id, fault } }: { readonly broken: Fault }) {
   );
 }
 
-/** What can break, by kind: the chosen place's first. */
-function breakable(kind: Breakable, hosts: ReturnType<typeof usePage>['hosts']['value']): FaultRequest[] {
+/** What can break, by kind; sessions are told by the machines themselves. */
+function breakable(kind: AnyFault['kind'], page: PageState, sessions: readonly AnyFault[]): readonly AnyFault[] {
+  const { value: hosts } = page.hosts;
+  if (kind === 'session') return sessions;
+  if (kind === 'pod') return page.pods.value.map(({ namespace, name }) => ({ kind, namespace, name }));
   if (kind === 'node') return hosts.map(({ name }) => ({ kind, name }));
   if (kind === 'link')
     return hosts.flatMap((host) => host.interfaces.map(({ name }) => ({ kind, host: host.name, interface: name })));
@@ -71,12 +68,29 @@ function breakable(kind: Breakable, hosts: ReturnType<typeof usePage>['hosts']['
   return [...switches].toSorted().map((name) => ({ kind, name }));
 }
 
+/** BGP sessions of the cluster, read when they are asked for. */
+function useSessions(kind: Signal<AnyFault['kind']>): Signal<readonly AnyFault[]> {
+  const page = usePage();
+  const sessions = useSignal<readonly AnyFault[]>([]);
+  useSignalEffect(() => {
+    if (kind.value !== 'session') return;
+    void readTies(page.api, page.current.value ?? '', { hosts: page.hosts.value, place: page.place.value })
+      .then((ties) => (sessions.value = ties.sessions.map(sessionFault)))
+      .catch(() => undefined);
+  });
+  return sessions;
+}
+
+/** A session by its two machines. */
+const sessionFault = ({ from, to }: Tie): AnyFault => ({ kind: 'session', host: shortName(from), peer: shortName(to) });
+
 function BreakForm() {
   const page = usePage();
   const say = useTexts();
-  const kind = useSignal<Breakable>('link');
+  const kind = useSignal<AnyFault['kind']>('link');
   const subject = useSignal('');
-  const choices = breakable(kind.value, page.hosts.value);
+  const sessions = useSessions(kind);
+  const choices = breakable(kind.value, page, sessions.value);
   const chosen = choices.find((one) => subjectOf(one) === subject.value) ?? choices[0];
   const onSubmit = (event: Event): void => {
     event.preventDefault();
@@ -85,7 +99,7 @@ function BreakForm() {
   return (
     <form class="card" onSubmit={onSubmit}>
       <div class="kinds" role="radiogroup" aria-label={say('faultsTab')}>
-        {(['link', 'switch', 'node'] as const).map((one) => (
+        {KINDS.filter((one) => page.faultKinds.value.has(one)).map((one) => (
           <button
             key={one}
             type="button"

@@ -4,6 +4,7 @@ import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
 import type { Language } from '../texts/language.js';
 import { ClockControls } from './clock.js';
+import { Findings } from './findings.js';
 
 const LOAD_ANOTHER = '+';
 const LANGUAGES: readonly (readonly [language: Language, name: string])[] = [
@@ -25,6 +26,7 @@ export function Header() {
       <ClusterChoice />
       {page.current.value !== undefined && <ClockControls />}
       <span class="space" />
+      {page.current.value !== undefined && <Findings />}
       {page.current.value !== undefined && <Connection />}
       <Looks />
     </header>
@@ -96,7 +98,7 @@ function Looks() {
       >
         <Icon name={dark ? 'light' : 'dark'} />
       </button>
-      <a class="quiet link wide" href="/api/v1/reference" target="_blank" rel="noreferrer">
+      <a class="quiet link" href="/api/v1/reference" target="_blank" rel="noreferrer">
         {say('reference')}
       </a>
     </>

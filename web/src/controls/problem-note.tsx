@@ -8,10 +8,11 @@ export function ProblemNote() {
   const { value: error } = page.problem;
   if (error === undefined) return null;
   const { title, errors = [] } = error.problem;
+  const isAway = error.status === 0;
   return (
     <div class="note" role="alert">
-      <strong>{title ?? say('problem')}</strong>
-      {errors.length === 0 && <p>{error.message}</p>}
+      <strong>{isAway ? say('serverAway') : (title ?? say('problem'))}</strong>
+      {errors.length === 0 && <p>{isAway ? say('serverAwayHelp') : error.message}</p>}
       <ul>
         {errors.slice(0, 8).map(({ message, file, field, near = [] }) => (
           <li key={message}>

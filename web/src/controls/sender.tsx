@@ -7,8 +7,9 @@ import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
+import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
 
-/** A connection, or a command that makes one. */
+/** A connection, or a query that makes one. */
 type Kind = 'tcp' | 'udp' | 'icmp' | 'dns' | 'http';
 const KINDS: readonly (readonly [kind: Kind, name: string])[] = [
   ['tcp', 'TCP'],
@@ -72,19 +73,14 @@ function NameField({
   );
 }
 
-/** `pod/shop/web:80` → what a URL may hold: an address where the name has one. */
-function hostOf(page: PageState, to: string): string {
-  const [, name = to, port = ''] = /^(.*?)(:\d+)?$/.exec(to) ?? [];
-  const address = [...page.names.value].find(([, one]) => one === name)?.[0];
-  return `${address ?? name}${port}`;
-}
-
-const commandFor = (page: PageState, kind: 'dns' | 'http', to: string): readonly string[] =>
-  kind === 'dns' ? ['dig', to] : ['curl', '-sv', /^https?:/.test(to) ? to : `http://${hostOf(page, to)}/`];
-
-async function send(page: PageState, kind: Kind, request: TraceRequest): Promise<void> {
-  if (kind === 'dns' || kind === 'http') await page.command(request.from, commandFor(page, kind, request.to));
-  else await page.send({ ...request, protocol: kind });
+function send(page: PageState, kind: Kind, request: TraceRequest): Promise<void> {
+  const { from, to } = request;
+  if (kind === 'dns') return page.query(from, (asking) => lookUp(request, to, asking));
+  if (kind === 'http') {
+    const target = httpTarget(page.names.value, to);
+    return page.query(from, (asking) => fetchUrl(request, target, asking));
+  }
+  return page.send({ ...request, protocol: kind });
 }
 
 /** Sends again while it is wanted, one after the other. */
@@ -146,7 +142,7 @@ export function Sender() {
           </button>
         ))}
       </div>
-      <label class="check wide" title={say('allBranchesHelp')}>
+      <label class="check" title={say('allBranchesHelp')}>
         <input
           type="checkbox"
           checked={request.branches === 'all'}
@@ -154,7 +150,7 @@ export function Sender() {
         />
         {say('allBranches')}
       </label>
-      <label class="check wide" title={say('repeatHelp')}>
+      <label class="check" title={say('repeatHelp')}>
         <input
           type="checkbox"
           checked={repeating.value}

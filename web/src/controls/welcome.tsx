@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { usePage, useTexts } from '../context.js';
 import type { Source } from '../state/api.js';
 import type { PageState } from '../state/page.js';
+import { formatRoute } from '../state/route.js';
 
 /** Names of clusters: lower case letters, digits and "-". */
 function clusterName(file: string): string {
@@ -31,22 +32,27 @@ export function Welcome() {
   const page = usePage();
   const say = useTexts();
   const { value: loading } = page.loading;
-  if (loading !== undefined || page.clusters.value === undefined || page.route.value.cluster !== undefined)
+  const missing = page.missing.value !== undefined;
+  if (
+    loading !== undefined ||
+    (!missing && (page.clusters.value === undefined || page.route.value.cluster !== undefined))
+  )
     return <Waiting name={loading ?? page.route.value.cluster ?? 'podwire'} />;
   return (
     <main class="welcome">
+      <Missing />
       <p class="eyebrow">{say('tagline')}</p>
       <h1>{say('welcomeTitle')}</h1>
       <p class="lead">{say('welcomeText')}</p>
       <DropZone />
       <h2>{say('welcomeTopologies')}</h2>
       <ul class="topologies">
-        {page.topologies.value.map(({ name, title, summary }) => (
+        {page.scenarios.value.map(({ name, title, description }) => (
           <li key={name}>
             <button type="button" onClick={() => page.go({ scenario: name })}>
               <strong>{title}</strong>
               <span>
-                <Marked text={summary} />
+                <Marked text={description} />
               </span>
               <code class="own-name">{name}</code>
             </button>
@@ -54,6 +60,31 @@ export function Welcome() {
         ))}
       </ul>
     </main>
+  );
+}
+
+/** A link led nowhere: what there is instead. */
+function Missing() {
+  const page = usePage();
+  const say = useTexts();
+  const { value: missing } = page.missing;
+  if (missing === undefined) return null;
+  const { kind, name } = missing;
+  const clusters = page.clusters.value ?? [];
+  return (
+    <section class="card missing" role="alert">
+      <strong>{say(kind === 'cluster' ? 'noSuchCluster' : 'noSuchScenario', { name })}</strong>
+      {clusters.length > 0 && (
+        <p class="row wrap">
+          {say('thereAre')}
+          {clusters.map((one) => (
+            <a key={one.name} href={formatRoute({ cluster: one.name })}>
+              {one.name}
+            </a>
+          ))}
+        </p>
+      )}
+    </section>
   );
 }
 

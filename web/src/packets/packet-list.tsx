@@ -7,7 +7,20 @@ import type { Frame } from '../state/frames.js';
 import { shortName } from '../state/names.js';
 import { rowsInView } from './window.js';
 
-const ROW_HEIGHT = 22;
+const COLUMNS = ['time', 'host', 'interface', 'source', 'destination', 'protocol', 'info'] as const;
+
+/** How a row lies, by the width of the list; styles.css has the same names. */
+interface RowLayout {
+  readonly name: 'line' | 'stacked' | 'phone';
+  readonly rowHeight: number;
+}
+const LAYOUTS: readonly (RowLayout & { readonly from: number })[] = [
+  { from: 1190, name: 'line', rowHeight: 22 },
+  { from: 740, name: 'stacked', rowHeight: 38 },
+  { from: 0, name: 'phone', rowHeight: 42 },
+];
+const layoutOf = (width: number): RowLayout =>
+  LAYOUTS.find(({ from }) => width >= from) ?? { name: 'phone', rowHeight: 42 };
 
 export function PacketList() {
   const follow = useSignal(true);
@@ -47,7 +60,7 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
         onInput={({ currentTarget: { value } }) => (typed.value = value)}
       />
       <button type="submit">{say('applyFilter')}</button>
-      {page.live.filter.value !== '' && (
+      {(page.live.filter.value !== '' || typed.value !== '') && (
         <button type="button" class="quiet" onClick={clear}>
           {say('clearFilter')}
         </button>
@@ -75,7 +88,11 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
         {page.live.missed.value > 0 && <em> · {say('missed', { count: page.live.missed.value.toLocaleString() })}</em>}
       </span>
       <output id="filter-problem" class="filter-problem">
-        {wrong}
+        {wrong !== undefined && (
+          <>
+            {wrong} <small>{say('filterKept', { filter: page.live.filter.value || say('allPackets') })}</small>
+          </>
+        )}
       </output>
     </form>
   );
@@ -85,13 +102,14 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
 function useFollowing(follow: Signal<boolean>) {
   const page = usePage();
   const list = useRef<HTMLDivElement>(null);
-  const view = useSignal({ top: 0, height: 300 });
+  const view = useSignal({ top: 0, height: 300, width: 1200 });
   const read = (): void => {
     const { current } = list;
     if (current === null) return;
-    const { scrollTop: top, clientHeight: height } = current;
+    const { scrollTop: top, clientHeight: height, offsetWidth: width } = current;
+    const { height: oldHeight, width: oldWidth } = view.peek();
     // While it follows, the end is in view wherever that is.
-    if (height !== view.peek().height || !follow.peek()) view.value = { top, height };
+    if (height !== oldHeight || width !== oldWidth || !follow.peek()) view.value = { top, height, width };
   };
   useEffect(() => {
     if (list.current === null) return undefined;
@@ -104,7 +122,7 @@ function useFollowing(follow: Signal<boolean>) {
     const { current } = list;
     if (current !== null && follow.value) current.scrollTop = current.scrollHeight;
     read();
-  }, [version, follow.value]);
+  }, [version, follow.value, layoutOf(view.value.width).name]);
   const onWheel = ({ deltaY }: WheelEvent): void => {
     if (deltaY < 0) follow.value = false;
   };
@@ -125,9 +143,10 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
   const say = useTexts();
   const { list, view, read, onWheel } = useFollowing(follow);
   const { frames } = page.live.log;
-  const { height } = view.value;
-  const top = follow.value ? Math.max(0, (frames.length + 1) * ROW_HEIGHT - height) : view.value.top;
-  const { first, end } = rowsInView(frames.length, { top, height, rowHeight: ROW_HEIGHT });
+  const { height, width } = view.value;
+  const { name: layout, rowHeight } = layoutOf(width);
+  const top = follow.value ? Math.max(0, (frames.length + 1) * rowHeight - height) : view.value.top;
+  const { first, end } = rowsInView(frames.length, { top, height, rowHeight });
   const onKeyDown = (event: KeyboardEvent): void => {
     const next = neighbour(frames, page.frame.value, event.key);
     if (next === undefined) return;
@@ -135,16 +154,13 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
     follow.value = false;
     page.showFrame(next);
     const { current } = list;
-    const top = frames.indexOf(next) * ROW_HEIGHT;
-    if (
-      current !== null &&
-      (top < current.scrollTop || top > current.scrollTop + current.clientHeight - 2 * ROW_HEIGHT)
-    )
+    const top = frames.indexOf(next) * rowHeight;
+    if (current !== null && (top < current.scrollTop || top > current.scrollTop + current.clientHeight - 2 * rowHeight))
       current.scrollTop = top - current.clientHeight / 2;
   };
   return (
     <div
-      class="rows"
+      class={`rows ${layout}`}
       ref={list}
       onScroll={read}
       onWheel={onWheel}
@@ -155,16 +171,16 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
       onKeyDown={onKeyDown}
     >
       <div class="row-head" role="row">
-        {(['time', 'host', 'interface', 'source', 'destination', 'protocol', 'info'] as const).map((column) => (
+        {COLUMNS.map((column) => (
           <span key={column} role="columnheader">
             {say(column)}
           </span>
         ))}
       </div>
       {frames.length === 0 && <Empty />}
-      <div role="rowgroup" style={{ height: `${frames.length * ROW_HEIGHT}px`, position: 'relative' }}>
+      <div role="rowgroup" style={{ height: `${frames.length * rowHeight}px`, position: 'relative' }}>
         {frames.slice(first, end).map((frame, i) => (
-          <Row key={frame.message.seq} frame={frame} index={first + i} />
+          <Row key={frame.message.seq} frame={frame} index={first + i} height={rowHeight} />
         ))}
       </div>
     </div>
@@ -183,14 +199,22 @@ function Empty() {
   );
 }
 
-function Row({ frame, index }: { readonly frame: Frame; readonly index: number }) {
+/** Whose address it is, and the address. */
+function End({ address, port }: { readonly address: string; readonly port: string }) {
+  const page = usePage();
+  const name = page.names.value.get(address);
+  const where = port === '' ? address : `${address}:${port}`;
+  return (
+    <span role="gridcell" class="end" title={name === undefined ? where : `${name} ${where}`}>
+      {name !== undefined && <b>{shortName(name)} </b>}
+      <i>{where}</i>
+    </span>
+  );
+}
+
+function Row({ frame, index, height }: { readonly frame: Frame; readonly index: number; readonly height: number }) {
   const page = usePage();
   const { message, glance } = frame;
-  const { value: names } = page.names;
-  const end = (address: string): string => {
-    const name = names.get(address);
-    return name === undefined ? address : `${shortName(name)} ${address}`;
-  };
   const chosen = page.frame.value === frame;
   const classes = `packet-row ${glance.protocol} ${glance.outer === undefined ? '' : 'wrapped'} ${chosen ? 'chosen' : ''}`;
   return (
@@ -200,23 +224,27 @@ function Row({ frame, index }: { readonly frame: Frame; readonly index: number }
       aria-rowindex={index + 2}
       aria-selected={chosen}
       data-seq={message.seq}
-      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+      style={{ transform: `translateY(${index * height}px)` }}
       onClick={() => page.showFrame(frame)}
     >
-      <span role="gridcell">{(message.timeNs / 1e9).toFixed(6)}</span>
-      <span role="gridcell">{message.place}</span>
-      <span role="gridcell">
+      <span role="gridcell" class="time">
+        {(message.timeNs / 1e9).toFixed(6)}
+      </span>
+      <span role="gridcell" class="place" title={message.place}>
+        {message.place}
+      </span>
+      <span role="gridcell" class="device" title={message.interface}>
         <i aria-hidden="true">{message.direction === 'in' ? '→' : '←'}</i> {message.interface}
       </span>
-      <span role="gridcell">{end(glance.source)}</span>
-      <span role="gridcell">{end(glance.destination)}</span>
+      <End address={glance.source} port={glance.ports?.[0] ?? ''} />
+      <End address={glance.destination} port={glance.ports?.[1] ?? ''} />
       <span role="gridcell" class="proto">
         {glance.outer === undefined
           ? glance.protocol.toUpperCase()
           : `${glance.outer.protocol.toUpperCase()}/${glance.protocol.toUpperCase()}`}
       </span>
-      <span role="gridcell" title={message.info}>
-        {message.info}
+      <span role="gridcell" class="info" title={message.info}>
+        {frame.info}
       </span>
     </div>
   );

@@ -1,17 +1,20 @@
 /** The REST API as functions. Every error is a problem document (RFC 9457), or says that nobody answers. */
 
 import type {
+  AnyFault,
+  ChangeAnswer,
   Clock,
   Cluster,
   ExecAnswer,
   Fault,
-  FaultRequest,
   Finding,
   Host,
   ListedObject,
   Page,
   Pod,
   ProblemBody,
+  Scenario,
+  ScenarioRun,
   TraceRequest,
   TraceSummary,
 } from '../api-types.js';
@@ -22,12 +25,6 @@ import type { WhatIfAnswer, WhatIfRequest } from '../what-if.js';
 export interface Source {
   readonly file: string;
   readonly text: string;
-}
-
-export interface Topology {
-  readonly name: string;
-  readonly title: string;
-  readonly summary: string;
 }
 
 export class ApiError extends Error {
@@ -129,33 +126,35 @@ export class Api {
 
   readonly faults = async (name: string): Promise<readonly Fault[]> =>
     (await this.#get<{ items: readonly Fault[] }>(`/clusters/${name}/faults`)).items;
-  readonly breakIt = (name: string, fault: FaultRequest): Promise<Fault> =>
-    this.#post(`/clusters/${name}/faults`, fault);
+  /** What this server can break: later ones know more. */
+  readonly faultKinds = async (): Promise<ReadonlySet<string>> => {
+    const { paths } = await this.#get<{ paths: Readonly<Record<string, unknown>> }>('/openapi.json');
+    const kinds = JSON.stringify(paths['/api/v1/clusters/{cluster}/faults'] ?? {}).matchAll(
+      /"kind":\{[^{}]*?(?:"const":|"enum":\[)"(\w+)"/g,
+    );
+    return new Set([...kinds].map(([, kind = '']) => kind));
+  };
+  readonly breakIt = (name: string, fault: AnyFault): Promise<Fault> => this.#post(`/clusters/${name}/faults`, fault);
   readonly mend = (name: string, id: string): Promise<Response> =>
     this.#ask(`/clusters/${name}/faults/${id}`, { method: 'DELETE' });
 
   /** Creates objects, or replaces those that are there: all of the text, or nothing. */
-  readonly apply = (name: string, yaml: string): Promise<Response> =>
-    this.#ask(`/clusters/${name}/objects?apply=true`, { method: 'POST', body: yaml, headers: YAML_TYPE });
+  readonly apply = async (name: string, yaml: string): Promise<ChangeAnswer> => {
+    const asked = { method: 'POST', body: yaml, headers: YAML_TYPE };
+    return (await (await this.#ask(`/clusters/${name}/objects?apply=true`, asked)).json()) as ChangeAnswer;
+  };
   readonly remove = (name: string, { group, kind, namespace, name: own }: ListedObject): Promise<Response> => {
     const path = [group || 'core', kind, namespace || '-', own].map(encodeURIComponent).join('/');
     return this.#ask(`/clusters/${name}/objects/${path}`, { method: 'DELETE' });
   };
 
-  /** Paths that this server knows: what-if and scenarios came later than the rest. */
-  readonly paths = async (): Promise<ReadonlySet<string>> =>
-    new Set(Object.keys((await this.#get<{ paths: object }>('/openapi.json')).paths));
   readonly whatIf = (name: string, request: WhatIfRequest): Promise<WhatIfAnswer> =>
     this.#post(`/clusters/${name}/what-if`, request);
 
-  /** Topologies that come with the page: files beside it. @throws ApiError */
-  readonly topologies = (): Promise<readonly Topology[]> => fileOf('topologies/index.json');
-  readonly topology = (name: string): Promise<Topology & { readonly sources: readonly Source[] }> =>
-    fileOf(`topologies/${encodeURIComponent(name)}.json`);
-}
-
-async function fileOf<T>(path: string): Promise<T> {
-  const response = await fetch(`./${path}`);
-  if (!response.ok) throw new ApiError(response.status, { title: `${path}: ${response.statusText}` });
-  return (await response.json()) as T;
+  /** Topologies that come with podwire. */
+  readonly scenarios = async (): Promise<readonly Scenario[]> =>
+    (await this.#get<{ items: readonly Scenario[] }>('/scenarios')).items;
+  /** Loads one, and sends all that is expected of it. */
+  readonly runScenario = (name: string): Promise<ScenarioRun> =>
+    this.#post(`/scenarios/${encodeURIComponent(name)}/run`, {});
 }

@@ -19,8 +19,11 @@ export interface Glance {
   readonly outer?: { readonly protocol: 'vxlan' | 'ipip'; readonly source: string; readonly destination: string };
   /** `SYN`, `ACK`; empty for other protocols. */
   readonly flags: string;
+  /** Source and destination of TCP, UDP or SCTP. */
+  readonly ports?: readonly [source: string, destination: string];
 }
 
+const TRANSPORT = new Set(['tcp', 'udp', 'sctp']);
 const NETWORK = new Set(['ipv4', 'ipv6', 'arp']);
 const KNOWN: ReadonlySet<string> = new Set(['arp', 'tcp', 'udp', 'icmp', 'dns', 'bgp', 'http', 'sctp']);
 
@@ -44,12 +47,24 @@ export function glanceAt({ children }: DissectedNode): Glance {
   const wrapped = networks.length > 1 || children.some(({ name }) => name === 'vxlan');
   const outer = children.some(({ name }) => name === 'vxlan') ? ('vxlan' as const) : ('ipip' as const);
   const tcp = children.find(({ name }) => name === 'tcp');
+  const inner = last === undefined ? [] : children.slice(children.indexOf(last));
+  const transport = inner.find(({ name }) => TRANSPORT.has(name));
   return {
     protocol: (named as Protocol | undefined) ?? 'other',
     ...endsOf(last),
     flags: /\((.+)\)/.exec(childValue(tcp, 'flags'))?.[1] ?? '',
+    ...(transport === undefined
+      ? {}
+      : { ports: [childValue(transport, 'sourcePort'), childValue(transport, 'destinationPort')] as const }),
     ...(wrapped ? { outer: { protocol: outer, ...endsOf(first) } } : {}),
   };
+}
+
+/** tcpdump's line of the innermost packet, without the ends that stand in columns of their own. */
+function infoWithoutEnds(info: string): string {
+  // A packet in a tunnel comes last, after the outer headers: each begins with IP.
+  const innermost = info.slice(Math.max(0, info.lastIndexOf(' IP '))).trimStart();
+  return innermost.replace(/^(?:IP6? \S+ > \S+: |ARP, )/, '');
 }
 
 /** A frame of the list, read when it is first looked at. */
@@ -68,6 +83,11 @@ export class Frame {
   get tree(): DissectedNode {
     this.#tree ??= dissect(this.message.bytes, this.message.linkType);
     return this.#tree;
+  }
+
+  /** What the list says of it beside its ends. */
+  get info(): string {
+    return infoWithoutEnds(this.message.info);
   }
 
   get glance(): Glance {

@@ -12,6 +12,24 @@ export interface Watcher {
   onReset(): void;
 }
 
+/** What the page is told of a cluster, and asked about it. */
+export interface Told {
+  /** Objects, pods or faults are no longer what was read. */
+  readonly onChange: () => void;
+  /** The clock is no longer what was read. */
+  readonly onTime: () => void;
+  /** Whether the server has it: asked before a lost connection is taken up again. */
+  readonly isThere: (cluster: string) => Promise<boolean>;
+  readonly onGone: (cluster: string) => void;
+}
+
+export interface Follower {
+  readonly onFrame: (frame: Frame) => void;
+  /** So many were left out, since this reader is slow. */
+  readonly onMissed: (count: number) => void;
+  readonly onProblem: (words: string) => void;
+}
+
 const EVENTS_KEPT = 200;
 /** Events after which the same machines, pods and faults are there. */
 const OF_NO_OBJECT: ReadonlySet<string> = new Set([
@@ -33,24 +51,33 @@ export class Live {
   readonly events = signal<readonly EventMessage[]>([]);
   readonly #onChange: () => void;
   readonly #onTime: () => void;
+  readonly #isThere: (cluster: string) => Promise<boolean>;
+  readonly #onGone: (cluster: string) => void;
   #stream: Stream | undefined;
+  /** Subscriptions of frames: the one that is shown, and the last that was asked for. */
+  #shown: string | undefined;
+  #asked: string | undefined;
   #watcher: Watcher | undefined;
 
-  /** `onChange`: objects, pods or faults are no longer what was read. `onTime`: the clock is. */
-  constructor({ onChange, onTime }: { readonly onChange: () => void; readonly onTime: () => void }) {
+  constructor({ onChange, onTime, isThere, onGone }: Told) {
     this.#onChange = onChange;
     this.#onTime = onTime;
+    this.#isThere = isThere;
+    this.#onGone = onGone;
   }
 
   open(cluster: string, token: string | undefined): void {
     this.close();
     let lost = false;
-    this.#stream = new Stream(cluster, token, (state) => {
+    const onState = (state: ConnectionState): void => {
       this.connection.value = state;
       if (state === 'open' && lost) this.#onChange();
       lost = state === 'lost' || (lost && state === 'connecting');
-    });
-    this.#subscribeFrames();
+    };
+    const isThere = (): Promise<boolean> => this.#isThere(cluster);
+    const onGone = (): void => this.#onGone(cluster);
+    this.#stream = new Stream({ cluster, token, onState, isThere, onGone });
+    this.#subscribeFrames(this.filter.value);
     this.#stream.subscribe('drops', {
       kinds: ['steps'],
       filter: 'drop',
@@ -68,6 +95,9 @@ export class Live {
   close(): void {
     this.#stream?.close();
     this.#stream = undefined;
+    this.#shown = undefined;
+    this.#asked = undefined;
+    this.filterProblem.value = undefined;
     this.events.value = [];
     this.missed.value = 0;
     this.#reset();
@@ -77,25 +107,24 @@ export class Live {
     this.#watcher = watcher;
   }
 
-  /** Frames from now on are those that the filter lets through. */
+  /** Frames from now on are those that the filter lets through; one that is not understood changes nothing. */
   setFilter(filter: string): void {
-    this.filter.value = filter.trim();
-    this.log.clear();
-    this.#subscribeFrames();
+    this.#subscribeFrames(filter.trim());
   }
 
   /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
-  follow(filter: string, given: { onFrame: (frame: Frame) => void; onProblem: (words: string) => void }): () => void {
+  follow(filter: string, follower: Follower): () => void {
     const stream = this.#stream;
     const name = `follow-${crypto.randomUUID().slice(0, 8)}`;
     stream?.subscribe(name, {
       kinds: ['frames'],
       filter,
-      onBatch: ({ messages }) => {
+      onBatch: ({ messages, missed }) => {
+        if (missed > 0) follower.onMissed(missed);
         for (const message of messages)
-          if (message.type === 'frame') given.onFrame(new Frame(message, performance.now()));
+          if (message.type === 'frame') follower.onFrame(new Frame(message, performance.now()));
       },
-      onProblem: given.onProblem,
+      onProblem: follower.onProblem,
     });
     return () => stream?.unsubscribe(name);
   }
@@ -105,10 +134,15 @@ export class Live {
     this.#watcher?.onReset();
   }
 
-  #subscribeFrames(): void {
-    this.#stream?.subscribe('frames', {
+  /** Under a name of its own, which takes the place of the one before as soon as the server has understood it. */
+  #subscribeFrames(filter: string): void {
+    const stream = this.#stream;
+    const name = `frames-${crypto.randomUUID().slice(0, 8)}`;
+    if (this.#asked !== this.#shown && this.#asked !== undefined) stream?.unsubscribe(this.#asked);
+    this.#asked = name;
+    stream?.subscribe(name, {
       kinds: ['frames'],
-      filter: this.filter.value,
+      filter,
       history: true,
       onBatch: ({ messages, missed }, isOld) => {
         this.missed.value += missed;
@@ -117,17 +151,26 @@ export class Live {
         const added = this.log.add(frames, performance.now());
         this.#watcher?.onFrames(added.filter(({ message }) => !isOld(message.seq)));
       },
-      onSubscribed: () => {
-        this.filterProblem.value = undefined;
-      },
+      onSubscribed: () => this.#show(name, filter),
       onProblem: (detail) => {
         this.filterProblem.value = detail;
+        stream.unsubscribe(name);
+        this.#asked = this.#shown;
       },
       onGap: (count) => {
         this.missed.value += count;
       },
       onEpoch: () => this.#reset(),
     });
+  }
+
+  #show(name: string, filter: string): void {
+    this.filterProblem.value = undefined;
+    if (name === this.#shown) return;
+    if (this.#shown !== undefined) this.#stream?.unsubscribe(this.#shown);
+    this.#shown = name;
+    this.filter.value = filter;
+    this.log.clear();
   }
 
   #happened(messages: readonly StreamMessage[]): void {

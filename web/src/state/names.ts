@@ -39,3 +39,20 @@ export const placeOf = ({ name, role }: Pick<Host, 'name' | 'role'>): string =>
 export const placeOfPod = ({ namespace, name }: Pick<Pod, 'namespace' | 'name'>): string => `pod/${namespace}/${name}`;
 /** `pod/shop/web-1` → `web-1`. */
 export const shortName = (place: string): string => place.split('/').at(-1) ?? place;
+/** Of `pod/shop/web-1:80`, `svc/shop/web` or `web.shop.svc`; undefined where the name is in none. */
+export const namespaceOf = (end: string): string | undefined =>
+  /^(?:pod|svc)\/([^/]+)\//.exec(end)?.[1] ?? /^[^./]+\.([^./]+)\.svc(?:[.:]|$)/.exec(end)?.[1];
+
+/** Of a namespace that a cluster brings along. */
+export const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
+
+interface DeclaredPort {
+  readonly containerPort?: number;
+  readonly protocol?: string;
+}
+
+/** The first port that a pod declares. */
+export function declaredPort({ object }: ListedObject): DeclaredPort | undefined {
+  const spec = object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
+  return spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
+}

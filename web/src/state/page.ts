@@ -2,48 +2,34 @@
 
 import { computed, effect, signal } from '@preact/signals';
 import type {
+  AnyFault,
   Clock,
   Cluster,
   ExecAnswer,
   Fault,
-  FaultRequest,
+  Finding,
   Host,
   ListedObject,
   Pod,
+  Scenario,
+  ScenarioRun,
   TraceRequest,
   TraceSummary,
 } from '../api-types.js';
-import { isLanguage, type Language } from '../texts/language.js';
-import { Api, ApiError, type Source, type Topology } from './api.js';
+import type { Language } from '../texts/language.js';
+import { Api, ApiError, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
-import { namesOf } from './names.js';
+import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from './looks.js';
+import { declaredPort, isSystem, namesOf } from './names.js';
+import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
 
-export type Theme = 'light' | 'dark';
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
-const THEME_KEY = 'podwire.theme';
-const LANGUAGE_KEY = 'podwire.language';
-
-function firstLanguage(): Language {
-  const kept = localStorage.getItem(LANGUAGE_KEY) ?? navigator.language.slice(0, 2);
-  return isLanguage(kept) ? kept : 'en';
-}
-
-function firstTheme(): Theme {
-  const kept = localStorage.getItem(THEME_KEY);
-  if (kept === 'light' || kept === 'dark') return kept;
-  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-}
-
-const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
-
-interface DeclaredPort {
-  readonly containerPort?: number;
-  readonly protocol?: string;
-}
+/** Status of an ApiError where the server is away. */
+const NOBODY_ANSWERED = 0;
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -55,8 +41,12 @@ export class PageState {
   readonly language = signal<Language>(firstLanguage());
 
   readonly clusters = signal<readonly Cluster[] | undefined>(undefined);
-  readonly topologies = signal<readonly Topology[]>([]);
-  readonly paths = signal<ReadonlySet<string>>(new Set());
+  readonly faultKinds = signal<ReadonlySet<string>>(new Set());
+  readonly scenarios = signal<readonly Scenario[]>([]);
+  /** How the scenario's expectations were met that was loaded last. */
+  readonly scenarioRun = signal<ScenarioRun | undefined>(undefined);
+  /** What a link names that there is none of. */
+  readonly missing = signal<{ readonly kind: 'cluster' | 'scenario'; readonly name: string } | undefined>(undefined);
   /** A name while one is being loaded. */
   readonly loading = signal<string | undefined>(undefined);
   /** What went wrong last, in the server's words. */
@@ -68,6 +58,8 @@ export class PageState {
   readonly pods = signal<readonly Pod[]>([]);
   readonly services = signal<readonly ListedObject[]>([]);
   readonly faults = signal<readonly Fault[]>([]);
+  /** What a real cluster would suffer from. */
+  readonly findings = signal<readonly Finding[]>([]);
   readonly clock = signal<Clock | undefined>(undefined);
   readonly names = computed(() => namesOf(this.hosts.value, this.pods.value, this.services.value));
 
@@ -75,6 +67,8 @@ export class PageState {
   readonly live = new Live({
     onChange: () => void this.#refreshSoon(),
     onTime: () => void this.readClock(),
+    isThere: (name) => this.#isThere(name),
+    onGone: (name) => this.#showMissing('cluster', name),
   });
 
   readonly tool = signal<Tool>('answer');
@@ -82,7 +76,7 @@ export class PageState {
   /** `node/NAME`, `pod/NS/NAME`: what is marked in the picture. */
   readonly place = signal<string | undefined>(undefined);
   readonly answer = signal<TraceSummary | undefined>(undefined);
-  /** Of a command that was sent instead of a connection. */
+  /** What a command printed that was run beside the trace. */
   readonly commandAnswer = signal<{ readonly command: readonly string[]; readonly answer: ExecAnswer } | undefined>(
     undefined,
   );
@@ -108,28 +102,58 @@ export class PageState {
     });
     effect(() => {
       const wanted = this.route.value.cluster;
-      if (wanted !== undefined && wanted !== this.current.peek()) void this.open(wanted);
+      if (wanted !== undefined) void this.#visit(wanted);
     });
     effect(() => {
       const wanted = this.route.value.scenario;
-      if (wanted !== undefined) void this.loadTopology(wanted);
+      if (wanted !== undefined) void this.#runScenario(wanted);
+    });
+    effect(() => {
+      if (this.live.connection.value === 'open' && this.problem.peek()?.status === NOBODY_ANSWERED)
+        this.problem.value = undefined;
     });
   }
 
   /** What the server has at the start. */
   async start(): Promise<void> {
+    const { cluster, scenario } = this.route.value;
     await this.attempt(async () => {
       this.clusters.value = await this.api.clusters();
       this.needsToken.value = false;
-      const first = this.clusters.value[0];
-      if (this.route.value.cluster === undefined && this.route.value.scenario === undefined && first !== undefined)
+      const [first] = this.clusters.value;
+      if (cluster === undefined && scenario === undefined && first !== undefined)
         this.go({ cluster: first.name }, true);
-      else if (this.route.value.cluster !== undefined && this.current.value === undefined)
-        await this.open(this.route.value.cluster);
     });
+    if (cluster !== undefined) await this.#visit(cluster);
+    if (scenario !== undefined) await this.#runScenario(scenario);
     await this.attempt(async () => {
-      this.topologies.value = await this.api.topologies();
-      this.paths.value = await this.api.paths();
+      this.scenarios.value = await this.api.scenarios();
+      this.faultKinds.value = await this.api.faultKinds();
+    });
+  }
+
+  /** Whether there is a cluster of that name or id. @throws ApiError */
+  async #isThere(wanted: string): Promise<boolean> {
+    this.clusters.value = await this.api.clusters();
+    return this.clusters.value.some(({ name, id }) => name === wanted || id === wanted);
+  }
+
+  #showMissing(kind: 'cluster' | 'scenario', name: string): void {
+    this.live.close();
+    this.current.value = undefined;
+    this.missing.value = { kind, name };
+  }
+
+  /** Opens what a link names, or says that there is no such cluster. */
+  async #visit(name: string): Promise<void> {
+    this.missing.value = undefined;
+    if (name === this.current.peek()) return;
+    await this.attempt(async () => {
+      const there = await this.#isThere(name);
+      // Meanwhile it may have been opened, or another been asked for.
+      if (name === this.current.peek() || name !== this.route.peek().cluster) return;
+      if (there) await this.open(name);
+      else this.#showMissing('cluster', name);
     });
   }
 
@@ -185,6 +209,7 @@ export class PageState {
     this.hosts.value = [];
     this.pods.value = [];
     this.faults.value = [];
+    this.findings.value = [];
     this.answer.value = undefined;
     this.commandAnswer.value = undefined;
     this.frame.value = undefined;
@@ -207,15 +232,16 @@ export class PageState {
     this.#refreshing = false;
   }
 
-  /** Machines, pods, Services, faults and the clock, as they are now. @throws ApiError */
+  /** Machines, pods, Services, faults, findings and the clock, as they are now. @throws ApiError */
   async refresh(): Promise<void> {
     const name = this.current.value;
     if (name === undefined) return;
-    const [hosts, pods, services, faults, clock] = await Promise.all([
+    const [hosts, pods, services, faults, findings, clock] = await Promise.all([
       this.api.hosts(name),
       this.api.pods(name),
       this.api.objects(name, '&kind=Service'),
       this.api.faults(name),
+      this.api.findings(name),
       this.api.clock(name),
     ]);
     if (this.current.value !== name) return;
@@ -223,6 +249,7 @@ export class PageState {
     this.pods.value = pods;
     this.services.value = services;
     this.faults.value = faults;
+    this.findings.value = findings;
     this.clock.value = clock;
   }
 
@@ -248,8 +275,7 @@ export class PageState {
   async #suggestPort({ namespace, name }: Pod): Promise<void> {
     const cluster = this.current.value ?? '';
     const [pod] = await this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []);
-    const spec = pod?.object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
-    const declared = spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
+    const declared = pod === undefined ? undefined : declaredPort(pod);
     const { to } = this.sender.value;
     if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
     const protocol = declared.protocol === 'UDP' ? 'udp' : 'tcp';
@@ -258,40 +284,56 @@ export class PageState {
 
   async readClock(): Promise<void> {
     const name = this.current.value;
-    if (name !== undefined) this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
+    if (name !== undefined && this.live.connection.value !== 'lost')
+      this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
   }
 
   /** Sends a connection; its answer is shown. */
-  async send(request: TraceRequest): Promise<void> {
-    const name = this.current.value;
-    if (name === undefined || this.sending.value) return;
-    this.sending.value = true;
-    this.problem.value = undefined;
-    await this.attempt(async () => {
+  send(request: TraceRequest): Promise<void> {
+    return this.#asking(async (name) => {
       this.answer.value = await this.api.trace(name, request);
       this.commandAnswer.value = undefined;
-      this.tool.value = 'answer';
-      const same = (flow: TraceRequest): boolean =>
-        flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
-      this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
+      this.#keepFlow(request);
     });
-    this.sending.value = false;
-    void this.readClock();
   }
 
-  /** Runs a command at a place; what it prints is shown, what it sends is seen. */
-  async command(target: string, command: readonly string[]): Promise<void> {
+  /** Asks by DNS or HTTP: what became of the connection, and what the command prints. */
+  query(from: string, query: (asking: Asking) => Promise<QueryAnswer>): Promise<void> {
+    return this.#asking(async (name) => {
+      const { trace, request, command, answer } = await query({
+        trace: (wanted) => this.api.trace(name, wanted),
+        exec: (words) => this.api.exec(name, from, words),
+      });
+      this.answer.value = trace;
+      this.commandAnswer.value = { command, answer };
+      this.#keepFlow(request);
+    });
+  }
+
+  /** One at a time; the tool that shows answers is opened. */
+  async #asking(ask: (cluster: string) => Promise<void>): Promise<void> {
     const name = this.current.value;
-    if (name === undefined || this.sending.value) return;
+    if (name === undefined || this.sending.value || this.#knownAway) return;
     this.sending.value = true;
-    this.problem.value = undefined;
-    await this.attempt(async () => {
-      this.commandAnswer.value = { command, answer: await this.api.exec(name, target, command) };
-      this.answer.value = undefined;
+    if (this.problem.value?.status !== NOBODY_ANSWERED) this.problem.value = undefined;
+    const went = await this.attempt(async () => {
+      await ask(name);
+      this.problem.value = undefined;
       this.tool.value = 'answer';
     });
     this.sending.value = false;
-    void this.readClock();
+    if (went) void this.readClock();
+  }
+
+  /** The server is away, and that is said already. */
+  get #knownAway(): boolean {
+    return this.problem.value?.status === NOBODY_ANSWERED && this.live.connection.value === 'lost';
+  }
+
+  #keepFlow(request: TraceRequest): void {
+    const same = (flow: TraceRequest): boolean =>
+      flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
+    this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
   }
 
   async load(name: string, sources: readonly Source[]): Promise<void> {
@@ -305,16 +347,29 @@ export class PageState {
     this.loading.value = undefined;
   }
 
-  /** One that comes with the page; where it is loaded already it is only shown. */
-  async loadTopology(name: string): Promise<void> {
+  /** The scenario that is being loaded. */
+  #scenario: string | undefined;
+
+  /** Loads a scenario and sends what is expected of it; where it is loaded already it is only shown. */
+  async #runScenario(name: string): Promise<void> {
+    if (this.#scenario === name) return;
+    this.#scenario = name;
+    this.missing.value = undefined;
     await this.attempt(async () => {
-      const there = (await this.api.clusters()).some((cluster) => cluster.name === name);
-      if (there) this.go({ cluster: name }, true);
-      else await this.load(name, (await this.api.topology(name)).sources);
+      this.scenarios.value = await this.api.scenarios();
+      if (!this.scenarios.value.some((one) => one.name === name)) return this.#showMissing('scenario', name);
+      if (!(await this.#isThere(name))) {
+        this.loading.value = name;
+        this.scenarioRun.value = await this.api.runScenario(name);
+        this.clusters.value = await this.api.clusters();
+      }
+      this.go({ cluster: name }, true);
     });
+    this.loading.value = undefined;
+    this.#scenario = undefined;
   }
 
-  async breakIt(fault: FaultRequest): Promise<void> {
+  async breakIt(fault: AnyFault): Promise<void> {
     const name = this.current.value ?? '';
     await this.attempt(async () => {
       await this.api.breakIt(name, fault);

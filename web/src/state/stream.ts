@@ -35,6 +35,16 @@ interface Subscription {
 
 export type ConnectionState = 'connecting' | 'open' | 'lost';
 
+export interface Connected {
+  readonly cluster: string;
+  readonly token: string | undefined;
+  readonly onState: (state: ConnectionState) => void;
+  /** Whether the server has the cluster; throws where nobody answers. */
+  readonly isThere: () => Promise<boolean>;
+  /** The server is there, and the cluster is not. */
+  readonly onGone: () => void;
+}
+
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 const UNKNOWN_EPOCH = 'unknown';
@@ -44,6 +54,8 @@ export class Stream {
   readonly #url: string;
   readonly #protocols: string[];
   readonly #onState: (state: ConnectionState) => void;
+  readonly #isThere: () => Promise<boolean>;
+  readonly #onGone: () => void;
   /** By the name that the server knows, which is never used again. */
   readonly #subscriptions = new Map<string, Subscription>();
   /** The page's name → the server's. */
@@ -54,11 +66,13 @@ export class Stream {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(cluster: string, token: string | undefined, onState: (state: ConnectionState) => void) {
+  constructor({ cluster, token, onState, isThere, onGone }: Connected) {
     const { protocol, host } = window.location;
     this.#url = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/api/v1/clusters/${encodeURIComponent(cluster)}/stream`;
     this.#protocols = ['podwire.cbor', ...(token === undefined ? [] : [`bearer.${token}`])];
     this.#onState = onState;
+    this.#isThere = isThere;
+    this.#onGone = onGone;
     this.#open();
   }
 
@@ -109,8 +123,21 @@ export class Stream {
       subscription.begins = undefined;
       subscription.early = [];
     }
-    this.#timer = setTimeout(() => this.#open(), this.#pauseMs);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    this.#timer = setTimeout(() => void this.#retry(), this.#pauseMs);
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+  }
+
+  /** Asks first, since a websocket that is refused does not say why. */
+  async #retry(): Promise<void> {
+    const there = await this.#isThere().catch(() => undefined);
+    if (this.#closed) return;
+    if (there === undefined) this.#retryLater();
+    else if (there) this.#open();
+    else this.#onGone();
   }
 
   #send(message: object): void {

@@ -2,6 +2,7 @@
 
 import type { ListedObject } from '../api-types.js';
 import type { Names } from '../state/names.js';
+import { BPF_WORDS } from './bpf.js';
 
 /** First words; the server says "not found" for what it does not know. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
@@ -23,7 +24,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   nslookup: [],
   ping: ['-c', '-s', '-M', 'do'],
   sysctl: ['-a', 'net.ipv4.ip_forward'],
-  tcpdump: ['-i', '-n', '-e'],
+  tcpdump: ['-i', '-c', '-n', '-nn', '-e', '-v', ...BPF_WORDS],
   traceroute: ['-n'],
 };
 
@@ -31,6 +32,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 export interface Known {
   readonly services: readonly ListedObject[];
   readonly names: Names;
+  /** Of the place where commands run. */
+  readonly interfaces: readonly string[];
 }
 
 /** Names and addresses that commands are about. */
@@ -39,50 +42,48 @@ function subjects(known: Known): string[] {
   return [...known.names.keys(), ...services];
 }
 
+/** What follows some words of tcpdump. */
+function afterWord(known: Known, word: string): readonly string[] | undefined {
+  if (word === '-i') return ['any', ...known.interfaces];
+  return word === 'host' || word === 'src' || word === 'dst'
+    ? [...known.names.keys(), ...new Set(known.names.values())]
+    : undefined;
+}
+
+/** The address of `pod/shop/web`, or of a Service by its name in DNS. */
+export function addressOf(names: Names, name: string): string | undefined {
+  const [, own, namespace] = /^([^./]+)\.([^./]+)\.svc(?:\.cluster\.local\.?)?$/.exec(name) ?? [];
+  const wanted = own === undefined ? name : `svc/${namespace}/${own}`;
+  return [...names].find(([, one]) => one === wanted)?.[0];
+}
+
 /** What may follow the words before the cursor. */
 export function completeCommand(known: Known, head: string): readonly string[] {
   const words = head.split(/\s+/);
   const word = words.at(-1) ?? '';
   const fits = (one: string): boolean => one.startsWith(word);
   if (words.length === 1) return Object.keys(COMMANDS).filter(fits);
+  const special = words[0] === 'tcpdump' ? afterWord(known, words.at(-2) ?? '') : undefined;
+  if (special !== undefined) return special.filter(fits);
   const own = (COMMANDS[words[0] ?? ''] ?? []).filter(fits);
   return word === '' && own.length > 0 ? own : [...own, ...subjects(known).filter(fits)];
 }
 
+export interface Word {
+  readonly text: string;
+  /** Where it begins in the line, behind its quotation mark. */
+  readonly at: number;
+}
+
 /** Words as a shell takes them apart: quotes keep what is between them together. Undefined where one is left open. */
-export function splitWords(line: string): readonly string[] | undefined {
-  const words: string[] = [];
-  let rest = line.trim();
-  while (rest !== '') {
-    const found = /^(?:'([^']*)'|"([^"]*)"|([^\s'"]+))\s*/.exec(rest);
+export function splitWords(line: string): readonly Word[] | undefined {
+  const words: Word[] = [];
+  for (let at = line.length - line.trimStart().length; at < line.length; ) {
+    const found = /^(?:'([^']*)'|"([^"]*)"|([^\s'"]+))\s*/.exec(line.slice(at));
     if (found === null) return undefined;
-    words.push(found[1] ?? found[2] ?? found[3] ?? '');
-    rest = rest.slice(found[0].length);
+    const [whole, single, double, plain] = found;
+    words.push({ text: single ?? double ?? plain ?? '', at: plain === undefined ? at + 1 : at });
+    at += whole.length;
   }
   return words;
-}
-
-export interface Tcpdump {
-  readonly filter: string;
-  readonly interface: string;
-}
-
-/** `tcpdump -i eth0 [-n] [display filter]` as a display filter over the stream; words where it is not understood. */
-export function tcpdumpOf(place: string, words: readonly string[]): Tcpdump | string {
-  let device = 'any';
-  const rest: string[] = [];
-  for (let i = 1; i < words.length; i++) {
-    const word = words[i] ?? '';
-    if (word === '-i') device = words[++i] ?? '';
-    else if (/^-[nlv]+$/.test(word)) continue;
-    else if (word.startsWith('-'))
-      return `tcpdump: ${word} is not offered here; -i INTERFACE, -n and a display filter are`;
-    else rest.push(word);
-  }
-  const conditions = [
-    `place == "${place}"`,
-    ...(device === 'any' ? [] : [`interface == "${device}"`]),
-    ...(rest.length === 0 ? [] : [`(${rest.join(' ')})`]),
-  ];
-  return { filter: conditions.join(' && '), interface: device };
 }

@@ -9,8 +9,9 @@ import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import type { PageState } from '../state/page.js';
-import { completeCommand, splitWords, tcpdumpOf } from './commands.js';
+import { addressOf, completeCommand, splitWords, type Word } from './commands.js';
 import { LineEditor } from './line-editor.js';
+import { type Tcpdump, tcpdumpOf, tcpdumpText } from './tcpdump.js';
 
 const NEW_LINE = '\r\n';
 const themed = (): ITheme => {
@@ -23,6 +24,13 @@ const themed = (): ITheme => {
   };
 };
 const lines = (text: string): string => text.replaceAll(/\r?\n/g, NEW_LINE);
+
+/** Interfaces of a place: those that are declared, and those where packets were seen. */
+function interfacesAt(page: PageState, target: string): readonly string[] {
+  const declared = page.hosts.value.find((host) => placeOf(host) === target)?.interfaces.map(({ name }) => name);
+  const seen = page.live.log.frames.flatMap(({ message }) => (message.place === target ? [message.interface] : []));
+  return [...new Set([...(declared ?? ['eth0']), ...seen])];
+}
 
 /** One place's shell: a line is read, done, and the next is asked for. */
 class Shell {
@@ -39,7 +47,10 @@ class Shell {
     this.#page = page;
     this.#target = target;
     this.#editor = new LineEditor((head) =>
-      completeCommand({ services: page.services.value, names: page.names.value }, head),
+      completeCommand(
+        { services: page.services.value, names: page.names.value, interfaces: interfacesAt(page, this.#target) },
+        head,
+      ),
     );
     screen.onData((data) => this.#typed(data));
     this.#prompt();
@@ -53,10 +64,12 @@ class Shell {
     this.#prompt();
   }
 
+  /** Ends a command that runs. */
   end(): void {
-    this.#stop?.();
+    const stop = this.#stop;
     this.#stop = undefined;
     this.#busy = false;
+    stop?.();
   }
 
   #prompt(): void {
@@ -68,8 +81,8 @@ class Shell {
   #typed(data: string): void {
     if (this.#busy) {
       if (data === '\u0003' && this.#stop !== undefined) {
-        this.end();
         this.#screen.write(`^C${NEW_LINE}`);
+        this.end();
         this.#prompt();
       }
       return;
@@ -87,9 +100,9 @@ class Shell {
     this.#screen.write(NEW_LINE);
     const words = splitWords(line);
     if (words === undefined) this.#say('a quotation mark is left open');
-    else if (words[0] === 'clear') this.#screen.clear();
-    else if (words[0] === 'tcpdump') return this.#tcpdump(words);
-    else if (words.length > 0) await this.#exec(words);
+    else if (words[0]?.text === 'clear') this.#screen.clear();
+    else if (words[0]?.text === 'tcpdump') return this.#tcpdump(line, words);
+    else if (words.length > 0) await this.#exec(words.map(({ text }) => text));
     this.#prompt();
   }
 
@@ -112,20 +125,35 @@ class Shell {
     void this.#page.readClock();
   }
 
-  #tcpdump(words: readonly string[]): void {
-    const asked = tcpdumpOf(this.#target, words);
-    if (typeof asked === 'string') {
-      this.#say(asked);
+  #tcpdump(line: string, words: readonly Word[]): void {
+    const asked = tcpdumpOf(line, words, (name) => addressOf(this.#page.names.value, name));
+    if ('problem' in asked) {
+      this.#say(asked.problem);
       this.#prompt();
       return;
     }
     this.#busy = true;
     this.#say(`listening on ${asked.interface}; ^C ends it`);
-    this.#stop = this.#page.live.follow(asked.filter, {
+    this.#capture(asked);
+  }
+
+  #capture(asked: Tcpdump): void {
+    const isAny = asked.interface === 'any';
+    const onInterface = isAny ? '' : ` && interface == "${asked.interface}"`;
+    let captured = 0;
+    let missed = 0;
+    const unfollow = this.#page.live.follow(`place == "${this.#target}"${onInterface}`, {
       onFrame: ({ message }) => {
-        const device =
-          asked.interface === 'any' ? ` ${message.interface} ${message.direction === 'in' ? 'In ' : 'Out'}` : '';
-        this.#say(`${(message.timeNs / 1e9).toFixed(6)}${device} ${message.info}`);
+        if (this.#stop === undefined || !asked.filter(message)) return;
+        captured += 1;
+        const device = isAny ? ` ${message.interface} ${message.direction === 'in' ? 'In ' : 'Out'}` : '';
+        this.#say(`${(message.timeNs / 1e9).toFixed(6)}${device} ${tcpdumpText(message, asked)}`);
+        if (captured !== asked.count) return;
+        this.end();
+        this.#prompt();
+      },
+      onMissed: (count) => {
+        missed += count;
       },
       onProblem: (detail) => {
         this.#say(`tcpdump: ${detail}`);
@@ -133,6 +161,10 @@ class Shell {
         this.#prompt();
       },
     });
+    this.#stop = () => {
+      unfollow();
+      this.#say(`${captured} packets captured${missed > 0 ? `, ${missed} left out: the page is too slow` : ''}`);
+    };
   }
 }
 
