@@ -78,7 +78,7 @@ export function Branches({
   return (
     <div class="branches">
       <h4>{say('branches')}</h4>
-      {answer.branches.map(({ probability, verdict, reached, choices = [] }: Branch, i) => (
+      {answer.branches.map(({ probability, verdict, reached, choices }: Branch, i) => (
         <button key={`${reached}-${i}`} type="button" aria-pressed={chosen === i} onClick={() => onChoose(i)}>
           <i style={{ width: `${(probability * 100).toFixed(1)}%` }} />
           <span>{reached || '–'}</span>
