@@ -13,10 +13,13 @@ const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 
 
 const COMMANDS: Readonly<Record<string, { readonly brief: string; readonly more: string }>> = {
   trace: {
-    brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|icmp] [-o text|json|pcapng|minimal] [-a] [--seed N]
-      sends a connection and prints its way, hop by hop
+    brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|icmp] [-o text|json|pcapng|minimal] [-a]
+      [--branches one|all] [--backend NAME] [--seed N]
+      sends a connection and prints its way, hop by hop; or all ways that chance can take, as a tree
 `,
     more: `${NAMES}${CLUSTER}  -a, --all  every packet hop by hop
+  --branches all  every way that chance can take, as among the endpoints of a Service; text or json
+  --backend  the way that leads there: pod/NAMESPACE/NAME, or an address
 
 Exit status: 0 delivered and answered, 1 not, 2 bad input.
 `,
