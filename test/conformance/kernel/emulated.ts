@@ -9,6 +9,7 @@ import {
   type Netns,
   type Rule,
   NS_PER_MS,
+  NS_PER_S,
   type Skb,
   type TcpSocket,
 } from '../../../src/kernel/index.js';
@@ -19,6 +20,7 @@ import type { Place, Step, TracedPacket } from '../../../src/trace/index.js';
 import { describeNetns } from './describe.js';
 import { injectedIds } from './injected.js';
 import {
+  ECHO_S,
   type Frame,
   type KernelCase,
   type Order,
@@ -369,11 +371,18 @@ export class EmulatedRun {
     }
     if (bytes.length > 0) {
       socket.send(bytes);
+      this.#awaitEcho(() => echoed > 0 || refused !== undefined);
       this.#settle();
     }
     socket.close();
     this.#settle();
     return echoed === bytes.length ? 'connected' : 'no echo';
+  }
+
+  /** As long as the referee waits for it. */
+  #awaitEcho(come: () => boolean): void {
+    const { emulation } = this.cluster;
+    emulation.run(come, emulation.clock.nowNs + ECHO_S * NS_PER_S);
   }
 
   /** Whatever is due soon; then as long as the referee waits on a quiet wire. */

@@ -123,5 +123,7 @@ export const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** How long a quiet wire is taken to be done, in milliseconds. */
 export const QUIET_MS = 4;
+/** As long as the referee waits for an echo, in seconds. */
+export const ECHO_S = 2;
 /** The same where somebody still waits: longer than any timer that `quieten` leaves short. */
 export const PATIENT_MS = 45;

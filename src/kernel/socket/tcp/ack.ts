@@ -6,7 +6,7 @@ import type { Segment } from './segment.js';
 import type { SentSegment } from './send-queue.js';
 import { advance, after, before, distance } from './sequence.js';
 import type { Tcb } from './tcb.js';
-import { armRetransmit, stopTimer } from './timers.js';
+import { armLossProbe, stopTimer } from './timers.js';
 
 /** RFC 5681 §3.2: so many duplicates, or selectively acknowledged segments behind a hole, mean a loss. */
 const DUPLICATES_THRESHOLD = 3;
@@ -94,8 +94,9 @@ function progress(tcb: Tcb, segment: Segment): void {
   tcb.duplicateAcks = 0;
   measure(tcb, segment, gone);
   if (tcb.sending.length < tcb.socket.sendBuffer && tcb.socket.sendBlocked) tcb.events.writable = true;
+  if (tcb.lossProbeEnd !== undefined && !before(tcb.sndUna, tcb.lossProbeEnd)) tcb.lossProbeEnd = undefined;
   if (tcb.recoverEnd !== undefined) recover(tcb, gone.length);
-  armRetransmit(tcb);
+  armLossProbe(tcb, tcb.nowNs);
 }
 
 /**

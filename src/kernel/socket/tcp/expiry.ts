@@ -1,6 +1,6 @@
 /** What happens when a connection's timer expires (net/ipv4/tcp_timer.c). */
 
-import { pushPending, probeWindow, retransmit, sendAck } from './output.js';
+import { probeLoss, pushPending, probeWindow, retransmit, sendAck } from './output.js';
 import { RTO_INITIAL_NS, RTO_MAX_NS, RTO_MIN_NS } from './rtt.js';
 import type { Tcb } from './tcb.js';
 import { armProbe, armRetransmit } from './timers.js';
@@ -14,8 +14,16 @@ const handshaking = (tcb: Tcb): boolean => tcb.state === 'SYN_SENT' || tcb.state
 
 export function timerExpired(tcb: Tcb, kind: TimerKind): void {
   if (kind === 'retransmit') retransmitTimer(tcb);
+  else if (kind === 'loss-probe') lossProbeTimer(tcb);
   else if (kind === 'probe') probeTimer(tcb);
   else sendAck(tcb);
+}
+
+/** After the probe the timeout runs anew. */
+function lossProbeTimer(tcb: Tcb): void {
+  if (tcb.sending.inFlight.length === 0) return;
+  probeLoss(tcb);
+  armRetransmit(tcb);
 }
 
 /** tcp_retransmit_timer(). */

@@ -1,5 +1,9 @@
-/** What a connection sends (net/ipv4/tcp_output.c). There is no congestion control: the peer's window alone limits. */
+/**
+ * What a connection sends (net/ipv4/tcp_output.c). There is no congestion control but after a timeout: else the peer's window
+ * alone limits.
+ */
 
+import type { Errno } from '../../errors.js';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, type TcpOptions } from '../../../packet/index.js';
 import { NS_PER_MS } from '../../clock.js';
 import type { RouteResult } from '../../fib/types.js';
@@ -7,7 +11,7 @@ import { MD5_OPTION_LENGTH } from './md5.js';
 import type { SentSegment } from './send-queue.js';
 import { advance, after, before, distance } from './sequence.js';
 import type { Tcb } from './tcb.js';
-import { armProbe, armRetransmit } from './timers.js';
+import { armLossProbe, armProbe, armRetransmit } from './timers.js';
 import { transmitSegment } from './transmit.js';
 
 /** net.ipv4.tcp_min_snd_mss. */
@@ -117,7 +121,7 @@ interface Emission {
 }
 
 /** __tcp_transmit_skb(): what every segment of a connection has in common. */
-function emit(tcb: Tcb, emission: Emission): void {
+function emit(tcb: Tcb, emission: Emission): Errno | undefined {
   const { socket } = tcb;
   const syn = (emission.flags & TCP_SYN) !== 0;
   const acknowledges = (emission.flags & TCP_ACK) !== 0;
@@ -126,7 +130,7 @@ function emit(tcb: Tcb, emission: Emission): void {
   if (acknowledges) acknowledgmentSent(tcb);
   const { identification } = tcb;
   tcb.identification = (identification + 1) & 0xffff;
-  transmitSegment(socket.netns, {
+  return transmitSegment(socket.netns, {
     ...emission,
     source: socket.localAddress,
     destination: socket.remoteAddress,
@@ -178,14 +182,14 @@ function sendProbe(tcb: Tcb): void {
 }
 
 /** tcp_transmit_skb() of a segment in the queue, for the first time or again. */
-function sendSegment(tcb: Tcb, sent: SentSegment): void {
+function sendSegment(tcb: Tcb, sent: SentSegment): Errno | undefined {
   const length = distance(sent.sequence, sent.end) - (sent.syn ? 1 : 0) - (sent.fin ? 1 : 0);
   const payload = length === 0 ? undefined : tcb.sending.copy(sent.sequence, length);
   const last = length > 0 && advance(sent.sequence, length) === tcb.sending.end;
   const acknowledges = !sent.syn || tcb.state === 'SYN_RECV';
   sent.sentNs = tcb.nowNs;
   sent.transmissions += 1;
-  emit(tcb, {
+  return emit(tcb, {
     sequence: sent.sequence,
     flags: (sent.syn ? TCP_SYN : 0) | (sent.fin ? TCP_FIN : 0) | (acknowledges ? TCP_ACK : 0) | (last ? TCP_PSH : 0),
     ...(payload === undefined ? {} : { payload }),
@@ -193,7 +197,8 @@ function sendSegment(tcb: Tcb, sent: SentSegment): void {
   });
 }
 
-function queueSegment(tcb: Tcb, octets: number, marks: { syn: boolean; fin: boolean }): void {
+/** tcp_write_xmit(): data that this host does not let out is not sent, and waits. False then. */
+function queueSegment(tcb: Tcb, octets: number, marks: { syn: boolean; fin: boolean }): boolean {
   const sent: SentSegment = {
     sequence: tcb.sndNxt,
     end: advance(tcb.sndNxt, octets + (marks.syn ? 1 : 0) + (marks.fin ? 1 : 0)),
@@ -203,11 +208,18 @@ function queueSegment(tcb: Tcb, octets: number, marks: { syn: boolean; fin: bool
     sacked: false,
     lost: false,
   };
-  const first = tcb.sending.inFlight.length === 0;
   tcb.sending.inFlight.push(sent);
   tcb.sndNxt = sent.end;
-  sendSegment(tcb, sent);
-  if (first) armRetransmit(tcb);
+  const refused = sendSegment(tcb, sent);
+  if (refused !== undefined && !marks.syn) {
+    tcb.sending.inFlight.pop();
+    tcb.sndNxt = sent.sequence;
+    return false;
+  }
+  const [first = sent] = tcb.sending.inFlight;
+  if (marks.syn) armRetransmit(tcb);
+  else if (first === sent || tcb.timerKind === 'loss-probe') armLossProbe(tcb, first.sentNs);
+  return true;
 }
 
 /** tcp_connect(): the SYN. */
@@ -233,6 +245,8 @@ export function pushPending(tcb: Tcb): void {
 export const unsent = (tcb: Tcb): number => (tcb.finSent ? 0 : distance(tcb.sndNxt, tcb.sending.end));
 
 function sendNext(tcb: Tcb): boolean {
+  // tcp_enter_loss(): since the timeout one segment may be under way, and that is the one which was sent again.
+  if (tcb.retransmits > 0) return false;
   const left = unsent(tcb);
   const finish = tcb.finQueued && !tcb.finSent;
   if (left === 0 && !finish) return false;
@@ -243,8 +257,8 @@ function sendNext(tcb: Tcb): boolean {
   const end = advance(tcb.sndNxt, octets + (fin ? 1 : 0));
   if (after(end, advance(tcb.sndUna, tcb.sndWnd))) return false;
   if (!fin && octets < mss && nagleHolds(tcb)) return false;
+  if (!sendData(tcb, octets, fin)) return false;
   if (octets < mss) tcb.smallEnd = end;
-  sendData(tcb, octets, fin);
   return true;
 }
 
@@ -252,11 +266,12 @@ function sendNext(tcb: Tcb): boolean {
 const nagleHolds = (tcb: Tcb): boolean =>
   !tcb.socket.noDelay && tcb.sending.inFlight.length > 0 && after(tcb.smallEnd, tcb.sndUna);
 
-function sendData(tcb: Tcb, octets: number, fin: boolean): void {
-  if (fin) tcb.finSent = true;
+function sendData(tcb: Tcb, octets: number, fin: boolean): boolean {
   // tcp_event_data_sent(): data soon after data is an answer
   if (octets > 0 && tcb.nowNs - tcb.lastReceivedNs < 40 * NS_PER_MS && tcb.heardData) tcb.interactive = true;
-  queueSegment(tcb, octets, { syn: false, fin });
+  const sent = queueSegment(tcb, octets, { syn: false, fin });
+  if (fin && sent) tcb.finSent = true;
+  return sent;
 }
 
 /** tcp_write_wakeup(): into a window that is too small for the next segment goes what fits, else an empty probe. */
@@ -265,6 +280,19 @@ export function probeWindow(tcb: Tcb): void {
   const octets = Math.min(unsent(tcb), room, currentMss(tcb));
   if (octets > 0) sendData(tcb, octets, false);
   else sendProbe(tcb);
+}
+
+/** tcp_send_loss_probe(): something new if there is, else the last segment again. */
+export function probeLoss(tcb: Tcb): void {
+  const { inFlight } = tcb.sending;
+  const before = inFlight.length;
+  sendNext(tcb);
+  const last = inFlight.at(-1);
+  if (inFlight.length === before && last !== undefined) {
+    refreshRoute(tcb);
+    sendSegment(tcb, last);
+  }
+  tcb.lossProbeEnd = tcb.sndNxt;
 }
 
 /** tcp_retransmit_skb(): again, and shorter where the path has become narrower. */

@@ -106,7 +106,7 @@ export class Tcb {
   retransmitStartNs: number | undefined = undefined;
   probes = 0;
   timer: Timer | undefined = undefined;
-  timerKind: 'retransmit' | 'probe' = 'retransmit';
+  timerKind: 'retransmit' | 'probe' | 'loss-probe' = 'retransmit';
   delayedAck: Timer | undefined = undefined;
   /** FIN_WAIT2 without an application, or TIME_WAIT. */
   waitTimer: Timer | undefined = undefined;
@@ -123,6 +123,8 @@ export class Tcb {
   lastChallengeNs: number | undefined = undefined;
 
   // Loss
+  /** A loss probe went out when this was `sndNxt`, and it is not acknowledged (tlp_high_seq). */
+  lossProbeEnd: number | undefined = undefined;
   duplicateAcks = 0;
   /** Until this is acknowledged, recovery goes on. */
   recoverEnd: number | undefined = undefined;

@@ -36,6 +36,24 @@ export function armRetransmit(tcb: Tcb): void {
   else arm(tcb, 'retransmit', tcb.timeoutNs);
 }
 
+/** TCP_TIMEOUT_MIN: two jiffies at 250 Hz. */
+const LOSS_PROBE_MIN_NS = 8 * NS_PER_MS;
+
+/**
+ * tcp_schedule_loss_probe(): the last segment goes out once more before the timeout, so that the peer tells what it has
+ * (RFC 8985 §7). Where that is not for now, the timeout is set alone, `fromNs` being when it begins.
+ */
+export function armLossProbe(tcb: Tcb, fromNs: number): void {
+  const { inFlight } = tcb.sending;
+  const timeout = fromNs + tcb.timeoutNs - tcb.nowNs;
+  if (!tcb.sack || inFlight.length === 0 || tcb.lossProbeEnd !== undefined || tcb.recoverEnd !== undefined) {
+    armRetransmit(tcb);
+    return;
+  }
+  const probe = 2 * tcb.rtt.smoothedNs + (inFlight.length === 1 ? RTO_MIN_NS : LOSS_PROBE_MIN_NS);
+  arm(tcb, 'loss-probe', timeout > 0 ? Math.min(probe, timeout) : probe);
+}
+
 /** tcp_check_probe_timer(): nothing is in flight and the window takes nothing; ask from time to time. */
 export function armProbe(tcb: Tcb): void {
   if (tcb.timer !== undefined) return;
