@@ -16,9 +16,9 @@ import type { Ipv4Addr } from '../packet/index.js';
 import { type ConnectionTrace, type Place, type TraceBranch, type TraceBranches } from '../trace/index.js';
 import { losesFrames, type MachinePlan, type NetworkPlan, Underlay } from '../underlay/index.js';
 import type { Allocations } from './allocations.js';
-import { whyAnew } from './anew.js';
 import { branchTo, everyBranch } from './branches.js';
 import { CalicoCluster } from './calico-node.js';
+import { Changes } from './changes.js';
 import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
@@ -29,18 +29,16 @@ import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { LoadBalancers } from './load-balancers.js';
 import type { Asker } from './name-resolution.js';
 import { equipMachine, type NodeContext } from './node.js';
-import { type ClusterEvent, Observation } from './observe.js';
+import type { ClusterEvent } from './observe.js';
 import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places } from './places.js';
 import { PodFaults } from './pod-faults.js';
 import { Prober } from './prober.js';
 import { type RecordedState, recordedState, withoutPods } from './recorded.js';
-import { causeOf, compareStores, type ObjectChange, replaceObjects } from './replace-objects.js';
-import { concernsDaemons, reprogram, tellDaemons, withoutObjects } from './reprogram.js';
 import { routingSite } from './routing-site.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './services.js';
-import { type Settled, settle } from './settle.js';
+import { settle } from './settle.js';
 import { toldOnce } from './told-once.js';
 import { type TraceRequest, Tracing } from './tracing.js';
 
@@ -48,12 +46,10 @@ export class Cluster {
   readonly store: Store;
   readonly emulation: Emulation;
   readonly underlay: Underlay;
-  readonly #seed: number;
   readonly #inputErrors: readonly ConfigError[];
   /** What was found as machines were built. */
   readonly #findings: Finding[] = [];
-  #settled: Settled;
-  #deletedPods: readonly DeletedPod[];
+  readonly #changes: Changes;
   readonly #context: NodeContext;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #places: Places;
@@ -63,15 +59,11 @@ export class Cluster {
   readonly #makeDns: () => DnsPods;
   #routing: Routing | undefined = undefined;
   #askedDns = false;
-  #listener: ((events: readonly ClusterEvent[]) => void) | undefined = undefined;
 
   constructor(input: ClusterInput, options: ClusterOptions & { readonly errors?: readonly ConfigError[] } = {}) {
     const seed = options.seed ?? 1;
-    this.#seed = seed;
     const settled = settle(input, { seed, recorded: options.recorded });
     const { store, allocations, installation, kubelet, addresses, hostConfigs } = settled;
-    this.#settled = settled;
-    this.#deletedPods = options.recorded?.deletedPods ?? [];
     this.store = store;
     this.emulation = new Emulation({ seed });
     const services = new ClusterServices({
@@ -109,6 +101,21 @@ export class Cluster {
       kubeletOf: (node) => this.#kubelets.get(node),
       prober: this.#prober,
     });
+    this.#changes = new Changes({
+      seed,
+      settled,
+      deletedPods: options.recorded?.deletedPods ?? [],
+      store,
+      findings: this.#findings,
+      context: this.#context,
+      kubelets: this.#kubelets,
+      places: this.#places,
+      prober: this.#prober,
+      podFaults: this.#podFaults,
+      loadBalancers: this.#loadBalancers,
+      underlay,
+      routing: () => this.#routing,
+    });
   }
 
   /** For pods of which the input does not say whether they are ready. */
@@ -122,7 +129,7 @@ export class Cluster {
       sandboxOf: (pod) => this.#places.sandboxOf(pod),
       addressOf: (pod) => this.#places.podAddress(pod),
       report: (findings) => this.#findings.push(...findings),
-      changed: () => this.#observed([], () => this.#findings.push(...services.resync(this.underlay.built))),
+      changed: () => this.#changes.observed([], () => this.#findings.push(...services.resync(this.underlay.built))),
     });
   }
 
@@ -159,36 +166,39 @@ export class Cluster {
 
   /** What could not be understood. With any, nothing else here is to be trusted. */
   get errors(): readonly ConfigError[] {
-    return [...this.#inputErrors, ...this.#settled.errors, ...(this.#routing?.errors ?? [])];
+    return [...this.#inputErrors, ...this.#changes.settled.errors, ...(this.#routing?.errors ?? [])];
   }
 
   /** What the API server would have refused of the input, if it had not refused it of `before` already. */
   refusedSince(before: Cluster): readonly ConfigError[] {
-    return refusedAnew(before.#settled.refusals, this.#settled.refusals);
+    return refusedAnew(before.#changes.settled.refusals, this.#changes.settled.refusals);
   }
 
   get expectations(): readonly ExpectedTrace[] {
-    return this.#settled.expectations.flatMap(({ traces }) => traces);
+    return this.#changes.settled.expectations.flatMap(({ traces }) => traces);
   }
 
   /** After those traces, one after another. */
   get expectedChanges(): readonly ExpectedChange[] {
-    return this.#settled.expectations.flatMap(({ changes }) => changes);
+    return this.#changes.settled.expectations.flatMap(({ changes }) => changes);
   }
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    return recordedState(this.store, { ipam: this.#settled.allocations?.ipam, deletedPods: this.#deletedPods });
+    return recordedState(this.store, {
+      ipam: this.#changes.settled.allocations?.ipam,
+      deletedPods: this.#changes.deletedPods,
+    });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
-    return toldOnce([...this.#settled.findings, ...this.#findings]);
+    return toldOnce([...this.#changes.settled.findings, ...this.#findings]);
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */
   watch(listener: (events: readonly ClusterEvent[]) => void): void {
-    this.#listener = listener;
+    this.#changes.listener = listener;
   }
 
   /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
@@ -284,7 +294,7 @@ export class Cluster {
       routingSite({
         store: this.store,
         underlay: this.underlay,
-        settled: () => this.#settled,
+        settled: () => this.#changes.settled,
         context: this.#context,
         loadBalancers: this.#loadBalancers,
         nameOf: this.nameOf,
@@ -369,77 +379,16 @@ export class Cluster {
   /** The pod's sandbox crashes, or is made anew. @throws UnknownEndpoint */
   setPodDown(namespace: string, name: string, down: boolean): void {
     this.#prober.settle();
-    const pod = this.pod(namespace, name);
-    this.#observed([], () => {
-      const changed = down ? this.#podFaults.fail(pod) : this.#podFaults.mend(pod);
-      if (changed) this.#reprogram();
-    });
+    this.#changes.setPodDown(this.pod(namespace, name), down);
   }
 
-  /**
-   * Takes other objects while everything goes on: components compute anew what they want, and program the difference.
-   * Where that cannot be done nothing has changed, and the answer says why. Controllers make others in the place of
-   * `deletedPods`.
-   */
+  /** Takes other objects while everything goes on (changes.ts). Controllers make others in the place of `deletedPods`. */
   change(input: ClusterInput, deletedPods: readonly DeletedPod[] = []): ChangeOutcome {
-    const recorded = withoutPods(this.recorded, deletedPods);
-    const next = settle(input, { seed: this.#seed, recorded });
-    const errors = [...next.errors, ...refusedAnew(this.#settled.refusals, next.refusals)];
-    if (errors.length > 0) return { kind: 'refused', errors };
-    this.#prober.keepReadiness(next.store);
-    this.#podFaults.keep(next.store);
-    const { services } = this.#context;
-    const derived = new Set(this.store.list('EndpointSlice').filter((slice) => services.isDerived(slice)));
-    const objects = compareStores(this.store, next.store, derived);
-    const why = whyAnew(this.#settled, next, objects);
-    if (why !== undefined) return { kind: 'anew', why };
-    this.#deletedPods = recorded.deletedPods ?? [];
-    this.#observed(objects, () => this.#take(next, objects));
-    return { kind: 'changed', objects };
-  }
-
-  #take(next: Settled, objects: readonly ObjectChange[]): void {
-    replaceObjects(this.store, next.store, objects);
-    const { allocations } = this.#settled;
-    if (allocations !== undefined && next.allocations !== undefined) allocations.ipam.become(next.allocations.ipam);
-    this.#settled = { ...next, store: this.store, allocations };
-    this.#findings.splice(0, this.#findings.length, ...withoutObjects(this.#findings, objects));
-    this.underlay.replan(next.plan);
-    for (const name of this.#kubelets.keys()) if (!this.#places.isNode(name)) this.#kubelets.delete(name);
-    this.#places.renamePods();
-    if (objects.some(({ kind }) => kind === 'Service' || kind === 'Node')) {
-      const balancer = this.#loadBalancers.update(next.addresses.assignments);
-      if (balancer !== undefined) this.underlay.discard(balancer);
-    }
-    this.#context.services.installation = next.installation;
-    this.#reprogram();
-    if (this.#routing !== undefined && concernsDaemons(objects))
-      this.#findings.push(...tellDaemons(this.#routing, this.underlay.built));
-  }
-
-  #reprogram(): void {
-    const { services, calico } = this.#context;
-    const [kubelets, prober, built] = [this.#kubelets, this.#prober, () => this.underlay.built];
-    this.#findings.push(...reprogram({ kubelets, prober, services, calico, built }));
-  }
-
-  /** Runs something that programs, and tells whoever listens what has become different. */
-  #observed(objects: readonly ObjectChange[], run: () => void): void {
-    if (this.#listener === undefined) {
-      run();
-      return;
-    }
-    const observation = new Observation({
-      store: this.store,
-      hosts: this.underlay.built,
-      sandboxes: () => [...this.#kubelets.values()].flatMap(({ sandboxes }) => [...sandboxes.values()]),
-    });
-    run();
-    this.#listener(observation.events(objects.map(causeOf)));
+    return this.#changes.take(input, withoutPods(this.recorded, deletedPods));
   }
 
   /** Calico's IPAM, where it runs: for calicoctl. */
   get ipam(): Pick<Allocations, 'ipam' | 'context'> | undefined {
-    return this.#settled.allocations;
+    return this.#changes.settled.allocations;
   }
 }
