@@ -22,6 +22,7 @@ import { explainPolicy } from './explain-policy.js';
 import { explainClosed } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
+import { explainMissingPort } from './service-name.js';
 import type { ClusterServices } from './services.js';
 import type { Routing } from './routing.js';
 import { withNftables, withoutRouting } from './unmodelled.js';
@@ -202,6 +203,10 @@ function explain(
   }
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
+  if (verdict !== 'answered' && to.address !== undefined && to.port !== undefined && protocol !== 'icmp') {
+    const missing = explainMissingPort(facts.store, { address: to.address, port: to.port }, protocol);
+    if (missing !== undefined) sentences.unshift(missing);
+  }
   const destination = translatedDestination(`Packets to ${to.label}`, packets, about.facts);
   if (destination !== undefined) sentences.push(destination);
   else if (trace.resolution !== undefined && about.facts.toPod !== undefined && to.address !== undefined)

@@ -17,6 +17,20 @@ export function serviceAddress(store: Store, namespace: string, name: string): I
   return address ?? `Service "${namespace}/${name}" has no IPv4 address`;
 }
 
+/** A Service's own address without that port: what it has instead, as a sentence; undefined where there is nothing to say. */
+export function explainMissingPort(
+  store: Store,
+  { address, port }: { readonly address: Ipv4Addr; readonly port: number },
+  protocol: 'tcp' | 'udp',
+): string | undefined {
+  const service = store.list('Service').find(({ spec }) => spec.clusterIPs.includes(address));
+  if (service === undefined) return undefined;
+  const { namespace, name, spec } = service;
+  if (spec.ports.some((one) => one.port === port && one.protocol.toLowerCase() === protocol)) return undefined;
+  const has = spec.ports.map((one) => `${one.protocol.toLowerCase()} ${one.port}`).join(', ');
+  return `Service ${namespace}/${name} has no ${protocol} port ${port}, but ${has === '' ? 'none' : has}.`;
+}
+
 /** The only port that a Service has of a protocol. */
 export function onlyPort(store: Store, endpoint: Destination['endpoint'], protocol: 'tcp' | 'udp'): number | undefined {
   if (endpoint.kind !== 'svc' && endpoint.kind !== 'lb') return undefined;

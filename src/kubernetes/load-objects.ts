@@ -156,8 +156,8 @@ function report(
   { errors, refusals, findings }: Loading,
 ): void {
   for (const { path, refused, ...problem } of reader.problems) {
-    const list = refusable || refused ? refusals : errors;
-    list.push(configError(subject, path, problem));
+    const list = refusable || refused !== undefined ? refusals : errors;
+    list.push({ ...configError(subject, path, problem), ...(refused === 'taken' ? { taken: true } : {}) });
   }
   for (const { path, name, known } of reader.unknown) {
     const near = nearMatches(name, known);

@@ -18,6 +18,8 @@ export interface ConfigError {
   readonly expected: string;
   /** The value as it was written, or `nothing`. */
   readonly got: string;
+  /** The API server would refuse it, and yet it is there. */
+  readonly taken?: true;
   /** Names that exist and look like the one that was given. */
   readonly near?: readonly string[];
 }
@@ -129,10 +131,11 @@ export const finding = (
   path: formatPath(path),
 });
 
-/** What the API server says no to: the object is left out. */
-export const refusal = ({ file, line, column, object, path, expected, got }: ConfigError): Finding => {
+/** What the API server says no to: the object is left out, or taken as it is. */
+export const refusal = ({ file, line, column, object, path, expected, got, taken }: ConfigError): Finding => {
   const where = path === '' ? '' : `${path}: `;
-  const message = `${where}expected ${expected}, got ${got}: the API server would refuse it, and it is left out`;
+  const fate = taken === true ? 'it is taken as it is' : 'it is left out';
+  const message = `${where}expected ${expected}, got ${got}: the API server would refuse it, and ${fate}`;
   return { code: 'object-refused', severity: 'warning', message, object, file, line, column, path };
 };
 

@@ -75,7 +75,7 @@ function outsideRanges(service: Service, store: Store): readonly ConfigError[] {
   });
 }
 
-/** Takes out of the store those that the API server would refuse; `services` in the order in which they came. */
+/** What the API server would refuse, and yet is there for kube-proxy to make of what it does; `services` in the order in which they came. */
 export function refuseConflicts(store: Store, services: readonly Service[]): readonly ConfigError[] {
   const taken = new Taken();
   return services.flatMap((service) => {
@@ -84,12 +84,11 @@ export function refuseConflicts(store: Store, services: readonly Service[]): rea
       ...sharedWithOthers(service, taken),
       ...healthCheckTwice(service),
     ];
-    if (errors.length > 0) store.delete('Service', service.namespace, service.name);
-    else
-      taken.take(
-        claims(service).map(({ key }) => key),
-        service,
-      );
-    return errors;
+    const free = claims(service).filter(({ key }) => taken.by(key, service) === undefined);
+    taken.take(
+      free.map(({ key }) => key),
+      service,
+    );
+    return errors.map((error) => ({ ...error, taken: true as const }));
   });
 }

@@ -44,6 +44,21 @@ const found = (cluster: Cluster, code: string) =>
     .filter((one) => one.code === code)
     .map(({ object, line, path, message }) => ({ object, line, path, message }));
 
+t.test('a Service without the port that is asked for: the answer says which it has', (t) => {
+  const cluster = withMore(
+    service(
+      'shop',
+      '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{port: 80, name: w}, {port: 53, name: d, protocol: UDP}]}',
+    ),
+  );
+  t.match(trace(cluster, CLIENT, 'svc/default/shop:81').explanation, [
+    'Service default/shop has no tcp port 81, but tcp 80, udp 53.',
+  ]);
+  t.match(trace(cluster, CLIENT, '10.96.7.7:80', 'udp').explanation, [/^Service default\/shop has no udp port 80, /]);
+  t.notMatch(trace(cluster, CLIENT, 'svc/default/shop:80').explanation.join(' '), /has no tcp port/);
+  t.end();
+});
+
 t.test('a Service is named by namespace and name, and its only port needs no word', (t) => {
   const cluster = withMore(
     join(

@@ -1,7 +1,7 @@
-/** What the API server refuses of Services and what belongs to them: told with its place, and left out. */
+/** What the API server refuses of Services and what belongs to them: told with its place, and left out where it cannot be read. */
 
 import t from 'tap';
-import { loadCluster } from '../../src/kubernetes/index.js';
+import { loadCluster, type Store } from '../../src/kubernetes/index.js';
 import { load, node, pod, template, workload } from './cluster-text.js';
 
 const PORTS = [{ port: 80 }];
@@ -47,6 +47,10 @@ const SERVICES: readonly (readonly [what: string, spec: object, ...told: string[
     'spec.trafficDistribution: one of PreferClose, PreferSameZone, PreferSameNode',
   ],
   ['a list of ports that is none', { ports: 'http' }, 'spec.ports: a list'],
+];
+
+/** Each field can be read: kube-proxy would know what to do with such a Service. */
+const READABLE: typeof SERVICES = [
   ['no ports', { ports: [] }, 'spec.ports: a port, since it has a cluster IP'],
   [
     'ports without names',
@@ -164,14 +168,22 @@ const SERVICES: readonly (readonly [what: string, spec: object, ...told: string[
   ],
 ];
 
+const names = (store: Store): string[] => store.list('Service').map(({ name }) => name);
+
 for (const [what, spec, ...told] of SERVICES) {
   t.test(`a Service with ${what} is refused and left out, the next one is there`, (t) => {
     const refused = refusedOf(service(spec), service({}, 'other'));
     t.same(refused.told, told);
-    t.same(
-      refused.store.list('Service').map(({ name }) => name),
-      ['other'],
-    );
+    t.same(names(refused.store), ['other']);
+    t.end();
+  });
+}
+
+for (const [what, spec, ...told] of READABLE) {
+  t.test(`a Service with ${what} would be refused, and is taken as it is`, (t) => {
+    const refused = refusedOf(service(spec), service({}, 'other'));
+    t.same(refused.told, told);
+    t.same(names(refused.store), ['other', 's']);
     t.end();
   });
 }
@@ -208,7 +220,7 @@ t.test('a name that no Service can have', (t) => {
   t.end();
 });
 
-t.test('who comes later does not get what another has', (t) => {
+t.test('who comes later is told what another has', (t) => {
   const nodePort = (port: number) => ({ type: 'NodePort', ports: [{ port: 80, nodePort: port }] });
   const { store, told } = refusedOf(
     service({ clusterIP: '10.96.0.7', ...nodePort(30_080) }, 'z'),
@@ -223,10 +235,7 @@ t.test('who comes later does not get what another has', (t) => {
     'spec.ports[0].nodePort: a node port that Service default/z does not have',
     'spec.healthCheckNodePort: a node port that Service default/z does not have',
   ]);
-  t.same(
-    store.list('Service').map(({ name }) => name),
-    ['z'],
-  );
+  t.same(names(store), ['a', 'b', 'c', 'd', 'z'], 'kube-proxy is given them all');
   const own = { externalTrafficPolicy: 'Local', healthCheckNodePort: 30_080, ports: [{ port: 80, nodePort: 30_080 }] };
   t.same(refusedOf(service({ type: 'LoadBalancer', ...own })).told, [
     'spec.healthCheckNodePort: another port than those of spec.ports',

@@ -2,7 +2,7 @@
 
 import { type IpAddress, isIpv4, parseIps, parseIpSloppy } from '../address.js';
 import {
-  admit,
+  tolerate,
   check,
   flag,
   listOf,
@@ -72,7 +72,7 @@ function addressRule(ip: IpAddress, path: FieldPath): readonly Want[] {
 const portNameRule = (name: string, i: number): readonly Want[] =>
   isPortName(name) ? [] : [{ path: ['ports', i, 'name'], expected: PORT_NAME_WANT }];
 
-export const endpointsBody = record({ subsets: listOf(admit(subset, subsetRules)) });
+export const endpointsBody = record({ subsets: listOf(tolerate(subset, subsetRules)) });
 
 const hints = record({
   forZones: listOf(map(record({ name: text }), ({ name }) => name)),
@@ -143,7 +143,7 @@ const familyOf = (ip: IpAddress | undefined): 'IPv4' | 'IPv6' | undefined =>
   ip === undefined ? undefined : isIpv4(ip) ? 'IPv4' : 'IPv6';
 
 /** Addresses of type FQDN are left out, as kube-proxy does. */
-export const endpointSliceBody = map(admit(check(slice, wrongFamily), sliceRules), ({ endpoints, ...rest }) => ({
+export const endpointSliceBody = map(tolerate(check(slice, wrongFamily), sliceRules), ({ endpoints, ...rest }) => ({
   ...rest,
   endpoints: endpoints.map(({ addresses, ...endpoint }) => ({
     ...endpoint,

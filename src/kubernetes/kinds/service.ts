@@ -5,6 +5,7 @@ import { textMap } from '../schema/kind.js';
 import {
   addressOrCidr,
   admit,
+  tolerate,
   check,
   cidr,
   either,
@@ -79,7 +80,7 @@ const givenSpec = orEmpty(
 );
 
 const serviceSpec = map(
-  admit(givenSpec, serviceRules),
+  tolerate(givenSpec, serviceRules),
   ({ clusterIP: first, clusterIPs, sessionAffinityConfig: config, ...spec }) => {
     const given = clusterIPs.length > 0 || first === undefined ? clusterIPs : [first];
     return {

@@ -15,8 +15,8 @@ export interface Problem {
   readonly expected: string;
   readonly got: string;
   readonly near?: readonly string[];
-  /** It can be read, but the API server refuses it. */
-  readonly refused?: true;
+  /** It can be read, but the API server refuses it: the object is left out, or taken as components would that got it. */
+  readonly refused?: 'left-out' | 'taken';
 }
 
 export interface UnknownField {
@@ -50,8 +50,8 @@ export class Reader {
     return INVALID;
   }
 
-  refuse(expected: string, got: Json | undefined): void {
-    this.problems.push({ path: [...this.#path], expected, got: describe(got), refused: true });
+  refuse(expected: string, got: Json | undefined, refused: 'left-out' | 'taken'): void {
+    this.problems.push({ path: [...this.#path], expected, got: describe(got), refused });
   }
 
   notKnown(name: string, known: readonly string[]): void {
@@ -297,16 +297,24 @@ export const check = <T>(inner: Schema<T>, rule: (value: T) => Want | undefined)
   });
 
 /** Rules of the API server over what was read: every one that is broken. An absent value is held against them like an empty map. */
-export const admit = <T>(inner: Schema<T>, rules: (value: T) => readonly Want[]): Schema<T> => {
-  const read = (value: Json, at: Reader): T | Invalid => {
-    const given = inner.read(value, at);
-    if (given === INVALID) return INVALID;
-    const broken = rules(given);
-    for (const { path, expected } of broken) below(value, path, at, (got) => at.refuse(expected, got));
-    return broken.length === 0 ? given : INVALID;
+const admitting =
+  (refused: 'left-out' | 'taken') =>
+  <T>(inner: Schema<T>, rules: (value: T) => readonly Want[]): Schema<T> => {
+    const read = (value: Json, at: Reader): T | Invalid => {
+      const given = inner.read(value, at);
+      if (given === INVALID) return INVALID;
+      const broken = rules(given);
+      for (const { path, expected } of broken) below(value, path, at, (got) => at.refuse(expected, got, refused));
+      return broken.length === 0 || refused === 'taken' ? given : INVALID;
+    };
+    return { ...inner, read, absent: (at) => (inner.absent(at) === INVALID ? INVALID : read({}, at)) };
   };
-  return { ...inner, read, absent: (at) => (inner.absent(at) === INVALID ? INVALID : read({}, at)) };
-};
+
+/** What breaks a rule is left out. */
+export const admit = admitting('left-out');
+
+/** What breaks a rule is told, and taken: components that get such an object know what to do with it. */
+export const tolerate = admitting('taken');
 
 /** The first that takes it; the mistake is told in the words of `expected`. */
 export const either = <A, B>(expected: string, first: Schema<A>, second: Schema<B>): Schema<A | B> => ({

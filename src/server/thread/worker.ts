@@ -49,7 +49,7 @@ async function answer(session: Session, call: Call): Promise<void> {
   }
 }
 
-/** Tells where the cluster is, whenever that is somewhere else. */
+/** Tells where the cluster is, whenever that is somewhere else: behind every call, and now and then while time runs. */
 class Whereabouts {
   readonly #session: Session;
   #told: Left | undefined = undefined;
@@ -65,11 +65,6 @@ class Whereabouts {
     this.#told = left;
     send({ kind: 'left', left });
   }
-
-  /** What is broken is told at once, time now and then. */
-  tellFaults(): void {
-    if (this.#session.left.faults !== this.#told?.faults) this.tell();
-  }
 }
 
 function start({ changes, left, ...request }: ThreadData): void {
@@ -82,7 +77,7 @@ function start({ changes, left, ...request }: ThreadData): void {
   };
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
-    else void answer(session, message).then(() => whereabouts.tellFaults());
+    else void answer(session, message).then(() => whereabouts.tell());
   });
   whereabouts.tell();
   send({ kind: 'ready' });
