@@ -59,6 +59,8 @@ export interface PacketSocket {
   readonly gid: number | undefined;
   readonly mark: number;
   readonly device: Device | undefined;
+  /** close(2) is over, and the kernel ends the connection alone (sk_socket is NULL). */
+  readonly detached?: boolean;
 }
 
 export abstract class Socket implements PacketSocket {
@@ -77,6 +79,7 @@ export abstract class Socket implements PacketSocket {
   readonly pathMtuDiscovery: PathMtuDiscovery;
   readonly process: string | undefined;
   readonly because: readonly Cause[];
+  detached = false;
   /** 0.0.0.0: any of ours. */
   localAddress: Ipv4Addr = INADDR_ANY;
   /** 0: not bound. For a ping socket, the ICMP identifier. */

@@ -114,7 +114,9 @@ export class ListSet implements Ipset {
 
   matches(packet: RulePacket, lookup: SetLookup): boolean {
     const now = this.#clock.nowNs;
-    const inner: SetLookup = { ...lookup, updateCounters: lookup.updateSubcounters, counterBounds: [] };
+    // list_set_ktest(): what is not to be counted in the list is not counted in its sets either.
+    const updateCounters = lookup.updateCounters && lookup.updateSubcounters;
+    const inner: SetLookup = { ...lookup, updateCounters, counterBounds: [] };
     for (const entry of this.#entries) {
       if (entry.expiresNs <= now || !entry.slot.set.matches(packet, inner)) continue;
       if (!this.options.counters || countPacket(entry, packet.length, lookup)) return true;

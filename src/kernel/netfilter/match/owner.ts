@@ -38,7 +38,7 @@ export const owner = {
     return {
       matches({ skb, netns }) {
         const { socket } = skb;
-        if (socket === undefined || socket.netns !== netns) {
+        if (socket === undefined || socket.detached === true || socket.netns !== netns) {
           return OPTIONS.every((name) => !options.has(name) || options.inverted(name));
         }
         if (options.inverted('--socket-exists')) return false;

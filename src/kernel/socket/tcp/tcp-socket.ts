@@ -180,6 +180,13 @@ export class TcpSocket extends Socket {
     const { tcb } = this;
     if (tcb.orphaned) return;
     tcb.orphaned = true;
+    this.#farewell();
+    this.detached = true;
+  }
+
+  /** What tcp_close() sends before the socket is an orphan. */
+  #farewell(): void {
+    const { tcb } = this;
     if (tcb.state === 'TIME_WAIT') return;
     if (tcb.state === 'CLOSED' || tcb.state === 'SYN_SENT') {
       this.forget();
