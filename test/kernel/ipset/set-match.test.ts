@@ -118,6 +118,22 @@ t.test('elements count the packets that match them, unless the rule says not to'
   t.end();
 });
 
+t.test('sets in a list count what the list counts, unless the rule says not to', (t) => {
+  const counted = (options: string): string => {
+    const netns = newNetns();
+    netns.ipsets.restore('create a hash:ip counters\nadd a 10.0.0.1\ncreate l list:set\nadd l a\n');
+    netns.netfilter.iptables.restore(
+      `*filter\n-P FORWARD DROP\n-A FORWARD -m set --match-set l src ${options} -j ACCEPT\nCOMMIT\n`,
+    );
+    t.ok(takes(netns, PACKETS.web));
+    return netns.ipsets.require('a').members().join();
+  };
+  t.equal(counted(''), `10.0.0.1 packets 1 bytes ${PACKETS.web.length}`);
+  t.equal(counted('! --update-subcounters'), '10.0.0.1 packets 0 bytes 0');
+  t.equal(counted('! --update-counters'), '10.0.0.1 packets 0 bytes 0');
+  t.end();
+});
+
 t.test('a set in use cannot be destroyed, and a swap changes what its rules see', (t) => {
   const netns = gate('hash:ip', '10.0.0.1', '--match-set s src');
   netns.ipsets.restore('create other hash:ip\nadd other 192.168.7.9\n');

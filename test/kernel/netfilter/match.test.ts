@@ -352,6 +352,9 @@ t.test('owner is the socket that made the packet', (t) => {
     gate.load(`-m owner ${options}`, { chain: 'OUTPUT' });
     t.equal(gate.takes(PACKETS.tcp, 'output', by), withSocket, options);
     t.equal(gate.takes(PACKETS.tcp, 'output'), without, `${options} of a packet of the kernel`);
+    socket.detached = true;
+    t.equal(gate.takes(PACKETS.tcp, 'output', by), without, `${options} once the kernel ends the connection alone`);
+    socket.detached = false;
   }
   t.end();
 });
