@@ -351,6 +351,10 @@ export class EmulatedRun {
     let connected = false;
     let refused: string | undefined;
     let echoed = 0;
+    let ended = false;
+    socket.onEnd = () => {
+      ended = true;
+    };
     socket.onConnect = () => {
       connected = true;
     };
@@ -371,7 +375,7 @@ export class EmulatedRun {
     }
     if (bytes.length > 0) {
       socket.send(bytes);
-      this.#awaitEcho(() => echoed > 0 || refused !== undefined);
+      this.#awaitEcho(() => echoed > 0 || ended || refused !== undefined);
       this.#settle();
     }
     socket.close();
