@@ -38,8 +38,8 @@ export interface FlowComparison {
 
 const labelOf = (endpoint: Destination['endpoint']): string => formatEndpointName(endpoint, formatIpv4);
 
-const toLabel = ({ endpoint, port }: Destination): string =>
-  port === undefined ? labelOf(endpoint) : `${labelOf(endpoint)}:${port}`;
+const toLabel = ({ endpoint, port, portName = port?.toString() }: Destination): string =>
+  portName === undefined ? labelOf(endpoint) : `${labelOf(endpoint)}:${portName}`;
 
 function wayOf({ packets, nameOf }: ConnectionTrace): string[] {
   const story = packets.find(({ role }) => role === 'request')?.story;

@@ -9,6 +9,7 @@ const CLUSTER = `  PATH       files or folders of YAML or JSON; - is standard in
 
 const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,
              lb/NAMESPACE/NAME or a DNS name
+  PORT       a number, or the name that a Service or a container gives its port
 `;
 
 const COMMANDS: Readonly<Record<string, { readonly brief: string; readonly more: string }>> = {

@@ -37,6 +37,8 @@ export interface Facts {
   readonly whyAbsent?: string | undefined;
   /** Whether the machine is the gateway of a network that is assumed. */
   readonly isAssumed: (machine: string) => boolean;
+  /** Who listens at an address, in words. */
+  readonly describe: (address: Ipv4Addr, listener: { port: number; protocol: string }) => string | undefined;
   /** Where the request was sent in the end, after translation. */
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
@@ -60,7 +62,7 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
   const unjudged = { ...trace, packets };
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
   const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
-  const further = silent ? translatedDestination('Questions', packets, facts) : undefined;
+  const further = silent ? translatedDestination('Questions', { packets, protocol: 'udp' }, facts) : undefined;
   const explanation = [
     explainUnresolved(name.told.name, name),
     ...reasons,
@@ -107,12 +109,16 @@ function finalTranslation(packets: readonly TracePacket[]) {
 const podName = ({ namespace, name }: Pod): string => `${namespace}/${name}`;
 
 /** Whom a translated request went to. */
-function translatedDestination(what: string, packets: readonly TracePacket[], { toPod }: Facts): string | undefined {
+function translatedDestination(
+  what: string,
+  { packets, protocol }: { readonly packets: readonly TracePacket[]; readonly protocol: string },
+  { describe }: Facts,
+): string | undefined {
   const translation = finalTranslation(packets);
   if (translation === undefined) return undefined;
-  const { destination, destinationPort } = translation.after;
-  const whose = toPod === undefined ? '' : `, Pod ${podName(toPod)}`;
-  return `${what} go to ${formatIpv4(destination)}:${destinationPort}${whose}.`;
+  const { destination, destinationPort: port } = translation.after;
+  const owner = describe(destination, { port, protocol });
+  return `${what} go to ${formatIpv4(destination)}:${port}${owner === undefined ? '' : `, ${owner}`}.`;
 }
 
 /** The source address that the destination saw, where it is not the one that was sent from, and the rule that made it so. */
@@ -207,7 +213,7 @@ function explain(
     const missing = explainMissingPort(facts.store, { address: to.address, port: to.port }, protocol);
     if (missing !== undefined) sentences.unshift(missing);
   }
-  const destination = translatedDestination(`Packets to ${to.label}`, packets, about.facts);
+  const destination = translatedDestination(`Packets to ${to.label}`, trace, about.facts);
   if (destination !== undefined) sentences.push(destination);
   else if (trace.resolution !== undefined && about.facts.toPod !== undefined && to.address !== undefined)
     sentences.push(`${to.label} is ${formatIpv4(to.address)}, Pod ${podName(about.facts.toPod)}.`);

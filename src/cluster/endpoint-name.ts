@@ -21,6 +21,8 @@ export interface DnsEndpoint {
 export interface Destination {
   readonly endpoint: EndpointName | DnsEndpoint;
   readonly port: number | undefined;
+  /** A Service's or a container's name of a port, in place of its number. */
+  readonly portName?: string;
 }
 
 /** A name that says nothing, with what was expected of it. */
@@ -63,7 +65,7 @@ const dnsEndpoint = (text: string): DnsEndpoint | undefined =>
     ? { kind: 'name', name: text }
     : undefined;
 
-/** `NAME` or `NAME:PORT`. */
+/** `NAME` or `NAME:PORT`; the port of a Service or a pod may be a name. */
 export function parseDestination(text: string): Destination | NameProblem {
   if (isIpv6(text)) return ipv6Problem(text);
   const match = /^(.*?)(?::([^:/]*))?$/.exec(text);
@@ -71,11 +73,17 @@ export function parseDestination(text: string): Destination | NameProblem {
   const endpoint = dnsEndpoint(name) ?? parseEndpointName(name);
   if (isNameProblem(endpoint)) return endpoint;
   if (portText === undefined) return { endpoint, port: undefined };
+  if (hasNamedPorts(endpoint) && isPortName(portText)) return { endpoint, port: undefined, portName: portText };
   const port = Number(portText);
   if (!/^\d+$/.test(portText) || port < 1 || port > 65_535)
     return { problem: `"${portText}" is not a port from 1 to 65535` };
   return { endpoint, port };
 }
+
+const hasNamedPorts = ({ kind }: Destination['endpoint']): boolean => kind === 'svc' || kind === 'lb' || kind === 'pod';
+
+/** RFC 6335 §5.1, as Kubernetes' IsValidPortName has it, and what a Service's port may be called besides (a DNS label). */
+const isPortName = (text: string): boolean => /^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 
 export function formatEndpointName(
   endpoint: EndpointName | DnsEndpoint,

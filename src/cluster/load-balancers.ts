@@ -225,5 +225,5 @@ export function externalAddress(store: Store, namespace: string, name: string): 
   const address = service.status.loadBalancer.ingress.map(({ ip }) => ip).find((ip) => ip !== undefined && isIpv4(ip));
   return address !== undefined && isIpv4(address)
     ? address
-    : `the external address of Service "${namespace}/${name}" is <pending>: the findings say why`;
+    : `the external address of Service "${namespace}/${name}" is <pending>`;
 }

@@ -2,7 +2,7 @@
 
 import { formatAddress } from '../calico/index.js';
 import type { Host, Netns } from '../kernel/index.js';
-import { type Finding, nearMatches, type Pod, type Store } from '../kubernetes/index.js';
+import { type Finding, isFinished, nearMatches, type Pod, type Store } from '../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import type { Place, TraceEnd } from '../trace/index.js';
 import type { MachinePlan, Underlay } from '../underlay/index.js';
@@ -12,6 +12,7 @@ import type { Kubelet, Sandbox } from './kubelet.js';
 import { externalAddress } from './load-balancers.js';
 import { ASSUMED } from './network.js';
 import { netnsName } from './sandbox.js';
+import { podListeners } from './listeners.js';
 import { serviceAddress } from './service-name.js';
 
 /** A name that names nothing, with the names that it may have meant. */
@@ -241,7 +242,17 @@ export class Places {
   ): LocatedEndpoint {
     const address = (kind === 'svc' ? serviceAddress : externalAddress)(this.#store, namespace, name);
     if (typeof address !== 'string') return { label, address, place: undefined, netns: undefined, pod: undefined };
-    throw new UnknownEndpoint(address, nearNames({ namespace, name }, this.#store.list('Service')));
+    throw new UnknownEndpoint(
+      kind === 'lb' ? (this.#pendingReason(namespace, name) ?? address) : address,
+      nearNames({ namespace, name }, this.#store.list('Service')),
+    );
+  }
+
+  /** Why a Service got no external address, as the allocation reported it. */
+  #pendingReason(namespace: string, name: string): string | undefined {
+    const service = `Service ${namespace}/${name}`;
+    const found = this.#findings().find(({ object, message }) => object === service && message.includes('<pending>'));
+    return found && `${service}: ${found.message}`;
   }
 
   /** An address may be a pod's, a machine's, or nobody's. */
@@ -264,6 +275,27 @@ export class Places {
     return holders.length > 1
       ? (holders.find((pod) => this.#runningNetns(pod) !== undefined) ?? holders[0])
       : holders[0];
+  }
+
+  /**
+   * Who listens at an address, in words: a pod, one on its node's network that declares the port, or the machine;
+   * undefined where the address is nobody's.
+   */
+  describe(address: Ipv4Addr, listener: { readonly port: number; readonly protocol: string }): string | undefined {
+    const pod = this.podAt(address);
+    if (pod !== undefined) return `Pod ${podName(pod)}`;
+    const owner = this.#underlay.ownerOf(address);
+    if (owner === undefined) return undefined;
+    if (!this.isNode(owner.name)) return `host/${owner.name}`;
+    const node = `node/${owner.name}`;
+    const declares = (one: Pod): boolean =>
+      podListeners(one, this.#store).some(
+        ({ port, protocol }) => port === listener.port && protocol === listener.protocol,
+      );
+    const onHost = this.#store
+      .list('Pod')
+      .find((one) => one.spec.hostNetwork && one.spec.nodeName === owner.name && !isFinished(one) && declares(one));
+    return onHost === undefined ? node : `Pod ${podName(onHost)} on the network of ${node}`;
   }
 
   /** Whether a machine is one that nobody wrote down: the gateway of a network that is assumed. */

@@ -2,6 +2,7 @@
 
 import { isIpv4, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
+import type { TraceProtocol } from '../trace/index.js';
 import type { Destination } from './endpoint-name.js';
 
 /** Its first IPv4 address, or a sentence that says why it has none. */
@@ -29,6 +30,43 @@ export function explainMissingPort(
   if (spec.ports.some((one) => one.port === port && one.protocol.toLowerCase() === protocol)) return undefined;
   const has = spec.ports.map((one) => `${one.protocol.toLowerCase()} ${one.port}`).join(', ');
   return `Service ${namespace}/${name} has no ${protocol} port ${port}, but ${has === '' ? 'none' : has}.`;
+}
+
+/** The number of a port by its name, of a Service or of a pod's containers, or a sentence that says why there is none. */
+export function namedPort(
+  store: Store,
+  endpoint: Destination['endpoint'],
+  { name, protocol }: { readonly name: string; readonly protocol: Exclude<TraceProtocol, 'icmp'> },
+): number | string {
+  const ports = portsOf(store, endpoint).filter((port) => port.protocol.toLowerCase() === protocol);
+  const found = ports.find((port) => port.name === name);
+  if (found !== undefined) return found.number;
+  const names = ports.map((port) => port.name).filter((one) => one !== '');
+  return `no ${protocol} port is called "${name}"${names.length === 0 ? '' : `, but ${names.join(', ')}`}`;
+}
+
+interface NamedPort {
+  readonly name: string;
+  readonly number: number;
+  readonly protocol: string;
+}
+
+function portsOf(store: Store, endpoint: Destination['endpoint']): readonly NamedPort[] {
+  switch (endpoint.kind) {
+    case 'svc':
+    case 'lb': {
+      const ports = store.get('Service', endpoint.namespace, endpoint.name)?.spec.ports ?? [];
+      return ports.map(({ name, port, protocol }) => ({ name, number: port, protocol }));
+    }
+    case 'pod': {
+      const spec = store.get('Pod', endpoint.namespace, endpoint.name)?.spec;
+      return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].flatMap(({ ports }) =>
+        ports.map(({ name, containerPort, protocol }) => ({ name, number: containerPort, protocol })),
+      );
+    }
+    default:
+      return [];
+  }
 }
 
 /** The only port that a Service has of a protocol. */

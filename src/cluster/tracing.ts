@@ -20,7 +20,7 @@ import { podListeners } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
-import { onlyPort } from './service-name.js';
+import { namedPort, onlyPort } from './service-name.js';
 import type { Routing } from './routing.js';
 import type { ClusterServices } from './services.js';
 
@@ -109,6 +109,7 @@ export class Tracing {
       toPod: destination,
       whyAbsent: destination && places.whyAbsent(destination),
       reached,
+      describe: (address, listener) => places.describe(address, listener),
       isAssumed: (machine) => places.isAssumed(machine),
     };
   }
@@ -147,9 +148,14 @@ export class Tracing {
     return places.locate(endpoint);
   }
 
-  /** The port that is named, or the only one that there is. */
-  #portOf({ to: { endpoint, port }, protocol }: TraceRequest, to: LocatedEndpoint): number | undefined {
+  /** The port that is named, or the only one that there is. @throws UnknownEndpoint */
+  #portOf({ to: { endpoint, port, portName }, protocol }: TraceRequest, to: LocatedEndpoint): number | undefined {
     if (protocol === 'icmp') return undefined;
+    if (portName !== undefined) {
+      const named = namedPort(this.#with.store, endpoint, { name: portName, protocol });
+      if (typeof named === 'number') return named;
+      throw new UnknownEndpoint(`${to.label}: ${named}`);
+    }
     const found =
       port ?? defaultPort(to.pod, protocol, this.#with.store) ?? onlyPort(this.#with.store, endpoint, protocol);
     if (found !== undefined) return found;

@@ -165,7 +165,38 @@ t.test('a host-network pod is an endpoint at its node’s address', (t) => {
   );
   const traced = trace(cluster, CLIENT, 'svc/default/agents:80');
   t.equal(traced.verdict, 'answered');
-  t.match(traced.explanation.join(' '), /go to 172\.18\.0\.3:8080/);
+  t.match(traced.explanation.join(' '), /go to 172\.18\.0\.3:8080, Pod default\/agent on the network of node\/node2\./);
+  t.end();
+});
+
+t.test('an endpoint that no pod declares is told by its machine', (t) => {
+  const cluster = withMore(
+    join(
+      service('ssh', '{clusterIP: 10.96.7.7, ports: [{port: 22}]}'),
+      'apiVersion: v1\nkind: Endpoints\nmetadata: {name: ssh, namespace: default}\nsubsets: [{addresses: [{ip: 172.18.0.3}], ports: [{port: 22}]}]\n',
+    ),
+  );
+  t.match(trace(cluster, CLIENT, 'svc/default/ssh:22').explanation.join(' '), /go to 172\.18\.0\.3:22, node\/node2\./);
+  t.end();
+});
+
+t.test('a port is named as the Service or a container of the pod calls it', (t) => {
+  const cluster = withMore(
+    join(
+      service(
+        'shop',
+        '{clusterIP: 10.96.7.7, selector: {app: shop}, ports: [{name: web, port: 80, targetPort: http}, {name: ask, port: 53, protocol: UDP}]}',
+      ),
+      webPod('shop-1', 'node2'),
+    ),
+  );
+  t.match(trace(cluster, CLIENT, 'svc/default/shop:web'), { verdict: 'answered', to: { port: 80 } });
+  t.match(trace(cluster, CLIENT, 'svc/default/shop:ask', 'udp').to, { port: 53 });
+  t.match(trace(cluster, CLIENT, 'pod/default/shop-1:http'), { verdict: 'answered', to: { port: 8080 } });
+  t.throws(() => trace(cluster, CLIENT, 'svc/default/shop:ask'), /no tcp port is called "ask", but web/);
+  t.throws(() => trace(cluster, CLIENT, 'pod/default/shop-1:web'), /no tcp port is called "web", but http/);
+  t.match(parseDestination('10.0.0.1:http'), { problem: '"http" is not a port from 1 to 65535' });
+  t.match(parseDestination('svc/shop:-'), { problem: '"-" is not a port from 1 to 65535' });
   t.end();
 });
 
