@@ -41,6 +41,9 @@ interface PlacesOptions {
   readonly findings: () => readonly Finding[];
 }
 
+/** Findings that tell why a pod has no network. */
+const WHY_ABSENT: ReadonlySet<Finding['code']> = new Set(['cni-failed', 'no-address', 'pod-refused']);
+
 const podName = ({ namespace, name }: Named): string => `${namespace}/${name}`;
 
 interface Named {
@@ -327,9 +330,8 @@ export class Places {
       const near = nearMatches(nodeName, this.#machineNames('node'));
       return `its node ${nodeName} does not exist${near.length === 0 ? '' : ` (near: ${near.join(', ')})`}`;
     }
-    const found = this.#findings().find(
-      ({ object, code }) => (code === 'cni-failed' || code === 'no-address') && object === `Pod ${podName(pod)}`,
-    );
-    return found?.message ?? 'it does not run';
+    const found = this.#findings().find(({ object, code }) => WHY_ABSENT.has(code) && object === `Pod ${podName(pod)}`);
+    if (found !== undefined) return found.message;
+    return isFinished(pod) ? `its phase is ${pod.status.phase}` : 'it does not run';
   }
 }

@@ -4,6 +4,7 @@ import { completeObjects } from './admission.js';
 import { checkCluster } from './checks.js';
 import type { DeletedPod } from './controllers/pods.js';
 import { runControllers } from './controllers/run.js';
+import { admitPods } from './kubelet-admission.js';
 import { type LoadObjectsOptions, loadObjects } from './load-objects.js';
 import { type ConfigError, type Finding, refusal } from './messages.js';
 import { schedule } from './scheduler.js';
@@ -68,6 +69,7 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   options.beforeScheduling?.(store);
   const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
   const refusals = inOrder([...loading.refusals, ...conflicts]);
+  const refusedPods = admitPods(store);
   const pending = schedule(store);
   const checked = checkCluster(store, broken);
   return {
@@ -79,6 +81,7 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
       ...loading.findings,
       ...assumed,
       ...expanded,
+      ...refusedPods,
       ...pending,
       ...checked.findings,
     ]),

@@ -48,6 +48,7 @@ export type FindingCode =
   | 'object-refused'
   | 'pod-on-missing-node'
   | 'pod-pending'
+  | 'pod-refused'
   | 'pool-changed'
   | 'policy-not-enforced'
   | 'policy-staged'

@@ -23,7 +23,7 @@ export const hostPortsOf = ({ containers }: PodSpec): readonly HostPort[] =>
   );
 
 /** framework/types.go:HostPortInfo.CheckConflict(): one without an address conflicts with any. */
-const conflicts = (a: HostPort, b: HostPort): boolean =>
+export const conflicts = (a: HostPort, b: HostPort): boolean =>
   a.protocol === b.protocol &&
   a.port === b.port &&
   (a.hostIP === undefined || b.hostIP === undefined || String(a.hostIP) === String(b.hostIP));
