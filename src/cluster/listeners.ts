@@ -4,8 +4,9 @@
  */
 
 import type { Cause } from '../trace/index.js';
-import type { Container, Pod, Service, Store } from '../kubernetes/index.js';
+import type { Pod, Service, Store } from '../kubernetes/index.js';
 import { targetPortOf } from '../services/index.js';
+import { runningContainers } from './containers.js';
 import type { Site } from './servers.js';
 
 export interface PodListener {
@@ -24,12 +25,6 @@ const selects = (service: Service, pod: Pod): boolean => {
     wanted.every(([key, value]) => pod.labels[key] === value)
   );
 };
-
-/** Its containers, and init containers that go on beside them: native sidecars. */
-const runningContainers = ({ spec }: Pod): readonly Container[] => [
-  ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
-  ...spec.containers,
-];
 
 /** All listeners of a pod, each port once, with every reason for it. */
 export function podListeners(pod: Pod, store: Store): readonly PodListener[] {

@@ -46,22 +46,26 @@ function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Fi
   const report = (path: readonly (string | number)[], message: string): void => {
     findings.push(finding(config, path, { code: 'unmodelled', severity: 'warning', message }));
   };
+  /** Of a text in lines: where its line stands in the file. */
+  const reportLine = (path: readonly string[], line: number, message: string): void => {
+    const found = finding(config, path, { code: 'unmodelled', severity: 'warning', message: `line ${line}${message}` });
+    findings.push({ ...found, ...config.source.lineOf(path, line) });
+  };
   for (const [path, content] of Object.entries(files)) host.files.set(path, content);
   for (const { line, command, message } of ip === undefined ? [] : runIpBatch(host.netns, ip, because))
-    report(['spec', 'ip'], `line ${line}, ${command}: ${message}`);
+    reportLine(['spec', 'ip'], line, `, ${command}: ${message}`);
   for (const [path, value] of Object.entries(sysctls))
     attempt(
       () => host.netns.sysctl.set(path, value),
       (why) => report(['spec', 'sysctls', path], why),
     );
   if (ipsets !== undefined) {
-    for (const problem of host.netns.ipsets.restore(ipsets, { because }))
-      report(['spec', 'ipsets'], `line ${problem.line}: ${problem.message}`);
+    for (const { line, message } of host.netns.ipsets.restore(ipsets, { because }))
+      reportLine(['spec', 'ipsets'], line, `: ${message}`);
   }
   if (iptables !== undefined) {
-    for (const problem of host.netns.netfilter.iptables.restore(iptables, { noflush: true, causes: () => because })) {
-      report(['spec', 'iptables'], `line ${problem.line}: ${problem.message}`);
-    }
+    const restored = host.netns.netfilter.iptables.restore(iptables, { noflush: true, causes: () => because });
+    for (const { line, message } of restored) reportLine(['spec', 'iptables'], line, `: ${message}`);
   }
   routes.forEach((route, i) => {
     if (!isIpv4Cidr(route.to)) return;

@@ -15,6 +15,7 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
+import { isSidecar, placedContainers, runningContainers } from './containers.js';
 import type { Sandbox } from './kubelet.js';
 import { EXEC_ANNOTATION, sendProbe } from './probe.js';
 import { ContainerProbes } from './probe-worker.js';
@@ -40,7 +41,7 @@ const isProbed = (pod: Pod): boolean =>
   pod.status.ready === undefined &&
   pod.spec.nodeName !== '' &&
   !isFinished(pod) &&
-  pod.spec.containers.some((container) => probesOf(container).length > 0);
+  runningContainers(pod).some((container) => probesOf(container).length > 0);
 
 /** How long all probes of a container may take, one kind after the other. */
 const longestS = (container: Container): number =>
@@ -83,7 +84,7 @@ export class Prober {
     if (pods.length === 0) return;
     for (const { spec } of pods) nodeOf(spec.nodeName);
     this.#pods = [...this.#pods, ...pods.flatMap((pod) => this.#probed(pod) ?? [])];
-    const longest = Math.max(...pods.flatMap(({ spec }) => spec.containers.map(longestS)));
+    const longest = Math.max(...pods.flatMap((pod) => runningContainers(pod).map(longestS)));
     this.#resume();
     const settled = (): boolean => !this.#dirty && this.#all().every((container) => container.settled);
     emulation.run(settled, emulation.clock.nowNs + longest * NS_PER_S);
@@ -169,13 +170,12 @@ export class Prober {
     const netns: Netns | undefined = sandboxOf(pod)?.netns.host.netns;
     const address = addressOf(pod);
     if (netns === undefined || address === undefined) return undefined;
-    const restarts = pod.spec.restartPolicy !== 'Never';
-    const containers = pod.spec.containers.map(
+    const containers = runningContainers(pod).map(
       (container) =>
         new ContainerProbes({
           clock: emulation.clock,
           container,
-          restarts,
+          restarts: isSidecar(container) || pod.spec.restartPolicy !== 'Never',
           send: (kind, probe, done) =>
             emulation.wake(() => sendProbe({ netns, pod, address, container, kind, probe }, done)),
           changed: () => this.#changed(),
@@ -213,10 +213,10 @@ export class Prober {
       const containers = this.#find(pod.namespace, pod.name)?.containers;
       const notReady = containers?.filter((container) => !container.ready || container.restarts > 0) ?? [];
       for (const { name, failure, restarts } of notReady) {
-        const i = pod.spec.containers.findIndex((container) => container.name === name);
+        const path = placedContainers(pod).find(({ container }) => container.name === name)?.path ?? ['spec'];
         const outcome = restarts > 0 ? 'the kubelet restarts it again and again' : 'the pod is not ready';
         const message = `${failure === '' ? `container ${name} has not become ready` : failure}: ${outcome}`;
-        findings.push(finding(pod, ['spec', 'containers', i], { code: 'probe', severity: 'warning', message }));
+        findings.push(finding(pod, path, { code: 'probe', severity: 'warning', message }));
       }
       findings.push(...assumed(pod));
     }
@@ -226,7 +226,7 @@ export class Prober {
 
 /** Probes of which not all is sent. */
 function assumed(pod: Pod): readonly Finding[] {
-  return pod.spec.containers.flatMap((container, i) => {
+  return placedContainers(pod).flatMap(({ container, path }) => {
     const kinds = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
     return kinds.flatMap((kind) => {
       const probe = container[kind];
@@ -240,8 +240,7 @@ function assumed(pod: Pod): readonly Finding[] {
               ? `its command is not run, and taken to succeed; the annotation ${EXEC_ANNOTATION} says otherwise`
               : undefined;
       if (what === undefined) return [];
-      const path = ['spec', 'containers', i, kind];
-      return [finding(pod, path, { code: 'unmodelled', severity: 'notice', message: what })];
+      return [finding(pod, [...path, kind], { code: 'unmodelled', severity: 'notice', message: what })];
     });
   });
 }

@@ -1,4 +1,7 @@
-/** `nc -z [-nuv] [-w S] [-s ADDRESS] HOST PORT[-PORT]` of OpenBSD's netcat: which ports are open. */
+/**
+ * `nc [-4nNuvz] [-w S] HOST PORT[-PORT]` of OpenBSD's netcat: which ports are open. Its standard input is at its end
+ * from the start, as with `</dev/null`: without -z it connects, has nothing to send, and goes once nothing more comes.
+ */
 
 import { runConnection } from '../cluster/index.js';
 import { ERRNO_TEXT, type Errno, NS_PER_S } from '../kernel/index.js';
@@ -60,10 +63,9 @@ const isErrno = (text: string): text is Errno => Object.hasOwn(ERRNO_TEXT, text)
 const outcomeText = (note: string): string => (isErrno(note) ? ERRNO_TEXT[note] : note);
 
 export const nc: Tool = (place, args) => {
-  const given = getopt(args, '4nuvzw:');
+  const given = getopt(args, '4nNuvzw:');
   if (isBadOption(given)) return failure(1, `nc: ${given.problem}`);
   const { values, flags, rest } = given;
-  if (!flags.has('z')) return failure(1, 'nc: only -z, which sends no data, is offered here');
   const [name, portText] = rest;
   if (name === undefined || portText === undefined)
     return failure(1, 'usage: nc [-46nuvz] [-w timeout] [destination] [port]');
@@ -81,6 +83,8 @@ export const nc: Tool = (place, args) => {
     waitS: wait === undefined ? undefined : Number(wait),
     verbose: flags.has('v'),
   };
+  // connect(2) of a datagram socket sends nothing, and there is nothing to send.
+  if (asked.protocol === 'udp' && !flags.has('z')) return { exitCode: 0, stdout: '', stderr: '' };
   let anyOpen = false;
   let stderr = '';
   for (let port = ports.first; port <= ports.last; port++) {

@@ -168,6 +168,8 @@ export function explainEnd(story: PacketStory, nameOf: (place: Place) => string)
   if (by === undefined) return `${where} dropped it: ${explainDrop(drop.step)}.`;
   const text = by.rule === undefined ? 'the chain’s policy' : `rule ${by.position}, ${by.rule.toString()}`;
   const because = (by.rule?.because ?? []).map(formatCause).join('; ');
+  if (drop.step.reason === 'unknown-rule')
+    return `What ${where} does with it is not known: in ${by.hook}, table ${by.table}, chain ${by.chain}, ${text} is not modelled${because === '' ? '' : ` (${because})`}.`;
   const action = rejection(story) === undefined ? 'dropped' : 'rejected';
   return `${where} ${action} it in ${by.hook}, table ${by.table}, chain ${by.chain}: ${text}${because === '' ? '' : ` (${because})`}.`;
 }

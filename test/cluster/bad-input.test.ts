@@ -580,3 +580,45 @@ t.test('a name that names nothing comes with near matches', (t) => {
   t.throws(() => cluster.host('internett'), /did you mean internet/);
   t.end();
 });
+
+t.test('rules that are not modelled are kept, and told with the line on which they stand', (t) => {
+  const text = [
+    'apiVersion: podwire.dev/v1alpha1',
+    'kind: HostConfig',
+    'metadata: {name: fw}',
+    'spec:',
+    '  hosts: [node1]',
+    '  iptables: |',
+    '    *filter',
+    '    -A FORWARD -p tcp --dport 81 -j TARPIT',
+    '    -A FORWARD -p tcp --dport 82 -m strange --foo 3 -j DROP',
+    '    COMMIT',
+  ].join('\n');
+  const cluster = new Cluster([...sourcesOf('two-nodes-vxlan'), { file: 'fw.yaml', text }]);
+  const verdict = (port: number): ConnectionTrace =>
+    cluster.trace({
+      from: { kind: 'pod', namespace: 'default', name: 'client' },
+      to: { endpoint: { kind: 'pod', namespace: 'default', name: 'web' }, port },
+      protocol: 'tcp',
+    });
+  t.match(verdict(81), {
+    verdict: 'unknown',
+    explanation: [/^What node\/node1 does with it is not known: .*-j TARPIT is not modelled \(HostConfig fw\)\.$/],
+  });
+  t.equal(verdict(82).verdict, 'unknown');
+  t.equal(verdict(80).verdict, 'answered');
+  const found = cluster.findings.filter(({ object }) => object === 'HostConfig fw');
+  t.same(
+    found.map(({ line, message }) => [line, message]),
+    [
+      [8, 'line 2: -j TARPIT is not modelled'],
+      [9, 'line 3: -m strange is not modelled'],
+    ],
+  );
+  const rules = cluster.node('node1').netns.netfilter.iptables.table('filter')?.chains.get('FORWARD')?.rules ?? [];
+  t.same(
+    rules.map(String).filter((rule) => /TARPIT|strange/.test(rule)),
+    ['-p tcp -m tcp --dport 81 -j TARPIT', '-p tcp -m tcp --dport 82 -m strange --foo 3 -j DROP'],
+  );
+  t.end();
+});

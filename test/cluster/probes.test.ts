@@ -312,3 +312,19 @@ t.test('a container whose liveness fails is restarted, later each time, and star
   );
   t.end();
 });
+
+const sidecarPod = (probePort: number): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: meshed, namespace: shop}\nspec:\n  nodeName: worker1\n  initContainers:\n    - {name: setup, image: i, readinessProbe: {tcpSocket: {port: 9}}}\n    - {name: proxy, image: i, restartPolicy: Always, ports: [{containerPort: 15021}], readinessProbe: {tcpSocket: {port: ${probePort}}}}\n  containers: [{name: app, image: i}]\n`;
+
+t.test('native sidecars are probed, and the pod is not ready before they are; other init containers are not', (t) => {
+  const good = load(undefined, sidecarPod(15_021));
+  verdict(good, 'svc/shop/web:80');
+  t.equal(ready(good).meshed, true);
+  const bad = load(undefined, sidecarPod(15_022));
+  verdict(bad, 'svc/shop/web:80');
+  t.equal(ready(bad).meshed, false);
+  t.match(told(bad, 'probe'), [
+    /^Pod shop\/meshed spec\.initContainers\[1\]: readiness probe of container proxy fails: dial tcp .*:15022: connect: connection refused: the pod is not ready$/,
+  ]);
+  t.end();
+});

@@ -190,6 +190,17 @@ t.test('nc -z tells an open port from a closed one and from silence', (t) => {
   t.end();
 });
 
+t.test('nc without -z connects and has nothing to send', (t) => {
+  t.same(toolIn(fresh(), CLIENT, `nc -v -w 2 ${WEB} 80`), {
+    exitCode: 0,
+    stdout: '',
+    stderr: `Connection to ${WEB} 80 port [tcp/*] succeeded!\n`,
+  });
+  t.match(toolIn(fresh(), CLIENT, `nc -v ${WEB} 81`), { exitCode: 1, stderr: /failed: Connection refused\n$/ });
+  t.same(toolIn(fresh(), CLIENT, `nc -u ${WEB} 9`), { exitCode: 0, stdout: '', stderr: '' });
+  t.end();
+});
+
 t.test('nc takes ranges of ports, names and datagrams', (t) => {
   const cluster = fresh();
   t.same(toolIn(cluster, CLIENT, 'nc -zv pod/default/web 79-81'), {

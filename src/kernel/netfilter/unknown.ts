@@ -18,17 +18,28 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'ULOG',
 ]);
 
-/** Extensions that iptables has and this kernel has not: their names are no chains. */
+/** Extensions that iptables and xtables-addons have and this kernel has not: their names are no chains. */
 const KNOWN_TARGETS: ReadonlySet<string> = new Set([
   ...HARMLESS,
+  'ACCOUNT',
+  'CHAOS',
   'CLASSIFY',
   'CLUSTERIP',
+  'DELUDE',
+  'DHCPMAC',
+  'DNETMAP',
+  'ECHO',
   'ECN',
   'HL',
   'HMARK',
+  'IPMARK',
+  'LOGMARK',
   'NETMAP',
   'NFQUEUE',
+  'PROTO',
   'SYNPROXY',
+  'SYSRQ',
+  'TARPIT',
   'TCPOPTSTRIP',
   'TEE',
   'TPROXY',
