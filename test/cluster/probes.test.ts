@@ -319,10 +319,10 @@ const sidecarPod = (probePort: number): string =>
 t.test('native sidecars are probed, and the pod is not ready before they are; other init containers are not', (t) => {
   const good = load(undefined, sidecarPod(15_021));
   verdict(good, 'svc/shop/web:80');
-  t.equal(ready(good).meshed, true);
+  t.equal(ready(good)['meshed'], true);
   const bad = load(undefined, sidecarPod(15_022));
   verdict(bad, 'svc/shop/web:80');
-  t.equal(ready(bad).meshed, false);
+  t.equal(ready(bad)['meshed'], false);
   t.match(told(bad, 'probe'), [
     /^Pod shop\/meshed spec\.initContainers\[1\]: readiness probe of container proxy fails: dial tcp .*:15022: connect: connection refused: the pod is not ready$/,
   ]);

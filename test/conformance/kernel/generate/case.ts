@@ -16,7 +16,7 @@ import type { KernelCase, Order } from '../record.js';
 import { type Document, someCluster, someHands } from './cluster.js';
 import { Dice } from './dice.js';
 import { framed, someFrames, type Way } from './frames.js';
-import { SERVICE_ADDRESSES } from './policies.js';
+import { EXTERNAL_ADDRESSES, SERVICE_ADDRESSES } from './policies.js';
 import { replyTo } from './replies.js';
 import { PORTS } from './universe.js';
 
@@ -84,6 +84,7 @@ const NOBODYS = [
   '10.62.0.2',
   '10.62.7.3',
   ...SERVICE_ADDRESSES,
+  ...EXTERNAL_ADDRESSES,
   '198.51.100.7',
   '198.51.100.200',
   '10.244.77.7',
@@ -119,7 +120,7 @@ export function someSocket(dice: Dice, scene: Scene, number: number): Order {
   const sender = dice.pick(scene.senders);
   const destination = dice.weighted([
     [9, () => dice.pick(scene.addresses)],
-    [3, () => dice.pick(SERVICE_ADDRESSES)],
+    [3, () => dice.pick([...SERVICE_ADDRESSES, ...EXTERNAL_ADDRESSES])],
     [1, () => dice.pick(NOBODYS)],
   ])();
   const common = { place: sender.place, destination, note: `to ${destination}` };

@@ -1,7 +1,7 @@
 /** Random but valid clusters: nodes, subnets, pools, MTUs, pods, and what somebody has set on the machines by hand. */
 
 import type { Dice } from './dice.js';
-import { policies, SERVICE_ADDRESSES, services, someLabels } from './policies.js';
+import { EXTERNAL_ADDRESSES, policies, SERVICE_ADDRESSES, services, someLabels } from './policies.js';
 import { someRules, someSets } from './rules.js';
 import { UDP_PORT, type Universe } from './universe.js';
 
@@ -278,7 +278,7 @@ export function someCluster(dice: Dice): PlainCluster {
       NO_REDIRECTS,
       ...(dice.chance(0.7) ? [...calico(dice), ...(dice.chance(0.5) ? policies(dice) : [])] : plainCni(dice, nodes)),
       ...pods(dice, nodes),
-      ...services(dice),
+      ...services(dice, nodes[0]?.address ?? LAPTOP),
     ],
     machines: [
       ...nodes.map(({ name, subnet: i }) => ({ name, via: gateway(i) })),
@@ -290,7 +290,9 @@ export function someCluster(dice: Dice): PlainCluster {
 /** What somebody has done by hand on the machines of a cluster, in words of the addresses that are there. */
 export function someHands(dice: Dice, { machines }: PlainCluster, addresses: readonly string[]): Document[] {
   const universe = {
-    addresses: [...new Set([...addresses, '10.99.0.1', '10.98.0.1', '127.0.0.1', ...SERVICE_ADDRESSES])],
+    addresses: [
+      ...new Set([...addresses, '10.99.0.1', '10.98.0.1', '127.0.0.1', ...SERVICE_ADDRESSES, ...EXTERNAL_ADDRESSES]),
+    ],
     prefixes: ['10.244.0.0/16', '10.22.0.0/16', '10.1.0.0/24', OUTSIDE, '10.96.0.0/12', '0.0.0.0/0', '10.64.0.0/10'],
     interfaces: ['eth0', 'eth+', 'cali+', 'vxlan.calico', 'cni0', 'veth+', 'lo'],
   };

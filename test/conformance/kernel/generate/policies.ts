@@ -12,43 +12,87 @@ export const someLabels = (dice: Dice): Readonly<Record<string, string>> => ({
 });
 
 /** Where the Services of a case are. */
-export const SERVICE_ADDRESSES = ['10.96.0.10', '10.96.0.11'] as const;
+export const SERVICE_ADDRESSES = ['10.96.0.10', '10.96.0.11', '10.96.0.12'] as const;
+/** What load balancers and `externalIPs` of a case have: the router leads it to the first node. */
+const EXTERNAL = { prefix: '192.0.2.0/24', balanced: '192.0.2.10', given: '192.0.2.20' } as const;
+export const EXTERNAL_ADDRESSES = [EXTERNAL.balanced, EXTERNAL.given] as const;
 const NODE_PORT = 30_080;
 
 const PREFIXES = ['10.244.0.0/16', '10.1.0.0/16', '203.0.113.0/24', '0.0.0.0/0', '203.0.113.10/32'] as const;
 
-/** One of each kind of traffic policy, with and without affinity, and sometimes without anybody behind it. */
-export function services(dice: Dice): Document[] {
+type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer';
+
+const someType = (dice: Dice): ServiceType =>
+  dice.weighted<ServiceType>([
+    [2, 'ClusterIP'],
+    [3, 'NodePort'],
+    [2, 'LoadBalancer'],
+  ]);
+
+/** What a cloud has written, as it is on record. */
+const balancerStatus = (dice: Dice): Readonly<Record<string, unknown>> => ({
+  loadBalancer: { ingress: [{ ip: EXTERNAL.balanced, ...(dice.chance(0.3) ? { ipMode: 'Proxy' } : {}) }] },
+});
+
+function servicePorts(dice: Dice, nodePort: number | undefined): readonly Readonly<Record<string, unknown>>[] {
+  const ofNode = (number: number | undefined) => (number === undefined ? {} : { nodePort: number });
+  const udpPort = nodePort === undefined || dice.chance(0.5) ? undefined : nodePort;
+  const sctpPort = nodePort === undefined || dice.chance(0.5) ? undefined : nodePort;
+  return [
+    { name: 'tcp', protocol: 'TCP', port: 80, targetPort: dice.pick([80, 8080]), ...ofNode(nodePort) },
+    ...(dice.chance(0.5)
+      ? [{ name: 'udp', protocol: 'UDP', port: UDP_PORT, targetPort: UDP_PORT, ...ofNode(udpPort) }]
+      : []),
+    ...(dice.chance(0.2)
+      ? [{ name: 'sctp', protocol: 'SCTP', port: dice.pick([80, 443]), targetPort: 8080, ...ofNode(sctpPort) }]
+      : []),
+    ...(dice.chance(0.3) ? [{ name: 'https', protocol: 'TCP', port: 443, targetPort: 443 }] : []),
+  ];
+}
+
+function service(dice: Dice, name: string, clusterIP: string, type: ServiceType): Document {
+  const external = type !== 'ClusterIP';
+  const nodePort = external ? NODE_PORT : undefined;
+  const balanced = type === 'LoadBalancer';
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      type,
+      clusterIP,
+      clusterIPs: [clusterIP],
+      selector: dice.chance(0.85) ? { app: dice.pick(LABELS.app) } : { app: 'nobody' },
+      ...(dice.chance(0.25)
+        ? { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } }
+        : {}),
+      ...(dice.chance(0.2) ? { internalTrafficPolicy: 'Local' } : {}),
+      ...(external && dice.chance(0.4) ? { externalTrafficPolicy: 'Local' } : {}),
+      ...(balanced && dice.chance(0.4) ? { loadBalancerSourceRanges: dice.some(PREFIXES, 0.3) } : {}),
+      ...(dice.chance(0.2) ? { externalIPs: [EXTERNAL.given] } : {}),
+      ports: servicePorts(dice, nodePort),
+    },
+    ...(balanced ? { status: balancerStatus(dice) } : {}),
+  };
+}
+
+/**
+ * Services of every type that has rules, each kind of traffic policy, with and without affinity, source ranges and
+ * external addresses, and sometimes without anybody behind them.
+ */
+export function services(dice: Dice, firstNode: string): Document[] {
   const count = dice.between(0, SERVICE_ADDRESSES.length);
-  return SERVICE_ADDRESSES.slice(0, count).map((clusterIP, i) => {
-    const nodePort = i === 0 && dice.chance(0.6);
-    return {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: `s${i}`, namespace: 'default' },
-      spec: {
-        type: nodePort ? 'NodePort' : 'ClusterIP',
-        clusterIP,
-        clusterIPs: [clusterIP],
-        selector: dice.chance(0.85) ? { app: dice.pick(LABELS.app) } : { app: 'nobody' },
-        ...(dice.chance(0.25)
-          ? { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } }
-          : {}),
-        ...(dice.chance(0.2) ? { internalTrafficPolicy: 'Local' } : {}),
-        ...(nodePort && dice.chance(0.4) ? { externalTrafficPolicy: 'Local' } : {}),
-        ports: [
-          {
-            name: 'tcp',
-            protocol: 'TCP',
-            port: 80,
-            targetPort: dice.pick([80, 8080]),
-            ...(nodePort ? { nodePort: NODE_PORT } : {}),
-          },
-          ...(dice.chance(0.5) ? [{ name: 'udp', protocol: 'UDP', port: UDP_PORT, targetPort: UDP_PORT }] : []),
-        ],
-      },
-    };
-  });
+  // One has the node port.
+  const made = SERVICE_ADDRESSES.slice(0, count).map((clusterIP, i) =>
+    service(dice, `s${i}`, clusterIP, i === 0 ? someType(dice) : 'ClusterIP'),
+  );
+  const way: Document = {
+    apiVersion: 'podwire.dev/v1alpha1',
+    kind: 'HostConfig',
+    metadata: { name: 'external-addresses' },
+    spec: { hosts: ['router'], routes: [{ to: EXTERNAL.prefix, via: firstNode }] },
+  };
+  return count === 0 ? [] : [...made, way];
 }
 
 const selector = (dice: Dice): Readonly<Record<string, unknown>> =>
