@@ -133,6 +133,11 @@ export class Conntrack {
     answer.ctSeen = true;
   }
 
+  /** nf_ct_set_closing(): the packet's connection is reset by a rule. */
+  setClosing({ ct }: Skb): void {
+    if (ct !== undefined) this.#trackers[ct.original.protocol]?.setClosing?.(ct);
+  }
+
   /** The connection and the direction of a tuple, or undefined. */
   lookup(tuple: CtTuple): TupleHash | undefined {
     return this.#store.find(tuple);

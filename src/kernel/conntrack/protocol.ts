@@ -32,6 +32,8 @@ export interface ProtocolTracker {
   readonly allowClash: boolean;
   initialState(): CtProtocolState;
   packet(entry: CtEntry, packet: CtPacket): TrackVerdict;
+  /** nf_conntrack_set_closing(): only TCP has it. */
+  setClosing?(entry: CtEntry): void;
   /** l4proto->can_early_drop: may give way in a full table although it is assured. */
   canEarlyDrop(entry: CtEntry): boolean;
 }

@@ -84,6 +84,18 @@ export class TcpTracker implements ProtocolTracker {
     return isClosing(connectionOf(entry).code);
   }
 
+  /** nf_conntrack_tcp_set_closing(): this machine itself resets the connection. */
+  setClosing(entry: CtEntry): void {
+    if (!entry.has(IPS.confirmed)) return;
+    const connection = connectionOf(entry);
+    const wasClosed = connection.code === TCP_STATE.close;
+    connection.code = TCP_STATE.close;
+    if (wasClosed || entry.has(IPS.fixedTimeout)) return;
+    const { sysctl, emulation } = this.#context;
+    const seconds = sysctl.values['netfilter.nf_conntrack_tcp_timeout_close'];
+    entry.expiresNs = emulation.clock.nowNs + seconds * NS_PER_S;
+  }
+
   packet(entry: CtEntry, packet: CtPacket): TrackVerdict {
     const tcp = this.#parse(packet);
     if (tcp === undefined) return 'invalid';

@@ -235,6 +235,26 @@ t.test('the reset belongs to the connection that it ends', (t) => {
   t.end();
 });
 
+t.test('a reset by a rule closes the connection that conntrack has on record (nf_ct_set_closing())', (t) => {
+  const router = new Router(
+    '*filter\n-A FORWARD -p tcp --tcp-flags SYN SYN -j ACCEPT\n-A FORWARD -p tcp -j REJECT --reject-with tcp-reset\n-A OUTPUT -m conntrack --ctstate RELATED\nCOMMIT\n',
+  );
+  const { conntrack } = router.netns;
+  const pass = (bytes: Uint8Array): string => {
+    const skb = router.change('prerouting', bytes);
+    const verdict = router.at('forward', skb);
+    if (verdict === 'accept') conntrack.confirm(skb);
+    return `${verdict} ${conntrack.entries().map((entry) => conntrack.format(entry).split(/ +/).slice(2, 4).join(' '))}`;
+  };
+  const from = '10.0.0.1:1000';
+  const to = '10.1.0.2:80';
+  t.equal(pass(tcp({ from, to, flags: 'S', seq: 99 })), 'accept 120 SYN_SENT');
+  t.equal(pass(tcp({ from: to, to: from, flags: 'SA', seq: 499, ack: 100 })), 'accept 60 SYN_RECV');
+  t.equal(pass(tcp({ from, to, flags: 'A', seq: 100, ack: 500 })), 'drop 10 CLOSE');
+  t.equal(pass(tcp({ from, to, flags: 'FA', seq: 100, ack: 500 })), 'drop 10 CLOSE');
+  t.end();
+});
+
 t.test('TCPMSS lowers what a SYN announces, never raises it', (t) => {
   const mss = (target: string, bytes: Uint8Array): number | undefined => {
     const router = new Router(rule(`-p tcp --tcp-flags SYN,RST SYN -j TCPMSS ${target}`));

@@ -77,6 +77,7 @@ function resetFields(tcp: Tcp, payloadLength: number): { sequence: number; ackno
 function sendReset(packet: RulePacket): void {
   const { netns, skb } = packet;
   if (packet.protocol !== IP_PROTOCOL.tcp || packet.fragmentOffset !== 0) return;
+  if (skb.route?.type === 'broadcast' || skb.route?.type === 'multicast') return;
   const tcp = Tcp.parse(packet.view, packet.transport, packet.end);
   if (tcp === undefined || tcp.rst || !checksumOk(packet)) return;
 
@@ -122,6 +123,7 @@ function sendReset(packet: RulePacket): void {
   reset.route = route;
   reset.protocol = skb.protocol;
   netns.conntrack.attach(reset, skb);
+  netns.conntrack.setClosing(skb);
   if (skb.physIn === undefined) netns.ipv4.output.localOut(reset, 'honour');
   else sendByPort(packet, reset, skb.physIn);
   netns.emulation.endOfTransmission();
