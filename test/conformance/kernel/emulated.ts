@@ -6,6 +6,7 @@ import {
   Bridge,
   type Device,
   type Host,
+  type ListenerState,
   type Netns,
   type Rule,
   NS_PER_MS,
@@ -91,8 +92,21 @@ function quieten(netns: Netns): void {
 function replacePrograms(netns: Netns): void {
   const listeners = netns.sockets.listeners();
   netns.sockets.destroy();
-  for (const { protocol, ...listener } of listeners)
-    if (protocol !== 'sctp') startServer(netns, { protocol, ...listener });
+  for (const { protocol, ...listener } of listeners) {
+    if (protocol === 'udp') startServer(netns, { protocol, ...listener });
+    else if (protocol === 'tcp') listenAndEcho(netns, listener);
+  }
+}
+
+function listenAndEcho(netns: Netns, listener: Omit<ListenerState, 'protocol'>): void {
+  netns.sockets.listen({
+    ...listener,
+    protocol: 'tcp',
+    onConnection: (connection) => {
+      connection.onData = (bytes) => connection.send(bytes);
+      connection.onEnd = () => connection.end();
+    },
+  });
 }
 
 const BUILTIN: Readonly<Record<string, string>> = {

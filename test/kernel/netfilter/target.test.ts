@@ -188,6 +188,11 @@ t.test('REJECT answers with the ICMP code that it names', (t) => {
     'nothing for a broken packet',
   );
   t.same(sent('', other({ from: '10.0.0.1', to: '10.1.0.2', flagsAndOffset: 5 }, 17)), [], 'nor for a later fragment');
+  // Of protocol 88 the sum over everything has to be right, as it is where all is zero (nf_ip_checksum()).
+  const unnamed = other({ from: '10.0.0.1', to: '10.1.0.2' }, 88);
+  t.same(sent('', unnamed), ['3/3 to 10.0.0.1']);
+  t.same(sent('', other({ from: '10.0.0.1', to: '10.1.0.2' }, 88, 0)), ['3/3 to 10.0.0.1']);
+  t.same(sent('', unnamed.with(30, 1)), []);
   t.end();
 });
 

@@ -260,6 +260,17 @@ t.test('what is too short for its headers is dropped by the match that finds out
   t.end();
 });
 
+t.test('multiport asks for the ports alone (multiport_mt() reads four octets)', (t) => {
+  const ends = { from: '10.0.0.1', to: '10.1.0.2' };
+  const steps = (ports: string, octets: number): readonly string[] =>
+    run(gate(`*filter\n-A FORWARD -p tcp -m multiport --sports ${ports} -j ACCEPT\nCOMMIT\n`), other(ends, 6, octets))
+      .steps;
+  t.same(steps('0', 3), [MALFORMED]);
+  t.match(steps('0', 4), [/FORWARD:1 accept/]);
+  t.notMatch(steps('5', 19).join(), /malformed/);
+  t.end();
+});
+
 t.test('ports and flags are translated by iptables-nft: what is not there does not match', (t) => {
   const rules = (rule: string): Netns => gate(`*filter\n-A FORWARD ${rule} -j DROP\nCOMMIT\n`);
   const ends = { from: '10.0.0.1', to: '10.1.0.2' };

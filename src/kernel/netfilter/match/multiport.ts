@@ -8,6 +8,8 @@ const NAMES = ['--sports', '--dports', '--ports'] as const;
 const MAX_PORTS = 15;
 /** tcp, udp, udplite, sctp, dccp. */
 const PROTOCOLS: ReadonlySet<number> = new Set([6, 17, 136, 132, 33]);
+/** Both ports: all that xt_multiport reads of a header. */
+const PORTS_LENGTH = 4;
 
 function parsePorts(text: string): PortRange[] {
   const ranges = text.split(',').map((part) => parsePortRange(part));
@@ -40,13 +42,15 @@ export const multiport = {
       steady: true,
       matches(packet) {
         if (packet.fragmentOffset !== 0) return false;
-        if (packet.sourcePort < 0) {
-          packet.hotdrop = true; // too short for ports
+        if (packet.transportLength < PORTS_LENGTH) {
+          packet.hotdrop = true;
           return false;
         }
+        // The ports are enough: the rest of the header need not be there.
+        const ports = packet.view.getInt32(packet.transport);
         const hit =
-          (name !== '--dports' && anyRange(ranges, packet.sourcePort)) ||
-          (name !== '--sports' && anyRange(ranges, packet.destinationPort));
+          (name !== '--dports' && anyRange(ranges, ports >>> 16)) ||
+          (name !== '--sports' && anyRange(ranges, ports & 0xffff));
         return hit !== inverted;
       },
       toString: () => `${options.bang(name)}${name} ${ranges.map((range) => formatPortRange(range)).join()}`,

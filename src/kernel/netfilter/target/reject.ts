@@ -58,12 +58,18 @@ function isWhole(packet: RulePacket): boolean {
   return view.getUint16(transport + UDP_CHECKSUM) === 0 || checksumOk(packet);
 }
 
-/** nf_ip_checksum(): over all octets behind the header, whatever the protocol; TCP and UDP count addresses too. */
+/** What an IPv4 header sums up to, its own checksum included. */
+const HEADER_SUM = 0xffff;
+
+/**
+ * nf_ip_checksum(), whatever the protocol; TCP and UDP count addresses too. The kernel begins at the IP header, which
+ * keeps the sum of nothing but zeros from being zero.
+ */
 function checksumOk(packet: RulePacket): boolean {
   const { protocol, source, destination, transportLength } = packet;
   const hasPseudoHeader = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp;
-  const pseudo = hasPseudoHeader ? pseudoHeaderSum(source, destination, protocol, transportLength) : 0;
-  return finishChecksum(checksumPartial(packet.view, packet.transport, packet.end, pseudo)) === 0;
+  const before = hasPseudoHeader ? pseudoHeaderSum(source, destination, protocol, transportLength) : HEADER_SUM;
+  return finishChecksum(checksumPartial(packet.view, packet.transport, packet.end, before)) === 0;
 }
 
 /** Sequence and acknowledgment of the answer: the peer's own words turned around (nf_reject_ip_tcphdr_put()). */
