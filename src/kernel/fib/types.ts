@@ -88,4 +88,6 @@ export interface RouteResult {
   readonly error?: Errno | undefined;
   /** The policy rule that led to the route. */
   readonly rule?: Programmed | undefined;
+  /** DST_FAKE_RTABLE: of what only crosses a bridge; nobody looked it up. */
+  readonly fake?: true;
 }

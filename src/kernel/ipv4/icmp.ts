@@ -325,11 +325,12 @@ export class Icmp {
     return UNANSWERED.has(inner) || inner > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
   }
 
-  /** The address that the packet was sent to where it is ours; else routing, or the way in, chooses. */
+  /** The address that the packet was sent to where it is ours; else routing, or the way in by which it was routed, chooses. */
   #errorSource(skb: Skb, about: Ipv4): Ipv4Addr {
     const netns = this.#netns;
     if (skb.route?.type === 'local') return about.destination;
-    if (skb.iif === 0 || netns.sysctl.values['ipv4.icmp_errors_use_inbound_ifaddr'] === 0) return INADDR_ANY;
+    if (skb.iif === 0 || skb.route?.fake === true || netns.sysctl.values['ipv4.icmp_errors_use_inbound_ifaddr'] === 0)
+      return INADDR_ANY;
     const dev = netns.devices.at(skb.iif);
     return dev === undefined ? INADDR_ANY : netns.fib.selectSource(dev, about.source, 'link');
   }

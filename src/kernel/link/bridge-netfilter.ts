@@ -101,6 +101,7 @@ export const parentRoute = (bridge: Bridge): RouteResult => ({
   },
   route: undefined,
   redirect: false,
+  fake: true,
 });
 
 /** The destination is another now: where is it? */

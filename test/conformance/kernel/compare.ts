@@ -221,6 +221,7 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   EINVAL: 'Invalid argument',
   ETIMEDOUT: 'Connection timed out',
   EMSGSIZE: 'Message too long',
+  ENOPROTOOPT: 'Protocol not available',
 };
 
 const sameOutcome = (emulated: string, real: string): boolean => emulated === real || ERRNO_WORDS[emulated] === real;

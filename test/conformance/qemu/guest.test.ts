@@ -15,6 +15,7 @@ import { GuestTooSlow, requireGuest } from './guest.js';
 import { keep, recordings, replay } from './recorded.js';
 import { setCase } from './set-cases.js';
 import { tunnelCase } from './tunnel-cases.js';
+import { vlanCase } from './vlan-cases.js';
 
 /** Topologies that the host's kernel may not be able to judge. */
 const needsIpip = (case_: KernelCase): boolean => new EmulatedRun(case_).script('').includes(' type ipip ');
@@ -28,6 +29,7 @@ const LIVE: readonly (() => KernelCase)[] = [
   () => tunnelCase(3),
   // Others have a router whose limit on errors (ip_rt_error_cost) ends in the milliseconds that two clocks differ by.
   () => setCase(2),
+  () => vlanCase(1),
 ];
 
 const replayed = new Ledger('recorded answers of Linux 6.1');
