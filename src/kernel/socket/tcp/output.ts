@@ -116,22 +116,25 @@ function advertiseWindow(tcb: Tcb): number {
 interface Emission {
   readonly sequence: number;
   readonly flags: number;
-  readonly payload?: Uint8Array;
-  readonly note?: string;
+  readonly payload: Uint8Array | undefined;
+  readonly note: string | undefined;
 }
 
 /** __tcp_transmit_skb(): what every segment of a connection has in common. */
-function emit(tcb: Tcb, emission: Emission): Errno | undefined {
+function emit(tcb: Tcb, { sequence, flags, payload, note }: Emission): Errno | undefined {
   const { socket } = tcb;
-  const syn = (emission.flags & TCP_SYN) !== 0;
-  const acknowledges = (emission.flags & TCP_ACK) !== 0;
+  const syn = (flags & TCP_SYN) !== 0;
+  const acknowledges = (flags & TCP_ACK) !== 0;
   const route = refreshRoute(tcb);
   const window = syn ? Math.min(tcb.rcvWnd, 65_535) : advertiseWindow(tcb);
   if (acknowledges) acknowledgmentSent(tcb);
   const { identification } = tcb;
   tcb.identification = (identification + 1) & 0xffff;
   return transmitSegment(socket.netns, {
-    ...emission,
+    sequence,
+    flags,
+    payload,
+    note,
     source: socket.localAddress,
     destination: socket.remoteAddress,
     sourcePort: socket.localPort,
@@ -162,7 +165,7 @@ function acknowledgmentSent(tcb: Tcb): void {
 /** tcp_send_ack(). */
 export function sendAck(tcb: Tcb, note?: string): void {
   if (tcb.state === 'CLOSED') return;
-  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_ACK, ...(note === undefined ? {} : { note }) });
+  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_ACK, payload: undefined, note });
 }
 
 /** tcp_acceptable_seq(): the next number, or the window's edge where the peer took its window back. */
@@ -173,12 +176,12 @@ function acceptableSequence(tcb: Tcb): number {
 
 /** tcp_send_active_reset(): the application gave up. */
 export function sendActiveReset(tcb: Tcb): void {
-  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_RST | TCP_ACK });
+  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_RST | TCP_ACK, payload: undefined, note: undefined });
 }
 
 /** tcp_xmit_probe_skb(): an octet that was acknowledged already, so that the peer must answer. */
 function sendProbe(tcb: Tcb): void {
-  emit(tcb, { sequence: advance(tcb.sndUna, -1), flags: TCP_ACK, note: 'window probe' });
+  emit(tcb, { sequence: advance(tcb.sndUna, -1), flags: TCP_ACK, payload: undefined, note: 'window probe' });
 }
 
 /** tcp_transmit_skb() of a segment in the queue, for the first time or again. */
@@ -192,8 +195,8 @@ function sendSegment(tcb: Tcb, sent: SentSegment): Errno | undefined {
   return emit(tcb, {
     sequence: sent.sequence,
     flags: (sent.syn ? TCP_SYN : 0) | (sent.fin ? TCP_FIN : 0) | (acknowledges ? TCP_ACK : 0) | (last ? TCP_PSH : 0),
-    ...(payload === undefined ? {} : { payload }),
-    ...(sent.transmissions > 1 ? { note: `transmission ${sent.transmissions}` } : {}),
+    payload,
+    note: sent.transmissions > 1 ? `transmission ${sent.transmissions}` : undefined,
   });
 }
 

@@ -30,7 +30,7 @@ export interface OutgoingSegment {
   /** As on the wire: scaled down already. */
   readonly window: number;
   readonly options?: TcpOptions;
-  readonly payload?: Uint8Array;
+  readonly payload?: Uint8Array | undefined;
   /** Undefined where there is none: the segment is built, and dropped. */
   readonly route: RouteResult | undefined;
   readonly tos: number;
@@ -43,7 +43,7 @@ export interface OutgoingSegment {
   /** IPv4 options: those of the peer's SYN, or of the segment that is answered. */
   readonly ipOptions?: EchoedOptions | undefined;
   /** Said in the trace behind the flags. */
-  readonly note?: string;
+  readonly note?: string | undefined;
   /** Signs the segment (RFC 2385). */
   readonly md5Key?: string | undefined;
 }
