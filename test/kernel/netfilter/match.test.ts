@@ -323,6 +323,24 @@ t.test('connlimit counts the connections of an address', (t) => {
   t.end();
 });
 
+t.test('connlimit counts an old connection too where it is the first of an address', (t) => {
+  const gate = new Gate();
+  const { netns } = gate;
+  gate.load('-p udp -m connlimit --connlimit-above 1 --connlimit-daddr');
+  const exceeds = (bytes: Uint8Array): boolean => {
+    const skb = skbOf(netns, bytes);
+    netns.netfilter.run('prerouting', skb, gate.in, undefined);
+    const verdict = netns.netfilter.run('forward', skb, gate.in, gate.out);
+    netns.conntrack.confirm(skb);
+    return verdict === 'accept';
+  };
+  const [asker, server] = ['10.0.0.1:1000', '10.1.0.2:53'];
+  t.notOk(exceeds(udp({ from: asker, to: server })));
+  t.notOk(exceeds(udp({ from: server, to: asker })), 'the answer is the first to the asker');
+  t.ok(exceeds(udp({ from: '10.0.0.9:9', to: '10.0.0.1:80' })), 'and this the second');
+  t.end();
+});
+
 t.test('nfacct counts into an object with a name', (t) => {
   const gate = new Gate();
   gate.load('-p udp -m nfacct --nfacct-name dns');

@@ -57,6 +57,11 @@ class Connections {
     };
   }
 
+  /** The first packet for an address counts, even where its connection is an old one (insert_tree()). */
+  begin({ skb: { ct } }: RulePacket): void {
+    this.#all.push(ct);
+  }
+
   /**
    * __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be; but one of this
    * host with itself is confirmed before it comes in, and looked for.
@@ -94,10 +99,12 @@ export const connlimit = {
       matches(packet) {
         const jiffy = Math.floor(packet.netns.emulation.clock.nowNs / JIFFY_NS);
         const key = packet[side] & mask;
-        const connections = seen.get(key) ?? new Connections(jiffy);
+        const known = seen.get(key);
+        const connections = known ?? new Connections(jiffy);
         seen.set(key, connections);
         packet.netns.emulation.journal?.push(connections.keep());
-        connections.add(packet, jiffy);
+        if (known === undefined) connections.begin(packet);
+        else connections.add(packet, jiffy);
         return connections.size > limit === above;
       },
       toString: () =>
