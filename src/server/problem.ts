@@ -15,6 +15,7 @@ export const PROBLEMS = {
   'not-acceptable': { status: 406, title: 'Not in that form' },
   'request-timeout': { status: 408, title: 'The request came too slowly' },
   conflict: { status: 409, title: 'The state does not allow it' },
+  invalid: { status: 422, title: 'An object cannot become that' },
   'too-large': { status: 413, title: 'The request is too large' },
   'expectation-failed': { status: 417, title: 'That cannot be expected of this server' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },

@@ -87,12 +87,12 @@ export const METHODS = {
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
     withRows(session.take(createObjects(session.declared, text, file))),
-  applyObjects: (session: Session, { text, file }: TextRequest) =>
-    withRows(session.take(applyObjects(session.declared, text, file))),
+  applyObjects: (session: Session, text: TextRequest) =>
+    withRows(session.take(applyObjects(session.declared, session.cluster, text))),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
-    const changed = session.take(replaceObject(session.declared, key, text));
+    const changed = session.take(replaceObject(session.declared, session.cluster, key, text));
     return { created: isNew && session.generation > before, ...withRows(changed) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>

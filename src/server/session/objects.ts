@@ -17,8 +17,11 @@ import {
   type Deletion,
   describeKey,
   formatKey,
+  formatPath,
+  formatRefusedUpdate,
   type ObjectKey,
   plainGroup,
+  refusedUpdates,
   renderObject,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
@@ -234,11 +237,43 @@ export function createObjects(declared: Declared, text: string, file: string) {
   return next;
 }
 
-/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
-export const applyObjects = (declared: Declared, text: string, file: string) => added(declared, text, file);
+/** As the API server says it: `Service "web" is invalid: spec.clusterIPs[0]: …`. @throws Problem */
+function requireUpdatable(declared: Declared, { store }: Cluster, objects: readonly DeclaredObject[]): void {
+  const refused = objects.flatMap((object) => {
+    const before = declared.byId.get(object.id);
+    return before === undefined ? [] : refusedUpdates(before, object, store).map((one) => ({ ...one, object }));
+  });
+  const [first] = refused;
+  if (first === undefined) return;
+  const { kind, name } = first.object.key;
+  const more = refused.length > 1 ? `, and ${refused.length - 1} more` : '';
+  throw new Problem(
+    'invalid',
+    `${kind} "${name}" is invalid: ${formatRefusedUpdate(first)}${more}`,
+    refused.map(({ object, ...one }) => ({
+      message: formatRefusedUpdate(one),
+      object: describeKey(object.key),
+      field: formatPath(one.path),
+      ...object.document.source.position(one.path),
+    })),
+  );
+}
 
-/** @throws Problem where the object's own name is another */
-export function replaceObject(declared: Declared, key: ObjectKey, { text, file }: { text: string; file: string }) {
+interface TextOfObjects {
+  readonly text: string;
+  /** What messages call it. */
+  readonly file: string;
+}
+
+/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
+export function applyObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
+  const next = added(declared, text, file);
+  requireUpdatable(declared, cluster, next.added);
+  return next;
+}
+
+/** @throws Problem where the object's own name is another, or where it may not become that */
+export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
@@ -251,6 +286,7 @@ export function replaceObject(declared: Declared, key: ObjectKey, { text, file }
         field: 'metadata.name',
       },
     ]);
+  requireUpdatable(declared, cluster, next.added);
   return next;
 }
 
@@ -300,5 +336,5 @@ export function patchObject(
 ) {
   const current = renderObject(declaredObject(declared, cluster, key));
   const patched = patch.kind === 'merge' ? mergePatch(current, patch.patch) : jsonPatch(current, patch.patch);
-  return replaceObject(declared, key, { text: JSON.stringify(patched, null, 2), file });
+  return replaceObject(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
 }
