@@ -18,6 +18,7 @@ export const PROBLEMS = {
   invalid: { status: 422, title: 'An object cannot become that' },
   'too-large': { status: 413, title: 'The request is too large' },
   'expectation-failed': { status: 417, title: 'That cannot be expected of this server' },
+  'upgrade-required': { status: 426, title: 'In another protocol' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'unsupported-media-type': { status: 415, title: 'Not in that form' },
   'limit-reached': { status: 429, title: 'A limit of this server is reached' },

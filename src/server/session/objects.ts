@@ -155,14 +155,15 @@ export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQ
 }
 
 /** Every kind that is there, with how many. */
-export function kindsOf(declared: Declared, cluster: Cluster): { group: string; kind: string; count: number }[] {
+export function kindsOf(declared: Declared, cluster: Cluster, request: PageRequest) {
   const kinds = new Map<string, { group: string; kind: string; count: number }>();
   for (const { key } of rowsOf(declared, cluster)) {
     const id = `${key.group}/${key.kind}`;
     const held = kinds.get(id) ?? { group: key.group, kind: key.kind, count: 0 };
     kinds.set(id, { ...held, count: held.count + 1 });
   }
-  return [...kinds.values()].sort(byKey(({ group, kind }) => `${group}/${kind}`));
+  const key = ({ group, kind }: { readonly group: string; readonly kind: string }): string => `${group}/${kind}`;
+  return page([...kinds.values()].sort(byKey(key)), key, request);
 }
 
 function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
