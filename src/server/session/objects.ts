@@ -1,6 +1,6 @@
 /** Objects as the API shows and changes them: what was declared, and what controllers made of it. */
 
-import fastJsonPatch from 'fast-json-patch';
+import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import type { Cluster } from '../../cluster/index.js';
 import {
   type Json,
@@ -318,12 +318,37 @@ function mergePatch(target: Json | undefined, patch: Json): Json {
   return result;
 }
 
+/** staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go:maxJSONPatchOperations. */
+const MAX_OPERATIONS = 10_000;
+/** Of all values that are copied: a copy into what is copied doubles it. */
+const MAX_COPIED = 3 << 20;
+
+/** Octets that the operations copy, one after the other. @throws Problem */
+class Copied {
+  #octets = 0;
+
+  take(document: Json, operation: Operation): void {
+    if (operation.op !== 'copy') return;
+    const value: unknown = fastJsonPatch.getValueByPointer(document, operation.from);
+    this.#octets += JSON.stringify(value ?? null).length;
+    if (this.#octets > MAX_COPIED) throw new Problem('too-large', `the patch copies more than ${MAX_COPIED} octets`);
+  }
+}
+
 function jsonPatch(target: JsonObject, patch: Json): Json {
   if (!Array.isArray(patch)) throw new Problem('bad-request', 'a JSON Patch is a list of operations (RFC 6902)');
+  if (patch.length > MAX_OPERATIONS)
+    throw new Problem('too-large', `a JSON Patch has at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
+  const copied = new Copied();
   try {
-    const document: Json = structuredClone(target);
-    return fastJsonPatch.applyPatch(document, patch, true).newDocument;
+    let document: Json = structuredClone(target);
+    for (const operation of patch as Operation[]) {
+      copied.take(document, operation);
+      document = fastJsonPatch.applyPatch(document, [operation], true).newDocument;
+    }
+    return document;
   } catch (error) {
+    if (error instanceof Problem) throw error;
     const [message = 'it cannot be applied'] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new Problem('bad-request', `the patch does not apply: ${message}`);
   }
