@@ -89,5 +89,6 @@ export const JsonPatch = Type.Unsafe<object>({
       from: { type: 'string', description: 'of move and copy' },
       value: { description: 'of add, replace and test' },
     },
+    additionalProperties: true,
   },
 });

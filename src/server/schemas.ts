@@ -316,7 +316,10 @@ export const WhatIfRequestSchema = Type.Object(
             }),
           ),
           patch: Type.Optional(
-            Type.Object({ ...ChangedObject, patch: AnyJson }, described('a merge patch, or a list of operations')),
+            Type.Object(
+              { ...ChangedObject, patch: AnyJson },
+              { ...closed, description: 'a merge patch, or operations' },
+            ),
           ),
           delete: Type.Optional(Type.Object(ChangedObject, closed)),
           fault: Type.Optional(FaultKinds),

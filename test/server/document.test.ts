@@ -138,6 +138,37 @@ t.test('bodies of objects are described, by their media types', async (t) => {
   t.match(content['application/json-patch+json'].schema, { type: 'array', items: { required: ['op', 'path'] } });
 });
 
+/** Maps below a schema that say neither that they have more fields than these nor that they have no more. */
+function undecided(schema: Parsed, at: string): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const inner = Object.entries(schema).flatMap(([key, value]) => undecided(value, `${at}/${key}`));
+  return 'properties' in schema && schema.type === 'object' && !('additionalProperties' in schema)
+    ? [at, ...inner]
+    : inner;
+}
+
+t.test('every map in a request says whether it may have other fields; what it may not is refused', async (t) => {
+  const asked = await running(t, { clusters: [cluster(VXLAN)] });
+  for (const [name, { requestBody }] of operationsOf(await documentOf(asked)))
+    t.strictSame(undecided(requestBody?.content ?? {}, ''), [], name);
+  const patch = { kind: 'Pod', name: 'web', patch: {}, patsh: {} };
+  const cases: readonly (readonly [string, object, string])[] = [
+    ['/clusters', { ...SECOND, seeds: 1 }, '/seeds'],
+    ['/clusters', { sources: [{ file: 'a', text: '', encoding: 'x' }] }, '/sources/0/encoding'],
+    [`${AT}/traces`, { ...TO_WEB, prtocol: 'udp' }, '/prtocol'],
+    [`${AT}/captures`, { interfaces: [{ target: 'node/node1', dev: 'eth0' }] }, '/interfaces/0/dev'],
+    [`${AT}/what-if`, { changes: [{ patch }], flows: FLOWS }, '/changes/0/patch/patsh'],
+    [`${AT}/what-if`, { changes: [], flows: [{ ...TO_WEB, ports: 1 }] }, '/flows/0/ports'],
+    [`${AT}/faults`, { kind: 'node', name: 'node1', host: 'node1' }, '/host'],
+    [`${AT}/clock/step`, { event: 2 }, '/event'],
+    ['/scenarios/same-node/run', { cluter: 'x' }, '/cluter'],
+  ];
+  for (const [path, body, field] of cases) {
+    const answer = await asked.ask('POST', path, body);
+    t.match(answer.json, { status: 400, errors: [{ field }] }, `${path} ${field}`);
+  }
+});
+
 t.test('the filter is described with every field that there is', async (t) => {
   const operations = operationsOf(await documentOf(await running(t)));
   const { description } = operations.get('GET /clusters/{cluster}/stream') ?? {};
