@@ -21,6 +21,8 @@ const server = await serve({
   logLevel: 'silent',
   workerUrl: pathToFileURL(WORKER),
   clusters: [{ name: 'demo', sources }],
+  // A hundred viewers on a busy machine take longer than a command may elsewhere.
+  limits: { requestMs: 200_000, execMs: 200_000 },
 });
 const api = `${server.url}/api/v1/clusters/demo`;
 

@@ -109,3 +109,5 @@ export type { Position, SourceText } from './source/source-text.js';
 export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';
 export { UNMODELLED_FIELDS } from './unmodelled.js';
+export { formatRefusedUpdate } from './updates/refused-update.js';
+export { refusedUpdates } from './updates/updates.js';

@@ -24,12 +24,18 @@ function syntaxErrorOf(text: string): Mistake | undefined {
 /** Objects of Kubernetes are a dozen levels deep; what is nested without end is no request. */
 const MAX_DEPTH = 256;
 
+const isNested = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 /** Whether a value is nested no deeper; looked at level by level, since recursion has an end of its own. */
 function isShallow(value: unknown): boolean {
-  let level: readonly unknown[] = [value];
+  let level: readonly object[] = isNested(value) ? [value] : [];
   for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
-    level = level.flatMap((one): unknown[] => (typeof one === 'object' && one !== null ? Object.values(one) : []));
     if (level.length === 0) return true;
+    // A long list is looked through, and not copied.
+    const inner: object[] = [];
+    for (const one of level)
+      for (const next of Array.isArray(one) ? one : Object.values(one)) if (isNested(next)) inner.push(next);
+    level = inner;
   }
   return false;
 }

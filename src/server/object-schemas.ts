@@ -33,3 +33,62 @@ export const ObjectsQuery = Type.Object({
   labels: Type.Optional(Type.String({ description: 'name=value, several with commas' })),
   full: Type.Boolean({ default: false, description: 'with the objects themselves' }),
 });
+
+/** An object as a request brings it. */
+export const Manifest = Type.Unsafe<object>({
+  type: 'object',
+  required: ['apiVersion', 'kind', 'metadata'],
+  properties: {
+    apiVersion: { type: 'string', description: 'apps/v1' },
+    kind: { type: 'string' },
+    metadata: {
+      type: 'object',
+      properties: { name: { type: 'string' }, namespace: { type: 'string' } },
+      additionalProperties: true,
+    },
+  },
+  additionalProperties: true,
+  title: 'Manifest',
+});
+export const Manifests = Type.Unsafe<object>({
+  title: 'Manifests',
+  anyOf: [
+    Manifest,
+    {
+      type: 'object',
+      required: ['apiVersion', 'kind', 'items'],
+      properties: {
+        apiVersion: { type: 'string', description: 'v1' },
+        kind: { type: 'string', description: 'List, PodList …' },
+        items: { type: 'array', items: { type: 'object', additionalProperties: true } },
+      },
+      additionalProperties: true,
+    },
+  ],
+});
+export const YAML_TEXT = { type: 'string', description: 'YAML; of several documents each after a line "---"' };
+
+/** RFC 7396. */
+export const MergePatch = Type.Unsafe<object>({
+  type: 'object',
+  additionalProperties: true,
+  title: 'MergePatch',
+  description: 'RFC 7396: fields that shall be otherwise; null takes one away',
+});
+/** RFC 6902. */
+export const JsonPatch = Type.Unsafe<object>({
+  type: 'array',
+  title: 'JsonPatch',
+  description: 'RFC 6902: operations, one after the other; all of them or none',
+  items: {
+    type: 'object',
+    required: ['op', 'path'],
+    properties: {
+      op: { type: 'string', enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] },
+      path: { type: 'string', description: 'a JSON pointer (RFC 6901)' },
+      from: { type: 'string', description: 'of move and copy' },
+      value: { description: 'of add, replace and test' },
+    },
+    additionalProperties: true,
+  },
+});

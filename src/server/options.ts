@@ -31,7 +31,7 @@ export interface Limits {
   readonly sockets: number;
   /** How long a websocket may be there without a subscription. */
   readonly idleSocketMs: number;
-  /** Octets that wait for one slow client. */
+  /** Octets of answers that wait for one client; batches have a bound of their own. */
   readonly socketBytes: number;
   /** Messages of one cluster that are kept for clients that come back. */
   readonly replay: number;

@@ -272,7 +272,10 @@ export const ClockSchema = Type.Object(
 );
 export const RunClock = Type.Object({ pace: Type.Number({ exclusiveMinimum: 0, maximum: 1e6, default: 1 }) }, closed);
 export const StepClock = Type.Object({ events: Type.Integer({ minimum: 1, maximum: 100_000, default: 1 }) }, closed);
-export const JumpClock = Type.Object({ toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) }, closed);
+export const JumpClock = Type.Object(
+  { toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) },
+  { ...closed, minProperties: 1, description: 'one of both' },
+);
 
 const Name = Type.String({ minLength: 1, maxLength: 253 });
 const faultOf = <T extends FaultRequest['kind']>(kind: T) =>
@@ -313,7 +316,10 @@ export const WhatIfRequestSchema = Type.Object(
             }),
           ),
           patch: Type.Optional(
-            Type.Object({ ...ChangedObject, patch: AnyJson }, described('a merge patch, or a list of operations')),
+            Type.Object(
+              { ...ChangedObject, patch: AnyJson },
+              { ...closed, description: 'a merge patch, or operations' },
+            ),
           ),
           delete: Type.Optional(Type.Object(ChangedObject, closed)),
           fault: Type.Optional(FaultKinds),

@@ -1,17 +1,16 @@
 /** The server: routes, documents, limits, and an end that lets finish what runs. */
 
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance } from 'fastify';
-import packageJson from '../../package.json' with { type: 'json' };
 import { Access, unsafeBinding, useAccess } from './access.js';
 import { useBodies } from './bodies.js';
 import { Clusters } from './clusters.js';
+import { useDocument } from './document.js';
 import { newMetrics, useMetrics } from './metrics.js';
 import { type Limits, limitsOf, type ServeOptions } from './options.js';
 import { usePage } from './page.js';
 import { answerClientError, refuse417, sendError, useProblems } from './problem-reply.js';
+import { useQueries } from './queries.js';
 import { captureRoutes } from './routes/captures.js';
 import { clockRoutes, faultRoutes } from './routes/clock.js';
 import { clusterRoutes } from './routes/clusters.js';
@@ -19,6 +18,7 @@ import type { App, RouteContext } from './routes/context.js';
 import { hostRoutes } from './routes/hosts.js';
 import { objectRoutes } from './routes/objects.js';
 import { scenarioRoutes } from './routes/scenarios.js';
+import { streamRoutes } from './routes/stream.js';
 import { traceRoutes } from './routes/traces.js';
 import { whatIfRoutes } from './routes/what-if.js';
 import { builtInScenarios, Scenarios } from './scenarios.js';
@@ -40,43 +40,6 @@ export interface RunningServer {
 /** What the user got wrong: it is said, and nothing is started. */
 export class ServeError extends Error {
   override readonly name = 'ServeError';
-}
-
-const TAGS = [
-  ['clusters', 'Whole clusters'],
-  ['objects', 'Kubernetes, Calico and physical-network objects'],
-  ['hosts', 'Machines, pods, programmed state, commands'],
-  ['traces', 'What happens to a packet'],
-  ['what-if', 'Which flows would change'],
-  ['scenarios', 'Topologies that come with podwire'],
-  ['captures', 'Frames as pcapng'],
-  ['clock', 'Virtual time'],
-  ['faults', 'What is broken on purpose'],
-].map(([name = '', description = '']) => ({ name, description }));
-
-async function documented(app: FastifyInstance): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'podwire',
-        description: 'What happens to this packet? A Kubernetes network dataplane emulator.',
-        version: packageJson.version,
-        license: { name: 'Apache-2.0' },
-      },
-      tags: TAGS,
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-    },
-    refResolver: {
-      buildLocalReference: (json, _baseUri, _fragment, i) =>
-        typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`,
-    },
-  });
-  await app.register(swaggerUi, {
-    routePrefix: `${API}/reference`,
-    staticCSP: true,
-    uiConfig: { deepLinking: true, validatorUrl: null },
-  });
 }
 
 function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
@@ -104,6 +67,7 @@ function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
 function routes(app: FastifyInstance, context: RouteContext): void {
   void app.register(
     async (scope) => {
+      useQueries(scope);
       const typed: App = scope.withTypeProvider<TypeBoxTypeProvider>();
       clusterRoutes(typed, context);
       objectRoutes(typed, context);
@@ -112,6 +76,7 @@ function routes(app: FastifyInstance, context: RouteContext): void {
       whatIfRoutes(typed, context);
       scenarioRoutes(typed, context, new Scenarios(builtInScenarios()));
       captureRoutes(typed, context);
+      streamRoutes(typed, context);
       clockRoutes(typed, context);
       faultRoutes(typed, context);
       scope.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
@@ -152,7 +117,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const access = new Access({ host, token, origins });
   useAccess(app, access);
   useBodies(app);
-  await documented(app);
+  await useDocument(app, API);
   useMetrics(app, metrics);
   routes(app, { clusters, limits, metrics, closing: closing.signal });
   await usePage(app, options.pageFolder ?? builtPage());

@@ -15,6 +15,7 @@ import {
   type Pair,
   parseDocument,
   Scalar,
+  visit,
 } from 'yaml';
 import type { FieldPath, Json } from './json.js';
 import { resolveKey, resolvePlain } from './yaml-scalar.js';
@@ -35,6 +36,9 @@ export const MAX_ALIAS_NODES = 100_000;
 const MAX_DEPTH = 200;
 const TOO_DEEP = `at most ${MAX_DEPTH} levels of nesting`;
 
+/** The package's words. */
+const TWICE = 'Map keys must be unique';
+
 const TAG_PREFIX = 'tag:yaml.org,2002:';
 
 /** A mistake that the grammar allows: an alias in a circle, a tag that kubectl does not know. */
@@ -51,7 +55,8 @@ const OPTIONS = {
   version: '1.2',
   schema: 'failsafe',
   strict: true,
-  uniqueKeys: true,
+  // Asked of the package, every key is compared with all before it.
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
 } as const;
@@ -62,15 +67,34 @@ interface Converted {
   readonly size: number;
 }
 
+/**
+ * What every alias stands for: of several anchors of one name the last before it. Asked of the package, each goes
+ * through the whole document.
+ */
+function targetsOf(document: Document): ReadonlyMap<unknown, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<unknown, Node>();
+  visit(document, {
+    Value: (_key, node) => {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+    Alias: (_key, alias) => {
+      const target = anchors.get(alias.source);
+      if (target !== undefined) targets.set(alias, target);
+    },
+  });
+  return targets;
+}
+
 class Conversion {
-  readonly #document: Document;
+  readonly #targets: ReadonlyMap<unknown, Node>;
   /** What each anchored node became; `undefined` while it is being converted. */
   readonly #anchored = new Map<Node, Converted | undefined>();
   #aliasNodes = 0;
   #depth = 0;
 
   constructor(document: Document) {
-    this.#document = document;
+    this.#targets = targetsOf(document);
   }
 
   convert(node: unknown): Converted {
@@ -85,8 +109,8 @@ class Conversion {
     return converted;
   }
 
-  #alias(node: Node & { resolve: (document: Document) => Node | undefined }): Converted {
-    const target = node.resolve(this.#document);
+  #alias(node: Node): Converted {
+    const target = this.#targets.get(node);
     if (target === undefined) throw new Misuse(node, 'an anchor of this name before the alias', 'none');
     if (this.#anchored.has(target) && this.#anchored.get(target) === undefined) {
       throw new Misuse(node, 'an alias of something else than what it stands in', 'a circle');
@@ -113,7 +137,10 @@ class Conversion {
     const map: Record<string, Json> = {};
     let size = 1;
     const merged: Json[] = [];
+    const keys = new Set<unknown>();
     for (const { key, value } of pairs) {
+      if (isScalar(key) && keys.has(key.value)) throw new Misuse(key, 'valid YAML', TWICE);
+      if (isScalar(key)) keys.add(key.value);
       const converted = this.convert(value);
       size += converted.size;
       if (isScalar(key) && key.type === Scalar.PLAIN && key.value === '<<') merged.push(converted.value);
@@ -124,7 +151,7 @@ class Conversion {
   }
 
   #key(key: unknown): string {
-    const node = isAlias(key) ? key.resolve(this.#document) : key;
+    const node = isAlias(key) ? this.#targets.get(key) : key;
     if (!isScalar(node))
       throw new Misuse(isSeq(node) || isMap(node) ? node : new Scalar(null), 'a scalar as key', 'a collection');
     return keyText(node);

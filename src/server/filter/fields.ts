@@ -1,5 +1,6 @@
-/** What a display filter can ask for: each field's name, type, and where its values come from. */
+/** What a display filter can ask for: each field's name, type, the streams that have it, and where its values come from. */
 
+import { STREAM_KINDS, type StreamKind } from '../stream/messages.js';
 import type { FrameFacts } from './facts.js';
 
 /** Values are numbers (addresses too) or text; a field may have several, of outer and inner headers. */
@@ -9,79 +10,130 @@ export type FieldValue = number | string;
 export interface Field {
   readonly type: FieldType;
   readonly about: string;
+  /** Streams whose messages have it. */
+  readonly kinds: readonly StreamKind[];
   readonly values: (facts: FrameFacts) => readonly FieldValue[];
 }
 
-const layer =
-  (name: string) =>
-  (facts: FrameFacts): readonly FieldValue[] =>
-    facts.headers.get(name) ?? [];
+/** What has the bytes of a packet. */
+const PACKETS = ['frames', 'steps'] as const;
+/** And what is about a connection. */
+const FLOWS = [...PACKETS, 'traces'] as const;
+const ADDRESSED = [...FLOWS, 'events'] as const;
 
-const header = (name: string, type: FieldType, about: string): [string, Field] => [
-  name,
-  { type, about, values: layer(name) },
-];
+const header = (
+  name: string,
+  type: FieldType,
+  about: string,
+  kinds: readonly StreamKind[] = PACKETS,
+): [string, Field] => [name, { type, about, kinds, values: ({ headers }) => headers.get(name) ?? [] }];
 
-const either = (name: string, type: FieldType, about: string): [string, Field] => {
+const either = (name: string, type: FieldType, about: string, kinds: readonly StreamKind[]): [string, Field] => {
   const [protocol] = name.split('.');
   const ends = name.endsWith('.port') ? ['srcport', 'dstport'] : ['src', 'dst'];
   const [first = '', second = ''] = ends.map((end) => `${protocol}.${end}`);
-  return [
-    name,
-    { type, about, values: ({ headers }) => [...(headers.get(first) ?? []), ...(headers.get(second) ?? [])] },
-  ];
+  const values: Field['values'] = ({ headers }) => [...(headers.get(first) ?? []), ...(headers.get(second) ?? [])];
+  return [name, { type, about, kinds, values }];
 };
+
+const told = (
+  name: string,
+  about: string,
+  { kinds, values }: { readonly kinds: readonly StreamKind[]; readonly values: Field['values'] },
+): [string, Field] => [name, { type: 'text', about, kinds, values }];
 
 const optional = (value: FieldValue | undefined): readonly FieldValue[] => (value === undefined ? [] : [value]);
 
-/** Fields that say where a frame was seen, whom it is about, and what became of it. */
+/** Where it was seen, whom it is about, and what became of it. */
 const PLACES: readonly (readonly [string, Field])[] = [
-  ['host', { type: 'text', about: 'machine where it was seen', values: ({ seen }) => optional(seen.host) }],
-  ['netns', { type: 'text', about: 'network namespace', values: ({ seen }) => optional(seen.netns) }],
-  ['interface', { type: 'text', about: 'interface', values: ({ seen }) => optional(seen.interface) }],
-  ['direction', { type: 'text', about: 'in or out', values: ({ seen }) => optional(seen.direction) }],
-  ['place', { type: 'text', about: 'pod/NS/NAME or node/NAME where it was seen', values: ({ seen }) => [seen.place] }],
-  ['verdict', { type: 'text', about: 'of a trace', values: ({ seen }) => optional(seen.verdict) }],
-  ['step', { type: 'text', about: 'kind of a step', values: ({ seen }) => optional(seen.step) }],
-  ['drop.reason', { type: 'text', about: 'why it was dropped', values: ({ seen }) => optional(seen.dropReason) }],
-  ['pod', { type: 'text', about: 'NAMESPACE/NAME of a pod that it is from or to', values: ({ names }) => names.pods }],
+  told('host', 'machine where it was seen, that a trace passed, or that an event is about', {
+    kinds: STREAM_KINDS,
+    values: ({ seen, told: { hosts } }) => hosts ?? [seen.host],
+  }),
+  told('place', 'pod/NS/NAME, node/NAME or host/NAME where it was seen, or that a trace passed', {
+    kinds: STREAM_KINDS,
+    values: ({ seen, told: { places } }) => places ?? [seen.place],
+  }),
+  told('netns', 'network namespace', {
+    kinds: ['frames', 'steps', 'counters'],
+    values: ({ seen }) => [seen.netns],
+  }),
+  told('interface', 'interface where it was seen, or that a trace passed', {
+    kinds: ['frames', 'traces', 'counters'],
+    values: ({ seen, told: { interfaces } }) => interfaces ?? optional(seen.interface),
+  }),
+  told('direction', 'in or out', { kinds: ['frames'], values: ({ seen }) => optional(seen.direction) }),
+  told('pod', 'NAMESPACE/NAME of a pod that it is from, to or about', {
+    kinds: STREAM_KINDS,
+    values: ({ names }) => names.pods,
+  }),
+  told('namespace', 'of a pod, a Service or another object that it is from, to or about', {
+    kinds: STREAM_KINDS,
+    values: ({ names }) => names.namespaces,
+  }),
+  told('service', 'NAMESPACE/NAME of a Service that it is from, to or about', {
+    kinds: ADDRESSED,
+    values: ({ names }) => names.services,
+  }),
+  told('node', 'node that it is from, to or about, or whose pod', {
+    kinds: STREAM_KINDS,
+    values: ({ names }) => names.nodes,
+  }),
+  told('verdict', 'of a trace, of any of its branches; of a step, what a rule did: accept, drop, return …', {
+    kinds: ['steps', 'traces'],
+    values: ({ told: { verdicts = [] } }) => verdicts,
+  }),
+  told('drop.reason', 'why a packet was dropped', {
+    kinds: ['steps', 'traces'],
+    values: ({ told: { dropReasons = [] } }) => dropReasons,
+  }),
+  told('step', 'kind of a step: receive, rule, nat, route, drop …', {
+    kinds: PACKETS,
+    values: ({ seen }) => optional(seen.step),
+  }),
+  told('event', 'kind of an event: object-added, rules-rewritten …', {
+    kinds: ['events'],
+    values: ({ told: { event } }) => optional(event),
+  }),
+  told('object', 'KIND NAMESPACE/NAME that an event is about, or that it happened for', {
+    kinds: ['events'],
+    values: ({ told: { objects = [] } }) => objects,
+  }),
+];
+
+const TIMES: readonly (readonly [string, Field])[] = [
+  ['frame.len', { type: 'number', about: 'octets', kinds: PACKETS, values: ({ bytes }) => [bytes.length] }],
   [
-    'namespace',
-    { type: 'text', about: 'of a pod or Service that it is from or to', values: ({ names }) => names.namespaces },
+    'frame.time',
+    { type: 'number', about: 'virtual seconds', kinds: STREAM_KINDS, values: ({ seen }) => [seen.timeNs / 1e9] },
   ],
-  [
-    'service',
-    { type: 'text', about: 'NAMESPACE/NAME of a Service that it is from or to', values: ({ names }) => names.services },
-  ],
-  ['node', { type: 'text', about: 'node that it is from or to, or whose pod', values: ({ names }) => names.nodes }],
-  ['frame.len', { type: 'number', about: 'octets', values: ({ bytes }) => [bytes.length] }],
-  ['frame.time', { type: 'number', about: 'virtual seconds', values: ({ seen }) => [seen.timeNs / 1e9] }],
 ];
 
 export const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
   ...PLACES,
+  ...TIMES,
   header('eth.src', 'mac', 'source MAC address'),
   header('eth.dst', 'mac', 'destination MAC address'),
-  either('eth.addr', 'mac', 'either MAC address'),
+  either('eth.addr', 'mac', 'either MAC address', PACKETS),
   header('eth.type', 'number', 'EtherType'),
   header('vlan.id', 'number', 'VLAN'),
   header('arp.opcode', 'number', '1 request, 2 reply'),
   header('arp.src', 'ipv4', 'sender protocol address'),
   header('arp.dst', 'ipv4', 'target protocol address'),
-  header('ip.src', 'ipv4', 'source address'),
-  header('ip.dst', 'ipv4', 'destination address'),
-  either('ip.addr', 'ipv4', 'either address'),
+  header('ip.src', 'ipv4', 'source address, translated ones too', FLOWS),
+  header('ip.dst', 'ipv4', 'destination address, translated ones too', FLOWS),
+  either('ip.addr', 'ipv4', 'either address; of an event, one that it is about', ADDRESSED),
   header('ip.ttl', 'number', 'time to live'),
-  header('ip.proto', 'number', 'protocol number'),
+  header('ip.proto', 'number', 'protocol number', FLOWS),
   header('ip.id', 'number', 'identification'),
   header('ip.len', 'number', 'total length'),
   header('ip.tos', 'number', 'type of service'),
   header('ip.flags.df', 'flag', 'do not fragment'),
   header('ip.flags.mf', 'flag', 'more fragments'),
   header('ip.frag_offset', 'number', 'fragment offset in octets'),
-  header('tcp.srcport', 'number', 'source port'),
-  header('tcp.dstport', 'number', 'destination port'),
-  either('tcp.port', 'number', 'either port'),
+  header('tcp.srcport', 'number', 'source port', FLOWS),
+  header('tcp.dstport', 'number', 'destination port', FLOWS),
+  either('tcp.port', 'number', 'either port', FLOWS),
   header('tcp.seq', 'number', 'sequence number'),
   header('tcp.ack', 'number', 'acknowledgment number'),
   header('tcp.window', 'number', 'window, unscaled'),
@@ -90,32 +142,32 @@ export const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
   header('tcp.flags.fin', 'flag', 'FIN'),
   header('tcp.flags.rst', 'flag', 'RST'),
   header('tcp.flags.psh', 'flag', 'PSH'),
-  header('udp.srcport', 'number', 'source port'),
-  header('udp.dstport', 'number', 'destination port'),
-  either('udp.port', 'number', 'either port'),
+  header('udp.srcport', 'number', 'source port', FLOWS),
+  header('udp.dstport', 'number', 'destination port', FLOWS),
+  either('udp.port', 'number', 'either port', FLOWS),
   header('sctp.srcport', 'number', 'source port'),
   header('sctp.dstport', 'number', 'destination port'),
-  either('sctp.port', 'number', 'either port'),
+  either('sctp.port', 'number', 'either port', PACKETS),
   header('icmp.type', 'number', 'type'),
   header('icmp.code', 'number', 'code'),
   header('vxlan.vni', 'number', 'VXLAN network identifier'),
 ]);
 
-/** Names that are true of a frame that has such a header. */
-export const PROTOCOLS = [
-  'eth',
-  'vlan',
-  'arp',
-  'ip',
-  'ipip',
-  'tcp',
-  'udp',
-  'sctp',
-  'icmp',
-  'vxlan',
-  'dns',
-  'bgp',
-  'drop',
-] as const;
-export type ProtocolName = (typeof PROTOCOLS)[number];
-export const isProtocol = (name: string): name is ProtocolName => PROTOCOLS.some((one) => one === name);
+/** Names that are true of what has such a header, and the streams that have it. */
+export const PROTOCOLS = {
+  eth: PACKETS,
+  vlan: PACKETS,
+  arp: PACKETS,
+  ip: FLOWS,
+  ipip: PACKETS,
+  tcp: FLOWS,
+  udp: FLOWS,
+  sctp: PACKETS,
+  icmp: FLOWS,
+  vxlan: PACKETS,
+  dns: PACKETS,
+  bgp: PACKETS,
+  drop: ['steps', 'traces'],
+} as const satisfies Readonly<Record<string, readonly StreamKind[]>>;
+export type ProtocolName = keyof typeof PROTOCOLS;
+export const isProtocol = (name: string): name is ProtocolName => Object.hasOwn(PROTOCOLS, name);

@@ -14,6 +14,7 @@
 
 import { nearMatches } from '../../kubernetes/index.js';
 import type { FrameFacts } from './facts.js';
+import { STREAM_KINDS, type StreamKind } from '../stream/messages.js';
 import { type Field, FIELDS, isProtocol, PROTOCOLS, type ProtocolName } from './fields.js';
 import { FilterError, type Token, tokens } from './lexer.js';
 import { between, equals, ordered, type ValueTest } from './values.js';
@@ -34,20 +35,30 @@ const WORDS: Readonly<Record<string, string>> = {
   ge: '>=',
 };
 
-const NAMES: readonly string[] = [...FIELDS.keys(), ...PROTOCOLS];
+/** Streams by the names that they have. */
+const NAMES: ReadonlyMap<string, readonly StreamKind[]> = new Map<string, readonly StreamKind[]>([
+  ...[...FIELDS].map(([name, { kinds }]): [string, readonly StreamKind[]] => [name, kinds]),
+  ...Object.entries(PROTOCOLS),
+]);
 
 const hasProtocol =
   (name: ProtocolName): Filter =>
-  ({ headers, seen }) =>
-    name === 'drop' ? seen.dropReason !== undefined : headers.has(name);
+  ({ headers, told }) =>
+    name === 'drop' ? (told.dropReasons ?? []).length > 0 : headers.has(name);
+
+/** `frames, steps and traces`. */
+const listed = (kinds: readonly StreamKind[]): string =>
+  kinds.length < 2 ? kinds.join() : `${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}`;
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #kinds: readonly StreamKind[];
   #at = 0;
   #depth = 0;
 
-  constructor(text: string) {
+  constructor(text: string, kinds: readonly StreamKind[]) {
     this.#tokens = tokens(text);
+    this.#kinds = kinds;
   }
 
   get #next(): Token {
@@ -115,15 +126,29 @@ class Parser {
     if (token.kind === 'end') throw new FilterError('expected a field', token.at);
     if (token.kind !== 'word') throw new FilterError(`expected a field, not "${token.text}"`, token.at);
     const name = token.text.toLowerCase();
+    this.#requireName(name, token);
     const field = FIELDS.get(name);
     if (field !== undefined) return this.#ofField(name, field);
-    if (isProtocol(name)) {
-      this.#refuseComparison(name);
-      return hasProtocol(name);
+    if (!isProtocol(name)) throw new Error(`assertion failed: ${name} is a field or a protocol`);
+    this.#refuseComparison(name);
+    return hasProtocol(name);
+  }
+
+  /** One that none of the streams has would let nothing through, ever. @throws FilterError */
+  #requireName(name: string, { text, at }: Token): void {
+    const kinds = NAMES.get(name);
+    const has = (given: readonly StreamKind[]): boolean => given.some((kind) => this.#kinds.includes(kind));
+    if (kinds !== undefined && has(kinds)) return;
+    if (kinds !== undefined) {
+      const own = `${listed(this.#kinds)} have no field "${name}"`;
+      throw new FilterError(`${own}: ${listed(kinds)} have`, at);
     }
-    const near = nearMatches(name, NAMES);
+    const near = nearMatches(
+      name,
+      [...NAMES].filter(([, given]) => has(given)).map(([known]) => known),
+    );
     const hint = near.length === 0 ? '' : ` (near: ${near.join(', ')})`;
-    throw new FilterError(`there is no field "${token.text}"${hint}`, token.at);
+    throw new FilterError(`there is no field "${text}"${hint}`, at);
   }
 
   #refuseComparison(name: string): void {
@@ -184,8 +209,11 @@ class Parser {
   }
 }
 
-/** An empty text lets everything through. @throws FilterError */
-export function parseFilter(text: string): Filter {
+/**
+ * An empty text lets everything through. A name that none of the streams has is a mistake; of several streams, one that
+ * has not the field has no value of it. @throws FilterError
+ */
+export function parseFilter(text: string, kinds: readonly StreamKind[] = STREAM_KINDS): Filter {
   if (text.length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
-  return text.trim() === '' ? () => true : new Parser(text).all();
+  return text.trim() === '' ? () => true : new Parser(text, kinds).all();
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from 'typebox';
-import { CaptureRequestSchema, CaptureSchema, ClusterParams, ERRORS, WithId } from '../schemas.js';
+import { CaptureRequestSchema, CaptureSchema, ClusterParams, ERRORS, pageOf, PageQuery, WithId } from '../schemas.js';
 import type { ClusterThread } from '../thread/cluster-thread.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
@@ -60,10 +60,11 @@ export function captureRoutes(app: App, context: RouteContext): void {
         tags,
         summary: 'List captures',
         params: ClusterParams,
-        response: { 200: Type.Object({ items: Type.Array(CaptureSchema) }), ...ERRORS },
+        querystring: Type.Object(PageQuery),
+        response: { 200: pageOf(CaptureSchema), ...ERRORS },
       },
     },
-    async ({ params }) => ({ items: [...(await threadOf(context, params.cluster).call('captures', undefined))] }),
+    async ({ params, query }) => threadOf(context, params.cluster).call('captures', query),
   );
 
   app.get(

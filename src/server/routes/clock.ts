@@ -9,6 +9,8 @@ import {
   FaultRequestSchema,
   FaultSchema,
   JumpClock,
+  pageOf,
+  PageQuery,
   RunClock,
   StepClock,
   WithId,
@@ -58,10 +60,11 @@ export function faultRoutes(app: App, context: RouteContext): void {
         tags,
         summary: 'List faults',
         params: ClusterParams,
-        response: { 200: Type.Object({ items: Type.Array(FaultSchema) }), ...ERRORS },
+        querystring: Type.Object(PageQuery),
+        response: { 200: pageOf(FaultSchema), ...ERRORS },
       },
     },
-    async ({ params }) => ({ items: [...(await threadOf(context, params.cluster).call('faults', undefined))] }),
+    async ({ params, query }) => threadOf(context, params.cluster).call('faults', query),
   );
   app.post(
     path,

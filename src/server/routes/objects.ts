@@ -3,9 +3,21 @@
 import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { JSON_PATCH_TYPE, keepTexts, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
+import { describedBody } from '../document.js';
 import { Problem } from '../problem.js';
-import { ChangedObjects, DeletedObjects, KindCount, ObjectParams, ObjectsQuery } from '../object-schemas.js';
-import { ClusterParams, ERRORS, ListedObjectSchema, pageOf } from '../schemas.js';
+import {
+  ChangedObjects,
+  DeletedObjects,
+  JsonPatch,
+  KindCount,
+  Manifest,
+  Manifests,
+  MergePatch,
+  ObjectParams,
+  ObjectsQuery,
+  YAML_TEXT,
+} from '../object-schemas.js';
+import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
 import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
 import type { Patch } from '../session/objects.js';
 import { type App, type RouteContext, threadOf } from './context.js';
@@ -29,7 +41,21 @@ function textOf(body: unknown, contentType: string | undefined): { readonly text
   return { text: body, file: `request-${randomUUID().slice(0, 8)}.${suffix}` };
 }
 
-const manifests = { consumes: ['application/json', ...YAML_TYPES] };
+const MANIFEST_TYPES = ['application/json', ...YAML_TYPES];
+const manifests = { consumes: MANIFEST_TYPES };
+
+/** Of JSON or YAML: read by the loader, which knows lines. */
+const manifestBody = (description: string, schema: object) => ({
+  description,
+  content: Object.fromEntries(
+    MANIFEST_TYPES.map((type) => [type, { schema: type === 'application/json' ? schema : YAML_TEXT }]),
+  ),
+});
+
+const PATCH_BODY = {
+  description: 'What shall be otherwise',
+  content: { [MERGE_PATCH_TYPE]: { schema: MergePatch }, [JSON_PATCH_TYPE]: { schema: JsonPatch } },
+};
 
 export function objectRoutes(app: App, context: RouteContext): void {
   const path = '/clusters/:cluster/objects';
@@ -42,10 +68,11 @@ export function objectRoutes(app: App, context: RouteContext): void {
         tags,
         summary: 'Kinds that are there',
         params: ClusterParams,
-        response: { 200: Type.Object({ items: Type.Array(KindCount) }), ...ERRORS },
+        querystring: Type.Object(PageQuery),
+        response: { 200: pageOf(KindCount), ...ERRORS },
       },
     },
-    async ({ params }) => ({ items: await threadOf(context, params.cluster).call('kinds', undefined) }),
+    async ({ params, query }) => threadOf(context, params.cluster).call('kinds', query),
   );
 
   app.get(
@@ -92,6 +119,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
   app.patch(
     one,
     {
+      config: describedBody(PATCH_BODY),
       schema: {
         tags,
         summary: 'Patch an object',
@@ -116,6 +144,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     scope.post(
       path,
       {
+        config: describedBody(manifestBody('One object or many', Manifests)),
         schema: {
           tags,
           ...manifests,
@@ -136,6 +165,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     scope.put(
       one,
       {
+        config: describedBody(manifestBody('The object', Manifest)),
         schema: {
           tags,
           ...manifests,

@@ -1,9 +1,10 @@
 /** Scenarios: the built-in topologies, read and run. */
 
 import { type Static, Type } from 'typebox';
-import { ERRORS, ExpectedResult, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
+import { ERRORS, ExpectedResult, pageOf, PageQuery, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
 import type { Scenario, Scenarios } from '../scenarios.js';
 import { emptyBody } from '../bodies.js';
+import { byKey, page } from '../session/page.js';
 import type { App, RouteContext } from './context.js';
 
 const tags = ['scenarios'];
@@ -31,10 +32,15 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
       schema: {
         tags,
         summary: 'List the topologies that come with podwire',
-        response: { 200: Type.Object({ items: Type.Array(ScenarioSummary) }), ...ERRORS },
+        querystring: Type.Object(PageQuery),
+        response: { 200: pageOf(ScenarioSummary), ...ERRORS },
       },
     },
-    async () => ({ items: scenarios.list().map(summaryOf) }),
+    async ({ query }) => {
+      const key = ({ name }: Scenario): string => name;
+      const found = page(scenarios.list().toSorted(byKey(key)), key, query);
+      return { ...found, items: found.items.map(summaryOf) };
+    },
   );
 
   app.get(

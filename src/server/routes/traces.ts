@@ -6,6 +6,7 @@ import { Type } from 'typebox';
 import { CBOR_TYPE } from '../bodies.js';
 import { Problem } from '../problem.js';
 import {
+  AnyObject,
   ClusterParams,
   ERRORS,
   pageOf,
@@ -57,10 +58,26 @@ function acceptedFormat(accept: string | undefined): TraceFormat | undefined {
 }
 
 const BINARY = { schema: {} };
+/** As `podwire trace -o json` prints it. */
+const WholeTrace = Type.Object(
+  {
+    format: Type.String(),
+    version: Type.Integer(),
+    from: AnyObject,
+    to: AnyObject,
+    protocol: Type.String(),
+    verdict: Type.String(),
+    explanation: Type.Array(Type.String()),
+    resolution: Type.Optional(AnyObject),
+    packets: Type.Array(AnyObject),
+  },
+  { title: 'WholeTrace', additionalProperties: false, description: 'schemas/trace.schema.json has all of it' },
+);
+const TraceOrSummary = Type.Union([TraceSummarySchema, WholeTrace], { description: 'By `format`' });
 const FORMS = {
   description: 'The trace, in the form that was asked for. `format=summary` is the form that POST answers with.',
   content: {
-    'application/json': { schema: Type.Unsafe<unknown>({ description: 'schemas/trace.schema.json, or a summary' }) },
+    'application/json': { schema: TraceOrSummary },
     [CBOR_TYPE]: BINARY,
     'text/plain': BINARY,
     'application/x-pcapng': BINARY,
@@ -97,7 +114,7 @@ export function traceRoutes(app: App, context: RouteContext): void {
           201: {
             description: 'What became of it',
             content: {
-              'application/json': { schema: TraceSummarySchema },
+              'application/json': { schema: TraceOrSummary },
               [CBOR_TYPE]: BINARY,
               'text/plain': BINARY,
               'application/x-pcapng': BINARY,

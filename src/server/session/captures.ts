@@ -8,6 +8,7 @@ import { FrameFacts, type NameLookup } from '../filter/facts.js';
 import type { Filter } from '../filter/parse.js';
 import { Problem } from '../problem.js';
 import { filterOf, mending } from './mending.js';
+import { type Page, pageInOrder, type PageRequest } from './page.js';
 import type { TappedFrame, Taps } from './taps.js';
 
 export interface CapturePoint {
@@ -79,6 +80,8 @@ function devicesOf(cluster: Cluster, points: readonly CapturePoint[]): Tapped[] 
 
 class Capture {
   readonly id: string;
+  /** Of all captures of its cluster, those that are gone too. */
+  readonly order: number;
   readonly request: CaptureRequest;
   readonly #filter: Filter;
   readonly #limit: number;
@@ -92,8 +95,13 @@ class Capture {
   #missed = 0;
   #ended: string | undefined = undefined;
 
-  constructor(id: string, request: CaptureRequest, { filter, limit }: { filter: Filter; limit: number }) {
+  constructor(
+    { id, order }: { readonly id: string; readonly order: number },
+    request: CaptureRequest,
+    { filter, limit }: { readonly filter: Filter; readonly limit: number },
+  ) {
     this.id = id;
+    this.order = order;
     this.request = request;
     this.#filter = filter;
     this.#limit = limit;
@@ -195,6 +203,7 @@ export class Captures {
   #taps: Taps;
   #cluster: Cluster;
   #lookup: NameLookup;
+  #started = 0;
 
   constructor(
     at: { readonly cluster: Cluster; readonly taps: Taps; readonly lookup: NameLookup },
@@ -210,16 +219,17 @@ export class Captures {
   start(id: string, request: CaptureRequest): CaptureSummary {
     if (this.#captures.size >= this.#limits.captures)
       throw new Problem('limit-reached', `a cluster has at most ${this.#limits.captures} captures: delete one`);
-    const filter = filterOf(request.filter, '/filter');
+    const filter = filterOf(request.filter, '/filter', ['frames']);
     const points = devicesOf(this.#cluster, request.interfaces);
-    const capture = new Capture(id, request, { filter, limit: this.#limits.captureBytes });
+    const limit = this.#limits.captureBytes;
+    const capture = new Capture({ id, order: this.#started++ }, request, { filter, limit });
     capture.attach(points, this.#taps, this.#lookup);
     this.#captures.set(id, capture);
     return capture.summary;
   }
 
-  list(): readonly CaptureSummary[] {
-    return [...this.#captures.values()].map(({ summary }) => summary);
+  list(request: PageRequest): Page<CaptureSummary> {
+    return pageInOrder(this.#captures.values(), ({ summary }) => summary, request);
   }
 
   /** @throws Problem */

@@ -5,6 +5,7 @@ import { nearMatches } from '../../kubernetes/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import { Problem } from '../problem.js';
 import { mending } from './mending.js';
+import { type Page, pageInOrder, type PageRequest } from './page.js';
 
 export type FaultRequest =
   /** The cable of a machine's interface is pulled. */
@@ -141,9 +142,25 @@ function missing(what: string, name: string, candidates: Iterable<string>): Prob
 
 export class Faults {
   #faults: readonly Fault[] = [];
+  /** When each came, among all that ever were. */
+  readonly #orders = new WeakMap<Fault, number>();
+  #came = 0;
 
   list(): readonly Fault[] {
     return this.#faults;
+  }
+
+  page(request: PageRequest): Page<Fault> {
+    const rows = this.#faults.map((fault) => ({ fault, order: this.#orderOf(fault) }));
+    return pageInOrder(rows, ({ fault }) => fault, request);
+  }
+
+  #orderOf(fault: Fault): number {
+    const held = this.#orders.get(fault);
+    if (held !== undefined) return held;
+    const order = this.#came++;
+    this.#orders.set(fault, order);
+    return order;
   }
 
   isPodDown(namespace: string, name: string): boolean {

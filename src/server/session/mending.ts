@@ -3,6 +3,7 @@
 import { FilterError } from '../filter/lexer.js';
 import { type Filter, parseFilter } from '../filter/parse.js';
 import { Problem } from '../problem.js';
+import type { StreamKind } from '../stream/messages.js';
 import { UnknownEndpoint } from '../../cluster/index.js';
 import { NeverAtRest } from '../../kernel/index.js';
 
@@ -18,10 +19,10 @@ export function mending<T>(run: () => T): T {
   }
 }
 
-/** @throws Problem */
-export function filterOf(text: string | undefined, fieldName: string): Filter {
+/** Of these streams. @throws Problem */
+export function filterOf(text: string | undefined, fieldName: string, kinds: readonly StreamKind[]): Filter {
   try {
-    return parseFilter(text ?? '');
+    return parseFilter(text ?? '', kinds);
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
     throw new Problem('bad-filter', error.message, [

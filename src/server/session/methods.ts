@@ -22,7 +22,7 @@ import {
   patchObject,
   replaceObject,
 } from './objects.js';
-import { page, type PageRequest } from './page.js';
+import { pageInOrder, type PageRequest } from './page.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
 import { whatIf } from './what-if.js';
@@ -48,13 +48,10 @@ interface TextRequest {
 
 const off = (session: Session) => (name: string) => session.faults.isOff(name);
 
-/** Rows in the order in which they came, numbered so that a page can be found again. */
-const numbered = <T>(rows: readonly T[]): { readonly row: T; readonly key: string }[] =>
-  rows.map((row, i) => ({ row, key: String(i).padStart(9, '0') }));
-
+/** Rows that come and go all at once: their places are their numbers. */
 function inOrder<T>(rows: readonly T[], request: PageRequest) {
-  const { items, ...rest } = page(numbered(rows), ({ key }) => key, request);
-  return { ...rest, items: items.map(({ row }) => row) };
+  const numbered = rows.map((row, order) => ({ row, order }));
+  return pageInOrder(numbered, ({ row }) => row, request);
 }
 
 const findingRow = ({ code, severity, message, object, file, line, column, path }: Finding) => ({
@@ -82,17 +79,17 @@ export const METHODS = {
     return inOrder(rows.map(findingRow), request);
   },
 
-  kinds: (session: Session) => kindsOf(session.declared, session.cluster),
+  kinds: (session: Session, request: PageRequest) => kindsOf(session.declared, session.cluster, request),
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
     withRows(session.take(createObjects(session.declared, text, file))),
-  applyObjects: (session: Session, { text, file }: TextRequest) =>
-    withRows(session.take(applyObjects(session.declared, text, file))),
+  applyObjects: (session: Session, text: TextRequest) =>
+    withRows(session.take(applyObjects(session.declared, session.cluster, text))),
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const before = session.generation;
     const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
-    const changed = session.take(replaceObject(session.declared, key, text));
+    const changed = session.take(replaceObject(session.declared, session.cluster, key, text));
     return { created: isNew && session.generation > before, ...withRows(changed) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
@@ -116,7 +113,7 @@ export const METHODS = {
     session.trace(request, id).summary,
   runExpected,
   whatIf,
-  traces: (session: Session, request: PageRequest) => inOrder(session.traces.list(), request),
+  traces: (session: Session, request: PageRequest) => session.traces.list(request),
   traceSummary: (session: Session, { id }: { readonly id: string }) => session.traces.summary(id),
   renderTrace: (
     session: Session,
@@ -133,7 +130,7 @@ export const METHODS = {
 
   startCapture: (session: Session, { id, ...request }: CaptureRequest & { readonly id: string }) =>
     session.captures.start(id, request),
-  captures: (session: Session) => session.captures.list(),
+  captures: (session: Session, request: PageRequest) => session.captures.list(request),
   capture: (session: Session, { id }: { readonly id: string }) => session.captures.summary(id),
   readCapture: (session: Session, { id, from }: { readonly id: string; readonly from: number }) =>
     session.captures.read(id, from),
@@ -161,7 +158,7 @@ export const METHODS = {
     return session.clock.jump(target, session.limits.requestMs / 2);
   },
 
-  faults: (session: Session) => session.faults.list(),
+  faults: (session: Session, request: PageRequest) => session.faults.page(request),
   addFault: (session: Session, { id, fault }: { readonly id: string; readonly fault: FaultRequest }) =>
     session.break(id, fault),
   mendFault: (session: Session, { id }: { readonly id: string }) => {
@@ -176,7 +173,7 @@ export const METHODS = {
         ...options,
         kinds: new Set(kinds),
         taken: new Int32Array(taken),
-        filter: filterOf(filter, '/filter'),
+        filter: filterOf(filter, '/filter', kinds),
         send: (bytes, about) => session.onBatch(reader, bytes, about),
       },
       resume,

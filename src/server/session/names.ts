@@ -2,7 +2,7 @@
 
 import { formatAddress } from '../../calico/index.js';
 import { type Cluster, recordedAddresses } from '../../cluster/index.js';
-import { isIpv4, type Pod } from '../../kubernetes/index.js';
+import { isIpv4, type ObjectKey, type Pod, type Store } from '../../kubernetes/index.js';
 import { parseIpv4 } from '../../packet/index.js';
 import type { AddressNames, NameLookup } from '../filter/facts.js';
 
@@ -34,4 +34,15 @@ export function nameLookup(cluster: Cluster): NameLookup {
     }
   }
   return (address) => names.get(address);
+}
+
+/** Addresses of a pod or a Service that is there. */
+export function addressesOf(store: Store, { kind, namespace, name }: ObjectKey): number[] {
+  const pod = kind === 'Pod' ? store.get('Pod', namespace, name) : undefined;
+  if (pod !== undefined && !pod.spec.hostNetwork)
+    return podAddresses(pod)
+      .map(parseIpv4)
+      .filter((address) => address !== undefined);
+  const service = kind === 'Service' ? store.get('Service', namespace, name) : undefined;
+  return [...(service?.spec.clusterIPs ?? []), ...(service?.spec.externalIPs ?? [])].filter(isIpv4);
 }

@@ -1,6 +1,6 @@
 /** Objects as the API shows and changes them: what was declared, and what controllers made of it. */
 
-import fastJsonPatch from 'fast-json-patch';
+import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import type { Cluster } from '../../cluster/index.js';
 import {
   type Json,
@@ -17,8 +17,11 @@ import {
   type Deletion,
   describeKey,
   formatKey,
+  formatPath,
+  formatRefusedUpdate,
   type ObjectKey,
   plainGroup,
+  refusedUpdates,
   renderObject,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
@@ -152,14 +155,15 @@ export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQ
 }
 
 /** Every kind that is there, with how many. */
-export function kindsOf(declared: Declared, cluster: Cluster): { group: string; kind: string; count: number }[] {
+export function kindsOf(declared: Declared, cluster: Cluster, request: PageRequest) {
   const kinds = new Map<string, { group: string; kind: string; count: number }>();
   for (const { key } of rowsOf(declared, cluster)) {
     const id = `${key.group}/${key.kind}`;
     const held = kinds.get(id) ?? { group: key.group, kind: key.kind, count: 0 };
     kinds.set(id, { ...held, count: held.count + 1 });
   }
-  return [...kinds.values()].sort(byKey(({ group, kind }) => `${group}/${kind}`));
+  const key = ({ group, kind }: { readonly group: string; readonly kind: string }): string => `${group}/${kind}`;
+  return page([...kinds.values()].sort(byKey(key)), key, request);
 }
 
 function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
@@ -234,11 +238,43 @@ export function createObjects(declared: Declared, text: string, file: string) {
   return next;
 }
 
-/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
-export const applyObjects = (declared: Declared, text: string, file: string) => added(declared, text, file);
+/** As the API server says it: `Service "web" is invalid: spec.clusterIPs[0]: …`. @throws Problem */
+function requireUpdatable(declared: Declared, { store }: Cluster, objects: readonly DeclaredObject[]): void {
+  const refused = objects.flatMap((object) => {
+    const before = declared.byId.get(object.id);
+    return before === undefined ? [] : refusedUpdates(before, object, store).map((one) => ({ ...one, object }));
+  });
+  const [first] = refused;
+  if (first === undefined) return;
+  const { kind, name } = first.object.key;
+  const more = refused.length > 1 ? `, and ${refused.length - 1} more` : '';
+  throw new Problem(
+    'invalid',
+    `${kind} "${name}" is invalid: ${formatRefusedUpdate(first)}${more}`,
+    refused.map(({ object, ...one }) => ({
+      message: formatRefusedUpdate(one),
+      object: describeKey(object.key),
+      field: formatPath(one.path),
+      ...object.document.source.position(one.path),
+    })),
+  );
+}
 
-/** @throws Problem where the object's own name is another */
-export function replaceObject(declared: Declared, key: ObjectKey, { text, file }: { text: string; file: string }) {
+interface TextOfObjects {
+  readonly text: string;
+  /** What messages call it. */
+  readonly file: string;
+}
+
+/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
+export function applyObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
+  const next = added(declared, text, file);
+  requireUpdatable(declared, cluster, next.added);
+  return next;
+}
+
+/** @throws Problem where the object's own name is another, or where it may not become that */
+export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
@@ -251,6 +287,7 @@ export function replaceObject(declared: Declared, key: ObjectKey, { text, file }
         field: 'metadata.name',
       },
     ]);
+  requireUpdatable(declared, cluster, next.added);
   return next;
 }
 
@@ -281,12 +318,37 @@ function mergePatch(target: Json | undefined, patch: Json): Json {
   return result;
 }
 
+/** staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go:maxJSONPatchOperations. */
+const MAX_OPERATIONS = 10_000;
+/** Of all values that are copied: a copy into what is copied doubles it. */
+const MAX_COPIED = 3 << 20;
+
+/** Octets that the operations copy, one after the other. @throws Problem */
+class Copied {
+  #octets = 0;
+
+  take(document: Json, operation: Operation): void {
+    if (operation.op !== 'copy') return;
+    const value: unknown = fastJsonPatch.getValueByPointer(document, operation.from);
+    this.#octets += JSON.stringify(value ?? null).length;
+    if (this.#octets > MAX_COPIED) throw new Problem('too-large', `the patch copies more than ${MAX_COPIED} octets`);
+  }
+}
+
 function jsonPatch(target: JsonObject, patch: Json): Json {
   if (!Array.isArray(patch)) throw new Problem('bad-request', 'a JSON Patch is a list of operations (RFC 6902)');
+  if (patch.length > MAX_OPERATIONS)
+    throw new Problem('too-large', `a JSON Patch has at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
+  const copied = new Copied();
   try {
-    const document: Json = structuredClone(target);
-    return fastJsonPatch.applyPatch(document, patch, true).newDocument;
+    let document: Json = structuredClone(target);
+    for (const operation of patch as Operation[]) {
+      copied.take(document, operation);
+      document = fastJsonPatch.applyPatch(document, [operation], true).newDocument;
+    }
+    return document;
   } catch (error) {
+    if (error instanceof Problem) throw error;
     const [message = 'it cannot be applied'] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new Problem('bad-request', `the patch does not apply: ${message}`);
   }
@@ -300,5 +362,5 @@ export function patchObject(
 ) {
   const current = renderObject(declaredObject(declared, cluster, key));
   const patched = patch.kind === 'merge' ? mergePatch(current, patch.patch) : jsonPatch(current, patch.patch);
-  return replaceObject(declared, key, { text: JSON.stringify(patched, null, 2), file });
+  return replaceObject(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
 }

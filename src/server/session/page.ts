@@ -36,6 +36,18 @@ export function page<T>(rows: readonly T[], keyOf: (row: T) => string, request: 
   return { items, total: rows.length, ...(more ? { continue: encode(keyOf(last)) } : {}) };
 }
 
+const DIGITS = String(Number.MAX_SAFE_INTEGER).length;
+
+/** Rows in the order in which they came, each with a number that no other had: of those that are gone neither. */
+export function pageInOrder<R extends { readonly order: number }, T>(
+  rows: Iterable<R>,
+  itemOf: (row: R) => T,
+  request: PageRequest,
+): Page<T> {
+  const { items, ...rest } = page([...rows], ({ order }) => String(order).padStart(DIGITS, '0'), request);
+  return { ...rest, items: items.map(itemOf) };
+}
+
 /** Sorts by code units, the order in which `page` compares. */
 export const byKey =
   <T>(keyOf: (row: T) => string) =>

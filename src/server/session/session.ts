@@ -23,8 +23,8 @@ import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { Captures } from './captures.js';
-import { eventOf, namesOfPods, tellObjects, tellPods } from './change-events.js';
-import { type Fault, type FaultRequest, Faults, faultSubject } from './faults.js';
+import { eventOf, faultEvent, namesOfPods, tellObjects, tellPods } from './change-events.js';
+import { type Fault, type FaultRequest, Faults } from './faults.js';
 import { nameLookup } from './names.js';
 import { SessionClock } from './session-clock.js';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
@@ -156,7 +156,8 @@ export class Session {
     this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
     this.clock = new SessionClock(cluster, () => {
       const { running, pace, nowNs, stopped } = this.clock.state;
-      this.stream.event('clock', running ? `runs at ${pace}` : 'stands', stopped ?? `${nowNs} ns`);
+      const subject = running ? `runs at ${pace}` : 'stands';
+      this.stream.event({ event: 'clock', subject, detail: stopped ?? `${nowNs} ns` });
     });
     cluster.watch((happened) => this.#tell(happened));
   }
@@ -241,9 +242,9 @@ export class Session {
     else this.#goOn();
     this.#declared = declared;
     this.#generation += 1;
-    tellObjects(this.stream, before.declared, declared);
+    tellObjects(this.stream, this.#cluster.store, [before.declared, declared]);
     tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
-    if (outcome.kind === 'anew') this.stream.event('rebuilt', this.name, outcome.why);
+    if (outcome.kind === 'anew') this.stream.event({ event: 'rebuilt', subject: this.name, detail: outcome.why });
     this.#tell(events);
     this.#cluster.watch((happened) => this.#tell(happened));
     return outcome.kind === 'anew' ? { rebuilt: true, why: outcome.why } : { rebuilt: false };
@@ -272,7 +273,7 @@ export class Session {
   }
 
   #tell(events: readonly ClusterEvent[]): void {
-    for (const event of events) this.stream.event(...eventOf(event));
+    for (const event of events) this.stream.event(eventOf(event));
   }
 
   /** Objects out of a text. @throws Problem */
@@ -301,21 +302,21 @@ export class Session {
   trace(request: TraceRequest, id: string): RunTrace {
     this.requireOn(request.from);
     const traced = this.traces.run(this.#cluster, request, { id, generation: this.#generation });
-    this.stream.traced(traced.summary);
+    this.stream.traced(traced);
     return traced;
   }
 
   /** Breaks something. @throws Problem */
   break(id: string, fault: FaultRequest): Fault {
     const added = this.faults.add(this.#cluster, id, fault);
-    this.stream.event('fault-added', faultSubject(fault), id);
+    this.stream.event(faultEvent('fault-added', fault, id));
     return added;
   }
 
   /** Mends a fault. A machine that was off boots afresh, and captures on it go on with its new interfaces. @throws Problem */
   mend(id: string): void {
-    const subject = this.faults.mend(this.#cluster, id);
-    this.stream.event('fault-mended', faultSubject(subject), id);
+    const fault = this.faults.mend(this.#cluster, id);
+    this.stream.event(faultEvent('fault-mended', fault, id));
     this.#taps = new Taps();
     this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
   }

@@ -18,6 +18,7 @@ import {
 import { type Mistake, Problem } from '../problem.js';
 import { encodeCbor } from './cbor.js';
 import { mending } from './mending.js';
+import { type Page, pageInOrder, type PageRequest } from './page.js';
 
 export interface TraceRequest {
   readonly from: string;
@@ -74,6 +75,8 @@ type Rendered = Readonly<Record<keyof typeof RENDER, Uint8Array>>;
 type KeptBranch = { readonly trace: ConnectionTrace } | { readonly rendered: Rendered };
 
 interface Kept {
+  /** Of all traces of its cluster, those that are gone too. */
+  readonly order: number;
   readonly summary: TraceSummary;
   branches: readonly KeptBranch[];
 }
@@ -111,10 +114,13 @@ export interface RunTrace {
   readonly summary: TraceSummary;
   /** The first of its branches. */
   readonly trace: ConnectionTrace;
+  /** All of them. */
+  readonly traces: readonly ConnectionTrace[];
 }
 
 export class Traces {
   readonly #kept = new Map<string, Kept>();
+  #sent = 0;
   readonly #limits: { readonly traces: number; readonly branches: number };
 
   constructor(limits: { readonly traces: number; readonly branches: number }) {
@@ -142,10 +148,11 @@ export class Traces {
       })),
       complete: told.complete,
     };
-    this.#kept.set(about.id, { summary, branches: branches.map(({ trace }) => ({ trace })) });
+    const traces = branches.map(({ trace }) => trace);
+    this.#kept.set(about.id, { order: this.#sent++, summary, branches: traces.map((trace) => ({ trace })) });
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > this.#limits.traces && oldest !== undefined) this.#kept.delete(oldest);
-    return { summary, trace: first.trace };
+    return { summary, trace: first.trace, traces };
   }
 
   /** @throws Problem, UnknownEndpoint */
@@ -159,8 +166,8 @@ export class Traces {
       : { branches: [{ probability: 1, trace: cluster.trace(request) }], complete: true };
   }
 
-  list(): readonly TraceSummary[] {
-    return [...this.#kept.values()].map(({ summary }) => summary);
+  list(request: PageRequest): Page<TraceSummary> {
+    return pageInOrder(this.#kept.values(), ({ summary }) => summary, request);
   }
 
   /** @throws Problem */

@@ -96,7 +96,8 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
   const faults: FaultRequest[] = [];
   for (const [i, change] of changes.entries()) {
     const file = `change-${i + 1}`;
-    if (change.apply !== undefined) ({ declared } = applyObjects(declared, textOf(change.apply), file));
+    if (change.apply !== undefined)
+      ({ declared } = applyObjects(declared, session.cluster, { text: textOf(change.apply), file }));
     if (change.patch !== undefined) {
       const { patch, ...named } = change.patch;
       const form = { kind: Array.isArray(patch) ? 'json' : 'merge', patch } as const;

@@ -12,6 +12,8 @@ import { encode, type Format } from '../stream/encode.js';
 import type { ClusterThread } from '../thread/cluster-thread.js';
 
 const MAX_SUBSCRIPTIONS = 16;
+/** What a client asks for is done one after the other; beyond this it is not read on. */
+const MAX_UNDER_WAY = 16;
 /** A client that sends nonsense is let go. */
 const MAX_MISTAKES = 16;
 /** RFC 6455 §7.4.1. */
@@ -86,18 +88,23 @@ export class Connection {
   readonly #thread: ClusterThread;
   readonly #format: Format;
   readonly #metrics: Metrics;
+  readonly #maxBytes: number;
   readonly #subscriptions = new Map<string, Subscription>();
   #mistakes = 0;
+  #underWay = 0;
+  /** Octets of answers that the client's system has not taken. */
+  #untaken = 0;
 
   constructor(
     socket: WebSocket,
     thread: ClusterThread,
-    { format, metrics }: { readonly format: Format; readonly metrics: Metrics },
+    { format, metrics, maxBytes }: { readonly format: Format; readonly metrics: Metrics; readonly maxBytes: number },
   ) {
     this.#socket = socket;
     this.#thread = thread;
     this.#format = format;
     this.#metrics = metrics;
+    this.#maxBytes = maxBytes;
   }
 
   get subscribed(): boolean {
@@ -117,13 +124,31 @@ export class Connection {
   /** From now on what the client says is done. */
   listen(): void {
     const socket = this.#socket;
-    socket.on('message', (data: RawData, isBinary: boolean) => void this.#said(data, isBinary));
+    socket.on('message', (data: RawData, isBinary: boolean) => void this.#heard(data, isBinary));
     socket.on('close', () => this.#end());
   }
 
+  /** Who asks and does not read is let go: what waits for it is bounded. */
   #send(message: ControlMessage): void {
     const bytes = encode(message, this.#format);
-    this.#socket.send(bytes, { binary: this.#format === 'cbor' });
+    if (this.#untaken > 0 && this.#untaken + bytes.length > this.#maxBytes) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#untaken += bytes.length;
+    this.#socket.send(bytes, { binary: this.#format === 'cbor' }, () => {
+      this.#untaken -= bytes.length;
+    });
+  }
+
+  /** Reads no faster than it answers. */
+  async #heard(data: RawData, isBinary: boolean): Promise<void> {
+    const socket = this.#socket;
+    this.#underWay += 1;
+    if (this.#underWay >= MAX_UNDER_WAY) socket.pause();
+    await this.#said(data, isBinary);
+    this.#underWay -= 1;
+    if (socket.isPaused && this.#underWay < MAX_UNDER_WAY) socket.resume();
   }
 
   async #said(data: RawData, isBinary: boolean): Promise<void> {

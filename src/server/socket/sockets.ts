@@ -37,6 +37,15 @@ const tokenOf = (request: IncomingMessage): string | undefined =>
     .find((name) => name.startsWith(BEARER))
     ?.slice(BEARER.length);
 
+/** @throws Problem */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new Problem('bad-request', `"${name}" cannot be decoded`);
+  }
+}
+
 export class Sockets {
   readonly #server: WebSocketServer;
   readonly #with: {
@@ -83,7 +92,8 @@ export class Sockets {
         websocket.on('pong', () => this.#alive.add(websocket));
         websocket.on('error', () => websocket.terminate());
         const format = PROTOCOLS[websocket.protocol] ?? 'cbor';
-        const connection = new Connection(websocket, thread, { format, metrics: this.#with.metrics });
+        const { metrics, limits } = this.#with;
+        const connection = new Connection(websocket, thread, { format, metrics, maxBytes: limits.socketBytes });
         connection.listen();
         this.#keep(websocket, connection, addressOf(request));
       });
@@ -102,7 +112,7 @@ export class Sockets {
       throw new Problem('unauthorized', 'send a token, as a header or as the subprotocol bearer.TOKEN');
     const [, cluster] = PATH.exec((request.url ?? '').split('?')[0] ?? '') ?? [];
     if (cluster === undefined) throw new Problem('not-found', 'no websocket is at that path');
-    const { thread } = clusters.get(decodeURIComponent(cluster));
+    const { thread } = clusters.get(decoded(cluster));
     await thread.ready;
     return thread;
   }

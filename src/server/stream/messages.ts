@@ -58,25 +58,27 @@ export interface TraceMessage extends Numbered {
   readonly explanation: readonly string[];
 }
 
-export type EventName =
-  | 'object-added'
-  | 'object-changed'
-  | 'object-deleted'
-  | 'pod-added'
-  | 'pod-deleted'
-  | 'pod-started'
-  | 'pod-stopped'
-  | 'rules-rewritten'
-  | 'ipset-changed'
-  | 'route-learned'
-  | 'route-withdrawn'
-  | 'endpoint-ready'
-  | 'endpoint-not-ready'
-  | 'endpoint-removed'
-  | 'rebuilt'
-  | 'fault-added'
-  | 'fault-mended'
-  | 'clock';
+export const EVENT_NAMES = [
+  'object-added',
+  'object-changed',
+  'object-deleted',
+  'pod-added',
+  'pod-deleted',
+  'pod-started',
+  'pod-stopped',
+  'rules-rewritten',
+  'ipset-changed',
+  'route-learned',
+  'route-withdrawn',
+  'endpoint-ready',
+  'endpoint-not-ready',
+  'endpoint-removed',
+  'rebuilt',
+  'fault-added',
+  'fault-mended',
+  'clock',
+] as const;
+export type EventName = (typeof EVENT_NAMES)[number];
 
 /** Something has changed. */
 export interface EventMessage extends Numbered {

@@ -2,7 +2,7 @@
 
 import { dissect, LINKTYPE, summarize } from '../../packet/index.js';
 import { formatCause, formatStep, type Step } from '../../trace/index.js';
-import { FrameFacts, type FrameNames, type NameLookup, type Seen } from '../filter/facts.js';
+import type { FrameFacts } from '../filter/facts.js';
 import type { EventMessage, EventName, FrameMessage, StepMessage, StreamKind, TraceMessage } from './messages.js';
 
 type TraceFields = Omit<TraceMessage, 'seq' | 'timeNs' | 'type'>;
@@ -25,13 +25,6 @@ export type StreamRecord = {
       readonly because?: readonly string[];
     }
 );
-
-const NO_BYTES = new Uint8Array(0);
-const NO_NAMES: NameLookup = () => undefined;
-
-/** Of things that are no frames: names come from elsewhere than from headers. */
-export const factsWithout = (seen: Seen, names: FrameNames): FrameFacts =>
-  new FrameFacts(NO_BYTES, false, { seen, lookup: NO_NAMES, names });
 
 const linkTypeOf = ({ hasLinkHeader }: FrameFacts): number => (hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw);
 

@@ -3,14 +3,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Cluster } from '../../cluster/index.js';
 import type { DissectedNode } from '../../packet/index.js';
-import type { Place, Step, TracedPacket, Tracer } from '../../trace/index.js';
-import { FrameFacts, type FrameNames, type NameLookup, type Seen } from '../filter/facts.js';
+import { formatCause, type Place, type Step, type TracedPacket, type Tracer } from '../../trace/index.js';
+import { FrameFacts, type NameLookup, type Seen, type Told } from '../filter/facts.js';
 import { Problem } from '../problem.js';
-import type { TraceSummary } from '../session/traces.js';
+import type { RunTrace } from '../session/traces.js';
 import { Counters } from './counters.js';
-import type { EventName, StreamKind } from './messages.js';
-import { dissectionOf, factsWithout, type StreamRecord } from './record.js';
+import { eventFacts, type StreamEvent } from './event-facts.js';
+import type { StreamKind } from './messages.js';
+import { dissectionOf, type StreamRecord } from './record.js';
 import { Subscriber, type SubscriberOptions } from './subscriber.js';
+import { traceFacts } from './trace-facts.js';
 
 /** How long what happens is kept after the last reader has gone, for one that comes back. */
 const LINGER_MS = 60_000;
@@ -30,13 +32,15 @@ export interface Resume {
   readonly seq: number;
 }
 
-/** What a label such as `pod/shop/web-1` names. */
-function namesIn(labels: readonly string[]): FrameNames {
-  const of = (kind: string): string[] =>
-    labels.filter((label) => label.startsWith(`${kind}/`)).map((label) => label.slice(kind.length + 1));
-  const [pods, services] = [of('pod'), of('svc')];
-  const namespaces = [...pods, ...services].map((name) => name.split('/')[0] ?? '');
-  return { pods, services, namespaces, nodes: of('node') };
+/** Objects of an event that are named; the others are in what a filter may ask. */
+const LISTED = 8;
+
+const NOTHING_TOLD: Told = {};
+
+/** What became of the packet. */
+function toldOf(step: Step): Told {
+  if (step.kind === 'drop') return { dropReasons: [step.reason] };
+  return step.kind === 'rule' ? { verdicts: [step.outcome] } : NOTHING_TOLD;
 }
 
 export class Stream implements Tracer {
@@ -125,37 +129,34 @@ export class Stream implements Tracer {
       netns: place.netns,
       step: step.kind,
       ...(isFrame ? { interface: step.dev, direction: step.kind === 'receive' ? 'in' : 'out' } : {}),
-      ...(step.kind === 'drop' ? { dropReason: step.reason } : {}),
     };
-    const facts = new FrameFacts(copyOf(packet), hasLinkHeader, { seen, lookup: this.#lookup });
+    const facts = new FrameFacts(copyOf(packet), hasLinkHeader, { seen, lookup: this.#lookup, told: toldOf(step) });
     if (isFrame) this.#add({ kind: 'frames', ...this.#newRecord(facts), packet: id, parent });
     else this.#add({ kind: 'steps', ...this.#newRecord(facts), packet: id, parent, step });
   }
 
   /** A trace has ended. */
-  traced({ id, from, to, protocol, verdict, explanation, timeNs }: TraceSummary): void {
+  traced({ summary, traces }: RunTrace): void {
     if (!this.#kinds.has('traces')) return;
+    const { id, from, to, protocol, verdict, explanation } = summary;
     const port = to.port === undefined ? '' : `:${to.port}`;
-    const seen: Seen = { timeNs, place: from.label, host: '', netns: '', verdict };
     this.#add({
       kind: 'traces',
-      ...this.#newRecord(factsWithout(seen, namesIn([from.label, to.label]))),
+      ...this.#newRecord(traceFacts(summary, traces, this.#lookup)),
       trace: { id, from: from.label, to: `${to.label}${port}`, protocol, verdict, explanation },
     });
   }
 
-  event(event: EventName, subject: string, detail?: string, because?: readonly string[]): void {
+  event(happened: StreamEvent): void {
     if (!this.#kinds.has('events')) return;
-    const seen: Seen = { timeNs: this.#cluster.emulation.clock.nowNs, place: subject, host: '', netns: '' };
-    const names = namesIn([subject.replace('Pod ', 'pod/').replace('Service ', 'svc/')]);
-    const facts = factsWithout(seen, names);
+    const { event, subject, detail, because = [] } = happened;
     this.#add({
       kind: 'events',
-      ...this.#newRecord(facts),
+      ...this.#newRecord(eventFacts(this.#cluster.emulation.clock.nowNs, happened, this.#lookup)),
       event,
       subject,
       ...(detail === undefined ? {} : { detail }),
-      ...(because === undefined || because.length === 0 ? {} : { because }),
+      ...(because.length === 0 ? {} : { because: because.slice(0, LISTED).map(formatCause) }),
     });
   }
 
@@ -201,9 +202,9 @@ export class Stream implements Tracer {
   }
 
   #sampleCounters(): void {
-    const message = this.#counters.sample();
-    if (message === undefined) return;
-    for (const subscriber of this.#subscribers.values()) subscriber.takeCounters(message);
+    const sample = this.#counters.sample();
+    if (sample === undefined) return;
+    for (const subscriber of this.#subscribers.values()) subscriber.takeCounters(sample);
     this.#wake();
   }
 

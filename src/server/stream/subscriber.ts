@@ -7,6 +7,7 @@
 
 import type { Filter } from '../filter/parse.js';
 import { encode, encodeBatch, encodeRecord, type Format } from './encode.js';
+import type { CountedInterface, CounterSample } from './counters.js';
 import type { CountersMessage, StreamKind } from './messages.js';
 import type { StreamRecord } from './record.js';
 
@@ -39,7 +40,9 @@ const isRare = ({ kind }: StreamRecord): boolean => kind === 'traces' || kind ==
 export class Subscriber {
   readonly options: SubscriberOptions;
   #waiting: StreamRecord[] = [];
-  #counters: CountersMessage | undefined = undefined;
+  /** The last of each interface, and when that was. */
+  #counters = new Map<string, CountedInterface>();
+  #countedNs = 0;
   #sent = 0;
   #missed = 0;
   #last = 0;
@@ -71,9 +74,21 @@ export class Subscriber {
     if (this.#waiting.length > MOST_WAITING) this.#thin();
   }
 
-  /** The newer of two takes the place of the older. */
-  takeCounters(message: CountersMessage): void {
-    if (this.options.kinds.has('counters')) this.#counters = message;
+  /** Of an interface the newer takes the place of the older. */
+  takeCounters({ timeNs, interfaces }: CounterSample): void {
+    const { kinds, filter } = this.options;
+    if (!kinds.has('counters')) return;
+    this.#countedNs = timeNs;
+    for (const one of interfaces)
+      if (filter(one.facts)) this.#counters.set(`${one.counters.place} ${one.counters.interface}`, one);
+  }
+
+  /** Undefined where none has changed. */
+  #takeCounted(): CountersMessage | undefined {
+    if (this.#counters.size === 0) return undefined;
+    const interfaces = [...this.#counters.values()].map(({ counters }) => counters);
+    this.#counters.clear();
+    return { type: 'counters', timeNs: this.#countedNs, interfaces };
   }
 
   #thin(): void {
@@ -96,7 +111,7 @@ export class Subscriber {
   }
 
   get hasWork(): boolean {
-    return this.#waiting.length > 0 || this.#counters !== undefined;
+    return this.#waiting.length > 0 || this.#counters.size > 0;
   }
 
   /** Sends what waits, as far as there is room. */
@@ -105,8 +120,8 @@ export class Subscriber {
       const records = this.#nextRecords();
       const { name, format } = this.options;
       const messages: Uint8Array[] = records.map((record) => encodeRecord(record, this.options));
-      if (this.#counters !== undefined) messages.push(encode(this.#counters, format));
-      this.#counters = undefined;
+      const counted = this.#takeCounted();
+      if (counted !== undefined) messages.push(encode(counted, format));
       const missed = this.#missed;
       this.#missed = 0;
       const last = this.#waiting.length > 0 ? (records.at(-1)?.seq ?? this.#last) : this.#last;

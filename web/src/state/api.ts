@@ -124,8 +124,7 @@ export class Api {
   readonly pauseClock = (name: string): Promise<Clock> => this.#post(`/clusters/${name}/clock/pause`, {});
   readonly stepClock = (name: string): Promise<Clock> => this.#post(`/clusters/${name}/clock/step`, { events: 1 });
 
-  readonly faults = async (name: string): Promise<readonly Fault[]> =>
-    (await this.#get<{ items: readonly Fault[] }>(`/clusters/${name}/faults`)).items;
+  readonly faults = (name: string): Promise<readonly Fault[]> => this.#all(`/clusters/${name}/faults`);
   /** What this server can break: later ones know more. */
   readonly faultKinds = async (): Promise<ReadonlySet<string>> => {
     const { paths } = await this.#get<{ paths: Readonly<Record<string, unknown>> }>('/openapi.json');
@@ -152,8 +151,7 @@ export class Api {
     this.#post(`/clusters/${name}/what-if`, request);
 
   /** Topologies that come with podwire. */
-  readonly scenarios = async (): Promise<readonly Scenario[]> =>
-    (await this.#get<{ items: readonly Scenario[] }>('/scenarios')).items;
+  readonly scenarios = (): Promise<readonly Scenario[]> => this.#all('/scenarios');
   /** Loads one, and sends all that is expected of it. */
   readonly runScenario = (name: string): Promise<ScenarioRun> =>
     this.#post(`/scenarios/${encodeURIComponent(name)}/run`, {});

@@ -1,0 +1,104 @@
+/** The API's own document (OpenAPI 3.1), made of the routes' schemas, and a page to read it. */
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import packageJson from '../../package.json' with { type: 'json' };
+
+interface DescribedBody {
+  readonly description: string;
+  readonly content: object;
+}
+
+/** Configuration of a route whose body its own loader reads and checks: described by its media types, and not validated. */
+export const describedBody = (body: DescribedBody): { readonly body: DescribedBody } => ({ body });
+
+const TAGS = [
+  ['clusters', 'Whole clusters'],
+  ['objects', 'Kubernetes, Calico and physical-network objects'],
+  ['hosts', 'Machines, pods, programmed state, commands'],
+  ['traces', 'What happens to a packet'],
+  ['what-if', 'Which flows would change'],
+  ['scenarios', 'Topologies that come with podwire'],
+  ['captures', 'Frames as pcapng'],
+  ['stream', 'What happens, as it happens'],
+  ['clock', 'Virtual time'],
+  ['faults', 'What is broken on purpose'],
+].map(([name = '', description = '']) => ({ name, description }));
+
+type Node = Record<string, unknown>;
+
+const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What has a default need not be there; the validator fills it in before it asks. */
+function withoutDefaults(schema: Node): void {
+  const { properties, required } = schema;
+  if (!isNode(properties) || !Array.isArray(required)) return;
+  const left = required.filter((name: string) => {
+    const property = properties[name];
+    return !(isNode(property) && 'default' in property);
+  });
+  if (left.length === 0) delete schema['required'];
+  else schema['required'] = left;
+}
+
+/** A body whose fields all have defaults may be left out. */
+function bodyRequired(body: Node): void {
+  const schemas = isNode(body['content'])
+    ? Object.values(body['content']).map((one) => isNode(one) && one['schema'])
+    : [];
+  body['required'] = !schemas.every(
+    (schema) =>
+      isNode(schema) && schema['type'] === 'object' && !('required' in schema) && !('minProperties' in schema),
+  );
+}
+
+/** Everything inside comes before what it is in. */
+function completed(value: unknown): void {
+  if (Array.isArray(value)) for (const one of value) completed(one);
+  if (!isNode(value)) return;
+  for (const inner of Object.values(value)) completed(inner);
+  withoutDefaults(value);
+  if (value['in'] === 'query')
+    value['required'] = value['required'] === true && !('default' in ((value['schema'] ?? {}) as Node));
+  if (isNode(value['requestBody'])) bodyRequired(value['requestBody']);
+}
+
+export async function useDocument(app: FastifyInstance, prefix: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'podwire',
+        description: 'What happens to this packet? A Kubernetes network dataplane emulator.',
+        version: packageJson.version,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: TAGS,
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'Where the server was started with a token' },
+        },
+      },
+      security: [{}, { bearer: [] }],
+    },
+    refResolver: {
+      buildLocalReference: (json, _baseUri, _fragment, i) =>
+        typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`,
+    },
+    transform: ({ schema, url, route }) => {
+      const { config } = route;
+      return { schema: config !== undefined && 'body' in config ? { ...schema, body: config.body } : schema, url };
+    },
+    transformObject: (document) => {
+      const whole = 'openapiObject' in document ? structuredClone(document.openapiObject) : {};
+      completed(whole);
+      return whole;
+    },
+  });
+  await app.register(swaggerUi, {
+    routePrefix: `${prefix}/reference`,
+    staticCSP: true,
+    uiConfig: { deepLinking: true, validatorUrl: null },
+  });
+}
