@@ -34,7 +34,7 @@ import {
 } from './options.js';
 import { ANSI_STYLE } from './style.js';
 
-const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'sctp', 'icmp'];
 const OUTPUTS = ['text', 'json', 'pcapng', 'minimal'] as const;
 type Output = (typeof OUTPUTS)[number];
 

@@ -38,7 +38,7 @@ const SPEC = {
   seed: { type: 'string', default: '1' },
 } as const;
 
-const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'sctp', 'icmp'];
 
 interface Options {
   readonly files: readonly string[];
