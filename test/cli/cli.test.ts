@@ -79,7 +79,7 @@ t.test(
         ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:65536'],
         /"65536" is not a port/,
       ],
-      ['a protocol', [...CLIENT_TO_WEB, '--proto', 'sctp'], /--proto is tcp, udp or icmp/],
+      ['a protocol', [...CLIENT_TO_WEB, '--proto', 'dccp'], /--proto is tcp, udp, sctp or icmp/],
       ['an output', [...CLIENT_TO_WEB, '-o', 'xml'], /-o is one of/],
       ['a seed', [...CLIENT_TO_WEB, '--seed', '-1'], /--seed/],
       ['an option', [...CLIENT_TO_WEB, '--frobnicate'], /--frobnicate/],
