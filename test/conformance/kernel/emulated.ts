@@ -10,6 +10,7 @@ import {
   type Rule,
   NS_PER_MS,
   NS_PER_S,
+  type SctpSocket,
   type Skb,
   type TcpSocket,
 } from '../../../src/kernel/index.js';
@@ -91,8 +92,7 @@ function quieten(netns: Netns): void {
 function replacePrograms(netns: Netns): void {
   const listeners = netns.sockets.listeners();
   netns.sockets.destroy();
-  for (const { protocol, ...listener } of listeners)
-    if (protocol !== 'sctp') startServer(netns, { protocol, ...listener });
+  for (const listener of listeners) startServer(netns, listener);
 }
 
 const BUILTIN: Readonly<Record<string, string>> = {
@@ -159,6 +159,9 @@ export class EmulatedRun {
       // Where bridges heard those announcements from is no part of an export either.
       for (const dev of netns.devices) if (dev instanceof Bridge) dev.flush();
     }
+    // The exported namespaces are of one machine: a module that one of them needs is there in all.
+    const listens = [...this.#netns.values()].flatMap(({ sockets }) => sockets.listeners());
+    if (listens.some(({ protocol }) => protocol === 'sctp')) for (const host of hosts) host.loadModule('sctp');
     this.places = [...this.#netns].map(([name, netns]) => ({
       name,
       devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),
@@ -334,6 +337,8 @@ export class EmulatedRun {
         this.#settle();
         return errno ?? '';
       }
+      case 'sctp':
+        return this.#sctp(netns.sockets.sctp.open(), order, bytes);
       default:
         return this.#tcp(netns.sockets.tcp(), order, bytes);
     }
@@ -347,7 +352,7 @@ export class EmulatedRun {
     return '';
   }
 
-  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' }, bytes: Uint8Array): string {
+  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
     let connected = false;
     let refused: string | undefined;
     let echoed = 0;
@@ -372,6 +377,43 @@ export class EmulatedRun {
       socket.close();
       this.#settle();
       return errno ?? refused ?? 'silence';
+    }
+    if (bytes.length > 0) {
+      socket.send(bytes);
+      this.#awaitEcho(() => echoed > 0 || ended || refused !== undefined);
+      this.#settle();
+    }
+    socket.close();
+    this.#settle();
+    return echoed === bytes.length ? 'connected' : 'no echo';
+  }
+
+  #sctp(socket: SctpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
+    let connected = false;
+    let refused: string | undefined;
+    let echoed = 0;
+    let ended = false;
+    socket.onEnd = () => {
+      ended = true;
+    };
+    socket.onConnect = () => {
+      connected = true;
+    };
+    socket.onError = (errno) => {
+      refused = errno;
+    };
+    socket.onMessage = (message) => {
+      echoed += message.length;
+    };
+    socket.bind(INADDR_ANY, order.sourcePort);
+    const errno = socket.connect(address(order.destination), order.port);
+    this.#settle();
+    this.cluster.emulation.advance((order.waitMs ?? 0) * NS_PER_MS);
+    if (!connected) {
+      const told = errno ?? refused ?? socket.takeError() ?? 'silence';
+      socket.close();
+      this.#settle();
+      return told;
     }
     if (bytes.length > 0) {
       socket.send(bytes);

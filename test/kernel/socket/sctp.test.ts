@@ -314,6 +314,7 @@ t.test('a host without SCTP says so, and only then; a port that is unreachable i
     socket.connect(B, PORT);
     hosts.run(4000);
     t.same(errors, expected);
+    t.equal(socket.takeError(), code === 2 ? undefined : 'ECONNREFUSED');
     t.equal(logOf(hosts).filter((line) => line === 'a init').length, code === 2 ? 1 : 2);
   }
   t.end();

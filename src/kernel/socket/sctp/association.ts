@@ -70,6 +70,8 @@ export class Association {
   /** Control chunks that go out when the present packet has been dealt with. */
   readonly outgoing: SctpChunkFields[] = [];
   readonly timers = new Map<TimerKind, Timer>();
+  /** What an ICMP error said (sk_err_soft): asked for, and told nobody. */
+  softError: Errno | undefined = undefined;
   /** inet_id, once the socket knows its peer. */
   identification: number | undefined = undefined;
   /** close(2) or abort: nobody is told anything any more. */

@@ -9,9 +9,12 @@ import {
   Sctp,
 } from '../../../packet/index.js';
 import type { IcmpError } from '../../ipv4/icmp.js';
-import { isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
+import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import type { Association } from './association.js';
 import { retransmit } from './output.js';
+
+/** ICMP_EXC_FRAGTIME. */
+const FRAGMENTS_TIMED_OUT = 1;
 
 /** Its tag is the peer's, or it is our INIT (RFC 9260 §10, ICMP6). */
 function isOurs(asoc: Association, { view, end }: IcmpError, transport: number): boolean {
@@ -34,6 +37,10 @@ export function handleIcmp(asoc: Association, error: IcmpError): void {
     retransmit(asoc, 'too-long');
     return;
   }
-  const noProtocol = error.type === ICMP_TYPE.destinationUnreachable && error.code === ICMP_UNREACHABLE_CODE.protocol;
-  if (noProtocol && asoc.state === 'COOKIE_WAIT') asoc.socket.fail('ENOPROTOOPT');
+  if (error.type === ICMP_TYPE.destinationUnreachable && error.code === ICMP_UNREACHABLE_CODE.protocol) {
+    if (asoc.state === 'COOKIE_WAIT') asoc.socket.fail('ENOPROTOOPT');
+    return;
+  }
+  if (error.type === ICMP_TYPE.timeExceeded && error.code === FRAGMENTS_TIMED_OUT) return;
+  asoc.softError = classifyIcmp(error.type, error.code)?.errno ?? asoc.softError;
 }

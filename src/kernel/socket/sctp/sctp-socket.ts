@@ -117,6 +117,13 @@ export class SctpSocket extends Socket {
     return undefined;
   }
 
+  /** SO_ERROR: what an ICMP error has said, and it says so no more. */
+  takeError(): Errno | undefined {
+    const { softError } = this.association;
+    this.association.softError = undefined;
+    return softError;
+  }
+
   /** close(2): ends in order in the background; an ABORT where messages were left unread. */
   close(): void {
     const asoc = this.association;
