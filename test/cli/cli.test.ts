@@ -179,6 +179,10 @@ const TRACES: readonly (readonly [string, readonly string[]])[] = [
   ['through the tunnel', CLIENT_TO_WEB],
   ['to a host outside', ['trace', ...VXLAN, 'pod/default/client', 'host/internet:443']],
   ['to a closed UDP port', ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web:40000', '--proto', 'udp']],
+  [
+    'over SCTP',
+    ['trace', '-f', 'topologies/sctp-services', 'pod/core/client', 'svc/core/amf:38412', '--proto', 'sctp'],
+  ],
   ['with ping', ['trace', ...VXLAN, 'pod/default/client', 'pod/default/web', '--proto', 'icmp']],
   ['nowhere', ['trace', ...VXLAN, 'host/internet', 'pod/default/web:80']],
   ['to a hostPort', ['trace', '-f', 'topologies/kubectl-dump', 'host/desk', 'node/shop-worker2:30443']],
