@@ -1,5 +1,6 @@
 /** Associations over a wire that the test decides: chunks, retransmissions, refusals (RFC 9260; Linux 6.1's net/sctp). */
 
+import fc from 'fast-check';
 import t from 'tap';
 import { NS_PER_MS } from '../../../src/kernel/clock.js';
 import { Ipv4, SCTP_CHUNK, Sctp, summarize, LINKTYPE, viewOf, toHex } from '../../../src/packet/index.js';
@@ -390,5 +391,44 @@ t.test('packets are told in tcpdump’s words', (t) => {
   const lines = hosts.sent.map(({ bytes }) => summarize(bytes, { linkType: LINKTYPE.raw }).replaceAll(/\d{4,}/g, 'N'));
   t.equal(new Ipv4(viewOf(hosts.sent[0]?.bytes ?? new Uint8Array(40)), 0).protocol, 132);
   t.match(lines[0], /sctp \(1\) \[INIT\] \[init tag: N\] \[rwnd: N\] \[OS: 10\] \[MIS: N\] \[init TSN: N\]/);
+  t.end();
+});
+
+t.test('packets that are bent in any way neither throw nor hang, with and without an association', (t) => {
+  const hosts = new JoinedHosts();
+  echoing(hosts);
+  const socket = hosts.a.sockets.sctp.open();
+  socket.onConnect = () => socket.send(octets('hello'));
+  socket.onMessage = () => socket.close();
+  socket.connect(B, PORT);
+  hosts.run(1000);
+  const packets = hosts.sent.map(({ bytes }) => bytes);
+  const bent = fc
+    .record({
+      packet: fc.constantFrom(...packets),
+      changes: fc.array(fc.tuple(fc.nat({ max: 300 }), fc.nat({ max: 255 })), { maxLength: 4 }),
+      length: fc.option(fc.nat({ max: 300 })),
+    })
+    .map(({ packet, changes, length }) => {
+      const bytes = packet.slice(0, Math.max(32, length ?? packet.length));
+      for (const [at, value] of changes) if (at >= 20 && at < bytes.length) bytes[at] = value;
+      const view = viewOf(bytes);
+      view.setUint16(2, bytes.length);
+      new Ipv4(view, 0).fillChecksum();
+      new Sctp(view, 20).fillChecksum(bytes.length);
+      return bytes;
+    });
+  fc.assert(
+    fc.property(fc.array(bent, { minLength: 1, maxLength: 5 }), fc.boolean(), (some, associated) => {
+      const again = new JoinedHosts();
+      echoing(again);
+      const peer = again.a.sockets.sctp.open();
+      if (associated) peer.connect(B, PORT);
+      again.run(5);
+      for (const bytes of some) (new Ipv4(viewOf(bytes), 0).destination === B ? again.b : again.a).receive(bytes);
+      again.run(2000);
+    }),
+    { numRuns: 1500, seed: 1 },
+  );
   t.end();
 });
