@@ -211,9 +211,10 @@ t.test('chunks of SCTP have their fields', (t) => {
   const init = dissect(frame('sctp init'));
   t.equal(valueAt(init, 'sctp.chunk.initiateTag'), '0x00000001');
   t.equal(valueAt(init, 'sctp.chunk.inboundStreams'), '65535');
-  const names = [...everyNode(dissect(frame('sctp data and sack')))].map(({ name, value }) => `${name} ${value}`);
+  const nodes = everyNode(dissect(frame('sctp data and sack')));
+  const names = new Set(Array.from(nodes, ({ name, value }) => `${name} ${value}`));
   for (const field of ['tsn 100', 'stream 1', 'streamSequence 2', 'cumulativeTsn 100', 'gaps 0'])
-    t.ok(names.includes(field), field);
+    t.ok(names.has(field), field);
   t.end();
 });
 
