@@ -34,7 +34,7 @@ import {
 } from './options.js';
 import { ANSI_STYLE } from './style.js';
 
-const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'sctp', 'icmp'];
 const OUTPUTS = ['text', 'json', 'pcapng', 'minimal'] as const;
 type Output = (typeof OUTPUTS)[number];
 
@@ -113,7 +113,7 @@ function branchesOf(
 function requestOf(options: CommonOptions): Request {
   const problems: string[] = [];
   const protocol = PROTOCOLS.find((one) => one === options.protocol);
-  if (protocol === undefined) problems.push(`--proto is tcp, udp or icmp, not "${options.protocol}"`);
+  if (protocol === undefined) problems.push(`--proto is tcp, udp, sctp or icmp, not "${options.protocol}"`);
   const output = OUTPUTS.find((one) => one === options.output);
   if (output === undefined) problems.push(`-o is one of ${OUTPUTS.join(', ')}, not "${options.output}"`);
   const [fromText, toText, extra] = options.positionals;

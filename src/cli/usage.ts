@@ -14,7 +14,7 @@ const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 
 
 const COMMANDS: Readonly<Record<string, { readonly brief: string; readonly more: string }>> = {
   trace: {
-    brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|icmp] [-o text|json|pcapng|minimal] [-a]
+    brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|sctp|icmp] [-o text|json|pcapng|minimal] [-a]
       [--branches one|all] [--backend NAME] [--seed N]
       sends a connection and prints its way, hop by hop; or all ways that chance can take, as a tree
 `,
@@ -28,7 +28,7 @@ Exit status: 0 delivered and answered, 1 not, 2 bad input.
   'what-if': {
     brief: `  podwire what-if -f PATH... [--change FILE]... [--delete KIND/NAMESPACE/NAME]... FROM TO[:PORT] [FROM TO]...
       sends each flow before and after the change and says which come out otherwise, and what decided them;
-      with --among, from each name to each other [--port N] [--proto tcp|udp|icmp] [-o text|json] [--seed N]
+      with --among, from each name to each other [--port N] [--proto tcp|udp|sctp|icmp] [-o text|json] [--seed N]
 `,
     more: `${NAMES}
 Exit status: 0 nothing changes, 1 some flow does, 2 bad input.

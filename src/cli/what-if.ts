@@ -38,7 +38,7 @@ const SPEC = {
   seed: { type: 'string', default: '1' },
 } as const;
 
-const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS: readonly TraceProtocol[] = ['tcp', 'udp', 'sctp', 'icmp'];
 
 interface Options {
   readonly files: readonly string[];
@@ -139,7 +139,7 @@ function optionsOf(args: readonly string[]): Options {
   const { values, positionals } = parse(args);
   const problems: string[] = [];
   const protocol = PROTOCOLS.find((one) => one === values.proto);
-  if (protocol === undefined) problems.push(`--proto is tcp, udp or icmp, not "${values.proto}"`);
+  if (protocol === undefined) problems.push(`--proto is tcp, udp, sctp or icmp, not "${values.proto}"`);
   if (!['text', 'json'].includes(values.output)) problems.push(`-o is text or json, not "${values.output}"`);
   if (!/^\d{1,9}$/.test(values.seed)) problems.push(`--seed wants a whole number, not "${values.seed}"`);
   const port = Number(values.port ?? 1);

@@ -199,6 +199,10 @@ function explain(
       explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
     );
   }
+  if (about.outcome.kind === 'refused' && about.outcome.note === 'ENOPROTOOPT')
+    sentences.push(
+      'No program on that machine has opened an SCTP socket: its kernel has not loaded the module, and knows no SCTP.',
+    );
   // Who refused was reached: no route was missing.
   const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);

@@ -13,8 +13,9 @@ export interface ConnectionRequest {
   readonly timeoutNs?: number;
 }
 
-/** As long as somebody would wait: three SYN retransmissions, and ARP's own three seconds. */
+/** As long as somebody would wait: three SYN retransmissions, and ARP's own three seconds; of an INIT two. */
 const DEFAULT_TIMEOUT_NS = 7 * NS_PER_S;
+const DEFAULT_SCTP_TIMEOUT_NS = 10 * NS_PER_S;
 const PAYLOAD = new TextEncoder().encode('podwire');
 /** What a DNS server answers, whatever it knows of the name. */
 const QUESTION = encodeDns({
@@ -48,7 +49,8 @@ export function openConnection(request: ConnectionRequest): OpenConnection {
   };
   const closeSocket = OPENERS[request.protocol](request, settle);
   const { emulation } = request.netns;
-  const limit = emulation.clock.nowNs + (request.timeoutNs ?? DEFAULT_TIMEOUT_NS);
+  const patienceNs = request.protocol === 'sctp' ? DEFAULT_SCTP_TIMEOUT_NS : DEFAULT_TIMEOUT_NS;
+  const limit = emulation.clock.nowNs + (request.timeoutNs ?? patienceNs);
   emulation.run(() => outcome !== undefined, limit);
   return {
     outcome: outcome ?? { kind: 'silence' },
@@ -94,6 +96,18 @@ const openUdp: Opener = ({ netns, destination, port }, settle) => {
   return () => socket.close();
 };
 
+/** Refused as TCP is, by ABORT; an ICMP error ends it only where it says that the host has no SCTP. */
+const openSctp: Opener = ({ netns, destination, port }, settle) => {
+  const socket = netns.sockets.sctp.open();
+  socket.onConnect = () => settle({ kind: 'answered' });
+  socket.onError = (errno) => {
+    const by = errno === 'ENOPROTOOPT' ? 'icmp' : 'reset';
+    settle(errno === 'ETIMEDOUT' ? { kind: 'silence' } : { kind: 'refused', by, note: errno });
+  };
+  failed(socket.connect(destination, port), settle);
+  return () => socket.close();
+};
+
 const openIcmp: Opener = ({ netns, destination }, settle) => {
   const socket = netns.sockets.ping();
   socket.onReply = () => settle({ kind: 'answered' });
@@ -102,4 +116,4 @@ const openIcmp: Opener = ({ netns, destination }, settle) => {
   return () => socket.close();
 };
 
-const OPENERS: Readonly<Record<TraceProtocol, Opener>> = { tcp: openTcp, udp: openUdp, icmp: openIcmp };
+const OPENERS: Readonly<Record<TraceProtocol, Opener>> = { tcp: openTcp, udp: openUdp, sctp: openSctp, icmp: openIcmp };

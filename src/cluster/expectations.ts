@@ -20,7 +20,7 @@ const expectedTrace = record(
     name: text,
     from: text,
     to: text,
-    protocol: withDefault(oneOf('tcp', 'udp', 'icmp'), 'tcp'),
+    protocol: withDefault(oneOf('tcp', 'udp', 'sctp', 'icmp'), 'tcp'),
     verdict: oneOf(...verdicts),
     /** Places that the first request passes, in order, all of them. */
     passes: optional(listOf(text)),

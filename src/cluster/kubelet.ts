@@ -268,7 +268,7 @@ export class Kubelet {
     }
     const process = pod.spec.containers[0]?.name ?? pod.name;
     for (const [name, { protocol, port, because }] of wanted) {
-      if (protocol === 'sctp' || held.has(name)) continue;
+      if (held.has(name)) continue;
       const server = startServer(netns, { protocol, port, process, because, site: podSite(pod) });
       if (server !== undefined) held.set(name, { server, because });
     }

@@ -9,8 +9,11 @@ import { targetPortOf } from '../services/index.js';
 import { runningContainers } from './containers.js';
 import type { Site } from './servers.js';
 
+/** Protocols that have ports. */
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
 export interface PodListener {
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly protocol: PortProtocol;
   readonly port: number;
   readonly because: readonly Cause[];
 }
@@ -73,7 +76,7 @@ export function podSite(pod: Pod): Site {
 }
 
 /** Why a port of a pod is taken as closed, as a sentence. */
-export function explainClosed(pod: Pod, protocol: 'tcp' | 'udp', port: number): string {
+export function explainClosed(pod: Pod, protocol: PortProtocol, port: number): string {
   return (
     `Port ${port}/${protocol} is taken as closed: no container of Pod ${pod.namespace}/${pod.name} declares it, ` +
     'no Service that selects the pod has it as a target port, and no HostConfig lists it.'

@@ -1,6 +1,6 @@
 /**
  * What listens in pods and on machines: a TCP server that answers HTTP to those who speak it and echoes to others, a UDP
- * server that sends back what it gets.
+ * and an SCTP server that send back what they get.
  */
 
 import type { Netns } from '../kernel/index.js';
@@ -16,7 +16,7 @@ export interface Site {
 }
 
 export interface ServerRequest {
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly port: number;
   /** Any of the host's addresses where absent. */
   readonly address?: Ipv4Addr | undefined;
@@ -48,6 +48,19 @@ export function startServer(netns: Netns, request: ServerRequest): Server | unde
   const taken = netns.sockets.listeners().some((one) => one.protocol === protocol && one.port === port);
   if (taken) return undefined;
   if (protocol === 'tcp') return serveAnything({ netns, address, port, process, because, answer: page(site, port) });
+  if (protocol === 'sctp') {
+    return netns.sockets.listen({
+      protocol,
+      address,
+      port,
+      process,
+      because,
+      onConnection: (connection) => {
+        connection.onMessage = (bytes) => connection.send(bytes);
+        connection.onEnd = () => connection.close();
+      },
+    });
+  }
   const socket = netns.sockets.listen({
     protocol,
     address,

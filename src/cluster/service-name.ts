@@ -4,6 +4,7 @@ import { isIpv4, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { TraceProtocol } from '../trace/index.js';
 import type { Destination } from './endpoint-name.js';
+import type { PortProtocol } from './listeners.js';
 
 /** Its first IPv4 address, or a sentence that says why it has none. */
 export function serviceAddress(store: Store, namespace: string, name: string): Ipv4Addr | string {
@@ -22,7 +23,7 @@ export function serviceAddress(store: Store, namespace: string, name: string): I
 export function explainMissingPort(
   store: Store,
   { address, port }: { readonly address: Ipv4Addr; readonly port: number },
-  protocol: 'tcp' | 'udp',
+  protocol: PortProtocol,
 ): string | undefined {
   const service = store.list('Service').find(({ spec }) => spec.clusterIPs.includes(address));
   if (service === undefined) return undefined;
@@ -70,7 +71,7 @@ function portsOf(store: Store, endpoint: Destination['endpoint']): readonly Name
 }
 
 /** The only port that a Service has of a protocol. */
-export function onlyPort(store: Store, endpoint: Destination['endpoint'], protocol: 'tcp' | 'udp'): number | undefined {
+export function onlyPort(store: Store, endpoint: Destination['endpoint'], protocol: PortProtocol): number | undefined {
   if (endpoint.kind !== 'svc' && endpoint.kind !== 'lb') return undefined;
   const ports = store.get('Service', endpoint.namespace, endpoint.name)?.spec.ports ?? [];
   const own = ports.filter((port) => port.protocol.toLowerCase() === protocol);

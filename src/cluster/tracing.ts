@@ -16,7 +16,7 @@ import {
 import { concludeTrace, concludeUnresolved, type Facts, finalDestination, type TracedName } from './conclude.js';
 import { openConnection } from './connection.js';
 import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
-import { podListeners } from './listeners.js';
+import { podListeners, type PortProtocol } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
 import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
@@ -45,8 +45,11 @@ interface TracingOptions {
   readonly asker: (netns: Netns, pod: Pod | undefined, process: string) => Asker;
 }
 
-/** tcp_syn_retries 6: the last SYN goes after 63 s, and is given up after 127. */
-const SYN_RETRIES_END_NS = 128 * NS_PER_S;
+/**
+ * tcp_syn_retries 6: the last SYN goes after 63 s, and is given up after 127. max_init_retransmits 8: the last INIT goes
+ * after 273 s, and is given up after 333.
+ */
+const RETRIES_END_NS: Partial<Record<TraceProtocol, number>> = { tcp: 128 * NS_PER_S, sctp: 334 * NS_PER_S };
 
 interface Sender extends LocatedEndpoint {
   readonly netns: Netns;
@@ -59,7 +62,7 @@ const resolverReached = ({ packets, queries }: NameResolution): Ipv4Addr =>
   finalDestination(packets) ?? queries[0]?.server ?? INADDR_ANY;
 
 /** The first port that is declared; on a node's own namespace others listen too. */
-const defaultPort = (pod: Pod | undefined, protocol: 'tcp' | 'udp', store: Store): number | undefined =>
+const defaultPort = (pod: Pod | undefined, protocol: PortProtocol, store: Store): number | undefined =>
   pod === undefined ? undefined : podListeners(pod, store).find((one) => one.protocol === protocol)?.port;
 
 export class Tracing {
@@ -87,7 +90,8 @@ export class Tracing {
     this.#with.loadBalancers.prepare(to.address);
     const { result: connection, packets } = this.#record(from.netns, () => {
       const { netns } = from;
-      const timeout = this.#with.losesFrames && protocol === 'tcp' ? { timeoutNs: SYN_RETRIES_END_NS } : {};
+      const timeoutNs = this.#with.losesFrames ? RETRIES_END_NS[protocol] : undefined;
+      const timeout = timeoutNs === undefined ? {} : { timeoutNs };
       return openConnection({ netns, destination: to.address, port: port ?? 0, protocol, ...timeout });
     });
     // How a connection is closed says nothing about the way to its end.

@@ -5,7 +5,7 @@ import { KernelError } from './errors.js';
 import { Netns } from './netns.js';
 
 /** Kernel modules that make a difference by being loaded. */
-export type KernelModule = 'ipip';
+export type KernelModule = 'ipip' | 'sctp';
 
 export class Host {
   readonly name: string;
@@ -36,7 +36,7 @@ export class Host {
   loadModule(module: KernelModule): void {
     if (this.#modules.has(module)) return;
     this.#modules.add(module);
-    for (const netns of this.namespaces) netns.links.initIpip();
+    if (module === 'ipip') for (const netns of this.namespaces) netns.links.initIpip();
   }
 
   /** `ip netns add`. @throws KernelError EEXIST */

@@ -147,6 +147,13 @@ export const NETNS_DEFAULTS = {
   'netfilter.nf_conntrack_sctp_timeout_shutdown_ack_sent': 3,
   'netfilter.nf_conntrack_sctp_timeout_heartbeat_sent': 30,
   'bridge.bridge-nf-call-iptables': 0,
+  'sctp.association_max_retrans': 10,
+  'sctp.max_init_retransmits': 8,
+  'sctp.rto_initial': 3_000,
+  'sctp.rto_max': 60_000,
+  'sctp.rto_min': 1_000,
+  'sctp.sack_timeout': 200,
+  'sctp.valid_cookie_life': 60_000,
 } as const satisfies Record<string, number>;
 
 /**

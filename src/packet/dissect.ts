@@ -21,7 +21,8 @@ import {
   type Place,
   sourcePortKey,
 } from './dissect/node.js';
-import { dissectSctp, dissectTcp, dissectUdp } from './dissect/transport.js';
+import { dissectSctp } from './dissect/sctp.js';
+import { dissectTcp, dissectUdp } from './dissect/transport.js';
 import { DNS_PORT } from './dns.js';
 import { ETHERTYPE } from './ethernet.js';
 import { IP_PROTOCOL } from './ipv4.js';

@@ -19,6 +19,9 @@ const VERIFICATION_TAG = 4;
 const CHECKSUM = 8;
 export const SCTP_HEADER_LENGTH = 12;
 export const SCTP_CHUNK_HEADER_LENGTH = 4;
+export const SCTP_PARAMETER_HEADER_LENGTH = 4;
+/** Chunks and parameters start at multiples of four octets. */
+export const sctpPadded = (length: number): number => (length + 3) & ~3;
 
 /** Chunk types (RFC 9260 §3.2). */
 export const SCTP_CHUNK = {
@@ -35,6 +38,44 @@ export const SCTP_CHUNK = {
   cookieEcho: 10,
   cookieAck: 11,
   shutdownComplete: 14,
+} as const;
+
+/** Flags of DATA chunks (RFC 9260 §3.3.1). */
+export const SCTP_DATA_LAST = 1;
+export const SCTP_DATA_FIRST = 2;
+export const SCTP_DATA_UNORDERED = 4;
+/** The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own, sent back (RFC 9260 §8.5.1). */
+export const SCTP_TAG_REFLECTED = 1;
+
+/** Parameter types (RFC 9260 §3.3.2.1 and §3.3.3.1; RFC 3758 §3.1; RFC 5061 §4.2). */
+export const SCTP_PARAMETER = {
+  heartbeatInfo: 1,
+  ipv4Address: 5,
+  ipv6Address: 6,
+  stateCookie: 7,
+  unrecognized: 8,
+  cookiePreservative: 9,
+  hostName: 11,
+  supportedAddressTypes: 12,
+  ecnCapable: 0x8000,
+  supportedExtensions: 0x8008,
+  forwardTsnSupported: 0xc000,
+  adaptationLayer: 0xc006,
+} as const;
+
+/** Causes in ABORT and ERROR (RFC 9260 §3.3.10). */
+export const SCTP_CAUSE = {
+  invalidStream: 1,
+  missingParameter: 2,
+  staleCookie: 3,
+  unresolvableAddress: 5,
+  unrecognizedChunk: 6,
+  invalidMandatoryParameter: 7,
+  unrecognizedParameters: 8,
+  noUserData: 9,
+  cookieWhileShuttingDown: 10,
+  userAbort: 12,
+  protocolViolation: 13,
 } as const;
 
 /** The reflected Castagnoli polynomial, RFC 9260 appendix A. */
@@ -65,6 +106,27 @@ export interface SctpChunk {
   readonly length: number;
   /** Its length is below 4 or past the end: nothing behind it can be read. */
   readonly malformed: boolean;
+}
+
+/** A parameter of INIT or INIT ACK, or a cause of ABORT or ERROR, where it lies: both have a type and a length. */
+export interface SctpParameter {
+  readonly type: number;
+  readonly offset: number;
+  /** Header and value, without the padding. */
+  readonly length: number;
+  readonly malformed: boolean;
+}
+
+/** Parameters or causes of `view[offset..end)`; a malformed one is the last. */
+export function* sctpParameters(view: DataView, offset: number, end: number): Generator<SctpParameter, void> {
+  let at = offset;
+  while (at + SCTP_PARAMETER_HEADER_LENGTH <= end) {
+    const length = view.getUint16(at + 2);
+    const malformed = length < SCTP_PARAMETER_HEADER_LENGTH || at + length > end;
+    yield { type: view.getUint16(at), offset: at, length: malformed ? end - at : length, malformed };
+    if (malformed) return;
+    at += sctpPadded(length);
+  }
 }
 
 /** A packet's common header where it lies in `view`; setters write through. */
@@ -123,7 +185,7 @@ export class Sctp {
       const flags = at + 1 < end ? this.view.getUint8(at + 1) : 0;
       yield { type: this.view.getUint8(at), flags, offset: at, length: malformed ? end - at : length, malformed };
       if (malformed) return;
-      at += (length + 3) & ~3;
+      at += sctpPadded(length);
     }
   }
 
@@ -164,7 +226,7 @@ export function encodeSctpChunk(view: DataView, offset: number, fields: SctpChun
   view.setUint8(offset + 1, fields.flags ?? 0);
   view.setUint16(offset + 2, length);
   fields.value.forEach((octet, i) => view.setUint8(offset + SCTP_CHUNK_HEADER_LENGTH + i, octet));
-  const padded = (length + 3) & ~3;
+  const padded = sctpPadded(length);
   for (let at = length; at < padded; at++) view.setUint8(offset + at, 0);
   return padded;
 }

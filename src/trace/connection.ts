@@ -8,7 +8,7 @@ import type { Verdict } from './verdict.js';
 import { formatCause } from './cause.js';
 import type { NameResolution } from './resolution.js';
 
-export type TraceProtocol = 'tcp' | 'udp' | 'icmp';
+export type TraceProtocol = 'tcp' | 'udp' | 'sctp' | 'icmp';
 
 /** One end of a traced connection. */
 export interface TraceEnd {
@@ -35,7 +35,7 @@ export interface TracePacket {
 /** What the socket of the asking side saw in the end. */
 export type Outcome =
   | { readonly kind: 'answered' }
-  /** TCP reset, or an ICMP error. */
+  /** A reset of TCP, an ABORT of SCTP, or an ICMP error. */
   | { readonly kind: 'refused'; readonly by: 'reset' | 'icmp'; readonly note: string }
   /** The call failed before anything was sent. */
   | { readonly kind: 'failed'; readonly note: string }

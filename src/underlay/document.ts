@@ -51,7 +51,7 @@ const route = record(
 );
 
 const listen = record(
-  { protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) },
+  { protocol: withDefault(oneOf('tcp', 'udp', 'sctp'), 'tcp'), port, address: optional(address) },
   { closed: true },
 );
 

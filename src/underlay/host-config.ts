@@ -30,7 +30,7 @@ export const hostConfigBody = record({
       ),
       listen: listOf(
         record(
-          { protocol: withDefault(oneOf('tcp', 'udp'), 'tcp'), port, address: optional(address) },
+          { protocol: withDefault(oneOf('tcp', 'udp', 'sctp'), 'tcp'), port, address: optional(address) },
           { closed: true },
         ),
       ),

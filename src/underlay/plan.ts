@@ -46,7 +46,7 @@ export interface RoutePlan {
 }
 
 export interface ListenPlan {
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly port: number;
   readonly address: Ipv4Addr | undefined;
 }

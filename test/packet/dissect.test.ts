@@ -207,6 +207,17 @@ const mutated = fc
     return bytes;
   });
 
+t.test('chunks of SCTP have their fields', (t) => {
+  const init = dissect(frame('sctp init'));
+  t.equal(valueAt(init, 'sctp.chunk.initiateTag'), '0x00000001');
+  t.equal(valueAt(init, 'sctp.chunk.inboundStreams'), '65535');
+  const nodes = everyNode(dissect(frame('sctp data and sack')));
+  const names = new Set(Array.from(nodes, ({ name, value }) => `${name} ${value}`));
+  for (const field of ['tsn 100', 'stream 1', 'streamSequence 2', 'cumulativeTsn 100', 'gaps 0'])
+    t.ok(names.has(field), field);
+  t.end();
+});
+
 t.test('any bytes are dissected and summarized without a throw, inside their bounds', (t) => {
   fc.assert(
     fc.property(fc.oneof({ weight: 9, arbitrary: mutated }, fc.uint8Array({ maxLength: 120 })), (bytes) => {

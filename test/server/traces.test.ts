@@ -328,3 +328,13 @@ t.test('what is broken drops packets, and works again when it is mended', async 
   });
   t.equal((await ask('DELETE', `${faults}/${off.json.id}`)).status, 404);
 });
+
+t.test('a trace of SCTP', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('sctp-services')] });
+  const asked = { from: 'pod/core/client', to: 'svc/core/amf:38412', protocol: 'sctp' };
+  const { json, status } = await ask('POST', '/clusters/sctp-services/traces', asked);
+  t.equal(status, 201);
+  t.match(json, { verdict: 'answered', protocol: 'sctp', to: { port: 38_412 } });
+  const other = await ask('POST', '/clusters/sctp-services/traces', { ...asked, protocol: 'dccp' });
+  t.equal(other.status, 400);
+});

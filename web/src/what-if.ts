@@ -5,7 +5,7 @@ import type { Finding, Verdict } from './api-types.js';
 export interface Flow {
   readonly from: string;
   readonly to: string;
-  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  readonly protocol: 'tcp' | 'udp' | 'sctp' | 'icmp';
 }
 
 /** The text of objects to apply, or the name of one to delete. */

@@ -212,6 +212,8 @@ export class Ipv4Stack {
     // tcp_v4_rcv() wants what was sent to this host alone, on the link too.
     if (protocol === IP_PROTOCOL.tcp)
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
+    if (protocol === IP_PROTOCOL.sctp && this.#netns.host.hasModule('sctp'))
+      return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
       // nf_reset_ct() in __udp4_lib_rcv(): what is answered from here on belongs to no connection yet.
       skb.ct = undefined;

@@ -2,8 +2,11 @@
 export type { DatagramOptions } from './datagram.js';
 export { FrameSocket, FrameSockets, type FrameSocketOptions } from './frame-socket.js';
 export type { IcmpErrorReport } from './icmp-error.js';
-export type { TcpListenRequest, UdpListenRequest } from './listen.js';
+export type { SctpListenRequest, TcpListenRequest, UdpListenRequest } from './listen.js';
 export { type EchoReply, type EchoRequest, PingSocket } from './ping-socket.js';
+export type { SctpState } from './sctp/association.js';
+export { SctpListener } from './sctp/sctp-listener.js';
+export { SctpSocket } from './sctp/sctp-socket.js';
 export { type PathMtuDiscovery, Socket, type SocketEntry, type SocketOptions } from './socket.js';
 export { SocketTable } from './socket-table.js';
 export type { SocketNetns } from './stack.js';

@@ -1,6 +1,7 @@
 /** What a program asks for that wants to be reached: the one call behind every server of the emulation. */
 
 import type { Ipv4Addr } from '../../packet/index.js';
+import type { SctpSocket } from './sctp/sctp-socket.js';
 import type { SocketOptions } from './socket.js';
 import type { TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
 import type { UdpHandler } from './udp-socket.js';
@@ -18,4 +19,12 @@ export interface UdpListenRequest extends SocketOptions {
   readonly address: Ipv4Addr;
   readonly port: number;
   readonly onMessage: UdpHandler;
+}
+
+export interface SctpListenRequest extends SocketOptions {
+  readonly protocol: 'sctp';
+  readonly address: Ipv4Addr;
+  readonly port: number;
+  /** Called with each association when its cookie has come, before any message. */
+  readonly onConnection: (connection: SctpSocket) => void;
 }

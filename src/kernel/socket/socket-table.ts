@@ -8,9 +8,11 @@ import type { IcmpError } from '../ipv4/icmp.js';
 import type { Skb } from '../skb.js';
 import { ConnectionTable } from './connection-table.js';
 import { quotedPacket } from './icmp-error.js';
-import type { TcpListenRequest, UdpListenRequest } from './listen.js';
+import type { SctpListenRequest, TcpListenRequest, UdpListenRequest } from './listen.js';
 import { PingSocket } from './ping-socket.js';
 import { type Arrival, findPort, findUdpPort, PortTable } from './port-table.js';
+import type { SctpListener } from './sctp/sctp-listener.js';
+import { SctpTable } from './sctp/sctp-table.js';
 import type { PacketSocket, Socket, SocketEntry, SocketOptions } from './socket.js';
 import type { SocketNetns } from './stack.js';
 import { sendReset } from './tcp/reply.js';
@@ -19,6 +21,8 @@ import { TcpListener } from './tcp/tcp-listener.js';
 import type { TcpRequest } from './tcp/tcp-request.js';
 import { type TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
 import { parseDatagram, UdpSocket } from './udp-socket.js';
+
+type ListenRequest = TcpListenRequest | UdpListenRequest | SctpListenRequest;
 
 /** net.ipv4.ip_unprivileged_port_start. */
 const UNPRIVILEGED_PORT_START = 1024;
@@ -34,11 +38,13 @@ export class SocketTable {
   #cause = 0;
   #secret: number | undefined = undefined;
 
-  /** inet_ctl_sock_create(): the kernel's own, for ICMP and for what TCP answers without a connection. */
+  /** inet_ctl_sock_create(): the kernel's own, for ICMP and for what TCP and SCTP answer without a connection. */
   readonly control: PacketSocket;
+  readonly sctp: SctpTable;
 
   constructor(netns: SocketNetns) {
     this.#netns = netns;
+    this.sctp = new SctpTable(netns, (socket, at, choose) => this.#bind(socket, at, choose));
     this.control = { netns, uid: undefined, gid: undefined, mark: 0, device: undefined };
   }
 
@@ -84,8 +90,10 @@ export class SocketTable {
    */
   listen(request: TcpListenRequest): TcpListener;
   listen(request: UdpListenRequest): UdpSocket;
-  listen(request: TcpListenRequest | UdpListenRequest): TcpListener | UdpSocket;
-  listen(request: TcpListenRequest | UdpListenRequest): TcpListener | UdpSocket {
+  listen(request: SctpListenRequest): SctpListener;
+  listen(request: ListenRequest): TcpListener | UdpSocket | SctpListener;
+  listen(request: ListenRequest): TcpListener | UdpSocket | SctpListener {
+    if (request.protocol === 'sctp') return this.sctp.listen(request);
     if (request.protocol === 'udp') {
       const socket = this.udp(request);
       socket.bind(request.address, request.port);
@@ -98,13 +106,14 @@ export class SocketTable {
     return listener;
   }
 
-  /** All sockets, as `ss -a` lists them: TCP, UDP, then ICMP. */
+  /** All sockets, as `ss -a` lists them: TCP, UDP, ICMP, then SCTP. */
   entries(): SocketEntry[] {
     const all: { readonly entry: SocketEntry }[] = [
       ...this.#listeners,
       ...this.#connections,
       ...this.#udp,
       ...this.#ping,
+      ...this.sctp,
     ];
     return all.map(({ entry }) => entry);
   }
@@ -114,6 +123,7 @@ export class SocketTable {
     const states: ListenerState[] = [];
     for (const listener of this.#listeners) states.push(listenerState('tcp', listener));
     for (const socket of this.#udp) if (socket.remotePort === 0) states.push(listenerState('udp', socket));
+    for (const listener of this.sctp.listeners) states.push(listenerState('sctp', listener));
     const key = ({ protocol, port, address }: ListenerState): string =>
       `${protocol} ${String(port).padStart(5)} ${address}`;
     return states.sort((a, b) => (key(a) < key(b) ? -1 : 1));
@@ -121,7 +131,7 @@ export class SocketTable {
 
   /** The namespace goes: all sockets with it, without a word to anybody. */
   destroy(): void {
-    const all = [...this.#listeners, ...this.#connections, ...this.#udp, ...this.#ping];
+    const all = [...this.#listeners, ...this.#connections, ...this.#udp, ...this.#ping, ...this.sctp];
     for (const socket of all) socket.destroy();
   }
 
@@ -129,7 +139,7 @@ export class SocketTable {
 
   /**
    * A packet for this host. `data` stands at the transport header, `network` at the IPv4 header. The answer is why it
-   * was not taken: `no-socket` for UDP is what the caller answers with port unreachable; TCP resets by itself.
+   * was not taken: `no-socket` for UDP is what the caller answers with port unreachable; TCP resets and SCTP aborts by itself.
    */
   deliver(skb: Skb, protocol: number): DropReason | undefined {
     const before = this.#cause;
@@ -158,7 +168,7 @@ export class SocketTable {
       if (type === ICMP_TYPE.echoRequest) {
         this.#ping.lookup({ ...addresses, localPort: identifier, remotePort: 0 })?.icmpError(error);
       }
-    }
+    } else if (packet.protocol === IP_PROTOCOL.sctp) this.sctp.icmpError(error, packet);
     this.#cause = before;
   }
 
@@ -170,6 +180,8 @@ export class SocketTable {
         return this.#deliverUdp(skb);
       case IP_PROTOCOL.icmp:
         return this.#deliverEcho(skb);
+      case IP_PROTOCOL.sctp:
+        return this.sctp.deliver(skb);
       default:
         return 'ip-noproto';
     }
@@ -179,7 +191,7 @@ export class SocketTable {
   #deliverTcp(skb: Skb): DropReason | undefined {
     const segment = parseSegment(skb);
     if (typeof segment === 'string') return segment;
-    const arrival = arrivalOf(segment);
+    const arrival = segment.arrival;
     const tracing = this.#netns.emulation.tracer !== undefined;
     const connection = this.#connections.lookup(arrival);
     if (connection !== undefined) {
@@ -252,38 +264,32 @@ export class SocketTable {
 
   /** inet_bind(), inet_csk_get_port(). */
   bindTcp(socket: TcpListener | TcpSocket, address: Ipv4Addr, port: number): void {
-    this.#checkBind(socket, address, port);
     const free = (candidate: number): boolean => this.#tcpPorts.mayBind(socket, address, candidate);
     const { sysctl, emulation } = this.#netns;
-    const chosen =
-      port === 0 ? findPort(sysctl.localPortRange, emulation.random, 'other', free) : free(port) ? port : undefined;
-    this.#take(socket, address, chosen, port);
+    this.#bind(socket, { address, port }, () =>
+      port === 0 ? findPort(sysctl.localPortRange, emulation.random, 'other', free) : free(port) ? port : undefined,
+    );
     this.#tcpPorts.insert(socket);
   }
 
   /** udp_lib_get_port(). */
   bindUdp(socket: UdpSocket, address: Ipv4Addr, port: number): void {
-    this.#checkBind(socket, address, port);
     const free = (candidate: number): boolean => this.#udp.mayBind(socket, address, candidate);
     const { sysctl, emulation } = this.#netns;
-    const chosen =
-      port === 0 ? findUdpPort(sysctl.localPortRange, emulation.random, free) : free(port) ? port : undefined;
-    this.#take(socket, address, chosen, port);
+    this.#bind(socket, { address, port }, () =>
+      port === 0 ? findUdpPort(sysctl.localPortRange, emulation.random, free) : free(port) ? port : undefined,
+    );
     this.#udp.insert(socket);
   }
 
   /** ping_get_port(): identifiers are ports of their own kind. */
-  bindPing(socket: PingSocket, address: Ipv4Addr, identifier: number): void {
-    this.#checkBind(socket, address, identifier);
+  bindPing(socket: PingSocket, address: Ipv4Addr, port: number): void {
     const free = (candidate: number): boolean => this.#ping.mayBind(socket, address, candidate);
     const any = { first: 1, last: 65_535 };
-    const chosen =
-      identifier === 0
-        ? findUdpPort(any, this.#netns.emulation.random, free)
-        : free(identifier)
-          ? identifier
-          : undefined;
-    this.#take(socket, address, chosen, identifier);
+    const { random } = this.#netns.emulation;
+    this.#bind(socket, { address, port }, () =>
+      port === 0 ? findUdpPort(any, random, free) : free(port) ? port : undefined,
+    );
     this.#ping.insert(socket);
   }
 
@@ -351,7 +357,7 @@ export class SocketTable {
 
   /** TCP_TW_SYN: a listener takes over from a connection in TIME_WAIT, which is forgotten. */
   reopen(old: TcpSocket, segment: Segment, iss: number): { taken: boolean; reason: DropReason | undefined } {
-    const listener = this.#listeners.lookup(arrivalOf(segment));
+    const listener = this.#listeners.lookup(segment.arrival);
     if (listener === undefined) return { taken: false, reason: undefined };
     old.forget();
     return { taken: true, reason: listener.receive(segment, iss) };
@@ -370,20 +376,18 @@ export class SocketTable {
     if (privileged && socket.uid !== 0) throw new KernelError('EACCES', what);
   }
 
-  #take(socket: Socket, address: Ipv4Addr, chosen: number | undefined, asked: number): void {
-    if (chosen === undefined) throw new KernelError('EADDRINUSE', `bind ${formatIpv4(address)}:${asked}`);
+  #bind(
+    socket: Socket,
+    { address, port }: { readonly address: Ipv4Addr; readonly port: number },
+    choose: () => number | undefined,
+  ): void {
+    this.#checkBind(socket, address, port);
+    const chosen = choose();
+    if (chosen === undefined) throw new KernelError('EADDRINUSE', `bind ${formatIpv4(address)}:${port}`);
     socket.localAddress = address;
     socket.localPort = chosen;
   }
 }
-
-const arrivalOf = (segment: Segment): Arrival => ({
-  localAddress: segment.destination,
-  localPort: segment.destinationPort,
-  remoteAddress: segment.source,
-  remotePort: segment.sourcePort,
-  ifindex: segment.skb.iif,
-});
 
 const listenerState = (protocol: ListenerState['protocol'], socket: Socket): ListenerState => ({
   protocol,

@@ -37,8 +37,8 @@ export interface SocketOptions {
 
 /** A line of `ss -a` or `netstat -an`. */
 export interface SocketEntry {
-  readonly protocol: 'tcp' | 'udp' | 'icmp';
-  /** TCP's states as `ss` and conntrack name them; `UNCONN` or `ESTAB` for the others. */
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'sctp';
+  /** TCP's and SCTP's states as `ss` and conntrack name them; `UNCONN` or `ESTAB` for the others. */
   readonly state: string;
   readonly localAddress: Ipv4Addr;
   readonly localPort: number;

@@ -6,6 +6,7 @@ import type { Device } from '../device.js';
 import type { Emulation } from '../emulation.js';
 import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/types.js';
+import type { KernelModule } from '../host.js';
 import type { EchoedOptions } from '../ipv4/options.js';
 import type { SendRequest } from '../ipv4/output.js';
 import type { Skb } from '../skb.js';
@@ -14,6 +15,8 @@ import type { SocketTable } from './socket-table.js';
 
 export interface SocketNetns {
   readonly emulation: Emulation;
+  readonly host: { loadModule(module: KernelModule): void };
+  readonly devices: Iterable<{ readonly addresses: readonly { readonly address: Ipv4Addr }[] }>;
   readonly sysctl: Sysctls;
   readonly sockets: SocketTable;
   readonly fib: { addressType(address: Ipv4Addr, dev?: Device): string };

@@ -1,8 +1,7 @@
-/** UDP, TCP and SCTP as nodes. */
+/** UDP and TCP as nodes. */
 
 import { toHex, bytesOf } from '../bytes.js';
 import type { OptionSpan } from '../option-span.js';
-import { crc32c, SCTP_CHUNK, SCTP_HEADER_LENGTH, Sctp, type SctpChunk } from '../sctp.js';
 import { TCP_HEADER_LENGTH, Tcp } from '../tcp.js';
 import { parseTcpOption, TCP_OPTION } from '../tcp-options.js';
 import { UDP_HEADER_LENGTH, Udp } from '../udp.js';
@@ -15,7 +14,6 @@ import {
   type Layer,
   layerNode,
   nameIn,
-  named,
   type Place,
   sourcePortKey,
   tooShort,
@@ -37,7 +35,7 @@ function transportChecksum(place: Place, end: number, value: number): number | s
 }
 
 /** The ports alone, of a transport header that is cut short in a quotation or a fragment. */
-function portsOnly(text: { name: string; label: string }, place: Place): Layer {
+export function portsOnly(text: { name: string; label: string }, place: Place): Layer {
   const { view, offset, end } = place;
   const fields = new Fields(offset)
     .add('sourcePort', 'Source port', [0, 2], view.getUint16(offset))
@@ -49,7 +47,7 @@ function portsOnly(text: { name: string; label: string }, place: Place): Layer {
   return { node: layerNode({ ...text, value: ports }, fields, end) };
 }
 
-const cutShort = (place: Place): boolean => place.quoted || place.network?.incomplete !== undefined;
+export const cutShort = (place: Place): boolean => place.quoted || place.network?.incomplete !== undefined;
 
 function udpLengthProblem(udp: Udp, place: Place): string | undefined {
   const left = place.end - place.offset;
@@ -148,43 +146,4 @@ export function dissectTcp(place: Place): Layer {
       place: { ...place, offset: tcp.payloadOffset },
     },
   };
-}
-
-function chunkNode(chunk: SctpChunk): DissectedNode {
-  const { type, flags, offset, length, malformed } = chunk;
-  const fields = new Fields(offset).add('type', 'Type', [0, 1], named(SCTP_CHUNK, type));
-  if (length >= 4) {
-    fields.add('flags', 'Flags', [1, 1], hex(flags, 2)).add('length', 'Length', [2, 2], length);
-  }
-  const text = { name: 'chunk', label: 'Chunk', value: named(SCTP_CHUNK, type) };
-  const node = layerNode(text, fields, offset + length);
-  return malformed ? { ...node, problem: 'its length is wrong: it and what follows cannot be read' } : node;
-}
-
-function addCrc(fields: Fields, sctp: Sctp, place: Place): void {
-  const incomplete = place.network?.incomplete;
-  const value = hex(sctp.checksum, 8);
-  const expected = crc32c(place.view, sctp.offset, place.end, sctp.offset + 8);
-  if (incomplete !== undefined) fields.add('checksum', 'Checksum', [8, 4], `${value} (not verified: ${incomplete})`);
-  else if (expected === sctp.checksum) fields.add('checksum', 'Checksum', [8, 4], `${value} (correct)`);
-  else {
-    fields.add('checksum', 'Checksum', [8, 4], value).problem(`wrong checksum: ${hex(expected, 8)} expected`);
-  }
-}
-
-export function dissectSctp(place: Place): Layer {
-  const text = { name: 'sctp', label: 'Stream Control Transmission Protocol' };
-  const left = place.end - place.offset;
-  if (left < SCTP_HEADER_LENGTH) {
-    return cutShort(place) && left >= 4 ? portsOnly(text, place) : tooShort(text, place, SCTP_HEADER_LENGTH);
-  }
-  const sctp = new Sctp(place.view, place.offset);
-  const fields = new Fields(place.offset)
-    .add('sourcePort', 'Source port', [0, 2], sctp.sourcePort)
-    .add('destinationPort', 'Destination port', [2, 2], sctp.destinationPort)
-    .add('verificationTag', 'Verification tag', [4, 4], hex(sctp.verificationTag, 8));
-  addCrc(fields, sctp, place);
-  if (!cutShort(place)) for (const chunk of sctp.chunks(place.end)) fields.push(chunkNode(chunk));
-  const value = `${sctp.sourcePort} > ${sctp.destinationPort}`;
-  return { node: layerNode({ ...text, value }, fields, place.end) };
 }

@@ -14,7 +14,7 @@ import {
   ruleLines,
   vlanLines,
 } from './ip-lines.js';
-import { ECHO_SERVER, listenWords } from './listen.js';
+import { echoServer, listenWords } from './listen.js';
 import { counterNames, NFACCT_ADD } from './nfacct.js';
 import { quote, withInput } from './shell.js';
 import { freshSwitchLines, switchLines } from './sysctl-lines.js';
@@ -137,7 +137,7 @@ class Script {
       '',
       PROLOGUE,
       '',
-      `readonly ECHO_SERVER=${quote(ECHO_SERVER)}`,
+      `readonly ECHO_SERVER=${quote(echoServer(this.#spaces.flatMap(({ netns }) => listenWords(netns.listeners))))}`,
       `readonly IPIP=${this.#spaces.some(({ netns }) => netns.links.some(({ kind }) => kind === 'ipip')) ? 1 : 0}`,
       `readonly NFACCT_ADD=${quote(NFACCT_ADD)}`,
       `readonly NAMESPACES=(${all.map(quote).join(' ')})`,

@@ -4,6 +4,7 @@ import { type DissectedNode, dissect, fromHex, LINKTYPE, summarize, toHex } from
 import type { StateName } from './describe.js';
 import type { EmulatedFrame } from './emulated.js';
 import { injectedStamps } from './injected.js';
+import { drawnTags } from './sctp-fields.js';
 import type { Frame, KernelCase, Round, RuleRow, RunRecord } from './record.js';
 import { Renaming } from './renaming.js';
 
@@ -51,6 +52,7 @@ class Comparer {
       drawnIds: emulated.drawnIds ?? new Set(),
       drawnSequences: emulated.drawnSequences ?? new Set(),
       injectedStamps: injectedStamps(case_),
+      drawnTags: drawnTags(case_, emulated),
       drawnPorts: new Set([...drawnPorts(emulated), ...(emulated.drawn ?? [])]),
     });
   }

@@ -11,6 +11,7 @@ import {
   type Rule,
   NS_PER_MS,
   NS_PER_S,
+  type SctpSocket,
   type Skb,
   type TcpSocket,
 } from '../../../src/kernel/index.js';
@@ -93,8 +94,8 @@ function replacePrograms(netns: Netns): void {
   const listeners = netns.sockets.listeners();
   netns.sockets.destroy();
   for (const { protocol, ...listener } of listeners) {
-    if (protocol === 'udp') startServer(netns, { protocol, ...listener });
-    else if (protocol === 'tcp') listenAndEcho(netns, listener);
+    if (protocol === 'tcp') listenAndEcho(netns, listener);
+    else startServer(netns, { protocol, ...listener });
   }
 }
 
@@ -173,6 +174,9 @@ export class EmulatedRun {
       // Where bridges heard those announcements from is no part of an export either.
       for (const dev of netns.devices) if (dev instanceof Bridge) dev.flush();
     }
+    // The exported namespaces are of one machine: a module that one of them needs is there in all.
+    const listens = [...this.#netns.values()].flatMap(({ sockets }) => sockets.listeners());
+    if (listens.some(({ protocol }) => protocol === 'sctp')) for (const host of hosts) host.loadModule('sctp');
     this.places = [...this.#netns].map(([name, netns]) => ({
       name,
       devices: [...netns.devices].filter(({ up }) => up).map((dev) => dev.name),
@@ -348,6 +352,8 @@ export class EmulatedRun {
         this.#settle();
         return errno ?? '';
       }
+      case 'sctp':
+        return this.#sctp(netns.sockets.sctp.open(), order, bytes);
       default:
         return this.#tcp(netns.sockets.tcp(), order, bytes);
     }
@@ -361,7 +367,7 @@ export class EmulatedRun {
     return '';
   }
 
-  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' }, bytes: Uint8Array): string {
+  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
     let connected = false;
     let refused: string | undefined;
     let echoed = 0;
@@ -386,6 +392,43 @@ export class EmulatedRun {
       socket.close();
       this.#settle();
       return errno ?? refused ?? 'silence';
+    }
+    if (bytes.length > 0) {
+      socket.send(bytes);
+      this.#awaitEcho(() => echoed > 0 || ended || refused !== undefined);
+      this.#settle();
+    }
+    socket.close();
+    this.#settle();
+    return echoed === bytes.length ? 'connected' : 'no echo';
+  }
+
+  #sctp(socket: SctpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
+    let connected = false;
+    let refused: string | undefined;
+    let echoed = 0;
+    let ended = false;
+    socket.onEnd = () => {
+      ended = true;
+    };
+    socket.onConnect = () => {
+      connected = true;
+    };
+    socket.onError = (errno) => {
+      refused = errno;
+    };
+    socket.onMessage = (message) => {
+      echoed += message.length;
+    };
+    socket.bind(INADDR_ANY, order.sourcePort);
+    const errno = socket.connect(address(order.destination), order.port);
+    this.#settle();
+    this.cluster.emulation.advance((order.waitMs ?? 0) * NS_PER_MS);
+    if (!connected) {
+      const told = errno ?? refused ?? socket.takeError() ?? 'silence';
+      socket.close();
+      this.#settle();
+      return told;
     }
     if (bytes.length > 0) {
       socket.send(bytes);

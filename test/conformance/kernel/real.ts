@@ -36,8 +36,12 @@ export function whyNotReal(): string | undefined {
   return made.status === 0 ? undefined : `no network namespaces with iptables and veth here: ${made.stderr.trim()}`;
 }
 
+const OPENS_SCTP = 'import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)';
+
 /** What an exported script wants and this machine's kernel does not have, in a sentence. */
 export function whatIsLacking(script: string): string | undefined {
+  if (/ sctp:\d/.test(script) && spawnSync('python3', ['-c', OPENS_SCTP]).status !== 0)
+    return 'this kernel has no sctp';
   if (!script.includes(' type ipip ')) return undefined;
   const made = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 't0', 'type', 'ipip', 'remote', '192.0.2.1']);
   return made.status === 0 ? undefined : 'this kernel has no ipip';
@@ -117,7 +121,7 @@ export class RealRun {
           ...order,
           place: this.#places.findIndex(({ name }) => name === order.place),
           expected: frames,
-          ...(timers || order.kind === 'tcp' ? { quietMs: PATIENT_MS } : {}),
+          ...(timers || order.kind === 'tcp' || order.kind === 'sctp' ? { quietMs: PATIENT_MS } : {}),
         };
       }),
       quietMs: QUIET_MS,

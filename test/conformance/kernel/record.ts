@@ -40,13 +40,15 @@ export type Order =
     }
   /** Connects, sends, waits for the echo, closes. */
   | {
-      readonly kind: 'tcp';
+      readonly kind: 'tcp' | 'sctp';
       readonly place: string;
       readonly sourcePort: number;
       readonly destination: string;
       readonly port: number;
       readonly hex: string;
       readonly note: string;
+      /** How long who has no answer waits for one, in milliseconds: repetitions come in that time. */
+      readonly waitMs?: number;
     };
 
 export interface Frame {

@@ -250,9 +250,9 @@ class Referee:
         payload = bytes.fromhex(order['hex'])
         sender.sendto(struct.pack('>BBHHH', 8, 0, 0, order['id'], order['sequence']) + payload, (order['destination'], 0))
 
-    def tcp(self, order):
+    def tcp(self, order, protocol=0):
         """connect, send, receive the echo, close: each when the one before has come to its end."""
-        sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sender = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
         sender.bind(('0.0.0.0', order['sourcePort']))
         sender.setblocking(False)
         self.open.append(sender)
@@ -260,6 +260,18 @@ class Referee:
         if outcome not in (0, 115):
             raise OSError(outcome, os.strerror(outcome))
         return sender
+
+    def sctp(self, order):
+        """The same with an association: a one-to-one socket."""
+        return self.tcp(order, socket.IPPROTO_SCTP)
+
+    def wait(self, frames, seconds):
+        """Everything that comes in that time."""
+        limit = time.monotonic() + seconds
+        while (left := limit - time.monotonic()) > 0:
+            for fileno, _ in self.poll.poll(left):
+                if fileno in self.captures:
+                    self.captures[fileno].read(frames)
 
     def tcp_rest(self, order, sender, frames):
         quiet = self.job['quietMs'] / 1000
@@ -293,8 +305,9 @@ class Referee:
             started = time.monotonic()
             try:
                 made = self.inject(order)
-                if order['kind'] == 'tcp':
+                if order['kind'] in ('tcp', 'sctp'):
                     self.settle(frames, quiet)
+                    self.wait(frames, order.get('waitMs', 0) / 1000)
                     outcome = self.tcp_rest(order, made, frames)
             except OSError as error:
                 outcome = os.strerror(error.errno)

@@ -9,15 +9,18 @@
  * | initial sequence numbers of TCP | secure_tcp_seq(): a hash with a key of each boot, and the time |
  * | TCP timestamps | milliseconds since boot, with a random offset for each connection |
  * | ports and ICMP identifiers that NAT draws, and SCTP's sum with them | nf_nat_l4proto_unique_tuple(), get_random_u16() |
+ * | tags and initial TSNs of SCTP | sctp_generate_tag(), sctp_generate_tsn(): get_random_bytes() |
+ * | of SCTP's state cookie: signature, expiry, SCTP-AUTH's random number | a key of each socket, the time of day, get_random_bytes() |
  * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
- * | checksums of TCP and UDP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
+ * | checksums of TCP, UDP and SCTP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
  * hop, a connection's sequence numbers must differ by one and the same number, and a drawn port stands for one port.
  * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
-import { Sctp, updateChecksum16 } from '../../../src/packet/index.js';
+import { Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16 } from '../../../src/packet/index.js';
+import { cookieAt, COOKIE_FIELDS, tsnsOf } from './sctp-fields.js';
 
 const ETHERNET = 14;
 const IPV4 = 0x0800;
@@ -56,6 +59,9 @@ export class Renaming {
   readonly #drawnIds: ReadonlySet<number>;
   readonly #drawnSequences: ReadonlySet<number>;
   readonly #injectedStamps: ReadonlySet<number>;
+  readonly #drawnTags: ReadonlySet<number>;
+  /** Differences of TSNs, real less emulated. */
+  readonly #tsnDeltas = new Set<number>();
   readonly #drawnPorts: ReadonlySet<number>;
   readonly #ports = new Map<number, number>();
   /** `EMULATED REAL`: ports that outer packets of VXLAN came from. */
@@ -67,12 +73,15 @@ export class Renaming {
     /** Initial sequence numbers that the emulator's sockets have drawn. */
     readonly drawnSequences: ReadonlySet<number>;
     readonly injectedStamps: ReadonlySet<number>;
+    /** Tags and initial TSNs of INITs that the emulator has made. */
+    readonly drawnTags: ReadonlySet<number>;
     /** Ports and identifiers that the emulator's NAT has drawn. */
     readonly drawnPorts: ReadonlySet<number>;
   }) {
     this.#drawnIds = known.drawnIds;
     this.#drawnSequences = known.drawnSequences;
     this.#injectedStamps = known.injectedStamps;
+    this.#drawnTags = known.drawnTags;
     this.#drawnPorts = known.drawnPorts;
   }
 
@@ -111,6 +120,17 @@ export class Renaming {
 
   mayRenameStamp(emulated: number): boolean {
     return !this.#injectedStamps.has(emulated) && emulated !== 0;
+  }
+
+  mayRenameTag(emulated: number, real: number): boolean {
+    return this.#drawnTags.has(emulated) && real !== 0 && this.sameName(`tag ${emulated}`, real);
+  }
+
+  /** An INIT says what an association's TSNs differ by; later ones must differ by something known. */
+  mayRenameTsn(emulated: number, real: number): boolean {
+    const delta = (real - emulated) >>> 0;
+    if (this.#drawnTags.has(emulated) && this.sameName(`tsn ${emulated}`, real)) this.#tsnDeltas.add(delta);
+    return this.#tsnDeltas.has(delta);
   }
 
   isVxlanPort(emulated: number, real: number): boolean {
@@ -226,9 +246,44 @@ class FrameWalk {
   /** Its sum is no ones' complement: where it is right on both sides, one stands for the other. */
   #sctp(at: number, datagramEnd: number, covers: readonly Cover[]): void {
     const end = Math.min(datagramEnd, this.#emulated.byteLength);
-    const right = [this.#real, this.#emulated].every((view) => Sctp.parse(view, at, end)?.checksumValid(end) === true);
+    // lo says that it fills the sum in.
+    const seen = this.#loopback ? [this.#emulated] : [this.#real, this.#emulated];
+    const right = seen.every((view) => Sctp.parse(view, at, end)?.checksumValid(end) === true);
     this.#ports(at, covers);
+    const sctp = Sctp.parse(this.#emulated, at, end);
+    if (right && sctp !== undefined) {
+      this.#tag(at + 4, covers);
+      for (const chunk of sctp.chunks(end)) this.#chunk(chunk, covers);
+    }
     if (right) this.#rename32({ at: at + 8, covers }, () => true);
+  }
+
+  #chunk(chunk: SctpChunk, covers: readonly Cover[]): void {
+    const { type, offset } = chunk;
+    if (type === SCTP_CHUNK.init || type === SCTP_CHUNK.initAck) this.#tag(offset + 4, covers);
+    for (const at of tsnsOf(chunk))
+      this.#rename32({ at, covers }, (emulated, real) => this.#renaming.mayRenameTsn(emulated, real));
+    const cookie = cookieAt(this.#emulated, chunk);
+    if (cookie === undefined) return;
+    for (const [from, to] of COOKIE_FIELDS.drawn)
+      for (let at = from; at < to; at += 4) this.#rename32({ at: cookie + at, covers }, () => true);
+    for (const field of COOKIE_FIELDS.tags)
+      this.#rename32Little(cookie + field, covers, (e, r) => this.#renaming.mayRenameTag(e, r));
+    this.#rename32Little(cookie + COOKIE_FIELDS.tsn, covers, (e, r) => this.#renaming.mayRenameTsn(e, r));
+    this.#tag(cookie + COOKIE_FIELDS.initTag, covers);
+    this.#rename32({ at: cookie + COOKIE_FIELDS.initTsn, covers }, (e, r) => this.#renaming.mayRenameTsn(e, r));
+    this.#rename16({ at: cookie + COOKIE_FIELDS.peerPort, covers }, (e, r) => this.#renaming.mayRenamePort(e, r));
+  }
+
+  #tag(at: number, covers: readonly Cover[]): void {
+    this.#rename32({ at, covers }, (emulated, real) => this.#renaming.mayRenameTag(emulated, real));
+  }
+
+  /** A number that lies least significant octet first. */
+  #rename32Little(at: number, covers: readonly Cover[], may: (emulated: number, real: number) => boolean): void {
+    if (at + 4 > this.#real.byteLength) return;
+    if (may(this.#emulated.getUint32(at, true), this.#real.getUint32(at, true)))
+      this.#rename32({ at, covers }, () => true);
   }
 
   #ports(at: number, covers: readonly Cover[]): void {

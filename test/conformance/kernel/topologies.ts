@@ -13,7 +13,7 @@ const PAYLOAD = toHex(new TextEncoder().encode('what happens to this packet?'));
 
 export const topologyNames = (): string[] => readdirSync(FOLDER).toSorted();
 
-const sourcesOf = (name: string): KernelCase['sources'] =>
+export const topologySources = (name: string): KernelCase['sources'] =>
   readdirSync(join(FOLDER, name))
     .filter((file) => /\.ya?ml$/.test(file))
     .toSorted()
@@ -21,7 +21,7 @@ const sourcesOf = (name: string): KernelCase['sources'] =>
 
 /** A case whose orders are made for the places that it turns out to have. */
 export function topologyCase(name: string): KernelCase {
-  const sources = sourcesOf(name);
+  const sources = topologySources(name);
   const run = new EmulatedRun({ name, sources, orders: [] });
   const ends = run.places.flatMap(({ name: place }) => {
     const netns = run.netns(place);

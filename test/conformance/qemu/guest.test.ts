@@ -13,6 +13,7 @@ import { Ledger } from '../report.js';
 import { guestDuels, type GuestDuel } from './duels.js';
 import { GuestTooSlow, requireGuest } from './guest.js';
 import { keep, recordings, replay } from './recorded.js';
+import { sctpServicesCase } from './sctp-cases.js';
 import { setCase } from './set-cases.js';
 import { tunnelCase } from './tunnel-cases.js';
 import { vlanCase } from './vlan-cases.js';
@@ -30,6 +31,7 @@ const LIVE: readonly (() => KernelCase)[] = [
   // Others have a router whose limit on errors (ip_rt_error_cost) ends in the milliseconds that two clocks differ by.
   () => setCase(2),
   () => vlanCase(1),
+  sctpServicesCase,
 ];
 
 const replayed = new Ledger('recorded answers of Linux 6.1');

@@ -5,6 +5,8 @@ import { Emulation, Host, type Netns, runIpCommand } from '../../../src/kernel/i
 import {
   encodeIcmp,
   encodeIpv4,
+  encodeSctp,
+  encodeSctpChunk,
   formatIpv4,
   Icmp,
   ICMP_TYPE,
@@ -13,7 +15,11 @@ import {
   Ipv4,
   type Ipv4Addr,
   ipv4,
+  LINKTYPE,
   parseIpv4,
+  SCTP_CHUNK,
+  Sctp,
+  summarize,
 } from '../../../src/packet/index.js';
 
 const HOUR_NS = 3_600e9;
@@ -214,5 +220,42 @@ t.test('a broadcast is heard by the sender too', (t) => {
   t.equal(a.sockets.udp({ broadcast: true }).sendTo(new Uint8Array(4), address('10.0.0.255'), 5000), undefined);
   a.emulation.run(() => false, a.emulation.clock.nowNs + 1e9);
   t.same(heard.toSorted(), ['a', 'router']);
+  t.end();
+});
+
+/** An INIT without parameters, from 10.0.0.1. */
+function sendInit(netns: Netns, to: string): void {
+  const { emulation } = netns;
+  const skb = emulation.allocSkb(52);
+  const at = skb.data;
+  encodeSctp(skb.view, at + 20, { sourcePort: 4000, destinationPort: 5000, verificationTag: 0 });
+  const value = Uint8Array.from([0, 0, 0, 77, 0, 1, 0, 0, 0, 10, 0, 10, 0, 0, 0, 1]);
+  encodeSctpChunk(skb.view, at + 32, { type: SCTP_CHUNK.init, value });
+  const addresses = { source: address('10.0.0.1'), destination: address(to) };
+  encodeIpv4(skb.view, at, { ...addresses, protocol: IP_PROTOCOL.sctp, payloadLength: 32 });
+  skb.tail = at + 52;
+  skb.network = at;
+  new Sctp(skb.view, at + 20).fillChecksum(skb.tail);
+  netns.ipv4.sendRaw(skb);
+  emulation.run(() => false, emulation.clock.nowNs + 1e9);
+}
+
+t.test('SCTP is not known before a program on the machine opens a socket of it', (t) => {
+  const { a, b } = line();
+  const seen = packetsAt(a, 'eth0');
+  sendInit(a, '10.1.0.1');
+  sendInit(a, '10.0.0.254');
+  b.sockets.sctp.open();
+  t.ok(a.host.hasModule('sctp'), 'in all namespaces');
+  sendInit(a, '10.1.0.1');
+  t.same(
+    seen.map((bytes) => summarize(bytes, { linkType: LINKTYPE.raw })),
+    [
+      'IP 10.1.0.1 > 10.0.0.1: ICMP 10.1.0.1 protocol 132 unreachable, length 60',
+      'IP 10.0.0.254 > 10.0.0.1: ICMP 10.0.0.254 protocol 132 unreachable, length 60',
+      'IP 10.1.0.1.5000 > 10.0.0.1.4000: sctp (1) [ABORT]',
+    ],
+  );
+  t.equal(new Sctp(headerOf(seen[2] ?? new Uint8Array(40)).view, 20).verificationTag, 77);
   t.end();
 });

@@ -75,6 +75,8 @@ export class TestHost implements SocketNetns {
   readonly address: Ipv4Addr;
   readonly emulation: Emulation;
   readonly sysctl = new Sysctls(() => []);
+  readonly host = { loadModule: (): void => {} };
+  readonly devices: { readonly addresses: { readonly address: Ipv4Addr }[] }[];
   readonly sockets: SocketTable;
   readonly drops: DropReason[] = [];
   readonly steps: Step[] = [];
@@ -97,6 +99,7 @@ export class TestHost implements SocketNetns {
     this.#joined = joined;
     this.name = name;
     this.address = address;
+    this.devices = [{ addresses: [{ address }] }];
     this.emulation = joined.emulation;
     this.sockets = new SocketTable(this);
   }

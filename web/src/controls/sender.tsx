@@ -10,10 +10,11 @@ import { placeOf, placeOfPod } from '../state/names.js';
 import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
 
 /** A connection, or a query that makes one. */
-type Kind = 'tcp' | 'udp' | 'icmp' | 'dns' | 'http';
+type Kind = 'tcp' | 'udp' | 'sctp' | 'icmp' | 'dns' | 'http';
 const KINDS: readonly (readonly [kind: Kind, name: string])[] = [
   ['tcp', 'TCP'],
   ['udp', 'UDP'],
+  ['sctp', 'SCTP'],
   ['icmp', 'ping'],
   ['dns', 'DNS'],
   ['http', 'HTTP'],

@@ -278,7 +278,7 @@ export class PageState {
     const declared = pod === undefined ? undefined : declaredPort(pod);
     const { to } = this.sender.value;
     if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
-    const protocol = declared.protocol === 'UDP' ? 'udp' : 'tcp';
+    const protocol = declared.protocol === 'UDP' ? 'udp' : declared.protocol === 'SCTP' ? 'sctp' : 'tcp';
     this.sender.value = { ...this.sender.value, to: `${to}:${declared.containerPort}`, protocol };
   }
 

@@ -88,7 +88,7 @@ const localText = (pass: Pass): string => {
   const found = pass.steps.find(
     ({ step }) => step.kind === 'deliver' || step.kind === 'send' || step.kind === 'decapsulate',
   )?.step;
-  return found?.text.replace(/^(?:tcp|udp|icmp): /, '') ?? '';
+  return found?.text.replace(/^(?:tcp|udp|sctp|icmp): /, '') ?? '';
 };
 
 export interface NetfilterProps {

@@ -16,6 +16,7 @@ import {
 } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import type { Skb } from '../../skb.js';
+import type { Arrival } from '../port-table.js';
 import { advance } from './sequence.js';
 
 const NO_OPTIONS: TcpOptions = {};
@@ -74,6 +75,16 @@ export class Segment {
 
   get ack(): boolean {
     return (this.flags & TCP_ACK) !== 0;
+  }
+
+  get arrival(): Arrival {
+    return {
+      localAddress: this.destination,
+      localPort: this.destinationPort,
+      remoteAddress: this.source,
+      remotePort: this.sourcePort,
+      ifindex: this.skb.iif,
+    };
   }
 
   /** The octets from `skip` on, copied: a packet's slab is not ours to keep. */
