@@ -184,12 +184,14 @@ class Comparer {
     const ours = emulated.split(' ');
     const theirs = real.split(' ');
     if (ours.length !== theirs.length) return false;
-    const pairs = ours.flatMap((word, i) => (word === theirs[i] ? [] : [[word, theirs[i] ?? ''] as const]));
-    const drawn = pairs.map(([one, other]) => [drawnValue(one), drawnValue(other)] as const);
-    const alike = drawn.every(([one, other]) => {
+    const pairs = ours.flatMap((word, i) => (word === theirs[i] ? [] : [[word, theirs[i] ?? '', i] as const]));
+    const drawn = pairs.map(([one, other, i]) => [drawnValue(one), drawnValue(other), ours[i + 1]] as const);
+    const alike = drawn.every(([one, other, next]) => {
       if (one === undefined || other === undefined || one.key !== other.key) return false;
       return (
-        this.#renaming.isVxlanPort(one.value, other.value) || this.#renaming.couldRenamePort(one.value, other.value)
+        this.#renaming.isVxlanPort(one.value, other.value) ||
+        this.#renaming.couldRenamePort(one.value, other.value) ||
+        (next === VXLAN_DESTINATION && this.#renaming.mayBeUnseenVxlanPort(one.value))
       );
     });
     if (!alike) return false;
@@ -197,6 +199,9 @@ class Comparer {
     return true;
   }
 }
+
+/** In a line of a connection, behind the source port. */
+const VXLAN_DESTINATION = 'dport=4789';
 
 /** Where ports stand that NAT has drawn: connections, and sets that a rule puts packets into. */
 const DRAWN_IN: ReadonlySet<StateName> = new Set<StateName>(['conntrack', 'ipsets']);

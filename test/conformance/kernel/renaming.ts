@@ -34,6 +34,8 @@ const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 const ICMP_TIMESTAMP_REPLY = 14;
 const TCP_TIMESTAMP = 8;
+/** Where it lies in a segment: at the beginning of a fragment, where the one before has sixteen octets. */
+const TCP_CHECKSUM = 16;
 const TCP_RST = 4;
 
 /** A checksum that covers a field, and those that cover it in turn, innermost first. `udp`: zero means none. */
@@ -137,6 +139,16 @@ export class Renaming {
     return this.#vxlanPorts.has(`${emulated} ${real}`);
   }
 
+  /** The source port of an outer packet that no interface has shown: what was lost behind POSTROUTING. */
+  mayBeUnseenVxlanPort(emulated: number): boolean {
+    return ![...this.#vxlanPorts].some((pair) => pair.startsWith(`${emulated} `));
+  }
+
+  /** Whether two sums of one segment differ by a drawn port in a part of it that lies elsewhere. */
+  differByPort(emulated: number, real: number): boolean {
+    return [...this.#ports].some(([ours, theirs]) => updateChecksum16(real, theirs, ours) === emulated);
+  }
+
   couldRenamePort(emulated: number, real: number): boolean {
     return this.#drawnPorts.has(emulated) && (this.#ports.get(emulated) ?? real) === real;
   }
@@ -205,9 +217,14 @@ class FrameWalk {
     this.#rename16({ at: at + 4, covers: own }, (emulated, real) => {
       return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key(emulated), real);
     });
-    if ((this.#emulated.getUint16(at + 6) & 0x1fff) !== 0) return;
     const protocol = this.#emulated.getUint8(at + 9);
     const next = at + headerLength;
+    const fragmentOffset = (this.#emulated.getUint16(at + 6) & 0x1fff) * 8;
+    if (fragmentOffset !== 0) {
+      if (protocol === TCP && fragmentOffset === TCP_CHECKSUM && next + 2 <= this.#real.byteLength)
+        this.#rename16({ at: next, covers }, (emulated, real) => this.#renaming.differByPort(emulated, real));
+      return;
+    }
     if (protocol === UDP) this.#udp(next, covers, form);
     else if (protocol === TCP) this.#tcp(next, covers);
     else if (protocol === SCTP) this.#sctp(next, at + this.#emulated.getUint16(at + 2), covers);
