@@ -112,6 +112,8 @@ export class LoadBalancers {
       services.flatMap(({ namespace, name }) => {
         const service = store.get('Service', namespace, name);
         if (service === undefined) return [];
+        for (const { protocol, port } of service.spec.ports)
+          if (protocol === 'SCTP') tell(`${namespace}/${name}: SCTP port ${port} is not led on: it knows TCP and UDP`);
         const ipMode = service.status.loadBalancer.ingress.find(({ ip }) => ip === address)?.ipMode ?? spec.ipMode;
         return [frontOf(service, { address, ipMode, target: spec.healthCheck.target })];
       }),

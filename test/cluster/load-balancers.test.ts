@@ -312,5 +312,10 @@ t.test('cloud: what cannot be led is told', (t) => {
   t.match(found(portless, 'load-balancer'), [
     /shop\/front: port 80 has no node port: nothing leads there in the mode Proxy/,
   ]);
+  const mixed = load('load-balancer-cloud', (text) =>
+    text.replace('nodePort: 30080}', 'nodePort: 30080}, {name: s, protocol: SCTP, port: 9, nodePort: 30090}'),
+  );
+  t.equal(trace(mixed, 'host/office', 'lb/shop/front:80').verdict, 'answered');
+  t.match(found(mixed, 'load-balancer'), [/shop\/front: SCTP port 9 is not led on: it knows TCP and UDP/]);
   t.end();
 });
