@@ -341,6 +341,32 @@ t.test('connlimit counts an old connection too where it is the first of an addre
   t.end();
 });
 
+t.test('connlimit drops what comes late to connections that are all closed, as Linux 6.18 does', (t) => {
+  const gate = new Gate();
+  const { netns } = gate;
+  gate.load('-p tcp -m connlimit --connlimit-upto 5 --connlimit-mask 0');
+  const [client, server] = ['10.0.0.1:1000', '10.1.0.2:80'];
+  const pass = (bytes: Uint8Array): string => {
+    const skb = skbOf(netns, bytes);
+    netns.netfilter.run('prerouting', skb, gate.in, undefined);
+    const verdict = netns.netfilter.run('forward', skb, gate.in, gate.out);
+    netns.conntrack.confirm(skb);
+    return `${verdict} ${netns.conntrack.entries().map(({ protocolState }) => protocolState.state)}`;
+  };
+  t.equal(pass(tcp({ from: client, to: server, flags: 'S', seq: 99 })), 'accept SYN_SENT');
+  t.equal(pass(tcp({ from: server, to: client, flags: 'SA', seq: 499, ack: 100 })), 'accept SYN_RECV');
+  t.equal(pass(tcp({ from: client, to: server, flags: 'A', seq: 100, ack: 500 })), 'accept ESTABLISHED');
+  t.equal(pass(tcp({ from: client, to: server, flags: 'R', seq: 100 })), 'accept CLOSE', 'within one tick');
+  netns.emulation.clock.moveTo(netns.emulation.clock.nowNs + 4 * NS_PER_MS);
+  t.equal(pass(tcp({ from: client, to: server, flags: 'A', seq: 100, ack: 500 })), 'drop CLOSE');
+  t.equal(
+    pass(tcp({ from: '10.0.0.9:9', to: server, flags: 'S', seq: 1 })),
+    'accept CLOSE,SYN_SENT',
+    'a new one counts',
+  );
+  t.end();
+});
+
 t.test('nfacct counts into an object with a name', (t) => {
   const gate = new Gate();
   gate.load('-p udp -m nfacct --nfacct-name dns');

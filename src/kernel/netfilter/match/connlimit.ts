@@ -64,16 +64,17 @@ class Connections {
 
   /**
    * __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be; but one of this
-   * host with itself is confirmed before it comes in, and looked for.
+   * host with itself is confirmed before it comes in, and looked for. One that this packet has ended (a reset that is
+   * the only answer) is none any more.
    */
   add({ netns, skb: { ct }, in: inDev }: RulePacket, jiffy: number): void {
-    const confirmed = ct?.has(IPS.confirmed) === true;
-    if (confirmed && inDev?.isLoopback !== true) return;
-    if (confirmed || jiffy !== this.#lastGc) {
+    const confirmed = ct?.has(IPS.confirmed) === true && !ct.has(IPS.dying);
+    const withItself = confirmed && inDev?.isLoopback === true;
+    if (withItself || jiffy !== this.#lastGc) {
       this.#all = this.#all.filter((other) => counts(netns, other));
       this.#lastGc = jiffy;
     }
-    if (!confirmed || !this.#all.includes(ct)) this.#all.push(ct);
+    if (!confirmed || (withItself && !this.#all.includes(ct))) this.#all.push(ct);
   }
 }
 
@@ -105,7 +106,9 @@ export const connlimit = {
         packet.netns.emulation.journal?.push(connections.keep());
         if (known === undefined) connections.begin(packet);
         else connections.add(packet, jiffy);
-        return connections.size > limit === above;
+        // None is taken for a want of memory: what comes late to connections that are all closed is dropped.
+        packet.hotdrop = connections.size === 0;
+        return !packet.hotdrop && connections.size > limit === above;
       },
       toString: () =>
         `--connlimit-${above ? 'above' : 'upto'} ${limit} --connlimit-mask ${length} --connlimit-${side === 'source' ? 'saddr' : 'daddr'}`,
