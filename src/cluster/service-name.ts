@@ -3,6 +3,7 @@
 import { isIpv4, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { TraceProtocol } from '../trace/index.js';
+import { runningContainers } from './containers.js';
 import type { Destination } from './endpoint-name.js';
 import type { PortProtocol } from './listeners.js';
 
@@ -60,8 +61,8 @@ function portsOf(store: Store, endpoint: Destination['endpoint']): readonly Name
       return ports.map(({ name, port, protocol }) => ({ name, number: port, protocol }));
     }
     case 'pod': {
-      const spec = store.get('Pod', endpoint.namespace, endpoint.name)?.spec;
-      return [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].flatMap(({ ports }) =>
+      const pod = store.get('Pod', endpoint.namespace, endpoint.name);
+      return (pod === undefined ? [] : runningContainers(pod)).flatMap(({ ports }) =>
         ports.map(({ name, containerPort, protocol }) => ({ name, number: containerPort, protocol })),
       );
     }

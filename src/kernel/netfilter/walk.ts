@@ -194,7 +194,7 @@ export class Walk {
     assert(rule !== undefined, 'a candidate is a rule');
     if (rule.unknown) return this.#mayDecide(rule, at) ? 'drop' : NO_MATCH;
     if (!rule.holds(packet)) {
-      return packet.hotdrop ? this.#drop(rule, 'a match found the packet malformed') : NO_MATCH;
+      return packet.hotdrop ? this.#drop(rule, 'a match had it dropped at once') : NO_MATCH;
     }
     rule.packets += 1;
     rule.bytes += packet.length;
@@ -255,7 +255,7 @@ export class Walk {
     const { packet } = this;
     const result = rule.mayMatch(packet);
     if (packet.hotdrop) {
-      this.#drop(rule, 'a match found the packet malformed');
+      this.#drop(rule, 'a match had it dropped at once');
       return true;
     }
     if (result === 'no') return false;

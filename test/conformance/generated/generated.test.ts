@@ -18,6 +18,8 @@ const CASES = Number(process.env['PODWIRE_CASES'] ?? 60);
 const SEED = Number(process.env['PODWIRE_SEED'] ?? 1);
 /** Mostly they wait for the kernel's timers. */
 const JOBS = 2;
+/** The share of cases that may differ once: four of a thousand did where other work kept the machine busy. */
+const UNSTEADY = 0.02;
 /** Making one small takes minutes. */
 const SHRUNK = 2;
 const PREFIX = `pwc${process.pid}`;
@@ -84,6 +86,8 @@ t.test(`generated cases, seeds ${SEED} to ${SEED + CASES - 1}`, options, async (
     t.fail(`${failure.case.name}: ${failure.text}\nmade small, kept as ${keep(small)}:\n${small.text}`);
   }
   t.equal(totals.failures.length, 0, 'cases without a difference');
+  const most = Math.max(1, Math.ceil(CASES * UNSTEADY));
+  t.ok(totals.unsteady.length <= most, `${totals.unsteady.length} cases are not steady, of ${most} that may be`);
   t.ok(totals.cases >= CASES * 0.95, `${totals.cases} of ${CASES} cases came to something that mattered`);
   tell('generated cases', totals);
   tellUncounted(t, totals);
