@@ -67,8 +67,8 @@ export class Skb {
   /** IPCB(skb)->frag_max_size: the largest fragment of a defragmented packet, else 0. */
   fragMaxSize = 0;
   /**
-   * skb_shinfo(skb)->frag_list: payload octets of the fragments that a defragmented packet came in, in order, as long
-   * as it can be taken apart there again; undefined for a packet in one piece.
+   * skb_shinfo(skb)->frag_list: payload octets of the fragments that a defragmented packet came in, or that a datagram was
+   * made in, in order, as long as it can be taken apart there again; undefined for a packet in one piece.
    */
   pieces: readonly number[] | undefined = undefined;
   /** Forwarding hops so far in the whole emulation, against loops. */

@@ -122,7 +122,11 @@ export class Sysctls {
         if (before.some((other) => other.get(key) !== value)) rows.push([`net.ipv4.${where}.${key}`, String(value)]);
       }
     };
-    differing('conf.all', this.all, { ...ipv4AllDefaults(), forwarding });
+    differing('conf.all', this.all, {
+      ...ipv4AllDefaults(),
+      forwarding,
+      accept_redirects: redirectsHeeded(forwarding),
+    });
     differing('conf.default', this.default, { ...ipv4DevConfDefaults(), forwarding });
     differing('neigh.default', this.neighDefault, ipv4NeighConfDefaults());
     for (const { name, ipv4Conf, neighConf } of this.#devices()) {
@@ -212,8 +216,13 @@ export class Sysctls {
     }
   }
 
-  /** net/ipv4/devinet.c:inet_forward_change(): the namespace's switch sets all of them. */
+  /**
+   * net/ipv4/devinet.c:devinet_sysctl_forward(), inet_forward_change(): the namespace's switch sets all of them, and a router
+   * heeds no redirects until it is told to again. Nothing happens where it stands so already.
+   */
   #setForwarding(value: number): void {
+    if (this.values['ipv4.ip_forward'] === value) return;
+    this.all.accept_redirects = redirectsHeeded(value);
     this.values['ipv4.ip_forward'] = value;
     this.all.forwarding = value;
     this.default.forwarding = value;
@@ -231,6 +240,9 @@ export class Sysctls {
     this.localPortRange = { first, last };
   }
 }
+
+/** What `all.accept_redirects` becomes when forwarding is switched. */
+const redirectsHeeded = (forwarding: number): number => (forwarding === 0 ? 1 : 0);
 
 /** IN_DEV_MAXCONF: the larger of the device's and `all`'s (rp_filter, arp_ignore, arp_announce). */
 export const maxConf = (all: Ipv4DevConf, dev: Ipv4DevConf, key: keyof Ipv4DevConf): number =>

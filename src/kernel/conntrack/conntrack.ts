@@ -125,9 +125,17 @@ export class Conntrack {
     skb.ctSeen = true;
   }
 
-  /** nf_conntrack_attach(): `answer`, made here because of `skb`, is related to the same connection. */
+  /**
+   * nf_conntrack_attach(): `answer`, made here because of `skb`, is related to the same connection. That of an untracked packet is
+   * related, and to none: the conntrack match calls it INVALID, and NOTRACK passes over it.
+   */
   attach(answer: Skb, skb: Skb): void {
-    if (skb.ct === undefined) return;
+    if (skb.ct === undefined) {
+      if (!skb.ctSeen || skb.ctInfo !== 'untracked') return;
+      answer.ctSeen = true;
+      answer.ctInfo = 'related';
+      return;
+    }
     answer.ct = skb.ct;
     answer.ctInfo = isReply(skb.ctInfo) ? 'related' : 'related-reply';
     answer.ctSeen = true;

@@ -4,7 +4,7 @@
  *
  *     addAddress, linkUp…   addresses.ts ─┐                 ┌─ output.ts   routeOutput
  *     addRoute              create-route ─┼→ tables.ts ←────┼─ input.ts    routeInput
- *     addRule               rules.ts ─────┘  prefix-tree.ts └─ select.ts   ECMP, source.ts, path-mtu.ts
+ *     addRule               rules.ts ─────┘  prefix-tree.ts └─ select.ts   ECMP, source.ts, exceptions.ts
  */
 
 import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
@@ -14,7 +14,7 @@ import type { Device } from '../device.js';
 import { ERRNO_TEXT, type Errno } from '../errors.js';
 import type { Scope } from '../host-state.js';
 import { orConf } from '../sysctl.js';
-import { Addresses } from './addresses.js';
+import { Addresses, inSubnet } from './addresses.js';
 import type { FibContext } from './context.js';
 import { checkTarget, checkTos, createRoute, defaultScope, defaultTable } from './create-route.js';
 import { FlowKey, LookupResult } from './flow-key.js';
@@ -30,8 +30,8 @@ import { type InputFlow, InputRouter } from './input.js';
 import { SCOPE } from './names.js';
 import { NetlinkError, type Refusal } from './netlink-error.js';
 import { OutputRouter } from './output.js';
-import { deviceMtuChanged, learnedMtu, learnMtu, outputMtu } from './path-mtu.js';
-import { Route } from './route.js';
+import { deviceMtuChanged, learned, learnGateway, learnMtu, outputMtu } from './exceptions.js';
+import { type NextHopException, Route, type RouteNextHop } from './route.js';
 import type { FibRule } from './rules.js';
 import { PathSelector } from './select.js';
 import { nextHopSource, selectAddress } from './source.js';
@@ -268,15 +268,40 @@ export class Fib {
   dstMtu(decision: RouteResult, destination: Ipv4Addr): number {
     const { route, dev, gateway, mtu } = decision;
     if (!(route instanceof Route) || dev === undefined) return mtu;
-    const nextHop = route.nextHops.find((one) => one.dev === dev && one.gateway === gateway);
+    const leadsTo = (one: RouteNextHop): Ipv4Addr | undefined =>
+      one.exceptions?.get(destination)?.gateway ?? one.gateway;
+    const nextHop = route.nextHops.find((one) => one.dev === dev && leadsTo(one) === gateway);
     return outputMtu(nextHop, route, { dev, destination, clock: this.#context.emulation.clock });
   }
 
-  /** The path MTU that was learned for that flow's destination, and until when it is kept. */
-  learnedPmtu(flow: Flow4): { readonly mtu: number; readonly expiresNs: number } | undefined {
+  /** What ICMP told of the way of that flow, and until when it is kept. */
+  learned(flow: Flow4): NextHopException | undefined {
     this.#key.set(flow);
     if (!this.#tables.lookup(this.#key, this.#result)) return undefined;
-    return learnedMtu(this.#result.nextHop, flow.destination, this.#context.emulation.clock);
+    return learned(this.#result.nextHop, flow.destination, this.#context.emulation.clock);
+  }
+
+  // Redirects.
+
+  /** __ip_do_redirect()'s end: packets of that flow go to `gateway` first, which a router named. */
+  learnGateway(flow: Flow4, gateway: Ipv4Addr): void {
+    this.#key.set(flow);
+    const { nextHop } = this.#tables.lookup(this.#key, this.#result) ? this.#result : new LookupResult();
+    const { destination } = flow;
+    if (nextHop !== undefined) learnGateway(nextHop, { destination, gateway, clock: this.#context.emulation.clock });
+  }
+
+  /** ip_fib_check_default(): some route leads over that gateway on that device. */
+  isGateway(gateway: Ipv4Addr, dev: Device): boolean {
+    for (const route of this.#tables.routes())
+      for (const nextHop of route.nextHops)
+        if (nextHop.dev === dev && nextHop.gateway === gateway && !nextHop.dead) return true;
+    return false;
+  }
+
+  /** inet_addr_onlink(): one subnet of the device has both. */
+  sharesSubnet(dev: Device, a: Ipv4Addr, b: Ipv4Addr): boolean {
+    return dev.addresses.some((entry) => inSubnet(a, entry) && inSubnet(b, entry));
   }
 
   /**
@@ -291,12 +316,16 @@ export class Fib {
     if (result.error !== undefined) return { errno: result.error };
     const dev = iif ?? result.dev;
     const { nowNs } = this.#context.emulation.clock;
-    const kept = iif === undefined && result.type === 'unicast' ? this.learnedPmtu(flow) : undefined;
-    const learned = kept && { mtu: kept.mtu, seconds: Math.floor((kept.expiresNs - nowNs) / NS_PER_S) };
+    const kept = result.type === 'unicast' ? this.learned(flow) : undefined;
+    const told = kept && {
+      mtu: kept.mtu,
+      redirected: kept.gateway !== undefined,
+      seconds: Math.floor((kept.expiresNs - nowNs) / NS_PER_S),
+    };
     const inGroup = dev !== undefined && this.inGroup(dev, flow.destination);
     const isLocal = result.type === 'multicast' ? inGroup : result.type !== 'unicast';
     const table = result.route && this.#tables.foundIn(result.route.table);
-    const answer = { flow, result, learned, table, isLocal };
+    const answer = { flow, result, learned: told, table, isLocal };
     return { text: formatRouteGet(answer), answer };
   }
 

@@ -52,20 +52,23 @@ export function formatRoute(route: FibRoute, format: RouteFormat = { showTable: 
 const hex = (value: number): string => (value === 0 ? '0' : `0x${(value >>> 0).toString(16)}`);
 
 /** RTCF_* flags of a decision, as the second line of `ip route get` shows them. */
-function formatCacheFlags(result: RouteResult, isLocal: boolean): string {
+export function cacheFlags({ result, learned, isLocal }: RouteGetAnswer): readonly string[] {
   const flags: string[] = [];
   if (isLocal) flags.push('local');
   if (result.type === 'broadcast') flags.push('brd');
   if (result.type === 'multicast') flags.push('mc');
+  if (learned?.redirected === true) flags.push('redirected');
   if (result.redirect) flags.push('redirect');
-  return flags.length === 0 ? '' : `<${flags.join(',')}> `;
+  return flags;
 }
 
 export interface RouteGetAnswer {
   readonly flow: Flow4;
   readonly result: RouteResult;
-  /** A learned path MTU, and the whole seconds for which it is kept. */
-  readonly learned: { readonly mtu: number; readonly seconds: number } | undefined;
+  /** A learned path MTU or first hop, and the whole seconds for which it is kept. */
+  readonly learned:
+    | { readonly mtu: number | undefined; readonly redirected: boolean; readonly seconds: number }
+    | undefined;
   /** Table in which the route was found; undefined where none was asked. */
   readonly table: number | undefined;
   /** RTCF_LOCAL: the packet is for this host too. */
@@ -73,7 +76,8 @@ export interface RouteGetAnswer {
 }
 
 /** The two lines of `ip route get` (net/ipv4/route.c:rt_fill_info()). */
-export function formatRouteGet({ flow, result, learned, table, isLocal }: RouteGetAnswer): string {
+export function formatRouteGet(answer: RouteGetAnswer): string {
+  const { flow, result, learned, table } = answer;
   const { type, route } = result;
   const isInput = flow.iif !== undefined;
   const source = flow.source === 0 ? undefined : flow.source;
@@ -95,7 +99,8 @@ export function formatRouteGet({ flow, result, learned, table, isLocal }: RouteG
     ? type === 'unicast'
     : !isLimitedBroadcast(flow.destination) && (type !== 'multicast' || (route?.destination.length ?? 0) >= 4);
   const mtu = learned?.mtu ?? (usesRoute ? route?.mtu : undefined);
-  text += `\n    cache ${formatCacheFlags(result, isLocal)}`;
+  const flags = cacheFlags(answer);
+  text += `\n    cache ${flags.length === 0 ? '' : `<${flags.join(',')}> `}`;
   if (learned !== undefined) text += `expires ${learned.seconds}sec `;
   if (mtu !== undefined) text += `mtu ${mtu} `;
   if (flow.iif !== undefined) text += `iif ${flow.iif.name} `;

@@ -2,6 +2,7 @@
 export type { FibContext } from './context.js';
 export { Fib } from './fib.js';
 export {
+  cacheFlags,
   formatRoute,
   formatRouteGet,
   formatRule,

@@ -15,8 +15,7 @@ import { type FibContext, loopbackOf } from './context.js';
 import { FlowKey, LookupResult } from './flow-key.js';
 import { SCOPE } from './names.js';
 import { isLocalMulticast, type OutputParts } from './output.js';
-import { firstHopMtu, outputMtu } from './path-mtu.js';
-import type { Route } from './route.js';
+import { firstHopMtu, learned } from './exceptions.js';
 import type { PathSelector } from './select.js';
 import type { Tables } from './tables.js';
 import type { Flow4, RouteResult } from './types.js';
@@ -165,22 +164,24 @@ export class InputRouter {
     const verdict = this.#validate(flow, flow.destination, dev);
     if (!isValid(verdict)) return verdict;
     const redirect = dev === flow.iif && verdict === 'on-link' && this.#redirects(dev, flow.source, nextHop.gateway);
-    const mtu = this.#forwardMtu(route, dev, flow.destination);
+    const exception =
+      nextHop.exceptions === undefined ? undefined : learned(nextHop, flow.destination, this.#context.emulation.clock);
+    // ip_dst_mtu_maybe_forward(): learned path MTUs are not for packets of others, unless a switch says so.
+    const counts = exception !== undefined && this.#context.sysctl.values['ipv4.ip_forward_use_pmtu'] !== 0;
+    const mtu = (counts ? exception.mtu : undefined) ?? firstHopMtu(route, dev);
+    const gateway = exception?.gateway ?? nextHop.gateway;
     const last = nextHop.input;
-    if (last !== undefined && last.mtu === mtu && last.redirect === redirect && last.rule === rule) return last;
+    if (
+      last !== undefined &&
+      last.mtu === mtu &&
+      last.redirect === redirect &&
+      last.rule === rule &&
+      last.gateway === gateway
+    )
+      return last;
     const type: RouteType = 'unicast';
-    const { gateway } = nextHop;
     nextHop.input = { type, dev, gateway, source: INADDR_ANY, mtu, route, redirect, error: undefined, rule };
     return nextHop.input;
-  }
-
-  /** ip_dst_mtu_maybe_forward(): learned path MTUs are not for packets of others, unless a switch says so. */
-  #forwardMtu(route: Route, dev: Device, destination: Ipv4Addr): number {
-    const { sysctl, emulation } = this.#context;
-    const { nextHop } = this.#result;
-    const forOthersToo = nextHop?.exceptions !== undefined && sysctl.values['ipv4.ip_forward_use_pmtu'] !== 0;
-    if (!forOthersToo) return firstHopMtu(route, dev);
-    return outputMtu(nextHop, route, { dev, destination, clock: emulation.clock });
   }
 
   #redirects(dev: Device, source: Ipv4Addr, gateway: Ipv4Addr | undefined): boolean {

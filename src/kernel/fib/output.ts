@@ -16,7 +16,7 @@ import type { Addresses } from './addresses.js';
 import { type FibContext, loopbackOf } from './context.js';
 import { FlowKey, LookupResult } from './flow-key.js';
 import { SCOPE } from './names.js';
-import { firstHopMtu, outputMtu } from './path-mtu.js';
+import { firstHopMtu, learned } from './exceptions.js';
 import type { PathSelector } from './select.js';
 import { nextHopSource, selectAddress } from './source.js';
 import type { Tables } from './tables.js';
@@ -175,15 +175,20 @@ export class OutputRouter {
   #cached(dev: Device, type: RouteType): RouteResult {
     const { destination, source } = this.#key;
     const { route, nextHop, rule } = this.#result;
-    const { clock } = this.#context.emulation;
-    const mtu =
-      nextHop?.exceptions === undefined
-        ? firstHopMtu(route, dev)
-        : outputMtu(nextHop, route, { dev, destination, clock });
+    const exception =
+      nextHop?.exceptions === undefined ? undefined : learned(nextHop, destination, this.#context.emulation.clock);
+    const mtu = exception?.mtu ?? firstHopMtu(route, dev);
+    const gateway = exception?.gateway ?? nextHop?.gateway;
     const last = nextHop?.output;
-    if (last !== undefined && last.source === source && last.mtu === mtu && last.rule === rule && last.dev === dev)
+    if (
+      last !== undefined &&
+      last.source === source &&
+      last.mtu === mtu &&
+      last.rule === rule &&
+      last.dev === dev &&
+      last.gateway === gateway
+    )
       return last;
-    const gateway = nextHop?.gateway;
     const decision = { type, dev, gateway, source, mtu, route, redirect: false, error: undefined, rule };
     if (nextHop !== undefined) nextHop.output = decision;
     return decision;

@@ -12,9 +12,12 @@ import { formatRoute } from './format.js';
 import { SCOPE } from './names.js';
 import type { FibRoute, NextHop, RouteResult } from './types.js';
 
-/** A learned path MTU (struct fib_nh_exception). */
-export interface PathMtu {
-  readonly mtu: number;
+/** What ICMP told of the way to one destination (struct fib_nh_exception). */
+export interface NextHopException {
+  /** A learned path MTU. */
+  readonly mtu: number | undefined;
+  /** The first hop that a redirect named. */
+  readonly gateway: Ipv4Addr | undefined;
   readonly expiresNs: number;
 }
 
@@ -49,7 +52,7 @@ export class RouteNextHop implements NextHop {
   /** nh_saddr: the source that this next hop gives, as of `sourceGeneration`. */
   source: Ipv4Addr = INADDR_ANY;
   sourceGeneration = -1;
-  exceptions: Map<Ipv4Addr, PathMtu> | undefined = undefined;
+  exceptions: Map<Ipv4Addr, NextHopException> | undefined = undefined;
   /** nh_rth_input and nh_pcpu_rth_output: the last decisions, used again while they hold. */
   input: RouteResult | undefined = undefined;
   output: RouteResult | undefined = undefined;

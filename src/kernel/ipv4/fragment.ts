@@ -15,7 +15,7 @@ export function fragment(emulation: Emulation, skb: Skb, mtu: number): Skb[] {
   const { headerLength, totalLength, flagsAndOffset: flags } = skb.ipv4;
   const room = (skb.fragMaxSize > 0 ? Math.min(mtu, skb.fragMaxSize) : mtu) - headerLength;
   const asTheyCame = oldBoundaries(skb, room, flags);
-  const lengths = asTheyCame ?? newBoundaries(totalLength - headerLength, room);
+  const lengths = asTheyCame ?? boundaries(totalLength - headerLength, room);
   // IPSKB_FRAG_PMTU, which the way along old boundaries forgets: only what was put together again has DF here.
   const dontFragment = asTheyCame === undefined && skb.fragMaxSize > 0 ? flags & IPV4_DONT_FRAGMENT : 0;
   const firstOffset = flags & OFFSET_MASK;
@@ -42,10 +42,16 @@ function oldBoundaries({ pieces }: Skb, room: number, flags: number): readonly n
   return fits ? pieces : undefined;
 }
 
-/** The slow path: as large as they may be, in units of eight octets. */
-function newBoundaries(payload: number, room: number): readonly number[] {
-  const step = room & ~7;
-  return Array.from({ length: Math.ceil(payload / step) }, (_, i) => Math.min(step, payload - i * step));
+/**
+ * The slow path (ip_frag_next()), and ip_append_data()'s: as long as they may be, all but the last in units of eight octets.
+ * The payload octets of each; `room` is what an MTU leaves beside the header.
+ */
+export function boundaries(payload: number, room: number): readonly number[] {
+  const lengths: number[] = [];
+  let left = payload;
+  for (; left > room; left -= room & ~7) lengths.push(room & ~7);
+  lengths.push(left);
+  return lengths;
 }
 
 /** A packet of its own with the header and a part of the payload; its notes are those of the whole. */

@@ -16,12 +16,13 @@ import {
 import type { DropReason } from '../../trace/index.js';
 import { timeOfDayMs } from '../clock.js';
 import { directionOf, IPS } from '../conntrack/entry.js';
-import type { RouteResult } from '../fib/index.js';
+import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
 import type { EchoedOptions } from './options.js';
+import { heedRedirect, REDIRECT_CODE_MAX } from './redirect.js';
 
 /** RFC 1812 §4.3.2.3: as much of the packet as makes 576 octets in all. */
 const ERROR_LENGTH_MAX = 576;
@@ -50,8 +51,11 @@ export interface QuotingError {
 
 /** One for one of our sockets. */
 export interface IcmpError extends QuotingError {
-  /** ipv4_sk_update_pmtu(): whoever sent the quoted packet has the FIB learn what the error says; nothing of other errors. */
-  learnPathMtu(): void;
+  /**
+   * ipv4_sk_update_pmtu(), ipv4_sk_redirect(): whoever sent the quoted packet, by that device and with that mark, has the FIB
+   * learn what the error says of the path's MTU or its first hop; nothing of other errors.
+   */
+  learn(sender: Pick<Flow4, 'oif' | 'mark'>): void;
 }
 
 export class Icmp {
@@ -158,6 +162,7 @@ export class Icmp {
       case ICMP_TYPE.timeExceeded:
       case ICMP_TYPE.parameterProblem:
       case ICMP_TYPE.sourceQuench:
+      case ICMP_TYPE.redirect:
         return this.#error(skb, icmp);
       default:
         return 'not-specified';
@@ -252,6 +257,7 @@ export class Icmp {
         dontFragment: false,
         socket: sockets.control,
         options: options?.octets,
+        appended: true,
       }),
     );
   }
@@ -269,10 +275,13 @@ export class Icmp {
       this.#tunnelError(skb, icmp, { quoted, mtu });
       return undefined;
     }
-    const learnPathMtu = (): void => {
+    const learn = (sender: Pick<Flow4, 'oif' | 'mark'>): void => {
       const { sysctl, fib } = this.#netns;
+      const { source, destination, tos, protocol } = quoted;
+      const flow = { source, destination, tos, protocol, ...sender };
       if (needsFragmentation && sysctl.values['ipv4.ip_no_pmtu_disc'] === 0)
-        fib.learnPmtu(quoted.destination, Math.max(mtu, sysctl.values['ipv4.min_pmtu']));
+        fib.learnPmtu(destination, Math.max(mtu, sysctl.values['ipv4.min_pmtu']), flow);
+      else if (icmp.type === ICMP_TYPE.redirect) this.#redirected(skb, icmp, flow);
     };
     // icmp_err(): replies that the kernel has sent are nobody's else.
     const whole = quoted.payloadOffset + 8 <= skb.tail;
@@ -281,7 +290,7 @@ export class Icmp {
       quoted.protocol === IP_PROTOCOL.icmp &&
       skb.view.getUint8(quoted.payloadOffset) === ICMP_TYPE.echoReply
     )
-      learnPathMtu();
+      learn({});
     this.#netns.sockets.icmpError({
       type: icmp.type,
       code: icmp.code,
@@ -291,9 +300,16 @@ export class Icmp {
       quoted: quotedAt,
       end: skb.tail,
       skb,
-      learnPathMtu,
+      learn,
     });
     return undefined;
+  }
+
+  /** ip_do_redirect(). */
+  #redirected(skb: Skb, icmp: IcmpHeader, flow: Flow4): void {
+    const { dev } = skb;
+    if (dev === undefined || (icmp.code & 7) > REDIRECT_CODE_MAX) return;
+    heedRedirect(this.#netns, { from: skb.ipv4.source, gateway: icmp.gateway, dev }, flow);
   }
 
   /** icmp_socket_deliver() → tunnel4_err(): what is quoted is a tunnel's outer packet. */

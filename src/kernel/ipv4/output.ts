@@ -19,7 +19,7 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import type { PacketSocket } from '../socket/socket.js';
 import { dissected } from './flow-ports.js';
-import { fragment } from './fragment.js';
+import { boundaries, fragment } from './fragment.js';
 import { IdentGenerator } from './ident.js';
 import { traceRoute } from './route-step.js';
 
@@ -42,6 +42,8 @@ export interface SendRequest {
   /** Absent: 0 with DF, else the next of the generator. */
   readonly identification?: number | undefined;
   readonly options?: Uint8Array | undefined;
+  /** Made by ip_append_data(): what is longer than the route takes stands in pieces of that length from the start. */
+  readonly appended?: boolean;
 }
 
 /** Least MTU that IPv4 runs over (RFC 791). */
@@ -62,7 +64,10 @@ export class Ipv4Output {
     const payloadLength = skb.length;
     skb.transport = skb.data;
     const optionsLength = request.options === undefined ? 0 : (request.options.length + 3) & ~3;
-    const at = skb.push(IPV4_HEADER_LENGTH + optionsLength, slabs);
+    const headerLength = IPV4_HEADER_LENGTH + optionsLength;
+    if (request.appended === true && headerLength + payloadLength > request.route.mtu)
+      skb.pieces = boundaries(payloadLength, Math.max(request.route.mtu, IPV4_MIN_MTU) - headerLength);
+    const at = skb.push(headerLength, slabs);
     encodeIpv4(skb.view, at, {
       source: request.source,
       destination: request.destination,

@@ -198,6 +198,11 @@ export class NeighbourTable {
     else this.#send(neighbour, skb);
   }
 
+  /** neigh_event_send() without a packet: the address will be wanted. */
+  solicit(neighbour: Neighbour): void {
+    if (!neighbour.connected) this.#resolve(neighbour, undefined);
+  }
+
   /** arp_constructor(): some addresses need no question. */
   #create(dev: Device, address: Ipv4Addr): Neighbour {
     const neighbour = new Neighbour(dev, address);
@@ -222,7 +227,7 @@ export class NeighbourTable {
   }
 
   /** __neigh_event_send(): a packet wants to go there. */
-  #resolve(neighbour: Neighbour, skb: Skb): void {
+  #resolve(neighbour: Neighbour, skb: Skb | undefined): void {
     const { clock } = this.#netns.emulation;
     if (neighbour.state === 'stale') {
       neighbour.state = 'delay';

@@ -158,9 +158,9 @@ export class Netfilter {
         return conntrack.active ? (skb) => conntrack.confirm(skb) : undefined;
       default: {
         const table = this.iptables.table(name);
-        return table === undefined || !TABLE_KINDS[name].hooks.includes(hook)
-          ? undefined
-          : this.#tableStep(hook, table);
+        if (table === undefined || !TABLE_KINDS[name].hooks.includes(hook)) return undefined;
+        // nf_nat_register_fn(): the first chain of nat brings translation to all of its hooks, and none without one.
+        return name === 'nat' && !table.hooked ? undefined : this.#tableStep(hook, table);
       }
     }
   }

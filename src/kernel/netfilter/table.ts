@@ -29,6 +29,12 @@ export class Table {
     return this.#builtin.get(hook);
   }
 
+  /** nf_tables makes a built-in chain, and with it the hook, when somebody declares it or gives it a rule. */
+  get hooked(): boolean {
+    for (const chain of this.#builtin.values()) if (chain.counting || chain.rules.length > 0) return true;
+    return false;
+  }
+
   /** Built-in chains, then the others by name: the order of iptables-save. */
   *ordered(): Generator<Chain, void> {
     yield* this.#builtin.values();

@@ -86,5 +86,6 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     told: true,
     ttl,
     identification: datagram.identification,
+    appended: true,
   });
 }

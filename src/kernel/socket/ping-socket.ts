@@ -137,8 +137,9 @@ export class PingSocket extends Socket {
   icmpError(error: IcmpError): void {
     const meaning = classifyIcmp(error.type, error.code);
     const packet = quotedPacket(error);
-    if (meaning === undefined || packet === undefined) return;
-    error.learnPathMtu();
+    if (packet === undefined) return;
+    error.learn({ oif: this.device, mark: this.mark });
+    if (meaning === undefined) return;
     const { sequence } = new Icmp(error.view, packet.transport);
     const report = { destination: packet.destination, port: 0, sequence };
     const told = icmpReport(error, meaning.errno, report);

@@ -178,9 +178,10 @@ export class UdpSocket extends Socket {
   icmpError(error: IcmpError): void {
     const meaning = classifyIcmp(error.type, error.code);
     const packet = quotedPacket(error);
-    if (meaning === undefined || packet === undefined) return;
+    if (packet === undefined) return;
+    error.learn({ oif: this.device, mark: this.mark });
+    if (meaning === undefined) return;
     const tooBig = isFragmentationNeeded(error);
-    error.learnPathMtu();
     if (tooBig && this.pathMtuDiscovery === 'dont') return;
     const fatal = meaning.fatal || tooBig;
     const port = new Udp(error.view, packet.transport).destinationPort;

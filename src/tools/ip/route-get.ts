@@ -1,6 +1,6 @@
 /** `ip route get` as iproute2 6.1 prints it (ip/iproute.c:iproute_get()). */
 
-import { ERRNO_TEXT, formatTos, type Netns, RT_TABLE, type RouteGetAnswer } from '../../kernel/index.js';
+import { cacheFlags, ERRNO_TEXT, formatTos, type Netns, RT_TABLE, type RouteGetAnswer } from '../../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, isLimitedBroadcast } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 import { type Names, namesOf } from './names.js';
@@ -71,16 +71,6 @@ export function getRoute(netns: Netns, words: readonly string[], form: RouteForm
 function parseDestination(text: string): Ipv4Addr | undefined {
   if (parsePrefix(text) === undefined) return undefined;
   return /^(?:default|any|all)$/.test(text) ? INADDR_ANY : parseAddress(text.replace(/\/.*$/, ''));
-}
-
-/** RTCF_* flags of a decision, as the second line shows them. */
-function cacheFlags({ result, isLocal }: RouteGetAnswer): readonly string[] {
-  return [
-    ...(isLocal ? ['local'] : []),
-    ...(result.type === 'broadcast' ? ['brd'] : []),
-    ...(result.type === 'multicast' ? ['mc'] : []),
-    ...(result.redirect ? ['redirect'] : []),
-  ];
 }
 
 /** A route's own MTU, where the kernel has one to tell of (net/ipv4/route.c:rt_fill_info()). */

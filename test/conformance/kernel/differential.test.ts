@@ -5,12 +5,25 @@ import { formatDifference } from './compare.js';
 import { duel } from './duel.js';
 import { EmulatedRun } from './emulated.js';
 import { whatIsLacking, whyNotReal } from './real.js';
+import { redirectCase } from './redirect-cases.js';
 import { topologyCase, topologyNames } from './topologies.js';
 import { Ledger } from '../report.js';
 
 const why = whyNotReal();
 const options = why === undefined ? {} : { skip: why };
 const ledger = new Ledger('topologies');
+const written = new Ledger('cases written by hand');
+
+t.test('routers that know a better way tell it as in the real kernel, and are heeded', options, async (t) => {
+  const case_ = redirectCase();
+  const result = await duel(case_, `pwk${process.pid}`);
+  t.ok(result.frames > 0, 'frames were compared');
+  written.add(result);
+  t.same(
+    result.differences.map((difference) => formatDifference(case_, difference)),
+    [],
+  );
+});
 
 for (const name of topologyNames()) {
   t.test(`the topology ${name} behaves as in the real kernel`, options, async (t) => {
@@ -32,3 +45,4 @@ for (const name of topologyNames()) {
 }
 
 ledger.tellAtEnd(t);
+written.tellAtEnd(t);

@@ -321,6 +321,7 @@ export class EmulatedRun {
     const { emulation } = this.cluster;
     const startedNs = emulation.clock.nowNs;
     const outcome = this.#execute(order);
+    if (order.kind !== 'tcp' && order.kind !== 'sctp') emulation.advance((order.waitMs ?? 0) * NS_PER_MS);
     const restNs = startedNs + atLeastMs * NS_PER_MS - emulation.clock.nowNs;
     if (restNs > 0) emulation.advance(Math.round(restNs));
     return {

@@ -12,6 +12,9 @@ import {
 } from '../../../src/packet/index.js';
 import type { KernelCase, Order } from './record.js';
 
+const IP_TIMESTAMP = 68;
+const IP_OPTIONS_LENGTH = 40;
+
 const framesOf = (orders: readonly Order[]): Uint8Array[] =>
   orders.flatMap((order) => (order.kind === 'frame' ? [fromHex(order.hex) ?? new Uint8Array()] : []));
 
@@ -36,13 +39,18 @@ function noteIds(view: DataView, at: number, ids: Set<number>): void {
     noteIds(view, next + UDP_HEADER_LENGTH + VXLAN_HEADER_LENGTH + ETHERNET_HEADER_LENGTH, ids);
 }
 
-/** Times in TCP's timestamp options. Whatever looks like one is taken for one. */
+/** Times in timestamp options of TCP and IPv4. Whatever looks like one is taken for one. */
 export function injectedStamps({ orders }: Pick<KernelCase, 'orders'>): Set<number> {
   const stamps = new Set<number>();
   for (const bytes of framesOf(orders)) {
     const view = viewOf(bytes);
-    for (let at = ETHERNET_HEADER_LENGTH; at + 10 <= bytes.length; at += 1)
-      if (view.getUint8(at) === 8 && view.getUint8(at + 1) === 10) stamps.add(view.getUint32(at + 2));
+    for (let at = ETHERNET_HEADER_LENGTH; at + 10 <= bytes.length; at += 1) {
+      const [kind, length] = [view.getUint8(at), view.getUint8(at + 1)];
+      if (kind === 8 && length === 10) stamps.add(view.getUint32(at + 2));
+      if (kind !== IP_TIMESTAMP || length > IP_OPTIONS_LENGTH) continue;
+      for (let word = 4; word + 4 <= length && at + word + 4 <= bytes.length; word += 4)
+        stamps.add(view.getUint32(at + word));
+    }
   }
   return stamps;
 }

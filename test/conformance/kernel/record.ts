@@ -10,46 +10,47 @@ export interface PlaceSpec {
   readonly devices: readonly string[];
 }
 
-/** Something that makes a packet. `place` is a name. */
-export type Order =
-  /** Puts a frame on the wire of a device, as if the namespace had sent it. */
-  | {
-      readonly kind: 'frame';
-      readonly place: string;
-      readonly dev: string;
-      readonly hex: string;
-      readonly note: string;
-    }
-  | {
-      readonly kind: 'udp';
-      readonly place: string;
-      readonly sourcePort: number;
-      readonly destination: string;
-      readonly port: number;
-      readonly hex: string;
-      readonly note: string;
-    }
-  | {
-      readonly kind: 'ping';
-      readonly place: string;
-      readonly destination: string;
-      readonly id: number;
-      readonly sequence: number;
-      readonly hex: string;
-      readonly note: string;
-    }
-  /** Connects, sends, waits for the echo, closes. */
-  | {
-      readonly kind: 'tcp' | 'sctp';
-      readonly place: string;
-      readonly sourcePort: number;
-      readonly destination: string;
-      readonly port: number;
-      readonly hex: string;
-      readonly note: string;
-      /** How long who has no answer waits for one, in milliseconds: repetitions come in that time. */
-      readonly waitMs?: number;
-    };
+/** What all orders have. */
+interface OrderBase {
+  /** Who makes the packet: a name. */
+  readonly place: string;
+  readonly hex: string;
+  readonly note: string;
+  /**
+   * How long is waited when it is made, in milliseconds: repetitions come in that time, limits end. TCP and SCTP wait so long for
+   * an answer, and then send.
+   */
+  readonly waitMs?: number;
+}
+
+/** Something that makes a packet. */
+export type Order = OrderBase &
+  (
+    | {
+        /** Puts a frame on the wire of a device, as if the namespace had sent it. */
+        readonly kind: 'frame';
+        readonly dev: string;
+      }
+    | {
+        readonly kind: 'udp';
+        readonly sourcePort: number;
+        readonly destination: string;
+        readonly port: number;
+      }
+    | {
+        readonly kind: 'ping';
+        readonly destination: string;
+        readonly id: number;
+        readonly sequence: number;
+      }
+    | {
+        /** Connects, sends, waits for the echo, closes. */
+        readonly kind: 'tcp' | 'sctp';
+        readonly sourcePort: number;
+        readonly destination: string;
+        readonly port: number;
+      }
+  );
 
 export interface Frame {
   readonly direction: 'in' | 'out';

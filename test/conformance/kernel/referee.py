@@ -309,6 +309,8 @@ class Referee:
                     self.settle(frames, quiet)
                     self.wait(frames, order.get('waitMs', 0) / 1000)
                     outcome = self.tcp_rest(order, made, frames)
+                else:
+                    self.wait(frames, order.get('waitMs', 0) / 1000)
             except OSError as error:
                 outcome = os.strerror(error.errno)
             # What was refused may have been answered all the same: by REJECT in OUTPUT.

@@ -12,6 +12,7 @@
  * | tags and initial TSNs of SCTP | sctp_generate_tag(), sctp_generate_tsn(): get_random_bytes() |
  * | of SCTP's state cookie: signature, expiry, SCTP-AUTH's random number | a key of each socket, the time of day, get_random_bytes() |
  * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
+ * | times that hosts write into IPv4's timestamp option | milliseconds since midnight |
  * | checksums of TCP, UDP and SCTP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
@@ -19,7 +20,7 @@
  * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
-import { Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16 } from '../../../src/packet/index.js';
+import { Ipv4, Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16 } from '../../../src/packet/index.js';
 import { cookieAt, COOKIE_FIELDS, tsnsOf } from './sctp-fields.js';
 
 const ETHERNET = 14;
@@ -33,6 +34,9 @@ const IPIP = 4;
 const VXLAN_PORT = 4789;
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 const ICMP_TIMESTAMP_REPLY = 14;
+const IP_TIMESTAMP = 68;
+/** The low nibble of the option's fourth octet: times without addresses. */
+const TIME_ONLY = 0;
 const TCP_TIMESTAMP = 8;
 /** Where it lies in a segment: at the beginning of a fragment, where the one before has sixteen octets. */
 const TCP_CHECKSUM = 16;
@@ -217,6 +221,9 @@ class FrameWalk {
     this.#rename16({ at: at + 4, covers: own }, (emulated, real) => {
       return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key(emulated), real);
     });
+    // Where an error quotes the packet, the header's sum is from before the time was written.
+    const summed = at + headerLength <= this.#real.byteLength && new Ipv4(this.#real, at).checksumValid();
+    this.#optionTimes(at, headerLength, summed ? own : covers);
     const protocol = this.#emulated.getUint8(at + 9);
     const next = at + headerLength;
     const fragmentOffset = (this.#emulated.getUint16(at + 6) & 0x1fff) * 8;
@@ -230,6 +237,41 @@ class FrameWalk {
     else if (protocol === SCTP) this.#sctp(next, at + this.#emulated.getUint16(at + 2), covers);
     else if (protocol === ICMP) this.#icmp(next, covers);
     else if (protocol === IPIP) this.#ipv4(next, covers, form);
+  }
+
+  /** Times that stand in the header at `at`: each is one of the real kernel's, wherever the packet comes. */
+  #optionTimes(at: number, headerLength: number, covers: readonly Cover[]): void {
+    const end = Math.min(at + headerLength, this.#emulated.byteLength);
+    for (const { at: option, kind, length } of this.#options(at + 20, end)) {
+      if (kind !== IP_TIMESTAMP || length < 4) continue;
+      const pointer = this.#emulated.getUint8(option + 2);
+      const [step, time] = (this.#emulated.getUint8(option + 3) & 15) === TIME_ONLY ? [4, 0] : [8, 4];
+      for (let entry = 4; entry + step <= Math.min(pointer - 1, length); entry += step) {
+        const key = (emulated: number): string => `time ${this.#packet} ${entry} ${emulated}`;
+        this.#rename32({ at: option + entry + time, covers }, (emulated, real) => {
+          return this.#renaming.mayRenameStamp(emulated) && this.#renaming.sameName(key(emulated), real);
+        });
+      }
+    }
+  }
+
+  /** The options between two offsets, as IPv4 and TCP have them: up to the end's mark, or to one that cannot be. */
+  *#options(
+    from: number,
+    end: number,
+  ): Generator<{ readonly at: number; readonly kind: number; readonly length: number }> {
+    for (let at = from; at < end; ) {
+      const kind = this.#emulated.getUint8(at);
+      if (kind === 0) return;
+      if (kind === 1) {
+        at += 1;
+        continue;
+      }
+      const length = at + 1 < end ? this.#emulated.getUint8(at + 1) : 0;
+      if (length < 2 || at + length > end) return;
+      yield { at, kind, length };
+      at += length;
+    }
   }
 
   /** Headers that are still to come: the innermost has 0 at every hop, however often it is wrapped. */
@@ -247,7 +289,9 @@ class FrameWalk {
   #udp(at: number, covers: readonly Cover[], form: Form): void {
     if (at + 8 > this.#real.byteLength) return;
     const own = [{ at: at + 6, udp: true }, ...covers];
-    if (this.#emulated.getUint16(at + 2) === VXLAN_PORT) {
+    // DNAT may have led it to another port since it was made.
+    const wasVxlan = this.#renaming.isVxlanPort(this.#emulated.getUint16(at), this.#real.getUint16(at));
+    if (this.#emulated.getUint16(at + 2) === VXLAN_PORT || wasVxlan) {
       // NAT may have drawn another since.
       this.#rename16(
         { at, covers: own },
@@ -329,21 +373,10 @@ class FrameWalk {
 
   #timestamps(at: number, covers: readonly Cover[]): void {
     const end = Math.min(at + (this.#emulated.getUint8(at + 12) >> 4) * 4, this.#emulated.byteLength);
-    let option = at + 20;
-    while (option < end) {
-      const kind = this.#emulated.getUint8(option);
-      if (kind === 0) return;
-      if (kind === 1) {
-        option += 1;
-        continue;
-      }
-      const length = option + 1 < end ? this.#emulated.getUint8(option + 1) : 0;
-      if (length < 2) return;
-      if (kind === TCP_TIMESTAMP && length === 10 && option + 10 <= end) {
-        for (const field of [option + 2, option + 6])
-          this.#rename32({ at: field, covers }, (emulated) => this.#renaming.mayRenameStamp(emulated));
-      }
-      option += length;
+    for (const { at: option, kind, length } of this.#options(at + 20, end)) {
+      if (kind !== TCP_TIMESTAMP || length !== 10) continue;
+      for (const field of [option + 2, option + 6])
+        this.#rename32({ at: field, covers }, (emulated) => this.#renaming.mayRenameStamp(emulated));
     }
   }
 

@@ -154,7 +154,7 @@ export class TestHost implements SocketNetns {
       quoted: skb.data + ICMP_HEADER_LENGTH,
       end: skb.tail,
       skb,
-      learnPathMtu: () => {},
+      learn: () => {},
     });
   }
 

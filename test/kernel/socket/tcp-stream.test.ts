@@ -204,7 +204,7 @@ t.test('any octets given to the sockets end in a drop or a socket, never in an e
         quoted: skb.data,
         end: skb.tail,
         skb,
-        learnPathMtu: () => {},
+        learn: () => {},
       });
       return reason !== undefined;
     }),

@@ -8,8 +8,8 @@ import type { Target, TargetKind } from '../extension.js';
 const untrack = (text: string): Target => ({
   outcome: 'continue',
   apply({ skb, netns }) {
-    // xt_ct_target(): never a packet that has its connection already.
-    if (skb.ct !== undefined) return 'continue';
+    // xt_ct_target(), `skb->_nfct != 0`: never a packet that has its connection already, or the mark of having none.
+    if (skb.ctSeen && skb.ctInfo !== 'invalid') return 'continue';
     netns.conntrack.setUntracked(skb);
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'set', field: 'notrack', value: 'untracked' });
     return 'continue';

@@ -32,8 +32,8 @@ function isOurs(asoc: Association, { view, end }: IcmpError, transport: number):
 export function handleIcmp(asoc: Association, error: IcmpError): void {
   const packet = quotedPacket(error);
   if (packet === undefined || asoc.state === 'CLOSED' || !isOurs(asoc, error, packet.transport)) return;
+  error.learn({ oif: asoc.socket.device, mark: asoc.socket.mark });
   if (isFragmentationNeeded(error)) {
-    error.learnPathMtu();
     retransmit(asoc, 'too-long');
     return;
   }

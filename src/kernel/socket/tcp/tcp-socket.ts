@@ -1,6 +1,6 @@
 /** A TCP connection as an application has it (RFC 9293 §3.9.1; net/ipv4/tcp.c). */
 
-import { INADDR_ANY, INADDR_LOOPBACK, IP_PROTOCOL, type Ipv4Addr, Tcp } from '../../../packet/index.js';
+import { ICMP_TYPE, INADDR_ANY, INADDR_LOOPBACK, IP_PROTOCOL, type Ipv4Addr, Tcp } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
@@ -269,11 +269,12 @@ export class TcpSocket extends Socket {
     if (packet === undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
     const { sequence } = new Tcp(error.view, packet.transport);
     if (!between(sequence, tcb.sndUna, tcb.sndNxt)) return;
+    error.learn({ oif: this.device, mark: this.mark });
     if (isFragmentationNeeded(error)) {
-      error.learnPathMtu();
       this.#pathMtuChanged();
       return;
     }
+    if (error.type === ICMP_TYPE.redirect) refreshRoute(tcb);
     const meaning = classifyIcmp(error.type, error.code);
     if (meaning === undefined) return;
     if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV') this.fail(meaning.errno);

@@ -205,6 +205,23 @@ const OPTIONS: readonly (readonly [string, readonly number[]])[] = [
   ['an unknown option', [94, 4, 0, 0]],
 ];
 
+/** As long as a header has room for. */
+const IP_OPTIONS_LENGTH = 40;
+
+/** A timestamp option: times alone, with addresses, or for addresses that are given; empty, begun, full. */
+function timestamps(dice: Dice, destination: Ipv4Addr): Uint8Array {
+  const kind = dice.pick([0, 0, 1, 1, 3, 2]);
+  const step = kind === 0 ? 4 : 8;
+  const length = Math.min(4 + step * dice.between(1, 36 / step) + (dice.chance(0.1) ? 2 : 0), IP_OPTIONS_LENGTH);
+  const octets = new Uint8Array(length);
+  const taken = dice.chance(0.3) ? step : 0;
+  octets.set([68, length, 5 + taken, dice.pick([0, 0, 0x10, 0xe0]) | kind]);
+  const view = viewOf(octets);
+  if (taken > 0) view.setUint32(4, 0xc633_6401);
+  if (kind === 3 && taken + 8 < length) view.setInt32(4 + taken, destination);
+  return octets;
+}
+
 /** What may be odd about any packet. */
 const ODDITIES: readonly (readonly [number, (dice: Dice, packet: Uint8Array) => Named])[] = [
   [
@@ -220,6 +237,10 @@ const ODDITIES: readonly (readonly [number, (dice: Dice, packet: Uint8Array) => 
   [
     2,
     (dice, packet) => {
+      if (dice.chance(0.25)) {
+        const { destination } = new Ipv4(viewOf(packet), 0);
+        return { packet: withOptions(packet, timestamps(dice, destination)), note: 'timestamps' };
+      }
       const [note, octets] = dice.pick(OPTIONS);
       return { packet: withOptions(packet, Uint8Array.from(octets)), note };
     },
