@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
+import traceSchema from '../../schemas/trace.schema.json' with { type: 'json' };
 
 interface DescribedBody {
   readonly description: string;
@@ -64,6 +65,46 @@ function completed(value: unknown): void {
   if (isNode(value['requestBody'])) bodyRequired(value['requestBody']);
 }
 
+const COMPONENTS = '#/components/schemas/';
+const TRACE = 'Trace';
+const LOCAL = '#/$defs/';
+
+/** A schema whose local references lead to the components that its parts have become. */
+function referringToComponents(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(referringToComponents);
+  if (!isNode(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) =>
+      key === '$ref' && typeof value === 'string' && value.startsWith(LOCAL)
+        ? [key, `${COMPONENTS}${TRACE}.${value.slice(LOCAL.length)}`]
+        : [key, referringToComponents(value)],
+    ),
+  );
+}
+
+/** schemas/trace.schema.json: the whole as `Trace`, its parts as `Trace.step` and so on. */
+function traceComponents(): Node {
+  const { $schema: _dialect, $id: _address, $defs: parts, ...whole } = traceSchema;
+  const all = [[TRACE, whole], ...Object.entries(parts).map(([name, part]) => [`${TRACE}.${name}`, part])];
+  return Object.fromEntries(all.map(([name, schema]) => [name, referringToComponents(schema)]));
+}
+
+/** Routes stand a placeholder of this title where a whole trace is: the validator need not read what podwire has written. */
+export const WHOLE_TRACE = 'WholeTrace';
+
+function withTraceSchema(document: Node): Node {
+  const components = isNode(document['components']) ? document['components'] : {};
+  const schemas = isNode(components['schemas']) ? components['schemas'] : {};
+  return { ...document, components: { ...components, schemas: { ...schemas, ...traceComponents() } } };
+}
+
+function withWholeTraces(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withWholeTraces);
+  if (!isNode(value)) return value;
+  if (value['title'] === WHOLE_TRACE) return { $ref: `${COMPONENTS}${TRACE}` };
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withWholeTraces(inner)]));
+}
+
 export async function useDocument(app: FastifyInstance, prefix: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -91,9 +132,9 @@ export async function useDocument(app: FastifyInstance, prefix: string): Promise
       return { schema: config !== undefined && 'body' in config ? { ...schema, body: config.body } : schema, url };
     },
     transformObject: (document) => {
-      const whole = 'openapiObject' in document ? structuredClone(document.openapiObject) : {};
+      const whole = 'openapiObject' in document ? withWholeTraces(structuredClone(document.openapiObject)) : {};
       completed(whole);
-      return whole;
+      return isNode(whole) ? withTraceSchema(whole) : {};
     },
   });
   await app.register(swaggerUi, {

@@ -66,8 +66,11 @@ t.test('its references lead somewhere, its schemas are schemas, and every operat
     t.type(found, 'object', reference);
   }
   const tags = new Set(document.tags.map(({ name }: Parsed) => name));
-  for (const [name, { summary, tags: own }] of operations) {
+  const ids = [...operations.values()].map(({ operationId }) => operationId);
+  t.equal(new Set(ids).size, operations.size, 'operations have names of their own');
+  for (const [name, { summary, operationId, tags: own }] of operations) {
     t.type(summary, 'string', name);
+    t.match(operationId, /^[a-z][A-Za-z]+$/, name);
     t.ok(own.length > 0 && own.every((tag: string) => tags.has(tag)), `${name} has tags that are there`);
   }
   const ajv = compilerOf(document);

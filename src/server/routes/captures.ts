@@ -39,6 +39,7 @@ export function captureRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'createCapture',
         summary: 'Start a capture',
         params: ClusterParams,
         body: CaptureRequestSchema,
@@ -58,6 +59,7 @@ export function captureRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listCaptures',
         summary: 'List captures',
         params: ClusterParams,
         querystring: Type.Object(PageQuery),
@@ -69,19 +71,43 @@ export function captureRoutes(app: App, context: RouteContext): void {
 
   app.get(
     `${path}/:id`,
-    { schema: { tags, summary: 'Read about a capture', params: WithId, response: { 200: CaptureSchema, ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'readCapture',
+        summary: 'Read about a capture',
+        params: WithId,
+        response: { 200: CaptureSchema, ...ERRORS },
+      },
+    },
     async ({ params }) => threadOf(context, params.cluster).call('capture', { id: params.id }),
   );
 
   app.post(
     `${path}/:id/stop`,
-    { schema: { tags, summary: 'Stop a capture', params: WithId, response: { 200: CaptureSchema, ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'stopCapture',
+        summary: 'Stop a capture',
+        params: WithId,
+        response: { 200: CaptureSchema, ...ERRORS },
+      },
+    },
     async ({ params }) => threadOf(context, params.cluster).call('stopCapture', { id: params.id }),
   );
 
   app.delete(
     `${path}/:id`,
-    { schema: { tags, summary: 'Delete a capture', params: WithId, response: { 204: Type.Null(), ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteCapture',
+        summary: 'Delete a capture',
+        params: WithId,
+        response: { 204: Type.Null(), ...ERRORS },
+      },
+    },
     async ({ params }, reply) => {
       await threadOf(context, params.cluster).call('deleteCapture', { id: params.id });
       return reply.code(204).send(null);
@@ -93,6 +119,7 @@ export function captureRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'downloadCapture',
         summary: 'Download a capture',
         description: 'What has been captured so far; with `follow=true` also what comes, until the capture ends.',
         params: WithId,

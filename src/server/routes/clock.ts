@@ -23,28 +23,49 @@ export function clockRoutes(app: App, context: RouteContext): void {
   const path = '/clusters/:cluster/clock';
   const answers = { params: ClusterParams, response: { 200: ClockSchema, ...ERRORS } };
 
-  app.get(path, { schema: { tags, summary: 'Read the clock', ...answers } }, async ({ params }) =>
-    threadOf(context, params.cluster).call('clock', undefined),
+  app.get(
+    path,
+    { schema: { tags, operationId: 'readClock', summary: 'Read the clock', ...answers } },
+    async ({ params }) => threadOf(context, params.cluster).call('clock', undefined),
   );
   app.post(
     `${path}/run`,
-    { preValidation: emptyBody, schema: { tags, summary: 'Let time run at a pace', body: RunClock, ...answers } },
+    {
+      preValidation: emptyBody,
+      schema: { tags, operationId: 'runClock', summary: 'Let time run at a pace', body: RunClock, ...answers },
+    },
     async ({ params, body }) => threadOf(context, params.cluster).call('runClock', body),
   );
-  app.post(`${path}/pause`, { schema: { tags, summary: 'Stop the clock', ...answers } }, async ({ params }) =>
-    threadOf(context, params.cluster).call('pauseClock', undefined),
+  app.post(
+    `${path}/pause`,
+    { schema: { tags, operationId: 'pauseClock', summary: 'Stop the clock', ...answers } },
+    async ({ params }) => threadOf(context, params.cluster).call('pauseClock', undefined),
   );
   app.post(
     `${path}/step`,
     {
       preValidation: emptyBody,
-      schema: { tags, summary: 'Run the next event, or several', body: StepClock, ...answers },
+      schema: {
+        tags,
+        operationId: 'stepClock',
+        summary: 'Run the next event, or several',
+        body: StepClock,
+        ...answers,
+      },
     },
     async ({ params, body }) => threadOf(context, params.cluster).call('stepClock', body),
   );
   app.post(
     `${path}/jump`,
-    { schema: { tags, summary: 'Move on to a time, running what falls due', body: JumpClock, ...answers } },
+    {
+      schema: {
+        tags,
+        operationId: 'jumpClock',
+        summary: 'Move on to a time, running what falls due',
+        body: JumpClock,
+        ...answers,
+      },
+    },
     async ({ params, body }) => threadOf(context, params.cluster).call('jumpClock', body),
   );
 }
@@ -58,6 +79,7 @@ export function faultRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listFaults',
         summary: 'List faults',
         params: ClusterParams,
         querystring: Type.Object(PageQuery),
@@ -71,6 +93,7 @@ export function faultRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'createFault',
         summary: 'Break something',
         description:
           'A cable, a switch, a machine, a pod, or a session of a routing daemon. A machine that is mended boots afresh, the sandbox of a pod is made anew.',
@@ -88,7 +111,15 @@ export function faultRoutes(app: App, context: RouteContext): void {
   );
   app.delete(
     `${path}/:id`,
-    { schema: { tags, summary: 'Mend a fault', params: WithId, response: { 204: Type.Null(), ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteFault',
+        summary: 'Mend a fault',
+        params: WithId,
+        response: { 204: Type.Null(), ...ERRORS },
+      },
+    },
     async ({ params }, reply) => {
       await threadOf(context, params.cluster).call('mendFault', { id: params.id });
       return reply.code(204).send(null);

@@ -55,6 +55,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listClusters',
         summary: 'List clusters',
         querystring: Type.Object(PageQuery),
         response: { 200: pageOf(ClusterSummary), ...ERRORS },
@@ -72,6 +73,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'createCluster',
         summary: 'Load a cluster',
         description: `From texts (JSON with \`sources\`), from one YAML text, or from a snapshot (CBOR).`,
         consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
@@ -99,14 +101,28 @@ export function clusterRoutes(app: App, context: RouteContext): void {
   app.get(
     '/clusters/:cluster',
     {
-      schema: { tags, summary: 'Read a cluster', params: ClusterParams, response: { 200: ClusterSummary, ...ERRORS } },
+      schema: {
+        tags,
+        operationId: 'readCluster',
+        summary: 'Read a cluster',
+        params: ClusterParams,
+        response: { 200: ClusterSummary, ...ERRORS },
+      },
     },
     async ({ params }) => summaryOf(clusters.get(params.cluster)),
   );
 
   app.delete(
     '/clusters/:cluster',
-    { schema: { tags, summary: 'Delete a cluster', params: ClusterParams, response: { 204: Type.Null(), ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteCluster',
+        summary: 'Delete a cluster',
+        params: ClusterParams,
+        response: { 204: Type.Null(), ...ERRORS },
+      },
+    },
     async ({ params }, reply) => {
       await clusters.remove(params.cluster);
       return reply.code(204).send(null);
@@ -118,6 +134,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'downloadSnapshot',
         summary: 'Take a snapshot',
         description:
           'Objects, what was settled (nodes and addresses of pods), faults and the time, as CBOR. POST it to /clusters to have the cluster again. Connections, learned neighbours and counters are not in it.',
@@ -140,6 +157,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listFindings',
         summary: 'What a real cluster would suffer from',
         params: ClusterParams,
         querystring: Type.Object({

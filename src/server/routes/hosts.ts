@@ -23,6 +23,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listHosts',
         summary: 'List machines',
         params: ClusterParams,
         querystring: Type.Object(PageQuery),
@@ -34,7 +35,15 @@ export function hostRoutes(app: App, context: RouteContext): void {
 
   app.get(
     '/clusters/:cluster/hosts/:name',
-    { schema: { tags, summary: 'Read a machine', params: HostParams, response: { 200: HostSchema, ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'readHost',
+        summary: 'Read a machine',
+        params: HostParams,
+        response: { 200: HostSchema, ...ERRORS },
+      },
+    },
     async ({ params }) => threadOf(context, params.cluster).call('host', { name: params.name }),
   );
 
@@ -43,6 +52,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'readHostState',
         summary: 'What is programmed on a machine, as data',
         params: HostParams,
         response: { 200: HostStateSchema, ...ERRORS },
@@ -56,6 +66,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'readHostStateText',
         summary: 'What is programmed on a machine, as its tools print it',
         description:
           'ip, bridge, iptables-save and ipset, one namespace after the other, each behind a line with the command.',
@@ -74,6 +85,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listPods',
         summary: 'List pods, with their nodes and addresses',
         params: ClusterParams,
         querystring: Type.Object({ ...PageQuery, namespace: Type.Optional(Type.String()) }),
@@ -88,6 +100,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'exec',
         summary: 'Run a command on a machine or in a pod',
         params: ClusterParams,
         body: ExecRequest,

@@ -66,6 +66,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listObjectKinds',
         summary: 'Kinds that are there',
         params: ClusterParams,
         querystring: Type.Object(PageQuery),
@@ -80,6 +81,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listObjects',
         summary: 'List objects',
         params: ClusterParams,
         querystring: ObjectsQuery,
@@ -94,6 +96,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'readObject',
         summary: 'Read an object',
         params: ObjectParams,
         response: { 200: ListedObjectSchema, ...ERRORS },
@@ -107,6 +110,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'deleteObject',
         summary: 'Delete an object',
         description: `With a Node go its pods, with a Namespace all that is in it, with an owner what nobody else owns. A pod of a controller is made anew with another name. ${LIVE}`,
         params: ObjectParams,
@@ -122,6 +126,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
       config: describedBody(PATCH_BODY),
       schema: {
         tags,
+        operationId: 'patchObject',
         summary: 'Patch an object',
         description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. ${LIVE}`,
         consumes: [MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
@@ -148,6 +153,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
         schema: {
           tags,
           ...manifests,
+          operationId: 'createObjects',
           summary: 'Create objects, or apply them',
           description: `One object or many, as JSON or YAML: all of them or none. With \`apply=true\` those that are there are replaced. ${LIVE}`,
           params: ClusterParams,
@@ -169,6 +175,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
         schema: {
           tags,
           ...manifests,
+          operationId: 'replaceObject',
           summary: 'Replace an object, or create it',
           description: LIVE,
           params: ObjectParams,

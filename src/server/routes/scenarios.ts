@@ -31,6 +31,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
     {
       schema: {
         tags,
+        operationId: 'listScenarios',
         summary: 'List the topologies that come with podwire',
         querystring: Type.Object(PageQuery),
         response: { 200: pageOf(ScenarioSummary), ...ERRORS },
@@ -48,6 +49,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
     {
       schema: {
         tags,
+        operationId: 'readScenario',
         summary: 'Read a topology, its files and its README',
         params,
         response: { 200: ScenarioSchema, ...ERRORS },
@@ -65,6 +67,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
       preValidation: emptyBody,
       schema: {
         tags,
+        operationId: 'runScenario',
         summary: 'Load a topology into a cluster and send all that it expects',
         description: 'The cluster stays, and with it every trace that was sent.',
         params,

@@ -30,6 +30,7 @@ export function streamRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags: ['stream'],
+        operationId: 'openStream',
         summary: 'Follow what happens, through a filter',
         description: DESCRIPTION,
         params: ClusterParams,

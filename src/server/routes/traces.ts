@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { CBOR_TYPE } from '../bodies.js';
+import { WHOLE_TRACE } from '../document.js';
 import { Problem } from '../problem.js';
 import {
-  AnyObject,
   ClusterParams,
   ERRORS,
   pageOf,
@@ -58,21 +58,8 @@ function acceptedFormat(accept: string | undefined): TraceFormat | undefined {
 }
 
 const BINARY = { schema: {} };
-/** As `podwire trace -o json` prints it. */
-const WholeTrace = Type.Object(
-  {
-    format: Type.String(),
-    version: Type.Integer(),
-    from: AnyObject,
-    to: AnyObject,
-    protocol: Type.String(),
-    verdict: Type.String(),
-    explanation: Type.Array(Type.String()),
-    resolution: Type.Optional(AnyObject),
-    packets: Type.Array(AnyObject),
-  },
-  { title: 'WholeTrace', additionalProperties: false, description: 'schemas/trace.schema.json has all of it' },
-);
+/** As `podwire trace -o json` prints it; the document says all of it. */
+const WholeTrace = Type.Object({}, { title: WHOLE_TRACE });
 const TraceOrSummary = Type.Union([TraceSummarySchema, WholeTrace], { description: 'By `format`' });
 const FORMS = {
   description: 'The trace, in the form that was asked for. `format=summary` is the form that POST answers with.',
@@ -105,6 +92,7 @@ export function traceRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'createTrace',
         summary: 'Send a connection and record what happens to it',
         description: 'Answers with a summary; with `format`, with the whole trace in that form.',
         params: ClusterParams,
@@ -140,6 +128,7 @@ export function traceRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'listTraces',
         summary: 'List traces that are kept',
         params: ClusterParams,
         querystring: Type.Object(PageQuery),
@@ -154,6 +143,7 @@ export function traceRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags,
+        operationId: 'readTrace',
         summary: 'Read a trace',
         params: WithId,
         querystring: Type.Object({ ...TraceFormatQuery }),
@@ -170,7 +160,15 @@ export function traceRoutes(app: App, context: RouteContext): void {
 
   app.delete(
     `${path}/:id`,
-    { schema: { tags, summary: 'Forget a trace', params: WithId, response: { 204: Type.Null(), ...ERRORS } } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteTrace',
+        summary: 'Forget a trace',
+        params: WithId,
+        response: { 204: Type.Null(), ...ERRORS },
+      },
+    },
     async ({ params }, reply) => {
       await threadOf(context, params.cluster).call('deleteTrace', { id: params.id });
       return reply.code(204).send(null);

@@ -9,6 +9,7 @@ export function whatIfRoutes(app: App, context: RouteContext): void {
     {
       schema: {
         tags: ['what-if'],
+        operationId: 'whatIf',
         summary: 'Which flows would change, and what decides them',
         description:
           'Flows are sent in two clusters that are built for it, one as the cluster is now and one with the changes. The running cluster is untouched.',
