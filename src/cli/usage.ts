@@ -31,6 +31,8 @@ Exit status: 0 delivered and answered, 1 not, 2 bad input.
       with --among, from each name to each other [--port N] [--proto tcp|udp|sctp|icmp] [-o text|json] [--seed N]
 `,
     more: `${NAMES}
+Objects of --change take the place of those of their names where the API server lets them become that. What stands in both
+--delete and --change is deleted, and made anew.
 Exit status: 0 nothing changes, 1 some flow does, 2 bad input.
 `,
   },

@@ -13,16 +13,18 @@ import {
   withoutPods,
 } from '../cluster/index.js';
 import {
-  type ConfigError,
   Declared,
   deleteFrom,
   describeKey,
   formatConfigError,
   formatKey,
+  formatRefusedUpdate,
   nearMatches,
   type ObjectKey,
   pathOf,
   readSources,
+  refusedAmong,
+  type RefusedObject,
 } from '../kubernetes/index.js';
 import type { TraceProtocol } from '../trace/index.js';
 import { printErrors, UsageError, withUsage } from './options.js';
@@ -53,12 +55,14 @@ export const run = (args: readonly string[]): Promise<number> => withUsage(() =>
 
 async function whatIf(options: Options): Promise<number> {
   const declared = readDeclared(options.files);
-  const changed = withChanges(declared, options.changes);
-  const keys = keysOf(changed, options.deletions);
+  const changes = textsOf(options.changes);
+  const keys = keysOf(declared, options.deletions);
   const before = await clusterOf(declared, options.seed);
   if (before === undefined) return 2;
-  const deletion = deleteFrom(changed, before.store, keys);
-  const after = await clusterOf(deletion.declared, options.seed, withoutPods(before.recorded, deletion.pods));
+  // What is deleted and comes again is another object, of which everything may be new.
+  const deletion = deleteFrom(declared, before.store, keys);
+  const changed = withChanges(deletion.declared, changes, before);
+  const after = await clusterOf(changed, options.seed, withoutPods(before.recorded, deletion.pods));
   if (after === undefined) return 2;
   const refused = after.refusedSince(before);
   if (refused.length > 0) {
@@ -88,26 +92,45 @@ function readDeclared(paths: readonly string[]): Declared {
   return Declared.read({ sources: sources.map(({ file, text }) => ({ file, text, dropped: [] })) });
 }
 
-/** Objects that are there are replaced, others are added. */
-function withChanges(declared: Declared, files: readonly string[]): Declared {
-  let changed = declared;
-  for (const file of files) {
-    let text: string;
+interface ChangeText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** @throws UsageError */
+const textsOf = (files: readonly string[]): readonly ChangeText[] =>
+  files.map((file) => {
     try {
-      text = readFileSync(file, 'utf8');
+      return { file, text: readFileSync(file, 'utf8') };
     } catch (error) {
       throw new UsageError(`--change: ${error instanceof Error ? error.message : String(error)}`);
     }
+  });
+
+/** Objects that are there are replaced, where the API server lets them become that; others are added. @throws UsageError */
+function withChanges(declared: Declared, texts: readonly ChangeText[], { store }: Cluster): Declared {
+  let changed = declared;
+  for (const { file, text } of texts) {
     const next = changed.with({ file, text });
-    refuse(next.declared.errors.slice(changed.errors.length));
+    refuse(next.declared.errors.slice(changed.errors.length).map((error) => formatConfigError(error)));
     if (next.added.length === 0) throw new UsageError(`--change: there is no object in ${file}`);
+    const refused = refusedAmong(next.added, { declared: changed, store });
+    const anew = [...new Set(refused.map(({ object }) => `--delete ${pathOf(object.key)}`))].join(' ');
+    if (refused.length > 0)
+      refuse([...refused.map((one) => formatRefusedObject(file, one)), `to delete it and make it anew: ${anew}`]);
     changed = next.declared;
   }
   return changed;
 }
 
-function refuse(errors: readonly ConfigError[]): void {
-  if (errors.length > 0) throw new UsageError(errors.map(formatConfigError).join('\n'));
+function formatRefusedObject(file: string, refused: RefusedObject): string {
+  const { key, document } = refused.object;
+  const { line, column } = document.source.position(refused.path);
+  return `${file}:${line}:${column}: ${describeKey(key)}: ${formatRefusedUpdate(refused)}`;
+}
+
+function refuse(lines: readonly string[]): void {
+  if (lines.length > 0) throw new UsageError(lines.join('\n'));
 }
 
 /** The objects that are to go. @throws UsageError */

@@ -133,7 +133,7 @@ class Assigner {
     const nodePorts = spec.ports.map(({ nodePort }) => nodePort).filter((port) => port !== 0);
     const still = nodePorts.length === 0 ? '' : `; on nodes it has the node ports ${nodePorts.join(', ')}`;
     const message = `its external address stays <pending>: ${why}${still}`;
-    this.findings.push(finding(service, path, { code: 'load-balancer', severity, message }));
+    this.findings.push(finding(service, path, { code: 'external-address-pending', severity, message }));
   }
 }
 

@@ -110,4 +110,4 @@ export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';
 export { UNMODELLED_FIELDS } from './unmodelled.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';
-export { refusedUpdates } from './updates/updates.js';
+export { refusedAmong, type RefusedObject } from './updates/updates.js';

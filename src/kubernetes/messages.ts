@@ -38,6 +38,7 @@ export type FindingCode =
   | 'duplicate-object'
   | 'endpoints'
   | 'endpoints-differ'
+  | 'external-address-pending'
   | 'host-endpoint'
   | 'kube-proxy'
   | 'kube-proxy-assumed'

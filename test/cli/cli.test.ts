@@ -319,6 +319,11 @@ kind: NetworkPolicy
 metadata: {name: deny, namespace: default}
 spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
 `,
+    'moved.yaml': `apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: default}
+spec: {nodeName: node1, containers: [{name: web, image: nginx}]}
+`,
   });
   const deny = ['--change', join(folder, 'deny.yaml')];
   const changed = run(['what-if', ...VXLAN, ...deny, 'pod/default/client', 'pod/default/web:80']);
@@ -341,11 +346,19 @@ spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
   t.match(JSON.parse(gone.stdout), [
     { changed: 'verdict', before: { verdict: 'answered' }, after: { verdict: 'none' } },
   ]);
+  const moved = ['--delete', 'Pod/default/web', '--change', join(folder, 'moved.yaml')];
+  const anew = run(['what-if', ...VXLAN, ...moved, 'pod/default/client', 'pod/default/web:80']);
+  t.equal(anew.status, 1, anew.stderr);
+  t.match(anew.stdout, /answered → refused/, 'the pod is made anew, and declares no port');
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['pod/default/client', 'pod/default/web:80'], /no change: name one with --change or --delete/],
     [[...deny, 'pod/default/client'], /names in pairs/],
     [['--delete', 'Pod/default/wb', 'node/node1', 'node/node2'], /did you mean Pod\/default\/web/],
     [['--change', 'nowhere.yaml', 'node/node1', 'node/node2'], /--change: .*nowhere\.yaml/],
+    [
+      ['--change', join(folder, 'moved.yaml'), 'node/node1', 'node/node2'],
+      /moved\.yaml:4:\d+: Pod default\/web: spec: Forbidden: pod updates may not change fields other than/,
+    ],
   ];
   for (const [args, words] of cases) {
     const wrong = run(['what-if', ...VXLAN, ...args]);

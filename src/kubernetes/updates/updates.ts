@@ -6,7 +6,7 @@
 import { formatCidr, parseCidrSloppy } from '../address.js';
 import type { Kind } from '../kinds/table.js';
 import { kindOf } from '../kinds/table.js';
-import type { DeclaredObject } from '../source/declared.js';
+import type { Declared, DeclaredObject } from '../source/declared.js';
 import { type FieldPath, field, isList, isObject, type Json, type JsonObject } from '../source/json.js';
 import type { Store } from '../store.js';
 import { type Comparison, isSame } from './differences.js';
@@ -166,8 +166,23 @@ const RULES: Readonly<Partial<Record<Kind, Rule>>> = {
   ServiceCIDR: serviceCidr,
 };
 
+/** An update of an object that is declared already, as it would be refused. */
+export interface RefusedObject extends RefusedUpdate {
+  readonly object: DeclaredObject;
+}
+
+/** What the API server would say to these objects in place of those of their names that are there. */
+export const refusedAmong = (
+  objects: readonly DeclaredObject[],
+  { declared, store }: { readonly declared: Declared; readonly store: Store },
+): readonly RefusedObject[] =>
+  objects.flatMap((object) => {
+    const before = declared.byId.get(object.id);
+    return before === undefined ? [] : refusedUpdates(before, object, store).map((one) => ({ ...one, object }));
+  });
+
 /** What the API server would say to `after` in place of `before`; nothing where it takes it. */
-export function refusedUpdates(before: DeclaredObject, after: DeclaredObject, store: Store): readonly RefusedUpdate[] {
+function refusedUpdates(before: DeclaredObject, after: DeclaredObject, store: Store): readonly RefusedUpdate[] {
   const { apiVersion, kind, value } = after.document;
   const known = kindOf({ apiVersion, kind });
   const rule = known === undefined ? undefined : RULES[known];

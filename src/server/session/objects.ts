@@ -21,7 +21,7 @@ import {
   formatRefusedUpdate,
   type ObjectKey,
   plainGroup,
-  refusedUpdates,
+  refusedAmong,
   renderObject,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
@@ -240,10 +240,7 @@ export function createObjects(declared: Declared, text: string, file: string) {
 
 /** As the API server says it: `Service "web" is invalid: spec.clusterIPs[0]: …`. @throws Problem */
 function requireUpdatable(declared: Declared, { store }: Cluster, objects: readonly DeclaredObject[]): void {
-  const refused = objects.flatMap((object) => {
-    const before = declared.byId.get(object.id);
-    return before === undefined ? [] : refusedUpdates(before, object, store).map((one) => ({ ...one, object }));
-  });
+  const refused = refusedAmong(objects, { declared, store });
   const [first] = refused;
   if (first === undefined) return;
   const { kind, name } = first.object.key;
