@@ -357,7 +357,7 @@ spec: {nodeName: node1, containers: [{name: web, image: nginx}]}
     [['--change', 'nowhere.yaml', 'node/node1', 'node/node2'], /--change: .*nowhere\.yaml/],
     [
       ['--change', join(folder, 'moved.yaml'), 'node/node1', 'node/node2'],
-      /moved\.yaml:4:\d+: Pod default\/web: spec: Forbidden: pod updates may not change fields other than/,
+      /moved\.yaml:4:18: Pod default\/web: spec\.nodeName: Forbidden: pod updates may not change fields other than/,
     ],
   ];
   for (const [args, words] of cases) {
