@@ -254,7 +254,9 @@ export class Places {
   /** Why a Service got no external address, as the allocation reported it. */
   #pendingReason(namespace: string, name: string): string | undefined {
     const service = `Service ${namespace}/${name}`;
-    const found = this.#findings().find(({ object, code }) => object === service && code === 'external-address-pending');
+    const found = this.#findings().find(
+      ({ object, code }) => object === service && code === 'external-address-pending',
+    );
     return found && `${service}: ${found.message}`;
   }
 

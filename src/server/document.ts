@@ -85,8 +85,9 @@ function referringToComponents(schema: unknown): unknown {
 /** schemas/trace.schema.json: the whole as `Trace`, its parts as `Trace.step` and so on. */
 function traceComponents(): Node {
   const { $schema: _dialect, $id: _address, $defs: parts, ...whole } = traceSchema;
-  const all = [[TRACE, whole], ...Object.entries(parts).map(([name, part]) => [`${TRACE}.${name}`, part])];
-  return Object.fromEntries(all.map(([name, schema]) => [name, referringToComponents(schema)]));
+  const components: Node = { [TRACE]: referringToComponents(whole) };
+  for (const [name, part] of Object.entries(parts)) components[`${TRACE}.${name}`] = referringToComponents(part);
+  return components;
 }
 
 /** Routes stand a placeholder of this title where a whole trace is: the validator need not read what podwire has written. */

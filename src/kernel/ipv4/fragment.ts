@@ -47,9 +47,10 @@ function oldBoundaries({ pieces }: Skb, room: number, flags: number): readonly n
  * The payload octets of each; `room` is what an MTU leaves beside the header.
  */
 export function boundaries(payload: number, room: number): readonly number[] {
+  const unit = room & ~7;
   const lengths: number[] = [];
   let left = payload;
-  for (; left > room; left -= room & ~7) lengths.push(room & ~7);
+  for (; left > room; left -= unit) lengths.push(unit);
   lengths.push(left);
   return lengths;
 }

@@ -44,20 +44,7 @@ export class PingSocket extends Socket {
   #closed = false;
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'icmp',
-      state: 'UNCONN',
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
-      receiveQueue: 0,
-      sendQueue: 0,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    return this.entryAs('icmp', 'UNCONN');
   }
 
   /** The identifier of its echo messages. */

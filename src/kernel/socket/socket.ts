@@ -63,6 +63,8 @@ export interface PacketSocket {
   readonly detached?: boolean;
 }
 
+const NOTHING_QUEUED = { receiveQueue: 0, sendQueue: 0 } as const;
+
 export abstract class Socket implements PacketSocket {
   abstract readonly protocol: number;
   readonly netns: SocketNetns;
@@ -112,6 +114,28 @@ export abstract class Socket implements PacketSocket {
   }
 
   abstract get entry(): SocketEntry;
+
+  /** The entry, by what only the protocol knows. Octets: received and not read, written and not acknowledged. */
+  protected entryAs(
+    protocol: SocketEntry['protocol'],
+    state: string,
+    { receiveQueue, sendQueue }: Pick<SocketEntry, 'receiveQueue' | 'sendQueue'> = NOTHING_QUEUED,
+  ): SocketEntry {
+    return {
+      protocol,
+      state,
+      localAddress: this.localAddress,
+      localPort: this.localPort,
+      remoteAddress: this.remoteAddress,
+      remotePort: this.remotePort,
+      receiveQueue,
+      sendQueue,
+      uid: this.uid,
+      device: this.device?.name,
+      process: this.process,
+      because: this.because,
+    };
+  }
 
   /** An ICMP error quotes a packet of this socket. */
   abstract icmpError(error: IcmpError): void;

@@ -59,20 +59,10 @@ export class UdpSocket extends Socket {
   }
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'udp',
-      state: this.remotePort === 0 ? 'UNCONN' : 'ESTAB',
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
+    return this.entryAs('udp', this.remotePort === 0 ? 'UNCONN' : 'ESTAB', {
       receiveQueue: this.#queued,
       sendQueue: 0,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    });
   }
 
   /** bind(2); port 0 chooses one. @throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL */

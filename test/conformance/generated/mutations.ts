@@ -91,7 +91,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'fragments are cut a unit too short',
     file: 'kernel/ipv4/fragment.ts',
-    find: 'const step = room & ~7;',
-    put: 'const step = (room & ~7) - 8;',
+    find: 'const unit = room & ~7;',
+    put: 'const unit = (room & ~7) - 8;',
   },
 ];

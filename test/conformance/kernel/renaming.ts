@@ -20,7 +20,7 @@
  * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
-import { Ipv4, Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16 } from '../../../src/packet/index.js';
+import { Ipv4, Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16, updateChecksum32 } from '../../../src/packet/index.js';
 import { cookieAt, COOKIE_FIELDS, tsnsOf } from './sctp-fields.js';
 
 const ETHERNET = 14;
@@ -178,6 +178,21 @@ export class Renaming {
   }
 }
 
+/** Words of 32 bits that stood for one another. */
+interface Renamed {
+  readonly real: number;
+  readonly emulated: number;
+}
+
+/** Whether two sums differ by the first of these words, and not by the others, which came later. */
+function leadsTo(real: number, emulated: number, words: readonly Renamed[]): boolean {
+  let sum = real;
+  return words.some((word) => {
+    sum = updateChecksum32(sum, word.real, word.emulated);
+    return sum === emulated;
+  });
+}
+
 /** Goes through two frames of the same form side by side, and writes the emulator's values into the real one. */
 class FrameWalk {
   readonly #renaming: Renaming;
@@ -221,9 +236,10 @@ class FrameWalk {
     this.#rename16({ at: at + 4, covers: own }, (emulated, real) => {
       return this.#renaming.mayRenameId(emulated) && this.#renaming.sameName(key(emulated), real);
     });
-    // Where an error quotes the packet, the header's sum is from before the time was written.
+    // Where an error quotes the packet, the header's sum may be from before the last times were written.
     const summed = at + headerLength <= this.#real.byteLength && new Ipv4(this.#real, at).checksumValid();
-    this.#optionTimes(at, headerLength, summed ? own : covers);
+    const times = this.#optionTimes(at, headerLength, summed ? own : covers);
+    if (!summed) this.#rename16({ at: at + 10, covers }, (emulated, real) => leadsTo(real, emulated, times));
     const protocol = this.#emulated.getUint8(at + 9);
     const next = at + headerLength;
     const fragmentOffset = (this.#emulated.getUint16(at + 6) & 0x1fff) * 8;
@@ -239,8 +255,9 @@ class FrameWalk {
     else if (protocol === IPIP) this.#ipv4(next, covers, form);
   }
 
-  /** Times that stand in the header at `at`: each is one of the real kernel's, wherever the packet comes. */
-  #optionTimes(at: number, headerLength: number, covers: readonly Cover[]): void {
+  /** Renames times in the header at `at`: each is one of the real kernel's, wherever the packet comes. The answer is which. */
+  #optionTimes(at: number, headerLength: number, covers: readonly Cover[]): readonly Renamed[] {
+    const renamed: Renamed[] = [];
     const end = Math.min(at + headerLength, this.#emulated.byteLength);
     for (const { at: option, kind, length } of this.#options(at + 20, end)) {
       if (kind !== IP_TIMESTAMP || length < 4) continue;
@@ -249,10 +266,13 @@ class FrameWalk {
       for (let entry = 4; entry + step <= Math.min(pointer - 1, length); entry += step) {
         const key = (emulated: number): string => `time ${this.#packet} ${entry} ${emulated}`;
         this.#rename32({ at: option + entry + time, covers }, (emulated, real) => {
-          return this.#renaming.mayRenameStamp(emulated) && this.#renaming.sameName(key(emulated), real);
+          const may = this.#renaming.mayRenameStamp(emulated) && this.#renaming.sameName(key(emulated), real);
+          if (may) renamed.push({ real, emulated });
+          return may;
         });
       }
     }
+    return renamed;
   }
 
   /** The options between two offsets, as IPv4 and TCP have them: up to the end's mark, or to one that cannot be. */

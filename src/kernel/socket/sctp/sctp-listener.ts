@@ -40,20 +40,7 @@ export class SctpListener extends Socket {
   }
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'sctp',
-      state: 'LISTEN',
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: 0,
-      receiveQueue: 0,
-      sendQueue: BACKLOG,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    return this.entryAs('sctp', 'LISTEN', { receiveQueue: 0, sendQueue: BACKLOG });
   }
 
   /** Associations that it made live on. */

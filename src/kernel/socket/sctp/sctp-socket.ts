@@ -4,6 +4,7 @@ import { INADDR_ANY, INADDR_LOOPBACK, IP_PROTOCOL, type Ipv4Addr, SCTP_CAUSE } f
 import type { DropReason } from '../../../trace/index.js';
 import type { Errno } from '../../errors.js';
 import type { IcmpError } from '../../ipv4/icmp.js';
+import { Backlog } from '../backlog.js';
 import { Socket, type SocketEntry, type SocketOptions } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
 import { addressesFor, isUsable } from './addresses.js';
@@ -39,8 +40,7 @@ export class SctpSocket extends Socket {
   onClose: (() => void) | undefined = undefined;
   #used = false;
   #woken = false;
-  /** sk_backlog: what comes while a system call has the socket. */
-  #backlog: SctpPacket[] | undefined = undefined;
+  readonly #backlog = new Backlog<SctpPacket>();
 
   constructor(netns: SocketNetns, options: SocketOptions = {}) {
     super(netns, options);
@@ -52,20 +52,10 @@ export class SctpSocket extends Socket {
   }
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'sctp',
-      state: this.state,
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
+    return this.entryAs('sctp', this.state, {
       receiveQueue: this.association.unread,
       sendQueue: this.association.sending.length,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    });
   }
 
   /** bind(2); port 0 chooses one. @throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL */
@@ -179,24 +169,17 @@ export class SctpSocket extends Socket {
 
   // What follows is for the files of this folder.
 
-  /** lock_sock() and release_sock(): what comes in between is looked at afterwards. */
+  /** A system call has the socket. */
   #locked(call: () => void): void {
-    const backlog: SctpPacket[] = [];
-    this.#backlog = backlog;
-    call();
-    this.#backlog = undefined;
-    for (const packet of backlog) {
+    this.#backlog.during(call, (packet) => {
       const dropped = this.receive(packet);
       if (dropped !== undefined) this.netns.drop(packet.skb, dropped);
-    }
+    });
   }
 
   /** sctp_assoc_bh_rcv(). */
   receive(packet: SctpPacket): DropReason | undefined {
-    if (this.#backlog !== undefined) {
-      this.#backlog.push(packet);
-      return undefined;
-    }
+    if (this.#backlog.holds(packet)) return undefined;
     const dropped = receivePacket(this.association, packet);
     flush(this.association);
     this.tell();

@@ -37,20 +37,7 @@ export class TcpListener extends Socket {
   }
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'tcp',
-      state: 'LISTEN',
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: 0,
-      receiveQueue: 0,
-      sendQueue: BACKLOG,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    return this.entryAs('tcp', 'LISTEN', { receiveQueue: 0, sendQueue: BACKLOG });
   }
 
   /** Connections that it made live on. */

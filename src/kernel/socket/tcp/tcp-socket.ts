@@ -5,6 +5,7 @@ import type { DropReason } from '../../../trace/index.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
 import type { IcmpError } from '../../ipv4/icmp.js';
+import { Backlog } from '../backlog.js';
 import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import { Socket, type SocketEntry, type SocketOptions } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
@@ -71,8 +72,7 @@ export class TcpSocket extends Socket {
   /** It has been told that there is something to hear. */
   #woken = false;
   #used = false;
-  /** sk_backlog: what comes while a system call has the socket. */
-  #backlog: Segment[] | undefined = undefined;
+  readonly #backlog = new Backlog<Segment>();
 
   constructor(netns: SocketNetns, options: TcpSocketOptions = {}) {
     super(netns, options);
@@ -92,20 +92,10 @@ export class TcpSocket extends Socket {
   }
 
   get entry(): SocketEntry {
-    return {
-      protocol: 'tcp',
-      state: this.state,
-      localAddress: this.localAddress,
-      localPort: this.localPort,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
+    return this.entryAs('tcp', this.state, {
       receiveQueue: this.tcb.received.ready,
       sendQueue: this.tcb.sending.length,
-      uid: this.uid,
-      device: this.device?.name,
-      process: this.process,
-      because: this.because,
-    };
+    });
   }
 
   /** bind(2); port 0 chooses one. @throws KernelError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL */
@@ -219,13 +209,9 @@ export class TcpSocket extends Socket {
 
   // What follows is for the files of this folder.
 
-  /** lock_sock() and release_sock(): what comes in between is looked at afterwards. */
+  /** A system call has the socket. */
   #locked(call: () => void): void {
-    const backlog: Segment[] = [];
-    this.#backlog = backlog;
-    call();
-    this.#backlog = undefined;
-    for (const segment of backlog) this.#receiveLate(segment);
+    this.#backlog.during(call, (segment) => this.#receiveLate(segment));
   }
 
   #receiveLate(segment: Segment): void {
@@ -235,10 +221,7 @@ export class TcpSocket extends Socket {
 
   /** A segment of this connection. */
   receive(segment: Segment): DropReason | undefined {
-    if (this.#backlog !== undefined) {
-      this.#backlog.push(segment);
-      return undefined;
-    }
+    if (this.#backlog.holds(segment)) return undefined;
     if (segment.skb.ipv4.ttl < this.minTtl) return 'tcp-minttl';
     const dropped = this.handle(segment);
     this.flush();
