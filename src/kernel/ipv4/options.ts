@@ -1,6 +1,6 @@
 /**
  * IPv4 options on the way (RFC 791 §3.1; net/ipv4/ip_options.c). A host that receives a packet writes its address and
- * time into record route and timestamp at once, and gives the address that the packet leaves by when it forwards.
+ * time into record route and timestamp at once, and gives record route the address that the packet leaves by when it forwards.
  * Source routes are refused, as `accept_source_route` of `all` is 0.
  */
 
@@ -212,14 +212,17 @@ class OptionsReader {
   }
 }
 
-/** ip_forward_options(): in place of the address that the packet came in by stands that which it leaves by. */
+/**
+ * ip_forward_options(): in record route stands, in place of the address that the packet came in by, that which it leaves by. A
+ * timestamp keeps the other: Linux looks after it where a source route is followed, and only there.
+ */
 export function forwardOptions(header: Ipv4, options: ReceivedOptions, leavesBy: () => Ipv4Addr): void {
   const { view, offset } = header;
-  const slotBefore = (option: number, octets: number): number =>
-    offset + option + view.getUint8(offset + option + 2) - octets;
-  if (options.recordNeedsAddress) view.setInt32(slotBefore(options.recordRoute, 5), leavesBy());
-  if (options.timeNeedsAddress) view.setInt32(slotBefore(options.timestamp, 9), leavesBy());
-  if (options.changed || options.recordNeedsAddress || options.timeNeedsAddress) header.fillChecksum();
+  if (options.recordNeedsAddress) {
+    const option = offset + options.recordRoute;
+    view.setInt32(option + view.getUint8(option + 2) - 5, leavesBy());
+  }
+  if (options.changed || options.recordNeedsAddress) header.fillChecksum();
 }
 
 /** What goes back with an answer: the options of the packet, with a place of our own behind what is there. */
