@@ -22,6 +22,7 @@ import type { Place, Step, TracedPacket } from '../../../src/trace/index.js';
 import { describeNetns } from './describe.js';
 import { injectedIds } from './injected.js';
 import {
+  type ConnectionOrder,
   ECHO_S,
   type Frame,
   type KernelCase,
@@ -368,43 +369,39 @@ export class EmulatedRun {
     return '';
   }
 
-  #tcp(socket: TcpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
-    let connected = false;
-    let refused: string | undefined;
-    let echoed = 0;
-    let ended = false;
-    socket.onEnd = () => {
-      ended = true;
-    };
-    socket.onConnect = () => {
-      connected = true;
-    };
-    socket.onError = (errno) => {
-      refused = errno;
-    };
-    socket.onData = (data) => {
-      echoed += data.length;
-    };
-    socket.bind(INADDR_ANY, order.sourcePort);
-    const errno = socket.connect(address(order.destination), order.port);
-    this.#drawnSequences.add(socket.tcb.iss);
-    this.#settle();
-    if (!connected) {
-      socket.close();
-      this.#settle();
-      return errno ?? refused ?? 'silence';
-    }
-    if (bytes.length > 0) {
-      socket.send(bytes);
-      this.#awaitEcho(() => echoed > 0 || ended || refused !== undefined);
-      this.#settle();
-    }
-    socket.close();
-    this.#settle();
-    return echoed === bytes.length ? 'connected' : 'no echo';
+  #tcp(socket: TcpSocket, order: ConnectionOrder, bytes: Uint8Array): string {
+    return this.#connection(socket, order, bytes, {
+      hear: (take) => {
+        socket.onData = take;
+      },
+      begun: () => this.#drawnSequences.add(socket.tcb.iss),
+      late: () => undefined,
+    });
   }
 
-  #sctp(socket: SctpSocket, order: Order & { readonly kind: 'tcp' | 'sctp' }, bytes: Uint8Array): string {
+  #sctp(socket: SctpSocket, order: ConnectionOrder, bytes: Uint8Array): string {
+    return this.#connection(socket, order, bytes, {
+      hear: (take) => {
+        socket.onMessage = take;
+      },
+      begun: () => {},
+      late: () => socket.takeError(),
+    });
+  }
+
+  /** Connects, sends, waits for the echo, closes. */
+  #connection(
+    socket: TcpSocket | SctpSocket,
+    order: ConnectionOrder,
+    bytes: Uint8Array,
+    own: {
+      readonly hear: (take: (echoed: Uint8Array) => void) => void;
+      /** connect(2) is back. */
+      readonly begun: () => void;
+      /** What the socket knows of a silence. */
+      readonly late: () => string | undefined;
+    },
+  ): string {
     let connected = false;
     let refused: string | undefined;
     let echoed = 0;
@@ -418,15 +415,16 @@ export class EmulatedRun {
     socket.onError = (errno) => {
       refused = errno;
     };
-    socket.onMessage = (message) => {
-      echoed += message.length;
-    };
+    own.hear((data) => {
+      echoed += data.length;
+    });
     socket.bind(INADDR_ANY, order.sourcePort);
     const errno = socket.connect(address(order.destination), order.port);
+    own.begun();
     this.#settle();
     this.cluster.emulation.advance((order.waitMs ?? 0) * NS_PER_MS);
     if (!connected) {
-      const told = errno ?? refused ?? socket.takeError() ?? 'silence';
+      const told = errno ?? refused ?? own.late() ?? 'silence';
       socket.close();
       this.#settle();
       return told;

@@ -52,6 +52,8 @@ export type Order = OrderBase &
       }
   );
 
+export type ConnectionOrder = Order & { readonly kind: 'tcp' | 'sctp' };
+
 export interface Frame {
   readonly direction: 'in' | 'out';
   readonly hex: string;

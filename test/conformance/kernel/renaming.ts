@@ -20,7 +20,14 @@
  * What was injected is never renamed, and the emulator draws nothing that was.
  */
 
-import { Ipv4, Sctp, SCTP_CHUNK, type SctpChunk, updateChecksum16, updateChecksum32 } from '../../../src/packet/index.js';
+import {
+  Ipv4,
+  Sctp,
+  SCTP_CHUNK,
+  type SctpChunk,
+  updateChecksum16,
+  updateChecksum32,
+} from '../../../src/packet/index.js';
 import { cookieAt, COOKIE_FIELDS, tsnsOf } from './sctp-fields.js';
 
 const ETHERNET = 14;
