@@ -41,8 +41,8 @@ export function outputMtu(
 }
 
 /**
- * __ip_rt_update_pmtu(): all next hops of the route learn it, since any of them may carry the next packet.
- * Differs: an MTU below min_pmtu is raised to it, but does not switch off path MTU discovery (mtu_locked).
+ * __ip_rt_update_pmtu(): all next hops of the route learn it, since any of them may carry the next packet. One below min_pmtu is
+ * raised to it, and locked: what is sent from then on may be cut.
  */
 export function learnMtu(
   route: Route,
@@ -51,15 +51,17 @@ export function learnMtu(
 ): void {
   const { destination, clock, sysctl } = told;
   if (nextHop.dev === undefined) return;
-  const present = outputMtu(nextHop, route, { dev: nextHop.dev, destination, clock });
-  if (present < told.mtu) return;
   const known = learned(nextHop, destination, clock);
-  if (known?.mtu === told.mtu && clock.nowNs < known.expiresNs - MTU_EXPIRES_NS / 2) return;
-  const mtu = Math.max(told.mtu, Math.min(present, sysctl.values['ipv4.min_pmtu']));
+  const present = known?.mtu ?? firstHopMtu(route, nextHop.dev);
+  if (known?.mtuLocked === true || present < told.mtu) return;
+  const least = sysctl.values['ipv4.min_pmtu'];
+  const mtuLocked = told.mtu < least;
+  const mtu = mtuLocked ? Math.min(present, least) : told.mtu;
+  if (known?.mtu === mtu && !mtuLocked && clock.nowNs < known.expiresNs - MTU_EXPIRES_NS / 2) return;
   const expiresNs = clock.nowNs + MTU_EXPIRES_NS;
   for (const each of route.nextHops) {
     const gateway = learned(each, destination, clock)?.gateway;
-    keep(each, destination, { mtu, gateway, expiresNs });
+    keep(each, destination, { mtu, mtuLocked, gateway, expiresNs });
   }
 }
 
@@ -69,8 +71,9 @@ export function learnGateway(
   told: { readonly destination: Ipv4Addr; readonly gateway: Ipv4Addr; readonly clock: Clock },
 ): void {
   const { destination, gateway, clock } = told;
-  const mtu = learned(nextHop, destination, clock)?.mtu;
-  keep(nextHop, destination, { mtu, gateway, expiresNs: clock.nowNs + REDIRECT_EXPIRES_NS });
+  const known = learned(nextHop, destination, clock);
+  const expiresNs = clock.nowNs + REDIRECT_EXPIRES_NS;
+  keep(nextHop, destination, { mtu: known?.mtu, mtuLocked: known?.mtuLocked ?? false, gateway, expiresNs });
 }
 
 /** update_or_create_fnhe(). */
@@ -86,8 +89,12 @@ function keep(nextHop: RouteNextHop, destination: Ipv4Addr, exception: NextHopEx
 export function deviceMtuChanged(nextHop: RouteNextHop, dev: Device, before: number): void {
   if (nextHop.dev !== dev || nextHop.exceptions === undefined) return;
   for (const [destination, exception] of nextHop.exceptions) {
-    const { mtu } = exception;
-    if (mtu !== undefined && (dev.mtu < mtu || mtu === before))
+    const { mtu, mtuLocked } = exception;
+    if (mtuLocked) {
+      // One that the device has come down below is its own again.
+      if (mtu !== undefined && dev.mtu <= mtu)
+        nextHop.exceptions.set(destination, { ...exception, mtu: dev.mtu, mtuLocked: false });
+    } else if (mtu !== undefined && (dev.mtu < mtu || mtu === before))
       nextHop.exceptions.set(destination, { ...exception, mtu: dev.mtu });
   }
 }

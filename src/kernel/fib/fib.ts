@@ -319,6 +319,7 @@ export class Fib {
     const kept = result.type === 'unicast' ? this.learned(flow) : undefined;
     const told = kept && {
       mtu: kept.mtu,
+      mtuLocked: kept.mtuLocked,
       redirected: kept.gateway !== undefined,
       seconds: Math.floor((kept.expiresNs - nowNs) / NS_PER_S),
     };

@@ -67,7 +67,12 @@ export interface RouteGetAnswer {
   readonly result: RouteResult;
   /** A learned path MTU or first hop, and the whole seconds for which it is kept. */
   readonly learned:
-    | { readonly mtu: number | undefined; readonly redirected: boolean; readonly seconds: number }
+    | {
+        readonly mtu: number | undefined;
+        readonly mtuLocked: boolean;
+        readonly redirected: boolean;
+        readonly seconds: number;
+      }
     | undefined;
   /** Table in which the route was found; undefined where none was asked. */
   readonly table: number | undefined;
@@ -102,7 +107,7 @@ export function formatRouteGet(answer: RouteGetAnswer): string {
   const flags = cacheFlags(answer);
   text += `\n    cache ${flags.length === 0 ? '' : `<${flags.join(',')}> `}`;
   if (learned !== undefined) text += `expires ${learned.seconds}sec `;
-  if (mtu !== undefined) text += `mtu ${mtu} `;
+  if (mtu !== undefined) text += `mtu ${learned?.mtuLocked === true ? 'lock ' : ''}${mtu} `;
   if (flow.iif !== undefined) text += `iif ${flow.iif.name} `;
   return text;
 }

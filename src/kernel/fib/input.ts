@@ -109,6 +109,7 @@ export class InputRouter {
       gateway: undefined,
       source: INADDR_ANY,
       mtu: 0,
+      mtuLocked: false,
       route,
       redirect: false,
       error,
@@ -146,7 +147,18 @@ export class InputRouter {
     if (last !== undefined && last.source === source && last.rule === rule) return last;
     const dev = loopbackOf(this.#context);
     const mtu = dev === undefined ? 0 : firstHopMtu(undefined, dev);
-    const decision = { type, dev, gateway: undefined, source, mtu, route, redirect: false, error: undefined, rule };
+    const decision = {
+      type,
+      dev,
+      gateway: undefined,
+      source,
+      mtu,
+      mtuLocked: false,
+      route,
+      redirect: false,
+      error: undefined,
+      rule,
+    };
     if (nextHop !== undefined) nextHop.input = decision;
     return decision;
   }
@@ -180,7 +192,18 @@ export class InputRouter {
     )
       return last;
     const type: RouteType = 'unicast';
-    nextHop.input = { type, dev, gateway, source: INADDR_ANY, mtu, route, redirect, error: undefined, rule };
+    nextHop.input = {
+      type,
+      dev,
+      gateway,
+      source: INADDR_ANY,
+      mtu,
+      mtuLocked: false,
+      route,
+      redirect,
+      error: undefined,
+      rule,
+    };
     return nextHop.input;
   }
 

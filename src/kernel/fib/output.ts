@@ -169,7 +169,8 @@ export class OutputRouter {
     const specific = type === 'multicast' && route !== undefined && route.destination.length >= 4;
     const mtu = firstHopMtu(specific ? route : undefined, dev);
     const gateway = specific ? nextHop?.gateway : undefined;
-    return { type, dev, gateway, source: this.#key.source, mtu, route, redirect: false, error: undefined, rule };
+    const { source } = this.#key;
+    return { type, dev, gateway, source, mtu, mtuLocked: false, route, redirect: false, error: undefined, rule };
   }
 
   #cached(dev: Device, type: RouteType): RouteResult {
@@ -178,18 +179,20 @@ export class OutputRouter {
     const exception =
       nextHop?.exceptions === undefined ? undefined : learned(nextHop, destination, this.#context.emulation.clock);
     const mtu = exception?.mtu ?? firstHopMtu(route, dev);
+    const mtuLocked = exception?.mtuLocked ?? false;
     const gateway = exception?.gateway ?? nextHop?.gateway;
     const last = nextHop?.output;
     if (
       last !== undefined &&
       last.source === source &&
       last.mtu === mtu &&
+      last.mtuLocked === mtuLocked &&
       last.rule === rule &&
       last.dev === dev &&
       last.gateway === gateway
     )
       return last;
-    const decision = { type, dev, gateway, source, mtu, route, redirect: false, error: undefined, rule };
+    const decision = { type, dev, gateway, source, mtu, mtuLocked, route, redirect: false, error: undefined, rule };
     if (nextHop !== undefined) nextHop.output = decision;
     return decision;
   }

@@ -16,6 +16,8 @@ import type { FibRoute, NextHop, RouteResult } from './types.js';
 export interface NextHopException {
   /** A learned path MTU. */
   readonly mtu: number | undefined;
+  /** fnhe_mtu_locked: it was below min_pmtu, and is not looked for any more. */
+  readonly mtuLocked: boolean;
   /** The first hop that a redirect named. */
   readonly gateway: Ipv4Addr | undefined;
   readonly expiresNs: number;

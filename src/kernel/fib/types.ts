@@ -81,6 +81,8 @@ export interface RouteResult {
   readonly source: Ipv4Addr;
   /** Route's MTU, a learned path MTU, or the device's. */
   readonly mtu: number;
+  /** ip_mtu_locked(): nobody looks for the path's MTU. */
+  readonly mtuLocked: boolean;
   readonly route: FibRoute | undefined;
   /** RTCF_DOREDIRECT: the packet leaves by the device it came from, to a neighbour of the sender. */
   readonly redirect: boolean;

@@ -270,17 +270,17 @@ export class Icmp {
     if (quoted.headerLength < IPV4_HEADER_LENGTH || quotedAt + quoted.headerLength > skb.tail) return 'ip-inhdr';
     const needsFragmentation =
       icmp.type === ICMP_TYPE.destinationUnreachable && icmp.code === ICMP_UNREACHABLE_CODE.fragmentationNeeded;
-    const mtu = needsFragmentation ? icmp.mtu : 0;
+    const mtu = needsFragmentation ? this.#toldMtu(icmp, quoted) : 0;
+    if (mtu === undefined) return undefined;
     if (quoted.protocol === IP_PROTOCOL.ipip) {
       this.#tunnelError(skb, icmp, { quoted, mtu });
       return undefined;
     }
     const learn = (sender: Pick<Flow4, 'oif' | 'mark'>): void => {
-      const { sysctl, fib } = this.#netns;
+      const { fib } = this.#netns;
       const { source, destination, tos, protocol } = quoted;
       const flow = { source, destination, tos, protocol, ...sender };
-      if (needsFragmentation && sysctl.values['ipv4.ip_no_pmtu_disc'] === 0)
-        fib.learnPmtu(destination, Math.max(mtu, sysctl.values['ipv4.min_pmtu']), flow);
+      if (needsFragmentation) fib.learnPmtu(destination, mtu, flow);
       else if (icmp.type === ICMP_TYPE.redirect) this.#redirected(skb, icmp, flow);
     };
     // icmp_err(): replies that the kernel has sent are nobody's else.
@@ -305,6 +305,23 @@ export class Icmp {
     return undefined;
   }
 
+  /**
+   * What icmp_unreach() makes of fragmentation needed by ip_no_pmtu_disc: the MTU; with 1 none, so that the least is taken; with 2
+   * no message is heard, with 3 those alone whose protocol can tell them from forged ones.
+   */
+  #toldMtu(icmp: IcmpHeader, { protocol }: Ipv4): number | undefined {
+    switch (this.#netns.sysctl.values['ipv4.ip_no_pmtu_disc']) {
+      case 0:
+        return icmp.mtu;
+      case 2:
+        return undefined;
+      case 3:
+        return protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.sctp ? icmp.mtu : undefined;
+      default:
+        return 0;
+    }
+  }
+
   /** ip_do_redirect(). */
   #redirected(skb: Skb, icmp: IcmpHeader, flow: Flow4): void {
     const { dev } = skb;
@@ -314,12 +331,12 @@ export class Icmp {
 
   /** icmp_socket_deliver() → tunnel4_err(): what is quoted is a tunnel's outer packet. */
   #tunnelError(skb: Skb, icmp: IcmpHeader, { quoted, mtu }: { quoted: Ipv4; mtu: number }): void {
-    const { sysctl, ipv4 } = this.#netns;
+    const { ipv4 } = this.#netns;
     if (quoted.payloadOffset + 8 > skb.tail) return;
     ipv4.tunnelErrors.get(quoted.protocol)?.({
       type: icmp.type,
       code: icmp.code,
-      mtu: sysctl.values['ipv4.ip_no_pmtu_disc'] === 0 ? mtu : 0,
+      mtu,
       from: skb.ipv4.source,
       view: skb.view,
       quoted: quoted.offset,

@@ -100,6 +100,7 @@ export const parentRoute = (bridge: Bridge): RouteResult => ({
     return bridge.mtu;
   },
   route: undefined,
+  mtuLocked: false,
   redirect: false,
   fake: true,
 });

@@ -105,7 +105,9 @@ export class Ipip extends Device {
     const dontFragment = this.config.pmtudisc || inner.dontFragment;
     if (!this.#fitsPath(skb, route, dontFragment)) return;
     this.#reportErrors(skb);
-    this.#send(skb, { route, destination, tos: encapsulateEcn(tos, inner.tos), dontFragment });
+    // iptunnel_xmit(): where nobody looks for the path's MTU, the outer packet may be cut.
+    const mayNot = dontFragment && !route.mtuLocked;
+    this.#send(skb, { route, destination, tos: encapsulateEcn(tos, inner.tos), dontFragment: mayNot });
   }
 
   /** The tunnel's own, or in an NBMA tunnel the gateway (rt_nexthop()). */

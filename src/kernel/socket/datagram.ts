@@ -56,7 +56,7 @@ function dontFragment(socket: Socket, size: number, route: RouteResult): boolean
     case 'probe':
       return true;
     case 'want':
-      return size <= route.mtu;
+      return size <= route.mtu && !route.mtuLocked;
     case 'dont':
       return false;
   }

@@ -3,7 +3,7 @@
 import { INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import type { Device } from '../device.js';
-import type { Flow4 } from '../fib/types.js';
+import type { Flow4, RouteResult } from '../fib/types.js';
 import type { IcmpError } from '../ipv4/icmp.js';
 import type { SocketNetns } from './stack.js';
 
@@ -111,6 +111,11 @@ export abstract class Socket implements PacketSocket {
   /** A listener: its address conflicts with others' even where both ask for reuse. */
   get listening(): boolean {
     return false;
+  }
+
+  /** include/net/ip.h:ip_dont_fragment(): whether its segments have DF on that way. */
+  dontFragment(route: RouteResult | undefined): boolean {
+    return this.pathMtuDiscovery === 'want' ? route?.mtuLocked !== true : this.pathMtuDiscovery !== 'dont';
   }
 
   abstract get entry(): SocketEntry;

@@ -115,6 +115,7 @@ function cached(row: Row, answer: RouteGetAnswer): Row {
   row.add('cache', flags, `\n    cache ${flags.length === 0 ? '' : `<${flags.join(',')}> `}`);
   if (learned !== undefined) row.add('expires', learned.seconds, `expires ${learned.seconds}sec `);
   const mtu = learned?.mtu ?? routeMtu(answer);
-  if (mtu !== undefined) row.say(`mtu ${mtu} `).note('metrics', [{ mtu }]);
+  const lock = learned?.mtuLocked === true ? 'lock ' : '';
+  if (mtu !== undefined) row.say(`mtu ${lock}${mtu} `).note('metrics', [{ mtu }]);
   return flow.iif === undefined ? row : row.add('iif', flow.iif.name, `iif ${flow.iif.name} `);
 }

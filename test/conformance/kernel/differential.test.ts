@@ -5,6 +5,7 @@ import { formatDifference } from './compare.js';
 import { duel } from './duel.js';
 import { EmulatedRun } from './emulated.js';
 import { whatIsLacking, whyNotReal } from './real.js';
+import { pathMtuCase } from './path-mtu-cases.js';
 import { redirectCase } from './redirect-cases.js';
 import { topologyCase, topologyNames } from './topologies.js';
 import { Ledger } from '../report.js';
@@ -14,16 +15,20 @@ const options = why === undefined ? {} : { skip: why };
 const ledger = new Ledger('topologies');
 const written = new Ledger('cases written by hand');
 
-t.test('routers that know a better way tell it as in the real kernel, and are heeded', options, async (t) => {
-  const case_ = redirectCase();
-  const result = await duel(case_, `pwk${process.pid}`);
-  t.ok(result.frames > 0, 'frames were compared');
-  written.add(result);
-  t.same(
-    result.differences.map((difference) => formatDifference(case_, difference)),
-    [],
-  );
-});
+for (const { what, make } of [
+  { what: 'routers that know a better way tell it, and are heeded', make: redirectCase },
+  { what: 'machines that are told of a narrow path send what fits', make: pathMtuCase },
+])
+  t.test(`${what}, as in the real kernel`, options, async (t) => {
+    const case_ = make();
+    const result = await duel(case_, `pwk${process.pid}`);
+    t.ok(result.frames > 0, 'frames were compared');
+    written.add(result);
+    t.same(
+      result.differences.map((difference) => formatDifference(case_, difference)),
+      [],
+    );
+  });
 
 for (const name of topologyNames()) {
   t.test(`the topology ${name} behaves as in the real kernel`, options, async (t) => {

@@ -99,6 +99,7 @@ t.test('a pod with a link-local gateway and nothing else on its link sends from 
     gateway: ip('169.254.1.1'),
     source: ip('10.244.1.5'),
     mtu: 1500,
+    mtuLocked: false,
     redirect: false,
   });
   test.equal(decision.dev, netns.dev('v0'));
@@ -308,6 +309,11 @@ t.test('a learned path MTU holds for its destination, ten minutes, and for what 
   test.equal(mtu('20.0.0.1'), 1400, 'a larger one is not believed');
   netns.fib.learnPmtu(ip('20.0.0.3'), 100);
   test.equal(mtu('20.0.0.3'), 552, 'nor one below min_pmtu');
+  test.match(netns.fib.routeGet({ destination: ip('20.0.0.3'), source: ANY }), {
+    text: /cache expires 600sec mtu lock 552 $/,
+  });
+  netns.fib.learnPmtu(ip('20.0.0.3'), 400);
+  test.equal(mtu('20.0.0.3'), 552, 'and that is locked');
   test.match(netns.fib.routeGet({ destination: ip('20.0.0.1'), source: ANY }), {
     text: /cache expires 600sec mtu 1400 $/,
   });

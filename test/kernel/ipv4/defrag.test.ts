@@ -72,6 +72,7 @@ const routeOf = (type: RouteResult['type']): RouteResult => ({
   source: INADDR_ANY,
   mtu: 1500,
   route: undefined,
+  mtuLocked: false,
   redirect: false,
 });
 

@@ -166,6 +166,7 @@ export class TestHost implements SocketNetns {
       source: flow.source === INADDR_ANY ? this.address : flow.source,
       mtu: this.mtu,
       route: undefined,
+      mtuLocked: false,
       redirect: false,
     };
   }

@@ -146,7 +146,7 @@ function emit(tcb: Tcb, { sequence, flags, payload, note }: Emission): Errno | u
     tos: socket.tos,
     ttl: socket.ttl,
     mark: socket.mark,
-    dontFragment: socket.pathMtuDiscovery !== 'dont',
+    dontFragment: socket.dontFragment(route),
     socket,
     identification,
     ipOptions: tcb.ipOptions,

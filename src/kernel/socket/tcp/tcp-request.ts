@@ -225,7 +225,7 @@ export class TcpRequest {
       tos: listener.tos,
       ttl: listener.ttl,
       mark: listener.mark,
-      dontFragment: listener.pathMtuDiscovery !== 'dont',
+      dontFragment: listener.dontFragment(typeof route === 'string' ? undefined : route),
       socket: listener,
       identification: undefined,
       ipOptions: this.ipOptions,

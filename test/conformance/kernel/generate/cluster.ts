@@ -117,6 +117,7 @@ const SWITCHES: readonly (readonly [path: string, values: readonly number[]])[] 
   ['net.ipv4.conf.eth0.send_redirects', [0]],
   ['net.ipv4.ip_default_ttl', [64, 37]],
   ['net.ipv4.ip_forward_use_pmtu', [0, 1]],
+  ['net.ipv4.ip_no_pmtu_disc', [0, 1, 2, 3]],
   ['net.ipv4.icmp_echo_ignore_all', [0, 0, 1]],
   ['net.ipv4.icmp_errors_use_inbound_ifaddr', [0, 1]],
   ['net.ipv4.fwmark_reflect', [0, 1]],
