@@ -133,7 +133,8 @@ export function refuse(cluster: Cluster | undefined, { quiet }: CommonOptions, p
 /** What the user can mend: a name that does not exist, a network that never comes to rest. */
 const mendable = (error: unknown): error is Error =>
   error instanceof UsageError ||
-  (error instanceof Error && (error.name === 'UnknownEndpoint' || error.name === 'NeverAtRest'));
+  (error instanceof Error &&
+    (error.name === 'UnknownEndpoint' || error.name === 'NeverAtRest' || error.name === 'TimeEnds'));
 
 /** Runs a command; what the user got wrong is said on standard error, exit 2. */
 export async function withUsage(run: () => Promise<number>): Promise<number> {

@@ -6,6 +6,18 @@ export const NS_PER_US = 1_000;
 export const NS_PER_MS = 1_000_000;
 export const NS_PER_S = 1_000_000_000;
 
+/** Where numbers stop being whole ones: after 104 days. */
+export const LATEST_NS = Number.MAX_SAFE_INTEGER;
+
+/** Somebody wants to wait until after the end of time. */
+export class TimeEnds extends Error {
+  override readonly name = 'TimeEnds';
+
+  constructor() {
+    super('time ends after 104 days: the rest of that wait is not to be had');
+  }
+}
+
 /** A callback that is due at a time. Timers due at the same time run in the order they were set. */
 export class Timer {
   readonly dueNs: number;
@@ -57,7 +69,7 @@ export class Clock {
   /** Moves time to the next timer and runs it; false where there is none due at or before `limitNs`. */
   runNext(limitNs = Number.POSITIVE_INFINITY): boolean {
     const due = this.nextDueNs;
-    if (due === undefined || due > limitNs) return false;
+    if (due === undefined || due > limitNs || due > LATEST_NS) return false;
     const timer = this.#pop();
     const callback = timer?.callback;
     assert(timer !== undefined && callback !== undefined, 'a due timer has a callback');
@@ -67,8 +79,12 @@ export class Clock {
     return true;
   }
 
-  /** Moves time on without running anything; timers that became due run next. */
+  /**
+   * Moves time on without running anything; timers that became due run next.
+   * @throws TimeEnds
+   */
   moveTo(timeNs: number): void {
+    if (timeNs > LATEST_NS) throw new TimeEnds();
     assert(timeNs >= this.#nowNs, 'time does not run backwards');
     this.#nowNs = timeNs;
   }

@@ -5,7 +5,7 @@
 
 import { SlabAllocator } from '../packet/index.js';
 import type { Tracer } from '../trace/index.js';
-import { Clock } from './clock.js';
+import { Clock, TimeEnds } from './clock.js';
 import type { Device } from './device.js';
 import { assert } from './errors.js';
 import { Random } from './random.js';
@@ -21,6 +21,10 @@ const FRAMES_UNGUARDED = 4096;
 export class NeverAtRest extends Error {
   override readonly name = 'NeverAtRest';
 }
+
+/** What ends a run for good: the network's fault or time's, and not the emulator's. */
+export const cannotGoOn = (error: unknown): error is NeverAtRest | TimeEnds =>
+  error instanceof NeverAtRest || error instanceof TimeEnds;
 
 function listeners(tracer: Tracer | undefined, watcher: Tracer | undefined): Tracer | undefined {
   if (tracer === undefined || watcher === undefined) return tracer ?? watcher;

@@ -1,10 +1,10 @@
 /** The face of `kernel`: a virtual Linux that executes programmed state. It knows no Kubernetes. */
 
-export { Clock, NS_PER_MS, NS_PER_S, NS_PER_US, Timer } from './clock.js';
+export { Clock, LATEST_NS, NS_PER_MS, NS_PER_S, NS_PER_US, TimeEnds, Timer } from './clock.js';
 export * from './conntrack/index.js';
 export { Device, type InterfaceAddress, type Tap } from './device.js';
 export { DeviceTable } from './device-table.js';
-export { Emulation, type EmulationOptions, NeverAtRest } from './emulation.js';
+export { cannotGoOn, Emulation, type EmulationOptions, NeverAtRest } from './emulation.js';
 export { assert, ERRNO_TEXT, type Errno, KernelError } from './errors.js';
 export * from './fib/index.js';
 export { Host, type KernelModule } from './host.js';

@@ -1,6 +1,7 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
+import { NS_PER_MS } from '../kernel/index.js';
 import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
@@ -52,10 +53,17 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
 /** Where programs lie. */
 const FOLDER = /^\/(?:usr\/(?:local\/)?)?s?bin\//;
 
+/** Whoever asks next takes longer than the last packets of a connection that a program has closed. */
+const FAREWELL_NS = 250 * NS_PER_MS;
+
 /** Runs a command as it would run there. An unknown one ends with 127, as in a shell. */
 export function runTool(cluster: Cluster, endpoint: EndpointName, command: readonly string[]): ToolResult {
   const { netns, pod } = cluster.locate(endpoint);
-  return runIn({ cluster, netns, pod }, command);
+  const result = runIn({ cluster, netns, pod }, command);
+  const { emulation } = cluster;
+  // No time passes where nothing is on its way.
+  emulation.run(() => false, emulation.clock.nowNs + FAREWELL_NS);
+  return result;
 }
 
 function runIn(place: ToolPlace, command: readonly string[]): ToolResult {

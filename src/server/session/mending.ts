@@ -5,7 +5,7 @@ import { type Filter, parseFilter } from '../filter/parse.js';
 import { Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import { UnknownEndpoint } from '../../cluster/index.js';
-import { NeverAtRest } from '../../kernel/index.js';
+import { cannotGoOn } from '../../kernel/index.js';
 
 /** Runs something that looks names up. @throws Problem */
 export function mending<T>(run: () => T): T {
@@ -14,7 +14,7 @@ export function mending<T>(run: () => T): T {
   } catch (error) {
     if (error instanceof UnknownEndpoint)
       throw new Problem('not-found', error.message, [{ message: error.message, near: error.near }]);
-    if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+    if (cannotGoOn(error)) throw new Problem('conflict', error.message);
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/index.js';
-import { type Emulation, NeverAtRest } from '../../kernel/index.js';
+import { cannotGoOn, type Emulation, LATEST_NS } from '../../kernel/index.js';
 import { Problem } from '../problem.js';
 
 export interface ClockState {
@@ -20,8 +20,6 @@ const TICK_MS = 20;
 const NS_PER_MS = 1e6;
 /** Jumps are cut, so that others are served in between. */
 const SLICE_MS = 50;
-/** Number.MAX_SAFE_INTEGER nanoseconds are 104 days. */
-const LATEST_NS = Number.MAX_SAFE_INTEGER;
 
 export class SessionClock {
   #cluster: Cluster;
@@ -101,7 +99,7 @@ export class SessionClock {
     try {
       run();
     } catch (error) {
-      if (!(error instanceof NeverAtRest)) throw error;
+      if (!cannotGoOn(error)) throw error;
       this.#stopped = error.message;
       this.pause();
     }
@@ -120,7 +118,7 @@ export class SessionClock {
         }
       });
     } catch (error) {
-      if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+      if (cannotGoOn(error)) throw new Problem('conflict', error.message);
       throw error;
     }
     this.#told();
@@ -143,7 +141,7 @@ export class SessionClock {
       try {
         done = this.#advanceFor(toNs - clock.nowNs, SLICE_MS);
       } catch (error) {
-        if (error instanceof NeverAtRest) throw new Problem('conflict', error.message);
+        if (cannotGoOn(error)) throw new Problem('conflict', error.message);
         throw error;
       }
       if (!done) await nextTurn();
