@@ -13,7 +13,7 @@
  * | of SCTP's state cookie: signature, expiry, SCTP-AUTH's random number | a key of each socket, the time of day, get_random_bytes() |
  * | receive and transmit times of ICMP timestamp replies | milliseconds since midnight |
  * | times that hosts write into IPv4's timestamp option | milliseconds since midnight |
- * | checksums of TCP, UDP and SCTP on lo, and of what ICMP quotes there | lo says that it fills them in, and never does |
+ * | checksums of TCP, UDP and SCTP on lo, and of what ICMP quotes of packets that went over lo | lo says that it fills them in, and never does |
  *
  * A value is not simply masked: the same packet of the emulator must have the same value of the real kernel at each
  * hop, a connection's sequence numbers must differ by one and the same number, and a drawn port stands for one port.
@@ -21,7 +21,9 @@
  */
 
 import {
+  finishChecksum,
   Ipv4,
+  pseudoHeaderSum,
   Sctp,
   SCTP_CHUNK,
   type SctpChunk,
@@ -47,6 +49,7 @@ const TIME_ONLY = 0;
 const TCP_TIMESTAMP = 8;
 /** Where it lies in a segment: at the beginning of a fragment, where the one before has sixteen octets. */
 const TCP_CHECKSUM = 16;
+const UDP_CHECKSUM = 6;
 const TCP_RST = 4;
 
 /** A checksum that covers a field, and those that cover it in turn, innermost first. `udp`: zero means none. */
@@ -255,11 +258,22 @@ class FrameWalk {
         this.#rename16({ at: next, covers }, (emulated, real) => this.#renaming.differByPort(emulated, real));
       return;
     }
+    if (form === 'quoted') this.#unfilled(at, next, covers);
     if (protocol === UDP) this.#udp(next, covers, form);
     else if (protocol === TCP) this.#tcp(next, covers);
     else if (protocol === SCTP) this.#sctp(next, at + this.#emulated.getUint16(at + 2), covers);
     else if (protocol === ICMP) this.#icmp(next, covers);
     else if (protocol === IPIP) this.#ipv4(next, covers, form);
+  }
+
+  /** What went over lo has in place of its sum that of its pseudo header (CHECKSUM_PARTIAL), and errors quote it so. */
+  #unfilled(at: number, next: number, covers: readonly Cover[]): void {
+    const protocol = this.#real.getUint8(at + 9);
+    const sumAt = next + (protocol === UDP ? UDP_CHECKSUM : TCP_CHECKSUM);
+    if ((protocol !== UDP && protocol !== TCP) || sumAt + 2 > this.#real.byteLength) return;
+    const { source, destination, end, payloadOffset } = new Ipv4(this.#real, at);
+    const pseudo = ~finishChecksum(pseudoHeaderSum(source, destination, protocol, end - payloadOffset)) & 0xffff;
+    this.#rename16({ at: sumAt, covers }, (_, real) => real === pseudo);
   }
 
   /** Renames times in the header at `at`: each is one of the real kernel's, wherever the packet comes. The answer is which. */

@@ -22,6 +22,7 @@ export const IPSET_ERROR = {
   full: 'Hash is full, cannot add more elements',
   listFull: 'The set is full, more elements cannot be added',
   nullElement: 'Null-valued element, cannot be stored in a hash type of set',
+  invalid: 'Kernel error received: Invalid argument',
   outOfRange: 'Element is out of the range of the set',
   cidr: 'The value of the CIDR parameter of the IP address is invalid',
   rangeTooLarge: 'The range you specified exceeds the size limit of the set type',

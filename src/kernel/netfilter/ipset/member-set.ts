@@ -178,8 +178,8 @@ export class MemberSet implements Ipset {
     const { netmask, range } = this.options;
     if (range !== undefined && (address >>> 0 < range.first || address >>> 0 > range.last)) return false;
     probe.first = netmask === undefined ? address : address & (-1 << (32 - netmask));
-    // hash_ip4_kadt(): the element that the type cannot hold.
-    if (probe.first === 0 && this.type.name === 'hash:ip') return false;
+    // hash_ip4_kadt(), hash_ipport4_kadt(): the element that the type cannot hold.
+    if (probe.first === 0 && (this.type.name === 'hash:ip' || this.type.name === 'hash:ip,port')) return false;
     if (this.#portAt > 0) {
       probe.port = packetPort(packet, flags[this.#portAt] ?? 'dst');
       if (probe.port < 0) return false;
@@ -208,6 +208,7 @@ export class MemberSet implements Ipset {
     if (range !== undefined && (key.first >>> 0 < range.first || key.first >>> 0 > range.last)) fail('outOfRange');
     const first = netmask === undefined ? key.first : key.first & (-1 << (32 - netmask));
     if (first === 0 && (this.type.name === 'hash:ip' || this.type.name === 'hash:mac')) fail('nullElement');
+    if (first === 0 && this.type.name === 'hash:ip,port') fail('invalid');
     return first === key.first ? key : { ...key, first };
   }
 
