@@ -250,6 +250,10 @@ class Allocation {
       this.#withoutAddress(pod, `ipAddrs is no list of addresses: ${asked}`);
       return;
     }
+    if (new Set(addresses.map(({ version }) => version)).size < addresses.length) {
+      this.#withoutAddress(pod, `cannot have more than one address of a family for "${ANNOTATION}ipAddrs" annotation`);
+      return;
+    }
     try {
       const request = { host: pod.spec.nodeName, ...this.#held(pod) };
       for (const address of addresses) assignAddress(this.ipam, address, request, this.#context);

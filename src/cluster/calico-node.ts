@@ -24,7 +24,7 @@ import {
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
 import type { Host } from '../kernel/index.js';
-import { calicoNodeSettings, type Store } from '../kubernetes/index.js';
+import { calicoNodeSettings, type Finding, finding, type Store } from '../kubernetes/index.js';
 import { formatIpv4 } from '../packet/index.js';
 import type { Allocations } from './allocations.js';
 
@@ -109,7 +109,16 @@ export class CalicoCluster {
   }
 
   /** Felix with everything that is on the node now, once more where its tunnel device is another then; what the kernel refused. */
-  runFelix(host: Host): readonly string[] {
+  runFelix(host: Host): readonly Finding[] {
+    const node = this.#store.get('Node', '', host.name);
+    const refused = this.#applyFelix(host);
+    if (node === undefined) return [];
+    return refused.map((message) =>
+      finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }),
+    );
+  }
+
+  #applyFelix(host: Host): readonly string[] {
     const ownership = this.#config(host);
     const first = this.#compute(host);
     const interfaces = hostInterfaces(host);

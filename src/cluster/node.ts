@@ -125,24 +125,22 @@ function equipNode(
   });
   // Felix keeps its rules above kube-proxy's: it is the one who looks again.
   context.services.start(host);
-  const refused = context.calico?.runFelix(host) ?? [];
+  findings.push(...(context.calico?.runFelix(host) ?? []));
   const node = context.store.get('Node', '', host.name);
   if (node !== undefined) {
     for (const message of unwritten)
       findings.push(finding(node, [], { code: 'kube-proxy', severity: 'warning', message: `kubelet: ${message}` }));
-    for (const message of refused)
-      findings.push(finding(node, [], { code: 'calico-setting', severity: 'warning', message: `Felix: ${message}` }));
   }
   return { kubelet, findings: [...findings, ...kubelet.findings] };
 }
 
-/** Makes of a machine what it is: a node of the cluster, or what the network's document and HostConfigs say. */
 /** What a distribution's installer leaves behind; documents may say otherwise. */
 function installFiles({ name, files }: Host): void {
   files.set('/etc/hostname', `${name}\n`);
   files.set('/etc/hosts', '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n');
 }
 
+/** Makes of a machine what it is: a node of the cluster, or what the network's document and HostConfigs say. */
 export function equipMachine(
   host: Host,
   plan: MachinePlan,

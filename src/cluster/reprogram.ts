@@ -26,7 +26,7 @@ export function reprogram({ kubelets, prober, services, calico, built }: Compone
   }
   prober.podsChanged(stopped);
   findings.push(...services.resync(built()));
-  for (const host of built()) if (kubelets.has(host.name)) calico?.runFelix(host);
+  for (const host of built()) if (kubelets.has(host.name)) findings.push(...(calico?.runFelix(host) ?? []));
   return findings;
 }
 

@@ -12,6 +12,7 @@ import {
 import { formatCidr as formatStoredCidr, type Pod } from '../../kubernetes/index.js';
 import { formatMac, type Ipv4Addr, ipv4, parseIpv4, parseMac } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
+import { parseAddress } from '../cidr.js';
 import { vethName, vethNameOfContainer } from '../names.js';
 import { CALICO_CNI_VERSIONS, CALICO_LIBRARY_VERSION } from './calico-ipam.js';
 import { type CalicoNetConf, calicoNetConf, type PodIdentity, podIdentity } from './config.js';
@@ -109,7 +110,7 @@ class Add {
       };
     }
     if (asked === '') return this.#ipam(overrides);
-    const answers = listAnnotation(asked).map((address) => this.#ipamWithAddress(address));
+    const answers = askedAddresses(asked).map((address) => this.#ipamWithAddress(address));
     return { interfaces: [], ips: answers.flatMap(({ ips }) => ips), routes: [], dns: {} };
   }
 
@@ -196,6 +197,25 @@ class Add {
       [`${ANNOTATION}podIPs`]: ips.map(({ address }) => singleAddress(address)).join(','),
     });
   }
+}
+
+/**
+ * cni-plugin/pkg/k8s/k8s.go:validateAndExtractIPs(): of each family one at most.
+ * @throws CniError
+ */
+function askedAddresses(text: string): string[] {
+  const addresses = listAnnotation(text);
+  const annotation = `"${ANNOTATION}ipAddrs"`;
+  if (addresses.length === 0) throw internalError(`annotation ${annotation} specified but empty`);
+  const seen = new Set<number>();
+  for (const address of addresses) {
+    const parsed = parseAddress(address);
+    if (parsed === undefined) throw internalError(`invalid IP format: ${address}`);
+    if (seen.has(parsed.version))
+      throw internalError(`cannot have more than one IPv${parsed.version} address for ${annotation} annotation`);
+    seen.add(parsed.version);
+  }
+  return addresses;
 }
 
 const asksForAddresses = ({ annotations }: Pod): boolean =>

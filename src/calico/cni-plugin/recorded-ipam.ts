@@ -4,34 +4,43 @@
  */
 
 import type { CniResult, Plugin, PluginCall, PluginMachine } from '../../cni/index.js';
+import { formatIp, type Pod } from '../../kubernetes/index.js';
 import { type Cidr, formatCidr, parseCidrOrAddress } from '../cidr.js';
 import { blockCidrFor, poolContaining } from '../ipam/pools.js';
 import { podIdentity } from './config.js';
 import { type PluginDatastore, requireReady } from './datastore.js';
 
 const POD_IPS = 'cni.projectcalico.org/podIPs';
+const ASKED = 'cni.projectcalico.org/ipAddrs';
 
 export function recordedIpam(datastore: PluginDatastore, plugin: Plugin): Plugin {
   return {
     ...plugin,
-    add: (call, machine) => recorded(datastore, call) ?? plugin.add(withoutRequest(call), machine),
+    add: (call, machine) => recorded(datastore, call) ?? plugin.add(withoutRequest(datastore, call), machine),
     // What is on record stays on record.
     del: (call, machine) => deleteUnlessRecorded(datastore, plugin, { call, machine }),
   };
 }
 
+const podOf = (datastore: PluginDatastore, call: PluginCall): Pod | undefined => {
+  const identity = podIdentity(call);
+  return identity && datastore.store.get('Pod', identity.namespace, identity.name);
+};
+
+/** The pod itself asks for an address, and gets it by the plugin or not at all. */
+const asks = (pod: Pod | undefined): boolean => (pod?.annotations[ASKED] ?? '') !== '';
+
 /** The kubelet names the recorded address for plugins that know no record; here it would be asked for twice. */
-const withoutRequest = (call: PluginCall): PluginCall => ({
-  ...call,
-  args: new Map([...call.args].filter(([key]) => key !== 'IP')),
-});
+const withoutRequest = (datastore: PluginDatastore, call: PluginCall): PluginCall =>
+  asks(podOf(datastore, call)) ? call : { ...call, args: new Map([...call.args].filter(([key]) => key !== 'IP')) };
 
 function addressesOf(datastore: PluginDatastore, call: PluginCall): Cidr[] {
-  const identity = podIdentity(call);
-  const pod = identity && datastore.store.get('Pod', identity.namespace, identity.name);
+  const pod = podOf(datastore, call);
   if (pod === undefined) return [];
   const written = pod.annotations[POD_IPS] ?? '';
-  const texts = written === '' ? [call.args.get('IP') ?? ''] : written.split(',');
+  const named = call.args.get('IP') ?? '';
+  const held = !asks(pod) || pod.status.podIPs.some((ip) => formatIp(ip) === named) ? [named] : [];
+  const texts = written === '' ? held : written.split(',');
   return texts.flatMap((text) => parseCidrOrAddress(text.trim()) ?? []);
 }
 

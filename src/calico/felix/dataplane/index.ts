@@ -3,7 +3,7 @@
  * use them and away after, the tunnel device before its routes.
  */
 
-import { type Host, KernelError } from '../../../kernel/index.js';
+import { type Host, KernelError, type StateProblem } from '../../../kernel/index.js';
 import type { FelixState } from '../state.js';
 import { applyIpip } from './ipip.js';
 import { applyIpset } from './ipsets.js';
@@ -28,12 +28,21 @@ export function applyFelix(state: FelixState, host: Host, ownership: FelixOwners
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   const wanted = state.ipsets.filter(({ version }) => version === 4);
   for (const set of wanted) applyIpset(netns.ipsets, set);
-  netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
+  const problems = netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
   const names = new Set(wanted.map(({ name }) => name));
   for (const { name } of Array.from(netns.ipsets))
     if (OWN_IPSET.test(name) && !names.has(name)) netns.ipsets.destroy(name);
-  return applyRoutes(netns, state, ownership);
+  return [...refusedTables(problems), ...applyRoutes(netns, state, ownership)];
 }
+
+/** iptables-restore takes a table's rules as a whole: Felix logs its words and tries again, for ever in vain. */
+const refusedTables = (problems: readonly StateProblem[]): string[] =>
+  problems
+    .filter(({ severity }) => severity === 'error')
+    .map(
+      ({ table, chain, position, message }) =>
+        `iptables refuses Felix's rules, and the whole table ${table} stays as it was: ${chain} rule ${position}: ${message}`,
+    );
 
 /** A switch of an interface that has gone in the meantime is no loss. */
 function setSwitch(host: Host, path: string, value: string): void {
