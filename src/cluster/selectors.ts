@@ -1,4 +1,4 @@
-/** Selectors of Calico's language in the input: what cannot be read is an error, and its object is left out. */
+/** Selectors of Calico's language in the input: Calico's API server refuses what cannot be read, and the object is left out. */
 
 import { parseSelector, SelectorError } from '../calico/index.js';
 import { describe, type FieldChecks, type Kind, places } from '../kubernetes/index.js';
@@ -45,7 +45,8 @@ export const selectorChecks: FieldChecks = (kind) => {
       [...places(document, ['spec', ...path])].flatMap(({ at, value }) => {
         // calicoctl takes true and 7 for text.
         const why = typeof value === 'object' ? undefined : problem(String(value));
-        return why === undefined ? [] : [{ path: at, expected: `a selector (${why})`, got: describe(value) }];
+        const expected = `a selector (${why})`;
+        return why === undefined ? [] : [{ path: at, expected, got: describe(value), refused: 'left-out' as const }];
       }),
     );
 };

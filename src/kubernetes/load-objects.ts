@@ -146,8 +146,9 @@ function nameOf({ value, source }: RawDocument, { subject, seed }: Naming): stri
   return prefix + seededSuffix(seed, `${subject.kind}/${subject.namespace}/${prefix}/${source.file}:${source.line}`);
 }
 
-function reportProblems(problems: readonly Problem[], subject: Subject, { errors }: Loading): void {
-  for (const { path, ...problem } of problems) errors.push(configError(subject, path, problem));
+function reportProblems(problems: readonly Problem[], subject: Subject, { errors, refusals }: Loading): void {
+  for (const { path, refused, ...problem } of problems)
+    (refused === undefined ? errors : refusals).push(configError(subject, path, problem));
 }
 
 function report(

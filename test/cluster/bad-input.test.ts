@@ -238,6 +238,12 @@ t.test('overlapping pools are a finding', (t) => {
   t.end();
 });
 
+/** Objects that are left out, and why. */
+const refusedIn = (cluster: Cluster): string[] =>
+  cluster.findings
+    .filter(({ code }) => code === 'object-refused')
+    .map(({ file, line, column, object, message }) => `${file}:${line}:${column}: ${object}: ${message}`);
+
 t.test('a pool by a name that there is not is an error with file, line and near matches', (t) => {
   const annotations = `{cni.projectcalico.org/ipv4pools: '["default-ipv4-ipool"]'}`;
   const [error, ...others] = withMore(pod('picky', { annotations })).errors.map(formatConfigError);
@@ -246,11 +252,14 @@ t.test('a pool by a name that there is not is an error with file, line and near 
   t.end();
 });
 
-t.test('a selector that cannot be parsed is an error with file and line', (t) => {
+t.test('a selector that cannot be parsed is told with file and line, and its object is left out', (t) => {
   const text = pool('odd', '10.7.0.0/16').replace('vxlanMode: Always', 'nodeSelector: "~x"');
-  const errors = withMore(text).errors.map(formatConfigError);
-  t.match(errors, [/^more\.yaml:4:\d+: IPPool odd: spec\.nodeSelector: expected a selector .*, got "~x"$/]);
-  t.equal(errors.length, 1);
+  const cluster = withMore(text);
+  t.same(cluster.errors, []);
+  t.match(refusedIn(cluster), [
+    /^more\.yaml:4:\d+: IPPool odd: spec\.nodeSelector: expected a selector .*, got "~x": .* left out$/,
+  ]);
+  t.equal(cluster.store.get('IPPool', '', 'odd'), undefined);
   t.end();
 });
 
@@ -370,13 +379,11 @@ t.test('a pod that IPAM gives no address is told once', (t) => {
 
 t.test('all mistakes of one pool are told, its selector too', (t) => {
   const text = pool('odd', '10.7.0.1/16').replace('vxlanMode: Always', 'blockSize: 40, nodeSelector: "a =="');
-  const errors = withMore(text).errors.map(formatConfigError);
-  t.match(errors, [
-    /spec\.cidr: .*no bits set/,
-    /spec\.blockSize: .*got 40$/,
-    /spec\.nodeSelector: expected a selector/,
-  ]);
-  t.equal(errors.length, 3);
+  const cluster = withMore(text);
+  const errors = cluster.errors.map(formatConfigError);
+  t.match(errors, [/spec\.cidr: .*no bits set/, /spec\.blockSize: .*got 40$/]);
+  t.equal(errors.length, 2);
+  t.match(refusedIn(cluster), [/spec\.nodeSelector: expected a selector/]);
   t.end();
 });
 
@@ -511,9 +518,10 @@ t.test('a policy with a mistake is told with its place, and the rest works on', 
   const good = calico('good', '{selector: app == "web", types: [Ingress]}');
   const bad = calico('bad', '{selector: all(), egress: [{action: Deny, destination: {selector: "app = x"}}]}');
   const cluster = withMore(bad + good);
-  t.same(cluster.errors.map(formatConfigError), [
+  t.same(cluster.errors, []);
+  t.same(refusedIn(cluster), [
     'more.yaml:5:73: GlobalNetworkPolicy bad: spec.egress[0].destination.selector: ' +
-      'expected a selector (expected ==, at character 5), got "app = x"',
+      'expected a selector (expected ==, at character 5), got "app = x": the API server would refuse it, and it is left out',
   ]);
   t.equal(traced(cluster, 'pod/default/client', 'pod/default/web:80')?.verdict, 'dropped', 'the good one is enforced');
   t.end();

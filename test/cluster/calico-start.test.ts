@@ -142,8 +142,10 @@ t.test('an address on record that no interface has is told', async (t) => {
   t.match(told(cluster), [/its recorded address 192\.0\.2\.1 is on none of its interfaces/]);
 });
 
-t.test('a selector that cannot be read is an error with its place, and the rest works', async (t) => {
-  const more = `
+t.test(
+  'a selector that cannot be read, and an AS number that cannot be, are told with their places, and the rest works',
+  async (t) => {
+    const more = `
 apiVersion: projectcalico.org/v3
 kind: BGPPeer
 metadata: {name: broken}
@@ -151,19 +153,32 @@ spec: {nodeSelector: "rack == 'a' && zone ~ 'b'", peerIP: 192.0.2.1, asNumber: 6
 ---
 apiVersion: projectcalico.org/v3
 kind: BGPPeer
+metadata: {name: large}
+spec: {peerIP: 192.0.2.3, asNumber: 4294967296}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
 metadata: {name: good}
 spec: {peerIP: 192.0.2.2, asNumber: 65001}
 `;
-  const cluster = start('', { more });
-  t.match(cluster.errors.map(formatConfigError), [
-    /BGPPeer broken: spec\.nodeSelector: expected a selector \(expected operator after label "zone", at character 21\)/,
-  ]);
-  const host = cluster.node('node1');
-  cluster.routing?.refreshFiles(host);
-  const bird = host.files.get('/etc/calico/confd/config/bird.cfg');
-  t.match(bird, /protocol bgp Global_192_0_2_2/);
-  t.notMatch(bird, /192_0_2_1/);
-});
+    const cluster = start('', { more });
+    t.same(cluster.errors, []);
+    t.match(
+      cluster.findings
+        .filter(({ code }) => code === 'object-refused')
+        .map(({ object, message }) => `${object}: ${message}`),
+      [
+        /BGPPeer broken: spec\.nodeSelector: expected a selector \(expected operator after label "zone", at character 21\)/,
+        /BGPPeer large: spec\.asNumber: expected an AS number, got 4294967296/,
+      ],
+    );
+    const host = cluster.node('node1');
+    cluster.routing?.refreshFiles(host);
+    const bird = host.files.get('/etc/calico/confd/config/bird.cfg');
+    t.match(bird, /protocol bgp Global_192_0_2_2/);
+    t.notMatch(bird, /192_0_2_1/);
+  },
+);
 
 t.test('a pod that asks for an address gets it, and its block with it', async (t) => {
   const more = `

@@ -7,15 +7,14 @@ import { FELIX_FIELDS } from './felix-fields.js';
 import {
   address,
   addressOrCidr,
-  type Want,
   check,
   checkAll,
   cidr,
   count,
   either,
   flag,
-  INVALID,
   integer,
+  INVALID,
   listOf,
   map,
   oneOf,
@@ -26,9 +25,11 @@ import {
   raw,
   rawMap,
   record,
+  refusing,
   type Schema,
   text,
   type Value,
+  type Want,
   withDefault,
 } from '../schema/schema.js';
 
@@ -104,9 +105,11 @@ const writtenAsNumber = check(text, (given) =>
   parseAsNumber(given) === undefined ? { path: [], expected: AS_NUMBER } : undefined,
 );
 
-/** A whole number, or the dotted form of RFC 5396 (`65000.1`). */
-export const asNumber: Schema<number> = map(either(AS_NUMBER, integer(0, 0xffffffff), writtenAsNumber), (given) =>
-  typeof given === 'number' ? given : (parseAsNumber(given) ?? 0),
+/** A whole number, or the dotted form of RFC 5396 (`65000.1`). Calico's API server refuses an object that has another. */
+export const asNumber: Schema<number> = refusing(
+  map(either(AS_NUMBER, integer(0, 0xffffffff), writtenAsNumber), (given) =>
+    typeof given === 'number' ? given : (parseAsNumber(given) ?? 0),
+  ),
 );
 
 /** Node.spec.bgp and the tunnel addresses beside it. */

@@ -316,6 +316,21 @@ export const admit = admitting('left-out');
 /** What breaks a rule is told, and taken: components that get such an object know what to do with it. */
 export const tolerate = admitting('taken');
 
+/** The same, but the API server refuses what has a mistake there: the object is left out, and the others are as they are. */
+export const refusing = <T>(inner: Schema<T>): Schema<T> => ({
+  ...inner,
+  read: (value, at) => {
+    const before = at.problems.length;
+    const given = inner.read(value, at);
+    at.problems.splice(
+      before,
+      Infinity,
+      ...at.problems.slice(before).map((one) => ({ ...one, refused: 'left-out' as const })),
+    );
+    return given;
+  },
+});
+
 /** The first that takes it; the mistake is told in the words of `expected`. */
 export const either = <A, B>(expected: string, first: Schema<A>, second: Schema<B>): Schema<A | B> => ({
   expected,
