@@ -54,6 +54,7 @@ export {
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
 export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export { computeFelix, workloadRoutes } from './felix/felix.js';
+export { lacksMarks } from './felix/rules/config.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {
   type FelixConfig,

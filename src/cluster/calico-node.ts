@@ -14,12 +14,13 @@ import {
   type FelixRoute,
   type FelixState,
   type HostInterface,
-  type PluginDatastore,
+  lacksMarks,
   parseCidr,
+  type PluginDatastore,
   readFelixConfig,
   recordedIpam,
-  type WorkloadInterfaces,
   workloadInterfaces,
+  type WorkloadInterfaces,
   workloadRoutes,
 } from '../calico/index.js';
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../cni/index.js';
@@ -120,6 +121,8 @@ export class CalicoCluster {
 
   #applyFelix(host: Host): readonly string[] {
     const ownership = this.#config(host);
+    const tooFew = lacksMarks(ownership.markMask);
+    if (tooFew !== undefined) return [tooFew];
     const first = this.#compute(host);
     const interfaces = hostInterfaces(host);
     const refused = applyFelix(first, host, ownership);

@@ -141,11 +141,21 @@ const rulesOf = (spec: { ingress: readonly PolicyRuleSpec[]; egress: readonly Po
     spec[direction].map((rule, i) => ({ rule, path: ['spec', direction, i] })),
   );
 
-/** Services that some EndpointSlice is about. */
-const servicesWithEndpoints = (store: Store): ReadonlySet<string> =>
-  new Set(
-    store.list('EndpointSlice').map(({ namespace, labels }) => `${namespace}/${labels['kubernetes.io/service-name']}`),
-  );
+/** Services that some EndpointSlice is about: of the input, or made by the controllers of what has a selector, or Endpoints. */
+const servicesWithEndpoints = (store: Store): ReadonlySet<string> => {
+  const named = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+    `${namespace}/${name}`;
+  return new Set([
+    ...store
+      .list('EndpointSlice')
+      .map(({ namespace, labels }) => `${namespace}/${labels['kubernetes.io/service-name']}`),
+    ...store.list('Endpoints').map(named),
+    ...store
+      .list('Service')
+      .filter(({ spec }) => Object.keys(spec.selector ?? {}).length > 0)
+      .map(named),
+  ]);
+};
 
 /** Why a Service that a rule names stands for nobody, or undefined. */
 function emptyService(service: { namespace: string; name: string }, known: ReadonlySet<string>): string | undefined {

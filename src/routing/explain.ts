@@ -64,16 +64,27 @@ function routeTo({ netns }: Host, address: Ipv4Addr): FibRoute | undefined {
 
 const MAIN = 254;
 
-/** The first machine on the way that does not know the block which the packet is sent to. */
+/** The first machine on a packet's way that does not know the block which it is sent to. */
 export function explainLost(lost: LostConnection, facts: ExplainFacts): readonly string[] {
   const sent = lost.packets.filter(({ role }) => role === 'request' || role === 'reply');
-  const decisions = sent.flatMap(({ story }) => [...decisionsOf(story)]);
-  if (sent.length === 0 && lost.from?.netns === '') decisions.push({ place: lost.from, destination: lost.to });
-  for (const { place, destination } of decisions) {
-    const told = explainAt(place.host, destination, facts);
+  const ways = sent.map(({ story }) => [...decisionsOf(story)]);
+  if (sent.length === 0 && lost.from?.netns === '') ways.push([{ place: lost.from, destination: lost.to }]);
+  for (const way of ways) {
+    const told = explainWay(way, facts);
     if (told !== undefined) return told;
   }
   return [];
+}
+
+/**
+ * Who sends on what he does not know is not at fault where somebody behind him knows it. A machine at the edge, with a default
+ * route alone, is not expected to know: one behind it goes before it.
+ */
+function explainWay(way: readonly Decision[], facts: ExplainFacts): readonly string[] | undefined {
+  const told = way.map(({ place, destination }) => explainAt(place.host, destination, facts));
+  const strayed = told.findLastIndex((one) => one === undefined) + 1;
+  const isEdge = (i: number): boolean => facts.site.plan.machines.get(way[i]?.place.host ?? '')?.role === 'host';
+  return told.find((one, i) => i >= strayed && one !== undefined && !isEdge(i)) ?? told.slice(strayed)[0];
 }
 
 function explainAt(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {

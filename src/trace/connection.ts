@@ -165,6 +165,8 @@ export function explainEnd(story: PacketStory, nameOf: (place: Place) => string)
   const where = nameOf(drop.recorded.place);
   const rule = lastOf(story, 'rule')?.step;
   const by = drop.step.reason === 'netfilter-drop' || drop.step.reason === 'unknown-rule' ? rule : undefined;
+  // Of two ends of a cable, the one that is unplugged may be the other.
+  if (drop.step.reason === 'link-down') return `It left ${where} and was lost on the wire: ${explainDrop(drop.step)}.`;
   if (by === undefined) return `${where} dropped it: ${explainDrop(drop.step)}.`;
   const text = by.rule === undefined ? 'the chain’s policy' : `rule ${by.position}, ${by.rule.toString()}`;
   const because = (by.rule?.because ?? []).map(formatCause).join('; ');

@@ -22,6 +22,14 @@ export function allocateMarks(mask: number): Marks {
   return { accept, pass, drop, scratch0, scratch1, endpoint: rest.reduce((sum, bit) => (sum | bit) >>> 0, 0) };
 }
 
+/** felix/dataplane/driver.go: without these bits Felix panics as it starts ("Not enough mark bits available."). Undefined where it has them. */
+export function lacksMarks(mask: number): string | undefined {
+  const { accept, pass, scratch0, scratch1 } = allocateMarks(mask);
+  if (accept !== 0 && pass !== 0 && scratch0 !== 0 && scratch1 !== 0) return undefined;
+  const hex = `0x${(mask >>> 0).toString(16)}`;
+  return `it does not start, and nothing of it is programmed: IptablesMarkMask ${hex} has too few bits (Not enough mark bits available)`;
+}
+
 export interface ProtoPort {
   readonly protocol: string;
   readonly port: number;
