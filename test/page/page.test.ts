@@ -571,6 +571,32 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.strictSame(complaints, []);
   });
 
+  await t.test('on a phone a link opens the view that shows what it names', async (t) => {
+    const context = { viewport: { width: 390, height: 844 } };
+    const { page, ask, complaints } = await openCluster(t, browser, { ...demo, context });
+    const pane = (name: string) => page.locator('.panes').getByRole('button', { name });
+    await send(page);
+    await pane('Answer').click();
+    await page.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.netfilter .stage.lit').first().waitFor();
+    t.ok(await page.locator('section.trace').isVisible(), 'the trace');
+    await pane('Answer').click();
+    await verdict(page, 'answered').waitFor();
+    await pane('Packets').click();
+    const row = rows(page).filter({ hasText: 'VXLAN/TCP' }).first();
+    await row.waitFor();
+    const seq = await row.getAttribute('data-seq');
+    const [{ id }] = (await ask('GET', `/clusters/${VXLAN}/traces`)).json.items;
+    await page.evaluate(`location.hash = '#/${VXLAN}/trace/${id}'`);
+    await page.locator('section.trace .outline').waitFor();
+    await pane('Packets').click();
+    await page.evaluate(`location.hash = '#/${VXLAN}/packet/${seq}'`);
+    await page.locator('.tool .fields').getByText('VXLAN network identifier').waitFor();
+    await page.reload();
+    await page.locator('.tool .fields').getByText('VXLAN network identifier').waitFor();
+    t.strictSame(complaints, []);
+  });
+
   await t.test('a server with a token asks for it, and the page works with it', async (t) => {
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)], token: 'open-sesame' });
     const { page } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });

@@ -1,6 +1,6 @@
 /** The page as a whole: a bar, the picture or a trace, tools beside it, packets or a terminal below. */
 
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { lazy, Suspense } from 'preact/compat';
 import { useEffect } from 'preact/hooks';
 import { usePage, useTexts } from './context.js';
@@ -91,11 +91,33 @@ type Pane = (typeof PANES)[number];
 const PANE_TEXTS: Readonly<Record<Pane, TextKey>> = { main: 'pictureTab', tools: 'answerTab', below: 'packets' };
 const PANE_ICONS: Readonly<Record<Pane, string>> = { main: '◫', tools: '☰', below: '≡' };
 
+type Below = 'packets' | 'terminal';
+
+/** What a link names is opened where it is seen: a trace over the picture, a packet among the tools. */
+function useLinks(pane: Signal<Pane>, below: Signal<Below>): void {
+  const page = usePage();
+  useSignalEffect(() => {
+    const { trace, packet } = page.route.value;
+    if (trace !== undefined) pane.value = 'main';
+    // One that was chosen in the list is open already.
+    if (packet === undefined || page.frame.peek()?.message.seq === packet) return;
+    page.tool.value = 'packet';
+    pane.value = 'tools';
+    below.value = 'packets';
+  });
+}
+
 function Workbench({ trace }: { readonly trace: string | undefined }) {
   const page = usePage();
   const say = useTexts();
   const pane = useSignal<Pane>('main');
-  const below = useSignal<'packets' | 'terminal'>('packets');
+  const below = useSignal<Below>('packets');
+  useLinks(pane, below);
+  const show = (one: Pane): void => {
+    // The tools stand beside the picture only.
+    if (one === 'tools' && trace !== undefined) page.go({ cluster: page.current.value ?? '' });
+    pane.value = one;
+  };
   useEffect(
     () =>
       page.terminalTarget.subscribe((target) => {
@@ -139,7 +161,7 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
       </main>
       <nav class="panes">
         {PANES.map((one) => (
-          <button key={one} type="button" aria-pressed={pane.value === one} onClick={() => (pane.value = one)}>
+          <button key={one} type="button" aria-pressed={pane.value === one} onClick={() => show(one)}>
             <span aria-hidden="true">{PANE_ICONS[one]}</span>
             {say(PANE_TEXTS[one])}
           </button>
