@@ -273,7 +273,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await send(page);
     await verdict(page, 'answered').waitFor();
     await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').getByText('name: let-nobody-in').waitFor();
+    t.match(await page.locator('.cm-content').innerText(), /namespace: default/, 'the policy that is preselected');
     await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.type('kind: NetworkPoli');
     await page.locator('.cm-tooltip-autocomplete').getByText('NetworkPolicy').first().waitFor();
     await page.keyboard.press('Escape');
@@ -310,6 +313,22 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       complaints.filter((one) => !/400 \(Bad Request\)/.test(one)),
       [],
     );
+  });
+
+  await t.test('the policy that is preselected is applied as it stands, and what was written is kept', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').getByText('name: let-nobody-in').waitFor();
+    await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    await page.getByRole('heading', { name: 'Applied.' }).waitFor();
+    t.equal((await ask('GET', `/clusters/${VXLAN}/objects?kind=NetworkPolicy`)).json.total, 1);
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText('kind: Service');
+    await page.getByRole('tab', { name: 'Answer' }).click();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.locator('.cm-content').getByText('kind: Service').waitFor();
+    t.equal(await page.locator('.cm-content').innerText(), 'kind: Service');
   });
 
   await t.test('what a change would do is asked without changing anything', async (t) => {
@@ -366,6 +385,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await verdict(page, 'answered').waitFor();
     await page.getByRole('tab', { name: 'Change' }).click();
     await page.locator('.cm-content').click();
+    await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.insertText(
       'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: typo}\nspec:\n  podSelector: {}\n  ingres:\n    - {}\n',
     );

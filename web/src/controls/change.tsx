@@ -119,8 +119,9 @@ function namespaceOfInterest(page: PageState): string {
   );
 }
 
-/** The editor, for as long as the tool is open. What was written is kept. */
+/** The editor, for as long as the tool is open. What was written is kept; where nothing was, a new policy stands there. */
 function useEditor(text: Signal<string>, onApply: () => void) {
+  const page = usePage();
   const say = useTexts();
   const place = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | undefined>(undefined);
@@ -130,9 +131,10 @@ function useEditor(text: Signal<string>, onApply: () => void) {
     if (place.current === null) return undefined;
     const made = new Editor(place.current, { label: say('changeTab'), onApply: () => apply.current() });
     editor.current = made;
-    made.text = text.peek();
+    const template = denyAll(namespaceOfInterest(page));
+    made.text = text.peek() === '' ? template : text.peek();
     return () => {
-      text.value = made.text;
+      text.value = made.text === template ? '' : made.text;
       made.destroy();
     };
   }, []);
