@@ -287,8 +287,6 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.getByRole('button', { name: 'Apply', exact: true }).first().click();
     await page.locator('.cm-lintRange, .cm-lint-marker-error').first().waitFor();
     t.match(await page.getByRole('alert').innerText(), /Inwards/);
-    await page.getByRole('alert').getByRole('button', { name: 'Close' }).click();
-    await page.keyboard.press('ControlOrMeta+a');
     await page.locator('.cm-content').click();
     await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.insertText(
@@ -298,6 +296,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     const changed = page.locator('.flows tr.changed');
     await changed.waitFor();
     t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
+    t.equal(await page.getByRole('alert').count(), 0, 'what went wrong before is no longer told');
     await accessible(t, page, 'the editor');
     await shoot('changed');
     await page.getByRole('tab', { name: 'Answer' }).click();
@@ -414,6 +413,28 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await first.click();
     await first.locator('.verdict').waitFor();
     t.equal(await first.locator('em.bad').count(), 0);
+  });
+
+  await t.test('what went wrong is told until it is closed, or the same goes well', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    const told = page.getByRole('alert');
+    const write = async (text: string): Promise<void> => {
+      await page.locator('.cm-content').click();
+      await page.keyboard.press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+      await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    };
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await write('kind: [');
+    await told.waitFor();
+    await page.getByRole('button', { name: 'Step one event' }).click();
+    await page.waitForTimeout(300);
+    t.ok(await told.isVisible(), 'another thing that goes well does not end it');
+    await write(DENY_WEB);
+    await told.waitFor({ state: 'detached' });
+    await write('kind: [');
+    await told.getByRole('button', { name: 'Close' }).click();
+    await told.waitFor({ state: 'detached' });
   });
 
   await t.test('a cable is broken, seen, and mended', async (t) => {

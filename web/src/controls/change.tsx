@@ -10,7 +10,7 @@ import { namespaceOf } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import type { Change as Wanted, FlowChange } from '../what-if.js';
 import { VerdictMark } from './verdict-mark.js';
-import { Editor } from './editor.js';
+import { Editor, type Remark } from './editor.js';
 import { FindingLines } from './findings.js';
 import { findingsAbout, findingsOf, remarksOf } from './remarks.js';
 
@@ -119,6 +119,10 @@ function namespaceOfInterest(page: PageState): string {
   );
 }
 
+/** What is wrong in the text, at its lines. */
+const mistakesIn = ({ problem: { errors = [] } }: ApiError): readonly Remark[] =>
+  errors.map(({ message, line = 1 }) => ({ message, line, severity: 'error' }));
+
 /** The editor, for as long as the tool is open. What was written is kept; where nothing was, a new policy stands there. */
 function useEditor(text: Signal<string>, onApply: () => void) {
   const page = usePage();
@@ -156,13 +160,13 @@ export function Change() {
     outcome.value = undefined;
     editor.current?.mark([]);
     try {
-      outcome.value = await act();
-      editor.current?.mark(remarksOf(outcome.value.findings));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      page.problem.value = error;
-      const { errors = [] } = error.problem;
-      editor.current?.mark(errors.map(({ message, line = 1 }) => ({ message, line, severity: 'error' })));
+      await page.attempt('change', async () => {
+        outcome.value = await act().catch((error: unknown) => {
+          if (error instanceof ApiError) editor.current?.mark(mistakesIn(error));
+          throw error;
+        });
+        editor.current?.mark(remarksOf(outcome.value.findings));
+      });
     } finally {
       busy.value = false;
     }

@@ -31,7 +31,7 @@ export function ClockControls() {
     return () => clearInterval(timer);
   });
   const does = (action: (name: string) => Promise<Clock>) => (): void =>
-    void page.attempt(async () => {
+    void page.attempt('clock', async () => {
       page.clock.value = await action(page.current.value ?? '');
     });
   const setPace = (value: number): void => {

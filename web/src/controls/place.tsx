@@ -139,7 +139,7 @@ function Programmed({ host }: { readonly host: Host }) {
     if (page.place.value !== undefined || page.pods.value.length > 0) state.value = undefined;
   });
   const read = (): void =>
-    void page.attempt(async () => {
+    void page.attempt('read', async () => {
       state.value = await page.api.hostState(page.current.value ?? '', host.name);
     });
   const own = state.value?.name === host.name ? state.value.netns.find(({ name }) => name === '') : undefined;

@@ -1,18 +1,20 @@
 /** What went wrong last, in the server's own words, with file, line and field. */
 
 import { usePage, useTexts } from '../context.js';
+import { isAway } from '../state/problem.js';
 
 export function ProblemNote() {
   const page = usePage();
   const say = useTexts();
-  const { value: error } = page.problem;
-  if (error === undefined) return null;
+  const { value: problem } = page.problem;
+  if (problem === undefined) return null;
+  const { error } = problem;
   const { title, errors = [] } = error.problem;
-  const isAway = error.status === 0;
+  const away = isAway(problem);
   return (
     <div class="note" role="alert">
-      <strong>{isAway ? say('serverAway') : (title ?? say('problem'))}</strong>
-      {errors.length === 0 && <p>{isAway ? say('serverAwayHelp') : error.message}</p>}
+      <strong>{away ? say('serverAway') : (title ?? say('problem'))}</strong>
+      {errors.length === 0 && <p>{away ? say('serverAwayHelp') : error.message}</p>}
       <ul>
         {errors.slice(0, 8).map(({ message, file, field, near = [] }) => (
           <li key={message}>

@@ -44,7 +44,7 @@ export const namespaceOf = (end: string): string | undefined =>
   /^(?:pod|svc)\/([^/]+)\//.exec(end)?.[1] ?? /^[^./]+\.([^./]+)\.svc(?:[.:]|$)/.exec(end)?.[1];
 
 /** Of a namespace that a cluster brings along. */
-export const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
+const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
 
 interface DeclaredPort {
   readonly containerPort?: number;
@@ -55,4 +55,13 @@ interface DeclaredPort {
 export function declaredPort({ object }: ListedObject): DeclaredPort | undefined {
   const spec = object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
   return spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
+}
+
+/** Two pods on different nodes, or what there is: something to send at once. */
+export function suggestedEnds(all: readonly Pod[]): { readonly from: Pod | undefined; readonly to: Pod | undefined } {
+  const own = all.filter(({ hostNetwork }) => !hostNetwork);
+  // What a cluster brings along is seldom what one wants to see first.
+  const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
+  const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
+  return { from, to: pods.find(({ node }) => node !== from?.node) ?? pods.find((pod) => pod !== from) };
 }

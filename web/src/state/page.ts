@@ -21,15 +21,14 @@ import { Api, ApiError, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
 import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from './looks.js';
-import { declaredPort, isSystem, namesOf } from './names.js';
+import { declaredPort, namesOf, suggestedEnds } from './names.js';
+import { type Action, isAway, type Problem } from './problem.js';
 import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
 
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
-/** Status of an ApiError where the server is away. */
-const NOBODY_ANSWERED = 0;
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -49,8 +48,7 @@ export class PageState {
   readonly missing = signal<{ readonly kind: 'cluster' | 'scenario'; readonly name: string } | undefined>(undefined);
   /** A name while one is being loaded. */
   readonly loading = signal<string | undefined>(undefined);
-  /** What went wrong last, in the server's words. */
-  readonly problem = signal<ApiError | undefined>(undefined);
+  readonly problem = signal<Problem | undefined>(undefined);
 
   /** Name of the cluster that is shown. */
   readonly current = signal<string | undefined>(undefined);
@@ -109,15 +107,14 @@ export class PageState {
       if (wanted !== undefined) void this.#runScenario(wanted);
     });
     effect(() => {
-      if (this.live.connection.value === 'open' && this.problem.peek()?.status === NOBODY_ANSWERED)
-        this.problem.value = undefined;
+      if (this.live.connection.value === 'open' && isAway(this.problem.peek())) this.problem.value = undefined;
     });
   }
 
   /** What the server has at the start. */
   async start(): Promise<void> {
     const { cluster, scenario } = this.route.value;
-    await this.attempt(async () => {
+    await this.attempt('open', async () => {
       this.clusters.value = await this.api.clusters();
       this.needsToken.value = false;
       const [first] = this.clusters.value;
@@ -126,7 +123,7 @@ export class PageState {
     });
     if (cluster !== undefined) await this.#visit(cluster);
     if (scenario !== undefined) await this.#runScenario(scenario);
-    await this.attempt(async () => {
+    await this.attempt('load', async () => {
       this.scenarios.value = await this.api.scenarios();
       this.faultKinds.value = await this.api.faultKinds();
     });
@@ -148,7 +145,7 @@ export class PageState {
   async #visit(name: string): Promise<void> {
     this.missing.value = undefined;
     if (name === this.current.peek()) return;
-    await this.attempt(async () => {
+    await this.attempt('open', async () => {
       const there = await this.#isThere(name);
       // Meanwhile it may have been opened, or another been asked for.
       if (name === this.current.peek() || name !== this.route.peek().cluster) return;
@@ -157,15 +154,17 @@ export class PageState {
     });
   }
 
-  /** Does it, and shows what went wrong. Answers whether it went well. */
-  async attempt(action: () => Promise<void>): Promise<boolean> {
+  /** Does it, and shows what went wrong, instead of what the same ended with before. Answers whether it went well. */
+  async attempt(action: Action, act: () => Promise<void>): Promise<boolean> {
+    const before = this.problem.peek();
     try {
-      await action();
+      await act();
+      if (before?.action === action && this.problem.peek() === before) this.problem.value = undefined;
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) this.needsToken.value = true;
-      else this.problem.value = error;
+      else this.problem.value = { action, error };
       return false;
     }
   }
@@ -189,7 +188,7 @@ export class PageState {
     this.current.value = name;
     this.live.close();
     this.#forget();
-    const opened = await this.attempt(async () => {
+    const opened = await this.attempt('open', async () => {
       await this.refresh();
       this.suggest();
     });
@@ -255,11 +254,7 @@ export class PageState {
 
   /** Two pods on different nodes, or what there is: something to send at once. */
   suggest(): void {
-    const own = this.pods.value.filter(({ hostNetwork }) => !hostNetwork);
-    // What a cluster brings along is seldom what one wants to see first.
-    const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
-    const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
-    const to = pods.find(({ node }) => node !== from?.node) ?? pods.find((pod) => pod !== from);
+    const { from, to } = suggestedEnds(this.pods.value);
     if (from === undefined || to === undefined) return;
     const protocol = 'icmp' as const;
     this.sender.value = {
@@ -315,8 +310,8 @@ export class PageState {
     const name = this.current.value;
     if (name === undefined || this.sending.value || this.#knownAway) return;
     this.sending.value = true;
-    if (this.problem.value?.status !== NOBODY_ANSWERED) this.problem.value = undefined;
-    const went = await this.attempt(async () => {
+    if (!isAway(this.problem.value)) this.problem.value = undefined;
+    const went = await this.attempt('send', async () => {
       await ask(name);
       this.problem.value = undefined;
       this.tool.value = 'answer';
@@ -327,7 +322,7 @@ export class PageState {
 
   /** The server is away, and that is said already. */
   get #knownAway(): boolean {
-    return this.problem.value?.status === NOBODY_ANSWERED && this.live.connection.value === 'lost';
+    return isAway(this.problem.value) && this.live.connection.value === 'lost';
   }
 
   #keepFlow(request: TraceRequest): void {
@@ -339,7 +334,7 @@ export class PageState {
   async load(name: string, sources: readonly Source[]): Promise<void> {
     this.loading.value = name;
     this.problem.value = undefined;
-    await this.attempt(async () => {
+    await this.attempt('load', async () => {
       const { name: given } = await this.api.load(name, sources);
       this.clusters.value = await this.api.clusters();
       this.go({ cluster: given });
@@ -355,7 +350,7 @@ export class PageState {
     if (this.#scenario === name) return;
     this.#scenario = name;
     this.missing.value = undefined;
-    await this.attempt(async () => {
+    await this.attempt('load', async () => {
       this.scenarios.value = await this.api.scenarios();
       if (!this.scenarios.value.some((one) => one.name === name)) return this.#showMissing('scenario', name);
       if (!(await this.#isThere(name))) {
@@ -371,7 +366,7 @@ export class PageState {
 
   async breakIt(fault: AnyFault): Promise<void> {
     const name = this.current.value ?? '';
-    await this.attempt(async () => {
+    await this.attempt('break', async () => {
       await this.api.breakIt(name, fault);
       await this.refresh();
     });
@@ -379,7 +374,7 @@ export class PageState {
 
   async mend(id: string): Promise<void> {
     const name = this.current.value ?? '';
-    await this.attempt(async () => {
+    await this.attempt('break', async () => {
       await this.api.mend(name, id);
       await this.refresh();
     });
