@@ -641,6 +641,13 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   await t.test('a server with a token asks for it, and the page works with it', async (t) => {
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)], token: 'open-sesame' });
     const { page } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    const told = page.getByText('The server did not accept this token.');
+    await page.getByLabel('Token').waitFor();
+    t.equal(await told.count(), 0, 'before one was given there is none to refuse');
+    await page.getByLabel('Token').fill('open-barley');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await told.waitFor();
+    await accessible(t, page, 'a token that is refused');
     await page.getByLabel('Token').fill('open-sesame');
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByText('Live', { exact: true }).waitFor();

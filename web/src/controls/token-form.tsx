@@ -20,6 +20,7 @@ export function TokenForm() {
           type="password"
           aria-label={say('token')}
           autocomplete="off"
+          aria-invalid={page.tokenRefused.value}
           value={token.value}
           onInput={({ currentTarget: { value } }) => (token.value = value)}
         />
@@ -27,6 +28,9 @@ export function TokenForm() {
           {say('signIn')}
         </button>
       </form>
+      <p class="wrong" role="alert">
+        {page.tokenRefused.value && say('tokenRefused')}
+      </p>
     </main>
   );
 }

@@ -34,6 +34,8 @@ export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
   readonly api = new Api(() => this.token.value);
   readonly needsToken = signal(false);
+  /** It was given one that it does not take. */
+  readonly tokenRefused = signal(false);
 
   readonly route = signal<Route>(parseRoute(window.location.hash));
   readonly theme = signal<Theme>(firstTheme());
@@ -163,13 +165,16 @@ export class PageState {
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) this.needsToken.value = true;
-      else this.problem.value = { action, error };
+      if (error.status === 401) {
+        this.needsToken.value = true;
+        this.tokenRefused.value = this.token.value !== undefined;
+      } else this.problem.value = { action, error };
       return false;
     }
   }
 
   signIn(token: string): void {
+    this.tokenRefused.value = false;
     this.token.value = token;
     sessionStorage.setItem(TOKEN_KEY, token);
     void this.start();

@@ -15,6 +15,7 @@ export const en = {
   tokenTitle: 'This server wants a token',
   tokenHelp: 'It is the one that the server was started with (PODWIRE_TOKEN or --token-file). It stays in this tab.',
   token: 'Token',
+  tokenRefused: 'The server did not accept this token.',
   signIn: 'Go on',
 
   welcomeTitle: 'Look inside a Kubernetes network',

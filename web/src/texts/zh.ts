@@ -17,6 +17,7 @@ export const zh: Texts = {
   tokenTitle: '此服务器需要令牌',
   tokenHelp: '即启动服务器时设置的令牌（PODWIRE_TOKEN 或 --token-file）。它只保存在此标签页中。',
   token: '令牌',
+  tokenRefused: '服务器未接受此令牌。',
   signIn: '继续',
 
   welcomeTitle: '看清 Kubernetes 网络的内部',
