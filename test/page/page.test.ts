@@ -268,6 +268,21 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     }
   });
 
+  await t.test('times stay whole when a cluster has run for days', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    t.equal((await ask('POST', `/clusters/${VXLAN}/clock/jump`, { toNs: 1_234_567_000_000_000 })).status, 200);
+    await send(page);
+    const times = rows(page).filter({ hasText: 'VXLAN/TCP' }).locator('.time');
+    await times.first().waitFor();
+    for (const width of [1280, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      await times.first().waitFor();
+      t.match((await times.last().innerText()).replace(/\s/g, ''), /^1234567\.\d{6}$/, `${width}`);
+      const cut = `[...document.querySelectorAll('.packet-row .time')].filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.parentElement.clientHeight).length === 0`;
+      t.ok(await becomes(page, cut), `no time is cut at ${width}`);
+    }
+  });
+
   await t.test('a policy is written, and the flow that it cuts is shown', async (t) => {
     const { page, complaints, shoot } = await openCluster(t, browser, demo);
     await send(page);

@@ -216,6 +216,7 @@ function Row({ frame, index, height }: { readonly frame: Frame; readonly index: 
   const page = usePage();
   const { message, glance } = frame;
   const chosen = page.frame.value === frame;
+  const [seconds, fraction] = (message.timeNs / 1e9).toFixed(6).split('.');
   const classes = `packet-row ${glance.protocol} ${glance.outer === undefined ? '' : 'wrapped'} ${chosen ? 'chosen' : ''}`;
   return (
     <div
@@ -228,7 +229,8 @@ function Row({ frame, index, height }: { readonly frame: Frame; readonly index: 
       onClick={() => page.showFrame(frame)}
     >
       <span role="gridcell" class="time">
-        {(message.timeNs / 1e9).toFixed(6)}
+        {seconds}
+        <wbr />.{fraction}
       </span>
       <span role="gridcell" class="place" title={message.place}>
         {message.place}
