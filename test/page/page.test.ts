@@ -505,6 +505,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await screen.getByText('listening on any').waitFor();
     await page.keyboard.press('Control+c');
     await screen.getByText('0 packets captured').waitFor();
+    await page.keyboard.type('tcpdump -i nope');
+    await page.keyboard.press('Enter');
+    await screen.getByText('tcpdump: nope: No such device exists').waitFor();
+    t.equal(await screen.getByText('listening on nope').count(), 0);
     await page.keyboard.type('nonsense');
     await page.keyboard.press('Enter');
     await screen

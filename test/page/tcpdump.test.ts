@@ -2,7 +2,7 @@ import t from 'tap';
 import { LINKTYPE } from '../../src/packet/index.js';
 import { splitWords } from '../../web/src/terminal/commands.js';
 import { parseBpf } from '../../web/src/terminal/bpf.js';
-import { tcpdumpOf, tcpdumpText } from '../../web/src/terminal/tcpdump.js';
+import { linkNames, tcpdumpOf, tcpdumpText } from '../../web/src/terminal/tcpdump.js';
 import { captureOf, missing, readWith } from '../packet/captures.js';
 import { FRAMES, frame } from '../packet/frames.js';
 
@@ -134,4 +134,10 @@ t.test('-e shows the link layer, -v the IP header, before what tcpdump prints of
   const verbose = tcpdumpText(captured, { showLink: false, verbose: true });
   t.match(verbose, /^IP \(tos 0x0, ttl \d+, id \d+, offset 0, flags \[DF\], proto TCP \(6\), length \d+\)\n {4}/);
   t.equal(verbose.replace(/\(tos.*\n {4}/, ''), plain);
+});
+
+t.test('devices that can be listened on are those of ip -br link', async (t) => {
+  const text =
+    'lo UNKNOWN 00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> \neth0@if3 UP 86:2c:ec:84:a7:ce <BROADCAST,MULTICAST,UP,LOWER_UP> \n';
+  t.strictSame(linkNames(text).slice(0, 2), ['lo', 'eth0']);
 });

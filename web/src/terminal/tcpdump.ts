@@ -92,6 +92,10 @@ export function tcpdumpOf(line: string, words: readonly Word[], resolve: Resolve
   }
 }
 
+/** Names of the devices that `ip -br link` lists; of a veth behind its `@` is its peer. */
+export const linkNames = (text: string): readonly string[] =>
+  text.split('\n').map((line) => line.split(/[\s@]/, 1)[0] ?? '');
+
 const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'ICMP', 4: 'IPIP', 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 /** As `-v` prints an IP header. */

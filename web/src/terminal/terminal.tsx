@@ -11,7 +11,7 @@ import { placeOf, placeOfPod } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import { addressOf, completeCommand, splitWords, type Word } from './commands.js';
 import { LineEditor } from './line-editor.js';
-import { type Tcpdump, tcpdumpOf, tcpdumpText } from './tcpdump.js';
+import { linkNames, type Tcpdump, tcpdumpOf, tcpdumpText } from './tcpdump.js';
 
 const NEW_LINE = '\r\n';
 const themed = (): ITheme => {
@@ -101,9 +101,9 @@ class Shell {
     const words = splitWords(line);
     if (words === undefined) this.#say('a quotation mark is left open');
     else if (words[0]?.text === 'clear') this.#screen.clear();
-    else if (words[0]?.text === 'tcpdump') return this.#tcpdump(line, words);
+    else if (words[0]?.text === 'tcpdump') await this.#tcpdump(line, words);
     else if (words.length > 0) await this.#exec(words.map(({ text }) => text));
-    this.#prompt();
+    if (!this.#busy) this.#prompt();
   }
 
   #say(words: string): void {
@@ -125,16 +125,34 @@ class Shell {
     void this.#page.readClock();
   }
 
-  #tcpdump(line: string, words: readonly Word[]): void {
+  /** Goes on for as long as packets are captured. */
+  async #tcpdump(line: string, words: readonly Word[]): Promise<void> {
     const asked = tcpdumpOf(line, words, (name) => addressOf(this.#page.names.value, name));
     if ('problem' in asked) {
       this.#say(asked.problem);
-      this.#prompt();
       return;
     }
+    let ended = false;
     this.#busy = true;
-    this.#say(`listening on ${asked.interface}; ^C ends it`);
-    this.#capture(asked);
+    this.#stop = () => {
+      ended = true;
+    };
+    const isThere = await this.#hasDevice(asked.interface);
+    if (ended) return;
+    if (isThere) {
+      this.#say(`listening on ${asked.interface}; ^C ends it`);
+      this.#capture(asked);
+    } else {
+      this.#say(`tcpdump: ${asked.interface}: No such device exists`);
+      this.end();
+    }
+  }
+
+  /** Whether tcpdump could listen there; where that cannot be asked it can. */
+  async #hasDevice(name: string): Promise<boolean> {
+    if (name === 'any') return true;
+    const links = this.#page.api.exec(this.#page.current.value ?? '', this.#target, ['ip', '-br', 'link']);
+    return links.then(({ stdout }) => linkNames(stdout).includes(name)).catch(() => true);
   }
 
   #capture(asked: Tcpdump): void {
