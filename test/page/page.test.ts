@@ -199,6 +199,23 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     },
   );
 
+  await t.test('a trace opens at the passage in which the packet was dropped', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    const yaml = { 'content-type': 'application/yaml' };
+    t.equal((await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, yaml)).status, 201);
+    await send(page);
+    await verdict(page, 'dropped').waitFor();
+    await page.setViewportSize({ width: 1280, height: 700 });
+    await page.getByRole('button', { name: 'Open the trace' }).click();
+    const passes = page.locator('.pass');
+    await passes.nth(1).locator('.stage.dropped').waitFor();
+    t.match(await page.locator('.hops [aria-current=true]').innerText(), 'node/node2');
+    t.match(await passes.nth(1).getAttribute('class'), /chosen/, 'behind the tunnel, not before');
+    t.match(await passes.nth(1).locator('.steps li.chosen').innerText(), /drop/i);
+    const inView = `(([one, all]) => one.top >= all.top && one.bottom <= all.bottom + 1)(['.steps li.chosen', '.hop'].map((one) => document.querySelector(one).getBoundingClientRect()))`;
+    t.ok(await becomes(page, inView), 'in view');
+  });
+
   await t.test('branches are shown with their probability', async (t) => {
     const name = 'services-iptables';
     const { page } = await openCluster(t, browser, { pageFolder, name, clusters: [cluster(name)] });

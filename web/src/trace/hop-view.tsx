@@ -1,7 +1,7 @@
 /** One packet on one machine: a picture for each passage, the decisions, and the bytes at the chosen one. */
 
 import { type Signal, useSignal } from '@preact/signals';
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { dissect, fromHex, LINKTYPE } from '../../../src/packet/index.js';
 import { useTexts } from '../context.js';
 import { changedOctets } from '../packet/compare.js';
@@ -24,6 +24,12 @@ export function HopView({ packet, hop, choice, counters }: HopProps) {
   const brief = useSignal(true);
   const passes = useMemo(() => passesOf(hop.steps), [hop]);
   const { step: chosen } = choice.value;
+  useEffect(() => {
+    // Where it opens at a drop, that may be of a later passage than the first.
+    const line = document.getElementById(`step-${choice.peek().step}`);
+    line?.closest('.pass')?.scrollIntoView({ block: 'start' });
+    line?.scrollIntoView({ block: 'nearest' });
+  }, [hop]);
   const choose = ({ index }: PlacedStep): void => {
     choice.value = { ...choice.value, step: index };
     requestAnimationFrame(() => document.getElementById(`step-${index}`)?.scrollIntoView({ block: 'nearest' }));
@@ -44,7 +50,10 @@ export function HopView({ packet, hop, choice, counters }: HopProps) {
           </label>
         </div>
         {passes.map((pass, i) => (
-          <section key={pass.steps[0]?.index ?? i} class="pass">
+          <section
+            key={pass.steps[0]?.index ?? i}
+            class={`pass ${pass.steps.some(({ index }) => index === chosen) ? 'chosen' : ''}`}
+          >
             {passes.length > 1 && <h4>{say('pass', { number: i + 1 })}</h4>}
             <Netfilter pass={pass} chosen={chosen} onChoose={choose} />
             <ol class="steps" aria-label={say('rules')}>
