@@ -199,6 +199,30 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     },
   );
 
+  await t.test('a link to a packet chooses its row, brings it into view, and does not follow', async (t) => {
+    const first = await openCluster(t, browser, demo);
+    const { server, ask } = first;
+    // No more than the server keeps.
+    for (let i = 0; i < 4; i++) await ask('POST', `/clusters/${VXLAN}/traces`, { from: FROM, to: TO, protocol: 'tcp' });
+    await rows(first.page).first().waitFor();
+    await first.page.getByRole('grid').focus();
+    await first.page.keyboard.press('Home');
+    for (let i = 0; i < 40; i++) await first.page.keyboard.press('ArrowDown');
+    const seq = await first.page.locator('.packet-row.chosen').getAttribute('data-seq');
+    const { page, complaints } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}/packet/${seq}` });
+    const row = page.locator('.packet-row.chosen');
+    await row.waitFor();
+    t.equal(await row.getAttribute('data-seq'), seq);
+    t.equal(await page.getByLabel('Follow').isChecked(), false);
+    const inView = `(([row, list]) => row.top >= list.top && row.bottom <= list.bottom)(['.packet-row.chosen', '.rows'].map((one) => document.querySelector(one).getBoundingClientRect()))`;
+    t.ok(await becomes(page, inView), 'in view');
+    t.ok(Number(await page.getByRole('grid').getAttribute('aria-rowcount')) > 100, 'of a long list');
+    await ask('POST', `/clusters/${VXLAN}/traces`, { from: FROM, to: TO, protocol: 'tcp' });
+    await page.waitForTimeout(500);
+    t.ok(await page.evaluate(inView), 'and stays there when more comes');
+    t.strictSame(complaints, []);
+  });
+
   await t.test('a trace opens at the passage in which the packet was dropped', async (t) => {
     const { page, ask } = await openCluster(t, browser, demo);
     const yaml = { 'content-type': 'application/yaml' };

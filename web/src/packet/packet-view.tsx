@@ -18,7 +18,9 @@ export function PacketView() {
     const { packet } = page.route.value;
     if (packet === undefined || page.frame.peek()?.message.seq === packet || page.live.log.version.value < 0) return;
     const found = page.live.log.bySeq(packet);
-    if (found !== undefined) page.frame.value = found;
+    if (found === undefined) return;
+    page.live.following.value = false;
+    page.frame.value = found;
   });
   if (frame === undefined)
     return <p class="hint">{say(page.route.value.packet === undefined ? 'choosePacket' : 'packetGone')}</p>;

@@ -1,6 +1,7 @@
 /** Packets as they come, as Wireshark lists them: filter, follow, pause, tens of thousands of rows. */
 
 import { type Signal, useSignal } from '@preact/signals';
+import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { usePage, useTexts } from '../context.js';
 import type { Frame } from '../state/frames.js';
@@ -23,7 +24,13 @@ const layoutOf = (width: number): RowLayout =>
   LAYOUTS.find(({ from }) => width >= from) ?? { name: 'phone', rowHeight: 42 };
 
 export function PacketList() {
-  const follow = useSignal(true);
+  const { following: follow } = usePage().live;
+  useEffect(
+    () => () => {
+      follow.value = true;
+    },
+    [],
+  );
   return (
     <div class="packets">
       <FilterBar follow={follow} />
@@ -129,6 +136,20 @@ function useFollowing(follow: Signal<boolean>) {
   return { list, view, read, onWheel };
 }
 
+/** A packet that is chosen elsewhere, or by a key, comes into view. */
+function useChosenInView(list: RefObject<HTMLDivElement | null>, rowHeight: number): void {
+  const page = usePage();
+  const { value: chosen } = page.frame;
+  useLayoutEffect(() => {
+    const { current } = list;
+    const at = chosen === undefined ? -1 : page.live.log.frames.indexOf(chosen);
+    if (current === null || at === -1 || page.live.following.peek()) return;
+    const top = at * rowHeight;
+    if (top < current.scrollTop || top > current.scrollTop + current.clientHeight - 2 * rowHeight)
+      current.scrollTop = top - current.clientHeight / 2;
+  }, [chosen, rowHeight]);
+}
+
 /** Arrow keys go from packet to packet. */
 function neighbour(frames: readonly Frame[], now: Frame | undefined, key: string): Frame | undefined {
   const at = now === undefined ? -1 : frames.indexOf(now);
@@ -145,6 +166,7 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
   const { frames } = page.live.log;
   const { height, width } = view.value;
   const { name: layout, rowHeight } = layoutOf(width);
+  useChosenInView(list, rowHeight);
   const top = follow.value ? Math.max(0, (frames.length + 1) * rowHeight - height) : view.value.top;
   const { first, end } = rowsInView(frames.length, { top, height, rowHeight });
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -153,10 +175,6 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
     event.preventDefault();
     follow.value = false;
     page.showFrame(next);
-    const { current } = list;
-    const top = frames.indexOf(next) * rowHeight;
-    if (current !== null && (top < current.scrollTop || top > current.scrollTop + current.clientHeight - 2 * rowHeight))
-      current.scrollTop = top - current.clientHeight / 2;
   };
   return (
     <div

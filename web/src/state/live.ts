@@ -46,6 +46,8 @@ export class Live {
   readonly filter = signal('');
   readonly filterProblem = signal<string | undefined>(undefined);
   readonly paused = signal(false);
+  /** The list shows its end, wherever that is. */
+  readonly following = signal(true);
   /** Messages that the server left out since this reader is slow. */
   readonly missed = signal(0);
   readonly events = signal<readonly EventMessage[]>([]);
