@@ -25,7 +25,7 @@ import {
   renderObject,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
-import { podAddresses } from './names.js';
+import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 
 export interface ListedObject {
@@ -87,9 +87,9 @@ function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): 
   const made = { apiVersion, kind, metadata };
   const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
   if (pod === undefined) return made;
-  const podIPs = podAddresses(pod).map((ip) => ({ ip }));
-  const { nodeName, hostNetwork } = pod.spec;
-  return { ...made, spec: { nodeName, hostNetwork }, status: { phase: pod.status.phase ?? 'Unknown', podIPs } };
+  const { hostNetwork } = pod.spec;
+  const shown = { ...made, spec: { hostNetwork }, status: { phase: pod.status.phase ?? 'Unknown' } };
+  return withAssigned(shown, key, store);
 }
 
 function rowsOf(declared: Declared, cluster: Cluster): Row[] {
@@ -101,7 +101,7 @@ function rowsOf(declared: Declared, cluster: Cluster): Row[] {
     labels: labelsOf(object),
     render: () => {
       const { file, line } = object.document.source;
-      return { origin: 'file', file, line, object: renderObject(object) };
+      return { origin: 'file', file, line, object: shownObject(object, store) };
     },
   }));
   for (const kind of MADE) {
@@ -270,8 +270,8 @@ export function applyObjects(declared: Declared, cluster: Cluster, { text, file 
   return next;
 }
 
-/** @throws Problem where the object's own name is another, or where it may not become that */
-export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
+/** One object of a name, in place of the one that is there. @throws Problem */
+function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
@@ -285,7 +285,16 @@ export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectK
       },
     ]);
   requireUpdatable(declared, cluster, next.added);
-  return next;
+  return { ...next, object: one };
+}
+
+/** @throws Problem where the object's own name is another, or where it may not become that */
+export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
+  const next = inPlace(declared, cluster, key, { text, file });
+  const own = withoutAssigned(renderObject(next.object), declared.byId.get(formatKey(key)), cluster.store);
+  if (own === undefined) return next;
+  // Its lines are those of the text that is kept.
+  return inPlace(declared, cluster, key, { text: JSON.stringify(own, null, 2), file: file.replace(/\.\w+$/, '.json') });
 }
 
 /** What nobody declared and can go all the same: a controller's pod, for which another comes, and a namespace that is only used. */
@@ -359,5 +368,5 @@ export function patchObject(
 ) {
   const current = renderObject(declaredObject(declared, cluster, key));
   const patched = patch.kind === 'merge' ? mergePatch(current, patch.patch) : jsonPatch(current, patch.patch);
-  return replaceObject(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
+  return inPlace(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
 }

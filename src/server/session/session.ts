@@ -16,12 +16,12 @@ import {
   type Finding,
   formatKey,
   type ObjectKey,
-  renderObject,
   type Store,
 } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
+import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
 import { eventOf, faultEvent, namesOfPods, tellObjects, tellPods } from './change-events.js';
 import { type Fault, type FaultRequest, Faults } from './faults.js';
@@ -280,7 +280,11 @@ export class Session {
   take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
     const { declared, added } = change;
     const taken = this.change({ declared });
-    return { objects: added.map(renderObject), change: taken, findings: this.#findingsOf(added) };
+    return {
+      objects: added.map((one) => shownObject(one, this.#cluster.store)),
+      change: taken,
+      findings: this.#findingsOf(added),
+    };
   }
 
   /** Objects that go, and what goes with them. @throws Problem */

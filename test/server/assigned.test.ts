@@ -1,0 +1,90 @@
+import t from 'tap';
+import { cluster, running, type Parsed, YAML } from './running.js';
+
+const L2 = 'load-balancer-metallb-l2';
+const OBJECTS = `/clusters/${L2}/objects`;
+const SERVICE = `${OBJECTS}/core/Service/default/shown`;
+const POD = `${OBJECTS}/core/Pod/default/shown`;
+const MERGE = { 'content-type': 'application/merge-patch+json' };
+const LOAD_BALANCER = `apiVersion: v1
+kind: Service
+metadata: {name: shown}
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: Local
+  selector: {app: shown}
+  ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]
+`;
+const PLAIN_POD = `apiVersion: v1
+kind: Pod
+metadata: {name: shown}
+spec: {containers: [{name: c, image: nginx}]}
+`;
+const isNodePort = (port: number): boolean => port >= 30_000 && port <= 32_767;
+const ADDRESS = /^\d+\.\d+\.\d+\.\d+$/;
+
+t.test('a Service shows the addresses and ports that it was given', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  const created = await ask('POST', OBJECTS, LOAD_BALANCER, YAML);
+  t.equal(created.status, 201);
+
+  const { object } = (await ask('GET', SERVICE)).json;
+  t.match(object.spec, { clusterIP: ADDRESS, clusterIPs: [ADDRESS] });
+  const [http, dns] = object.spec.ports;
+  t.ok([object.spec.healthCheckNodePort, http.nodePort, dns.nodePort].every(isNodePort));
+  t.match(object.status.loadBalancer, { ingress: [{ ip: ADDRESS, ipMode: 'VIP' }] });
+  t.strictSame(created.json.objects[0].spec, object.spec, 'and so does the answer that it was made with');
+  const listed = await ask('GET', `${OBJECTS}?kind=Service&name=shown&full=true`);
+  t.strictSame(listed.json.items[0].object, object, 'and the list');
+});
+
+t.test('what a Service was given is put back without becoming its own', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  await ask('POST', OBJECTS, LOAD_BALANCER, YAML);
+  const before = (await ask('GET', SERVICE)).json.object;
+
+  const put = await ask('PUT', SERVICE, before);
+  t.equal(put.status, 200, put.text);
+  t.strictSame((await ask('GET', SERVICE)).json.object.spec, before.spec);
+
+  const merged = await ask('PATCH', SERVICE, '{"spec":{"type":"ClusterIP","externalTrafficPolicy":null}}', MERGE);
+  t.equal(merged.status, 200, merged.text);
+  const { spec, status } = (await ask('GET', SERVICE)).json.object;
+  t.equal(spec.clusterIP, before.spec.clusterIP);
+  t.strictSame(
+    spec.ports.map(({ nodePort }: Parsed) => nodePort),
+    [undefined, undefined],
+  );
+  t.strictSame([spec.healthCheckNodePort, status], [undefined, { loadBalancer: {} }]);
+
+  const nodePort = await ask('PATCH', SERVICE, '{"spec":{"type":"NodePort"}}', MERGE);
+  t.ok(isNodePort(nodePort.json.objects[0].spec.ports[0].nodePort), 'patched, it has node ports');
+  const read = (await ask('GET', SERVICE)).json.object;
+  const back = await ask('PUT', SERVICE, { ...read, spec: { ...read.spec, type: 'ClusterIP' } });
+  t.equal(back.status, 200, 'an edited type takes the node ports along');
+  t.notOk('nodePort' in (await ask('GET', SERVICE)).json.object.spec.ports[0]);
+
+  const other = await ask('PUT', SERVICE, { ...read, spec: { ...read.spec, clusterIP: '10.96.0.200' } });
+  t.equal(other.status, 422, 'another address is refused as before');
+});
+
+t.test('a pod shows its node and its addresses, and can be put back with them', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  t.equal((await ask('POST', OBJECTS, PLAIN_POD, YAML)).status, 201);
+  const { object } = (await ask('GET', POD)).json;
+  const { podIP, hostIP } = object.status;
+  t.match(object.spec, { nodeName: /./, containers: [{ name: 'c' }] });
+  t.match(object.status, { podIP: ADDRESS, podIPs: [{ ip: podIP }], hostIP: ADDRESS, hostIPs: [{ ip: hostIP }] });
+  const pods = (await ask('GET', `/clusters/${L2}/pods?namespace=default`)).json.items;
+  t.match(
+    pods.find(({ name }: Parsed) => name === 'shown'),
+    { node: object.spec.nodeName, addresses: [podIP] },
+  );
+  const node = (await ask('GET', `${OBJECTS}/core/Node/-/${object.spec.nodeName}`)).json.object;
+  t.match(node.status.addresses, [{ type: 'InternalIP', address: hostIP }]);
+
+  const put = await ask('PUT', POD, { ...object, metadata: { ...object.metadata, labels: { app: 'shown' } } });
+  t.equal(put.status, 200, put.text);
+  const after = (await ask('GET', POD)).json.object;
+  t.strictSame([after.spec, after.status], [object.spec, object.status]);
+});
