@@ -19,7 +19,7 @@ import {
 } from '../object-schemas.js';
 import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
 import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
-import type { Patch } from '../session/objects.js';
+import type { Patch } from '../session/patches.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 const tags = ['objects'];

@@ -18,10 +18,10 @@ import {
   kindsOf,
   listObjects,
   type ObjectQuery,
-  type Patch,
   patchObject,
   replaceObject,
 } from './objects.js';
+import type { Patch } from './patches.js';
 import { pageInOrder, type PageRequest } from './page.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';

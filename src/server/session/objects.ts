@@ -1,9 +1,7 @@
 /** Objects as the API shows and changes them: what was declared, and what controllers made of it. */
 
-import fastJsonPatch, { type Operation } from 'fast-json-patch';
 import type { Cluster } from '../../cluster/index.js';
 import {
-  type Json,
   type JsonObject,
   isObject,
   type Kind,
@@ -26,6 +24,7 @@ import {
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
+import { applyPatch, type Patch } from './patches.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 
 export interface ListedObject {
@@ -307,59 +306,6 @@ export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKe
   return deleteFrom(declared, cluster.store, [key]);
 }
 
-export type Patch =
-  /** RFC 7396. */
-  | { readonly kind: 'merge'; readonly patch: Json }
-  /** RFC 6902. */
-  | { readonly kind: 'json'; readonly patch: Json };
-
-/** RFC 7396 §2. */
-function mergePatch(target: Json | undefined, patch: Json): Json {
-  if (!isObject(patch)) return patch;
-  const result: Record<string, Json> = isObject(target) ? { ...target } : {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = mergePatch(Object.hasOwn(result, name) ? result[name] : undefined, value);
-  }
-  return result;
-}
-
-/** staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go:maxJSONPatchOperations. */
-const MAX_OPERATIONS = 10_000;
-/** Of all values that are copied: a copy into what is copied doubles it. */
-const MAX_COPIED = 3 << 20;
-
-/** Octets that the operations copy, one after the other. @throws Problem */
-class Copied {
-  #octets = 0;
-
-  take(document: Json, operation: Operation): void {
-    if (operation.op !== 'copy') return;
-    const value: unknown = fastJsonPatch.getValueByPointer(document, operation.from);
-    this.#octets += JSON.stringify(value ?? null).length;
-    if (this.#octets > MAX_COPIED) throw new Problem('too-large', `the patch copies more than ${MAX_COPIED} octets`);
-  }
-}
-
-function jsonPatch(target: JsonObject, patch: Json): Json {
-  if (!Array.isArray(patch)) throw new Problem('bad-request', 'a JSON Patch is a list of operations (RFC 6902)');
-  if (patch.length > MAX_OPERATIONS)
-    throw new Problem('too-large', `a JSON Patch has at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
-  const copied = new Copied();
-  try {
-    let document: Json = structuredClone(target);
-    for (const operation of patch as Operation[]) {
-      copied.take(document, operation);
-      document = fastJsonPatch.applyPatch(document, [operation], true).newDocument;
-    }
-    return document;
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    const [message = 'it cannot be applied'] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new Problem('bad-request', `the patch does not apply: ${message}`);
-  }
-}
-
 /** @throws Problem */
 export function patchObject(
   declared: Declared,
@@ -367,6 +313,6 @@ export function patchObject(
   { key, patch, file }: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
 ) {
   const current = renderObject(declaredObject(declared, cluster, key));
-  const patched = patch.kind === 'merge' ? mergePatch(current, patch.patch) : jsonPatch(current, patch.patch);
+  const patched = applyPatch(current, patch);
   return inPlace(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
 }
