@@ -47,6 +47,7 @@ export {
   ALL_KINDS,
   type Bodies,
   isKind,
+  KIND_NAMES,
   KINDS,
   type Kind,
   kindOf,

@@ -252,3 +252,31 @@ t.test('the physical network is an object like any other', async (t) => {
     'answered',
   );
 });
+
+t.test('a kind that is written otherwise is told from one of which there is nothing', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  for (const [kind, near] of [
+    ['service', 'Service'],
+    ['services', 'Service'],
+    ['pod', 'Pod'],
+    ['networkpolicies', 'NetworkPolicy'],
+  ] as const) {
+    const refused = await ask('GET', `${OBJECTS}?kind=${kind}`);
+    t.equal(refused.status, 400, kind);
+    t.equal(refused.json.errors[0].field, '/kind');
+    t.equal(refused.json.errors[0].near[0], near);
+    t.match(refused.json.detail, new RegExp(`there is no kind "${kind}"; did you mean ${near}`));
+  }
+  t.match((await ask('GET', `${OBJECTS}?kind=Prophecy`)).json, { status: 400, detail: 'there is no kind "Prophecy"' });
+  for (const kind of ['Service', 'StatefulSet', 'PhysicalNetwork', 'Event', 'EndpointSlice'])
+    t.equal((await ask('GET', `${OBJECTS}?kind=${kind}`)).status, 200, kind);
+
+  const widget = { apiVersion: 'example.org/v1', kind: 'Widget', metadata: { name: 'one' } };
+  t.equal((await ask('GET', `${OBJECTS}?kind=Widget`)).status, 400);
+  t.equal((await ask('POST', OBJECTS, widget)).status, 201);
+  t.equal((await ask('GET', `${OBJECTS}?kind=Widget`)).json.items.length, 1, 'a kind that stands there is one');
+
+  const one = await ask('GET', `${OBJECTS}/core/service/default/web`);
+  t.equal(one.status, 404);
+  t.match(one.json.detail, /^there is no service default\/web: there is no kind "service"; did you mean Service/);
+});

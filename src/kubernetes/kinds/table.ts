@@ -195,3 +195,10 @@ export function isIrrelevant({ apiVersion, kind }: { readonly apiVersion: string
   const group = groupOf(apiVersion);
   return IRRELEVANT_GROUPS.has(group) || IRRELEVANT_KINDS.has(`${group}/${kind}`);
 }
+
+/** Names of kinds that are read, or passed over knowingly; whole groups of the latter are not listed. */
+export const KIND_NAMES: ReadonlySet<string> = new Set([
+  ...ALL_KINDS.map((kind) => KINDS[kind].kind),
+  ...Object.keys(RENAMED),
+  ...[...IRRELEVANT_KINDS].map((name) => name.slice(name.indexOf('/') + 1)),
+]);

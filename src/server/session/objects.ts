@@ -25,6 +25,7 @@ import {
 import { badObjects, Problem } from '../problem.js';
 import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
 import { applyPatch, type Patch } from './patches.js';
+import { unknownKind } from './kinds.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 
 export interface ListedObject {
@@ -129,10 +130,21 @@ function wantedLabels(text: string | undefined): Record<string, string> {
 }
 
 /** @throws Problem */
+function requireKind(kind: string, rows: readonly Row[]): void {
+  const mistake = unknownKind(
+    kind,
+    rows.map(({ key }) => key.kind),
+  );
+  if (mistake !== undefined) throw new Problem('bad-request', mistake.message, [mistake]);
+}
+
+/** @throws Problem */
 export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
   const labels = wantedLabels(query.labels);
   const wanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
-  const rows = rowsOf(declared, cluster).filter(
+  const all = rowsOf(declared, cluster);
+  if (query.kind !== undefined) requireKind(query.kind, all);
+  const rows = all.filter(
     ({ key, labels: own }) =>
       wanted(
         key.group,
@@ -165,8 +177,14 @@ export function kindsOf(declared: Declared, cluster: Cluster, request: PageReque
   return page([...kinds.values()].sort(byKey(key)), key, request);
 }
 
-function missing(key: ObjectKey, candidates: Iterable<ObjectKey>): Problem {
-  const names = [...candidates]
+function missing(key: ObjectKey, candidates: readonly ObjectKey[]): Problem {
+  const unknown = unknownKind(
+    key.kind,
+    candidates.map(({ kind }) => kind),
+  );
+  if (unknown !== undefined)
+    return new Problem('not-found', `there is no ${describeKey(key)}: ${unknown.message}`, [unknown]);
+  const names = candidates
     .filter(({ kind }) => kind === key.kind)
     .map(({ namespace, name }) => (namespace === '' ? name : `${namespace}/${name}`));
   const near = nearMatches(key.namespace === '' ? key.name : `${key.namespace}/${key.name}`, names);
