@@ -63,6 +63,32 @@ export function useBodies(app: FastifyInstance): void {
   useValidators(app);
 }
 
+const JSON_TYPE = 'application/json';
+
+/** What a route's body may be: what it says that it takes, else JSON; undefined for a route without a body. */
+function takenTypes({ routeOptions }: FastifyRequest): readonly string[] | undefined {
+  const { schema } = routeOptions;
+  return schema?.consumes ?? (schema?.body === undefined ? undefined : [JSON_TYPE]);
+}
+
+/** In this scope, a body of another type than the route takes is refused before it is read: RFC 9110 §15.5.16. */
+export function useMediaTypes(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    const { headers, method } = request;
+    const taken = takenTypes(request);
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (taken === undefined || !hasBody) return;
+    const given = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+    if (taken.includes(given)) return;
+    const path = request.url.split('?')[0];
+    const what = given === '' ? 'a body without a content type' : given;
+    const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}`;
+    throw new Problem('unsupported-media-type', message, [
+      { message, field: 'content-type', expected: taken.join(', '), got: given },
+    ]);
+  });
+}
+
 /** A request without a body is one whose fields all have their defaults. */
 export async function emptyBody(request: FastifyRequest): Promise<void> {
   request.body ??= {};

@@ -3,7 +3,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Access, unsafeBinding, useAccess } from './access.js';
-import { useBodies } from './bodies.js';
+import { useBodies, useMediaTypes } from './bodies.js';
 import { Clusters } from './clusters.js';
 import { useDocument } from './document.js';
 import { newMetrics, useMetrics } from './metrics.js';
@@ -68,6 +68,7 @@ function routes(app: FastifyInstance, context: RouteContext): void {
   void app.register(
     async (scope) => {
       useQueries(scope);
+      useMediaTypes(scope);
       const typed: App = scope.withTypeProvider<TypeBoxTypeProvider>();
       clusterRoutes(typed, context);
       objectRoutes(typed, context);

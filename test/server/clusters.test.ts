@@ -83,6 +83,14 @@ t.test('requests that are wrong in themselves say where', async (t) => {
     ],
     ['a page too long', ['GET', `/clusters/${VXLAN}/objects?limit=5000`], 400, { errors: [{ field: '/limit' }] }],
     ['a token of nobody', ['GET', `/clusters/${VXLAN}/objects?continue=%21`], 400, { errors: [{ field: 'continue' }] }],
+    ...['/traces', '/exec', '/what-if', '/clock/jump', '/faults', '/captures'].flatMap((path) =>
+      ['text/plain', 'application/cbor'].map((type): (typeof cases)[number] => [
+        `${type} for ${path}`,
+        ['POST', `/clusters/${VXLAN}${path}`, 'x', { 'content-type': type }],
+        415,
+        { detail: new RegExp(`${path} takes application/json, not ${type}$`), errors: [{ got: type }] },
+      ]),
+    ),
     ['another media type', ['POST', '/clusters', '<x/>', { 'content-type': 'application/xml' }], 415, {}],
     ['no such route', ['GET', '/nothing'], 404, { instance: '/api/v1/nothing' }],
     ['no such cluster', ['GET', '/clusters/two-nodes-vxlam'], 404, { errors: [{ near: [VXLAN] }] }],
