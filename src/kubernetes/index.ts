@@ -104,6 +104,7 @@ export {
   pathOf,
   plainGroup,
   renderObject,
+  requestedGroup,
 } from './source/declared.js';
 export { type Deletion, deleteFrom } from './source/cascade.js';
 export type { Position, SourceText } from './source/source-text.js';

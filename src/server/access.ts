@@ -24,7 +24,7 @@ function isLoopbackHost(host: string): boolean {
 /** Why these options are unsafe, or undefined. */
 export const unsafeBinding = (host: string, token: string | undefined): string | undefined =>
   token === undefined && !isLoopbackHost(host)
-    ? `${host} is reached by others: set a token (PODWIRE_TOKEN or --token-file), or stay on 127.0.0.1`
+    ? `${host || 'an empty host is every address of this machine, and'} is reached by others: set a token (PODWIRE_TOKEN or --token-file), or stay on 127.0.0.1`
     : undefined;
 
 /** The host of `http://…:port` and of a Host header, without the port. */

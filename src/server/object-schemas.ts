@@ -19,14 +19,14 @@ export const DeletedObjects = Type.Object({
 export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });
 export const ObjectParams = Type.Object({
   ...ClusterParams.properties,
-  group: Type.String({ maxLength: 253, description: '"core" for the core group' }),
+  group: Type.String({ maxLength: 253, description: '"core" or "v1" for the core group' }),
   kind: Type.String({ maxLength: 63 }),
   namespace: Type.String({ maxLength: 253, description: '"-" for what belongs to the cluster as a whole' }),
   name: Type.String({ maxLength: 253 }),
 });
 export const ObjectsQuery = Type.Object({
   ...PageQuery,
-  group: Type.Optional(Type.String({ description: '"core" for the core group' })),
+  group: Type.Optional(Type.String({ description: '"core" or "v1" for the core group' })),
   kind: Type.Optional(Text),
   namespace: Type.Optional(Text),
   name: Type.Optional(Text),

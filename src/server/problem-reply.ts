@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { nearMatches } from '../kubernetes/index.js';
 import { type Mistake, Problem, PROBLEMS, type ProblemKind, problemType } from './problem.js';
 
 /** What Fastify itself refuses, by its code. */
@@ -22,12 +23,22 @@ const byStatus = (status: number): ProblemKind =>
 function mistakesOf(error: FastifyError): Mistake[] {
   return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword, ...about }) => {
     if (keyword === 'discriminator') return wrongKind(instancePath, String(params['tag']), about);
-    const extra = keyword === 'additionalProperties' ? `/${String(params['additionalProperty'])}` : '';
+    if (keyword === 'additionalProperties')
+      return unknownField(instancePath, String(params['additionalProperty']), about);
     const missing = keyword === 'required' ? `/${String(params['missingProperty'])}` : '';
     const allowed =
       keyword === 'enum' && Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : '';
-    return { message: `${message}${allowed}`, field: `${instancePath}${extra}${missing}` };
+    return { message: `${message}${allowed}`, field: `${instancePath}${missing}` };
   });
+}
+
+/** As of query parameters (queries.ts). */
+function unknownField(path: string, name: string, about: object): Mistake {
+  const { parentSchema } = about as { parentSchema?: { properties?: object } };
+  const known = Object.keys(parentSchema?.properties ?? {});
+  const near = nearMatches(name, known);
+  const hint = near.length === 0 ? `: there are ${known.join(', ')}` : `; did you mean ${near.join(' or ')}?`;
+  return { message: `is no field that is known${hint}`, field: `${path}/${name}`, near };
 }
 
 /** The names that tell apart the shapes of an object. */

@@ -38,7 +38,11 @@ t.test('a token is asked for where one is set, and other addresses are not taken
   t.equal((await asker(server, { authorization: 'Bearer a.long-token' })('GET', '/clusters')).status, 200);
   t.equal((await ask('GET', '//livez')).status, 200);
   await t.rejects(serve({ host: '0.0.0.0', port: 0, logLevel: 'silent', workerUrl: WORKER }), ServeError);
-  await t.rejects(serve({ host: '::', port: 0, logLevel: 'silent', workerUrl: WORKER }), /reached by others/);
+  await t.rejects(serve({ host: '::', port: 0, logLevel: 'silent', workerUrl: WORKER }), /^:: is reached by others/);
+  await t.rejects(
+    serve({ host: '', port: 0, logLevel: 'silent', workerUrl: WORKER }),
+    /^an empty host is every address of this machine, and is reached by others/,
+  );
   const open = await serve({ host: '0.0.0.0', port: 0, token: 'x', logLevel: 'silent', workerUrl: WORKER });
   await open.close();
 });

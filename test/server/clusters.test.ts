@@ -72,7 +72,16 @@ t.test('requests that are wrong in themselves say where', async (t) => {
       'a field too many',
       ['POST', `/clusters/${VXLAN}/traces`, { ...TO_WEB, ttl: 3 }],
       400,
-      { errors: [{ field: '/ttl' }] },
+      { errors: [{ field: '/ttl', message: /is no field that is known/ }] },
+    ],
+    [
+      'a field that is written otherwise',
+      ['POST', `/clusters/${VXLAN}/traces`, { ...TO_WEB, protcol: 'udp' }],
+      400,
+      {
+        detail: 'body: /protcol is no field that is known; did you mean protocol?',
+        errors: [{ field: '/protcol', near: ['protocol'] }],
+      },
     ],
     ['a field missing', ['POST', `/clusters/${VXLAN}/traces`, { from: 'pod/a' }], 400, { errors: [{ field: '/to' }] }],
     [
@@ -133,6 +142,7 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
   const whole = decodeCbor(snapshot.bytes) as Record<string, unknown>;
   const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
     ['no CBOR', Uint8Array.of(0xff, 0x00, 0x13), /no snapshot/],
+    ['a number', Uint8Array.of(0x05), /no snapshot of podwire: the document is no map$/],
     ['cut off', snapshot.bytes.slice(0, snapshot.bytes.length / 2), /no snapshot/],
     ['another document', encodeCbor({ format: 'podwire-trace' }), /version is no whole number/],
     ['a later version', encodeCbor({ ...whole, version: 99 }), /its version is 99/],

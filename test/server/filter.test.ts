@@ -118,6 +118,8 @@ t.test('mistakes are told with their place', (t) => {
     ['tcp.port contains 80', /is no text/],
     ['host in {a..b}', /has no ranges/],
     ['tcp # comment', /"#" is not understood, at character 5$/],
+    ['tcp.port = 80', /"=" is not understood: did you mean "=="\?, at character 10$/],
+    ['tcp & udp', /"&" is not understood: did you mean "&&"\?, at character 5$/],
     ['🙂', /"🙂" is not understood/],
     [`${'('.repeat(100)}tcp${')'.repeat(100)}`, /nested deeper than/],
     ['!'.repeat(5000), /longer than 4096/],

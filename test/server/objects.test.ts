@@ -276,6 +276,9 @@ t.test('a kind that is written otherwise is told from one of which there is noth
   t.equal((await ask('POST', OBJECTS, widget)).status, 201);
   t.equal((await ask('GET', `${OBJECTS}?kind=Widget`)).json.items.length, 1, 'a kind that stands there is one');
 
+  const v1 = await ask('GET', `${OBJECTS}/v1/Pod/default/web`);
+  t.match(v1.json, { group: '', kind: 'Pod', name: 'web' }, 'the core group as its apiVersion is written');
+  t.ok((await ask('GET', `${OBJECTS}?group=v1&kind=Pod`)).json.items.length > 0);
   const one = await ask('GET', `${OBJECTS}/core/service/default/web`);
   t.equal(one.status, 404);
   t.match(one.json.detail, /^there is no service default\/web: there is no kind "service"; did you mean Service/);

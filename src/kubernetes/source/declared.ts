@@ -45,6 +45,10 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 export const plainGroup = (group: string, kind: string): string =>
   (group === 'extensions' ? EXTENSIONS[kind] : undefined) ?? GROUP_ALIASES[group] ?? group;
 
+/** A group as a request names it: the core group has no name, and is `core`, or `v1` as its apiVersion is written. */
+export const requestedGroup = (group: string, kind: string): string =>
+  plainGroup(group === 'core' || group === 'v1' ? '' : group, kind);
+
 const PODWIRE = 'podwire.dev';
 
 /** Undefined for kinds that nobody here knows. */

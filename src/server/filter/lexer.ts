@@ -45,6 +45,9 @@ const OPERATOR = /==|!=|<=|>=|&&|\|\||[<>!]/y;
 const WORD = /(?:[A-Za-z0-9_:/*-]|\.(?!\.))+/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/y;
 
+/** What other languages write once. */
+const DOUBLED: ReadonlySet<string> = new Set(['=', '&', '|']);
+
 const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
   pattern.lastIndex = at;
   return pattern.exec(text);
@@ -64,7 +67,9 @@ function tokenAt(text: string, at: number): { readonly token: Token; readonly en
   const word = matchAt(WORD, text, at)?.[0];
   if (word !== undefined) return { token: { kind: 'word', text: word, at }, end: at + word.length };
   const found = String.fromCodePoint(text.codePointAt(at) ?? 0);
-  throw new FilterError(found === '"' ? 'a quotation mark without its other' : `"${found}" is not understood`, at);
+  if (found === '"') throw new FilterError('a quotation mark without its other', at);
+  const meant = DOUBLED.has(found) ? `: did you mean "${found}${found}"?` : '';
+  throw new FilterError(`"${found}" is not understood${meant}`, at);
 }
 
 /** @throws FilterError */

@@ -18,7 +18,7 @@ import {
   YAML_TEXT,
 } from '../object-schemas.js';
 import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
-import { type ObjectKey, plainGroup, type Json } from '../../kubernetes/index.js';
+import { type ObjectKey, type Json, requestedGroup } from '../../kubernetes/index.js';
 import type { Patch } from '../session/patches.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
@@ -27,7 +27,7 @@ const LIVE =
   'The control plane follows at once, by difference: connections, counters and what was learned go on. What a running cluster cannot take builds it anew, with nodes and addresses of what has not changed; the answer says why.';
 
 const keyOf = ({ group, kind, namespace, name }: Static<typeof ObjectParams>): ObjectKey => ({
-  group: plainGroup(group === 'core' ? '' : group, kind),
+  group: requestedGroup(group, kind),
   kind,
   namespace: namespace === '-' ? '' : namespace,
   name,

@@ -18,9 +18,9 @@ import {
   formatPath,
   formatRefusedUpdate,
   type ObjectKey,
-  plainGroup,
   refusedAmong,
   renderObject,
+  requestedGroup,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
@@ -146,10 +146,7 @@ export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQ
   if (query.kind !== undefined) requireKind(query.kind, all);
   const rows = all.filter(
     ({ key, labels: own }) =>
-      wanted(
-        key.group,
-        query.group === undefined ? undefined : plainGroup(query.group === 'core' ? '' : query.group, key.kind),
-      ) &&
+      wanted(key.group, query.group === undefined ? undefined : requestedGroup(query.group, key.kind)) &&
       wanted(key.kind, query.kind) &&
       wanted(key.namespace, query.namespace) &&
       wanted(key.name, query.name) &&

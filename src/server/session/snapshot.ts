@@ -34,14 +34,16 @@ type Shape =
   /** `*` stands for every field, `?` for what need not be there. */
   | { readonly [field: string]: Shape };
 
-function flaw(value: unknown, shape: Shape, path: string): string | undefined {
+function flaw(value: unknown, shape: Shape, place: string): string | undefined {
+  const path = place || 'the document';
   if (shape === 'text') return typeof value === 'string' ? undefined : `${path} is no text`;
   if (shape === 'number') return Number.isSafeInteger(value) ? undefined : `${path} is no whole number`;
   if (shape === 'index')
     return value === null || typeof value === 'bigint' || Number.isInteger(value) ? undefined : `${path} is no number`;
   const optional = isListShape(shape) ? undefined : shape['?'];
   if (optional !== undefined) return value === undefined ? undefined : flaw(value, optional, path);
-  if (typeof value !== 'object' || value === null) return `${path} is missing`;
+  if (value === undefined) return `${path} is missing`;
+  if (typeof value !== 'object' || value === null) return `${path} is no ${isListShape(shape) ? 'list' : 'map'}`;
   if (isListShape(shape)) {
     if (!Array.isArray(value)) return `${path} is no list`;
     for (const [i, item] of value.entries()) {
@@ -59,7 +61,7 @@ function flaw(value: unknown, shape: Shape, path: string): string | undefined {
     const found = flaw(
       Object.hasOwn(fields, name) ? fields[name] : undefined,
       inner,
-      path === '' ? name : `${path}.${name}`,
+      place === '' ? name : `${place}.${name}`,
     );
     if (found !== undefined) return found;
   }
