@@ -211,6 +211,14 @@ t.test('a client that comes back misses nothing that is still kept, and is told 
   const other = await connect(t, server.url);
   other.say(subscribe(['traces'], { resume: { epoch: 'another', seq: 5 } }));
   t.match(await other.next(isKind('subscribed')), { epoch, gap: { from: 1 } });
+  const early = await connect(t, server.url);
+  early.say(subscribe(['traces'], { resume: { epoch, seq: newest + 1000 } }));
+  const { problem } = await early.next(isKind('error'));
+  t.match(problem, {
+    status: 400,
+    detail: `the newest of this epoch is ${newest}`,
+    errors: [{ field: '/resume/seq' }],
+  });
 });
 
 t.test('a client that does not read gets samples and a count, and keeps nobody waiting', async (t) => {

@@ -68,9 +68,13 @@ export class Stream implements Tracer {
     this.#counters = new Counters(cluster);
   }
 
-  /** `id` is the caller's own. What has been kept since `resume` comes first. */
+  /** `id` is the caller's own. What has been kept since `resume` comes first. @throws Problem */
   subscribe(id: number, options: SubscriberOptions, resume?: Resume): Subscribed {
     const known = resume !== undefined && resume.epoch === this.epoch;
+    if (known && resume.seq > this.#seq) {
+      const message = `nothing has the number ${resume.seq} yet: the newest of this epoch is ${this.#seq}`;
+      throw new Problem('bad-request', message, [{ message, field: '/resume/seq' }]);
+    }
     const subscriber = new Subscriber(options, this.#seq);
     this.#subscribers.set(id, subscriber);
     this.#listen();
