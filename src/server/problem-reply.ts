@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AllowedMethods } from './allowed-methods.js';
 import { nearMatches } from '../kubernetes/index.js';
 import { type Mistake, Problem, PROBLEMS, type ProblemKind, problemType } from './problem.js';
 
@@ -117,11 +118,15 @@ export function refuse417({ headers }: IncomingMessage, response: ServerResponse
 
 export function useProblems(app: FastifyInstance): void {
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      request,
-      reply,
-      new Problem('not-found', `nothing is at ${request.method} ${request.url.split('?')[0]}`),
-    ),
-  );
+  const allowed = new AllowedMethods(app);
+  app.setNotFoundHandler((request, reply) => {
+    const { method, url } = request;
+    const path = url.split('?')[0] ?? url;
+    const methods = allowed.of(path);
+    if (methods.length === 0 || methods.includes(method))
+      return sendProblem(request, reply, new Problem('not-found', `nothing is at ${method} ${path}`));
+    void reply.header('allow', methods.join(', '));
+    const words = `${path} has no ${method}: it has ${methods.join(', ')}`;
+    return sendProblem(request, reply, new Problem('method-not-allowed', words));
+  });
 }

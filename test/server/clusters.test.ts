@@ -253,3 +253,21 @@ t.test('findings are listed', async (t) => {
   const warnings = await ask('GET', '/clusters/services-iptables/findings?severity=warning');
   t.ok(warnings.json.items.every(({ severity }: { severity: string }) => severity === 'warning'));
 });
+
+t.test('a path that has other methods says which', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const cases: readonly (readonly [method: string, path: string, allow: string])[] = [
+    ['PUT', `/clusters/${VXLAN}/traces`, 'GET, HEAD, POST'],
+    ['PATCH', '/clusters', 'GET, HEAD, POST'],
+    ['POST', `/clusters/${VXLAN}`, 'DELETE, GET, HEAD'],
+    ['POST', `/clusters/${VXLAN}/objects/core/Pod/default/web`, 'DELETE, GET, HEAD, PATCH, PUT'],
+    ['DELETE', '//livez', 'GET, HEAD'],
+  ];
+  for (const [method, path, allow] of cases) {
+    const refused = await ask(method, path);
+    t.equal(refused.status, 405, `${method} ${path}`);
+    t.equal(refused.headers.get('allow'), allow);
+    t.match(refused.json, { type: 'urn:podwire:problem:method-not-allowed', detail: `it has ${allow}` });
+  }
+  t.equal((await ask('PUT', '/clusters/a/b/c')).status, 404);
+});
