@@ -64,6 +64,12 @@ t.test('what a Service was given is put back without becoming its own', async (t
   t.equal(back.status, 200, 'an edited type takes the node ports along');
   t.notOk('nodePort' in (await ask('GET', SERVICE)).json.object.spec.ports[0]);
 
+  await ask('PATCH', SERVICE, '{"spec":{"type":"NodePort"}}', MERGE);
+  const again = (await ask('GET', SERVICE)).json.object;
+  const applied = await ask('POST', `${OBJECTS}?apply=true`, { ...again, spec: { ...again.spec, type: 'ClusterIP' } });
+  t.equal(applied.status, 201, 'and so when it is applied');
+  t.notOk('nodePort' in (await ask('GET', SERVICE)).json.object.spec.ports[0]);
+
   const other = await ask('PUT', SERVICE, { ...read, spec: { ...read.spec, clusterIP: '10.96.0.200' } });
   t.equal(other.status, 422, 'another address is refused as before');
 });

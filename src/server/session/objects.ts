@@ -281,7 +281,9 @@ interface TextOfObjects {
 export function applyObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   requireUpdatable(declared, cluster, next.added);
-  return next;
+  const [one, second] = next.added;
+  // One object may have been read before; of several, each says what it says.
+  return one === undefined || second !== undefined ? next : replaceObject(declared, cluster, one.key, { text, file });
 }
 
 /** One object of a name, in place of the one that is there. @throws Problem */
