@@ -151,7 +151,7 @@ t.test('record route has the way out of each router and the receiver', (t) => {
 t.test('timestamps on the way: times alone, addresses too, and only of hosts that are named', (t) => {
   const table: readonly (readonly [string, readonly number[], readonly (string | number)[]])[] = [
     ['times', [68, 12, 5, 0, ...new Uint8Array(8)], [9, 0x00, 3_600_000, 0]],
-    ['addresses too', [68, 20, 5, 1, ...new Uint8Array(16)], [13, 0x01, '10.1.0.254', 3_600_000]],
+    ['addresses by which they came too', [68, 20, 5, 1, ...new Uint8Array(16)], [13, 0x01, '10.0.0.254', 3_600_000]],
     ['named', [68, 12, 5, 3, 10, 0, 0, 254, 0, 0, 0, 0], [13, 0x03, '10.0.0.254', 3_600_000]],
     ['named, somebody else', [68, 12, 5, 3, 9, 9, 9, 9, 0, 0, 0, 0], [5, 0x03, '9.9.9.9', 0]],
     ['full', [68, 8, 9, 0, 1, 2, 3, 4], [9, 0x10, 0x0102_0304]],
