@@ -18,7 +18,9 @@ import {
   port,
   record,
   text,
+  tolerate,
   type Value,
+  type Want,
   withDefault,
 } from '../schema/schema.js';
 import { asNumber } from './calico.js';
@@ -65,34 +67,49 @@ export const bgpConfigurationBody = record({
   ),
 });
 
-export const bgpPeerBody = record({
-  spec: orEmpty(
-    record(
-      {
-        node: withDefault(text, ''),
-        nodeSelector: withDefault(text, ''),
-        /** An address, perhaps with a port: `10.0.0.1:1790`, `[2001:db8::1]:1790`. */
-        peerIP: withDefault(text, ''),
-        asNumber: optional(asNumber),
-        localASNumber: optional(asNumber),
-        peerSelector: withDefault(text, ''),
-        localWorkloadSelector: withDefault(text, ''),
-        keepOriginalNextHop: withDefault(flag, false),
-        nextHopMode: optional(oneOf('Auto', 'Self', 'Keep')),
-        password,
-        sourceAddress: withDefault(oneOf('UseNodeIP', 'None'), 'UseNodeIP'),
-        maxRestartTime: optional(duration),
-        keepaliveTime: optional(duration),
-        numAllowedLocalASNumbers: optional(count),
-        ttlSecurity: optional(integer(0, 255)),
-        reachableBy: optional(addressText),
-        filters: listOf(text),
-        reversePeering: optional(oneOf('Auto', 'Manual')),
-      },
-      { closed: true },
-    ),
-  ),
-});
+/** api/pkg/apis/projectcalico/v3/bgppeer.go, its XValidations: an object that was there before is not refused, and works. */
+function peerRules(peer: Value<typeof peerFields>): readonly Want[] {
+  const { node, nodeSelector, peerIP, peerSelector, localWorkloadSelector, asNumber: as = 0 } = peer;
+  const broken: Want[] = [];
+  const need = (holds: boolean, name: string, expected: string): void => {
+    if (!holds) broken.push({ path: [name], expected });
+  };
+  need(node === '' || nodeSelector === '', 'nodeSelector', 'nothing where node is set');
+  need(peerIP === '' || peerSelector === '', 'peerSelector', 'nothing where peerIP is set');
+  need(peerSelector === '' || as === 0, 'asNumber', 'nothing where peerSelector is set');
+  if (localWorkloadSelector === '') return broken;
+  need(peerIP === '', 'peerIP', 'nothing where localWorkloadSelector is set');
+  need(peerSelector === '', 'peerSelector', 'nothing where localWorkloadSelector is set');
+  need(as !== 0, 'asNumber', 'an AS number where localWorkloadSelector is set');
+  return broken;
+}
+
+const peerFields = record(
+  {
+    node: withDefault(text, ''),
+    nodeSelector: withDefault(text, ''),
+    /** An address, perhaps with a port: `10.0.0.1:1790`, `[2001:db8::1]:1790`. */
+    peerIP: withDefault(text, ''),
+    asNumber: optional(asNumber),
+    localASNumber: optional(asNumber),
+    peerSelector: withDefault(text, ''),
+    localWorkloadSelector: withDefault(text, ''),
+    keepOriginalNextHop: withDefault(flag, false),
+    nextHopMode: optional(oneOf('Auto', 'Self', 'Keep')),
+    password,
+    sourceAddress: withDefault(oneOf('UseNodeIP', 'None'), 'UseNodeIP'),
+    maxRestartTime: optional(duration),
+    keepaliveTime: optional(duration),
+    numAllowedLocalASNumbers: optional(count),
+    ttlSecurity: optional(integer(0, 255)),
+    reachableBy: optional(addressText),
+    filters: listOf(text),
+    reversePeering: optional(oneOf('Auto', 'Manual')),
+  },
+  { closed: true },
+);
+
+export const bgpPeerBody = record({ spec: orEmpty(tolerate(peerFields, peerRules)) });
 
 const prefixLength = optional(
   record({ min: optional(integer(0, 128)), max: optional(integer(0, 128)) }, { closed: true }),

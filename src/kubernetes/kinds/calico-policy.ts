@@ -9,6 +9,7 @@ import { textMap } from '../schema/kind.js';
 import {
   address,
   addressOrCidr,
+  admit,
   check,
   cidr,
   either,
@@ -247,11 +248,28 @@ export const stagedNetworkPolicyBody = record({
 });
 export const stagedGlobalNetworkPolicyBody = record({ spec: orEmpty(check(stagedClusterWide, globalRule)) });
 
-export const tierBody = record({
+/** api/pkg/apis/projectcalico/v3/tier.go, its XValidations: tiers that are there from the start have one default action each. */
+const TIER_ACTIONS: ReadonlyMap<string, string> = new Map([
+  ['kube-admin', 'Pass'],
+  ['kube-baseline', 'Pass'],
+  ['default', 'Deny'],
+]);
+
+const tierFields = record({
+  metadata: record({ name: withDefault(text, '') }),
   spec: orEmpty(
     record({ order: optional(number), defaultAction: withDefault(oneOf('Deny', 'Pass'), 'Deny') }, { closed: true }),
   ),
 });
+
+export const tierBody = map(
+  admit(tierFields, ({ metadata, spec }) => {
+    const action = TIER_ACTIONS.get(metadata.name);
+    const holds = action === undefined || spec.defaultAction === action;
+    return holds ? [] : [{ path: ['spec', 'defaultAction'], expected: `${action} in the tier ${metadata.name}` }];
+  }),
+  ({ spec }) => ({ spec }),
+);
 
 /** NetworkSet and GlobalNetworkSet. */
 export const networkSetBody = record({ spec: orEmpty(record({ nets: listOf(addressOrCidr) }, { closed: true })) });

@@ -28,6 +28,7 @@ import {
   refusing,
   type Schema,
   text,
+  tolerate,
   type Value,
   type Want,
   withDefault,
@@ -94,7 +95,17 @@ function poolRules({
   return broken;
 }
 
-const poolSpec = map(checkAll(poolFields, poolRules), (pool) => ({
+/** api/pkg/apis/projectcalico/v3/ippool.go, its XValidations of pools for load balancers: one that was there before works. */
+function loadBalancerRules({ allowedUses, ipipMode, vxlanMode }: Value<typeof poolFields>): readonly Want[] {
+  if (!allowedUses.includes('LoadBalancer')) return [];
+  const broken: Want[] = [];
+  if (ipipMode !== 'Never') broken.push({ path: ['ipipMode'], expected: 'Never in a pool for load balancers' });
+  if (vxlanMode !== 'Never') broken.push({ path: ['vxlanMode'], expected: 'Never in a pool for load balancers' });
+  if (allowedUses.length > 1) broken.push({ path: ['allowedUses'], expected: 'LoadBalancer alone, or not at all' });
+  return broken;
+}
+
+const poolSpec = map(tolerate(checkAll(poolFields, poolRules), loadBalancerRules), (pool) => ({
   ...pool,
   blockSize: pool.blockSize || sizesOf(pool).usual,
 }));
