@@ -527,6 +527,27 @@ t.test('a policy with a mistake is told with its place, and the rest works on', 
   t.end();
 });
 
+t.test('what Calico’s API server refuses is told; what may have been there before works on', (t) => {
+  const cluster = withMore(
+    calico('default', '{defaultAction: Pass}', 'Tier') +
+      calico('twice', '{node: node1, nodeSelector: all(), peerIP: 192.0.2.1, asNumber: 65001}', 'BGPPeer') +
+      calico('lb', '{cidr: 10.77.0.0/24, allowedUses: [LoadBalancer, Workload], vxlanMode: Always}', 'IPPool'),
+  );
+  t.same(cluster.errors, []);
+  const REFUSED = 'the API server would refuse it, and it is';
+  t.same(
+    refusedIn(cluster).map((text) => text.replace(/^more\.yaml:\d+:\d+: /, '')),
+    [
+      `Tier default: spec.defaultAction: expected Deny in the tier default, got "Pass": ${REFUSED} left out`,
+      `BGPPeer twice: spec.nodeSelector: expected nothing where node is set, got "all()": ${REFUSED} taken as it is`,
+      `IPPool lb: spec.allowedUses: expected LoadBalancer alone, or not at all, got a list: ${REFUSED} taken as it is`,
+      `IPPool lb: spec.vxlanMode: expected Never in a pool for load balancers, got "Always": ${REFUSED} taken as it is`,
+    ],
+  );
+  t.ok(cluster.store.get('IPPool', '', 'lb'));
+  t.end();
+});
+
 t.test('fields of policies that do not go together are told where they stand', (t) => {
   const wrong = (spec: string, kind = 'GlobalNetworkPolicy'): string[] =>
     withMore(calico('p', spec, kind)).errors.map(({ path, expected }) => `${path}: ${expected}`);

@@ -180,6 +180,33 @@ spec: {peerIP: 192.0.2.2, asNumber: 65001}
   },
 );
 
+t.test('a pod whose address IPAM refuses has no network, and one that asks for two gets none', async (t) => {
+  const asking = (name: string, addresses: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, namespace: shop, annotations: {cni.projectcalico.org/ipAddrs: '${addresses}'}}
+spec: {nodeName: node1, containers: [{name: c}]}
+---`;
+  const more = ['["192.168.7.7"]', '["192.168.7.7"]', '["203.0.113.1"]', '["192.168.7.8","192.168.7.9"]']
+    .map((addresses, i) => asking(`asks${i}`, addresses))
+    .join('');
+  const cluster = start('', { more: more.replace(/---$/, '') });
+  const { netns } = cluster.node('node1');
+  const routes = netns.fib.listRoutes(254).join('\n');
+  t.match(routes, /192\.168\.7\.7 dev cali/);
+  for (const address of ['203.0.113.1', '192.168.7.8', '192.168.7.9']) t.notMatch(routes, address);
+  t.equal([...netns.devices].filter(({ name }) => name.startsWith('cali')).length, 1, 'one of four has a network');
+  // The same reason is told once, by whoever finds it first.
+  const reasons = new Map(
+    cluster.findings
+      .filter(({ code }) => code === 'cni-failed' || code === 'no-address')
+      .map(({ object, message }) => [object, message]),
+  );
+  t.match(reasons.get('Pod shop/asks1'), /already assigned/i);
+  t.match(reasons.get('Pod shop/asks2'), /not in a configured pool/);
+  t.match(reasons.get('Pod shop/asks3'), /cannot have more than one/);
+});
+
 t.test('a pod that asks for an address gets it, and its block with it', async (t) => {
   const more = `
 apiVersion: v1

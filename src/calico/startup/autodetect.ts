@@ -159,9 +159,11 @@ export function nodeAddress(
   const value = variable(environment, names.value);
   if (value === 'none') return known;
   if (value === 'autodetect' || (value === '' && version === 4 && known === undefined)) {
-    const found = detectAddress(variable(environment, names.method), version, host) ?? known;
-    if (found === undefined) throw new StartupError(names.value, `an IPv${version} address on the host`, value);
-    return found;
+    const method = variable(environment, names.method);
+    const found = detectAddress(method, version, host) ?? known;
+    if (found !== undefined) return found;
+    if (method === '') throw new StartupError(names.value, `an IPv${version} address on the host`, value);
+    throw new StartupError(names.method, `a method that finds an IPv${version} address on the host`, method);
   }
   if (value === '') return known;
   if (value.includes('/')) {
