@@ -142,12 +142,17 @@ export class Skb {
     return other;
   }
 
-  /** What a packet keeps when it leaves a namespace: its bytes and its identity (skb_scrub_packet()). */
-  scrub(crossesNetns: boolean): void {
-    this.route = undefined;
+  /** nf_reset_ct(): it belongs to no connection, and has never been looked at. */
+  resetConntrack(): void {
     this.ct = undefined;
     this.ctInfo = 'untracked';
     this.ctSeen = false;
+  }
+
+  /** What a packet keeps when it leaves a namespace: its bytes and its identity (skb_scrub_packet()). */
+  scrub(crossesNetns: boolean): void {
+    this.route = undefined;
+    this.resetConntrack();
     this.physIn = undefined;
     this.physOut = undefined;
     this.sabotageInDone = false;

@@ -216,7 +216,7 @@ export class Ipv4Stack {
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.udp) {
       // nf_reset_ct() in __udp4_lib_rcv(): what is answered from here on belongs to no connection yet.
-      skb.ct = undefined;
+      skb.resetConntrack();
       const reason = this.#netns.sockets.deliver(skb, protocol);
       if (reason === 'no-socket') this.#unreachable(skb, ICMP_UNREACHABLE_CODE.port);
       return reason;

@@ -108,7 +108,7 @@ export class SctpTable {
     const type = skb.route?.type;
     if (type === 'broadcast' || type === 'multicast') return 'not-specified';
     // nf_reset_ct(): what is answered from here on belongs to no connection yet.
-    skb.ct = undefined;
+    skb.resetConntrack();
     const arrival: Arrival = {
       localAddress: packet.destination,
       localPort: packet.destinationPort,
