@@ -116,7 +116,8 @@ function specifierOf(node: ts.Node): ts.StringLiteralLike | undefined {
 
 function checkRelative({ path, folder }: Source, specifier: string): string | undefined {
   const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
-  if (target === '../package.json' && OUTSIDE_THE_CORE.has(folder)) return undefined;
+  const published = target === '../package.json' || /^\.\.\/schemas\/[\w-]+\.schema\.json$/.test(target);
+  if (published && OUTSIDE_THE_CORE.has(folder)) return undefined;
   if (target.startsWith('../')) return `imports ${specifier}, which is outside src`;
   const other = folderOf(target);
   if (other === folder) {
