@@ -158,8 +158,7 @@ function toNeighbour(bridge: Bridge, skb: Skb, { route, port }: { route: RouteRe
 export function bridgeLocalIn({ netns, promisc }: Bridge, skb: Skb): boolean {
   if (skb.ct === undefined || skb.packetType === 'host') return true;
   if (!promisc) return netns.conntrack.confirm(skb) === 'accept';
-  skb.ct = undefined;
-  skb.ctInfo = 'untracked';
+  skb.resetConntrack();
   return true;
 }
 
