@@ -14,7 +14,6 @@ import {
   formatCidr,
   hostCidr,
   IpamError,
-  type IpamObjects,
   ipamContext,
   ipv4Of,
   type IpamContext,
@@ -67,12 +66,20 @@ export function recordedAddresses(pod: Pod): Address[] {
   return pod.status.podIPs.flatMap((ip) => (isIpv4(ip) ? [addressOfIpv4(ip)] : []));
 }
 
+interface AllocationRequest {
+  readonly nowNs: () => bigint;
+  readonly recorded?: RecordedState | undefined;
+  /** Nodes whose calico-node does not run: neither they nor their pods are given anything. */
+  readonly notStarted: ReadonlySet<string>;
+}
+
 /**
  * Runs the whole allocation over a store; pods and nodes get what they were given as annotations. What IPAM had on record
  * goes before what the input says of it, and what belonged to pods and nodes that are gone is given back.
  */
-export function allocate(store: Store, nowNs: () => bigint, recorded?: RecordedState): Allocations {
-  const allocation = new Allocation(store, nowNs, recorded?.ipam);
+export function allocate(store: Store, request: AllocationRequest): Allocations {
+  const { nowNs, recorded } = request;
+  const allocation = new Allocation(store, request);
   if (recorded?.ipam !== undefined) allocation.release(recorded);
   allocation.run();
   recordIpam(store, allocation.ipam);
@@ -93,11 +100,13 @@ class Allocation {
   readonly findings: Finding[] = [];
   readonly #store: Store;
   readonly #context: IpamContext;
+  readonly #notStarted: ReadonlySet<string>;
 
-  constructor(store: Store, nowNs: () => bigint, recorded?: IpamObjects) {
+  constructor(store: Store, { nowNs, recorded, notStarted }: AllocationRequest) {
     this.#store = store;
-    this.ipam = recorded === undefined ? storedIpam(store) : loadIpam(recorded);
+    this.ipam = recorded?.ipam === undefined ? storedIpam(store) : loadIpam(recorded.ipam);
     this.#context = ipamContext(store, nowNs);
+    this.#notStarted = notStarted;
   }
 
   /**
@@ -148,8 +157,9 @@ class Allocation {
     const pods = this.#store.list('Pod').filter(isNetworked);
     for (const node of storedNodes(this.#store)) this.#keepTunnel(node);
     for (const pod of pods) this.#keepPod(pod);
-    for (const node of storedNodes(this.#store)) this.#newTunnel(node);
-    for (const pod of pods) if (recordedAddresses(pod).length === 0) this.#newPod(pod);
+    for (const node of storedNodes(this.#store)) if (!this.#notStarted.has(node.name)) this.#newTunnel(node);
+    for (const pod of pods)
+      if (recordedAddresses(pod).length === 0 && !this.#notStarted.has(pod.spec.nodeName)) this.#newPod(pod);
   }
 
   /** Assigns what is on record but not in any block of the input. */

@@ -33,6 +33,7 @@ export function whyAnew(now: Settled, next: Settled, changes: readonly ObjectCha
     planAnew(now.plan, next.plan) ??
     configsAnew(now, next) ??
     daemonsAnew(now, next, changes) ??
+    startsAnew(now, next) ??
     nodeAnew(now.store, next.store)
   );
 }
@@ -93,6 +94,12 @@ function daemonsAnew(now: Settled, next: Settled, changes: readonly ObjectChange
   if (provider !== next.addresses.provider) return 'another provider of load balancers is chosen';
   const balanced = provider === 'metallb' && changes.some(({ kind }) => kind === 'Node');
   return balanced ? 'nodes under MetalLB have changed' : undefined;
+}
+
+/** calico-node tries again until it starts; one that runs goes on. */
+function startsAnew(now: Settled, next: Settled): string | undefined {
+  const name = [...now.notStarted].find((one) => !next.notStarted.has(one) && next.plan.machines.has(one));
+  return name === undefined ? undefined : `calico-node starts on Node ${name}`;
 }
 
 const ZONE = 'topology.kubernetes.io/zone';

@@ -58,8 +58,11 @@ export class CalicoCluster {
   readonly #datastore: FelixDatastore;
   /** Of the nodes on which Felix has run. */
   readonly #workloads = new WeakMap<Host, WorkloadInterfaces>();
+  readonly #runsOn: (node: string) => boolean;
 
-  constructor(store: Store, allocations: Allocations) {
+  /** `runsOn`: whether calico-node has started on a node. */
+  constructor(store: Store, allocations: Allocations, runsOn: (node: string) => boolean) {
+    this.#runsOn = runsOn;
     this.#store = store;
     this.#allocations = allocations;
     this.#datastore = new FelixDatastore(store, allocations.ipam);
@@ -90,7 +93,7 @@ export class CalicoCluster {
     ]);
   }
 
-  /** What calico-node and install-cni write before the first pod starts. */
+  /** What install-cni writes before the first pod starts, and calico-node where it comes to run. */
   install(host: Host): void {
     const settings = calicoNodeSettings(this.#store);
     const mtu = settings?.installEnv.get('CNI_MTU');
@@ -102,6 +105,7 @@ export class CalicoCluster {
       .replaceAll('__CNI_MTU__', mtu?.kind === 'text' && mtu.text !== '' ? mtu.text : '0')
       .replaceAll('__KUBECONFIG_FILEPATH__', '/etc/cni/net.d/calico-kubeconfig');
     host.files.set(`/etc/cni/net.d/${file}`, content);
+    if (!this.#runsOn(host.name)) return;
     host.files.set('/var/lib/calico/nodename', host.name);
     const { mtu: mtus, ipip } = this.#compute(host);
     host.files.set('/var/lib/calico/mtu', String(mtus.pod));
@@ -111,6 +115,7 @@ export class CalicoCluster {
 
   /** Felix with everything that is on the node now, once more where its tunnel device is another then; what the kernel refused. */
   runFelix(host: Host): readonly Finding[] {
+    if (!this.#runsOn(host.name)) return [];
     const node = this.#store.get('Node', '', host.name);
     const refused = this.#applyFelix(host);
     if (node === undefined) return [];

@@ -42,6 +42,8 @@ import { variableSource } from './environment-source.js';
 export interface CalicoStart {
   /** False where nothing in the input speaks of Calico and another CNI is configured. */
   readonly used: boolean;
+  /** Nodes whose calico-node ends before it has started: nothing of Calico runs there. */
+  readonly notStarted: ReadonlySet<string>;
   readonly findings: readonly Finding[];
 }
 
@@ -95,6 +97,7 @@ function poolObject(pool: IpPool, from: string): ObjectOf<'IPPool'> {
 /** One start of the whole cluster. */
 class Start {
   readonly findings: Finding[] = [];
+  readonly notStarted = new Set<string>();
   readonly #store: Store;
   readonly #plan: NetworkPlan;
   readonly #settings: CalicoNodeSettings | undefined;
@@ -120,12 +123,16 @@ class Start {
       if (cidr !== undefined) this.#owners.set(formatAddress(addressOf(cidr)), name);
   }
 
+  /** Each node finds its address, and then makes the pools that nobody has made (startup.go:Run()). */
   run(firstNode: KubeNode): void {
     // Before pools are added: the recorded state is held against those that were written.
     const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
     if (!otherIpam) this.findings.push(...poolFindings(this.#store));
-    this.#makePools(firstNode);
-    for (const node of this.#store.list('Node')) this.#startNode(node);
+    for (const node of this.#store.list('Node'))
+      this.#attempt(node, () => {
+        this.#startNode(node);
+        this.#makePools(node);
+      });
     const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
     this.findings.push(...bgpFindings(this.#store, namespace), ...this.#ineffective());
   }
@@ -143,21 +150,26 @@ class Start {
     return this.#settings === undefined ? ASSUMED : nodeEnvironment(this.#settings, node);
   }
 
-  #makePools(firstNode: KubeNode): void {
+  #attempt(node: KubeNode, start: () => void): void {
     try {
-      const pools = defaultPools(this.#environment(firstNode.name), {
-        existing: storedPools(this.#store),
-        kubeadmPodSubnets: kubeadmPodSubnets(this.#store).map(cidrFromStore),
-        hostAddresses: hostAddresses(this.#plan.machines.get(firstNode.name)),
-        ipv6Supported: false,
-        uniqueLocalPrefix: () => ({ version: 6, value: 0xfdn << 120n, length: 48 }),
-      });
-      for (const pool of pools) {
-        this.#store.put('IPPool', poolObject(pool, this.#settings?.daemonSet.source.file ?? '<assumed>'));
-        if (this.#settings === undefined) this.findings.push(assumed(firstNode, pool));
-      }
+      start();
     } catch (error) {
-      this.#report(firstNode, error);
+      this.notStarted.add(node.name);
+      this.#report(node, error);
+    }
+  }
+
+  #makePools(node: KubeNode): void {
+    const pools = defaultPools(this.#environment(node.name), {
+      existing: storedPools(this.#store),
+      kubeadmPodSubnets: kubeadmPodSubnets(this.#store).map(cidrFromStore),
+      hostAddresses: hostAddresses(this.#plan.machines.get(node.name)),
+      ipv6Supported: false,
+      uniqueLocalPrefix: () => ({ version: 6, value: 0xfdn << 120n, length: 48 }),
+    });
+    for (const pool of pools) {
+      this.#store.put('IPPool', poolObject(pool, this.#settings?.daemonSet.source.file ?? '<assumed>'));
+      if (this.#settings === undefined) this.findings.push(assumed(node, pool));
     }
   }
 
@@ -175,14 +187,10 @@ class Start {
     }
     const host = detectionHost(this.#plan.machines.get(node.name), storedInternalIps(this.#store, node.name));
     const ownerOf = (address: Address): string | undefined => this.#owners.get(formatAddress(address));
-    try {
-      const found = startNode(this.#environment(node.name), host, { known, ownerOf });
-      if (found === undefined) return;
-      this.#own(node.name, found);
-      this.#record(node, found);
-    } catch (error) {
-      this.#report(node, error);
-    }
+    const found = startNode(this.#environment(node.name), host, { known, ownerOf });
+    if (found === undefined) return;
+    this.#own(node.name, found);
+    this.#record(node, found);
   }
 
   /** startup.go:validateIP(): an address that no interface has is used all the same, and leads nowhere. */
@@ -241,10 +249,11 @@ function assumed(subject: KubeNode, pool: IpPool): Finding {
 /** Makes the default pool in the store. `otherCni`: a HostConfig brings a network configuration of its own. */
 export function startCalico(store: Store, plan: NetworkPlan, otherCni: boolean): CalicoStart {
   const spoken = speaksOfCalico(store);
-  if (!spoken && otherCni) return { used: false, findings: [] };
+  const none = { notStarted: new Set<string>(), findings: [] };
+  if (!spoken && otherCni) return { used: false, ...none };
   const [firstNode] = store.list('Node');
-  if (firstNode === undefined) return { used: spoken, findings: [] };
+  if (firstNode === undefined) return { used: spoken, ...none };
   const start = new Start(store, plan);
   start.run(firstNode);
-  return { used: true, findings: start.findings };
+  return { used: true, notStarted: start.notStarted, findings: start.findings };
 }

@@ -85,7 +85,10 @@ export class Cluster {
       kubelet,
       dns: this.#makeDns(),
       store,
-      calico: allocations === undefined ? undefined : new CalicoCluster(store, allocations),
+      calico:
+        allocations === undefined
+          ? undefined
+          : new CalicoCluster(store, allocations, (node) => !this.#changes.settled.notStarted.has(node)),
       hostConfigs,
       services,
       isDown: (pod) => this.#podFaults.isDown(pod),

@@ -26,6 +26,7 @@ export function routingSite(parts: SiteParts): RoutingSite {
       return underlay.plan;
     },
     ipam: settled().allocations?.ipam,
+    calicoRunsOn: (node) => !settled().notStarted.has(node),
     workloadRoutes: (node) => context.calico?.workloadRoutes(node) ?? [],
     hostConfigs: (name) => configsFor(context, name),
     machine: (name) => underlay.host(name),

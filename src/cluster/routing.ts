@@ -17,6 +17,8 @@ export interface RoutingSite {
   readonly plan: NetworkPlan;
   /** Calico's IPAM, where it runs. */
   readonly ipam: IpamStore | undefined;
+  /** Whether calico-node has started on a node. */
+  readonly calicoRunsOn: (node: string) => boolean;
   /** Felix's routes to the pods of a node. */
   readonly workloadRoutes: (node: string) => readonly FelixRoute[];
   /** Documents that speak of a machine. */

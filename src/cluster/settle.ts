@@ -21,6 +21,8 @@ export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfig
   readonly addresses: LoadBalancerAddresses;
   /** Undefined where Calico does not run. */
   readonly allocations: Allocations | undefined;
+  /** Nodes on which calico-node does not come to run. */
+  readonly notStarted: ReadonlySet<string>;
   readonly kubelet: KubeletSettings;
   readonly installation: Installation;
   readonly errors: readonly ConfigError[];
@@ -41,7 +43,7 @@ export function settle(
     Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
   );
   const calico = startCalico(store, network.plan, otherCni);
-  const allocations = calico.used ? allocate(store, () => 0n, recorded) : undefined;
+  const allocations = calico.used ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted }) : undefined;
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);
   return {
@@ -51,6 +53,7 @@ export function settle(
     expectations,
     addresses,
     allocations,
+    notStarted: calico.notStarted,
     kubelet,
     installation,
     plan: network.plan,

@@ -23,12 +23,12 @@ export interface Speaker {
 export const metalLbName = (node: string): string => `${node}/speaker`;
 
 /** By name, in the order of the plan; MetalLB's last. */
-export function speakersOf({ store, plan, ipam, speakerConfig }: RoutingSite): ReadonlyMap<string, Speaker> {
+export function speakersOf({ store, plan, ipam, calicoRunsOn, speakerConfig }: RoutingSite): ReadonlyMap<string, Speaker> {
   const nodes = new Set(ipam === undefined ? [] : storedNodes(store).map(({ name }) => name));
   const speakers = new Map<string, Speaker>();
   for (const { name, role, bird, because } of plan.machines.values()) {
     if (bird !== undefined) speakers.set(name, { name, machine: name, dialect: 'bird-2', file: BIRD_CONF, because });
-    else if (role === 'node' && nodes.has(name) && runsBird(store, name)) {
+    else if (role === 'node' && nodes.has(name) && calicoRunsOn(name) && runsBird(store, name)) {
       const file = `${CONFD_FOLDER}/bird.cfg`;
       speakers.set(name, {
         name,

@@ -104,6 +104,53 @@ t.test('a variable that ends calico-node is told where it was written', async (t
   ]);
 });
 
+t.test('where calico-node does not start there is no pool, no BIRD and no network for pods', async (t) => {
+  const more = `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {nodeName: node1, containers: [{name: c}]}
+`;
+  const cluster = start(method('interface=eth9'), { more });
+  const host = cluster.node('node1');
+  cluster.routing?.refreshFiles(host);
+  t.equal(addressOf(cluster), undefined);
+  t.same(cluster.store.list('IPPool'), []);
+  t.same([...host.files.keys()].filter((path) => /^\/(?:etc|var\/lib)\/calico\//.test(path)), []);
+  t.equal(cluster.routing?.birdc(host, 'show protocols'), undefined);
+  t.notMatch(host.netns.netfilter.iptables.save(), /cali-/);
+  t.equal([...host.netns.devices].filter(({ name }) => name.startsWith('cali')).length, 0);
+  t.match(
+    cluster.findings.filter(({ code }) => code === 'cni-failed').map(({ object, message }) => `${object}: ${message}`),
+    [/^Pod shop\/web: .*stat \/var\/lib\/calico\/nodename: no such file or directory/],
+  );
+});
+
+t.test('a node that does not start leaves the pool to the next that does', async (t) => {
+  const second = `
+apiVersion: v1
+kind: Node
+metadata: {name: node2}
+`;
+  const text = [NODE, second, daemonSet(method('interface=eth1')), configMap('bird')].join('---');
+  const network = `${NETWORK}  - {name: node2, interfaces: [{name: eth0, subnet: front, address: 172.18.0.3}]}\n`;
+  const cluster = new RoutedCluster(
+    [
+      { file: 'network.yaml', text: network },
+      { file: 'cluster.yaml', text },
+    ],
+    { seed: 1 },
+  );
+  t.match(told(cluster), [/does not start: IP_AUTODETECTION_METHOD: .* "interface=eth1"/]);
+  t.equal(addressOf(cluster), '10.9.0.2/24');
+  t.same(
+    cluster.store.list('IPPool').map(({ name }) => name),
+    ['default-ipv4-ippool'],
+  );
+  t.ok(cluster.node('node1').files.has('/var/lib/calico/nodename'));
+  t.notOk(cluster.node('node2').files.has('/var/lib/calico/nodename'));
+});
+
 t.test('a variable that has lost its effect is told', async (t) => {
   t.match(told(start('        - {name: CALICO_ADVERTISE_CLUSTER_IPS, value: 10.96.0.0/12}')), [
     /^cluster\.yaml:20:\d+: .*CALICO_ADVERTISE_CLUSTER_IPS has no lasting effect/,

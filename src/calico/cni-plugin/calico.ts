@@ -15,7 +15,7 @@ import type { Cause } from '../../trace/index.js';
 import { parseAddress } from '../cidr.js';
 import { vethName, vethNameOfContainer } from '../names.js';
 import { CALICO_CNI_VERSIONS, CALICO_LIBRARY_VERSION } from './calico-ipam.js';
-import { type CalicoNetConf, calicoNetConf, type PodIdentity, podIdentity } from './config.js';
+import { type CalicoNetConf, calicoNetConf, type PodIdentity, podIdentity, requireNodename } from './config.js';
 import { annotatePod, type PluginDatastore, requireNamespace, requirePod, requireReady } from './datastore.js';
 import { connectPod, disconnectPod } from './networking.js';
 
@@ -60,6 +60,7 @@ class Add {
     this.#datastore = datastore;
     this.#call = call;
     this.#machine = machine;
+    requireNodename(call, machine.host);
     this.#conf = calicoNetConf(call, machine.host);
   }
 
@@ -238,6 +239,7 @@ const singleAddress = (text: string): string => {
 
 /** CmdDelK8s(): a container that is not the pod's current one releases only its own addresses. */
 function del(datastore: PluginDatastore, call: PluginCall, machine: PluginMachine): void {
+  requireNodename(call, machine.host);
   const conf = calicoNetConf(call, machine.host);
   requireReady(datastore);
   const identity = podIdentity(call);

@@ -25,17 +25,23 @@ const texts = (value: CniJson | undefined): string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 const object = (value: CniJson | undefined): CniObject => (isCniObject(value) ? value : {});
 
-/** conf.nodename, the file that calico-node writes, the deprecated hostname, the host's own name. @throws CniError */
-function nodename(config: CniObject, host: Host): string {
-  if (text(config['nodename']) !== '') return text(config['nodename']);
-  const written = host.files.get(NODENAME_FILE)?.trim();
-  if (written !== undefined && written !== '') return written;
-  if (text(config['hostname']) !== '') return text(config['hostname']);
-  if (config['nodename_file_optional'] === true) return host.name.toLowerCase();
+const nodenameFile = (config: CniObject): string => text(config['nodename_file']) || NODENAME_FILE;
+
+/** No ADD and no DEL before calico-node has started once (plugin.go:cmdAdd(), cmdDel()). @throws CniError */
+export function requireNodename({ config }: PluginCall, host: Host): void {
+  const file = nodenameFile(config);
+  if (config['nodename_file_optional'] === true || host.files.has(file)) return;
   throw internalError(
-    `stat ${NODENAME_FILE}: no such file or directory: check that the calico/node container is running and has mounted /var/lib/calico/`,
+    `stat ${file}: no such file or directory: check that the calico/node container is running and has mounted /var/lib/calico/`,
   );
 }
+
+/** conf.nodename, the file that calico-node writes, the deprecated hostname, the host's own name (DetermineNodename()). */
+const nodename = (config: CniObject, host: Host): string =>
+  text(config['nodename']) ||
+  host.files.get(nodenameFile(config)) ||
+  text(config['hostname']) ||
+  host.name.toLowerCase();
 
 /** mtu of the configuration, else what Felix wrote, else 1500. @throws CniError where the file is required */
 function mtu(config: CniObject, host: Host): number {
