@@ -1,7 +1,7 @@
 /** Which objects a route of BIRD's comes from. */
 
 import { formatIp, type IpAddr, type Route } from '../bird/index.js';
-import { addressOfIpv4, cidrContains, type IpPool, storedPools } from '../calico/index.js';
+import { addressOf, addressOfIpv4, type Cidr, cidrContains, type IpPool, storedPools } from '../calico/index.js';
 import type { RoutingSite } from '../cluster/index.js';
 import { calicoNodes } from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
@@ -51,7 +51,8 @@ export class Causes {
       if (neighbor?.role === 'node') causes.push({ kind: 'Node', name: neighbor.name, detail });
       else causes.push(...(neighbor?.because ?? []).map((cause) => ({ ...cause, detail })));
     } else causes.push({ kind: 'Node', name: machine, detail: `${origin.name} of its BIRD` });
-    const pool = typeof net.addr === 'number' ? this.#poolOf(net.addr) : undefined;
+    const pool =
+      typeof net.addr === 'number' ? this.poolOf({ ...addressOfIpv4(net.addr), length: net.length }) : undefined;
     if (pool !== undefined) causes.push({ kind: 'IPPool', name: pool.name, detail: poolMode(pool) });
     return causes;
   }
@@ -63,8 +64,9 @@ export class Causes {
     this.#owners = undefined;
   }
 
-  #poolOf(address: Parameters<typeof addressOfIpv4>[0]): IpPool | undefined {
+  /** The pool that a block is of. */
+  poolOf(block: Cidr): IpPool | undefined {
     this.#pools ??= storedPools(this.#site.store);
-    return this.#pools.find(({ cidr }) => cidr.version === 4 && cidrContains(cidr, addressOfIpv4(address)));
+    return this.#pools.find(({ cidr }) => cidr.version === block.version && cidrContains(cidr, addressOf(block)));
   }
 }

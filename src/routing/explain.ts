@@ -1,24 +1,13 @@
 /** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
 
-import { type BgpConfig, formatIp } from '../bird/index.js';
-import type { ConfdCluster } from '../calico/confd/index.js';
-import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, ipv4Of } from '../calico/index.js';
-import type { LostConnection, RoutingSite } from '../cluster/index.js';
+import { addressOfIpv4, type Cidr, cidrContains, formatCidr, type IpPool } from '../calico/index.js';
+import type { LostConnection } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
 import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
-import type { Causes } from './causes.js';
-import { whyUnreached } from './probe.js';
-import type { Daemons, Session } from './daemons.js';
-import { metalLbName, type Speaker } from './speakers.js';
-
-export interface ExplainFacts {
-  readonly site: RoutingSite;
-  readonly daemons: Daemons;
-  readonly speakers: ReadonlyMap<string, Speaker>;
-  readonly confd: ConfdCluster | undefined;
-  readonly causes: Causes;
-}
+import { chainBetween, directLink, type Link, sessionsBetween } from './chain.js';
+import { type ExplainFacts, explainSession, placeName } from './session-story.js';
+import { metalLbName } from './speakers.js';
 
 /** The block that an address is in, and the node that has it. */
 interface Announced {
@@ -126,87 +115,68 @@ function explainBlock(name: string, destination: Ipv4Addr, facts: ExplainFacts):
   const instead = route === undefined ? 'none at all' : `only ${route.toString().trim()}`;
   const lacks = `${who} has no route to ${formatCidr(announced.block)}, the block of node/${announced.node} (it has ${instead})`;
   if (!speakers.has(name)) return [`${lacks}: it speaks no BGP, so nobody has told it.`];
-  return [`${lacks}.`, ...explainSessions(name, announced, facts)];
+  return [`${lacks}.`, ...explainUnheard(name, announced, facts)];
 }
 
-function explainSessions(name: string, { node, block }: Announced, facts: ExplainFacts): string[] {
-  const { daemons, confd } = facts;
-  const address = confd?.node(node)?.node.ipv4Address;
-  const sessions = daemons.sessions(name);
-  const direct =
-    address === undefined
-      ? undefined
-      : sessions.find(({ config }) => config.remoteAddress === ipv4Of(addressOf(address)));
-  if (direct !== undefined) {
-    return direct.up
-      ? [
-          `BGP session ${direct.config.name} between them is up: node/${node} does not tell ${formatCidr(block)}, or a filter takes it away.`,
-        ]
-      : [explainSession(name, direct, facts)];
-  }
+/** Why a speaker has no route to a block in its kernel: it knows it and keeps it, or nobody has told it. */
+function explainUnheard(name: string, announced: Announced, facts: ExplainFacts): readonly string[] {
+  const { node, block } = announced;
+  const pool = facts.causes.poolOf(block);
+  const who = placeName(name, facts);
+  if (knows(name, block, facts)) return [explainUnprogrammed(who, pool, facts)];
+  if (!facts.daemons.runs(node)) return [`No BIRD runs on ${placeName(node, facts)}, which would announce it.`];
+  if (pool?.disableBgpExport === true)
+    return [`IPPool ${pool.name} has disableBGPExport: true, so ${placeName(node, facts)} tells nobody.`];
+  const direct = directLink(node, name, facts);
+  const chain = direct === undefined ? chainBetween(node, name, facts) : [direct];
+  const between = direct !== undefined ? [] : [`There is no BGP session between ${who} and ${placeName(node, facts)}.`];
+  if (chain === undefined) return [...between, ...explainApart(name, facts)];
+  const broken = chain.filter(({ session }) => !session.up);
+  if (broken.length > 0)
+    return [...between, ...broken.map(({ owner, session }) => explainSession(owner, session, facts))];
+  return [...between, explainWithheld(chain, block, facts)];
+}
+
+/** Whether a daemon has a route to just that block. */
+const knows = (name: string, block: Cidr, { daemons }: ExplainFacts): boolean =>
+  daemons.birdc(name, `show route ${formatCidr(block)}`)?.includes(formatCidr(block)) ?? false;
+
+function explainUnprogrammed(who: string, pool: IpPool | undefined, { site }: ExplainFacts): string {
+  const configuration = site.store.get('BGPConfiguration', '', 'default');
+  if (configuration?.spec.programClusterRoutes === 'Disabled' && pool?.vxlanMode === 'Never')
+    return (
+      `BIRD of ${who} has it and leaves it to Felix, as BGPConfiguration default says (programClusterRoutes: Disabled); ` +
+      'Felix programs it where a FelixConfiguration has programClusterRoutes: Enabled.'
+    );
+  return `BIRD of ${who} has it, and does not give it to the kernel: a filter keeps it, or its next hop is not reached.`;
+}
+
+/** No sessions lead from one to the other, whether they are up or down. */
+function explainApart(name: string, facts: ExplainFacts): readonly string[] {
+  const sessions = facts.daemons.sessions(name);
+  const who = placeName(name, facts);
+  if (sessions.length === 0) return [`${who} has no session at all.`];
   const down = sessions.filter(({ up }) => !up);
-  const between = `There is no BGP session between node/${name} and node/${node}`;
-  if (sessions.length === 0) return [`${between}: node/${name} has none at all.`];
-  if (down.length === 0) return [`${between}, and none of those that node/${name} has tells it that route.`];
-  return [`${between}.`, ...down.map((session) => explainSession(name, session, facts))];
+  if (down.length === 0) return [`${who} has sessions, and none of them leads there over others.`];
+  return down.map((session) => explainSession(name, session, facts));
 }
 
-const ENDS_WITH_A_STOP = /\.$/;
-
-/** The machine on which a daemon runs. */
-const machineOf = (name: string, { speakers }: ExplainFacts): string => speakers.get(name)?.machine ?? name;
-
-function placeName(name: string, facts: ExplainFacts): string {
-  const machine = machineOf(name, facts);
-  const place = facts.site.nameOf({ host: machine, netns: '' });
-  return machine === name ? place : `MetalLB's speaker on ${place}`;
+/** All sessions of the chain are up: somebody on it has the route and does not pass it on. */
+function explainWithheld(chain: readonly Link[], block: Cidr, facts: ExplainFacts): string {
+  const at = chain.findIndex(({ to }) => !knows(to, block, facts));
+  const link = chain[at];
+  if (link === undefined) return 'All sessions between them are up.';
+  const heard = chain[at - 1];
+  const [from, to] = [link.from, link.to].map((each) => placeName(each, facts));
+  const up = `BGP session ${link.session.config.name} of ${placeName(link.owner, facts)} is up`;
+  const reflects = [heard, link].some((one) => one !== undefined && isClientOf(link.from, one, facts));
+  if (heard !== undefined && isInternal(heard) && isInternal(link) && !reflects)
+    return `${up}, but ${from} has heard of ${formatCidr(block)} by iBGP and is no route reflector: it does not tell ${to}, which is iBGP too (RFC 4456).`;
+  return `${up}: ${from} does not tell ${to} of ${formatCidr(block)}, or a filter takes it away.`;
 }
 
-function explainSession(name: string, session: Session, facts: ExplainFacts): string {
-  const { config, bgpState, reason } = session;
-  const other = facts.causes.ownerOf(config.remoteAddress);
-  const whom =
-    other === undefined ? formatIp(config.remoteAddress) : facts.site.nameOf({ host: other.name, netns: '' });
-  const state = `BGP session ${config.name} of ${placeName(name, facts)} with ${whom} is ${bgpState}`;
-  const said = reason === '' ? '' : ` (${reason})`;
-  const why = whyDown(name, session, facts);
-  return why === undefined ? `${state}${said}.` : `${state}${said}: ${why}${ENDS_WITH_A_STOP.test(why) ? '' : '.'}`;
-}
+const isInternal = ({ session: { config } }: Link): boolean => config.localAs === config.remoteAs;
 
-/** The kernels of both ends drop what is not signed with their key (RFC 2385), so nobody is told. */
-function passwordsDiffer(
-  name: string,
-  other: string,
-  { config, theirs }: { readonly config: BgpConfig; readonly theirs: BgpConfig },
-  facts: ExplainFacts,
-): string {
-  const dropped = 'the kernel drops segments that are not signed as it expects (TCP MD5)';
-  if (config.password !== undefined && theirs.password !== undefined)
-    return `the two ends have different passwords, and ${dropped}`;
-  const [has, lacks] = config.password === undefined ? [other, name] : [name, other];
-  const [one, another] = [has, lacks].map((each) => placeName(each, facts));
-  return `${one} has a password for it and ${another} has none: ${dropped}`;
-}
-
-function whyDown(name: string, { config, bgpState, reason }: Session, facts: ExplainFacts): string | undefined {
-  const { causes, daemons } = facts;
-  if (/Bad peer AS/.test(reason)) {
-    return `it expects AS ${config.remoteAs} and says AS ${config.localAs}, and the other end does not agree`;
-  }
-  if (/^(?:BGP Error|Received)/.test(reason)) return undefined;
-  if (config.multihop === 0 && bgpState === 'Idle') {
-    return `${formatIp(config.remoteAddress)} is on none of its networks, and the session is not multihop`;
-  }
-  const other = causes.ownerOf(config.remoteAddress);
-  if (other === undefined) return `no machine has the address ${formatIp(config.remoteAddress)}`;
-  if (!daemons.runs(other.name)) return 'no BIRD runs there';
-  const theirs = daemons
-    .sessions(other.name)
-    .find((each) => causes.ownerOf(each.config.remoteAddress)?.name === machineOf(name, facts));
-  if (theirs === undefined) return 'the other end has no session with it';
-  if (theirs.config.password !== config.password)
-    return passwordsDiffer(name, other.name, { config, theirs: theirs.config }, facts);
-  if (theirs.config.passive && config.passive) return 'both ends wait for the other to connect (passive)';
-  const [dialler, dialled] = config.passive ? [other.name, theirs.config] : [machineOf(name, facts), config];
-  return whyUnreached(daemons.underlay, dialler, dialled, facts.site.nameOf);
-}
+/** Whether the other end of the session is the reflector's client. */
+const isClientOf = (reflector: string, { from, to }: Link, facts: ExplainFacts): boolean =>
+  sessionsBetween(reflector, reflector === from ? to : from, facts).some(({ config }) => config.rrClient);

@@ -2,7 +2,7 @@
 
 import type { BgpConfig } from '../bird/index.js';
 import { type Errno, KernelError, NS_PER_S } from '../kernel/index.js';
-import { formatIpv4, Ipv4, type Ipv4Addr } from '../packet/index.js';
+import { formatIpv4, IP_PROTOCOL, Ipv4, Tcp } from '../packet/index.js';
 import {
   assignRoles,
   explainEnd,
@@ -59,14 +59,19 @@ export function tryConnection(underlay: Underlay, name: string, connection: Conn
   }
 }
 
-/** Whether a packet goes to that address or comes from it: daemons send more than what is asked about. */
-function isBetween(story: PacketStory, address: Ipv4Addr): boolean {
+/** Whether a packet goes to that address and port or comes from there: daemons send more than what is asked about. */
+function isBetween(story: PacketStory, { remoteAddress, remotePort }: Connection): boolean {
   const first = firstBytes(story);
   if (first?.bytes === undefined) return false;
   const { bytes, hasLinkHeader } = first;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const ip = Ipv4.parse(view, hasLinkHeader ? ETHERNET_HEADER_LENGTH : 0, bytes.length);
-  return ip?.source === address || ip?.destination === address;
+  const tcp = ip?.protocol === IP_PROTOCOL.tcp ? Tcp.parse(view, ip.payloadOffset, ip.end) : undefined;
+  if (ip === undefined || tcp === undefined) return false;
+  return (
+    (ip.destination === remoteAddress && tcp.destinationPort === remotePort) ||
+    (ip.source === remoteAddress && tcp.sourcePort === remotePort)
+  );
 }
 
 /** Why a session's connection is not made, in words; undefined where it is. */
@@ -89,7 +94,7 @@ export function whyUnreached(
   const whose = `the connection of ${nameOf(place)} to ${formatIpv4(remoteAddress)}`;
   if (tried.refused !== undefined) return `${whose} cannot start: ${tried.refused}`;
   for (const { role, story } of assignRoles(tellStories(recorder.steps), place)) {
-    const end = role === 'arp' || !isBetween(story, remoteAddress) ? undefined : explainEnd(story, nameOf);
+    const end = role === 'arp' || !isBetween(story, connection) ? undefined : explainEnd(story, nameOf);
     if (end !== undefined) return `${whose}, port ${remotePort}, fails: ${end}`;
   }
   return `${whose} fails: ${tried.errno ?? 'nothing comes back'}`;

@@ -23,7 +23,13 @@ export interface Speaker {
 export const metalLbName = (node: string): string => `${node}/speaker`;
 
 /** By name, in the order of the plan; MetalLB's last. */
-export function speakersOf({ store, plan, ipam, calicoRunsOn, speakerConfig }: RoutingSite): ReadonlyMap<string, Speaker> {
+export function speakersOf({
+  store,
+  plan,
+  ipam,
+  calicoRunsOn,
+  speakerConfig,
+}: RoutingSite): ReadonlyMap<string, Speaker> {
   const nodes = new Set(ipam === undefined ? [] : storedNodes(store).map(({ name }) => name));
   const speakers = new Map<string, Speaker>();
   for (const { name, role, bird, because } of plan.machines.values()) {

@@ -137,7 +137,7 @@ const BROKEN: readonly Broken[] = [
     more: NO_MESH,
     ends: ['pod/shop/client', 'pod/shop/db:5432'],
     verdict: 'unreachable',
-    says: [/There is no BGP session between node\/node1 and node\/node2: node\/node1 has none at all/],
+    says: [/There is no BGP session between node\/node1 and node\/node2\.\nnode\/node1 has no session at all\./],
     protocols: [],
   },
   {
@@ -206,6 +206,77 @@ for (const { what, topology, more, edit, ends, verdict, says, protocols } of BRO
         `${line} in\n${printed.join('\n')}`,
       );
     if (protocols.length === 0) t.notOk(printed.some((line) => line.includes('BGP')));
+  });
+}
+
+interface Unheard {
+  readonly what: string;
+  readonly topology: string;
+  readonly more?: string;
+  readonly edit?: Edit;
+  readonly ends: readonly [string, string];
+  /** All sentences after that of where it was dropped. */
+  readonly says: readonly RegExp[];
+}
+
+const WITHOUT_REFLECTORS: Edit = (text) =>
+  text.replaceAll(', projectcalico.org/RouteReflectorClusterID: 244.0.0.1', '');
+
+/** node1 has heard nothing of the block, for a reason that is not at its own sessions. */
+const UNHEARD: readonly Unheard[] = [
+  {
+    what: 'a session that is broken two machines away',
+    topology: 'bgp-top-of-rack',
+    more: DROP_179('INPUT', 'node3').replace('COMMIT', '-A INPUT -p tcp --sport 179 -j DROP\n    COMMIT'),
+    ends: ['pod/shop/client', 'pod/shop/far:5432'],
+    says: [
+      /^node\/node1 has no route to \S+, the block of node\/node3/,
+      /^There is no BGP session between node\/node1 and node\/node3\.$/,
+      /^BGP session node3 of host\/tor-b with node\/node3 is \w+: the connection of host\/tor-b to 172\.18\.1\.2, port 179, fails: node\/node3 dropped it in input, .*--dport 179 -j DROP \(HostConfig node3-firewall\)\.$/,
+    ],
+  },
+  {
+    what: 'nodes in a star that reflect nothing',
+    topology: 'bgp-route-reflectors',
+    edit: WITHOUT_REFLECTORS,
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to \S+, the block of node\/node2/,
+      /^There is no BGP session between node\/node1 and node\/node2\.$/,
+      /^BGP session Node_172_18_0_11 of node\/node1 is up, but node\/reflector1 has heard of \S+ by iBGP and is no route reflector: it does not tell node\/node1, which is iBGP too \(RFC 4456\)\.$/,
+    ],
+  },
+  {
+    what: 'a pool that is kept from BGP',
+    topology: 'bgp-one-subnet',
+    edit: (text) => text.replace('vxlanMode: Never', 'vxlanMode: Never\n  disableBGPExport: true'),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to \S+, the block of node\/node2/,
+      /^IPPool default-ipv4-ippool has disableBGPExport: true, so node\/node2 tells nobody\.$/,
+    ],
+  },
+  {
+    what: 'routes that BIRD is not to program',
+    topology: 'bgp-one-subnet',
+    more: NO_MESH.replace('nodeToNodeMeshEnabled: false', 'programClusterRoutes: Disabled'),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to \S+, the block of node\/node2/,
+      /^BIRD of node\/node1 has it and leaves it to Felix, as BGPConfiguration default says \(programClusterRoutes: Disabled\)/,
+    ],
+  },
+];
+
+for (const { what, topology, more, edit, ends, says } of UNHEARD) {
+  t.test(`a route is missing for ${what}`, async (t) => {
+    for (const most of [24, 0]) {
+      const cluster = clusterLike(topology, more, edit);
+      cluster.bringRouting(birdRoutingUpTo(most));
+      const [, ...told] = traceIn(cluster, ends).explanation;
+      t.match(told, says, `by messages up to ${most}`);
+      t.equal(told.length, says.length, told.join('\n'));
+    }
   });
 }
 
