@@ -21,6 +21,8 @@ export interface Comparison {
   readonly frames: number;
   readonly octets: number;
   readonly rules: number;
+  /** Ports of the real kernel by those that the emulator has drawn in their place. */
+  readonly ports: ReadonlyMap<number, number>;
 }
 
 const MAX_TOLD = 12;
@@ -64,7 +66,8 @@ class Comparer {
       else this.#round(order, round, other);
     });
     for (const [place, state] of emulated.states) this.#state(place, state, real.states.get(place) ?? {});
-    return { differences: this.#differences, frames: this.#frames, octets: this.#octets, rules: this.#rules };
+    const { ports } = this.#renaming;
+    return { differences: this.#differences, frames: this.#frames, octets: this.#octets, rules: this.#rules, ports };
   }
 
   #tell(order: number, where: string, what: string): void {

@@ -49,27 +49,30 @@ export async function runReal(case_: KernelCase, prefix: string): Promise<RunRec
   }
 }
 
-/** A rule may ask for a port that NAT has drawn: the real kernel's outcome must be one that so many draws lead to. */
+/** How often what the real kernel has drawn is looked for anew: each time until something else depended on it. */
 const DRAWS = 16;
 const RULES = /^(rules|iptables) of /;
 
+/** Where rules have asked for a port that NAT has drawn, the emulator draws what the real kernel drew. */
 export function holdTo(case_: KernelCase, real: RunRecord): Duel {
-  const first = hold(case_, real, 0);
-  const askedForPorts = first.emulated.drawn?.size !== 0 && first.differences.some(({ where }) => RULES.test(where));
-  if (!askedForPorts) return first;
-  for (let draw = 1; draw < DRAWS; draw += 1) {
-    const other = hold(case_, real, draw);
-    if (other.differences.length === 0) return other;
+  const drawn: (number | undefined)[] = [];
+  const first = hold(case_, real, drawn);
+  let last = first;
+  for (let i = 0; i < DRAWS && last.differences.some(({ where }) => RULES.test(where)); i += 1) {
+    const known = drawn.filter((port) => port !== undefined).length;
+    for (const [n, port] of (last.emulated.draws ?? []).entries()) drawn[n] ??= last.ports.get(port);
+    if (drawn.filter((port) => port !== undefined).length === known) break;
+    last = hold(case_, real, drawn);
   }
-  return first;
+  return last.differences.length === 0 ? last : first;
 }
 
-function hold(case_: KernelCase, real: RunRecord, draw: number): Duel {
+function hold(case_: KernelCase, real: RunRecord, drawn: readonly (number | undefined)[]): Duel {
   const run = new EmulatedRun(case_);
   const emulated = run.run(case_.orders, {
     decide: byRealDice(real),
     tookMs: (order) => real.rounds[order]?.tookMs ?? 0,
-    draw,
+    drawnPort: (n) => drawn[n],
   });
   return { ...compare(case_, emulated, real), emulated, real, tally: run.tally };
 }

@@ -61,8 +61,8 @@ export interface RealKernel {
   readonly decide: Decide;
   /** How long it took for an order. */
   readonly tookMs: (order: number) => number;
-  /** Numbers that are drawn and thrown away first, so that others follow. */
-  readonly draw: number;
+  /** The port that it has drawn where NAT draws for the n-th time, where that is known. */
+  readonly drawnPort: (n: number) => number | undefined;
 }
 
 /** Decides whether a rule that matches by chance does: what the real kernel did there. `next` counts rows of the round. */
@@ -153,6 +153,7 @@ export class EmulatedRun {
   /** Rules that are about to answer, by the packet that they answer. */
   readonly #rejecting = new Map<number, RuleRow>();
   readonly #drawn = new Set<number>();
+  readonly #draws: number[] = [];
   readonly #drawnIds = new Set<number>();
   readonly #drawnSequences = new Set<number>();
   /** What its packets met. */
@@ -207,10 +208,10 @@ export class EmulatedRun {
     const taken = injectedIds(orders);
     for (const [name, netns] of this.#netns) {
       this.#watchIds(netns, taken);
+      this.#drawPorts(netns, real?.drawnPort);
       if (real !== undefined) this.#pin(name, netns, real.decide);
       for (const dev of netns.devices) dev.tap = (tapped, skb, direction) => this.#tap(name, tapped, skb, direction);
     }
-    for (let thrown = 0; thrown < (real?.draw ?? 0); thrown += 1) emulation.random.u32();
     const rounds = orders.map((order, i) => {
       this.#order = i;
       return this.#round(order, real?.tookMs(i) ?? 0);
@@ -221,6 +222,7 @@ export class EmulatedRun {
       rounds,
       states,
       drawn: this.#drawn,
+      draws: this.#draws,
       drawnIds: this.#drawnIds,
       drawnSequences: this.#drawnSequences,
       took: { build: this.#buildMs, run: performance.now() - started },
@@ -244,6 +246,18 @@ export class EmulatedRun {
       while (taken.has(identification)) identification = (identification + 1) & 0xffff;
       this.#drawnIds.add(identification);
       return send(skb, { ...request, identification });
+    };
+  }
+
+  /** Notes what NAT draws: a port of the real kernel's, where there is one. */
+  #drawPorts({ conntrack: { nat } }: Netns, drawnPort: RealKernel['drawnPort'] = () => undefined): void {
+    const draw = nat.drawOffset;
+    nat.drawOffset = (ports) => {
+      const { first, count } = ports;
+      const wanted = (drawnPort(this.#draws.length) ?? -1) - first;
+      const offset = wanted >= 0 && wanted < count ? wanted : draw(ports);
+      this.#draws.push(first + (offset % count));
+      return offset;
     };
   }
 

@@ -87,6 +87,8 @@ export interface RunRecord {
   readonly states: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Ports and identifiers that NAT has put in the place of others; in the emulator's record only. */
   readonly drawn?: ReadonlySet<number>;
+  /** Where NAT's searches for a port began, in order, on all hosts; in the emulator's record only. */
+  readonly draws?: readonly number[];
   /** Identifications that hosts gave to packets of their own; in the emulator's record only. */
   readonly drawnIds?: ReadonlySet<number>;
   /** Initial sequence numbers of the connections that orders open; in the emulator's record only. */

@@ -79,7 +79,7 @@ export class Renaming {
   /** Differences of TSNs, real less emulated. */
   readonly #tsnDeltas = new Set<number>();
   readonly #drawnPorts: ReadonlySet<number>;
-  readonly #ports = new Map<number, number>();
+  readonly ports = new Map<number, number>();
   /** `EMULATED REAL`: ports that outer packets of VXLAN came from. */
   readonly #vxlanPorts = new Set<string>();
 
@@ -160,16 +160,16 @@ export class Renaming {
 
   /** Whether two sums of one segment differ by a drawn port in a part of it that lies elsewhere. */
   differByPort(emulated: number, real: number): boolean {
-    return [...this.#ports].some(([ours, theirs]) => updateChecksum16(real, theirs, ours) === emulated);
+    return [...this.ports].some(([ours, theirs]) => updateChecksum16(real, theirs, ours) === emulated);
   }
 
   couldRenamePort(emulated: number, real: number): boolean {
-    return this.#drawnPorts.has(emulated) && (this.#ports.get(emulated) ?? real) === real;
+    return this.#drawnPorts.has(emulated) && (this.ports.get(emulated) ?? real) === real;
   }
 
   mayRenamePort(emulated: number, real: number): boolean {
     if (!this.couldRenamePort(emulated, real)) return false;
-    this.#ports.set(emulated, real);
+    this.ports.set(emulated, real);
     return true;
   }
 

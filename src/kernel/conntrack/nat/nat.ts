@@ -28,7 +28,7 @@ import { readTuple } from '../packet-tuple.js';
 import { emptyTuple, inverted, invertInto, tuplesEqual } from '../tuple.js';
 import { type Datagram, rewrite, writtenOctets } from './manip.js';
 import { doneBit, manipOf, NAT_RANGE, type NatManip, type NatRange, natBit, otherManip } from './range.js';
-import { TupleChooser } from './unique-tuple.js';
+import { type DrawOffset, TupleChooser } from './unique-tuple.js';
 
 const NAT_BITS = IPS.srcNat | IPS.dstNat;
 const NAT_DONE_BITS = IPS.srcNatDone | IPS.dstNatDone;
@@ -46,11 +46,14 @@ export class Nat {
   readonly #store: ConnectionStore;
   readonly #chooser: TupleChooser;
   readonly #target = emptyTuple();
+  /** Whoever holds an emulation to a kernel that has drawn before draws what that one drew. */
+  drawOffset: DrawOffset;
 
   constructor(context: ConntrackContext, store: ConnectionStore, statistics: CtStatistics) {
     this.#context = context;
     this.#store = store;
-    this.#chooser = new TupleChooser(store, statistics, context.emulation.random);
+    this.drawOffset = () => context.emulation.random.below(0x10000);
+    this.#chooser = new TupleChooser(store, statistics, (ports) => this.drawOffset(ports));
   }
 
   /** nf_nat_initialized(): the nat table has been asked about this half. */

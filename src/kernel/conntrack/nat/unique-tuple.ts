@@ -4,7 +4,6 @@
  */
 
 import { type Ipv4Addr, IP_PROTOCOL, ipv4 } from '../../../packet/index.js';
-import type { Random } from '../../random.js';
 import type { ConnectionStore } from '../connection-store.js';
 import { type CtEntry, type CtTuple, IPS } from '../entry.js';
 import type { CtStatistics } from '../format.js';
@@ -29,16 +28,25 @@ export interface NatRequest {
   readonly manip: NatManip;
 }
 
+/** Consecutive ports, or identifiers of ICMP. */
+export interface PortRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** get_random_u16(): how far into the ports, modulo their count, a search begins. */
+export type DrawOffset = (ports: PortRange) => number;
+
 export class TupleChooser {
   readonly #store: ConnectionStore;
   readonly #statistics: CtStatistics;
-  readonly #random: Random;
+  readonly #drawOffset: DrawOffset;
   readonly #reply = emptyTuple();
 
-  constructor(store: ConnectionStore, statistics: CtStatistics, random: Random) {
+  constructor(store: ConnectionStore, statistics: CtStatistics, drawOffset: DrawOffset) {
     this.#store = store;
     this.#statistics = statistics;
-    this.#random = random;
+    this.#drawOffset = drawOffset;
   }
 
   /** The tuple for a connection whose packets look like `current` so far. It may be taken where nothing is free. */
@@ -123,20 +131,20 @@ export class TupleChooser {
     const ports = portsToTry(tuple, range, manip);
     if (ports === undefined) return;
     const { first, count } = ports;
-    let offset = this.#firstOffset(tuple, range, manip);
+    let offset = this.#firstOffset(tuple, { range, manip }, ports);
     for (let attempts = Math.min(count, MAX_ATTEMPTS); ; attempts = Math.floor(attempts / 2)) {
       for (let i = 0; i < attempts; i++, offset = (offset + 1) & 0xffff) {
         setPort(tuple, manip, (first + (offset % count)) & 0xffff);
         if (!this.#isTakenForGood(tuple, entry, attempts - i)) return;
       }
       if (attempts >= count || attempts < MIN_ATTEMPTS) return;
-      offset = this.#random.below(0x10000);
+      offset = this.#drawOffset(ports);
     }
   }
 
-  #firstOffset(tuple: CtTuple, range: NatRange, manip: NatManip): number {
+  #firstOffset(tuple: CtTuple, { range, manip }: Pick<NatRequest, 'range' | 'manip'>, ports: PortRange): number {
     if ((range.flags & NAT_RANGE.protoOffset) !== 0) return (portOf(tuple, manip) - (range.basePort ?? 0)) & 0xffff;
-    return (range.flags & RANDOM_ANY) !== 0 || manip === 'src' ? this.#random.below(0x10000) : 0;
+    return (range.flags & RANDOM_ANY) !== 0 || manip === 'src' ? this.#drawOffset(ports) : 0;
   }
 }
 
@@ -202,11 +210,7 @@ function setPort(tuple: CtTuple, manip: NatManip, port: number): void {
 }
 
 /** Where to look for a port, or undefined where none may change. */
-function portsToTry(
-  tuple: CtTuple,
-  range: NatRange,
-  manip: NatManip,
-): { readonly first: number; readonly count: number } | undefined {
+function portsToTry(tuple: CtTuple, range: NatRange, manip: NatManip): PortRange | undefined {
   if (!hasPort(tuple.protocol)) return undefined;
   if ((range.flags & NAT_RANGE.protoSpecified) !== 0) {
     const { minPort = 0, maxPort = minPort } = range;

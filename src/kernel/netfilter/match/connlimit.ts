@@ -68,13 +68,13 @@ class Connections {
    * the only answer) is none any more.
    */
   add({ netns, skb: { ct }, in: inDev }: RulePacket, jiffy: number): void {
-    const confirmed = ct?.has(IPS.confirmed) === true && !ct.has(IPS.dying);
-    const withItself = confirmed && inDev?.isLoopback === true;
+    const added = ct?.has(IPS.confirmed) === true;
+    const withItself = added && inDev?.isLoopback === true;
     if (withItself || jiffy !== this.#lastGc) {
       this.#all = this.#all.filter((other) => counts(netns, other));
       this.#lastGc = jiffy;
     }
-    if (!confirmed || (withItself && !this.#all.includes(ct))) this.#all.push(ct);
+    if (!added || ct.has(IPS.dying) || (withItself && !this.#all.includes(ct))) this.#all.push(ct);
   }
 }
 
