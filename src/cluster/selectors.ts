@@ -14,6 +14,16 @@ function problem(selector: string): string | undefined {
   }
 }
 
+/** validateEntityRule() and its like: what belongs to no namespace is asked for by rules alone, and by nothing beside it. */
+function globalProblem(selector: string, path: Path): string | undefined {
+  if (!/\bglobal\s*\(/.test(selector)) return undefined;
+  if (path.length > 1 && path.at(-1) === 'namespaceSelector')
+    return /^\s*global\s*\(\s*\)\s*$/.test(selector)
+      ? undefined
+      : 'a namespaceSelector with global() alone, or without it';
+  return 'a selector without global(), which only the namespaceSelector of a rule may have';
+}
+
 type Path = readonly string[];
 
 const ENTITY: readonly Path[] = [['selector'], ['notSelector'], ['namespaceSelector'], ['serviceAccounts', 'selector']];
@@ -44,9 +54,12 @@ export const selectorChecks: FieldChecks = (kind) => {
     paths.flatMap((path) =>
       [...places(document, ['spec', ...path])].flatMap(({ at, value }) => {
         // calicoctl takes true and 7 for text.
-        const why = typeof value === 'object' ? undefined : problem(String(value));
-        const expected = `a selector (${why})`;
-        return why === undefined ? [] : [{ path: at, expected, got: describe(value), refused: 'left-out' as const }];
+        if (typeof value === 'object') return [];
+        const why = problem(String(value));
+        const expected = why === undefined ? globalProblem(String(value), path) : `a selector (${why})`;
+        return expected === undefined
+          ? []
+          : [{ path: at, expected, got: describe(value), refused: 'left-out' as const }];
       }),
     );
 };

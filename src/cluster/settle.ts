@@ -43,7 +43,9 @@ export function settle(
     Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
   );
   const calico = startCalico(store, network.plan, otherCni);
-  const allocations = calico.used ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted }) : undefined;
+  const allocations = calico.used
+    ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted })
+    : undefined;
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);
   return {

@@ -548,6 +548,56 @@ t.test('what Calico’s API server refuses is told; what may have been there bef
   t.end();
 });
 
+t.test('selectors, settings and pools that Calico’s API server refuses are told', (t) => {
+  const refused = (name: string, kind: string, spec: string): string[] =>
+    refusedIn(withMore(calico(name, spec, kind))).map((text) => text.replace(/^more\.yaml:\d+:\d+: \w+ \S+: /, ''));
+  const LEFT_OUT = 'the API server would refuse it, and it is left out';
+  const TAKEN = 'the API server would refuse it, and it is taken as it is';
+  t.same(refused('g', 'GlobalNetworkPolicy', '{selector: global()}'), [
+    `spec.selector: expected a selector without global(), which only the namespaceSelector of a rule may have, got "global()": ${LEFT_OUT}`,
+  ]);
+  t.same(
+    refused(
+      'g',
+      'GlobalNetworkPolicy',
+      `{ingress: [{action: Allow, source: {namespaceSelector: "global() || a == 'b'"}}]}`,
+    ),
+    [
+      `spec.ingress[0].source.namespaceSelector: expected a namespaceSelector with global() alone, or without it, got "global() || a == 'b'": ${LEFT_OUT}`,
+    ],
+  );
+  t.same(
+    refused('g', 'GlobalNetworkPolicy', '{ingress: [{action: Allow, source: {namespaceSelector: "global( )"}}]}'),
+    [],
+  );
+  t.same(refused('default', 'FelixConfiguration', '{natPortRange: "60000:50000"}'), [
+    `spec.natPortRange: expected a port or a range such as 32768:65535, got "60000:50000": ${LEFT_OUT}`,
+  ]);
+  t.same(refused('default', 'FelixConfiguration', '{natPortRange: "50000:60000"}'), []);
+  t.same(refused('default', 'FelixConfiguration', '{failsafeInboundHostPorts: [{protocol: icmp, port: 22}]}'), [
+    `spec.failsafeInboundHostPorts[0].protocol: expected one of TCP, UDP, SCTP, got "icmp": ${LEFT_OUT}`,
+  ]);
+  t.same(refused('node.node1', 'FelixConfiguration', '{nodeSelector: all()}'), [
+    `spec.nodeSelector: expected nothing in FelixConfiguration node.node1, whose name says for whom it is, got "all()": ${LEFT_OUT}`,
+  ]);
+  t.same(refused('link', 'IPPool', '{cidr: 169.254.8.0/24}'), [
+    `spec.cidr: expected a network that does not overlap with 169.254.0.0/16, got "169.254.8.0/24": ${TAKEN}`,
+  ]);
+  t.same(refused('all', 'IPPool', '{cidr: 0.0.0.0/0}').length, 1);
+  t.same(
+    refused(
+      'lb',
+      'IPPool',
+      '{cidr: 10.77.0.0/24, allowedUses: [LoadBalancer], disableBGPExport: true, nodeSelector: a == "b"}',
+    ),
+    [
+      `spec.disableBGPExport: expected false in a pool for load balancers, got true: ${TAKEN}`,
+      `spec.nodeSelector: expected all() in a pool for load balancers, got "a == \\"b\\"": ${TAKEN}`,
+    ],
+  );
+  t.end();
+});
+
 t.test('fields of policies that do not go together are told where they stand', (t) => {
   const wrong = (spec: string, kind = 'GlobalNetworkPolicy'): string[] =>
     withMore(calico('p', spec, kind)).errors.map(({ path, expected }) => `${path}: ${expected}`);
@@ -562,6 +612,15 @@ t.test('fields of policies that do not go together are told where they stand', (
   ]);
   t.same(wrong('{egress: [{action: Allow, protocol: TCP, icmp: {type: 8}}]}'), [
     'spec.egress[0].icmp: no icmp where protocol is not ICMP or ICMPv6',
+  ]);
+  t.same(wrong('{ingress: [{action: Allow, notProtocol: ICMP, ipVersion: 6}]}'), [
+    'spec.ingress[0].ipVersion: 4 with protocol ICMP',
+  ]);
+  t.same(wrong('{ingress: [{action: Allow, protocol: UDP, http: {methods: [GET]}}]}'), [
+    'spec.ingress[0].protocol: TCP where http is given',
+  ]);
+  t.same(wrong('{ingress: [{action: Deny, http: {methods: [GET]}}]}'), [
+    'spec.ingress[0].http: no http where action is not Allow',
   ]);
   t.same(wrong('{doNotTrack: true}'), ['spec.applyOnForward: true where doNotTrack or preDNAT is']);
   t.same(wrong('{preDNAT: true, applyOnForward: true, egress: [{action: Allow}]}'), [

@@ -116,7 +116,10 @@ spec: {nodeName: node1, containers: [{name: c}]}
   cluster.routing?.refreshFiles(host);
   t.equal(addressOf(cluster), undefined);
   t.same(cluster.store.list('IPPool'), []);
-  t.same([...host.files.keys()].filter((path) => /^\/(?:etc|var\/lib)\/calico\//.test(path)), []);
+  t.same(
+    [...host.files.keys()].filter((path) => /^\/(?:etc|var\/lib)\/calico\//.test(path)),
+    [],
+  );
   t.equal(cluster.routing?.birdc(host, 'show protocols'), undefined);
   t.notMatch(host.netns.netfilter.iptables.save(), /cali-/);
   t.equal([...host.netns.devices].filter(({ name }) => name.startsWith('cali')).length, 0);

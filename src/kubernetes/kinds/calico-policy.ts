@@ -138,11 +138,21 @@ function portRule({ protocol: name, ...rule }: RuleFields): Broken | undefined {
 }
 
 /** An ICMP type asks for a protocol that has one. */
-function icmpRule({ protocol: name, icmp: given, ipVersion }: RuleFields): Broken | undefined {
+function icmpRule({ protocol: name, notProtocol, icmp: given, ipVersion }: RuleFields): Broken | undefined {
   if (given !== undefined && name !== 'ICMP' && name !== 'ICMPv6')
     return { path: ['icmp'], expected: 'no icmp where protocol is not ICMP or ICMPv6' };
-  if (name === 'ICMP' && ipVersion === 6) return { path: ['ipVersion'], expected: '4 with protocol ICMP' };
-  return name === 'ICMPv6' && ipVersion === 4 ? { path: ['ipVersion'], expected: '6 with protocol ICMPv6' } : undefined;
+  const speaksOf = (protocol: string): boolean => name === protocol || notProtocol === protocol;
+  if (speaksOf('ICMP') && ipVersion === 6) return { path: ['ipVersion'], expected: '4 with protocol ICMP' };
+  return speaksOf('ICMPv6') && ipVersion === 4
+    ? { path: ['ipVersion'], expected: '6 with protocol ICMPv6' }
+    : undefined;
+}
+
+/** Requests of HTTP are looked at by a proxy, which lets through and does nothing else. */
+function httpRule({ protocol: name, http, action }: RuleFields): Broken | undefined {
+  if (http === undefined) return undefined;
+  if (name !== undefined && name !== 'TCP') return { path: ['protocol'], expected: 'TCP where http is given' };
+  return action === 'Allow' ? undefined : { path: ['http'], expected: 'no http where action is not Allow' };
 }
 
 const family = (one: Cidr): 4 | 6 => (isIpv4Cidr(one) ? 4 : 6);
@@ -177,7 +187,10 @@ function serviceRule(rule: RuleFields): Broken | undefined {
   return undefined;
 }
 
-const rule = check(ruleFields, (given) => portRule(given) ?? icmpRule(given) ?? netRule(given) ?? serviceRule(given));
+const rule = check(
+  ruleFields,
+  (given) => portRule(given) ?? httpRule(given) ?? icmpRule(given) ?? netRule(given) ?? serviceRule(given),
+);
 export type PolicyRuleSpec = Value<typeof rule>;
 
 const types = listOf(oneOf('Ingress', 'Egress'));

@@ -7,6 +7,7 @@ import { FELIX_FIELDS } from './felix-fields.js';
 import {
   address,
   addressOrCidr,
+  admit,
   check,
   checkAll,
   cidr,
@@ -17,6 +18,7 @@ import {
   INVALID,
   listOf,
   map,
+  matching,
   oneOf,
   oneOfAnyCase,
   optional,
@@ -95,17 +97,33 @@ function poolRules({
   return broken;
 }
 
-/** api/pkg/apis/projectcalico/v3/ippool.go, its XValidations of pools for load balancers: one that was there before works. */
-function loadBalancerRules({ allowedUses, ipipMode, vxlanMode }: Value<typeof poolFields>): readonly Want[] {
-  if (!allowedUses.includes('LoadBalancer')) return [];
+const LINK_LOCAL = { addr: 0xa9fe0000, length: 16 };
+
+/** Whether one of the two networks holds the other. */
+function overlapsLinkLocal(pool: Cidr): boolean {
+  if (!isIpv4Cidr(pool)) return false;
+  const length = Math.min(pool.length, LINK_LOCAL.length);
+  return length === 0 || (pool.addr ^ LINK_LOCAL.addr) >>> (32 - length) === 0;
+}
+
+/** What an API server refuses that has not always done so (validateIPPoolSpec()): a pool that was there before works. */
+function newerRules(pool: Value<typeof poolFields>): readonly Want[] {
+  const { cidr: network, allowedUses, ipipMode, vxlanMode } = pool;
   const broken: Want[] = [];
+  if (overlapsLinkLocal(network))
+    broken.push({ path: ['cidr'], expected: 'a network that does not overlap with 169.254.0.0/16' });
+  if (!allowedUses.includes('LoadBalancer')) return broken;
+  if (pool.disableBGPExport)
+    broken.push({ path: ['disableBGPExport'], expected: 'false in a pool for load balancers' });
+  if (pool.nodeSelector !== 'all()')
+    broken.push({ path: ['nodeSelector'], expected: 'all() in a pool for load balancers' });
   if (ipipMode !== 'Never') broken.push({ path: ['ipipMode'], expected: 'Never in a pool for load balancers' });
   if (vxlanMode !== 'Never') broken.push({ path: ['vxlanMode'], expected: 'Never in a pool for load balancers' });
   if (allowedUses.length > 1) broken.push({ path: ['allowedUses'], expected: 'LoadBalancer alone, or not at all' });
   return broken;
 }
 
-const poolSpec = map(tolerate(checkAll(poolFields, poolRules), loadBalancerRules), (pool) => ({
+const poolSpec = map(tolerate(checkAll(poolFields, poolRules), newerRules), (pool) => ({
   ...pool,
   blockSize: pool.blockSize || sizesOf(pool).usual,
 }));
@@ -152,7 +170,32 @@ const denial = optional(oneOfAnyCase('Drop', 'Reject'));
 const severity = optional(oneOfAnyCase('Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal'));
 const enabledOrNot = optional(oneOfAnyCase('Enabled', 'Disabled'));
 
+/** api/pkg/lib/numorstring/port.go. */
+const NAT_PORTS = 'a port or a range such as 32768:65535';
+const natPorts = either(
+  NAT_PORTS,
+  port,
+  check(matching(/^\d{1,5}(:\d{1,5})?$/, NAT_PORTS), (given) => {
+    const [first = 0, last = first] = given.split(':').map(Number);
+    return last <= 65_535 && first <= last ? undefined : { path: [], expected: NAT_PORTS };
+  }),
+);
+
+/** Of all addresses, or of a network; without a protocol TCP's. */
+const failsafePorts = optional(
+  refusing(
+    listOf(
+      record(
+        { protocol: withDefault(oneOfAnyCase('TCP', 'UDP', 'SCTP'), 'TCP'), port, net: optional(cidr) },
+        { closed: true },
+      ),
+    ),
+  ),
+);
+
 const felixFields = {
+  failsafeInboundHostPorts: failsafePorts,
+  failsafeOutboundHostPorts: failsafePorts,
   nodeSelector: withDefault(text, ''),
   bpfEnabled: optional(flag),
   chainInsertMode: optional(oneOfAnyCase('Insert', 'Append')),
@@ -182,7 +225,7 @@ const felixFields = {
   ipv6Support: optional(flag),
   mtuIfacePattern: optional(text),
   natOutgoingAddress: optional(address),
-  natPortRange: optional(either('a port or a range such as 32768:65535', port, text)),
+  natPortRange: optional(refusing(natPorts)),
   vxlanEnabled: optional(flag),
   vxlanMTU: optional(count),
   vxlanMTUV6: optional(count),
@@ -203,7 +246,23 @@ const felixSpec = orEmpty<Value<typeof felixSettings> & { readonly fields: JsonO
   },
   absent: (at) => at.fail('a map', undefined),
 });
-export const felixConfigurationBody = record({ spec: felixSpec });
+
+/** api/pkg/apis/projectcalico/v3/felixconfig.go, its XValidation: the name says already whom it is for. */
+export const felixConfigurationBody = map(
+  admit(
+    record({ metadata: record({ name: withDefault(text, '') }), spec: felixSpec }),
+    ({ metadata: { name }, spec }) =>
+      spec.nodeSelector !== '' && (name === 'default' || name.startsWith('node.'))
+        ? [
+            {
+              path: ['spec', 'nodeSelector'],
+              expected: `nothing in FelixConfiguration ${name}, whose name says for whom it is`,
+            },
+          ]
+        : [],
+  ),
+  ({ spec }) => ({ spec }),
+);
 
 export const clusterInformationBody = record({
   spec: orEmpty(
