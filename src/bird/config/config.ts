@@ -44,6 +44,9 @@ interface Draft {
   readonly protocols: ProtocolConfig[];
 }
 
+/** Of 1.6, and of 2 by family. */
+const MASTER_TABLES: readonly string[] = ['master', 'master4', 'master6'];
+
 /** DEFAULT_GR_WAIT, in seconds. */
 const GRACEFUL_RESTART_WAIT = 240;
 
@@ -124,11 +127,11 @@ class ConfigParser {
     const name = p.name();
     const sorted = p.takeKeyword('sorted');
     const table: TableConfig = { name: name.text, family, sorted };
+    // The master table may be named again, to say that it is sorted; the class of its symbol stays.
     const known = this.#draft.tables.findIndex((each) => each.name === name.text);
-    if (known === 0 && !p.isBird2) {
-      // The master table may be named again, to say that it is sorted; the class of its symbol stays.
-      this.#draft.tables[0] = { ...table };
-    } else {
+    const isMaster = known >= 0 && MASTER_TABLES.includes(name.text) && this.#draft.tables[known]?.family === family;
+    if (isMaster) this.#draft.tables[known] = { ...table };
+    else {
       if (!p.scope.define(name.text, { kind: 'table', table })) p.fail('Symbol already defined', name);
       this.#draft.tables.push(table);
     }

@@ -51,6 +51,11 @@ const KERNEL = new OptionTable<KernelDraft>({
   metric: (p, draft) => {
     draft.metric = p.expr();
   },
+  'netlink rx buffer': (p) => {
+    // How much of what the kernel tells waits to be read: here nothing ever waits.
+    if (!p.isBird2) p.unexpected();
+    p.expr();
+  },
 });
 
 const DEVICE = new OptionTable<DeviceDraft>({

@@ -1,6 +1,7 @@
 /** `-m connlimit`: how many connections an address has; net/netfilter/xt_connlimit.c:connlimit_mt(). */
 
 import { type CtEntry, IPS } from '../../conntrack/entry.js';
+import { tuplesEqual } from '../../conntrack/tuple.js';
 import { NS_PER_MS } from '../../clock.js';
 import type { Netns } from '../../netns.js';
 import { type MatchKind, RuleError } from '../extension.js';
@@ -27,13 +28,12 @@ function parseMask(options: Options): number {
 /** Connections are looked through once a tick at most; at 250 Hz as distributions have it. */
 const JIFFY_NS = 4 * NS_PER_MS;
 
-/** already_closed() and find_or_evict(): whether the connection still counts. */
-function counts(netns: Netns, ct: CtEntry | undefined): boolean {
-  if (ct === undefined) return false;
-  const { state } = ct.protocolState;
-  if (state === 'TIME_WAIT' || state === 'CLOSE') return false;
-  return netns.conntrack.lookup(ct.original) !== undefined;
-}
+/** The connection as conntrack has it now; one with the same tuple stands for it. What nobody tracks is not found. */
+const found = (netns: Netns, ct: CtEntry | undefined): CtEntry | undefined =>
+  ct && netns.conntrack.lookup(ct.original)?.entry;
+
+/** already_closed(). */
+const isClosed = ({ protocolState: { state } }: CtEntry): boolean => state === 'TIME_WAIT' || state === 'CLOSE';
 
 /** struct nf_conncount_list: what a masked address has. What nobody tracks counts until the list is looked through. */
 class Connections {
@@ -63,18 +63,46 @@ class Connections {
   }
 
   /**
-   * __nf_conncount_add(): a confirmed connection has been added with its first packet, or never will be; but one of this
-   * host with itself is confirmed before it comes in, and looked for. One that this packet has ended (a reset that is
-   * the only answer) is none any more.
+   * __nf_conncount_add(): a connection that is assured has been added, or never will be. One that is confirmed and not yet
+   * assured is looked for; one that is new is added at once where the list has just been looked through.
    */
-  add({ netns, skb: { ct }, in: inDev }: RulePacket, jiffy: number): void {
-    const added = ct?.has(IPS.confirmed) === true;
-    const withItself = added && inDev?.isLoopback === true;
-    if (withItself || jiffy !== this.#lastGc) {
-      this.#all = this.#all.filter((other) => counts(netns, other));
+  add({ netns, skb: { ct } }: RulePacket, jiffy: number): void {
+    const confirmed = ct?.has(IPS.confirmed) === true;
+    if (confirmed && ct.has(IPS.assured)) {
+      this.#collect(netns, jiffy);
+      return;
+    }
+    if (confirmed || jiffy !== this.#lastGc) {
+      if (this.#has(netns, ct)) return;
       this.#lastGc = jiffy;
     }
-    if (!added || ct.has(IPS.dying) || (withItself && !this.#all.includes(ct))) this.#all.push(ct);
+    this.#all.push(ct);
+  }
+
+  /** nf_conncount_gc_list(): once a tick, those that are gone or closed. */
+  #collect(netns: Netns, jiffy: number): void {
+    if (jiffy === this.#lastGc) return;
+    this.#lastGc = jiffy;
+    this.#all = this.#all.filter((one) => {
+      const entry = found(netns, one);
+      return entry !== undefined && !isClosed(entry);
+    });
+  }
+
+  /** Whether it is among those that are still there; on the way to it, those that are gone or closed go. */
+  #has(netns: Netns, ct: CtEntry | undefined): boolean {
+    const kept: (CtEntry | undefined)[] = [];
+    for (const [i, one] of this.#all.entries()) {
+      const entry = found(netns, one);
+      if (entry === undefined) continue;
+      if (ct !== undefined && tuplesEqual(entry.original, ct.original)) {
+        this.#all = [...kept, ...this.#all.slice(i)];
+        return true;
+      }
+      if (!isClosed(entry)) kept.push(one);
+    }
+    this.#all = kept;
+    return false;
   }
 }
 

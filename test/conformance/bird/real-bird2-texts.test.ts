@@ -1,0 +1,86 @@
+/** What a real BIRD 2 takes and refuses of a top-of-rack switch's configuration, ours takes and refuses, in the same line. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { parseConfig } from '../../../src/bird/index.js';
+
+const probe = spawnSync('bird', ['--version'], { encoding: 'utf8' });
+const skip = /version 2\./.test(`${probe.stdout}${probe.stderr}`) ? false : 'no BIRD 2 here (package bird2)';
+
+const HEAD = 'router id 10.0.0.1;\nprotocol device { }\n';
+const PEER = 'local 10.0.0.1 as 65000; neighbor 10.0.0.2 as 65001;';
+
+const TEXTS: readonly string[] = [
+  'ipv4 table master4;\n',
+  'ipv4 table master4;\nipv4 table master4;\n',
+  'ipv6 table master4;\n',
+  'ipv4 table t;\nipv4 table t;\n',
+  'protocol kernel { ipv4 { export all; }; netlink rx buffer 1000000; }\n',
+  'protocol kernel { ipv4 { export all; };\n  merge paths yes limit 8;\n  learn; persist; metric 20; }\n',
+  'protocol kernel { ipv4 { export all; };\n  merge paths yes limit 300;\n}\n',
+  `protocol bgp a { ${PEER} ipv4 { import all; export all; }; }\n`,
+  `protocol bgp a { ${PEER} import all; }\n`,
+  `protocol bgp a { ${PEER}\n  ipv4 { import all; next hop keep; next hop self ebgp; add paths rx; };\n}\n`,
+  `protocol bgp a { ${PEER} ipv4 { next hop elsewhere; }; }\n`,
+  `protocol bgp a { ${PEER} multihop 300; ipv4; }\n`,
+  `protocol bgp a { ${PEER} rr client; ipv4; }\n`,
+  `protocol bgp a { local 10.0.0.1 as 65000; neighbor 10.0.0.2 internal; rr client; rr cluster id 1.1.1.1; ipv4; }\n`,
+  `protocol bgp a { ${PEER} hold time 2; ipv4; }\n`,
+  `protocol bgp a { ${PEER} password "x"; graceful restart on; long lived graceful restart on; ipv4; }\n`,
+  'protocol bgp a { neighbor 10.0.0.2 as 65001; ipv4; }\n',
+  'template bgp rack { local as 65000; ipv4 { import all; }; }\nprotocol bgp a from rack { neighbor 10.0.0.2 as 65001; }\n',
+  'protocol bgp a from nobody { neighbor 10.0.0.2 as 65001; }\n',
+  'protocol bgp dyn { local as 65000; neighbor range 10.0.0.0/24 external; dynamic name "d"; ipv4; }\n',
+  'protocol static { ipv4; route 10.0.0.0/8 blackhole; route 10.1.0.0/16 via 10.0.0.2 dev "eth0" onlink; }\n',
+  'protocol static { ipv4; route 10.0.0.0/8 via 10.0.0.2 weight 2 via 10.0.0.3; route 10.2.0.0/16 recursive 10.9.9.9; }\n',
+  'protocol static { ipv4;\n  route 10.0.0.1/8 blackhole;\n}\n',
+  'protocol static { route 10.0.0.0/8 blackhole; }\n',
+  'protocol direct { ipv4; interface "eth*", -"eth1"; }\n',
+  'filter f { if net ~ [ 10.0.0.0/8{16,24}, 192.168.0.0/16+ ] then accept; reject; }\n',
+  'filter f { if net ~ [ 10.0.0.0/8{24,16} ] then accept; reject; }\n',
+  'filter f { bgp_community.add((65000, 1)); bgp_large_community.add((65000, 1, 2)); bgp_path.prepend(65000); accept; }\n',
+  'filter f { bgp_community.add((65536, 1)); accept; }\n',
+  'filter f { case bgp_local_pref { 1..100: accept; 200: reject; else: accept; } }\n',
+  'filter f int x; { x = 3; if x > 2 then accept; else reject; }\n',
+  'filter f { int x = 3; if x > 2 then accept; else reject; }\n',
+  'filter f { for pair c in bgp_community do { if c = (65000, 1) then accept; } reject; }\n',
+  'function g(int a; prefix b) { return a > 1; }\nfilter f { if g(2, net) then accept; reject; }\n',
+  'function g(int a) { return a > 1; }\nfilter f { if g(1, 2) then accept; reject; }\n',
+  'filter f { if proto = "a" && source = RTS_BGP then accept; reject }\n',
+  'filter f { if undefined_thing then accept; reject; }\n',
+  'define X = 65000;\ndefine NETS = [ 10.0.0.0/8+ ];\nfilter f { if net ~ NETS && bgp_path ~ [= * X =] then accept; reject; }\n',
+  'define X = 1;\ndefine X = 2;\n',
+  'log syslog all;\ndebug protocols { states };\ntimeformat protocol iso long;\nwatchdog warning 5 s;\n',
+  'protocol kernel { ipv4 { import all; export filter { if source = RTS_STATIC then reject; krt_prefsrc = 10.0.0.1; accept; }; }; }\n',
+  'protocol bgp 1abc { }\n',
+  'protocol pipe { table master4; peer table t; }\n',
+];
+
+/** `bird -p`: the line of its complaint, 0 where it has none. */
+function judgedByBird(text: string): number {
+  const folder = mkdtempSync(join(tmpdir(), 'bird2-'));
+  try {
+    const file = join(folder, 'bird.conf');
+    writeFileSync(file, text);
+    const run = spawnSync('bird', ['-p', '-c', file], { encoding: 'utf8' });
+    if (run.status === 0) return 0;
+    return Number(/bird\.conf:(\d+):/.exec(`${run.stdout}${run.stderr}`)?.[1] ?? Number.NaN);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function judgedByUs(text: string): number {
+  const { errors } = parseConfig(text, { dialect: 'bird-2', file: 'bird.conf' });
+  return errors[0]?.line ?? 0;
+}
+
+for (const text of TEXTS) {
+  t.test(text.trim().split('\n').join(' / '), { skip }, (t) => {
+    t.equal(judgedByUs(HEAD + text), judgedByBird(HEAD + text));
+    t.end();
+  });
+}
