@@ -5,6 +5,7 @@ import {
   annotationProblems,
   calicoVersion,
   felixLayers,
+  parseSelector,
   readFelixConfig,
   storedTiers,
   unconvertiblePeers,
@@ -187,7 +188,7 @@ function ruleContents(store: Store, found: Findings): void {
 function hostEndpoints(store: Store, plan: NetworkPlan, found: Findings): void {
   const untracked = store.list('GlobalNetworkPolicy').filter(({ spec }) => spec.doNotTrack);
   for (const object of store.list('HostEndpoint')) {
-    const { node, interfaceName } = object.spec;
+    const { node, interfaceName, expectedIPs } = object.spec;
     const machine = plan.machines.get(node);
     const report = (path: FieldPath, message: string): void =>
       found.add(object, path, { code: 'host-endpoint', severity: 'warning', message });
@@ -199,7 +200,11 @@ function hostEndpoints(store: Store, plan: NetworkPlan, found: Findings): void {
     if (named && !machine.interfaces.some(({ name }) => name === interfaceName)) {
       report(['spec', 'interfaceName'], `${node} has no interface ${interfaceName}: it protects nothing`);
     }
-    if (interfaceName === '*' && untracked.length > 0) {
+    const carriesOne = machine.interfaces.some(({ address }) => expectedIPs.some((expected) => expected === address));
+    if (interfaceName === '' && !carriesOne)
+      report(['spec', 'expectedIPs'], `no interface of ${node} has one of these addresses: it protects nothing`);
+    const selected = untracked.some(({ spec }) => parseSelector(spec.selector).matches(object.labels));
+    if (interfaceName === '*' && selected) {
       report(['spec', 'interfaceName'], 'policies with doNotTrack do not apply to an endpoint for all interfaces');
     }
   }

@@ -548,6 +548,33 @@ t.test('what Calico’s API server refuses is told; what may have been there bef
   t.end();
 });
 
+t.test('host endpoints that protect nothing, or less than it seems, are told', (t) => {
+  const told = (spec: string, policy = ''): string[] => {
+    const cluster = withMore(calico('hep', spec, 'HostEndpoint') + policy);
+    return cluster.findings
+      .filter(({ code }) => code === 'host-endpoint')
+      .map(({ path, message }) => `${path}: ${message}`);
+  };
+  const untracked = (selector: string): string =>
+    calico('raw', `{selector: ${selector}, doNotTrack: true, applyOnForward: true, types: [Ingress]}`);
+  t.same(told('{node: node1, interfaceName: eth0}'), []);
+  t.same(told('{node: node1, interfaceName: eth7}'), [
+    'spec.interfaceName: node1 has no interface eth7: it protects nothing',
+  ]);
+  t.same(told('{node: nobody, interfaceName: eth0}'), [
+    'spec.node: its node nobody does not exist: it protects nothing',
+  ]);
+  t.same(told('{node: node1, expectedIPs: [172.18.0.2]}'), []);
+  t.same(told('{node: node1, expectedIPs: [198.51.100.9]}'), [
+    'spec.expectedIPs: no interface of node1 has one of these addresses: it protects nothing',
+  ]);
+  t.same(told('{node: node1, interfaceName: "*"}', untracked('has(other)')), []);
+  t.same(told('{node: node1, interfaceName: "*"}', untracked('all()')), [
+    'spec.interfaceName: policies with doNotTrack do not apply to an endpoint for all interfaces',
+  ]);
+  t.end();
+});
+
 t.test('selectors, settings and pools that Calico’s API server refuses are told', (t) => {
   const refused = (name: string, kind: string, spec: string): string[] =>
     refusedIn(withMore(calico(name, spec, kind))).map((text) => text.replace(/^more\.yaml:\d+:\d+: \w+ \S+: /, ''));
