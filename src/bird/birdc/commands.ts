@@ -17,6 +17,7 @@ import { inFibOrder } from '../rib/fib-order.js';
 import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
 import { showProtocols } from './show-protocols.js';
+import { showStatic } from './show-static.js';
 import { showRoutes, type ShowRouteRequest } from './show-route.js';
 import { longTime, type TimeContext } from './time.js';
 
@@ -34,6 +35,9 @@ export interface BirdcContext {
 /** What a daemon of that dialect says when a client comes. */
 const BANNERS = { 'bird-1.6': 'BIRD v0.3.3+birdv1.6.8 ready.', 'bird-2': 'BIRD 2.0.12 ready.' } as const;
 const VERSIONS = { 'bird-1.6': 'BIRD v0.3.3+birdv1.6.8', 'bird-2': 'BIRD 2.0.12' } as const;
+
+/** BIRD 2's parser of commands wants names that are defined. */
+const UNKNOWN_SYMBOL = 'syntax error, unexpected CF_SYM_UNDEFINED, expecting END or CF_SYM_KNOWN';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -83,6 +87,7 @@ class Birdc {
     if (p.takeKeyword('interfaces')) return this.#end(this.#interfaces());
     if (p.takeKeyword('protocols')) return this.#protocols();
     if (p.takeKeyword('route')) return this.#routes();
+    if (p.takeKeyword('static')) return this.#static();
     if (p.takeKeyword('symbols')) return this.#end(this.#symbols());
     return p.unexpected();
   }
@@ -192,6 +197,22 @@ class Birdc {
     const chosen = this.#chosen();
     const context = { router: this.#context.router, time: this.#time };
     return this.#end(showProtocols(context, chosen, how));
+  }
+
+  /** proto_get_named() of 1.6 wants one of a kind, PROTO_WALK_CMD() of BIRD 2 takes all that run. */
+  #static(): string[] {
+    const p = this.#p;
+    const { router, protocols } = this.#context;
+    if (p.is('symbol')) {
+      const token = p.next();
+      const named = protocols.find(({ name }) => name === token.text);
+      if (named === undefined) return p.fail(router.isBird2 ? UNKNOWN_SYMBOL : `${token.text}: Not a protocol`, token);
+      return this.#end(showStatic(named) ?? p.fail(`${named.name}: Not a Static protocol`, token));
+    }
+    const running = protocols.filter(({ config, state }) => config.kind === 'static' && state !== 'down');
+    if (running.length === 0) return p.fail('There is no Static protocol running');
+    if (running.length > 1 && !router.isBird2) return p.fail('There are multiple Static protocols running');
+    return this.#end(running.flatMap((each, i) => [...(i === 0 ? [] : ['']), ...(showStatic(each) ?? [])]));
   }
 
   #control(command: 'disable' | 'enable' | 'restart' | 'reload'): string[] {

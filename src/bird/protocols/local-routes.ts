@@ -62,13 +62,13 @@ export interface StaticContext extends LocalContext {
 
 type Base = Omit<RouteFields, 'dest'>;
 
-function reach(
+/** The interface behind which a next hop is now; undefined where it is not to be reached. */
+export function reach(
   config: StaticConfig,
-  context: StaticContext,
+  { interfaces }: Pick<StaticContext, 'interfaces'>,
   hop: Omit<RouteHop, 'weight' | 'iface'> & { iface: string | undefined },
 ): string | undefined {
   const { gateway, iface, onlink } = hop;
-  const { interfaces } = context;
   const neighbor = gateway === undefined ? undefined : interfaces.neighbor(gateway, iface);
   const named = iface === undefined ? undefined : interfaces.named(iface);
   const found = neighbor?.iface ?? (gateway === undefined || onlink ? named : undefined);
