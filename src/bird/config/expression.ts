@@ -7,6 +7,7 @@ import type { Value } from '../filter/value.js';
 import { attributeNamed } from '../rib/attributes.js';
 import type { Token } from './lexer.js';
 import type { Parsing } from './parsing.js';
+import { checkArguments, checkBinary, checkNot } from './type-check.js';
 import { parseEcKind, parseItems, parsePatterns } from './set-literal.js';
 
 /** `&&` and `||` bind alike, and weakest; comparisons do not chain. */
@@ -54,6 +55,7 @@ export function parseTerm(p: Parsing, minimum = 1): Term {
     if (operator === undefined || precedence < minimum) return left;
     p.next();
     const right = parseTerm(p, precedence + 1);
+    checkBinary(p, operator, [left, right]);
     left = { kind: 'binary', operator, left, right, line: token.line };
     if (precedence !== COMPARISON) continue;
     const next = p.peek();
@@ -63,7 +65,11 @@ export function parseTerm(p: Parsing, minimum = 1): Term {
 
 function parseUnary(p: Parsing): Term {
   const { line } = p.peek();
-  if (p.take('!')) return { kind: 'not', term: parseUnary(p), line };
+  if (p.take('!')) {
+    const term = parseUnary(p);
+    checkNot(p, term);
+    return { kind: 'not', term, line };
+  }
   return parsePostfix(p, parsePrimary(p));
 }
 
@@ -306,6 +312,7 @@ export function parseCall(p: Parsing, name: Token): Extract<Term, { kind: 'call'
   if (values.length !== symbol.definition.parameters.length) {
     p.fail(`Wrong number of arguments for function ${name.text}.`, name);
   }
+  checkArguments(p, symbol.definition, values);
   return { kind: 'call', callee: symbol.definition, values, line: name.line };
 }
 

@@ -15,6 +15,15 @@ import { parseCall, parseTerm, staticAttribute } from './expression.js';
 import type { Token } from './lexer.js';
 import type { Parsing } from './parsing.js';
 import { parseItems } from './set-literal.js';
+import {
+  checkAttribute,
+  checkCondition,
+  checkLoop,
+  checkPreference,
+  checkPrepended,
+  checkStatic,
+  checkVariable,
+} from './type-check.js';
 
 const TYPES: Readonly<Record<string, DeclaredType>> = {
   int: 'int',
@@ -78,6 +87,7 @@ function parseIf(p: Parsing): Command {
   p.expectKeyword('then');
   const whenTrue = parseBody(p);
   const whenFalse = p.takeKeyword('else') ? parseBody(p) : [];
+  checkCondition(p, condition);
   return { kind: 'if', condition, whenTrue, whenFalse, line };
 }
 
@@ -142,6 +152,7 @@ function parseAttributeMethod(p: Parsing, attribute: AttributeDefinition, line: 
   p.expect('(');
   const argument = parseTerm(p);
   p.expect(')');
+  if (name === 'prepend') checkPrepended(p, argument);
   const term: Term = { kind: 'attribute', attribute, line };
   return {
     kind: 'set-attribute',
@@ -156,7 +167,9 @@ function parseKeywordCommand(p: Parsing, token: Token): Command {
   if (text === 'preference') {
     p.next();
     p.expect('=');
-    return { kind: 'set-preference', term: parseTerm(p), line };
+    const term = parseTerm(p);
+    checkPreference(p, term);
+    return { kind: 'set-preference', term, line };
   }
   const fixed = staticAttribute(p, token);
   if (fixed !== undefined) {
@@ -164,14 +177,18 @@ function parseKeywordCommand(p: Parsing, token: Token): Command {
     p.expect('=');
     const readOnly = ['net', 'proto', 'source', 'cast', 'ifindex'].includes(fixed);
     if (readOnly) p.fail('This static attribute is read-only.');
-    return { kind: 'set-static', attribute: fixed, term: parseTerm(p), line };
+    const term = parseTerm(p);
+    checkStatic(p, fixed, term);
+    return { kind: 'set-static', attribute: fixed, term, line };
   }
   const attribute = attributeNamed(text);
   if (attribute === undefined) return p.unexpected();
   p.next();
   if (p.isPunctuation('.')) return parseAttributeMethod(p, attribute, line);
   p.expect('=');
-  return { kind: 'set-attribute', attribute, term: parseTerm(p), line };
+  const term = parseTerm(p);
+  checkAttribute(p, attribute, term);
+  return { kind: 'set-attribute', attribute, term, line };
 }
 
 function parseSymbolCommand(p: Parsing): Command {
@@ -181,7 +198,9 @@ function parseSymbolCommand(p: Parsing): Command {
   const symbol = p.scope.lookup(name.text);
   if (symbol?.kind !== 'variable') return p.fail('You may set only variables.', name);
   p.next();
-  return { kind: 'assign', variable: symbol.variable, term: parseTerm(p), line: name.line };
+  const term = parseTerm(p);
+  checkVariable(p, symbol.variable, term, 'SET');
+  return { kind: 'assign', variable: symbol.variable, term, line: name.line };
 }
 
 function parseUnset(p: Parsing): Command {
@@ -202,7 +221,9 @@ function parseFor(p: Parsing): Command {
     p.expectKeyword('in');
     const term = parseTerm(p);
     p.expectKeyword('do');
-    return { kind: 'for', variable, term, body: parseBody(p), line };
+    const body = parseBody(p);
+    checkLoop(p, variable, term);
+    return { kind: 'for', variable, term, body, line };
   });
 }
 
@@ -218,6 +239,7 @@ function parseVariable(p: Parsing): readonly Command[] {
   const type = parseType(p);
   const name = p.name();
   const term: Term = p.take('=') ? parseTerm(p) : { kind: 'constant', value: { type: 'void' } };
+  checkVariable(p, { type }, term, 'INIT');
   p.expect(';');
   return [{ kind: 'assign', variable: declare(p, type, name), term, line }];
 }
