@@ -158,8 +158,15 @@ function explainApart(name: string, facts: ExplainFacts): readonly string[] {
   if (sessions.length === 0) return [`${who} has no session at all.`];
   const down = sessions.filter(({ up }) => !up);
   if (down.length === 0) return [`${who} has sessions, and none of them leads there over others.`];
-  return down.map((session) => explainSession(name, session, facts));
+  const more = down.length - MOST_TOLD;
+  return [
+    ...down.slice(0, MOST_TOLD).map((session) => explainSession(name, session, facts)),
+    ...(more > 0 ? [`Of its other sessions ${more} ${more === 1 ? 'is' : 'are'} down too.`] : []),
+  ];
 }
+
+/** Sessions that are told one by one: in a mesh of many a common reason repeats. */
+const MOST_TOLD = 3;
 
 /** All sessions of the chain are up: somebody on it has the route and does not pass it on. */
 function explainWithheld(chain: readonly Link[], block: Cidr, facts: ExplainFacts): string {

@@ -232,7 +232,7 @@ const UNHEARD: readonly Unheard[] = [
     says: [
       /^node\/node1 has no route to \S+, the block of node\/node3/,
       /^There is no BGP session between node\/node1 and node\/node3\.$/,
-      /^BGP session node3 of host\/tor-b with node\/node3 is \w+: the connection of host\/tor-b to 172\.18\.1\.2, port 179, fails: node\/node3 dropped it in input, .*--dport 179 -j DROP \(HostConfig node3-firewall\)\.$/,
+      /^BGP session node3 of host\/tor-b with node\/node3 is Connect: the connection of host\/tor-b to 172\.18\.1\.2, port 179, fails: node\/node3 dropped it in input, .*--dport 179 -j DROP \(HostConfig node3-firewall\)\.$/,
     ],
   },
   {

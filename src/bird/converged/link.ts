@@ -231,7 +231,11 @@ export function makeLink(node: ConvergedNode, config: BgpConfig, context: LinkCo
   const other = sideOf(peer, theirs);
   if ('reason' in other) return failure(waiting, config.passive ? '' : 'Socket: Connection closed');
   const mine = dial(own, other, context);
-  if (mine !== undefined && dial(other, own, context) !== undefined) return failure(waiting, mine);
+  if (mine !== undefined && dial(other, own, context) !== undefined) {
+    // Who calls and hears nothing goes on calling.
+    const calling = mine === '' && !config.passive;
+    return failure(calling ? 'Connect' : waiting, mine);
+  }
   const problem = openProblem(own, other);
   if (problem !== undefined) return failure('Idle', problem);
   const link = { own: new LinkEnd(own, other), other: new LinkEnd(other, own) };
