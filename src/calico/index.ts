@@ -25,6 +25,13 @@ export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/daemons.js';
 export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
+export {
+  balancedByCalico,
+  CALICO_LOAD_BALANCER_CLASS,
+  loadBalancerHandle,
+  loadBalancerRequest,
+  VIRTUAL_LOAD_BALANCER,
+} from './datastore/load-balancers.js';
 export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
 export { blockSummaries, ipamContext, recordIpam, recordIpamConfig, storedIpam } from './datastore/ipam.js';
 export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';

@@ -40,8 +40,10 @@ import {
   NODE_ANNOTATIONS,
   parseEmbedded,
   type Pod,
+  type Service,
   type Store,
 } from '../kubernetes/index.js';
+import { balanceByCalico } from './calico-load-balancers.js';
 import type { RecordedState } from './recorded.js';
 import { containerId } from './sandbox.js';
 import { NO_ADDRESS } from './told-once.js';
@@ -71,6 +73,8 @@ interface AllocationRequest {
   readonly recorded?: RecordedState | undefined;
   /** Nodes whose calico-node does not run: neither they nor their pods are given anything. */
   readonly notStarted: ReadonlySet<string>;
+  /** Services to which Calico gives an address. */
+  readonly isBalanced: (service: Service) => boolean;
 }
 
 /**
@@ -78,12 +82,14 @@ interface AllocationRequest {
  * goes before what the input says of it, and what belonged to pods and nodes that are gone is given back.
  */
 export function allocate(store: Store, request: AllocationRequest): Allocations {
-  const { nowNs, recorded } = request;
+  const { nowNs, recorded, isBalanced } = request;
   const allocation = new Allocation(store, request);
   if (recorded?.ipam !== undefined) allocation.release(recorded);
   allocation.run();
+  const balanced = balanceByCalico({ store, ipam: allocation.ipam, context: ipamContext(store, nowNs), isBalanced });
   recordIpam(store, allocation.ipam);
-  return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings: allocation.findings };
+  const findings = [...allocation.findings, ...balanced];
+  return { ipam: allocation.ipam, context: () => ipamContext(store, nowNs), findings };
 }
 
 /** A dump may lack the handle of an address, or count it otherwise: kube-controllers log that and go on. */
@@ -101,12 +107,14 @@ class Allocation {
   readonly #store: Store;
   readonly #context: IpamContext;
   readonly #notStarted: ReadonlySet<string>;
+  readonly #isBalanced: (service: Service) => boolean;
 
-  constructor(store: Store, { nowNs, recorded, notStarted }: AllocationRequest) {
+  constructor(store: Store, { nowNs, recorded, notStarted, isBalanced }: AllocationRequest) {
     this.#store = store;
     this.ipam = recorded?.ipam === undefined ? storedIpam(store) : loadIpam(recorded.ipam);
     this.#context = ipamContext(store, nowNs);
     this.#notStarted = notStarted;
+    this.#isBalanced = isBalanced;
   }
 
   /**
@@ -119,11 +127,24 @@ class Allocation {
       if (id !== undefined && (pod.deleted === true || !this.#stillRuns(pod, id)))
         this.#releaseHandle(`${NETWORK}.${id}`);
     }
+    this.#releaseServices();
     for (const { name } of nodes) {
       if (this.#context.nodeLabels(name) !== undefined) continue;
       for (const tunnel of ['vxlan', 'ipip']) this.#releaseHandle(`${tunnel}-tunnel-addr-${name}`);
       this.#releaseLeaks(name);
       this.#releaseAffinities(name);
+    }
+  }
+
+  /** Addresses of Services that are gone, or that Calico is not for any more. */
+  #releaseServices(): void {
+    for (const block of this.ipam.blocks()) {
+      for (const address of block.allocatedAddresses()) {
+        const { service: name = '', namespace = '' } = block.attributeOf(address)?.attributes ?? {};
+        const service = name === '' ? undefined : this.#store.get('Service', namespace, name);
+        if (name === '' || (service !== undefined && this.#isBalanced(service))) continue;
+        tolerant(() => releaseAddresses(this.ipam, [{ address }], this.#context));
+      }
     }
   }
 

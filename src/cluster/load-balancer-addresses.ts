@@ -3,6 +3,7 @@
  * pending is told with its reason.
  */
 
+import { balancedByCalico } from '../calico/index.js';
 import {
   type ConfigError,
   configError,
@@ -33,6 +34,8 @@ export interface LoadBalancerAddresses {
   readonly provider: Provider;
   readonly assignments: ReadonlyMap<Ipv4Addr, Assignment>;
   readonly metalLb: MetalLbConfiguration | undefined;
+  /** Services to which Calico gives an address. */
+  readonly isCalicos: (service: Service) => boolean;
   readonly errors: readonly ConfigError[];
   readonly findings: readonly Finding[];
 }
@@ -57,12 +60,22 @@ class Assigner {
   readonly #provider: Provider;
   readonly #allocator: Allocator;
   readonly #ipMode: 'VIP' | 'Proxy';
+  readonly #isCalicos: (service: Service) => boolean;
 
-  constructor(store: Store, provider: Provider, pools: readonly Pool[], ipMode: 'VIP' | 'Proxy') {
+  constructor(
+    store: Store,
+    provider: Provider,
+    given: {
+      readonly pools: readonly Pool[];
+      readonly ipMode: 'VIP' | 'Proxy';
+      readonly isCalicos: (service: Service) => boolean;
+    },
+  ) {
     this.#store = store;
     this.#provider = provider;
-    this.#allocator = new Allocator(store, pools);
-    this.#ipMode = ipMode;
+    this.#allocator = new Allocator(store, given.pools);
+    this.#ipMode = given.ipMode;
+    this.#isCalicos = given.isCalicos;
   }
 
   get #who(): string {
@@ -88,7 +101,7 @@ class Assigner {
       this.#allocator.keep(service, ip);
       const pool = this.#allocator.poolOf(ip);
       if (pool !== undefined) this.#assign(service, ip, pool.name);
-      else if (this.#provider === 'cloud' || this.#provider === 'metallb') {
+      else if ((this.#provider === 'cloud' || this.#provider === 'metallb') && !this.#isCalicos(service)) {
         const message = `${formatIp(ip)} is on record, but ${this.#who} has no such address to give: nobody leads packets for it to the cluster`;
         const path = ['status', 'loadBalancer', 'ingress', i, 'ip'];
         this.findings.push(finding(service, path, { code: 'load-balancer', severity: 'warning', message }));
@@ -99,6 +112,7 @@ class Assigner {
   #give(service: Service): void {
     const { spec, namespace, name } = service;
     if (spec.clusterIPs.length > 0 && !spec.clusterIPs.some(isIpv4)) return;
+    if (this.#isCalicos(service)) return;
     if (this.#provider === 'none' || this.#provider === 'unsaid') {
       const why =
         this.#provider === 'none'
@@ -137,6 +151,13 @@ class Assigner {
   }
 }
 
+/** Calico gives where nobody else is chosen, and where it is asked for by its class. */
+function servicesOfCalico(store: Store, provider: Provider): (service: Service) => boolean {
+  const isBalanced = balancedByCalico(store);
+  const chosen = provider === 'cloud' || provider === 'metallb';
+  return (service) => isBalanced(service) && (!chosen || service.spec.loadBalancerClass !== undefined);
+}
+
 /** Puts addresses into the status of Services. */
 export function assignAddresses(store: Store, document: PhysicalNetworkObject | undefined): LoadBalancerAddresses {
   const errors: ConfigError[] = [];
@@ -145,8 +166,10 @@ export function assignAddresses(store: Store, document: PhysicalNetworkObject | 
   const metalLb = provider === 'metallb' ? metalLbConfiguration(store) : undefined;
   const pools =
     document !== undefined && spec?.provider === 'cloud' ? [cloudPool(document, spec, errors)] : (metalLb?.pools ?? []);
-  const assigner = new Assigner(store, provider, pools, provider === 'cloud' ? (spec?.ipMode ?? 'VIP') : 'VIP');
+  const ipMode = provider === 'cloud' ? (spec?.ipMode ?? 'VIP') : 'VIP';
+  const isCalicos = servicesOfCalico(store, provider);
+  const assigner = new Assigner(store, provider, { pools, ipMode, isCalicos });
   assigner.run();
   const findings = [...(metalLb?.findings ?? []), ...assigner.findings];
-  return { provider, assignments: assigner.assignments, metalLb, errors, findings };
+  return { provider, assignments: assigner.assignments, metalLb, isCalicos, errors, findings };
 }

@@ -44,7 +44,7 @@ export function settle(
   );
   const calico = startCalico(store, network.plan, otherCni);
   const allocations = calico.used
-    ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted })
+    ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted, isBalanced: addresses.isCalicos })
     : undefined;
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);

@@ -51,6 +51,8 @@ export class Skb {
   ctInfo: CtInfo = 'untracked';
   /** False before conntrack has looked at it; 'untracked' above is a decision only when this is true. */
   ctSeen = false;
+  /** Its checksum has been looked at when it came in (csum_valid): what changes of its header later counts no more. */
+  summed = false;
   /** skb_dst(): the routing decision. */
   route: RouteResult | undefined = undefined;
   /** The local socket that made it (owner match, errors). */
@@ -187,6 +189,7 @@ export class Skb {
     this.ct = from.ct;
     this.ctInfo = from.ctInfo;
     this.ctSeen = from.ctSeen;
+    this.summed = from.summed;
     this.route = from.route;
     this.socket = from.socket;
     this.physIn = from.physIn;

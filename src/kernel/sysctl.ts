@@ -55,6 +55,8 @@ export class SwitchesSet {
 }
 
 const DEV_PATH = /^net\.ipv4\.(conf|neigh)\.(.+)\.([a-z0-9_]+)$/;
+/** Where devices have folders of their own. */
+const DEVICES = ['net.ipv4.conf', 'net.ipv4.neigh', 'net.ipv6.conf', 'net.ipv6.neigh'];
 const RANGE_PATH = 'net.ipv4.ip_local_port_range';
 
 const byPath = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -100,6 +102,12 @@ export class Sysctls {
     Object.assign(device.ipv4Conf, this.default);
     Object.assign(device.neighConf, this.neighDefault);
     device.switchesSet.copyFrom(this.#defaultsSet);
+  }
+
+  /** A device leaves the namespace: its switches go with it (addrconf_sysctl_unregister(), devinet_sysctl_unregister()). */
+  forget({ name }: Pick<SysctlDevice, 'name'>): void {
+    for (const path of this.#other.keys())
+      if (DEVICES.some((folder) => path.startsWith(`${folder}.${name}.`))) this.#other.delete(path);
   }
 
   /**

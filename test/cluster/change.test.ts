@@ -30,9 +30,13 @@ const plainNetns = (state: NetnsState): unknown => ({
   listeners: [...state.listeners].sort(byText),
 });
 
+/** Where host-local begins to look for the next address: it has given those of pods that are gone. */
+const LAST_GIVEN = '/last_reserved_ip.0';
+
 const plainState = (host: Host): unknown => {
   const { netns, files } = hostState(host);
-  return { netns: netns.map(plainNetns).sort(byText), files };
+  const kept = Object.entries(files).filter(([path]) => !path.endsWith(LAST_GIVEN));
+  return { netns: netns.map(plainNetns).sort(byText), files: Object.fromEntries(kept) };
 };
 
 /** Of every machine, built if it was not. */

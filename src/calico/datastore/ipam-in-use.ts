@@ -4,6 +4,7 @@ import { type Service, type Store } from '../../kubernetes/index.js';
 import { addressOf } from '../cidr.js';
 import type { InUse } from '../ipam/check.js';
 import { workloadEndpointName } from '../names.js';
+import { CALICO_LOAD_BALANCER_CLASS } from './load-balancers.js';
 import { addressFromStore } from './addresses.js';
 import { storedEndpoints, storedNodes } from './resources.js';
 
@@ -12,16 +13,13 @@ export const nodesInUse = (store: Store): InUse[] =>
     [vxlan, ipip].flatMap((address) => (address === undefined ? [] : [{ address, by: `Node(${name})` }])),
   );
 
-/** spec.loadBalancerClass of Services that Calico gives an address. */
-const LOAD_BALANCER_CLASS = 'calico';
-
 /** With assignIPs AllServices, which is what kube-controllers starts with. */
 export const calicoLoadBalancers = (store: Store): readonly Service[] =>
   store
     .list('Service')
     .filter(
-      ({ spec: { type, loadBalancerClass = LOAD_BALANCER_CLASS } }) =>
-        type === 'LoadBalancer' && loadBalancerClass === LOAD_BALANCER_CLASS,
+      ({ spec: { type, loadBalancerClass = CALICO_LOAD_BALANCER_CLASS } }) =>
+        type === 'LoadBalancer' && loadBalancerClass === CALICO_LOAD_BALANCER_CLASS,
     );
 
 export const servicesInUse = (store: Store): InUse[] =>

@@ -34,6 +34,9 @@ import { UdpTracker } from './udp.js';
 /** A second entry for one original tuple lives this long (nf_ct_resolve_clash_harder()). */
 const CLASH_TIMEOUT_NS = NS_PER_S;
 
+/** Protocols whose checksums conntrack looks at, and __skb_checksum_complete() remembers. */
+const SUMMED: ReadonlySet<number> = new Set([IP_PROTOCOL.tcp, IP_PROTOCOL.udp, IP_PROTOCOL.icmp]);
+
 const TABLE_FULL = 'nf_conntrack: table full, dropping packet';
 
 const STATES: Readonly<Record<CtInfo, ConntrackState>> = {
@@ -91,6 +94,7 @@ export class Conntrack {
     const end = Math.min(skb.tail, ipv4.end);
     const transport = transportOffset(ipv4, end);
     const packet: CtPacket = { view: skb.view, hook, ipv4, transport, end, direction: 'original', note: '' };
+    if (SUMMED.has(ipv4.protocol) && verifiesChecksums(this.#context, packet)) skb.summed = true;
     if (transport < 0) {
       packet.note = 'no transport header';
       this.statistics.invalid += 1;

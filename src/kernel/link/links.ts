@@ -253,6 +253,7 @@ export class Links {
     this.#netns.neighbours.flush(dev);
     dev.addresses.length = 0;
     this.#netns.devices.remove(dev);
+    this.#netns.sysctl.forget(dev);
   }
 
   #check(options: { readonly name: string; readonly mtu?: number; readonly mac?: Mac }): void {

@@ -149,7 +149,7 @@ export class IptablesProxier {
     const { settings } = this;
     const categories = categorizeEndpoints(port, endpoints, settings);
     const rules = renderService({ port, categories, settings, large });
-    return { port, endpoints, large, categories, rules, because: held?.because ?? causeOf(port) };
+    return { port, endpoints, large, categories, rules, because: held?.port === port ? held.because : causeOf(port) };
   }
 
   #writeServices(

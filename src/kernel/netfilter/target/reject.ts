@@ -58,14 +58,20 @@ function isWhole(packet: RulePacket): boolean {
   return view.getUint16(transport + UDP_CHECKSUM) === 0 || checksumOk(packet);
 }
 
+/** What an IPv4 header sums up to, its own checksum included. */
+const HEADER_SUM = 0xffff;
+
 /**
  * nf_ip_checksum(), whatever the protocol; TCP and UDP count addresses too. The kernel begins at the IP header: a sum of
- * nothing but zeros is right, and a header that has changed since it was summed (ip_options_compile()) makes all wrong.
+ * nothing but zeros is right, and a header that has changed since it was summed (ip_options_compile()) makes all wrong,
+ * unless the packet has been summed before that.
  */
-function checksumOk({ protocol, source, destination, transportLength, view, skb, end }: RulePacket): boolean {
+function checksumOk(packet: RulePacket): boolean {
+  const { protocol, source, destination, transportLength, view, skb, end } = packet;
   const hasPseudoHeader = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp;
-  const before = hasPseudoHeader ? pseudoHeaderSum(source, destination, protocol, transportLength) : 0;
-  return finishChecksum(checksumPartial(view, skb.network, end, before)) === 0;
+  const pseudo = hasPseudoHeader ? pseudoHeaderSum(source, destination, protocol, transportLength) : 0;
+  const header = skb.summed ? HEADER_SUM : checksumPartial(view, skb.network, packet.transport);
+  return finishChecksum(checksumPartial(view, packet.transport, end, pseudo + header)) === 0;
 }
 
 /** Sequence and acknowledgment of the answer: the peer's own words turned around (nf_reject_ip_tcphdr_put()). */
