@@ -12,10 +12,14 @@ import {
 } from '../cluster/index.js';
 import {
   branchesJson,
+  branchesPcapng,
   type ConnectionTrace,
-  formatBranches,
   formatMinimal,
+  formatMinimalBranches,
   formatTrace,
+  formatWholeBranches,
+  type JsonValue,
+  type TextOptions,
   type TraceBranch,
   type TraceBranches,
   type TraceProtocol,
@@ -60,8 +64,8 @@ async function trace(options: CommonOptions): Promise<number> {
       ['TO', () => cluster.requireKnown(request.to.endpoint)],
     ]);
     const told = follow(cluster, request);
-    if (request.branches === 'all') printBranches(told, request.output);
-    else for (const { trace: traced } of told.branches) print(traced, request.output, options);
+    if (request.branches === 'all') print(BRANCHES, told, request.output, options);
+    else for (const { trace: traced } of told.branches) print(ONE, traced, request.output, options);
     return told.branches.every(({ trace: traced }) => traced.verdict === 'answered') ? 0 : 1;
   });
 }
@@ -77,11 +81,6 @@ function follow(cluster: Cluster, { from, to, protocol, branches, backend }: Req
   return { branches: [branch], complete: true };
 }
 
-const printBranches = (told: TraceBranches, output: Output): void =>
-  write(
-    output === 'json' ? `${JSON.stringify(branchesJson(told), null, 2)}\n` : `${formatBranches(told, ANSI_STYLE)}\n`,
-  );
-
 interface Request extends TraceRequest {
   readonly output: Output;
   readonly branches: 'one' | 'all';
@@ -92,17 +91,12 @@ interface Request extends TraceRequest {
 const MOST_BRANCHES = 1024;
 
 /** `--branches` and `--backend`; what is wrong with them goes to `problems`. */
-function branchesOf(
-  { branches, backend, output }: CommonOptions,
-  problems: string[],
-): Pick<Request, 'branches' | 'backend'> {
+function branchesOf({ branches, backend }: CommonOptions, problems: string[]): Pick<Request, 'branches' | 'backend'> {
   const named = backend === undefined ? undefined : parseEndpointName(backend);
   if (named !== undefined && isNameProblem(named)) problems.push(`--backend: ${named.problem}`);
   if (branches !== 'one' && branches !== 'all') problems.push(`--branches is one or all, not "${branches}"`);
   if (branches === 'all' && backend !== undefined)
     problems.push('--backend picks one of the branches: leave out --branches all');
-  if (branches === 'all' && output !== 'text' && output !== 'json')
-    problems.push(`--branches all is printed as text or json, not as ${output}`);
   return {
     branches: branches === 'all' ? 'all' : 'one',
     backend: named === undefined || isNameProblem(named) ? undefined : named,
@@ -155,21 +149,44 @@ function refuseUnknown(checks: readonly (readonly [end: End, check: () => void])
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
 }
 
-function print(traced: ConnectionTrace, output: Output, options: CommonOptions): void {
+/** How something that was traced is written in each form. */
+interface Forms<T> {
+  readonly text: (told: T, options: TextOptions) => string;
+  readonly json: (told: T) => JsonValue;
+  readonly minimal: (told: T) => string;
+  readonly pcapng: (told: T) => Uint8Array;
+}
+
+const ONE: Forms<ConnectionTrace> = {
+  text: formatTrace,
+  json: traceJson,
+  minimal: formatMinimal,
+  pcapng: tracePcapng,
+};
+
+const BRANCHES: Forms<TraceBranches> = {
+  text: formatWholeBranches,
+  json: branchesJson,
+  minimal: formatMinimalBranches,
+  pcapng: branchesPcapng,
+};
+
+/** @throws UsageError */
+function print<T>(forms: Forms<T>, told: T, output: Output, { every }: CommonOptions): void {
   switch (output) {
     case 'json':
-      write(`${JSON.stringify(traceJson(traced), null, 2)}\n`);
+      write(`${JSON.stringify(forms.json(told), null, 2)}\n`);
       return;
     case 'minimal':
-      write(`${formatMinimal(traced)}\n`);
+      write(`${forms.minimal(told)}\n`);
       return;
     case 'pcapng':
       if (process.stdout.isTTY) throw new UsageError('a capture is no text: send it to a file or to a program');
-      write(tracePcapng(traced));
+      write(forms.pcapng(told));
       return;
     default:
       write(
-        `${formatTrace(traced, { ...(ANSI_STYLE === undefined ? {} : { style: ANSI_STYLE }), everyPacket: options.every })}\n`,
+        `${forms.text(told, { ...(ANSI_STYLE === undefined ? {} : { style: ANSI_STYLE }), everyPacket: every })}\n`,
       );
   }
 }

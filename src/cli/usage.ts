@@ -16,10 +16,10 @@ const COMMANDS: Readonly<Record<string, { readonly brief: string; readonly more:
   trace: {
     brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|sctp|icmp] [-o text|json|pcapng|minimal] [-a]
       [--branches one|all] [--backend NAME] [--seed N]
-      sends a connection and prints its way, hop by hop; or all ways that chance can take, as a tree
+      sends a connection and prints its way, hop by hop; or all ways that chance can take, as a tree and one by one
 `,
     more: `${NAMES}${CLUSTER}  -a, --all  every packet hop by hop
-  --branches all  every way that chance can take, as among the endpoints of a Service; text or json
+  --branches all  every way that chance can take, as among the endpoints of a Service: a tree, and each way as above
   --backend  the way that leads there: pod/NAMESPACE/NAME, or an address
 
 Exit status: 0 delivered and answered, 1 not, 2 bad input.

@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
+import traceBranchesSchema from '../../schemas/trace-branches.schema.json' with { type: 'json' };
 import traceSchema from '../../schemas/trace.schema.json' with { type: 'json' };
 
 interface DescribedBody {
@@ -66,43 +67,59 @@ function completed(value: unknown): void {
 }
 
 const COMPONENTS = '#/components/schemas/';
-const TRACE = 'Trace';
+/** Published schemas, as components by these names. */
+const PUBLISHED = { Trace: traceSchema, TraceBranches: traceBranchesSchema } as const;
 const LOCAL = '#/$defs/';
 
-/** A schema whose local references lead to the components that its parts have become. */
-function referringToComponents(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(referringToComponents);
+/** Where a reference of a published schema leads among the components: to a part of its own, or to another schema. */
+function componentOf(reference: string, own: string): string {
+  if (reference.startsWith(LOCAL)) return `${COMPONENTS}${own}.${reference.slice(LOCAL.length)}`;
+  const other = Object.entries(PUBLISHED).find(([, { $id: address }]) => address.endsWith(`/${reference}`));
+  return other === undefined ? reference : `${COMPONENTS}${other[0]}`;
+}
+
+function referringToComponents(schema: unknown, own: string): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => referringToComponents(one, own));
   if (!isNode(schema)) return schema;
   return Object.fromEntries(
     Object.entries(schema).map(([key, value]) =>
-      key === '$ref' && typeof value === 'string' && value.startsWith(LOCAL)
-        ? [key, `${COMPONENTS}${TRACE}.${value.slice(LOCAL.length)}`]
-        : [key, referringToComponents(value)],
+      key === '$ref' && typeof value === 'string'
+        ? [key, componentOf(value, own)]
+        : [key, referringToComponents(value, own)],
     ),
   );
 }
 
-/** schemas/trace.schema.json: the whole as `Trace`, its parts as `Trace.step` and so on. */
-function traceComponents(): Node {
-  const { $schema: _dialect, $id: _address, $defs: parts, ...whole } = traceSchema;
-  const components: Node = { [TRACE]: referringToComponents(whole) };
-  for (const [name, part] of Object.entries(parts)) components[`${TRACE}.${name}`] = referringToComponents(part);
+/** schemas/trace.schema.json: the whole as `Trace`, its parts as `Trace.step` and so on; the others alike. */
+function publishedComponents(): Node {
+  const components: Node = {};
+  for (const [name, { $schema: _dialect, $id: _address, $defs: parts, ...whole }] of Object.entries(PUBLISHED)) {
+    components[name] = referringToComponents(whole, name);
+    for (const [part, schema] of Object.entries(parts))
+      components[`${name}.${part}`] = referringToComponents(schema, name);
+  }
   return components;
 }
 
-/** Routes stand a placeholder of this title where a whole trace is: the validator need not read what podwire has written. */
+/** Routes stand a placeholder of these titles where a whole trace is: the validator need not read what podwire has written. */
 export const WHOLE_TRACE = 'WholeTrace';
+export const WHOLE_BRANCHES = 'WholeBranches';
+const STANDS_FOR = new Map<unknown, keyof typeof PUBLISHED>([
+  [WHOLE_TRACE, 'Trace'],
+  [WHOLE_BRANCHES, 'TraceBranches'],
+]);
 
-function withTraceSchema(document: Node): Node {
+function withPublishedSchemas(document: Node): Node {
   const components = isNode(document['components']) ? document['components'] : {};
   const schemas = isNode(components['schemas']) ? components['schemas'] : {};
-  return { ...document, components: { ...components, schemas: { ...schemas, ...traceComponents() } } };
+  return { ...document, components: { ...components, schemas: { ...schemas, ...publishedComponents() } } };
 }
 
 function withWholeTraces(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withWholeTraces);
   if (!isNode(value)) return value;
-  if (value['title'] === WHOLE_TRACE) return { $ref: `${COMPONENTS}${TRACE}` };
+  const whole = STANDS_FOR.get(value['title']);
+  if (whole !== undefined) return { $ref: `${COMPONENTS}${whole}` };
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withWholeTraces(inner)]));
 }
 
@@ -135,7 +152,7 @@ export async function useDocument(app: FastifyInstance, prefix: string): Promise
     transformObject: (document) => {
       const whole = 'openapiObject' in document ? withWholeTraces(structuredClone(document.openapiObject)) : {};
       completed(whole);
-      return isNode(whole) ? withTraceSchema(whole) : {};
+      return isNode(whole) ? withPublishedSchemas(whole) : {};
     },
   });
   await app.register(swaggerUi, {

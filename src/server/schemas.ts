@@ -227,7 +227,7 @@ export const TraceSummarySchema = Type.Object(
 );
 export const TraceFormatQuery = {
   format: Type.Optional(oneOf(TRACE_FORMATS, { description: 'goes before the Accept header' })),
-  branch: Type.Integer({ minimum: 0, default: 0 }),
+  branch: Type.Optional(Type.Integer({ minimum: 0, description: 'from 0; left out, all that were asked for' })),
 };
 
 export const CaptureRequestSchema = Type.Object(

@@ -5,7 +5,7 @@ import type { ConnectionTrace } from './connection.js';
 import type { FlowTuple } from './step.js';
 import { lastOf, type PacketStory, stepsOf } from './story.js';
 import { type JsonValue, traceJson } from './to-json.js';
-import { PLAIN_STYLE, type TextStyle } from './format-text.js';
+import { formatTrace, PLAIN_STYLE, type TextOptions, type TextStyle } from './format-text.js';
 
 export interface TraceBranch {
   /** Of this way, from 0 to 1. */
@@ -103,6 +103,10 @@ const treeOf = ({ branches }: TraceBranches): BranchNode[] =>
 /** `33.3 %`. */
 const percent = (probability: number): string => `${Number((probability * 100).toPrecision(3))} %`;
 
+/** `branch 0, 50 %`: its number is that of the tree. */
+export const branchTitle = ({ probability }: TraceBranch, number: number): string =>
+  `branch ${number}, ${percent(probability)}`;
+
 const describeChoice = ({ asked, went, reached }: Choice): string =>
   `${asked} → ${went}${reached === undefined ? '' : `, ${reached}`}`;
 
@@ -132,6 +136,15 @@ export function formatBranches(told: TraceBranches, style: TextStyle = PLAIN_STY
   };
   draw(treeOf(told), '');
   return lines.join('\n');
+}
+
+/** The tree, and below it each branch as a trace of its own. */
+export function formatWholeBranches(told: TraceBranches, options: TextOptions = {}): string {
+  const style = options.style ?? PLAIN_STYLE;
+  const traces = told.branches.map(
+    (branch, number) => `${style.heading(branchTitle(branch, number))}\n${formatTrace(branch.trace, options)}`,
+  );
+  return [formatBranches(told, style), ...traces].join('\n\n');
 }
 
 const choiceJson = ({ asked, went, reached }: Choice): JsonValue => ({

@@ -4,6 +4,7 @@
  */
 
 import { formatIpv4 } from '../packet/index.js';
+import { branchTitle, type TraceBranches } from './branches.js';
 import type { ConnectionTrace, TracePacket } from './connection.js';
 import { formatTuple, protocolName } from './format-step.js';
 import type { RecordedStep } from './recorder.js';
@@ -65,3 +66,7 @@ export function formatMinimal(trace: ConnectionTrace): string {
   }
   return lines.join('\n');
 }
+
+/** Each branch below its title. */
+export const formatMinimalBranches = ({ branches }: TraceBranches): string =>
+  branches.map((branch, number) => `${branchTitle(branch, number)}\n${formatMinimal(branch.trace)}`).join('\n');

@@ -1,20 +1,21 @@
 /** A traced connection as a capture: every frame that was received or sent, with its interface and fate. */
 
-import { LINKTYPE, PcapngWriter } from '../packet/index.js';
+import { type CaptureDirection, LINKTYPE, PcapngWriter } from '../packet/index.js';
+import { branchTitle, type TraceBranches } from './branches.js';
 import type { ConnectionTrace } from './connection.js';
 import { explainEnd } from './connection.js';
 import type { RecordedStep } from './recorder.js';
 
-/** Bytes of a pcapng file. One interface for each device that saw a frame, named `<place> <device>`. */
-export function tracePcapng(trace: ConnectionTrace): Uint8Array {
-  const writer = new PcapngWriter({ userApplication: 'podwire' });
-  const interfaces = new Map<string, number>();
-  const rows: {
-    recorded: RecordedStep;
-    name: string;
-    direction: 'inbound' | 'outbound';
-    comment: string | undefined;
-  }[] = [];
+interface Row {
+  readonly recorded: RecordedStep;
+  /** `<place> <device>`. */
+  readonly name: string;
+  readonly direction: CaptureDirection;
+  readonly comments: readonly string[];
+}
+
+function rowsOf(trace: ConnectionTrace): Row[] {
+  const rows: Row[] = [];
   for (const { story } of [...(trace.resolution?.packets ?? []), ...trace.packets]) {
     const end = explainEnd(story, trace.nameOf);
     const frames = story.hops.flatMap((hop) => hop.steps);
@@ -23,15 +24,22 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
       const { step } = recorded;
       if (step.kind !== 'receive' && step.kind !== 'transmit') continue;
       const direction = step.kind === 'receive' ? 'inbound' : 'outbound';
-      const comment = recorded === last ? end : undefined;
-      rows.push({ recorded, name: `${trace.nameOf(recorded.place)} ${step.dev}`, direction, comment });
+      const comments = recorded === last && end !== undefined ? [end] : [];
+      rows.push({ recorded, name: `${trace.nameOf(recorded.place)} ${step.dev}`, direction, comments });
     }
   }
-  rows.sort((a, b) => a.recorded.order - b.recorded.order);
-  for (const { recorded, name, direction, comment } of rows) {
+  return rows.sort((a, b) => a.recorded.order - b.recorded.order);
+}
+
+/** Interfaces of their own for each branch, whose description names it, as the comment of its first frame does. */
+function addFrames(writer: PcapngWriter, trace: ConnectionTrace, branch?: string): void {
+  const interfaces = new Map<string, number>();
+  let title = branch === undefined ? [] : [branch];
+  const about = branch === undefined ? {} : { description: branch };
+  for (const { recorded, name, direction, comments } of rowsOf(trace)) {
     // A tunnel has no link layer.
     const linkType = recorded.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw;
-    const id = interfaces.get(name) ?? writer.addInterface({ name, linkType });
+    const id = interfaces.get(name) ?? writer.addInterface({ name, linkType, ...about });
     interfaces.set(name, id);
     if (recorded.bytes === undefined) continue;
     writer.addPacket({
@@ -39,8 +47,22 @@ export function tracePcapng(trace: ConnectionTrace): Uint8Array {
       timestamp: recorded.timeNs,
       bytes: recorded.bytes,
       direction,
-      ...(comment === undefined ? {} : { comments: [comment] }),
+      comments: [...title, ...comments],
     });
+    title = [];
   }
+}
+
+/** Bytes of a pcapng file. One interface for each device that saw a frame, named `<place> <device>`. */
+export function tracePcapng(trace: ConnectionTrace): Uint8Array {
+  const writer = new PcapngWriter({ userApplication: 'podwire' });
+  addFrames(writer, trace);
+  return writer.take();
+}
+
+/** One branch after the other, as they were sent. */
+export function branchesPcapng({ branches }: TraceBranches): Uint8Array {
+  const writer = new PcapngWriter({ userApplication: 'podwire' });
+  for (const [number, branch] of branches.entries()) addFrames(writer, branch.trace, branchTitle(branch, number));
   return writer.take();
 }

@@ -208,6 +208,10 @@ t.test(
     const tree = run([...TO_WEB, '--branches', 'all']);
     t.equal(tree.status, 0);
     t.match(tree.stdout, /: 2 ways\n├─ 50 % .*\n(.*\n)*└─ 50 % /);
+    const [, first = '', second = ''] = tree.stdout.split(/^branch \d, 50 %$/m);
+    for (const way of [first, second]) t.match(way, /^\npod\/shop\/client .*\nanswered: (.*\n)*Request, packet 1, /);
+    const minimal = run([...TO_WEB, '--branches', 'all', '-o', 'minimal']).stdout;
+    t.match(minimal, /^branch 0, 50 %\ntcp .*\n(.*\n)*branch 1, 50 %\ntcp /);
     const value: unknown = JSON.parse(run([...TO_WEB, '--branches', 'all', '-o', 'json']).stdout);
     t.same(mistakes(schemaOf('trace-branches'), value), []);
     t.match(value, { complete: true, tree: [{ probability: 0.5 }, { probability: 0.5 }] });
@@ -215,7 +219,6 @@ t.test(
     t.match(run([...TO_WEB, '--backend', 'pod/shop/web-1']).stdout, /Pod shop\/web-1\./);
     for (const [args, message] of [
       [['--branches', 'some'], '--branches is one or all, not "some"'],
-      [['--branches', 'all', '-o', 'pcapng'], '--branches all is printed as text or json, not as pcapng'],
       [['--backend', 'web'], '--backend: "web" is none of'],
       [['--backend', 'pod/shop/client'], '--backend: no way that chance can take leads to pod/shop/client'],
     ] as const) {
@@ -250,8 +253,10 @@ const WARN = 6_291_456;
 const EXPECTED =
   /retransmission|Duplicate ACK|Connection reset|out-of-order|previous segment|No response seen|no response found|Duplicate IP address configured/i;
 
+const BRANCHES = ['-f', 'topologies/services-iptables', 'pod/shop/client', 'svc/shop/web:80', '--branches', 'all'];
+
 t.test('-o pcapng is a capture in which tshark finds nothing wrong', { skip: skip || TSHARK }, (t) => {
-  for (const [what, args] of TRACES) {
+  for (const [what, args] of [...TRACES, ['to every endpoint of a Service', ['trace', ...BRANCHES]] as const]) {
     const frames = tshark(t, run([...args, '-o', 'pcapng']).bytes);
     t.ok(frames.length > 1, what);
     const wrong = frames.filter((frame) => {

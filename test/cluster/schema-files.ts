@@ -1,14 +1,16 @@
 /** The JSON schemas of schemas/, compiled. */
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /** A schema by name: `trace`, `physical-network`. Strict: a keyword that means nothing is an error. */
 export function schemaOf(name: string): ValidateFunction {
   const ajv = new Ajv2020({ allErrors: true, strict: true });
-  const schema: unknown = JSON.parse(readFileSync(`schemas/${name}.schema.json`, 'utf8'));
-  if (typeof schema !== 'object' || schema === null) throw new Error(`schemas/${name}.schema.json is no object`);
-  return ajv.compile(schema);
+  // Some refer to others.
+  for (const file of readdirSync('schemas')) ajv.addSchema(JSON.parse(readFileSync(`schemas/${file}`, 'utf8')), file);
+  const validate = ajv.getSchema(`${name}.schema.json`);
+  if (validate === undefined) throw new Error(`schemas/${name}.schema.json is not there`);
+  return validate;
 }
 
 /** What is wrong, a line a mistake; empty where all is well. */

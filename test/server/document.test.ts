@@ -262,6 +262,7 @@ const WALK: readonly Walk[] = [
   },
   { operation: `POST ${OF}/exec`, path: `${AT}/exec`, body: { target: 'node/node1' }, status: 400 },
   { operation: `POST ${OF}/traces`, path: `${AT}/traces`, body: { ...TO_WEB, branches: 'all' }, status: 201 },
+  { operation: `GET ${OF}/traces/{id}`, path: `${AT}/traces/:trace`, status: 200 },
   ...['json', 'cbor', 'text', 'minimal', 'pcapng', 'summary'].flatMap((format) => [
     { operation: `POST ${OF}/traces`, path: `${AT}/traces?format=${format}`, body: TO_WEB, status: 201 },
     { operation: `GET ${OF}/traces/{id}`, path: `${AT}/traces/:trace?format=${format}`, status: 200 },

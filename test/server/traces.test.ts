@@ -76,6 +76,65 @@ t.test('all branches of a Service are found, with probabilities that add up', as
   t.equal(drawn.json.branches.length, 1, 'one is drawn where all were not asked for');
 });
 
+t.test('all branches are one document in every form, whole ones and each with its probability', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const asked = { from: 'pod/shop/client', to: 'svc/shop/web:80', branches: 'all' };
+  const { json: summary } = await ask('POST', '/clusters/shop/traces', asked);
+  const at = `/clusters/shop/traces/${summary.id}`;
+  const form = async (format: string, branch = '') => ask('GET', `${at}?format=${format}${branch}`);
+
+  const { json } = await form('json');
+  t.strictSame(mistakes(schemaOf('trace-branches'), json), []);
+  t.match(json, { format: 'podwire-branches', complete: true, tree: [{ probability: 0.5 }, { probability: 0.5 }] });
+  for (const [branch, { probability, trace }] of json.branches.entries()) {
+    t.equal(probability, summary.branches[branch].probability);
+    t.strictSame((await form('json', `&branch=${branch}`)).json, trace, 'the same as alone');
+  }
+  t.strictSame((await ask('GET', at)).json, json, 'and without a format');
+  t.strictSame(decodeCbor((await ask('GET', at, undefined, { accept: 'application/cbor' })).bytes), json);
+  const { text } = await form('text');
+  const { text: minimal } = await form('minimal');
+  t.match(text, /^pod\/shop\/client → svc\/shop\/web:80, tcp: 2 ways\n├─ 50 % /);
+  for (const branch of [0, 1]) {
+    const title = `branch ${branch}, 50 %\n`;
+    t.ok(text.includes(`\n${title}${(await form('text', `&branch=${branch}`)).text}`), title);
+    t.ok(minimal.includes(`${title}${(await form('minimal', `&branch=${branch}`)).text}`), title);
+  }
+
+  const read = readPcapng((await form('pcapng')).bytes);
+  if ('error' in read) throw new Error(read.error.message);
+  const { interfaces, packets } = read.capture;
+  for (const branch of [0, 1]) {
+    const title = `branch ${branch}, 50 %`;
+    const own = packets.filter(({ interfaceId }) => interfaces[interfaceId]?.description === title);
+    const alone = packetsOf((await form('pcapng', `&branch=${branch}`)).bytes);
+    t.strictSame(
+      own.map(({ bytes }) => bytes),
+      alone.map(({ bytes }) => bytes),
+    );
+    t.equal(own[0]?.comments[0], title);
+  }
+
+  const posted = await ask('POST', '/clusters/shop/traces?format=json', asked);
+  t.match(posted.json, { format: 'podwire-branches', branches: [{ probability: 0.5 }, { probability: 0.5 }] });
+  const direct = { ...asked, to: 'pod/shop/web-1:8080' };
+  const single = (await ask('POST', '/clusters/shop/traces?format=json', direct)).json;
+  t.match(single, { format: 'podwire-branches', branches: [{ probability: 1 }] }, 'by what was asked for');
+
+  const forms = ['json', 'cbor', 'text', 'minimal', 'pcapng'];
+  const everything = async () =>
+    Promise.all(['', '&branch=0', '&branch=1'].flatMap((branch) => forms.map(async (one) => form(one, branch))));
+  const before = await everything();
+  const pool = '/clusters/shop/objects/projectcalico.org/IPPool/-/default-ipv4-ippool';
+  const rebuilt = await ask('PATCH', pool, '{"spec":{"natOutgoing":false}}', {
+    'content-type': 'application/merge-patch+json',
+  });
+  t.match(rebuilt.json, { change: { rebuilt: true } });
+  const bytes = (answers: typeof before) => answers.map((answer) => [answer.status, answer.bytes]);
+  t.strictSame(bytes(await everything()), bytes(before), 'and when the cluster that they ran in is gone');
+  t.strictSame(bytes(await everything()), bytes(before), 'and once more');
+});
+
 t.test('a backend picks its branch; a name that leads nowhere is told at its field', async (t) => {
   const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
   const to = { from: 'pod/shop/client', to: 'svc/shop/sticky:80' };

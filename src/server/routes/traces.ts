@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { CBOR_TYPE } from '../bodies.js';
-import { WHOLE_TRACE } from '../document.js';
+import { WHOLE_BRANCHES, WHOLE_TRACE } from '../document.js';
 import { Problem } from '../problem.js';
 import {
   ClusterParams,
@@ -58,11 +58,15 @@ function acceptedFormat(accept: string | undefined): TraceFormat | undefined {
 }
 
 const BINARY = { schema: {} };
-/** As `podwire trace -o json` prints it; the document says all of it. */
+/** As `podwire trace -o json` prints them; the document says all of it. */
 const WholeTrace = Type.Object({}, { title: WHOLE_TRACE });
-const TraceOrSummary = Type.Union([TraceSummarySchema, WholeTrace], { description: 'By `format`' });
+const WholeBranches = Type.Object({}, { title: WHOLE_BRANCHES });
+const TraceOrSummary = Type.Union([TraceSummarySchema, WholeTrace, WholeBranches], {
+  description: 'By `format`; all branches in one where they were asked for',
+});
 const FORMS = {
-  description: 'The trace, in the form that was asked for. `format=summary` is the form that POST answers with.',
+  description:
+    'The trace, in the form that was asked for. `format=summary` is the form that POST answers with. Of a trace with `branches: all` it is every branch with its probability, in a capture each with interfaces of its own, unless `branch` names one.',
   content: {
     'application/json': { schema: TraceOrSummary },
     [CBOR_TYPE]: BINARY,
@@ -77,7 +81,7 @@ const sendSummary = (reply: FastifyReply, summary: TraceSummary): FastifyReply =
 async function sendTrace(
   thread: ClusterThread,
   reply: FastifyReply,
-  { id, format, branch }: { readonly id: string; readonly format: TraceFormat; readonly branch: number },
+  { id, format, branch }: { readonly id: string; readonly format: TraceFormat; readonly branch?: number | undefined },
 ): Promise<FastifyReply> {
   if (format === 'summary') return sendSummary(reply, await thread.call('traceSummary', { id }));
   const { bytes } = await thread.call('renderTrace', { id, format, branch });

@@ -121,7 +121,7 @@ export const METHODS = {
       id,
       format,
       branch,
-    }: { readonly id: string; readonly format: Exclude<TraceFormat, 'summary'>; readonly branch: number },
+    }: { readonly id: string; readonly format: Exclude<TraceFormat, 'summary'>; readonly branch?: number | undefined },
   ) => ({ bytes: session.traces.render(id, format, branch) }),
   deleteTrace: (session: Session, { id }: { readonly id: string }) => {
     session.traces.remove(id);

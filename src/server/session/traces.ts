@@ -3,11 +3,16 @@
 import { type Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import {
+  branchesJson,
+  branchesPcapng,
   type Choice,
   choicesOf,
   type ConnectionTrace,
   formatMinimal,
+  formatMinimalBranches,
   formatTrace,
+  formatWholeBranches,
+  type JsonValue,
   type Place,
   type TraceBranches,
   type TraceProtocol,
@@ -61,24 +66,49 @@ export type TraceFormat = (typeof TRACE_FORMATS)[number];
 
 const utf8 = new TextEncoder();
 
-const RENDER: Readonly<Record<Exclude<TraceFormat, 'summary'>, (trace: ConnectionTrace) => Uint8Array>> = {
-  json: (trace) => utf8.encode(`${JSON.stringify(traceJson(trace))}\n`),
+type WholeFormat = Exclude<TraceFormat, 'summary'>;
+type Rendered = Readonly<Record<WholeFormat, Uint8Array>>;
+type Renderers<T> = Readonly<Record<WholeFormat, (told: T) => Uint8Array>>;
+
+const jsonBytes = (value: JsonValue): Uint8Array => utf8.encode(`${JSON.stringify(value)}\n`);
+const textBytes = (text: string): Uint8Array => utf8.encode(`${text}\n`);
+
+const RENDER: Renderers<ConnectionTrace> = {
+  json: (trace) => jsonBytes(traceJson(trace)),
   cbor: (trace) => encodeCbor(traceJson(trace)),
-  text: (trace) => utf8.encode(`${formatTrace(trace, { everyPacket: true })}\n`),
-  minimal: (trace) => utf8.encode(`${formatMinimal(trace)}\n`),
+  text: (trace) => textBytes(formatTrace(trace, { everyPacket: true })),
+  minimal: (trace) => textBytes(formatMinimal(trace)),
   pcapng: tracePcapng,
 };
 
-type Rendered = Readonly<Record<keyof typeof RENDER, Uint8Array>>;
+const RENDER_BRANCHES: Renderers<TraceBranches> = {
+  json: (told) => jsonBytes(branchesJson(told)),
+  cbor: (told) => encodeCbor(branchesJson(told)),
+  text: (told) => textBytes(formatWholeBranches(told, { everyPacket: true })),
+  minimal: (told) => textBytes(formatMinimalBranches(told)),
+  pcapng: branchesPcapng,
+};
 
-/** A branch with its recording, or, where the cluster that it ran in is gone, as it was rendered then. */
-type KeptBranch = { readonly trace: ConnectionTrace } | { readonly rendered: Rendered };
+const renderAll = <T>(renderers: Renderers<T>, told: T): Rendered => ({
+  json: renderers.json(told),
+  cbor: renderers.cbor(told),
+  text: renderers.text(told),
+  minimal: renderers.minimal(told),
+  pcapng: renderers.pcapng(told),
+});
+
+/** The recordings, or, where the cluster that they ran in is gone, as they were rendered then. */
+type Recording =
+  | { readonly told: TraceBranches }
+  | { readonly branches: readonly Rendered[]; readonly whole: Rendered | undefined };
 
 interface Kept {
   /** Of all traces of its cluster, those that are gone too. */
   readonly order: number;
   readonly summary: TraceSummary;
-  branches: readonly KeptBranch[];
+  /** Every branch was asked for: they are one document. */
+  readonly isWhole: boolean;
+  recording: Recording;
 }
 
 /** Names of the places that it passed, so that nothing of the cluster is held by them. */
@@ -149,7 +179,9 @@ export class Traces {
       complete: told.complete,
     };
     const traces = branches.map(({ trace }) => trace);
-    this.#kept.set(about.id, { order: this.#sent++, summary, branches: traces.map((trace) => ({ trace })) });
+    const isWhole = request.branches === 'all' && request.backend === undefined;
+    const recording = { told: { branches, complete: told.complete } };
+    this.#kept.set(about.id, { order: this.#sent++, summary, isWhole, recording });
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > this.#limits.traces && oldest !== undefined) this.#kept.delete(oldest);
     return { summary, trace: first.trace, traces };
@@ -186,15 +218,15 @@ export class Traces {
     return this.#get(id).summary;
   }
 
-  /** @throws Problem */
-  render(id: string, format: Exclude<TraceFormat, 'summary'>, branch: number): Uint8Array {
-    const { branches } = this.#get(id);
-    const found = branches[branch];
-    if (found === undefined)
-      throw new Problem('not-found', `trace "${id}" has ${branches.length} branches, counted from 0`, [
+  /** One branch; without a number, all that were asked for. @throws Problem */
+  render(id: string, format: WholeFormat, branch: number | undefined): Uint8Array {
+    const { isWhole, recording, summary } = this.#get(id);
+    const number = branch ?? (isWhole ? undefined : 0);
+    if (number !== undefined && number >= summary.branches.length)
+      throw new Problem('not-found', `trace "${id}" has ${summary.branches.length} branches, counted from 0`, [
         { message: 'no such branch', field: 'branch' },
       ]);
-    return 'trace' in found ? RENDER[format](found.trace) : found.rendered[format].slice();
+    return renderRecording(recording, format, number);
   }
 
   /** @throws Problem */
@@ -205,20 +237,31 @@ export class Traces {
 
   /** Before the cluster goes: recordings refer to its rules and routes, and with them to all of it. */
   letGo(): void {
-    for (const kept of this.#kept.values())
-      kept.branches = kept.branches.map((branch) =>
-        'trace' in branch ? { rendered: renderAll(branch.trace) } : branch,
-      );
+    for (const kept of this.#kept.values()) {
+      const { recording, isWhole } = kept;
+      if (!('told' in recording)) continue;
+      const { told } = recording;
+      kept.recording = {
+        branches: told.branches.map(({ trace }) => renderAll(RENDER, trace)),
+        whole: isWhole ? renderAll(RENDER_BRANCHES, told) : undefined,
+      };
+    }
   }
 }
 
-const renderAll = (trace: ConnectionTrace): Rendered => ({
-  json: RENDER.json(trace),
-  cbor: RENDER.cbor(trace),
-  text: RENDER.text(trace),
-  minimal: RENDER.minimal(trace),
-  pcapng: RENDER.pcapng(trace),
-});
+/** What is kept is copied: bytes that are sent are gone. */
+function renderRecording(recording: Recording, format: WholeFormat, branch: number | undefined): Uint8Array {
+  if (!('told' in recording)) {
+    const rendered = branch === undefined ? recording.whole : recording.branches[branch];
+    if (rendered === undefined) throw new Error('assertion failed: it was rendered when its cluster went');
+    return rendered[format].slice();
+  }
+  const { told } = recording;
+  if (branch === undefined) return RENDER_BRANCHES[format](told);
+  const found = told.branches[branch];
+  if (found === undefined) throw new Error('assertion failed: there is such a branch');
+  return RENDER[format](found.trace);
+}
 
 const describeEnds = ({ from, to, protocol, verdict, explanation }: ConnectionTrace) => ({
   from: { label: from.label, address: formatIpv4(from.address) },
