@@ -103,6 +103,11 @@ export class Emulation {
     return skb;
   }
 
+  /** Packets that were made so far: where none was, nothing was sent. */
+  get packetsMade(): number {
+    return this.#nextId - 1;
+  }
+
   /** A packet that already has its bytes, as a new identity. */
   skbFrom(bytes: Uint8Array): Skb {
     const skb = this.allocSkb(bytes.length);

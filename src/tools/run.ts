@@ -59,10 +59,11 @@ const FAREWELL_NS = 250 * NS_PER_MS;
 /** Runs a command as it would run there. An unknown one ends with 127, as in a shell. */
 export function runTool(cluster: Cluster, endpoint: EndpointName, command: readonly string[]): ToolResult {
   const { netns, pod } = cluster.locate(endpoint);
-  const result = runIn({ cluster, netns, pod }, command);
   const { emulation } = cluster;
-  // No time passes where nothing is on its way.
-  emulation.run(() => false, emulation.clock.nowNs + FAREWELL_NS);
+  const before = emulation.packetsMade;
+  const result = runIn({ cluster, netns, pod }, command);
+  // No time passes where nothing is on its way, and none for a command that has sent nothing.
+  if (emulation.packetsMade > before) emulation.run(() => false, emulation.clock.nowNs + FAREWELL_NS);
   return result;
 }
 

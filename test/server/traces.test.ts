@@ -245,6 +245,25 @@ t.test('exec and programmed state are what the tools print', async (t) => {
   t.equal((await ask('GET', `/clusters/${VXLAN}/hosts/nod1`)).json.status, 404);
 });
 
+t.test('a command that sends nothing takes no time, whatever is about to happen', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const clock = async () => (await ask('GET', `/clusters/${VXLAN}/clock`)).json;
+  const exec = async (...command: string[]) =>
+    (await ask('POST', `/clusters/${VXLAN}/exec`, { target: 'node/node1', command })).json.exitCode;
+  await ask('POST', TRACES, TO_WEB);
+  const { nextEventNs } = await clock();
+  await ask('POST', `/clusters/${VXLAN}/clock/jump`, { toNs: nextEventNs - 1000 });
+  const before = await clock();
+  t.equal(before.nextEventNs, nextEventNs);
+  for (const command of ['nmap', 'ping', 'ip rout x', 'sh -c (', 'cat /nope', 'ping -c 1 -z', 'ip route', 'nc', 'curl'])
+    t.equal(typeof (await exec(...command.split(' '))), 'number', command);
+  const nowhere = { target: 'pod/default/nobody', command: ['ip'] };
+  t.equal((await ask('POST', `/clusters/${VXLAN}/exec`, nowhere)).status, 404);
+  t.strictSame(await clock(), before);
+  t.equal(await exec('ping', '-c', '1', '172.18.0.3'), 0);
+  t.ok((await clock()).nowNs >= nextEventNs, 'a command that sends lets time pass');
+});
+
 const TSHARK = spawnSync('tshark', ['-v']).status === 0 ? false : 'tshark is not installed';
 
 t.test('a capture grows while it is read, and holds what its filter lets through', async (t) => {
