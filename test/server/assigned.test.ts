@@ -94,3 +94,91 @@ t.test('a pod shows its node and its addresses, and can be put back with them', 
   const after = (await ask('GET', POD)).json.object;
   t.strictSame([after.spec, after.status], [object.spec, object.status]);
 });
+
+const JSON_PATCH = { 'content-type': 'application/json-patch+json' };
+const PLAIN_SERVICE = `apiVersion: v1
+kind: Service
+metadata: {name: shown}
+spec: {selector: {app: shown}, ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]}
+`;
+
+t.test(
+  'a Service shows the defaults of the API server, and follows them as long as they are not its own',
+  async (t) => {
+    const { ask } = await running(t, { clusters: [cluster(L2)] });
+    t.equal((await ask('POST', OBJECTS, PLAIN_SERVICE, YAML)).status, 201);
+    const read = async () => (await ask('GET', SERVICE)).json.object;
+    const before = await read();
+    t.match(before.spec, {
+      type: 'ClusterIP',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      internalTrafficPolicy: 'Cluster',
+      sessionAffinity: 'None',
+      ports: [
+        { port: 80, protocol: 'TCP', targetPort: 80 },
+        { port: 53, protocol: 'UDP', targetPort: 53 },
+      ],
+    });
+    t.equal((await ask('PUT', SERVICE, before)).status, 200);
+    t.strictSame(await read(), before, 'put back as it was read');
+
+    const patched = await ask(
+      'PATCH',
+      SERVICE,
+      JSON.stringify([
+        { op: 'test', path: '/spec/type', value: 'ClusterIP' },
+        { op: 'replace', path: '/spec/type', value: 'NodePort' },
+        { op: 'replace', path: '/spec/sessionAffinity', value: 'ClientIP' },
+        { op: 'replace', path: '/spec/ports/0/port', value: 81 },
+      ]),
+      JSON_PATCH,
+    );
+    t.equal(patched.status, 200, patched.text);
+    const nodePort = await read();
+    t.match(nodePort.spec, { type: 'NodePort', sessionAffinity: 'ClientIP', ports: [{ port: 81, targetPort: 80 }] });
+
+    const remove = JSON.stringify([{ op: 'remove', path: '/spec/ports/0' }]);
+    t.equal((await ask('PATCH', SERVICE, remove, JSON_PATCH)).status, 200);
+    t.strictSame((await read()).spec.ports, nodePort.spec.ports.slice(1), 'what is left keeps its node port');
+    const back = await ask('PATCH', SERVICE, '{"spec":{"type":"ClusterIP"}}', MERGE);
+    t.equal(back.status, 200, 'which has not become its own');
+    const external = '{"spec":{"type":"ExternalName","externalName":"example.com"}}';
+    t.equal((await ask('PATCH', SERVICE, external, MERGE)).status, 200);
+    const { spec } = await read();
+    t.strictSame(
+      [spec.type, spec.clusterIP, spec.ipFamilies, spec.internalTrafficPolicy, spec.sessionAffinity],
+      ['ExternalName', undefined, undefined, undefined, 'ClientIP'],
+    );
+  },
+);
+
+t.test('a headless Service without a selector has both families', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  const headless = PLAIN_SERVICE.replace('selector: {app: shown}', 'clusterIP: None');
+  t.equal((await ask('POST', OBJECTS, headless, YAML)).status, 201);
+  const { object } = (await ask('GET', SERVICE)).json;
+  t.match(object.spec, { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' });
+  t.equal((await ask('PUT', SERVICE, object)).status, 200);
+});
+
+t.test('a pod shows the defaults of the API server; one of a controller has no containers made up', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  const pod = PLAIN_POD.replace('image: nginx', 'image: nginx, ports: [{containerPort: 80}]');
+  t.equal((await ask('POST', OBJECTS, pod, YAML)).status, 201);
+  const { object } = (await ask('GET', POD)).json;
+  t.match(object.spec, {
+    restartPolicy: 'Always',
+    dnsPolicy: 'ClusterFirst',
+    containers: [{ ports: [{ containerPort: 80, protocol: 'TCP' }] }],
+  });
+  t.equal((await ask('PUT', POD, object)).status, 200);
+  const labels = JSON.stringify([{ op: 'replace', path: '/spec/containers/0/image', value: 'nginx:2' }]);
+  t.equal((await ask('PATCH', POD, labels, JSON_PATCH)).status, 200);
+  const refused = await ask('PATCH', POD, '{"spec":{"dnsPolicy":"Default"}}', MERGE);
+  t.match(refused.json, { status: 422, errors: [{ field: 'spec' }] });
+  const { items } = (await ask('GET', `${OBJECTS}?kind=Pod&full=true`)).json;
+  const made = items.filter(({ origin }: Parsed) => origin === 'controller');
+  t.ok(made.length > 0);
+  for (const { object: one } of made) t.notOk('containers' in one.spec);
+});

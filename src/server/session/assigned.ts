@@ -1,6 +1,6 @@
 /**
- * What the cluster has given an object beyond what was declared: a reader sees it in the object, as `kubectl get -o yaml`
- * shows it, and whoever puts back what was read has not declared it.
+ * What the cluster has given an object beyond what was declared, and the API server's defaults that are known here: a
+ * reader sees it in the object, as `kubectl get -o yaml` shows it, and whoever puts back what was read has not declared it.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -27,13 +27,30 @@ type Store = Cluster['store'];
 interface AssignedField {
   readonly path: FieldPath;
   readonly value: Json;
+  /** A default that is the value of this field beside it: with another one it is somebody's own. */
+  readonly as?: string;
 }
+
+/** Values that were read, with their defaults. */
+const fieldsOf = <K extends string>(path: FieldPath, read: Readonly<Record<K, Json>>, names: readonly K[]) =>
+  names.map((name): AssignedField => ({ path: [...path, name], value: read[name] }));
 
 /** pkg/api/service/util.go:NeedsHealthCheck(). */
 const isHealthChecked = ({ type, externalTrafficPolicy }: Service['spec']): boolean =>
   type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
 
-/** pkg/registry/core/service/storage/alloc.go; the status is the load balancer's. */
+/** pkg/registry/core/service/storage/alloc.go:initIPFamilyFields(): a headless Service without a selector has both families. */
+function ofFamilies({ type, headless, selector, clusterIPs, ...given }: Service['spec']): AssignedField[] {
+  const isAny = headless && Object.keys(selector).length === 0 && given.ipFamilyPolicy !== 'SingleStack';
+  const own = headless ? ['IPv4'] : clusterIPs.map((ip) => (isIpv4(ip) ? 'IPv4' : 'IPv6'));
+  const chosen = given.ipFamilies.length > 0 ? given.ipFamilies : own;
+  const ipFamilies = isAny ? [...new Set([...chosen, 'IPv4', 'IPv6'])] : chosen;
+  if (type === 'ExternalName' || ipFamilies.length === 0) return [];
+  const ipFamilyPolicy = ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack';
+  return fieldsOf(['spec'], { ipFamilies, ipFamilyPolicy }, ['ipFamilies', 'ipFamilyPolicy']);
+}
+
+/** pkg/registry/core/service/storage/alloc.go, pkg/apis/core/v1/defaults.go:SetDefaults_Service(); the status is the load balancer's. */
 function ofService({ spec, status }: Service): AssignedField[] {
   const ips = spec.headless ? ['None'] : spec.clusterIPs.map(formatIp);
   const [first] = spec.type === 'ExternalName' ? [] : ips;
@@ -42,21 +59,37 @@ function ofService({ spec, status }: Service): AssignedField[] {
     ...(hostname === '' ? {} : { hostname }),
   }));
   return [
+    ...fieldsOf(['spec'], spec, ['type', 'sessionAffinity']),
+    ...(spec.type === 'ExternalName' ? [] : fieldsOf(['spec'], spec, ['internalTrafficPolicy'])),
+    ...ofFamilies(spec),
+    ...spec.ports.flatMap((port, i) => [
+      ...fieldsOf(['spec', 'ports', i], port, ['protocol', 'nodePort']),
+      { path: ['spec', 'ports', i, 'targetPort'], value: port.targetPort, as: 'port' },
+    ]),
     ...(first === undefined
       ? []
       : [
           { path: ['spec', 'clusterIP'], value: first },
           { path: ['spec', 'clusterIPs'], value: ips },
         ]),
-    ...spec.ports.map(({ nodePort }, i) => ({ path: ['spec', 'ports', i, 'nodePort'], value: nodePort })),
     // The record keeps it for a Service that is none of those that need it any more.
     { path: ['spec', 'healthCheckNodePort'], value: isHealthChecked(spec) ? spec.healthCheckNodePort : 0 },
     { path: ['status', 'loadBalancer'], value: ingress.length === 0 ? {} : { ingress } },
   ].filter(({ value }) => value !== 0);
 }
 
+/** pkg/apis/core/v1/defaults.go:SetDefaults_PodSpec(). */
+const podDefaults = ({ spec }: Pod): AssignedField[] => [
+  ...fieldsOf(['spec'], spec, ['restartPolicy', 'dnsPolicy']),
+  ...(['containers', 'initContainers'] as const).flatMap((list) =>
+    spec[list].flatMap(({ ports }, i) =>
+      ports.flatMap((port, j) => fieldsOf(['spec', list, i, 'ports', j], port, ['protocol'])),
+    ),
+  ),
+];
+
 /** The scheduler's node, and what the kubelet reports (pkg/kubelet/kubelet_pods.go:convertStatusToAPIStatus()). */
-function ofPod(pod: Pod, store: Store): AssignedField[] {
+function placeOfPod(pod: Pod, store: Store): AssignedField[] {
   const { nodeName, hostNetwork } = pod.spec;
   if (nodeName === '') return [];
   const hostIPs = (store.get('Node', '', nodeName)?.status.internalIPs ?? []).map(formatIp);
@@ -82,7 +115,7 @@ function assignedTo({ group, kind, namespace, name }: ObjectKey, store: Store): 
   const service = kind === 'Service' ? store.get(kind, namespace, name) : undefined;
   if (service !== undefined) return ofService(service);
   const pod = kind === 'Pod' ? store.get(kind, namespace, name) : undefined;
-  return pod === undefined ? [] : ofPod(pod, store);
+  return pod === undefined ? [] : [...podDefaults(pod), ...placeOfPod(pod, store)];
 }
 
 const at = (value: Json | undefined, path: FieldPath): Json | undefined =>
@@ -90,6 +123,21 @@ const at = (value: Json | undefined, path: FieldPath): Json | undefined =>
     (held, step) => (typeof step === 'number' ? (isList(held) ? held[step] : undefined) : field(held, step)),
     value,
   );
+
+/** Where a field is in `object` that was at `path` in `before`: items of lists go by their names, wherever they are. */
+function placeIn(object: JsonObject, before: JsonObject, path: FieldPath): FieldPath | undefined {
+  const found: FieldPath[number][] = [];
+  for (const [i, step] of path.entries()) {
+    const items = at(object, found);
+    if (typeof step === 'number' && !isList(items)) return undefined;
+    const name = field(at(before, path.slice(0, i + 1)), 'name');
+    const isIt = (item: Json | undefined): boolean => isObject(item) && item['name'] === name;
+    const place = typeof step !== 'number' || !isList(items) || isIt(items[step]) ? step : items.findIndex(isIt);
+    if (place === -1) return undefined;
+    found.push(place);
+  }
+  return found;
+}
 
 /** Whether somebody wrote it: the API server fills in what is empty. */
 function isSaid(value: Json | undefined): boolean {
@@ -118,7 +166,9 @@ const nameAt = (path: FieldPath): string => String(path.at(-1));
 
 /** With what was given to it; what it says itself goes before. */
 export function withAssigned(object: JsonObject, key: ObjectKey, store: Store): JsonObject {
-  const open = assignedTo(key, store).filter(({ path }) => !isSaid(at(object, path)));
+  const open = assignedTo(key, store).filter(
+    ({ path }) => placeIn(object, object, path) !== undefined && !isSaid(at(object, path)),
+  );
   return open.reduce(
     (held, { path, value }) => changedObject(held, path, (inner) => ({ ...inner, [nameAt(path)]: value })),
     object,
@@ -140,14 +190,16 @@ export function withoutAssigned(
   store: Store,
 ): JsonObject | undefined {
   if (before === undefined) return undefined;
-  const returned = assignedTo(before.key, store).filter(({ path, value }) => {
-    const own = at(object, path);
-    return isDeepStrictEqual(own, value) && !isSaid(at(before.document.value, path));
+  const held = before.document.value;
+  const returned = assignedTo(before.key, store).flatMap(({ path: old, value, as }) => {
+    const path = isSaid(at(held, old)) ? undefined : placeIn(object, held, old);
+    if (path === undefined || !isDeepStrictEqual(at(object, path), value)) return [];
+    return as === undefined || at(object, [...path.slice(0, -1), as]) === value ? [path] : [];
   });
   if (returned.length === 0) return undefined;
   return returned.reduce(
-    (held, { path }) =>
-      changedObject(held, path, (inner) =>
+    (left, path) =>
+      changedObject(left, path, (inner) =>
         Object.fromEntries(Object.entries(inner).filter(([name]) => name !== nameAt(path))),
       ),
     object,

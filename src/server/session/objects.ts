@@ -329,7 +329,8 @@ export function patchObject(
   cluster: Cluster,
   { key, patch, file }: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
 ) {
-  const current = renderObject(declaredObject(declared, cluster, key));
-  const patched = applyPatch(current, patch);
-  return inPlace(declared, cluster, key, { text: JSON.stringify(patched, null, 2), file });
+  const current = declaredObject(declared, cluster, key);
+  const patched = applyPatch(shownObject(current, cluster.store), patch);
+  const own = isObject(patched) ? withoutAssigned(patched, current, cluster.store) : undefined;
+  return inPlace(declared, cluster, key, { text: JSON.stringify(own ?? patched, null, 2), file });
 }
