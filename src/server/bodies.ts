@@ -10,7 +10,7 @@ export const CBOR_TYPE = 'application/cbor';
 export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 export const JSON_PATCH_TYPE = 'application/json-patch+json';
 
-/** Where it stops to be JSON, which the parser that guards prototypes does not say; undefined where it is JSON. */
+/** Where it stops to be JSON, which the parser does not say; undefined where it is JSON. */
 function syntaxErrorOf(text: string): Mistake | undefined {
   try {
     JSON.parse(text);
@@ -40,8 +40,35 @@ function isShallow(value: unknown): boolean {
   return false;
 }
 
+/** Whoever copies such a field by its name changes what all objects have. */
+const isPrototype = (name: string, value: unknown): boolean =>
+  name === '__proto__' || (name === 'constructor' && isNested(value) && Object.hasOwn(value, 'prototype'));
+
+const pointerStep = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+/** JSON pointer (RFC 6901) of the first such field in a value that is shallow. */
+function prototypeField(value: unknown): string | undefined {
+  if (!isNested(value)) return undefined;
+  for (const name in value) {
+    const inner: unknown = Reflect.get(value, name);
+    if (isPrototype(name, inner)) return pointerStep(name);
+    const below = prototypeField(inner);
+    if (below !== undefined) return `${pointerStep(name)}${below}`;
+  }
+  return undefined;
+}
+
+/** What is wrong with a body though it is JSON. */
+function refusedBody(value: unknown): Problem | undefined {
+  if (!isShallow(value)) return new Problem('bad-request', `the body is nested more than ${MAX_DEPTH} levels deep`);
+  const field = prototypeField(value);
+  if (field === undefined) return undefined;
+  const message = `${field} is a name of prototypes, and no field`;
+  return new Problem('bad-request', `body: ${message}`, [{ message, field }]);
+}
+
 export function useBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
+  const parse = app.getDefaultJsonParser('ignore', 'ignore');
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser(
     ['application/json', MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
@@ -49,8 +76,7 @@ export function useBodies(app: FastifyInstance): void {
     (request, text: string, done) => {
       void parse(request, text, (error, value?: unknown) => {
         if (error === null || error === undefined) {
-          if (isShallow(value)) done(null, value);
-          else done(new Problem('bad-request', `the body is nested more than ${MAX_DEPTH} levels deep`));
+          done(refusedBody(value) ?? null, value);
           return;
         }
         const mistake = syntaxErrorOf(text) ?? { message: error.message };

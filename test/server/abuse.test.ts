@@ -129,13 +129,41 @@ t.test('a patch that grows by copying itself ends, and one that reaches for prot
   const doubling = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '/metadata', path: `/metadata/x${i}` }));
   const grown = await ask('PATCH', WEB, JSON.stringify(doubling), JSON_PATCH);
   t.match(grown.json, { status: 413, detail: /copies more than/ });
-  for (const path of ['/__proto__/polluted', '/constructor/prototype/polluted', '/metadata/__proto__/polluted'])
-    t.equal((await ask('PATCH', WEB, JSON.stringify([{ op: 'add', path, value: 1 }]), JSON_PATCH)).status, 400, path);
-  t.equal((await ask('PATCH', WEB, '{"metadata":{"__proto__":{"polluted":1}}}', MERGE)).status, 400);
+  for (const path of ['/__proto__/polluted', '/constructor/prototype/polluted', '/metadata/__proto__/polluted']) {
+    const patch = [
+      { op: 'test', path: '/kind', value: 'Pod' },
+      { op: 'add', path, value: 1 },
+    ];
+    const answer = await ask('PATCH', WEB, JSON.stringify(patch), JSON_PATCH);
+    t.match(answer.json, { status: 400, detail: /prototype/, errors: [{ field: '/1/path' }] }, path);
+  }
   t.equal((await ask('PATCH', WEB, '[null, 7]', JSON_PATCH)).status, 400);
   t.equal(({} as Record<string, unknown>)['polluted'], undefined);
   t.strictSame((await ask('GET', WEB)).json, before);
   t.notOk((await ask('GET', AT)).json.restarted, 'and its thread goes on');
+});
+
+t.test('fields that are names of prototypes are refused by their places, and change nothing', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const before = [(await ask('GET', AT)).json, (await ask('GET', WEB)).json];
+  const JSON_TYPE = { 'content-type': 'application/json' };
+  const cases: readonly (readonly [method: string, path: string, body: string, type: object, field: string])[] = [
+    ['POST', `${AT}/traces`, '{"from":"a","to":"b","__proto__":{"polluted":1}}', JSON_TYPE, '/__proto__'],
+    ['POST', '/clusters', '{"sources":[{"file":"a","__proto__":1}]}', JSON_TYPE, '/sources/0/__proto__'],
+    ['POST', `${AT}/faults`, '{"constructor":{"prototype":{"polluted":1}}}', JSON_TYPE, '/constructor'],
+    ['PATCH', WEB, '{"metadata":{"a/b":{"__proto__":{"polluted":1}}}}', MERGE, '/metadata/a~1b/__proto__'],
+    ['PATCH', WEB, '[{"op":"add","path":"/metadata/x","value":{"__proto__":1}}]', JSON_PATCH, '/0/value/__proto__'],
+  ];
+  for (const [method, path, body, type, field] of cases) {
+    const answer = await ask(method, path, body, type as Record<string, string>);
+    t.equal(answer.status, 400, body);
+    t.equal(answer.headers.get('content-type'), 'application/problem+json', body);
+    t.match(answer.json, { type: 'urn:podwire:problem:bad-request', detail: field, errors: [{ field }] }, body);
+  }
+  t.equal(({} as Record<string, unknown>)['polluted'], undefined);
+  t.strictSame([(await ask('GET', AT)).json, (await ask('GET', WEB)).json], before);
+  const label = await ask('PATCH', WEB, '{"metadata":{"labels":{"constructor":"a"}}}', MERGE);
+  t.equal(label.status, 200, 'a label may be called constructor');
 });
 
 const laughs = [

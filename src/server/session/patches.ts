@@ -26,6 +26,20 @@ const MAX_OPERATIONS = 10_000;
 /** Of all values that are copied: a copy into what is copied doubles it. */
 const MAX_COPIED = 3 << 20;
 
+/** A pointer to a prototype, which is no part of the document. */
+const PROTOTYPE = /\/(?:__proto__|constructor\/prototype)(?:\/|$)/;
+
+/** @throws Problem */
+function requireNoPrototype(index: number, operation: Json): void {
+  for (const member of ['path', 'from']) {
+    const pointer = field(operation, member);
+    if (typeof pointer !== 'string' || !PROTOTYPE.test(pointer)) continue;
+    const message = `operation ${index}: ${pointer} leads to a prototype, which is no part of the object`;
+    const at = `/${index}/${member}`;
+    throw new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field: at }]);
+  }
+}
+
 /** Octets that the operations copy, one after the other. @throws Problem */
 class Copied {
   #octets = 0;
@@ -50,6 +64,7 @@ function jsonPatch(target: JsonObject, patch: Json): Json {
   for (const [i, operation] of patch.entries()) {
     // The library looks at it itself.
     const one: unknown = operation;
+    requireNoPrototype(i, operation);
     try {
       copied.take(document, operation);
       document = fastJsonPatch.applyPatch(document, [one as Operation], true).newDocument;
