@@ -260,6 +260,19 @@ t.test('a kind that is written otherwise is told from one of which there is noth
     ['services', 'Service'],
     ['pod', 'Pod'],
     ['networkpolicies', 'NetworkPolicy'],
+    ['svc', 'Service'],
+    ['po', 'Pod'],
+    ['no', 'Node'],
+    ['ns', 'Namespace'],
+    ['ep', 'Endpoints'],
+    ['deploy', 'Deployment'],
+    ['ds', 'DaemonSet'],
+    ['sts', 'StatefulSet'],
+    ['netpol', 'NetworkPolicy'],
+    ['gnp', 'GlobalNetworkPolicy'],
+    ['heps', 'HostEndpoint'],
+    ['ippool', 'IPPool'],
+    ['SVC', 'Service'],
   ] as const) {
     const refused = await ask('GET', `${OBJECTS}?kind=${kind}`);
     t.equal(refused.status, 400, kind);
@@ -282,4 +295,10 @@ t.test('a kind that is written otherwise is told from one of which there is noth
   const one = await ask('GET', `${OBJECTS}/core/service/default/web`);
   t.equal(one.status, 404);
   t.match(one.json.detail, /^there is no service default\/web: there is no kind "service"; did you mean Service/);
+  for (const method of ['GET', 'DELETE'])
+    t.match((await ask(method, `${OBJECTS}/core/svc/default/web`)).json, {
+      status: 404,
+      detail: 'there is no svc default/web: there is no kind "svc"; did you mean Service?',
+      errors: [{ field: '/kind', near: ['Service'] }],
+    });
 });
