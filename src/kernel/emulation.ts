@@ -108,6 +108,11 @@ export class Emulation {
     return this.#nextId - 1;
   }
 
+  /** Its packets are numbered on from those of an emulation whose place it takes. */
+  numberOn({ packetsMade }: Emulation): void {
+    this.#nextId = Math.max(this.#nextId, packetsMade + 1);
+  }
+
   /** A packet that already has its bytes, as a new identity. */
   skbFrom(bytes: Uint8Array): Skb {
     const skb = this.allocSkb(bytes.length);

@@ -236,18 +236,31 @@ export class Session {
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
     const pods = namesOfPods(this.#cluster.store);
-    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods));
-    if (outcome.kind === 'refused') throw badObjects(outcome.errors);
-    if (outcome.kind === 'anew') this.#rebuild({ declared, deletedPods });
-    else this.#goOn();
+    let change: Change;
+    try {
+      change = this.#become({ declared, deletedPods });
+    } finally {
+      this.#cluster.watch((happened) => this.#tell(happened));
+    }
     this.#declared = declared;
     this.#generation += 1;
     tellObjects(this.stream, this.#cluster.store, [before.declared, declared]);
     tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
-    if (outcome.kind === 'anew') this.stream.event({ event: 'rebuilt', subject: this.name, detail: outcome.why });
+    if (change.rebuilt) this.stream.event({ event: 'rebuilt', subject: this.name, detail: change.why });
     this.#tell(events);
-    this.#cluster.watch((happened) => this.#tell(happened));
-    return outcome.kind === 'anew' ? { rebuilt: true, why: outcome.why } : { rebuilt: false };
+    return change;
+  }
+
+  /** @throws Problem, and then nothing has changed */
+  #become({ declared, deletedPods = [] }: Wanted): Change {
+    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods));
+    if (outcome.kind === 'refused') throw badObjects(outcome.errors);
+    if (outcome.kind === 'anew') {
+      this.#rebuild({ declared, deletedPods });
+      return { rebuilt: true, why: outcome.why };
+    }
+    this.#goOn();
+    return { rebuilt: false };
   }
 
   /** Interfaces have come and gone, and names. */
@@ -262,6 +275,7 @@ export class Session {
   #rebuild(wanted: Wanted): void {
     const cluster = this.buildWith(wanted);
     const lookup = nameLookup(cluster);
+    cluster.emulation.numberOn(this.#cluster.emulation);
     this.traces.letGo();
     this.faults.carryTo(cluster);
     this.#cluster = cluster;
