@@ -17,6 +17,8 @@ const ANEW: ReadonlySet<Kind> = new Set<Kind>([
   'IPAddressPool',
   'L2Advertisement',
   'BGPAdvertisement',
+  'MetalLbPeer',
+  'Community',
 ]);
 
 const withoutSource = (documents: readonly HostConfigObject[]): unknown =>
@@ -68,6 +70,13 @@ const corefiles = (store: Store): unknown =>
     return corefile === undefined ? [] : [{ namespace, name, corefile }];
   });
 
+/** Passwords that MetalLB's peers take of Secrets. */
+const speakerSecrets = (store: Store): unknown =>
+  store.list('MetalLbPeer').map(({ namespace, spec: { passwordSecret: at } }) => {
+    const secret = at && store.get('Secret', at.namespace || namespace, at.name);
+    return secret && { data: secret.data, stringData: secret.stringData };
+  });
+
 function isDnsOnHost(store: Store, namespace: string, name: string): boolean {
   const pod = store.get('Pod', namespace, name);
   return pod !== undefined && pod.spec.hostNetwork && isCoreDns(pod);
@@ -92,6 +101,8 @@ function daemonsAnew(now: Settled, next: Settled, changes: readonly ObjectChange
   if (!isDeepStrictEqual(corefiles(now.store), corefiles(next.store))) return "CoreDNS's Corefile has changed";
   const { provider } = now.addresses;
   if (provider !== next.addresses.provider) return 'another provider of load balancers is chosen';
+  if (!isDeepStrictEqual(speakerSecrets(now.store), speakerSecrets(next.store)))
+    return "a password of MetalLB's peers has changed";
   const balanced = provider === 'metallb' && changes.some(({ kind }) => kind === 'Node');
   return balanced ? 'nodes under MetalLB have changed' : undefined;
 }

@@ -169,3 +169,37 @@ t.test('a change that is refused leaves the cluster, and who listens to it, as t
     ),
   );
 });
+
+t.test("speakers of MetalLB follow their peers, the peers' passwords and communities", async (t) => {
+  const BGP = 'load-balancer-metallb-bgp';
+  const { ask } = await running(t, { clusters: [cluster(BGP)] });
+  const objects = `/clusters/${BGP}/objects`;
+  const PEER = `${objects}/metallb.io/BGPPeer/metallb-system/tor`;
+  const NAMES = `${objects}/metallb.io/Community/metallb-system/names`;
+  const merge = async (path: string, spec: object): Promise<Parsed> =>
+    (await ask('PATCH', path, JSON.stringify({ spec }), { 'content-type': 'application/merge-patch+json' })).json
+      .change;
+  const verdict = async (): Promise<string> =>
+    (await ask('POST', `/clusters/${BGP}/traces`, { from: 'host/office', to: 'lb/shop/front:80' })).json.verdict;
+  const command = ['birdc', 'show', 'route', 'all', '192.0.2.2/32'];
+  const routes = async (): Promise<string> =>
+    (await ask('POST', `/clusters/${BGP}/exec`, { target: 'host/tor', command })).json.stdout;
+  t.match(await routes(), '(65535,65281)');
+
+  const communities = [{ name: 'no-export', value: '64512:7' }];
+  const why = 'has changed';
+  t.strictSame(await merge(NAMES, { communities }), { rebuilt: true, why: `Community metallb-system/names ${why}` });
+  t.match(await routes(), '(64512,7)');
+  t.strictSame(await merge(PEER, { peerASN: 64_999 }), { rebuilt: true, why: `BGPPeer metallb-system/tor ${why}` });
+  t.equal(await verdict(), 'unreachable');
+  await merge(PEER, { peerASN: 64_512, passwordSecret: { name: 'tor' } });
+  t.equal(await verdict(), 'answered');
+
+  const secret =
+    'apiVersion: v1\nkind: Secret\nmetadata: {name: tor, namespace: metallb-system}\nstringData: {password: secret}\n';
+  const { change } = (await ask('POST', objects, secret, YAML)).json;
+  t.strictSame(change, { rebuilt: true, why: "a password of MetalLB's peers has changed" });
+  t.equal(await verdict(), 'unreachable', 'the router has none');
+  t.equal((await ask('DELETE', PEER)).json.change.rebuilt, true);
+  t.equal(await verdict(), 'unreachable');
+});
