@@ -435,7 +435,9 @@ t.test('the reference page loads nothing from elsewhere', async (t) => {
   const page = await fetch(`${server.url}${API}/reference/`);
   t.equal(page.status, 200);
   t.match(page.headers.get('content-security-policy'), /default-src 'self'/);
+  t.notMatch(page.headers.get('content-security-policy'), /https:|upgrade-insecure-requests/);
   const html = await page.text();
+  t.match(html, /<title>podwire API<\/title>/);
   const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '');
   t.ok(loaded.length > 2);
   for (const url of loaded) {
