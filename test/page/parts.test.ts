@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Host, Pod } from '../../web/src/api-types.js';
+import type { Host, ListedObject, Pod } from '../../web/src/api-types.js';
 import { dissect, fromHex, LINKTYPE } from '../../src/packet/index.js';
 import { completionsAt } from '../../web/src/controls/object-fields.js';
 import { changedFields, changedOctets } from '../../web/src/packet/compare.js';
@@ -10,10 +10,11 @@ import { pointAlong } from '../../web/src/picture/flights.js';
 import { layoutOf, type MachineBox, wayBetween } from '../../web/src/picture/layout.js';
 import { sessionsIn } from '../../web/src/picture/ties.js';
 import { glanceAt } from '../../web/src/state/frames.js';
+import { bestTarget, servedProtocols } from '../../web/src/state/targets.js';
 import { formatRoute, parseRoute } from '../../web/src/state/route.js';
 import { en } from '../../web/src/texts/en.js';
 import { zh } from '../../web/src/texts/zh.js';
-import { splitWords } from '../../web/src/terminal/commands.js';
+import { completeCommand, splitWords } from '../../web/src/terminal/commands.js';
 import { commonPrefix, LineEditor } from '../../web/src/terminal/line-editor.js';
 import { counterKey, parseCounters } from '../../web/src/trace/counters.js';
 import { passesOf } from '../../web/src/trace/passes.js';
@@ -246,6 +247,60 @@ t.test('a line is typed, recalled and completed', async (t) => {
   ]);
   t.equal(splitWords('a "b'), undefined);
 });
+
+t.test('words that follow are completed: tables and chains of iptables, interfaces of tcpdump', async (t) => {
+  const known = { services: [], names: new Map([['10.0.0.9', 'pod/shop/nat']]), interfaces: ['eth0'] };
+  const after = (head: string) => completeCommand(known, head);
+  t.strictSame(after('iptables -t '), ['filter', 'mangle', 'nat', 'raw']);
+  t.strictSame(after('iptables -t n'), ['nat']);
+  t.strictSame(after('iptables-save --table m'), ['mangle']);
+  t.strictSame(after('iptables -t nat -L PO'), ['POSTROUTING']);
+  t.strictSame(after('ipt'), ['iptables', 'iptables-save']);
+  t.strictSame(after('tcpdump -i '), ['any', 'eth0']);
+});
+
+const service = (name: string, ports: readonly object[]): ListedObject => ({
+  group: '',
+  kind: 'Service',
+  namespace: 'shop',
+  name,
+  object: { spec: { ports } },
+});
+
+t.test(
+  'what a form suggests is ready and takes TCP, where there is such a pod; a Service has its own protocols',
+  async (t) => {
+    const pod = (name: string, ports: readonly object[], ready = true): ListedObject => ({
+      group: '',
+      kind: 'Pod',
+      namespace: 'shop',
+      name,
+      object: {
+        spec: { containers: [{ name: 'main' }, { name: 'other', ports }] },
+        status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+      },
+    });
+    const dns = pod('dns', [{ containerPort: 53, protocol: 'UDP' }]);
+    const both = pod('both', [{ containerPort: 53, protocol: 'UDP' }, { containerPort: 80 }]);
+    t.strictSame(bestTarget([dns, pod('asleep', [{ containerPort: 1 }], false), both]), {
+      pod: both,
+      port: { containerPort: 80, protocol: 'tcp' },
+    });
+    t.match(bestTarget([pod('silent', []), dns]), { pod: dns, port: { containerPort: 53, protocol: 'udp' } });
+    t.match(bestTarget([pod('silent', [])]), undefined);
+    const services = [
+      service('dns', [
+        { port: 53, protocol: 'UDP' },
+        { port: 53, protocol: 'TCP' },
+      ]),
+      service('web', [{ port: 80 }]),
+    ];
+    t.strictSame(servedProtocols(services, 'svc/shop/dns:53'), ['tcp', 'udp']);
+    t.strictSame(servedProtocols(services, 'svc/shop/web:80'), ['tcp']);
+    t.strictSame(servedProtocols(services, 'svc/shop/web:81'), []);
+    t.strictSame(servedProtocols(services, 'pod/shop/web:80'), []);
+  },
+);
 
 t.test('the editor knows which fields may stand where', async (t) => {
   const text = `apiVersion: networking.k8s.io/v1

@@ -8,6 +8,7 @@ import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
+import { protocolFor } from '../state/targets.js';
 
 /** A connection, or a query that makes one. */
 type Kind = 'tcp' | 'udp' | 'sctp' | 'icmp' | 'dns' | 'http';
@@ -110,6 +111,11 @@ export function Sender() {
     kind.value = wanted;
     if (wanted !== 'dns' && wanted !== 'http') set({ protocol: wanted });
   };
+  /** A Service is asked by its own protocol, unless something else than a connection is sent. */
+  const setTarget = (to: string): void => {
+    const protocol = shown === 'icmp' ? shown : protocolFor(page.services.value, { ...page.sender.value, to });
+    set({ to, protocol });
+  };
   const act = (): Promise<void> => send(page, shown, page.sender.value);
   const repeating = useRepeat(act);
   const onSubmit = (event: Event): void => {
@@ -134,7 +140,7 @@ export function Sender() {
         label={shown === 'dns' ? say('dnsName') : say('to')}
         value={request.to}
         names={shown === 'dns' ? [] : targets(page)}
-        onValue={(to) => set({ to })}
+        onValue={setTarget}
       />
       <div class="kinds" role="radiogroup" aria-label={say('protocol')}>
         {KINDS.map(([one, name]) => (

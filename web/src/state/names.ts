@@ -42,26 +42,3 @@ export const shortName = (place: string): string => place.split('/').at(-1) ?? p
 /** Of `pod/shop/web-1:80`, `svc/shop/web` or `web.shop.svc`; undefined where the name is in none. */
 export const namespaceOf = (end: string): string | undefined =>
   /^(?:pod|svc)\/([^/]+)\//.exec(end)?.[1] ?? /^[^./]+\.([^./]+)\.svc(?:[.:]|$)/.exec(end)?.[1];
-
-/** Of a namespace that a cluster brings along. */
-const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
-
-interface DeclaredPort {
-  readonly containerPort?: number;
-  readonly protocol?: string;
-}
-
-/** The first port that a pod declares. */
-export function declaredPort({ object }: ListedObject): DeclaredPort | undefined {
-  const spec = object?.['spec'] as { containers?: { ports?: DeclaredPort[] }[] } | undefined;
-  return spec?.containers?.flatMap(({ ports = [] }) => ports)[0];
-}
-
-/** Two pods on different nodes, or what there is: something to send at once. */
-export function suggestedEnds(all: readonly Pod[]): { readonly from: Pod | undefined; readonly to: Pod | undefined } {
-  const own = all.filter(({ hostNetwork }) => !hostNetwork);
-  // What a cluster brings along is seldom what one wants to see first.
-  const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
-  const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
-  return { from, to: pods.find(({ node }) => node !== from?.node) ?? pods.find((pod) => pod !== from) };
-}

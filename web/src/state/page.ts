@@ -21,14 +21,17 @@ import { Api, ApiError, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
 import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from './looks.js';
-import { declaredPort, namesOf, suggestedEnds } from './names.js';
+import { namesOf, placeOfPod } from './names.js';
 import { type Action, isAway, type Problem } from './problem.js';
 import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
+import { bestTarget, suggestedEnds } from './targets.js';
 
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
+/** Pods that are asked for their ports before one is suggested. */
+const MAX_TARGETS = 6;
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -259,27 +262,30 @@ export class PageState {
 
   /** Two pods on different nodes, or what there is: something to send at once. */
   suggest(): void {
-    const { from, to } = suggestedEnds(this.pods.value);
-    if (from === undefined || to === undefined) return;
-    const protocol = 'icmp' as const;
-    this.sender.value = {
-      from: `pod/${from.namespace}/${from.name}`,
-      to: `pod/${to.namespace}/${to.name}`,
-      protocol,
+    const ends = suggestedEnds(this.pods.value);
+    const [first] = ends?.targets ?? [];
+    if (ends === undefined || first === undefined) return;
+    const suggested = {
+      from: placeOfPod(ends.from),
+      to: placeOfPod(first),
+      protocol: 'icmp',
       branches: 'one',
-    };
-    void this.#suggestPort(to);
+    } as const;
+    this.sender.value = suggested;
+    void this.#suggestPort(suggested, ends.targets.slice(0, MAX_TARGETS));
   }
 
-  /** The port that the suggested pod declares. */
-  async #suggestPort({ namespace, name }: Pod): Promise<void> {
+  /** A port that one of these pods declares. */
+  async #suggestPort(suggested: TraceRequest, targets: readonly Pod[]): Promise<void> {
     const cluster = this.current.value ?? '';
-    const [pod] = await this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []);
-    const declared = pod === undefined ? undefined : declaredPort(pod);
-    const { to } = this.sender.value;
-    if (declared?.containerPort === undefined || to !== `pod/${namespace}/${name}`) return;
-    const protocol = declared.protocol === 'UDP' ? 'udp' : declared.protocol === 'SCTP' ? 'sctp' : 'tcp';
-    this.sender.value = { ...this.sender.value, to: `${to}:${declared.containerPort}`, protocol };
+    const asked = targets.map(({ namespace, name }) =>
+      this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []),
+    );
+    const best = bestTarget((await Promise.all(asked)).flat());
+    if (best === undefined || this.sender.value !== suggested) return;
+    const { pod, port } = best;
+    const to = `pod/${pod.namespace}/${pod.name}:${port.containerPort}`;
+    this.sender.value = { ...suggested, to, protocol: port.protocol };
   }
 
   async readClock(): Promise<void> {

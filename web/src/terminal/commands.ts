@@ -4,6 +4,9 @@ import type { ListedObject } from '../api-types.js';
 import type { Names } from '../state/names.js';
 import { BPF_WORDS } from './bpf.js';
 
+const TABLES = ['filter', 'mangle', 'nat', 'raw'] as const;
+const CHAINS = ['FORWARD', 'INPUT', 'OUTPUT', 'POSTROUTING', 'PREROUTING'] as const;
+
 /** First words; the server says "not found" for what it does not know. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   birdc: ['show', 'protocols', 'all', 'route', 'status'],
@@ -18,7 +21,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   hostname: [],
   ip: ['-br', '-d', '-s', 'addr', 'link', 'neigh', 'route', 'rule', 'show'],
   ipset: ['list', 'save'],
-  'iptables-save': ['-c', '-t', 'filter', 'mangle', 'nat', 'raw'],
+  iptables: ['--line-numbers', '-L', '-S', '-n', '-t', '-v', ...CHAINS],
+  'iptables-save': ['-c', '-t'],
   ls: ['/etc'],
   nc: ['-u', '-v', '-z'],
   nslookup: [],
@@ -42,8 +46,10 @@ function subjects(known: Known): string[] {
   return [...known.names.keys(), ...services];
 }
 
-/** What follows some words of tcpdump. */
-function afterWord(known: Known, word: string): readonly string[] | undefined {
+/** What follows some words of iptables and tcpdump. */
+function afterWord(known: Known, command: string, word: string): readonly string[] | undefined {
+  if (command.startsWith('iptables')) return word === '-t' || word === '--table' ? TABLES : undefined;
+  if (command !== 'tcpdump') return undefined;
   if (word === '-i') return ['any', ...known.interfaces];
   return word === 'host' || word === 'src' || word === 'dst'
     ? [...known.names.keys(), ...new Set(known.names.values())]
@@ -63,9 +69,10 @@ export function completeCommand(known: Known, head: string): readonly string[] {
   const word = words.at(-1) ?? '';
   const fits = (one: string): boolean => one.startsWith(word);
   if (words.length === 1) return Object.keys(COMMANDS).filter(fits);
-  const special = words[0] === 'tcpdump' ? afterWord(known, words.at(-2) ?? '') : undefined;
+  const [command = ''] = words;
+  const special = afterWord(known, command, words.at(-2) ?? '');
   if (special !== undefined) return special.filter(fits);
-  const own = (COMMANDS[words[0] ?? ''] ?? []).filter(fits);
+  const own = (COMMANDS[command] ?? []).filter(fits);
   return word === '' && own.length > 0 ? own : [...own, ...subjects(known).filter(fits)];
 }
 

@@ -1,0 +1,100 @@
+/** What a form suggests to send, and by which protocol. */
+
+import type { ListedObject, Pod, TraceRequest } from '../api-types.js';
+
+type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** TCP is what most want to see first. */
+const ORDER: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
+
+/** As objects have them: without one it is TCP. */
+const protocolOf = (declared: string | undefined): Protocol =>
+  declared === 'UDP' ? 'udp' : declared === 'SCTP' ? 'sctp' : 'tcp';
+
+/** Of a namespace that a cluster brings along. */
+const isSystem = ({ namespace }: Pod): boolean => /^(?:kube|calico|tigera)-/.test(namespace);
+
+interface SuggestedEnds {
+  readonly from: Pod;
+  /** Where it may lead: pods of other nodes, or what there is. */
+  readonly targets: readonly Pod[];
+}
+
+/** Something to send at once; undefined where there are no two pods. */
+export function suggestedEnds(all: readonly Pod[]): SuggestedEnds | undefined {
+  const own = all.filter(({ hostNetwork }) => !hostNetwork);
+  // What a cluster brings along is seldom what one wants to see first.
+  const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));
+  const from = pods.find(({ name }) => name.includes('client')) ?? pods[0];
+  if (from === undefined || pods.length < 2) return undefined;
+  const apart = pods.filter(({ node }) => node !== from.node);
+  return { from, targets: apart.length > 0 ? apart : pods.filter((pod) => pod !== from) };
+}
+
+interface PodObject {
+  readonly spec?: {
+    readonly containers?: readonly {
+      readonly ports?: readonly { readonly containerPort?: number; readonly protocol?: string }[];
+    }[];
+  };
+  readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] };
+}
+
+export interface Port {
+  readonly containerPort: number;
+  readonly protocol: Protocol;
+}
+
+/** The first port that a pod declares, TCP before others. */
+function declaredPort({ object }: ListedObject): Port | undefined {
+  const { spec } = (object ?? {}) as PodObject;
+  return (spec?.containers ?? [])
+    .flatMap(({ ports = [] }) => ports)
+    .flatMap(({ containerPort, protocol }) =>
+      containerPort === undefined ? [] : [{ containerPort, protocol: protocolOf(protocol) }],
+    )
+    .toSorted((a, b) => ORDER.indexOf(a.protocol) - ORDER.indexOf(b.protocol))[0];
+}
+
+const isReady = ({ object }: ListedObject): boolean =>
+  ((object ?? {}) as PodObject).status?.conditions?.some(
+    ({ type, status }) => type === 'Ready' && status === 'False',
+  ) !== true;
+
+/** Of some pods the first that is ready and declares a port, TCP before others. */
+export function bestTarget(
+  pods: readonly ListedObject[],
+): { readonly pod: ListedObject; readonly port: Port } | undefined {
+  const found = pods.flatMap((pod) => {
+    const port = declaredPort(pod);
+    return port === undefined ? [] : [{ pod, port, ready: isReady(pod) }];
+  });
+  const best = found.toSorted(
+    (a, b) => Number(b.ready) - Number(a.ready) || ORDER.indexOf(a.port.protocol) - ORDER.indexOf(b.port.protocol),
+  )[0];
+  return best && { pod: best.pod, port: best.port };
+}
+
+interface ServiceSpec {
+  readonly ports?: readonly { readonly port?: number; readonly protocol?: string }[];
+}
+
+/** By which a Service's port is served: `svc/shop/web:80`. */
+export function servedProtocols(services: readonly ListedObject[], to: string): readonly Protocol[] {
+  const [, namespace, name, wanted] = /^svc\/([^/]+)\/([^/:]+):(\d+)$/.exec(to) ?? [];
+  const service = services.find((one) => one.namespace === namespace && one.name === name);
+  const { ports = [] } = (service?.object?.['spec'] ?? {}) as ServiceSpec;
+  const served = new Set(
+    ports.flatMap(({ port, protocol }) => (port === Number(wanted) ? [protocolOf(protocol)] : [])),
+  );
+  return ORDER.filter((protocol) => served.has(protocol));
+}
+
+/** The protocol of the Service's port that is asked; others are asked as before. */
+export function protocolFor(
+  services: readonly ListedObject[],
+  { to, protocol }: TraceRequest,
+): TraceRequest['protocol'] {
+  const served: readonly TraceRequest['protocol'][] = servedProtocols(services, to);
+  return served.includes(protocol) ? protocol : (served[0] ?? protocol);
+}
