@@ -18,6 +18,7 @@ import { completeCommand, splitWords } from '../../web/src/terminal/commands.js'
 import { commonPrefix, LineEditor } from '../../web/src/terminal/line-editor.js';
 import { counterKey, parseCounters } from '../../web/src/trace/counters.js';
 import { passesOf } from '../../web/src/trace/passes.js';
+import { sentenceOf } from '../../web/src/trace/sentence.js';
 import type { TraceStep } from '../../web/src/trace-document.js';
 
 const octets = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
@@ -174,6 +175,24 @@ t.test('counters of rules by table, chain and position', async (t) => {
   t.strictSame(counters.get(counterKey('raw', 'a', 1)), { packets: 5, bytes: 6 });
   t.strictSame(counters.get(counterKey('filter', 'PREROUTING', 2)), { packets: 9, bytes: 10 });
   t.equal(counters.size, 4);
+});
+
+t.test('a sentence that quotes a rule is taken apart; another stays as it is', async (t) => {
+  const rule = '-d 10.96.0.24/32 -m comment --comment "web (b) has none" -j DROP';
+  const words = 'node/a dropped it in forward, table filter, chain KUBE-SERVICES: rule 2';
+  t.strictSame(sentenceOf(`${words}, ${rule} (Service shop/web, port http; Node a).`), {
+    words: `${words}:`,
+    rule,
+    causes: ['Service shop/web, port http', 'Node a'],
+  });
+  t.strictSame(sentenceOf(`${words}, ${rule}.`), { words: `${words}:`, rule, causes: [] });
+  t.strictSame(sentenceOf('In table raw, chain A, rule 3, -m odd is not modelled (Node a).'), {
+    words: 'In table raw, chain A, rule 3 is not modelled:',
+    rule: '-m odd',
+    causes: ['Node a'],
+  });
+  const plain = 'pod/shop/web answers on tcp port 80.';
+  t.strictSame(sentenceOf(plain), { words: plain, causes: [] });
 });
 
 const step = (kind: string, more: Partial<TraceStep> = {}): TraceStep => ({ kind, timeNs: 0, text: '', ...more });

@@ -4,6 +4,7 @@ import type { Branch, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { formatTime } from './clock.js';
 import { Expected } from './expected.js';
+import { Explanation } from './explanation.js';
 import { VerdictMark } from './verdict-mark.js';
 
 const endText = ({ label, port }: { readonly label: string; readonly port?: number }): string =>
@@ -51,11 +52,7 @@ function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
       <p class="ends">
         {from.label} <span aria-hidden="true">→</span> {endText(to)} <small>{protocol}</small>
       </p>
-      {explanation.map((sentence) => (
-        <p key={sentence} class="plain">
-          {sentence}
-        </p>
-      ))}
+      <Explanation sentences={explanation} />
       {branches.length > 1 && <Branches answer={answer} chosen={-1} onChoose={open} />}
       <button type="button" class="primary" onClick={open}>
         {say('openTrace')}

@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import type { TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { Branches } from '../controls/answer.js';
+import { Explanation } from '../controls/explanation.js';
 import { VerdictMark } from '../controls/verdict-mark.js';
 import { ApiError } from '../state/api.js';
 import type { TextKey } from '../texts/language.js';
@@ -150,7 +151,7 @@ function TraceHead({
           ⤓ {say('download')}
         </button>
       </div>
-      <p class="plain">{explanation.join(' ')}</p>
+      <Explanation sentences={explanation} />
       {summary.branches.length > 1 && (
         <Branches answer={summary} chosen={branch.value} onChoose={(one) => (branch.value = one)} />
       )}
