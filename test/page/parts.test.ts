@@ -6,8 +6,10 @@ import { dissect, fromHex, LINKTYPE } from '../../src/packet/index.js';
 import { completionsAt } from '../../web/src/controls/object-fields.js';
 import { changedFields, changedOctets } from '../../web/src/packet/compare.js';
 import { rowsInView } from '../../web/src/packets/window.js';
-import { pointAlong } from '../../web/src/picture/flights.js';
-import { layoutOf, type MachineBox, wayBetween } from '../../web/src/picture/layout.js';
+import { Flights, pointAlong } from '../../web/src/picture/flights.js';
+import { layoutOf, type MachineBox } from '../../web/src/picture/layout.js';
+import { wayBetween } from '../../web/src/picture/way-between.js';
+import { pointOn, tieWays } from '../../web/src/picture/tie-ways.js';
 import { sessionsIn } from '../../web/src/picture/ties.js';
 import { glanceAt } from '../../web/src/state/frames.js';
 import { bestTarget, servedProtocols } from '../../web/src/state/targets.js';
@@ -117,6 +119,59 @@ t.test('a picture: machines do not cover one another, pods lie in their node, wa
     ),
     { x: 10, y: 5 },
   );
+});
+
+t.test('tunnels and sessions go around machines, and apart from one another', async (t) => {
+  const names = ['node0', 'node1', 'node2', 'node3'];
+  const layout = layoutOf([...names.map((name) => host(name, 'a')), host('spine', 'a', 'router')], []);
+  const tie = (from: string, to: string) => ({ from, to, up: true, label: 'VXLAN' });
+  const tunnels = names.flatMap((a, i) => names.slice(i + 1).map((b) => tie(`node/${a}`, `node/${b}`)));
+  const sessions = names.map((name) => tie(`node/${name}`, 'host/spine'));
+  const ways = tieWays(layout, { tunnels, sessions });
+  t.equal(ways.length, tunnels.length + sessions.length);
+  t.equal(new Set(ways.map(({ curve }) => JSON.stringify(curve))).size, ways.length);
+  for (const { from, to, curve } of ways.filter(({ kind }) => kind === 'tunnel')) {
+    const crossed = [...layout.machines.values()].filter(({ x, y, width, height }) =>
+      Array.from({ length: 20 }, (_, i) => pointOn(curve, (i + 2) / 23)).some(
+        (at) => at.x > x + 8 && at.x < x + width - 8 && at.y > y + 8 && at.y < y + height - 8,
+      ),
+    );
+    t.strictSame(
+      crossed.map(({ place }) => place),
+      [],
+      `${from} ${to}`,
+    );
+  }
+  t.strictSame(tieWays(layout, { tunnels: [tie('node/node0', 'node/gone')], sessions: [] }), []);
+});
+
+t.test('a packet that is lost on the wire ends where the cable is out', async (t) => {
+  const layout = layoutOf([host('node0', 'a'), host('spine', 'a', 'router', ['a', 'b'])], []);
+  const drop = (text: string, dropReason: string) => {
+    const flights = new Flights(layout);
+    flights.addDrop({
+      type: 'step',
+      seq: 1,
+      timeNs: 0,
+      place: 'node/node0',
+      host: 'node0',
+      netns: '',
+      packet: 1,
+      parent: 0,
+      step: 'drop',
+      text,
+      because: [],
+      dropReason,
+    });
+    flights.advance(1000);
+    return flights.drops[0]?.at;
+  };
+  const spine = layout.machines.get('host/spine');
+  t.strictSame(drop('link-down: the physical link is down (a spine eth0)', 'link-down'), spine?.ports[0]?.at);
+  const node = layout.machines.get('node/node0');
+  const middle = { x: (node?.x ?? 0) + (node?.width ?? 0) / 2, y: (node?.y ?? 0) + (node?.height ?? 0) / 2 };
+  t.strictSame(drop('netfilter-drop: a netfilter rule dropped it', 'netfilter-drop'), middle);
+  t.strictSame(drop('link-down: the physical link is down (a gone eth0)', 'link-down'), middle);
 });
 
 // A SYN in VXLAN, and the same before it was wrapped.

@@ -9,6 +9,7 @@ import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
 import { protocolFor } from '../state/targets.js';
+import type { TextKey } from '../texts/language.js';
 
 /** A connection, or a query that makes one. */
 type Kind = 'tcp' | 'udp' | 'sctp' | 'icmp' | 'dns' | 'http';
@@ -71,6 +72,26 @@ function NameField({
           <option key={name} value={name} />
         ))}
       </datalist>
+    </label>
+  );
+}
+
+function Check({
+  text,
+  help,
+  checked,
+  onCheck,
+}: {
+  readonly text: TextKey;
+  readonly help: TextKey;
+  readonly checked: boolean;
+  readonly onCheck: (checked: boolean) => void;
+}) {
+  const say = useTexts();
+  return (
+    <label class="check" title={say(help)}>
+      <input type="checkbox" checked={checked} onChange={({ currentTarget }) => onCheck(currentTarget.checked)} />
+      {say(text)}
     </label>
   );
 }
@@ -149,22 +170,18 @@ export function Sender() {
           </button>
         ))}
       </div>
-      <label class="check" title={say('allBranchesHelp')}>
-        <input
-          type="checkbox"
-          checked={request.branches === 'all'}
-          onChange={({ currentTarget: { checked } }) => set({ branches: checked ? 'all' : 'one' })}
-        />
-        {say('allBranches')}
-      </label>
-      <label class="check" title={say('repeatHelp')}>
-        <input
-          type="checkbox"
-          checked={repeating.value}
-          onChange={({ currentTarget: { checked } }) => (repeating.value = checked)}
-        />
-        {say('repeat')}
-      </label>
+      <Check
+        text="allBranches"
+        help="allBranchesHelp"
+        checked={request.branches === 'all'}
+        onCheck={(all) => set({ branches: all ? 'all' : 'one' })}
+      />
+      <Check
+        text="repeat"
+        help="repeatHelp"
+        checked={repeating.value}
+        onCheck={(wanted) => (repeating.value = wanted)}
+      />
       <button type="submit" class="primary" aria-busy={page.sending.value}>
         {say('send')}
       </button>

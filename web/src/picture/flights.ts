@@ -6,7 +6,8 @@
 
 import type { FrameMessage, StepMessage } from '../../../src/server/stream/messages.js';
 import type { Frame, Protocol } from '../state/frames.js';
-import { type Layout, type MachineBox, type Point, type PodBox, wayBetween } from './layout.js';
+import type { Layout, MachineBox, Point, PodBox } from './layout.js';
+import { wayBetween } from './way-between.js';
 
 /** How long a packet takes for one move, where there is time. */
 const MOVE_MS = 520;
@@ -166,8 +167,10 @@ export class Flights {
 
   #end(step: StepMessage, now: number): number {
     const flight = this.active.get(step.packet);
+    const lost = this.#lostAt(step);
+    if (lost !== undefined && flight !== undefined) this.#fly(flight, lost, now);
     const box = this.#layout.machines.get(step.place) ?? this.#layout.pods.get(step.place);
-    const at = flight?.place === step.place ? flight.last.at : box && centre(box);
+    const at = lost?.at ?? (flight?.place === step.place ? flight.last.at : box && centre(box));
     if (at === undefined) return 0;
     this.drops.push({
       at,
@@ -176,6 +179,24 @@ export class Flights {
       atMs: Math.max(now, flight?.endMs ?? 0),
     });
     return GAP_MS * this.#haste();
+  }
+
+  /** What is lost on the wire ends at the port whose cable is out, as the step names it: `… (rack node1 eth0)`. */
+  #lostAt({ dropReason, text }: StepMessage): Stand | undefined {
+    if (dropReason !== 'link-down' && dropReason !== 'link-loss') return undefined;
+    const [, host, name] = / (\S+) (\S+)\)$/.exec(text) ?? [];
+    for (const place of [`node/${host}`, `host/${host}`]) {
+      const port = this.#layout.machines.get(place)?.ports.find((one) => one.name === name);
+      if (port !== undefined) return { at: port.at, place, interface: port.name };
+    }
+    return undefined;
+  }
+
+  #fly(flight: Flight, to: Stand, now: number): void {
+    const startMs = Math.max(now, flight.endMs);
+    const path = this.#between(flight.last, to);
+    const duration = MOVE_MS * Math.max(0.25, this.#haste());
+    Object.assign(flight, { path, startMs, endMs: startMs + duration, place: to.place, last: to });
   }
 
   #originOf({ place, direction }: FrameMessage): Point | undefined {

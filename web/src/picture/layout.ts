@@ -56,12 +56,14 @@ export interface SubnetBox extends Box {
 }
 
 export interface Layout extends Box {
+  /** How much larger than usual what stands above the racks is. */
+  readonly scale: number;
   readonly machines: ReadonlyMap<string, MachineBox>;
   readonly subnets: readonly SubnetBox[];
   readonly pods: ReadonlyMap<string, PodBox>;
 }
 
-const POD = { width: 108, height: 30, gap: 8 } as const;
+const POD = { width: 108, height: 40, gap: 8 } as const;
 const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
 const SUBNET = { header: 30, padding: 20, gap: 48, wideGap: 120, rowGap: 34, trunk: 14 } as const;
 /** Racks of so many nodes are seen from afar: their names need room between them. */
@@ -72,7 +74,11 @@ const USUAL_WIDTH = 1600;
 const MAX_SCALE = 5;
 const LEVEL_GAP = 64;
 /** Between lines of subnets that no node is in. */
-const EDGE_GAP = 26;
+export const EDGE_GAP = 30;
+/** So far such a line goes on beyond what hangs on it. */
+const EDGE_END = 30;
+/** Room for a letter of its name, which stands before it. */
+const EDGE_LETTER = 10;
 /** Racks of one row of the picture together are about this many times as wide as the picture is high. */
 const ASPECT = 2.1;
 /** Pods that a node's box shows in one line at least. */
@@ -303,18 +309,31 @@ function rowBoxes(hosts: readonly Host[], y: number, above: Above): MachineBox[]
 
 const busOf = ({ bus: [left, right] }: SubnetBox): Bus => ({ y: left.y, from: left.x, to: right.x });
 
+/** Such a line is as long as what hangs on it asks for. */
+function spanned(edge: SubnetBox, machines: readonly MachineBox[]): SubnetBox {
+  const ports = machines.flatMap(({ ports: own }) => own.filter(({ subnet }) => subnet === edge.name));
+  if (ports.length === 0) return edge;
+  const xs = ports.map(({ at }) => at.x);
+  const [from, to] = [Math.min(...xs) - EDGE_END, Math.max(...xs) + EDGE_END];
+  const bus = [
+    { x: from, y: edge.y },
+    { x: to, y: edge.y },
+  ] as const;
+  return { ...edge, x: from, width: to - from, bus };
+}
+
 /** Subnets that no node is in: lines between the machines above. */
 function edgeSubnets(
   hosts: readonly Host[],
   taken: ReadonlyMap<string, unknown>,
-  { width, y }: { readonly width: number; readonly y: number },
+  { width, y, gap }: { readonly width: number; readonly y: number; readonly gap: number },
 ): SubnetBox[] {
   const names = new Set(hosts.flatMap(({ interfaces }) => interfaces.map(({ subnet }) => subnet)));
   return [...names]
     .filter((name) => !taken.has(name))
     .toSorted()
     .map((name, i) => {
-      const box = { x: width * 0.1, y: y - EDGE_GAP * i, width: width * 0.8, height: 0 };
+      const box = { x: width * 0.1, y: y - gap * i, width: width * 0.8, height: 0 };
       const bus = [
         { x: box.x, y: box.y },
         { x: box.x + box.width, y: box.y },
@@ -351,39 +370,27 @@ export function layoutOf(hosts: readonly Host[], pods: readonly Pod[]): Layout {
   const width = Math.max(ROUTER.width, ...racks.map(({ box }) => box.x + box.width));
   const scale = Math.min(MAX_SCALE, Math.max(1, width / USUAL_WIDTH));
   const level = LEVEL_GAP + ROUTER.height * scale;
-  const edges = edgeSubnets(outside, groups, { width, y: -(level + LEVEL_GAP) });
-  const subnets = [...racks.map(({ box }) => box), ...edges];
-  const buses = new Map(subnets.map((box) => [box.name, busOf(box)]));
+  const edges = edgeSubnets(outside, groups, { width, y: -(level + LEVEL_GAP), gap: EDGE_GAP * scale });
+  const buses = new Map([...racks.map(({ box }) => box), ...edges].map((box) => [box.name, busOf(box)]));
   const highest = Math.min(-level, ...edges.map(({ y }) => y));
   const boxes = [
     ...rowBoxes(near, -level, { width, buses, scale }),
     ...rowBoxes(far, (near.length === 0 ? 0 : highest) - level, { width, buses, scale }),
     ...racks.flatMap(({ machines }) => machines),
   ];
+  const lines = edges.map((edge) => spanned(edge, boxes));
+  const subnets = [...racks.map(({ box }) => box), ...lines];
+  const left = Math.min(0, ...lines.map(({ x, name }) => x - name.length * EDGE_LETTER * scale));
   const top = Math.min(0, ...boxes.map(({ y }) => y), ...subnets.map(({ y }) => y - EDGE_GAP));
   const bottom = Math.max(0, ...racks.map(({ box }) => box.y + box.height));
   return {
-    x: 0,
+    x: left,
     y: top,
-    width,
+    width: width - left,
     height: bottom - top,
+    scale,
     subnets,
     machines: new Map(boxes.map((box) => [box.place, box])),
     pods: new Map(boxes.flatMap(({ pods: own }) => own.map((pod) => [pod.place, pod] as const))),
   };
-}
-
-const same = (a: Point | undefined, b: Point | undefined): boolean =>
-  a !== undefined && b !== undefined && a.x === b.x && a.y === b.y;
-
-/** From one port to another of the same subnet, along the lines that are drawn. */
-export function wayBetween(a: Port, b: Port): readonly Point[] {
-  const up = [...a.wayUp];
-  const down = [...b.wayUp];
-  while (up.length > 1 && down.length > 1 && same(up.at(-2), down.at(-2)) && same(up.at(-1), down.at(-1))) {
-    up.pop();
-    down.pop();
-  }
-  const meet = up.at(-1);
-  return same(meet, down.at(-1)) ? [...up, ...down.slice(0, -1).toReversed()] : [...up, ...down.toReversed()];
 }

@@ -8,9 +8,12 @@ import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { readColours } from './colours.js';
-import { type Marks, Painter, type View } from './draw.js';
+import { type Marks, Painter } from './draw.js';
+import { MovingPainter } from './draw-moving.js';
 import { Flights } from './flights.js';
 import { type Box, type Layout, layoutOf, type Point } from './layout.js';
+import { Pen, type View } from './pen.js';
+import { type TieWay, tieWays } from './tie-ways.js';
 import { readTies, type Ties } from './ties.js';
 
 const NO_TIES: Ties = { tunnels: [], sessions: [], devices: new Map() };
@@ -24,7 +27,7 @@ const FIRST_PICTURE = 'first picture';
 class Stage {
   readonly flights = new Flights(layoutOf([], []));
   layout: Layout = layoutOf([], []);
-  marks: Marks = { place: undefined, brokenLinks: new Set(), brokenSwitches: new Set(), ...NO_TIES };
+  marks: Marks = { place: undefined, brokenLinks: new Set(), brokenSwitches: new Set(), ways: [], devices: new Map() };
   readonly #still: HTMLCanvasElement;
   readonly #moving: HTMLCanvasElement;
   #transform: ZoomTransform = zoomIdentity;
@@ -142,18 +145,25 @@ class Stage {
     return { x, y, k, ...this.#size };
   }
 
-  #painter(canvas: HTMLCanvasElement): Painter | undefined {
+  #pen(canvas: HTMLCanvasElement): Pen | undefined {
     const context = canvas.getContext('2d');
-    return context === null ? undefined : new Painter(context, this.#colours, this.#view());
+    return context === null ? undefined : new Pen(context, this.#view());
   }
 
   #drawStill(now: number): void {
-    this.#painter(this.#still)?.still(this.layout, this.marks);
+    const pen = this.#pen(this.#still);
+    if (pen !== undefined) new Painter(pen, this.#colours).draw(this.layout, this.marks);
     this.#drawn = { transform: this.#transform, atMs: now };
     this.#still.style.transform = '';
     // Seen by who measures how long a first visit takes.
     if (this.layout.machines.size > 0 && performance.getEntriesByName(FIRST_PICTURE).length === 0)
       performance.mark(FIRST_PICTURE);
+  }
+
+  #drawMoving(now: number): void {
+    const pen = this.#pen(this.#moving);
+    if (pen !== undefined)
+      new MovingPainter(pen, this.#colours).draw(this.flights.active.values(), this.flights.drops, now);
   }
 
   /** What was drawn last is moved and stretched for a moment: cheaper than thousands of pods for every step of a wheel. */
@@ -174,8 +184,7 @@ class Stage {
       this.#dirty = false;
       this.#moved = false;
     }
-    if (this.flights.busy || !this.#empty || moved)
-      this.#painter(this.#moving)?.moving(this.flights.active.values(), this.flights.drops, now);
+    if (this.flights.busy || !this.#empty || moved) this.#drawMoving(now);
     this.#empty = !this.flights.busy;
   }
 }
@@ -201,6 +210,18 @@ const KEYS: Readonly<Record<string, (stage: Stage) => void>> = {
   ArrowDown: (stage) => stage.moveBy(0, -60),
 };
 
+interface Laid {
+  readonly key: string;
+  readonly ways: readonly TieWay[];
+}
+
+/** Ways are laid anew where machines or ties are other than before: most changes are of pods. */
+function waysOf(layout: Layout, ties: Ties, before: Laid): Laid {
+  const machines = [...layout.machines.values()].map(({ place, x, y, width, height }) => [place, x, y, width, height]);
+  const key = JSON.stringify([machines, ties.tunnels, ties.sessions]);
+  return key === before.key ? before : { key, ways: tieWays(layout, ties) };
+}
+
 /** Two canvases that live as long as the component, and follow the page. */
 function useStage() {
   const page = usePage();
@@ -210,6 +231,8 @@ function useStage() {
   const stage = useSignal<Stage | undefined>(undefined);
   const layout = useComputed(() => layoutOf(page.hosts.value, page.pods.value));
   const ties = useSignal(NO_TIES);
+  const laid = useRef<Laid>({ key: '', ways: [] });
+  const ways = useComputed(() => (laid.current = waysOf(layout.value, ties.value, laid.current)).ways);
 
   useEffect(() => {
     if (still.current === null || moving.current === null || frame.current === null) return undefined;
@@ -233,7 +256,7 @@ function useStage() {
   useSignalEffect(() => {
     const { value: now } = stage;
     if (now === undefined) return;
-    now.marks = { place: page.place.value, ...brokenOf(page), ...ties.value };
+    now.marks = { place: page.place.value, ...brokenOf(page), ways: ways.value, devices: ties.value.devices };
     now.redraw();
   });
   useSignalEffect(() => {

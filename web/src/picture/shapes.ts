@@ -1,21 +1,9 @@
-/** Where lines begin, bend and end, and what of a text there is room for. */
+/** What moves at which pace, and what of a text there is room for. */
 
-import type { MachineBox, Point } from './layout.js';
+import type { Box } from './layout.js';
 
-/** Nodes are reached from above, at their tunnel devices; others from the side where the other one is. */
-export const tieEnd = ({ tunnel, x, y, width, height, host }: MachineBox, other: MachineBox): Point => {
-  if (host.role === 'node') return tunnel;
-  return { x: x + width / 2, y: other.y > y + height ? y + height : y };
-};
-
-/** Where a tie is bent: above two that stand side by side, beside two that stand one above the other. */
-export function bend(a: Point, b: Point, times: number): Point {
-  const [dx, dy] = [b.x - a.x, b.y - a.y];
-  const length = Math.hypot(dx, dy);
-  const lift = times * Math.min(150, 30 + length * 0.22) * (dx >= 0 ? 1 : -1);
-  if (length === 0) return a;
-  return { x: (a.x + b.x) / 2 + (dy / length) * lift, y: (a.y + b.y) / 2 - (dx / length) * lift };
-}
+export const overlap = (a: Box, b: Box): boolean =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 
 export const ease = (part: number): number => {
   const t = Math.min(1, Math.max(0, part));

@@ -25,13 +25,11 @@ import { namesOf, placeOfPod } from './names.js';
 import { type Action, isAway, type Problem } from './problem.js';
 import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
-import { bestTarget, suggestedEnds } from './targets.js';
+import { askTargets, suggestedEnds } from './targets.js';
 
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
-/** Pods that are asked for their ports before one is suggested. */
-const MAX_TARGETS = 6;
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -272,16 +270,11 @@ export class PageState {
       branches: 'one',
     } as const;
     this.sender.value = suggested;
-    void this.#suggestPort(suggested, ends.targets.slice(0, MAX_TARGETS));
+    void this.#suggestPort(suggested, ends.targets);
   }
 
-  /** A port that one of these pods declares. */
   async #suggestPort(suggested: TraceRequest, targets: readonly Pod[]): Promise<void> {
-    const cluster = this.current.value ?? '';
-    const asked = targets.map(({ namespace, name }) =>
-      this.api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []),
-    );
-    const best = bestTarget((await Promise.all(asked)).flat());
+    const best = await askTargets(this.api, this.current.value ?? '', targets);
     if (best === undefined || this.sender.value !== suggested) return;
     const { pod, port } = best;
     const to = `pod/${pod.namespace}/${pod.name}:${port.containerPort}`;

@@ -1,6 +1,10 @@
 /** What a form suggests to send, and by which protocol. */
 
 import type { ListedObject, Pod, TraceRequest } from '../api-types.js';
+import type { Api } from './api.js';
+
+/** Pods that are asked for their ports before one is suggested. */
+const MAX_TARGETS = 6;
 
 type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -61,10 +65,13 @@ const isReady = ({ object }: ListedObject): boolean =>
     ({ type, status }) => type === 'Ready' && status === 'False',
   ) !== true;
 
+interface Target {
+  readonly pod: ListedObject;
+  readonly port: Port;
+}
+
 /** Of some pods the first that is ready and declares a port, TCP before others. */
-export function bestTarget(
-  pods: readonly ListedObject[],
-): { readonly pod: ListedObject; readonly port: Port } | undefined {
+export function bestTarget(pods: readonly ListedObject[]): Target | undefined {
   const found = pods.flatMap((pod) => {
     const port = declaredPort(pod);
     return port === undefined ? [] : [{ pod, port, ready: isReady(pod) }];
@@ -73,6 +80,16 @@ export function bestTarget(
     (a, b) => Number(b.ready) - Number(a.ready) || ORDER.indexOf(a.port.protocol) - ORDER.indexOf(b.port.protocol),
   )[0];
   return best && { pod: best.pod, port: best.port };
+}
+
+/** The best of the first ones. */
+export async function askTargets(api: Api, cluster: string, pods: readonly Pod[]): Promise<Target | undefined> {
+  const asked = pods
+    .slice(0, MAX_TARGETS)
+    .map(({ namespace, name }) =>
+      api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []),
+    );
+  return bestTarget((await Promise.all(asked)).flat());
 }
 
 interface ServiceSpec {
