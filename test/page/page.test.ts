@@ -493,6 +493,46 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await told.waitFor({ state: 'detached' });
   });
 
+  await t.test('a name that there is none of is told of once, where it was typed, and is not sent again', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await send(page, 'pod/default/clien', 'pod/default/web:80');
+    const told = page.locator('.sender').getByRole('alert');
+    await told.waitFor();
+    t.equal((await told.innerText()).match(/default\/client/g)?.length, 1);
+    t.equal(await field(page, 'From').getAttribute('aria-invalid'), 'true');
+    t.equal(await field(page, 'To').getAttribute('aria-invalid'), 'false');
+    const repeat = page.getByLabel('Repeat', { exact: true });
+    await repeat.check();
+    t.ok(await becomes(page, `document.querySelectorAll('.sender .check input:checked').length === 0`));
+    await send(page, 'pod/default/client', 'pod/default/web:80');
+    await verdict(page, 'answered').waitFor();
+    t.equal(await page.getByRole('alert').count(), 0);
+  });
+
+  await t.test('the reference of the API has the name of podwire, and its policy refuses nothing', async (t) => {
+    const { server, ask } = await running(t, { pageFolder });
+    const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: 'api/v1/reference' });
+    await page.getByRole('heading', { level: 1, name: 'podwire' }).waitFor();
+    await page.locator('.opblock-summary').first().click();
+    await page.locator('.opblock-body').first().waitFor();
+    t.equal(await page.title(), 'podwire API');
+    t.equal(await page.getByAltText(/swagger/i).count(), 0);
+    t.strictSame(complaints, []);
+    await shoot('reference');
+  });
+
+  await t.test('a Service is sent to by its own protocol', async (t) => {
+    const name = 'services-iptables';
+    const { page } = await openCluster(t, browser, { pageFolder, name, clusters: [cluster(name)] });
+    const chosen = (name: string) => page.getByRole('radio', { name, exact: true }).getAttribute('aria-checked');
+    t.ok(await becomes(page, `document.querySelector('#to').value === 'pod/shop/web-2:8081'`));
+    t.equal(await chosen('TCP'), 'true', 'what is suggested takes TCP, and is ready');
+    await field(page, 'To').fill('svc/shop/dns:53');
+    t.equal(await chosen('UDP'), 'true');
+    await field(page, 'To').fill('svc/shop/web:80');
+    t.equal(await chosen('TCP'), 'true');
+  });
+
   await t.test('a cable is broken, seen, and mended', async (t) => {
     const { page } = await openCluster(t, browser, demo);
     await page.getByRole('tab', { name: 'Break' }).click();

@@ -35,7 +35,7 @@ export function App() {
       ) : (
         <Workbench trace={trace} />
       )}
-      <ProblemNote />
+      <ProblemNote at="page" />
     </>
   );
 }

@@ -1,18 +1,23 @@
 /** What went wrong last, in the server's own words, with file, line and field. */
 
 import { usePage, useTexts } from '../context.js';
-import { isAway } from '../state/problem.js';
+import { isAway, isOfForm } from '../state/problem.js';
 
-export function ProblemNote() {
+/** Names that are near, where the message does not say them. */
+const unsaid = (message: string, near: readonly string[]): boolean =>
+  near.length > 0 && !near.every((one) => message.includes(one));
+
+/** Below the form, or at the bottom of the page. */
+export function ProblemNote({ at }: { readonly at: 'form' | 'page' }) {
   const page = usePage();
   const say = useTexts();
   const { value: problem } = page.problem;
-  if (problem === undefined) return null;
+  if (problem === undefined || isOfForm(problem) !== (at === 'form')) return null;
   const { error } = problem;
   const { title, errors = [] } = error.problem;
   const away = isAway(problem);
   return (
-    <div class="note" role="alert">
+    <div class={`note at-${at}`} role="alert">
       <strong>{away ? say('serverAway') : (title ?? say('problem'))}</strong>
       {errors.length === 0 && <p>{away ? say('serverAwayHelp') : error.message}</p>}
       <ul>
@@ -21,7 +26,7 @@ export function ProblemNote() {
             {/* With a file, the message begins with where it is. */}
             {file === undefined && field !== undefined && <code>{field} </code>}
             {message}
-            {near.length > 0 && <em> {near.join(', ')}</em>}
+            {unsaid(message, near) && <em> {near.join(', ')}</em>}
           </li>
         ))}
       </ul>

@@ -7,9 +7,11 @@ import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
 import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
+import { isAbout, isOfForm } from '../state/problem.js';
 import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
 import { protocolFor } from '../state/targets.js';
 import type { TextKey } from '../texts/language.js';
+import { ProblemNote } from './problem-note.js';
 
 /** A connection, or a query that makes one. */
 type Kind = 'tcp' | 'udp' | 'sctp' | 'icmp' | 'dns' | 'http';
@@ -55,12 +57,15 @@ function NameField({
   readonly names: readonly string[];
   readonly onValue: (value: string) => void;
 }) {
+  const { value: problem } = usePage().problem;
+  const wrong = problem?.action === 'send' && isAbout(problem, value);
   return (
     <label class="field name">
       <span>{label}</span>
       <input
         id={id}
         required
+        aria-invalid={wrong}
         list={`${id}-names`}
         value={value}
         spellcheck={false}
@@ -108,12 +113,18 @@ function send(page: PageState, kind: Kind, request: TraceRequest): Promise<void>
 
 /** Sends again while it is wanted, one after the other. */
 function useRepeat(action: () => Promise<void>) {
+  const page = usePage();
   const repeating = useSignal(false);
   const latest = useRef(action);
   latest.current = action;
   useSignalEffect(() => {
     if (!repeating.value) return undefined;
-    const timer = setInterval(() => void latest.current(), REPEAT_MS);
+    const timer = setInterval(() => {
+      const { value: problem } = page.problem;
+      // What cannot be sent is not tried again and again; a server that is away is waited for.
+      if (problem !== undefined && isOfForm(problem)) repeating.value = false;
+      else void latest.current();
+    }, REPEAT_MS);
     return () => clearInterval(timer);
   });
   return repeating;
@@ -185,6 +196,7 @@ export function Sender() {
       <button type="submit" class="primary" aria-busy={page.sending.value}>
         {say('send')}
       </button>
+      <ProblemNote at="form" />
     </form>
   );
 }

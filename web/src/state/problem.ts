@@ -12,3 +12,12 @@ export interface Problem {
 
 /** Nobody answered: the server is away. */
 export const isAway = (problem: Problem | undefined): boolean => problem?.error.status === 0;
+
+/** Whether it names what was typed: `there is no pod "shop/web"`, of `pod/shop/web:80`. */
+export function isAbout({ error }: Problem, typed: string): boolean {
+  const name = typed.replace(/^(?:pod|svc|lb|node|host)\//, '').replace(/:\d+$/, '');
+  return name !== '' && [name, typed].some((one) => error.message.includes(`"${one}"`));
+}
+
+/** What is sent is told of below the form that it was sent with. */
+export const isOfForm = (problem: Problem): boolean => problem.action === 'send' && !isAway(problem);
