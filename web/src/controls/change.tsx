@@ -109,14 +109,10 @@ async function asked(page: PageState, change: Wanted): Promise<Outcome> {
   return { text: 'onlyAsked', flows: answer.flows, findings: answer.findings ?? [] };
 }
 
-/** Where the flow went that was sent last; else where the first pod is. */
+/** Where the flow goes that was sent last, or would be sent; else where the first pod is. */
 function namespaceOfInterest(page: PageState): string {
-  const [last] = page.flows.value;
-  return (
-    (last === undefined ? undefined : (namespaceOf(last.to) ?? namespaceOf(last.from))) ??
-    page.pods.value[0]?.namespace ??
-    'default'
-  );
+  const { to, from } = page.flows.value[0] ?? page.sender.value;
+  return namespaceOf(to) ?? namespaceOf(from) ?? page.pods.value[0]?.namespace ?? 'default';
 }
 
 /** What is wrong in the text, at its lines. */

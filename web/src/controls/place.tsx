@@ -169,7 +169,7 @@ function ProgrammedState({ state }: { readonly state: NetnsState }) {
           ))}
         </tbody>
       </table>
-      <h4>{say('routing')}</h4>
+      <h4>{say('routes')}</h4>
       <table class="plain-table mono">
         <tbody>
           {state.routes.map(({ type, destination, nextHops }, i) => (

@@ -8,11 +8,18 @@ import { ease, overlap } from './shapes.js';
 
 /** Packets at one place have their labels one above the other, as far as that can be read. */
 const MAX_STACK = 6;
+/** Farther away labels are left out. */
+const LABELS_FROM = 0.55;
+
+interface Taken extends Box {
+  readonly words: string;
+}
 
 export class MovingPainter {
   readonly #pen: Pen;
   readonly #colours: Colours;
-  readonly #labels: Box[] = [];
+  /** Packets and labels: where no further label may lie. */
+  readonly #taken: Taken[] = [];
 
   constructor(pen: Pen, colours: Colours) {
     this.#pen = pen;
@@ -22,39 +29,59 @@ export class MovingPainter {
   /** Packets and drops at `now`. */
   draw(flights: Iterable<Flight>, drops: readonly Drop[], now: number): void {
     this.#pen.begin();
-    for (const flight of flights) this.#flight(flight, now);
+    const shown = [...flights].map((flight) => ({ flight, at: this.#flight(flight, now) }));
+    if (this.#pen.view.k > LABELS_FROM) for (const { flight, at } of shown) this.#label(flight, at);
     for (const drop of drops) if (now >= drop.atMs) this.#drop(drop, now);
   }
 
-  /** There, or above the labels that are there already. */
-  #free(at: Point, { width, height }: { readonly width: number; readonly height: number }): Point {
-    let { y } = at;
-    const box = (): Box => ({ x: at.x - width / 2, y: y - height / 2, width, height });
-    for (let i = 0; i < MAX_STACK && this.#labels.some((other) => overlap(box(), other)); i += 1) y -= height;
-    this.#labels.push(box());
-    return { x: at.x, y };
+  /** Packets stay about as large on the screen however far away the picture is. */
+  get #unit(): number {
+    const { k } = this.#pen.view;
+    return 1 / Math.min(1.6, Math.max(k, 0.45)) / (k < 0.45 ? k / 0.45 : 1);
   }
 
-  #flight(flight: Flight, now: number): void {
+  /** There, or above what is there already; nowhere where it says the same, or where too much lies. */
+  #free(
+    at: Point,
+    { words, width, height }: { readonly words: string; readonly width: number; readonly height: number },
+  ): Box | undefined {
+    for (let i = 0; i < MAX_STACK; i += 1) {
+      const box = { x: at.x - width / 2, y: at.y - height * (i + 0.5), width, height };
+      const other = this.#taken.find((one) => overlap(box, one));
+      if (other === undefined) {
+        this.#taken.push({ ...box, words });
+        return box;
+      }
+      if (other.words === words) return undefined;
+    }
+    return undefined;
+  }
+
+  #flight(flight: Flight, now: number): Point {
     const part = ease((now - flight.startMs) / Math.max(1, flight.endMs - flight.startMs));
     const at = pointAlong(flight.path, part);
-    const { k } = this.#pen.view;
-    // Packets stay about as large on the screen however far away the picture is.
-    const unit = 1 / Math.min(1.6, Math.max(k, 0.45)) / (k < 0.45 ? k / 0.45 : 1);
+    const unit = this.#unit;
     const colour = this.#colours.protocols[flight.protocol];
     if (now < flight.endMs) this.#pen.faded(0.35, () => this.#pen.stroke(flight.path, colour, this.#pen.thin(3)));
     const [width, height] = [16 * unit, 10 * unit];
     if (flight.outer !== undefined) this.#outer(at, width, height, unit);
-    this.#pen.box({ x: at.x - width / 2, y: at.y - height / 2, width, height }, 3 * unit, {
-      fill: colour,
-      stroke: this.#colours.raised,
-      line: unit,
-    });
-    if (k <= 0.55) return;
+    const body = { x: at.x - width / 2, y: at.y - height / 2, width, height };
+    this.#pen.box(body, 3 * unit, { fill: colour, stroke: this.#colours.raised, line: unit });
+    this.#taken.push({ ...body, words: '' });
+    return at;
+  }
+
+  #label(flight: Flight, at: Point): void {
+    const unit = this.#unit;
+    const colour = this.#colours.protocols[flight.protocol];
     const size = 9 * unit;
     const above = { x: at.x, y: at.y - (flight.outer === undefined ? 11 : 16) * unit };
-    const place = this.#free(above, { width: flight.label.length * size * 0.75, height: size * 1.2 });
-    this.#pen.text(flight.label, place, { size, colour, weight: 700, align: 'center' });
+    const width = this.#pen.widthOf(flight.label, size, 700) + 4 * unit;
+    const box = this.#free(above, { words: flight.label, width, height: size * 1.2 });
+    if (box === undefined) return;
+    this.#pen.faded(0.75, () => this.#pen.box(box, 3 * unit, { fill: this.#colours.raised }));
+    const middle = { x: above.x, y: box.y + box.height / 2 };
+    this.#pen.text(flight.label, middle, { size, colour, weight: 700, align: 'center' });
   }
 
   /** The packet around the packet. */
@@ -106,7 +133,7 @@ export class MovingPainter {
   /** Over whatever is there. */
   #reason(reason: string, { x, y }: Point, unit: number): void {
     const size = 11 * unit;
-    const width = reason.length * size * 0.62;
+    const width = this.#pen.widthOf(reason, size, 700) + 6 * unit;
     this.#pen.box({ x: x - 3 * unit, y: y - size * 0.75, width, height: size * 1.5 }, 4 * unit, {
       fill: this.#colours.raised,
     });

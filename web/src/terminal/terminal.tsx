@@ -21,6 +21,8 @@ const themed = (): ITheme => {
     foreground: of('text'),
     cursor: of('accent'),
     selectionBackground: `${of('accent')}55`,
+    // The prompt is bold.
+    brightGreen: of('good'),
   };
 };
 const lines = (text: string): string => text.replaceAll(/\r?\n/g, NEW_LINE);

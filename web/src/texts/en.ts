@@ -138,6 +138,7 @@ export const en = {
   role: 'Role',
   addresses: 'Addresses',
   interfaces: 'Interfaces',
+  routes: 'Routes',
   labels: 'Labels',
   node: 'Node',
   podsHere: 'Pods here',
@@ -164,7 +165,7 @@ export const en = {
   withChange: 'after',
   onlyAsked: 'Only asked: the cluster is as it was.',
 
-  faultsHelp: 'Break a cable, a switch or a machine, and see what becomes of packets.',
+  faultsHelp: 'Break a cable, a switch, a machine, a pod or a BGP session, and see what becomes of packets.',
   breakCable: 'Cable',
   breakSwitch: 'Switch',
   brokenPod: 'Pod',

@@ -138,6 +138,7 @@ export const zh: Texts = {
   role: '角色',
   addresses: '地址',
   interfaces: '接口',
+  routes: '路由',
   labels: '标签',
   node: '节点',
   podsHere: '此处的 Pod',
@@ -164,7 +165,7 @@ export const zh: Texts = {
   withChange: '之后',
   onlyAsked: '仅为假设：集群未改变。',
 
-  faultsHelp: '断开线缆、交换机或机器，看数据包会怎样。',
+  faultsHelp: '断开线缆、交换机、机器、Pod 或 BGP 会话，看数据包会怎样。',
   breakCable: '线缆',
   breakSwitch: '交换机',
   brokenPod: 'Pod',
