@@ -338,6 +338,7 @@ const service = (name: string, ports: readonly object[]): ListedObject => ({
   kind: 'Service',
   namespace: 'shop',
   name,
+  origin: 'file',
   object: { spec: { ports } },
 });
 
@@ -349,6 +350,7 @@ t.test(
       kind: 'Pod',
       namespace: 'shop',
       name,
+      origin: 'file',
       object: {
         spec: { containers: [{ name: 'main' }, { name: 'other', ports }] },
         status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
