@@ -84,7 +84,7 @@ class Balancer {
     const { store, ipam, context } = this.#parts;
     const asked = loadBalancerRequest(service, context);
     if (typeof asked === 'string') return asked;
-    const [wanted] = (asked.addresses ?? []).flatMap((text) => parseAddress(text) ?? []).filter(isVersion4);
+    const wanted = asked.addresses?.map(parseAddress).find((address) => address?.version === 4);
     if (wanted !== undefined) return this.#assign(service, wanted);
     if (asked.addresses !== undefined) return 'no IPv4 address is asked for';
     const namespace = store.get('Namespace', '', service.namespace);

@@ -45,7 +45,7 @@ interface Draft {
 }
 
 /** Of 1.6, and of 2 by family. */
-const MASTER_TABLES: readonly string[] = ['master', 'master4', 'master6'];
+const MASTER_TABLES: ReadonlySet<string> = new Set(['master', 'master4', 'master6']);
 
 /** DEFAULT_GR_WAIT, in seconds. */
 const GRACEFUL_RESTART_WAIT = 240;
@@ -129,7 +129,7 @@ class ConfigParser {
     const table: TableConfig = { name: name.text, family, sorted };
     // The master table may be named again, to say that it is sorted; the class of its symbol stays.
     const known = this.#draft.tables.findIndex((each) => each.name === name.text);
-    const isMaster = known >= 0 && MASTER_TABLES.includes(name.text) && this.#draft.tables[known]?.family === family;
+    const isMaster = known >= 0 && MASTER_TABLES.has(name.text) && this.#draft.tables[known]?.family === family;
     if (isMaster) this.#draft.tables[known] = { ...table };
     else {
       if (!p.scope.define(name.text, { kind: 'table', table })) p.fail('Symbol already defined', name);
