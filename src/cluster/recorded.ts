@@ -3,7 +3,7 @@
  * it. A cluster that is built anew from changed objects takes it over, so that nothing moves that nobody moved.
  */
 
-import { type IpamObjects, ipamObjects, type IpamStore } from '../calico/index.js';
+import { type IpamObjects, ipamObjects, type IpamStore, loadBalancerHandle } from '../calico/index.js';
 import {
   type DeletedPod,
   formatIp,
@@ -41,7 +41,7 @@ interface RecordedService {
   /** By `name/protocol`. */
   readonly nodePorts: Readonly<Record<string, number>>;
   readonly healthCheckNodePort: number;
-  /** What its load balancer has given it. */
+  /** What its load balancer has given it; what Calico has given is in IPAM. */
   readonly ingress: readonly { readonly ip: string; readonly ipMode: string }[];
 }
 
@@ -69,6 +69,22 @@ const portKey = ({ name, protocol }: { readonly name: string; readonly protocol:
 const pick = (from: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])));
 
+function recordedService(service: Service, ipam: IpamStore | undefined): RecordedService {
+  const { namespace, name, spec, status } = service;
+  const isCalicos = ipam?.handle(loadBalancerHandle(service)) !== undefined;
+  const { ingress } = status.loadBalancer;
+  return {
+    namespace,
+    name,
+    clusterIPs: spec.clusterIPs.map(formatIp),
+    nodePorts: Object.fromEntries(spec.ports.map((port) => [portKey(port), port.nodePort])),
+    healthCheckNodePort: spec.healthCheckNodePort,
+    ingress: isCalicos
+      ? []
+      : ingress.flatMap(({ ip, ipMode }) => (ip === undefined ? [] : [{ ip: formatIp(ip), ipMode }])),
+  };
+}
+
 /** What a cluster has settled. */
 export function recordedState(
   store: Store,
@@ -90,16 +106,7 @@ export function recordedState(
     nodes: store
       .list('Node')
       .map(({ name, annotations }) => ({ name, annotations: pick(annotations, TUNNEL_ANNOTATIONS) })),
-    services: store.list('Service').map(({ namespace, name, spec, status }) => ({
-      namespace,
-      name,
-      clusterIPs: spec.clusterIPs.map(formatIp),
-      nodePorts: Object.fromEntries(spec.ports.map((port) => [portKey(port), port.nodePort])),
-      healthCheckNodePort: spec.healthCheckNodePort,
-      ingress: status.loadBalancer.ingress.flatMap(({ ip, ipMode }) =>
-        ip === undefined ? [] : [{ ip: formatIp(ip), ipMode }],
-      ),
-    })),
+    services: store.list('Service').map((service) => recordedService(service, ipam)),
   };
 }
 

@@ -126,3 +126,15 @@ t.test('an address stays with its Service, and is given back with it', async (t)
     false,
   );
 });
+
+t.test('with the last pool the addresses go', async (t) => {
+  const own = sourcesOf('bgp-services').map(({ file, text }) => ({ file, text: announcing(text) }));
+  const more = (text: string) => ({ file: 'more.yaml', text });
+  const before = new RoutedCluster([...own, more(pool() + service())]);
+  const [address] = addressesOf(before);
+  const again = new RoutedCluster([...own, more(pool() + service())], { recorded: before.recorded });
+  t.same(addressesOf(again), [address], 'it stays in a cluster that is built anew');
+  const without = new RoutedCluster([...own, more(service())], { recorded: before.recorded });
+  t.same(addressesOf(without), []);
+  t.match(told(without), [/stays <pending>/]);
+});
