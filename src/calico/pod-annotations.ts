@@ -6,6 +6,7 @@
 import { type Address, type Cidr, networkOf, parseAddress, parseCidr, sameAddress } from './cidr.js';
 import type { QosDirection, WorkloadEndpoint } from './model.js';
 import { parseDscp } from './dscp.js';
+import { jsonList } from './json-list.js';
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -59,15 +60,6 @@ class AnnotationReader {
     const within = Math.min(Math.max(value, limits.min), limits.max);
     if (within !== value) this.fail(annotation, `a number from ${limits.min} to ${limits.max}`);
     return within;
-  }
-}
-
-function jsonList(text: string): readonly string[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : undefined;
-  } catch {
-    return undefined;
   }
 }
 

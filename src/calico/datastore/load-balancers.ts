@@ -4,6 +4,7 @@ import { isObject, type Json, type JsonObject, type Service, type Store } from '
 import { type Cidr, parseAddress, parseCidr } from '../cidr.js';
 import { base64Url, digest } from '../digest.js';
 import type { IpamContext } from '../ipam/model.js';
+import { jsonList } from '../json-list.js';
 
 /** spec.loadBalancerClass that asks for Calico. */
 export const CALICO_LOAD_BALANCER_CLASS = 'calico';
@@ -60,15 +61,6 @@ export interface LoadBalancerRequest {
   readonly pools: readonly Cidr[];
 }
 
-function listOf(text: string): readonly string[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** parseAnnotations(), of IPv4. */
 export function loadBalancerRequest(
   { annotations }: Service,
@@ -76,7 +68,7 @@ export function loadBalancerRequest(
 ): LoadBalancerRequest | string {
   const asked = (annotation: string): readonly string[] | string | undefined => {
     const text = annotations[annotation];
-    return text === undefined ? undefined : (listOf(text) ?? `annotation ${annotation} is no list of texts: ${text}`);
+    return text === undefined ? undefined : (jsonList(text) ?? `annotation ${annotation} is no list of texts: ${text}`);
   };
   const addresses = asked(ANNOTATIONS.addresses);
   const names = asked(ANNOTATIONS.ipv4Pools);
