@@ -10,6 +10,7 @@ import {
   addressOfIpv4,
   assignAddress,
   autoAssign,
+  cidrContains,
   formatAddress,
   IpamError,
   type IpamContext,
@@ -18,6 +19,7 @@ import {
   loadBalancerHandle,
   loadBalancerRequest,
   parseAddress,
+  releaseAddresses,
   shortfall,
   VIRTUAL_LOAD_BALANCER,
 } from '../calico/index.js';
@@ -45,13 +47,30 @@ class Balancer {
     this.#parts = parts;
   }
 
-  /** What IPAM has for a Service; an address of its status that no pool of Calico's holds is not kept. */
+  /**
+   * What IPAM has for a Service; an address of its status that no pool of Calico's holds is not kept, and one that the
+   * Service does not ask for any more is given back.
+   */
   #held(service: Service): readonly Address[] {
-    const { ipam } = this.#parts;
+    const { ipam, context } = this.#parts;
     const handle = loadBalancerHandle(service);
     if (ipam.handle(handle) === undefined)
       for (const address of written(service)) this.#attempt(() => this.#assign(service, address));
-    return ipam.handle(handle) === undefined ? [] : addressesByHandle(ipam, handle);
+    const held = ipam.handle(handle) === undefined ? [] : addressesByHandle(ipam, handle);
+    const kept = held.filter((address) => this.#fits(service, address));
+    for (const address of held)
+      if (!kept.includes(address)) this.#attempt(() => releaseAddresses(ipam, [{ address }], context));
+    return kept;
+  }
+
+  /** Annotations that cannot be read change nothing. */
+  #fits(service: Service, address: Address): boolean {
+    const { context } = this.#parts;
+    const asked = loadBalancerRequest(service, context);
+    if (typeof asked === 'string') return true;
+    if (asked.addresses !== undefined) return asked.addresses.includes(formatAddress(address));
+    if (asked.pools.length > 0) return asked.pools.some((pool) => cidrContains(pool, address));
+    return context.pools.find(({ cidr }) => cidrContains(cidr, address))?.assignmentMode !== 'Manual';
   }
 
   /** Text: why it is not done. */
@@ -116,8 +135,7 @@ class Balancer {
     }
     this.#write(service, given);
     const replaced = written(service).map(formatAddress).join(', ');
-    const instead =
-      replaced === '' ? '' : ` in the place of ${replaced}, which no pool of Calico's for load balancers holds`;
+    const instead = replaced === '' ? '' : ` in the place of ${replaced}, which it may not have`;
     const message = `${given.map(formatAddress).join(', ')} is assumed: what Calico gives first${instead}`;
     this.#tell(service, { code: 'service-address-assumed', severity: 'notice', message });
   }
