@@ -46,6 +46,8 @@ export class Cluster {
   readonly store: Store;
   readonly emulation: Emulation;
   readonly underlay: Underlay;
+  /** Asked of the plan, which stays as it is, once. */
+  #losesFrames: boolean | undefined = undefined;
   readonly #inputErrors: readonly ConfigError[];
   /** What was found as machines were built. */
   readonly #findings: Finding[] = [];
@@ -258,7 +260,7 @@ export class Cluster {
       loadBalancers: this.#loadBalancers,
       policy: calico?.felix,
       routing: this.#routing,
-      losesFrames: losesFrames(this.underlay.plan),
+      losesFrames: (this.#losesFrames ??= losesFrames(this.underlay.plan)),
       dnsPresent: dns.present,
       asker: (netns, pod, process) => this.asker(netns, pod, process),
     });

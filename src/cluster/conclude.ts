@@ -13,8 +13,9 @@ import {
   type Outcome,
   type PacketStory,
   type Programmed,
-  type RecordedStep,
+  type Step,
   stepsOf,
+  stepsOfKind,
   type TracePacket,
   type Verdict,
 } from '../trace/index.js';
@@ -129,23 +130,19 @@ function translatedSource({ packets, nameOf }: Unjudged): string | undefined {
   const before = sourceOf(arrived.story) ?? nat.step.before.source;
   const { source } = nat.step.after;
   if (source === before) return undefined;
-  const rule = translatingRule(arrived.story, nat.recorded);
+  const rule = translatingRule(arrived.story, nat.step);
   const by = rule === undefined ? '' : `, by ${nameOf(nat.recorded.place)}: ${rule}`;
   return `The destination sees ${formatIpv4(source)} as the source, not ${formatIpv4(before)}${by}.`;
 }
 
 /** Of the first translation on the way: what the sender wrote. */
-function sourceOf(story: PacketStory): Ipv4Addr | undefined {
-  for (const { step } of stepsOf(story)) if (step.kind === 'nat') return step.before.source;
-  return undefined;
-}
+const sourceOf = (story: PacketStory): Ipv4Addr | undefined => stepsOfKind(story, 'nat')[0]?.before.source;
 
 /** The rule that the packet met last before it was translated. */
-function translatingRule(story: PacketStory, nat: RecordedStep): string | undefined {
+function translatingRule(story: PacketStory, nat: Step): string | undefined {
   let met: string | undefined;
-  for (const recorded of stepsOf(story)) {
-    if (recorded === nat) return met;
-    const { step } = recorded;
+  for (const { step } of stepsOf(story)) {
+    if (step === nat) return met;
     if (step.kind === 'rule' && step.table === 'nat' && step.rule !== undefined)
       met = `${step.chain} rule ${step.position}, ${step.rule.toString()}${becauseOf(step.rule)}`;
   }

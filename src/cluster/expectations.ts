@@ -7,7 +7,7 @@ import { type Declared, type KindDefinition, schema, type Value } from '../kuber
 import { UnknownEndpoint } from './places.js';
 import { PODWIRE_GROUP } from '../underlay/index.js';
 import { formatIpv4, Ipv4 } from '../packet/index.js';
-import { type ConnectionTrace, type PacketStory, stepsOf, VERDICTS } from '../trace/index.js';
+import { type ConnectionTrace, type PacketStory, stepsOf, stepsOfKind, VERDICTS } from '../trace/index.js';
 
 const { addressText, listOf, oneOf, optional, record, text, withDefault } = schema;
 
@@ -77,10 +77,7 @@ export const expectationsKind: KindDefinition<Value<typeof expectationsBody>> = 
 const placesOf = (trace: ConnectionTrace, story: PacketStory): string[] =>
   story.hops.map(({ place }) => trace.nameOf(place)).filter((name, i, all) => name !== all[i - 1]);
 
-function encapsulationOf(story: PacketStory): string {
-  for (const { step } of stepsOf(story)) if (step.kind === 'encapsulate') return step.protocol;
-  return 'none';
-}
+const encapsulationOf = (story: PacketStory): string => stepsOfKind(story, 'encapsulate')[0]?.protocol ?? 'none';
 
 const ETHERNET_HEADER_LENGTH = 14;
 

@@ -70,8 +70,16 @@ function nearNames(wanted: Named, candidates: readonly Named[]): readonly string
   return [...new Set(near)].slice(0, MAX_NEAR);
 }
 
-const recordedIpv4 = (pod: Pod): readonly Ipv4Addr[] =>
-  recordedAddresses(pod).flatMap((address) => parseIpv4(formatAddress(address)) ?? []);
+/** For as long as the object is the pod's. */
+const RECORDED_IPV4 = new WeakMap<Pod, readonly Ipv4Addr[]>();
+
+function recordedIpv4(pod: Pod): readonly Ipv4Addr[] {
+  const known = RECORDED_IPV4.get(pod);
+  if (known !== undefined) return known;
+  const read = recordedAddresses(pod).flatMap((address) => parseIpv4(formatAddress(address)) ?? []);
+  RECORDED_IPV4.set(pod, read);
+  return read;
+}
 
 function indexByAddress(pods: readonly Pod[]): ReadonlyMap<Ipv4Addr, readonly Pod[]> {
   const index = new Map<Ipv4Addr, Pod[]>();

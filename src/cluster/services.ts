@@ -116,7 +116,7 @@ export class ClusterServices {
   unknownReason(address: Ipv4Addr): string | undefined {
     const service = this.#store
       .list('Service')
-      .find(({ spec }) => [...spec.clusterIPs, ...spec.externalIPs].some((one) => one === address));
+      .find(({ spec }) => spec.clusterIPs.includes(address) || spec.externalIPs.includes(address));
     const whose = service && this.#otherProxy(service);
     return whose && `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
   }

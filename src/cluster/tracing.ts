@@ -125,7 +125,7 @@ export class Tracing {
     emulation.tracer = recorder;
     try {
       const result = run();
-      return { result, packets: assignRoles(tellStories(recorder.steps), netns.place) };
+      return { result, packets: assignRoles(tellStories(recorder.moments), netns.place) };
     } finally {
       emulation.tracer = undefined;
     }

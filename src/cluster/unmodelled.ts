@@ -25,6 +25,7 @@ const felixSetting = (store: Store, node: string, name: string): unknown => {
 
 /** Nodes on the way whose Felix programs nftables: its rules there are not known. */
 export function withNftables(store: Store, nodes: Iterable<string>): string[] {
+  if (store.list('FelixConfiguration').length === 0) return [];
   return [...new Set(nodes)].flatMap((node) => {
     const mode = felixSetting(store, node, 'nftablesMode');
     return store.get('Node', '', node) !== undefined && typeof mode === 'string' && mode.toLowerCase() === 'enabled'

@@ -4,7 +4,7 @@
  */
 
 import { SlabAllocator } from '../packet/index.js';
-import type { Tracer } from '../trace/index.js';
+import { tellAll, type Tracer } from '../trace/index.js';
 import { Clock, TimeEnds } from './clock.js';
 import type { Device } from './device.js';
 import { assert } from './errors.js';
@@ -32,6 +32,10 @@ function listeners(tracer: Tracer | undefined, watcher: Tracer | undefined): Tra
     step: (place, packet, step) => {
       tracer.step(place, packet, step);
       watcher.step(place, packet, step);
+    },
+    allOf: (place, packet, steps) => {
+      tellAll(tracer, place, packet, steps);
+      tellAll(watcher, place, packet, steps);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE, Ethernet, isGroupMac, MAC_BROADCAST } from '../packet/index.js';
-import type { DropReason, Place, Programmed, Step } from '../trace/index.js';
+import { type DropReason, type Place, type Programmed, type Step, tellAll, type WalkStep } from '../trace/index.js';
 import { Conntrack } from './conntrack/index.js';
 import type { Device } from './device.js';
 import { DeviceTable } from './device-table.js';
@@ -65,6 +65,12 @@ export class Netns {
   /** Tells whoever listens. Callers test `emulation.tracer` first, so that no step is built for nobody. */
   trace(skb: Skb, step: Step): void {
     this.emulation.tracer?.step(this.place, skb, step);
+  }
+
+  /** Several steps with nothing between them, which are not changed any more. */
+  traceAll(skb: Skb, steps: readonly WalkStep[]): void {
+    const { tracer } = this.emulation;
+    if (tracer !== undefined && steps.length > 0) tellAll(tracer, this.place, skb, steps);
   }
 
   /** kfree_skb_reason(): the packet ends here, and is counted. `by` is what decided, where something did. */

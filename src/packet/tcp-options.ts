@@ -1,7 +1,7 @@
 /** TCP options: MSS (RFC 9293 §3.2), window scale and timestamps (RFC 7323), selective acknowledgment (RFC 2018), MD5 signature (RFC 2385). */
 
 import { bytesOf } from './bytes.js';
-import { OPTION_NOP, optionSpans } from './option-span.js';
+import { OPTION_NOP } from './option-span.js';
 
 /** Option kinds (IANA "TCP Option Kind Numbers"). */
 export const TCP_OPTION = {
@@ -51,36 +51,69 @@ function sackBlocks(view: DataView, offset: number, length: number): SackBlock[]
   return blocks;
 }
 
-/** One option as a piece of `TcpOptions`; nothing where its length is not its kind's (net/ipv4/tcp_input.c:tcp_parse_options()). */
-export function parseTcpOption(view: DataView, offset: number, length: number): TcpOptions | undefined {
+type Read = { -readonly [K in keyof TcpOptions]: TcpOptions[K] };
+
+/** Octets of the options that have always as many. */
+const LENGTHS: Readonly<Record<number, number>> = {
+  [TCP_OPTION.mss]: MSS_LENGTH,
+  [TCP_OPTION.windowScale]: WINDOW_SCALE_LENGTH,
+  [TCP_OPTION.sackPermitted]: SACK_PERMITTED_LENGTH,
+  [TCP_OPTION.timestamps]: TIMESTAMPS_LENGTH,
+  [TCP_OPTION.md5]: MD5_LENGTH,
+};
+
+/** Known, and as long as its kind is (net/ipv4/tcp_input.c:tcp_parse_options()). */
+const isWhole = (kind: number, length: number): boolean =>
+  kind === TCP_OPTION.sack ? length > 2 && (length - 2) % SACK_BLOCK_LENGTH === 0 : LENGTHS[kind] === length;
+
+/** Puts down what one option says that is whole. */
+function readOption(view: DataView, offset: number, length: number, into: Read): void {
   const data = offset + 2;
   switch (view.getUint8(offset)) {
     case TCP_OPTION.mss:
-      return length === MSS_LENGTH ? { mss: view.getUint16(data) } : undefined;
+      into.mss = view.getUint16(data);
+      break;
     case TCP_OPTION.windowScale:
-      return length === WINDOW_SCALE_LENGTH ? { windowScale: view.getUint8(data) } : undefined;
+      into.windowScale = view.getUint8(data);
+      break;
     case TCP_OPTION.sackPermitted:
-      return length === SACK_PERMITTED_LENGTH ? { sackPermitted: true } : undefined;
-    case TCP_OPTION.sack: {
-      const whole = length > 2 && (length - 2) % SACK_BLOCK_LENGTH === 0;
-      return whole ? { sack: sackBlocks(view, data, length - 2) } : undefined;
-    }
+      into.sackPermitted = true;
+      break;
+    case TCP_OPTION.sack:
+      into.sack = sackBlocks(view, data, length - 2);
+      break;
     case TCP_OPTION.timestamps:
-      return length === TIMESTAMPS_LENGTH
-        ? { timestamps: { value: view.getUint32(data), echo: view.getUint32(data + 4) } }
-        : undefined;
+      into.timestamps = { value: view.getUint32(data), echo: view.getUint32(data + 4) };
+      break;
     case TCP_OPTION.md5:
-      return length === MD5_LENGTH ? { md5: bytesOf(view, data, offset + length).slice() } : undefined;
+      into.md5 = bytesOf(view, data, offset + length).slice();
+      break;
     default:
-      return undefined;
   }
+}
+
+/** One option as a piece of `TcpOptions`; undefined where it is unknown, or not as long as its kind. */
+export function parseTcpOption(view: DataView, offset: number, length: number): TcpOptions | undefined {
+  if (!isWhole(view.getUint8(offset), length)) return undefined;
+  const options: Read = {};
+  readOption(view, offset, length, options);
+  return options;
 }
 
 /** The options in `[offset, end)`; what is malformed or unknown is passed over, as Linux does. */
 export function parseTcpOptions(view: DataView, offset: number, end: number): TcpOptions {
-  const options: TcpOptions = {};
-  for (const span of optionSpans(view, offset, end)) {
-    if (!span.malformed && span.length >= 2) Object.assign(options, parseTcpOption(view, span.offset, span.length));
+  const options: Read = {};
+  for (let at = offset; at < end; ) {
+    const kind = view.getUint8(at);
+    if (kind === TCP_OPTION.end) break;
+    if (kind === TCP_OPTION.nop) {
+      at += 1;
+      continue;
+    }
+    const length = at + 1 < end ? view.getUint8(at + 1) : 0;
+    if (length < 2 || at + length > end) break;
+    if (isWhole(kind, length)) readOption(view, at, length, options);
+    at += length;
   }
   return options;
 }

@@ -93,7 +93,7 @@ export function whyUnreached(
   if (tried === undefined || tried.connected || typeof remoteAddress !== 'number') return undefined;
   const whose = `the connection of ${nameOf(place)} to ${formatIpv4(remoteAddress)}`;
   if (tried.refused !== undefined) return `${whose} cannot start: ${tried.refused}`;
-  for (const { role, story } of assignRoles(tellStories(recorder.steps), place)) {
+  for (const { role, story } of assignRoles(tellStories(recorder.moments), place)) {
     const end = role === 'arp' || !isBetween(story, connection) ? undefined : explainEnd(story, nameOf);
     if (end !== undefined) return `${whose}, port ${remotePort}, fails: ${end}`;
   }

@@ -3,7 +3,7 @@
 import { formatIpv4 } from '../packet/index.js';
 import type { ConnectionTrace } from './connection.js';
 import type { FlowTuple } from './step.js';
-import { lastOf, type PacketStory, stepsOf } from './story.js';
+import { lastOf, type PacketStory, stepsOfKind } from './story.js';
 import { type JsonValue, traceJson } from './to-json.js';
 import { formatTrace, PLAIN_STYLE, type TextOptions, type TextStyle } from './format-text.js';
 
@@ -43,9 +43,8 @@ const destination = ({ destination: address, destinationPort }: FlowTuple): stri
 
 function choicesOfStory(story: PacketStory, nameOf: ConnectionTrace['nameOf']): Choice[] {
   const choices: Choice[] = [];
-  for (const { step } of stepsOf(story))
-    if (step.kind === 'nat' && step.type === 'dnat')
-      choices.push({ asked: destination(step.before), went: destination(step.after) });
+  for (const { type, before, after } of stepsOfKind(story, 'nat'))
+    if (type === 'dnat') choices.push({ asked: destination(before), went: destination(after) });
   const last = choices.pop();
   const arrival = lastOf(story, 'deliver')?.recorded.place;
   if (last === undefined) return [];

@@ -1,7 +1,7 @@
 /** A traced connection: who asked whom, every packet with its role, and the verdict. */
 
 import type { Ipv4Addr } from '../packet/index.js';
-import { explainDrop, firstBytes, lastOf, type PacketStory, stepsOf } from './story.js';
+import { explainDrop, firstBytes, lastOf, type PacketStory, stepsOfKind } from './story.js';
 import type { DropReason } from './drop-reason.js';
 import type { Place } from './tracer.js';
 import type { Verdict } from './verdict.js';
@@ -89,8 +89,7 @@ function portsOfAsker(first: PacketStory): ReadonlySet<number> {
   const ports = new Set<number>();
   const own = headersOf(first);
   if (own !== undefined) ports.add(own.sourcePort);
-  for (const { step } of stepsOf(first))
-    if (step.kind === 'nat' && step.type === 'snat') ports.add(step.after.sourcePort);
+  for (const { type, after } of stepsOfKind(first, 'nat')) if (type === 'snat') ports.add(after.sourcePort);
   return ports;
 }
 

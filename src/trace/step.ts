@@ -172,3 +172,7 @@ export type Step =
   | { readonly kind: 'drop'; readonly reason: DropReason; readonly note?: string; readonly by?: Programmed };
 
 export type StepKind = Step['kind'];
+export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
+
+/** What a walk through the rules of a table tells, which may be told together. */
+export type WalkStep = StepOf<'rule' | 'table' | 'set'>;

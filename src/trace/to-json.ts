@@ -6,6 +6,7 @@ import { changedFields } from './changed-fields.js';
 import type { ConnectionTrace, TracePacket } from './connection.js';
 import { formatStep } from './format-step.js';
 import type { RecordedStep } from './recorder.js';
+import { firstBytes } from './story.js';
 import type { NameResolution } from './resolution.js';
 import type { FlowTuple, Step } from './step.js';
 
@@ -147,7 +148,7 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (octet) => octet.to
 
 function packetJson({ role, story }: TracePacket, trace: ConnectionTrace): JsonValue {
   let before: RecordedStep | undefined;
-  const first = story.hops.flatMap(({ steps }) => steps).find(({ bytes }) => bytes !== undefined);
+  const first = firstBytes(story);
   return {
     id: story.id,
     parent: story.parent,

@@ -1,6 +1,6 @@
 /** What listens to the virtual kernel. Absent, no step is ever built. */
 
-import type { Step } from './step.js';
+import type { Step, WalkStep } from './step.js';
 
 /** Where a step happened. */
 export interface Place {
@@ -28,4 +28,16 @@ export interface TracedPacket {
 
 export interface Tracer {
   step(place: Place, packet: TracedPacket, step: Step): void;
+  /**
+   * A walk through rules, at one place and moment, which changes none of the packet's bytes; the array is the listener's
+   * to keep.
+   * Who does not care is given them one by one.
+   */
+  allOf?(place: Place, packet: TracedPacket, steps: readonly WalkStep[]): void;
+}
+
+/** Several steps at one place and moment. */
+export function tellAll(tracer: Tracer, place: Place, packet: TracedPacket, steps: readonly WalkStep[]): void {
+  if (tracer.allOf !== undefined) tracer.allOf(place, packet, steps);
+  else for (const step of steps) tracer.step(place, packet, step);
 }

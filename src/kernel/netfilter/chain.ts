@@ -45,6 +45,18 @@ function putAction(rule: Rule, actions: Int32Array, at: number): void {
   actions[at + 2] = setsMark?.value ?? 0;
 }
 
+/** Where ports begin that some rule may tell from those below, ascending. */
+function portBoundsOf(rules: readonly Rule[], side: 'source' | 'destination'): Int32Array {
+  const bounds = new Set<number>();
+  for (const { matches } of rules)
+    for (const { match } of matches) {
+      const test = match.ports?.[side];
+      if (test !== undefined) bounds.add(test.first).add(test.last + 1);
+      for (const bound of match.portBounds?.[side] ?? []) bounds.add(bound);
+    }
+  return bounds.size === 0 ? NO_WORDS : Int32Array.from(bounds).sort();
+}
+
 const NO_RULES: readonly Rule[] = [];
 const NO_CHAINS: readonly (Chain | undefined)[] = [];
 const NO_COUNTS = new Float64Array(0);
@@ -62,6 +74,8 @@ export class Chain {
   actions: Int32Array = NO_WORDS;
   jumps: readonly (Chain | undefined)[] = NO_CHAINS;
   counts: Float64Array = NO_COUNTS;
+  #sourcePortBounds: Int32Array = NO_WORDS;
+  #destinationPortBounds: Int32Array = NO_WORDS;
   #rules: readonly Rule[] = NO_RULES;
   #finder: Finder | undefined = undefined;
 
@@ -104,8 +118,21 @@ export class Chain {
     this.actions = actions;
     this.jumps = rules.map(({ jumpsTo }) => jumpsTo);
     this.counts = counts;
+    this.#sourcePortBounds = portBoundsOf(rules, 'source');
+    this.#destinationPortBounds = portBoundsOf(rules, 'destination');
     this.#finder = finder;
     return finder;
+  }
+
+  /** Source ports at which rules begin to say something else, ascending: between two of them all ports are alike. */
+  get sourcePortBounds(): Int32Array {
+    if (this.#finder === undefined) this.#compile();
+    return this.#sourcePortBounds;
+  }
+
+  get destinationPortBounds(): Int32Array {
+    if (this.#finder === undefined) this.#compile();
+    return this.#destinationPortBounds;
   }
 
   /** The first rule from `from` on whose row does not rule the packet out, or the number of rules. */

@@ -46,6 +46,11 @@ export interface PortTests {
   readonly destination: PortTest;
 }
 
+export interface PortBounds {
+  readonly source: readonly number[];
+  readonly destination: readonly number[];
+}
+
 /** Of a value under a mask, as signed integers. */
 export interface ValueTest {
   readonly value: number;
@@ -77,6 +82,8 @@ export interface Match extends Lifecycle {
   readonly absent?: boolean;
   /** Port conditions, for the columns of a chain: the match fails where they do. */
   readonly ports?: PortTests;
+  /** Ports at which its answer may change, for matches that are `steady`, beside those of `ports`. */
+  readonly portBounds?: PortBounds;
   /** All that it asks are protocol and ports: of two packets that have the same, and are no fragments, it takes both. */
   readonly steady?: true;
   /** The match is this condition of the packet's mark, and no more. */

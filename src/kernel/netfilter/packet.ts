@@ -73,10 +73,8 @@ export class RulePacket {
   /** -1 where the protocol has none, the packet is a later fragment, or it is too short. */
   sourcePort = -1;
   destinationPort = -1;
-  /** Both in one word; packets of one protocol with the same ports have the same. */
-  ports = -1;
-  /** A hash of addresses, protocol and ports. */
-  flowHash = 0;
+  /** A hash of addresses, protocol and the lower port: of two ports the one that is not drawn, most of the time. */
+  wayHash = 0;
   /** Shorter than its transport header, or a fragment that overlaps it: matches may drop it at once. */
   odd = false;
   /** A match says: drop this at once (xt_action_param.hotdrop). */
@@ -116,18 +114,17 @@ export class RulePacket {
     this.end = Math.min(tail, network + view.getUint16(network + TOTAL_LENGTH));
     this.sourcePort = -1;
     this.destinationPort = -1;
-    this.ports = -1;
     this.odd = this.fragmentOffset === 1;
     if (this.fragmentOffset === 0) {
       if (this.end - transport < shortest(protocol)) this.odd = true;
       else if (hasPorts(protocol)) this.#readPorts(transport);
     }
-    this.flowHash = mix(this.source ^ Math.imul(this.destination, GOLDEN), this.ports ^ protocol);
+    const port = Math.min(this.sourcePort, this.destinationPort);
+    this.wayHash = mix(this.source ^ Math.imul(this.destination, GOLDEN), (port << 8) ^ protocol);
   }
 
   #readPorts(transport: number): void {
     const ports = this.#view.getInt32(transport);
-    this.ports = ports;
     this.sourcePort = ports >>> 16;
     this.destinationPort = ports & 0xffff;
   }

@@ -150,6 +150,11 @@ export class Rule implements Programmed {
   jumpsTo: Chain | undefined = undefined;
   /** Who has passed the rule's row in its chain has passed the rule. */
   rowIsAll = false;
+  /**
+   * Packets that rows cannot tell apart, of one pair of devices, all get the same answer: what the row leaves to ask are
+   * the basic tests and ports, and the rule does no more than lead on, accept and set the mark.
+   */
+  isSteady = false;
   /** A match or the target is not modelled; settled when the matches are attached. */
   unknown = false;
   readonly target: Target | undefined;
@@ -209,16 +214,9 @@ export class Rule implements Programmed {
     this.#rest = rest;
     this.#asksTests = basicTests;
     this.rowIsAll = !basicTests && rest.length === 0;
-  }
-
-  /**
-   * Packets that rows cannot tell apart, of one pair of devices, all get the same answer: what the row leaves to ask are
-   * the basic tests and ports, and the rule does no more than lead on, accept and set the mark.
-   */
-  get isSteady(): boolean {
     const plain = !this.unknown && (this.setsMark !== undefined || this.op !== OPERATION.target);
     const ends = this.op === OPERATION.drop || this.op === OPERATION.queue;
-    return plain && !ends && this.#rest.every(({ steady }) => steady === true);
+    this.isSteady = plain && !ends && rest.every(({ steady }) => steady === true);
   }
 
   /** What comes after `-A CHAIN `; empty for a rule that says nothing. */

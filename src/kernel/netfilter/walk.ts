@@ -5,7 +5,7 @@
  * and from the built-in chain to its policy.
  */
 
-import type { RuleOutcome } from '../../trace/index.js';
+import type { RuleOutcome, WalkStep } from '../../trace/index.js';
 import { assert } from '../errors.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
@@ -14,14 +14,41 @@ import type { NfVerdict } from './hook.js';
 import { RulePacket } from './packet.js';
 import { OPERATION, type Rule } from './rule.js';
 import type { Table } from './table.js';
+import { markStep } from './target/mark.js';
 import { MAX_JUMPS } from './validate.js';
-import type { Memo, Question, WalkMemory } from './walk-memo.js';
+import type { Memo, MemoEnd, MemoStep, Question, Tally, WalkMemory } from './walk-memo.js';
 
 /** A rule's answer: the walk goes on behind it. */
 const NO_MATCH = -2;
+/** No rule's answer: the walk goes back as RETURN does. */
+const END_OF_CHAIN = -3;
 
-/** Of a walk that nobody traces. */
-const ALL_MATCHED = { tried: 0, matched: 1 };
+/** The last rule's answer, and the rules before it. */
+interface SoFar extends Tally {
+  readonly answer: number;
+}
+
+const NOT_BEGUN: SoFar = { answer: NO_MATCH, tried: 0, matched: 0 };
+
+const NOTHING_TOLD: readonly WalkStep[] = [];
+
+/** A walk like one before it. */
+interface Remembered {
+  readonly table: Table;
+  readonly base: Chain;
+  readonly memo: Memo;
+  /** Somebody traces. */
+  readonly told: boolean;
+}
+
+/** A rule that is asked, where it stands, and what came before it. */
+interface Asked {
+  readonly chain: Chain;
+  readonly position: number;
+  readonly depth: number;
+  readonly before: readonly WalkStep[];
+  readonly tally: Tally;
+}
 
 /** Where a walk goes on. */
 interface Place {
@@ -46,6 +73,8 @@ export class Walk {
   /** Where jumps came from. */
   readonly #backChain: Chain[] = [];
   readonly #backNext = new Int32Array(MAX_JUMPS);
+  /** Of rules that tell nothing but themselves, not yet given to the trace. */
+  #told: WalkStep[] = [];
 
   constructor(netns: Netns, skb: Skb) {
     this.#netns = netns;
@@ -56,23 +85,25 @@ export class Walk {
   run(table: Table, base: Chain, memory: WalkMemory): NfVerdict {
     const { packet } = this;
     let memo: Memo | undefined;
-    if (this.#netns.emulation.tracer === undefined && !packet.odd) {
+    if (!packet.odd) {
       memo = memory.at(packet);
       if (memo.isOf(packet)) {
-        if (memo.steps !== undefined) return this.#goAgain(table, base, memo);
-        memo.remember();
+        const told = this.#netns.emulation.tracer !== undefined;
+        const steps = memo.stepsFor(told);
+        if (steps !== undefined) return this.#goAgain({ table, base, memo, told }, steps);
+        memo.remember(told);
+        memo.enter(base, packet);
       } else {
         memo.begin(packet);
         memo = undefined;
       }
     }
-    return this.#go({ table, base, chain: base, next: 0, depth: 0 }, memo);
+    return this.#go({ table, base, chain: base, next: 0, depth: 0 }, memo, NOT_BEGUN);
   }
 
   /** A walk that is remembered: counts what counted, and asks what has to be asked. */
-  #goAgain(table: Table, base: Chain, memo: Memo): NfVerdict {
+  #goAgain({ table, base, memo, told }: Remembered, steps: readonly MemoStep[]): NfVerdict {
     const { skb } = this.packet;
-    const steps = memo.steps ?? [];
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i];
       if (step === undefined) break;
@@ -81,35 +112,36 @@ export class Walk {
         this.#count(chain, position, step.setsMark);
         continue;
       }
+      if (told) this.#netns.traceAll(skb, question.before);
       const answer = this.#ask({ table, chain, position: position + 1 });
       if (typeof answer === 'string') return answer;
       if (answer !== question.answer || skb.mark !== question.mark)
         return this.#leave({ table, base, chain, next: position + 1, depth: 0 }, question, answer);
     }
-    return memo.end === 'policy' ? this.#policy(table, base, ALL_MATCHED) : 'accept';
+    if (told) this.#netns.traceAll(skb, memo.lastTold);
+    return memo.end === 'policy' ? this.#policy(table, base) : 'accept';
   }
 
   /** The way leads elsewhere this time: on from a rule that was asked. */
-  #leave(at: Place, { backChain, backNext }: Question, answer: number): NfVerdict {
+  #leave(at: Place, { backChain, backNext, tally }: Question, answer: number): NfVerdict {
     for (let i = 0; i < backChain.length; i++) {
       this.#backChain[i] = backChain[i] ?? at.base;
       this.#backNext[i] = backNext[i] ?? 0;
     }
-    return this.#go({ ...at, depth: backChain.length }, undefined, answer);
+    return this.#go({ ...at, depth: backChain.length }, undefined, { answer, ...tally });
   }
 
-  /** From `at` on, where `answer` is what the rule before it has just said. Notes the way in `memo`. */
-  #go(at: Place, memo: Memo | undefined, answer: number = NO_MATCH): NfVerdict {
+  /** From `at` on, where `so far` is what the rules before it have said. Notes the way in `memo`. */
+  #go(at: Place, memo: Memo | undefined, soFar: SoFar): NfVerdict {
     const { packet } = this;
     const { table, base } = at;
     const tracing = this.#netns.emulation.tracer !== undefined;
-    const asksAll = tracing || packet.odd;
     let { chain, next, depth } = at;
     let position = next - 1;
-    let op = answer;
-    let tried = 0;
-    let matched = 0;
+    let op = soFar.answer;
+    let { tried, matched } = soFar;
     for (;;) {
+      if (op !== NO_MATCH && op !== END_OF_CHAIN) matched += 1;
       switch (op) {
         case OPERATION.jump:
         case OPERATION.goto: {
@@ -119,49 +151,77 @@ export class Walk {
           if (op === OPERATION.jump) this.#remember(depth++, chain, next);
           chain = to;
           next = 0;
+          memo?.enter(chain, packet);
           break;
         }
         case OPERATION.return:
+        case END_OF_CHAIN:
           if (depth === 0) {
-            memo?.endsBy('policy');
-            return this.#policy(table, base, { tried, matched });
+            if (tracing) this.#tellPolicy(table, base, { tried, matched });
+            this.#end(memo, 'policy');
+            return this.#policy(table, base);
           }
           depth -= 1;
           chain = this.#backChain[depth] ?? base;
           next = this.#backNext[depth] ?? 0;
           break;
         case OPERATION.accept:
-          memo?.endsBy('accept');
+          this.#end(memo, 'accept');
           return 'accept';
         default:
       }
       position = chain.candidate(next, packet);
       if (position === chain.rules.length) {
         tried += position - next;
-        if (tracing && depth > 0) this.#trace({ table, chain, position: 0 }, 'return', undefined);
-        op = OPERATION.return;
+        if (tracing && depth > 0) this.#tell({ table, chain, position: 0 }, 'return', undefined);
+        op = END_OF_CHAIN;
         continue;
       }
       tried += position + 1 - next;
       next = position + 1;
-      op = asksAll ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
+      op = packet.odd ? ASK : (chain.actions[position * ACTION_WORDS] ?? ASK);
       if (op === ASK) {
-        const said = this.#ask({ table, chain, position: next });
-        if (memo !== undefined) this.#note(memo, { chain, position, depth }, said);
+        const standing = { table, chain, position: next };
+        const before = this.#handOver(standing);
+        const said = this.#ask(standing);
+        if (memo !== undefined) this.#note(memo, { chain, position, depth, before, tally: { tried, matched } }, said);
         if (typeof said === 'string') return said;
         op = said;
       } else {
         const setsMark = op === OPERATION.target;
         this.#count(chain, position, setsMark);
         memo?.note({ chain, position, setsMark, question: undefined });
+        if (tracing) this.#tellMatch({ table, chain, position: next }, setsMark);
       }
-      if (op !== NO_MATCH) matched += 1;
     }
   }
 
+  /** The walk is at its end: what is still to be told is told, and kept for the next that is like it. */
+  #end(memo: Memo | undefined, end: MemoEnd): void {
+    const told = this.#give();
+    if (memo === undefined) return;
+    memo.tellsLast(told);
+    memo.endsBy(end);
+  }
+
+  /** Before a rule is asked that may have steps of its own to tell. */
+  #handOver({ chain, position }: Standing): readonly WalkStep[] {
+    const steady = chain.rules[position - 1]?.isSteady === true && !this.packet.odd;
+    return steady ? NOTHING_TOLD : this.#give();
+  }
+
+  /** Gives the trace what the walk has put by. */
+  #give(): readonly WalkStep[] {
+    const told = this.#told;
+    if (told.length === 0) return NOTHING_TOLD;
+    this.#told = [];
+    this.#netns.traceAll(this.packet.skb, told);
+    return told;
+  }
+
   /** What is remembered of a rule that was asked: nothing of one that does not take such packets. */
-  #note(memo: Memo, at: { chain: Chain; position: number; depth: number }, said: number | NfVerdict): void {
-    const { chain, position, depth } = at;
+  #note(memo: Memo, asked: Asked, said: number | NfVerdict): void {
+    const { chain, position, depth, before, tally } = asked;
     const rule = chain.rules[position];
     if (rule?.isSteady === true) {
       if (said !== NO_MATCH) memo.note({ chain, position, setsMark: rule.setsMark !== undefined, question: undefined });
@@ -172,6 +232,8 @@ export class Walk {
       backChain: this.#backChain.slice(0, depth),
       backNext: [...this.#backNext.subarray(0, depth)],
       mark: this.packet.skb.mark,
+      before,
+      tally,
     };
     memo.note({ chain, position, setsMark: false, question });
   }
@@ -196,9 +258,10 @@ export class Walk {
     if (!rule.holds(packet)) {
       return packet.hotdrop ? this.#drop(rule, 'a match had it dropped at once') : NO_MATCH;
     }
+    if (rule.isSteady && !packet.odd) return this.#takeSteady(rule, at);
     rule.packets += 1;
     rule.bytes += packet.length;
-    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, rule.outcome, rule);
+    this.#trace(at, rule.outcome, rule);
     switch (rule.op) {
       case OPERATION.target: {
         const verdict = rule.target?.apply(packet) ?? 'continue';
@@ -214,6 +277,14 @@ export class Walk {
     }
   }
 
+  /** A rule that has taken the packet, and of which that is all there is to know. */
+  #takeSteady(rule: Rule, at: Standing): number {
+    const setsMark = rule.setsMark !== undefined;
+    this.#count(at.chain, at.position - 1, setsMark);
+    if (this.#netns.emulation.tracer !== undefined) this.#tellMatch(at, setsMark);
+    return rule.op === OPERATION.target ? OPERATION.none : rule.op;
+  }
+
   #remember(depth: number, chain: Chain, next: number): void {
     // Longer ways were refused when the table was loaded.
     assert(depth < MAX_JUMPS, 'chains lead no deeper than they may');
@@ -221,25 +292,23 @@ export class Walk {
     this.#backNext[depth] = next;
   }
 
-  #policy(table: Table, base: Chain, { tried, matched }: { tried: number; matched: number }): NfVerdict {
+  #policy(table: Table, base: Chain): NfVerdict {
     const { packet } = this;
     if (base.counting) {
       base.packets += 1;
       base.bytes += packet.length;
     }
-    const accepts = base.policy !== 'DROP';
-    if (this.#netns.emulation.tracer !== undefined) {
-      const { hook } = packet;
-      if (matched === 0) {
-        this.#netns.trace(packet.skb, { kind: 'table', hook, table: table.name, rulesTried: tried });
-      }
-      if (matched > 0 || !accepts) {
-        this.#trace({ table, chain: base, position: 0 }, accepts ? 'accept' : 'drop', undefined);
-      }
-    }
-    if (accepts) return 'accept';
+    if (base.policy !== 'DROP') return 'accept';
     this.#netns.drop(packet.skb, 'netfilter-drop', `policy of ${table.name} ${base.name}`);
     return 'drop';
+  }
+
+  #tellPolicy(table: Table, base: Chain, { tried, matched }: Tally): void {
+    const accepts = base.policy !== 'DROP';
+    const { hook } = this.packet;
+    if (matched === 0) this.#told.push({ kind: 'table', hook, table: table.name, rulesTried: tried });
+    if (matched > 0 || !accepts)
+      this.#tell({ table, chain: base, position: 0 }, accepts ? 'accept' : 'drop', undefined);
   }
 
   #drop(rule: Rule, note: string | undefined): 'drop' {
@@ -264,15 +333,16 @@ export class Walk {
     const harmless = action.kind === 'none' || (action.kind === 'unknown' && action.unknown.harmless) || onlyLogs(rule);
     if (harmless) return false;
     packet.skb.unknown = true;
-    if (this.#netns.emulation.tracer !== undefined) this.#trace(at, 'unknown', rule);
+    this.#trace(at, 'unknown', rule);
     this.#netns.drop(packet.skb, 'unknown-rule', `not modelled: ${rule.toString()}`, rule);
     return true;
   }
 
-  #trace({ table, chain, position }: Standing, outcome: RuleOutcome, rule: Rule | undefined): void {
-    const { hook, skb } = this.packet;
+  /** Put by, for the trace to be given with the next steps or at the end. */
+  #tell({ table, chain, position }: Standing, outcome: RuleOutcome, rule: Rule | undefined): void {
+    const { hook } = this.packet;
     const target = rule?.jumpsTo?.name;
-    this.#netns.trace(skb, {
+    this.#told.push({
       kind: 'rule',
       hook,
       table: table.name,
@@ -282,6 +352,21 @@ export class Walk {
       outcome,
       ...(target === undefined ? {} : { target }),
     });
+  }
+
+  /** A rule that matched, and set the mark or did no more than lead on. */
+  #tellMatch(at: Standing, setsMark: boolean): void {
+    const rule = at.chain.rules[at.position - 1];
+    assert(rule !== undefined, 'what matched is a rule');
+    this.#tell(at, rule.outcome, rule);
+    if (setsMark) this.#told.push(markStep(this.packet.skb.mark));
+  }
+
+  /** Told at once: what the rule does has steps of its own. */
+  #trace(at: Standing, outcome: RuleOutcome, rule: Rule): void {
+    if (this.#netns.emulation.tracer === undefined) return;
+    this.#tell(at, outcome, rule);
+    this.#give();
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a filter may ask of a trace: both ends, the way that its packets took, and what they were translated into. */
 
-import { type ConnectionTrace, firstBytes, type FlowTuple, type PacketStory, type Step } from '../../trace/index.js';
+import { type ConnectionTrace, firstBytes, type FlowTuple, type PacketStory, stepsOfKind } from '../../trace/index.js';
 import { FrameFacts, type FrameNames, namesOf, type NameLookup, type Told } from '../filter/facts.js';
 import { headersOf } from '../filter/headers.js';
 import type { TraceSummary } from '../session/traces.js';
@@ -68,12 +68,6 @@ class Way {
     this.#put(`${name}.dstport`, destinationPort);
   }
 
-  #step(step: Step): void {
-    if (step.kind === 'receive' || step.kind === 'transmit') this.interfaces.add(step.dev);
-    else if (step.kind === 'nat') for (const tuple of [step.before, step.after]) this.#tuple(tuple);
-    else if (step.kind === 'drop') this.dropReasons.add(step.reason);
-  }
-
   #takeHeaders(story: PacketStory): void {
     const first = firstBytes(story);
     if (first?.bytes === undefined) return;
@@ -88,11 +82,15 @@ class Way {
     for (const { role, story } of packets) {
       if (role === 'arp') continue;
       if (role === 'request') this.#takeHeaders(story);
-      for (const { place, steps } of story.hops) {
+      for (const { place } of story.hops) {
         this.hosts.add(place.host);
         this.places.add(nameOf(place));
-        for (const { step } of steps) this.#step(step);
       }
+      for (const { dev } of [...stepsOfKind(story, 'receive'), ...stepsOfKind(story, 'transmit')])
+        this.interfaces.add(dev);
+      for (const { before, after } of stepsOfKind(story, 'nat'))
+        for (const tuple of [before, after]) this.#tuple(tuple);
+      for (const { reason } of stepsOfKind(story, 'drop')) this.dropReasons.add(reason);
     }
   }
 }

@@ -38,7 +38,9 @@ export const multiport = {
     const name = options.oneOf(NAMES);
     const ranges = parsePorts(options.require(name));
     const inverted = options.inverted(name);
+    const bounds = ranges.flatMap(({ first, last }) => [first, last + 1]);
     return {
+      portBounds: { source: name === '--dports' ? [] : bounds, destination: name === '--sports' ? [] : bounds },
       steady: true,
       matches(packet) {
         if (packet.fragmentOffset !== 0) return false;

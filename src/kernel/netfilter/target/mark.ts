@@ -1,5 +1,6 @@
 /** `-j MARK`; net/netfilter/xt_mark.c:mark_tg(). All forms become --set-xmark. */
 
+import type { WalkStep } from '../../../trace/index.js';
 import { type Target, type TargetKind, RuleError } from '../extension.js';
 import { hex, type Options, U32_MAX, type ValueMask } from '../options.js';
 
@@ -36,6 +37,9 @@ export const XMARK_OPTIONS = {
   '--xor-mark': {},
 } as const;
 
+/** What a trace tells of a packet that has this mark now. */
+export const markStep = (value: number): WalkStep => ({ kind: 'set', field: 'mark', value: hex(value) });
+
 export const mark = {
   options: XMARK_OPTIONS,
   parse(options): Target {
@@ -45,8 +49,7 @@ export const mark = {
       setsMark: xmark,
       apply({ skb, netns }) {
         skb.mark = ((skb.mark & ~xmark.mask) ^ xmark.value) >>> 0;
-        if (netns.emulation.tracer !== undefined)
-          netns.trace(skb, { kind: 'set', field: 'mark', value: hex(skb.mark) });
+        if (netns.emulation.tracer !== undefined) netns.trace(skb, markStep(skb.mark));
         return 'continue';
       },
       toString: () => formatXmark(xmark),
