@@ -112,4 +112,5 @@ export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';
 export { UNMODELLED_FIELDS } from './unmodelled.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';
+export { droppedByType } from './updates/service-update.js';
 export { refusedAmong, type RefusedObject } from './updates/updates.js';

@@ -74,6 +74,49 @@ t.test('what a Service was given is put back without becoming its own', async (t
   t.equal(other.status, 422, 'another address is refused as before');
 });
 
+const DECLARED = `apiVersion: v1
+kind: Service
+metadata: {name: shown}
+spec:
+  type: LoadBalancer
+  selector: {app: shown}
+  externalTrafficPolicy: Local
+  loadBalancerClass: example.com/none
+  allocateLoadBalancerNodePorts: true
+  healthCheckNodePort: 32101
+  clusterIP: 10.96.0.77
+  ports: [{name: http, port: 80, nodePort: 32100}, {name: dns, port: 53, protocol: UDP}]
+`;
+
+t.test('what a Service of another type has no use for goes, though it was declared', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(L2)] });
+  const read = async () => (await ask('GET', SERVICE)).json.object;
+  const created = await ask('POST', OBJECTS, DECLARED, YAML);
+  t.equal(created.status, 201, created.text);
+  const patched = await ask('PATCH', SERVICE, '{"spec":{"type":"ClusterIP"}}', MERGE);
+  t.equal(patched.status, 200, patched.text);
+  const { spec } = await read();
+  t.match(spec, { type: 'ClusterIP', clusterIP: '10.96.0.77' });
+  const gone = ['externalTrafficPolicy', 'loadBalancerClass', 'allocateLoadBalancerNodePorts', 'healthCheckNodePort'];
+  t.strictSame(
+    gone.filter((name) => name in spec),
+    [],
+  );
+  t.strictSame(
+    spec.ports.map(({ nodePort }: Parsed) => nodePort),
+    [undefined, undefined],
+  );
+
+  const applied = await ask('POST', `${OBJECTS}?apply=true`, DECLARED.replace('10.96.0.77', ''), YAML);
+  t.equal(applied.status, 201, applied.text);
+  const other = { spec: { type: 'ClusterIP', ports: [{ name: 'http', port: 80, nodePort: 32_102 }] } };
+  const refused = await ask('PATCH', SERVICE, JSON.stringify(other), MERGE);
+  t.equal(refused.status, 400, 'another node port is somebody’s wish, and refused');
+  const external = '{"spec":{"type":"ExternalName","externalName":"example.com"}}';
+  t.equal((await ask('PATCH', SERVICE, external, MERGE)).status, 200);
+  t.notOk('clusterIP' in (await read()).spec);
+});
+
 t.test('a pod shows its node and its addresses, and can be put back with them', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(L2)] });
   t.equal((await ask('POST', OBJECTS, PLAIN_POD, YAML)).status, 201);

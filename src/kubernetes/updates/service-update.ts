@@ -3,9 +3,10 @@
  * (pkg/registry/core/service/strategy.go:patchAllocatedValues()).
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { formatIp, parseIpSloppy } from '../address.js';
 import type { ServiceSpec } from '../kinds/service.js';
-import { field, isList, type Json, type JsonObject } from '../source/json.js';
+import { type FieldPath, field, isList, type Json, type JsonObject } from '../source/json.js';
 import { forbidden, IMMUTABLE, invalid, type RefusedUpdate } from './refused-update.js';
 
 const ONCE_SET = 'may not change once set';
@@ -80,6 +81,49 @@ function refusedHealthPort(held: ServiceSpec, spec: Json | undefined): RefusedUp
   if (!needsHealthCheck(textAt(spec, 'type'), textAt(spec, 'externalTrafficPolicy'))) return [];
   if (typeof wanted !== 'number' || wanted === 0 || wanted === held.healthCheckNodePort) return [];
   return [forbidden(['spec', 'healthCheckNodePort'], IMMUTABLE)];
+}
+
+const needsNodePort = (spec: Json | undefined): boolean =>
+  ['NodePort', 'LoadBalancer'].includes(textAt(spec, 'type') ?? '');
+const isBalanced = (spec: Json | undefined): boolean => textAt(spec, 'type') === 'LoadBalancer';
+const needsClusterIp = (spec: Json | undefined): boolean => textAt(spec, 'type') !== EXTERNAL_NAME;
+/** pkg/api/service/util.go:ExternallyAccessible(). */
+const isAccessible = (spec: Json | undefined): boolean =>
+  needsNodePort(spec) || (needsClusterIp(spec) && textsAt(spec, 'externalIPs').length > 0);
+const isHealthChecked = (spec: Json | undefined): boolean =>
+  needsHealthCheck(textAt(spec, 'type'), textAt(spec, 'externalTrafficPolicy'));
+
+/** Fields of Services of some kinds only. */
+const TYPE_DEPENDENT: readonly {
+  readonly names: readonly string[];
+  readonly belongsTo: (spec: Json | undefined) => boolean;
+}[] = [
+  { names: ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'], belongsTo: needsClusterIp },
+  { names: ['healthCheckNodePort'], belongsTo: isHealthChecked },
+  { names: ['allocateLoadBalancerNodePorts', 'loadBalancerClass'], belongsTo: isBalanced },
+  { names: ['externalTrafficPolicy'], belongsTo: isAccessible },
+];
+
+const nodePortsOf = (spec: Json | undefined): readonly Json[] => {
+  const ports = field(spec, 'ports');
+  return isList(ports) ? ports.map((port) => field(port, 'nodePort') ?? 0) : [];
+};
+
+/**
+ * What an update leaves as it was of fields that the Service has no use for any more: the API server takes it away
+ * rather than refuse it (pkg/registry/core/service/strategy.go:dropTypeDependentFields()).
+ */
+export function droppedByType(before: JsonObject, after: JsonObject): readonly FieldPath[] {
+  const [old, now] = [field(before, 'spec'), field(after, 'spec')];
+  const paths: FieldPath[] = TYPE_DEPENDENT.filter(({ belongsTo }) => belongsTo(old) && !belongsTo(now))
+    .flatMap(({ names }) =>
+      names.filter((name) => field(now, name) !== undefined && isDeepStrictEqual(field(old, name), field(now, name))),
+    )
+    .map((name) => ['spec', name]);
+  const nodePorts = nodePortsOf(now);
+  const same = isDeepStrictEqual(new Set(nodePortsOf(old)), new Set(nodePorts));
+  if (!needsNodePort(old) || needsNodePort(now) || !same) return paths;
+  return [...paths, ...nodePorts.flatMap((port, i) => (port === 0 ? [] : [['spec', 'ports', i, 'nodePort']]))];
 }
 
 /** `held` is what the Service has, whoever gave it. */

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from '../../cluster/index.js';
 import {
   type DeclaredObject,
+  droppedByType,
   type FieldPath,
   field,
   formatIp,
@@ -179,10 +180,21 @@ export function withAssigned(object: JsonObject, key: ObjectKey, store: Store): 
 export const shownObject = (object: DeclaredObject, store: Store): JsonObject =>
   withAssigned(renderObject(object), object.key, store);
 
+const without = (object: JsonObject, paths: readonly FieldPath[]): JsonObject =>
+  paths.reduce(
+    (left, path) =>
+      changedObject(left, path, (inner) =>
+        Object.fromEntries(Object.entries(inner).filter(([name]) => name !== nameAt(path))),
+      ),
+    object,
+  );
+
+const isService = ({ key: { group, kind } }: DeclaredObject): boolean => group === '' && kind === 'Service';
+
 /**
- * Without what was given to it and not declared `before`, as far as it is put back as it was read; undefined where there
- * is nothing of that. So a Service that becomes a ClusterIP need not take its node ports away
- * (pkg/registry/core/service/strategy.go:dropTypeDependentFields()), and a status is nobody's to declare by an update.
+ * Without what was given to it and not declared `before`, as far as it is put back as it was read, and what the API server
+ * takes away by itself; undefined where there is nothing of that. So a Service that becomes a ClusterIP need not take its
+ * node ports away, and a status is nobody's to declare by an update.
  */
 export function withoutAssigned(
   object: JsonObject,
@@ -196,12 +208,7 @@ export function withoutAssigned(
     if (path === undefined || !isDeepStrictEqual(at(object, path), value)) return [];
     return as === undefined || at(object, [...path.slice(0, -1), as]) === value ? [path] : [];
   });
-  if (returned.length === 0) return undefined;
-  return returned.reduce(
-    (left, path) =>
-      changedObject(left, path, (inner) =>
-        Object.fromEntries(Object.entries(inner).filter(([name]) => name !== nameAt(path))),
-      ),
-    object,
-  );
+  const own = without(object, returned);
+  const dropped = isService(before) ? droppedByType(held, own) : [];
+  return returned.length + dropped.length === 0 ? undefined : without(own, dropped);
 }

@@ -42,6 +42,24 @@ function drawnPorts(record: RunRecord): Set<number> {
   return drawn;
 }
 
+/** Ethernet's type and ARP's operation: a question. */
+const ARP_REQUEST = /^.{24}0806.{12}0001/;
+const senderOf = ({ hex }: Frame): string => hex.slice(12, 24);
+
+/** Machines repeat their questions by clocks of their own: of those that follow each other, each sender's by itself. */
+function byAsker(frames: readonly Frame[]): readonly Frame[] {
+  const sorted: Frame[] = [];
+  for (let i = 0; i < frames.length; ) {
+    const end = frames.findIndex(({ hex }, at) => at >= i && !ARP_REQUEST.test(hex));
+    const questions = frames.slice(i, end < 0 ? frames.length : end);
+    sorted.push(...questions.sort((a, b) => (senderOf(a) < senderOf(b) ? -1 : senderOf(a) > senderOf(b) ? 1 : 0)));
+    i += questions.length;
+    const other = frames[i++];
+    if (other !== undefined) sorted.push(other);
+  }
+  return sorted;
+}
+
 class Comparer {
   readonly #differences: Difference[] = [];
   readonly #renaming: Renaming;
@@ -86,8 +104,9 @@ class Comparer {
   #capture(
     where: string,
     order: number,
-    [emulated = [], real = []]: readonly [readonly Frame[] | undefined, readonly Frame[] | undefined],
+    frames: readonly [readonly Frame[] | undefined, readonly Frame[] | undefined],
   ): void {
+    const [emulated, real] = frames.map((each = []) => byAsker(each)) as [readonly Frame[], readonly Frame[]];
     for (let i = 0; i < Math.max(emulated.length, real.length); i += 1) {
       const ours = emulated[i];
       const theirs = real[i];
