@@ -10,7 +10,10 @@ import { bundle, PROJECT, removeAllBut } from './project.mjs';
 const OUT = 'build/bench';
 
 const wanted = process.argv.slice(2);
-const benches = readdirSync(`${PROJECT}/bench`)
+const files = readdirSync(`${PROJECT}/bench`);
+/** What benches start as processes of their own. */
+const processes = files.filter((file) => file.endsWith('.process.ts'));
+const benches = files
   .filter((file) => file.endsWith('.bench.ts'))
   .filter((file) => wanted.length === 0 || wanted.some((name) => file.startsWith(name)));
 if (benches.length === 0) {
@@ -19,7 +22,7 @@ if (benches.length === 0) {
 }
 
 const outputs = await bundle({
-  entryPoints: benches.map((file) => `bench/${file}`),
+  entryPoints: [...benches, ...processes].map((file) => `bench/${file}`),
   outbase: 'bench',
   outdir: OUT,
   packages: 'external',

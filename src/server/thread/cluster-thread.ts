@@ -129,6 +129,7 @@ export class ClusterThread {
   }
 
   #answered(answer: Extract<Answer, { kind: 'result' | 'problem' }>): void {
+    if (answer.left !== undefined) this.#left = answer.left;
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     this.#waiting.delete(answer.id);

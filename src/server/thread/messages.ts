@@ -46,13 +46,17 @@ export interface Batch {
   readonly missed: number;
 }
 
+/** Where the cluster is now, in case its thread ends; undefined where that has been told. */
+interface WithLeft {
+  readonly left: Left | undefined;
+}
+
 export type Answer =
-  /** Where the cluster is now, in case its thread ends. */
   | { readonly kind: 'left'; readonly left: Left }
   /** The cluster is there. */
   | { readonly kind: 'ready' }
   /** It could not be loaded. */
   | { readonly kind: 'refused'; readonly problem: ProblemDetail }
-  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | ({ readonly kind: 'result'; readonly id: number; readonly result: unknown } & WithLeft)
   | { readonly kind: 'batch'; readonly batch: Batch }
-  | { readonly kind: 'problem'; readonly id: number; readonly problem: ProblemDetail };
+  | ({ readonly kind: 'problem'; readonly id: number; readonly problem: ProblemDetail } & WithLeft);

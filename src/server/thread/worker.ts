@@ -40,16 +40,17 @@ const transferOf = (result: unknown): ArrayBuffer[] => {
     : [];
 };
 
-async function answer(session: Session, call: Call): Promise<void> {
+async function answer(session: Session, call: Call, whereabouts: Whereabouts): Promise<void> {
+  const { id } = call;
   try {
     const result = await run(session, call);
-    send({ kind: 'result', id: call.id, result }, transferOf(result));
+    send({ kind: 'result', id, result, left: whereabouts.news() }, transferOf(result));
   } catch (error) {
-    send({ kind: 'problem', id: call.id, problem: problemOf(error) });
+    send({ kind: 'problem', id, problem: problemOf(error), left: whereabouts.news() });
   }
 }
 
-/** Tells where the cluster is, whenever that is somewhere else: behind every call, and now and then while time runs. */
+/** Tells where the cluster is, whenever that is somewhere else: with every answer, and now and then while time runs. */
 class Whereabouts {
   readonly #session: Session;
   #told: Left | undefined = undefined;
@@ -59,11 +60,17 @@ class Whereabouts {
     setInterval(() => this.tell(), TELL_MS);
   }
 
-  tell(): void {
+  /** Undefined where it is where it was. */
+  news(): Left | undefined {
     const { left } = this.#session;
-    if (left.nowNs === this.#told?.nowNs && left.faults === this.#told.faults) return;
+    if (left.nowNs === this.#told?.nowNs && left.faults === this.#told.faults) return undefined;
     this.#told = left;
-    send({ kind: 'left', left });
+    return left;
+  }
+
+  tell(): void {
+    const left = this.news();
+    if (left !== undefined) send({ kind: 'left', left });
   }
 }
 
@@ -77,7 +84,7 @@ function start({ changes, left, ...request }: ThreadData): void {
   };
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
-    else void answer(session, message).then(() => whereabouts.tell());
+    else void answer(session, message, whereabouts);
   });
   whereabouts.tell();
   send({ kind: 'ready' });
