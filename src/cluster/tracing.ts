@@ -67,6 +67,8 @@ const defaultPort = (pod: Pod | undefined, protocol: PortProtocol, store: Store)
 
 export class Tracing {
   readonly #with: TracingOptions;
+  /** Steps of the trace that were too many to be kept. */
+  #lost = 0;
 
   constructor(options: TracingOptions) {
     this.#with = options;
@@ -74,6 +76,14 @@ export class Tracing {
 
   /** @throws UnknownEndpoint */
   trace(request: TraceRequest): ConnectionTrace {
+    this.#lost = 0;
+    const trace = this.#trace(request);
+    if (this.#lost === 0) return trace;
+    const more = `${this.#lost} further steps were too many to be recorded: what became of the last packets is not told.`;
+    return { ...trace, explanation: [...trace.explanation, more] };
+  }
+
+  #trace(request: TraceRequest): ConnectionTrace {
     const from = this.#sender(request.from);
     const { protocol } = request;
     const resolved = this.#resolve(from, request.to);
@@ -128,6 +138,7 @@ export class Tracing {
       return { result, packets: assignRoles(tellStories(recorder.moments), netns.place) };
     } finally {
       emulation.tracer = undefined;
+      this.#lost += recorder.lost;
     }
   }
 

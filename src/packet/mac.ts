@@ -29,8 +29,9 @@ const MAC_TEXT = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 export const parseMac = (text: string): Mac | undefined =>
   MAC_TEXT.test(text) ? mac(Number.parseInt(text.replaceAll(':', ''), 16)) : undefined;
 
-export const formatMac = (value: Mac): string =>
-  value
-    .toString(16)
-    .padStart(12, '0')
-    .replace(/(..)(?!$)/g, '$1:');
+export function formatMac(value: Mac): string {
+  const digits = value.toString(16).padStart(12, '0');
+  let text = digits.slice(0, 2);
+  for (let at = 2; at < digits.length; at += 2) text += `:${digits.slice(at, at + 2)}`;
+  return text;
+}

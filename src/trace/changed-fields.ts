@@ -21,13 +21,19 @@ function leaves(node: DissectedNode, path: string, into: Map<string, string>): v
   for (const child of node.children) leaves(child, path === '' ? child.name : `${path}.${child.name}`, into);
 }
 
-const layersOf = (recorded: RecordedStep): Map<string, string> => {
+/** Of steps that are being read one after the other, each of which is compared with the one before and the one behind. */
+const read = new WeakMap<RecordedStep, ReadonlyMap<string, string>>();
+
+function layersOf(recorded: RecordedStep): ReadonlyMap<string, string> {
+  const known = read.get(recorded);
+  if (known !== undefined) return known;
   const into = new Map<string, string>();
   if (recorded.bytes === undefined) return into;
   const root = dissect(recorded.bytes, recorded.hasLinkHeader ? LINKTYPE.ethernet : LINKTYPE.raw);
   for (const layer of root.children) leaves(layer, layer.name, into);
+  read.set(recorded, into);
   return into;
-};
+}
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((octet, i) => octet === b[i]);

@@ -1,6 +1,6 @@
 /** A traced connection as data for programs. */
 
-import { formatIpv4, formatMac, type Ipv4Addr, LINKTYPE, type Mac, summarize } from '../packet/index.js';
+import { formatIpv4, formatMac, type Ipv4Addr, LINKTYPE, type Mac, summarize, toHex } from '../packet/index.js';
 import type { Cause } from './cause.js';
 import { changedFields } from './changed-fields.js';
 import type { ConnectionTrace, TracePacket } from './connection.js';
@@ -58,15 +58,14 @@ const devOnly = ({ dev }: { readonly dev: string }): Fields => ({ dev });
 const DETAILS: FieldsOf = {
   receive: devOnly,
   transmit: devOnly,
-  rule: (step) => ({
-    hook: step.hook,
-    table: step.table,
-    chain: step.chain,
-    position: step.position,
-    outcome: step.outcome,
-    ...optional('rule', step.rule, asText),
-    ...optional('target', step.target, same),
-  }),
+  // Most steps of most traces.
+  rule: ({ hook, table, chain, position, outcome, rule, target }) => {
+    if (rule === undefined) return { hook, table, chain, position, outcome };
+    const text = rule.toString();
+    return target === undefined
+      ? { hook, table, chain, position, outcome, rule: text }
+      : { hook, table, chain, position, outcome, rule: text, target };
+  },
   table: ({ hook, table, rulesTried }) => ({ hook, table, rulesTried }),
   conntrack: ({ hook, state, direction, entry, note }) => ({
     hook,
@@ -128,23 +127,18 @@ function details(step: Step): Fields {
 }
 
 function stepJson(recorded: RecordedStep, before: RecordedStep | undefined): JsonValue {
-  const { step, timeNs } = recorded;
+  const { step, timeNs, bytes } = recorded;
   const { text, because } = formatStep(step);
+  const json: { [key: string]: JsonValue } = { kind: step.kind, timeNs, text };
+  Object.assign(json, details(step));
+  if (because.length > 0) json['because'] = because.map(causeJson);
+  if (bytes === undefined) return json;
   const changes = changedFields(before, recorded);
-  return {
-    kind: step.kind,
-    timeNs,
-    text,
-    ...details(step),
-    ...(because.length === 0 ? {} : { because: because.map(causeJson) }),
-    ...(changes.length === 0
-      ? {}
-      : { changes: changes.map(({ field, before: old, after }) => ({ field, before: old, after })) }),
-    ...(recorded.bytes === undefined ? {} : { bytes: hex(recorded.bytes) }),
-  };
+  if (changes.length > 0)
+    json['changes'] = changes.map(({ field, before: old, after }) => ({ field, before: old, after }));
+  json['bytes'] = toHex(bytes);
+  return json;
 }
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (octet) => octet.toString(16).padStart(2, '0')).join('');
 
 function packetJson({ role, story }: TracePacket, trace: ConnectionTrace): JsonValue {
   let before: RecordedStep | undefined;

@@ -121,10 +121,23 @@ export const tooShort = (text: Omit<LayerText, 'value'>, place: Place, needed: n
 
 export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
 
+const inWords = (key: string): string => key.replace(/([A-Z])/g, ' $1').toLowerCase();
+
+/** Of tables of constants that have been asked, the first name of each number. */
+const namesOf = new WeakMap<Readonly<Record<string, number>>, ReadonlyMap<number, string>>();
+
 /** A constant's name for a number: the key in `table` that holds it, spaced into words. */
 export function nameIn(table: Readonly<Record<string, number>>, value: number): string | undefined {
-  const found = Object.entries(table).find(([, number]) => number === value);
-  return found?.[0].replace(/([A-Z])/g, ' $1').toLowerCase();
+  let names = namesOf.get(table);
+  if (names === undefined) {
+    names = new Map(
+      Object.entries(table)
+        .map(([key, number]) => [number, inWords(key)] as const)
+        .toReversed(),
+    );
+    namesOf.set(table, names);
+  }
+  return names.get(value);
 }
 
 /** `6 (tcp)`, or the number alone. */
