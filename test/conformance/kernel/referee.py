@@ -164,7 +164,7 @@ class Capture:
         self.index = index
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
-        self.size, self.count = (131072, 32) if dev == 'lo' else (4096, 256)
+        self.size, self.count = (131072, 32) if dev == 'lo' else (4096, 1024)
         block = max(self.size, 65536)
         blocks = self.size * self.count // block
         self.socket.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack('=IIII', block, blocks, self.size, self.count))
