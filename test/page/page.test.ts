@@ -550,6 +550,19 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await verdict(page, 'answered').waitFor();
   });
 
+  await t.test('a pod that is broken is told where it is looked at', async (t) => {
+    const { page, shoot } = await openCluster(t, browser, demo);
+    await page.getByRole('tab', { name: 'Break' }).click();
+    await page.getByRole('radio', { name: 'Pod' }).click();
+    await page.getByRole('button', { name: 'Break it' }).click();
+    await page.getByRole('button', { name: 'Mend' }).waitFor();
+    const pod = await page.locator('.tool li .grow').innerText();
+    await page.getByRole('tab', { name: 'Place' }).click();
+    await page.getByLabel('Places').selectOption(`pod/${pod}`);
+    await page.locator('.tool h3').getByText('Broken').waitFor();
+    await shoot('broken-pod');
+  });
+
   await t.test('a terminal runs commands, completes names, remembers, and tcpdump follows', async (t) => {
     const { page, complaints, shoot } = await openCluster(t, browser, demo);
     await page.getByRole('tab', { name: 'Terminal' }).click();
@@ -598,6 +611,72 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       .waitFor();
     await shoot('terminal');
     t.strictSame(complaints, []);
+  });
+
+  await t.test('what is typed while a command runs, and lines that are pasted, are run one by one', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await page.getByRole('tab', { name: 'Terminal' }).click();
+    await page.getByRole('combobox', { name: 'Terminal in' }).selectOption('node/node1');
+    const shown = async () => (await page.locator('.xterm-rows').innerText()).replaceAll('\u00a0', ' ');
+    await page.locator('.xterm').click();
+    await page.keyboard.type('hostname\nip rule\nhostn');
+    await page.locator('.xterm-rows').getByText('lookup default').waitFor();
+    await page
+      .locator('.xterm-rows')
+      .getByText(/# hostn\s*$/)
+      .waitFor();
+    t.match(await shown(), /# hostname\s+node1\s+node\/node1 # ip rule\s+0:/);
+    await page.keyboard.press('Control+u');
+    await page.evaluate(`(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', 'clear\\nhostname\\nip -br link\\n');
+      document.querySelector('.xterm-helper-textarea').dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
+    })()`);
+    await page.locator('.xterm-rows').getByText('vxlan.calico').waitFor();
+    t.match(await shown(), /# hostname\s+node1\s+node\/node1 # ip -br link\s+lo /);
+  });
+
+  await t.test('a terminal goes on behind the packets, and begins anew in another cluster', async (t) => {
+    const clusters = [cluster(VXLAN), cluster('same-node')];
+    const { page } = await openCluster(t, browser, { ...demo, clusters });
+    const screen = page.locator('.xterm-rows');
+    const target = page.getByRole('combobox', { name: 'Terminal in' });
+    await page.getByRole('tab', { name: 'Terminal' }).click();
+    await target.selectOption('node/node1');
+    await page.locator('.xterm').click();
+    await page.keyboard.type('tcpdump -i eth0 -c 1\n');
+    await screen.getByText('listening on eth0').waitFor();
+    await page.getByRole('tab', { name: 'Packets' }).click();
+    await send(page);
+    await rows(page).first().waitFor();
+    await page.getByRole('tab', { name: 'Terminal' }).click();
+    await screen.getByText('1 packets captured').waitFor();
+    await page.keyboard.press('ArrowUp');
+    await screen
+      .getByText(/# tcpdump -i eth0 -c 1\s*$/)
+      .last()
+      .waitFor();
+    await page.getByRole('combobox', { name: 'Cluster' }).selectOption('same-node');
+    await screen.getByText('captured').waitFor({ state: 'detached' });
+    const places = await target.locator('option').allInnerTexts();
+    t.ok(places.includes(await target.inputValue()), 'in a place of this cluster');
+    await page.keyboard.type('hostname\n');
+    await screen.getByText((await target.inputValue()).split('/').at(-1) ?? '', { exact: true }).waitFor();
+  });
+
+  await t.test('along the way of a packet is every place, those that the filter hides as well', async (t) => {
+    const { page } = await openCluster(t, browser, demo);
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+    await page.getByLabel('Display filter').fill('interface == vxlan.calico');
+    await page.getByRole('button', { name: 'Apply', exact: true }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).waitFor();
+    await becomes(page, `document.querySelectorAll('.packet-row').length > 0`);
+    await rows(page).first().click();
+    await page.locator('.way').getByText('pod/default/web').waitFor();
+    t.equal(await page.locator('.way li').count(), 8);
+    t.equal(await page.locator('.way li.chosen').count(), 1);
+    t.equal(await page.locator('.tool .legend-changed').count(), 1, 'compared with the place before');
   });
 
   await t.test('time runs, pauses, and goes on by one event', async (t) => {

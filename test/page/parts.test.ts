@@ -6,6 +6,7 @@ import { dissect, fromHex, LINKTYPE } from '../../src/packet/index.js';
 import { completionsAt } from '../../web/src/controls/object-fields.js';
 import { changedFields, changedOctets } from '../../web/src/packet/compare.js';
 import { rowsInView } from '../../web/src/packets/window.js';
+import { brokenBy } from '../../web/src/picture/broken.js';
 import { Flights, pointAlong } from '../../web/src/picture/flights.js';
 import { layoutOf, type MachineBox } from '../../web/src/picture/layout.js';
 import { wayBetween } from '../../web/src/picture/way-between.js';
@@ -17,7 +18,7 @@ import { formatRoute, parseRoute } from '../../web/src/state/route.js';
 import { en } from '../../web/src/texts/en.js';
 import { zh } from '../../web/src/texts/zh.js';
 import { completeCommand, splitWords } from '../../web/src/terminal/commands.js';
-import { commonPrefix, LineEditor } from '../../web/src/terminal/line-editor.js';
+import { commonPrefix, keysOf, LineEditor } from '../../web/src/terminal/line-editor.js';
 import { counterKey, parseCounters } from '../../web/src/trace/counters.js';
 import { passesOf } from '../../web/src/trace/passes.js';
 import { sentenceOf } from '../../web/src/trace/sentence.js';
@@ -320,6 +321,26 @@ t.test('a line is typed, recalled and completed', async (t) => {
     { text: 'd', at: 9 },
   ]);
   t.equal(splitWords('a "b'), undefined);
+});
+
+t.test('a pasted text is its lines, each entered; a key is itself', async (t) => {
+  t.strictSame(keysOf('ip route\r\nip\tlink\rls'), ['ip route', '\r', 'ip link', '\r', 'ls']);
+  t.strictSame(keysOf('a\n\nb\n'), ['a', '\r', '\r', 'b', '\r']);
+  for (const key of ['\r', '\t', '\u0003', '\u001b[A', 'a']) t.strictSame(keysOf(key), [key]);
+});
+
+t.test('what faults have broken is marked: cables, switches and pods', async (t) => {
+  const faults = [
+    { kind: 'link', host: 'node1', interface: 'eth0' },
+    { kind: 'switch', name: 'rack' },
+    { kind: 'pod', namespace: 'shop', name: 'web' },
+    { kind: 'node', name: 'node2' },
+  ] as const;
+  t.strictSame(brokenBy(faults.map((fault, i) => ({ id: `${i}`, fault, sinceNs: 0 }))), {
+    brokenLinks: new Set(['node1 eth0']),
+    brokenSwitches: new Set(['rack']),
+    brokenPods: new Set(['pod/shop/web']),
+  });
 });
 
 t.test('words that follow are completed: tables and chains of iptables, interfaces of tcpdump', async (t) => {

@@ -107,6 +107,20 @@ function useLinks(pane: Signal<Pane>, below: Signal<Below>): void {
   });
 }
 
+/** Loaded when it is first shown; of each cluster another. */
+function KeptTerminal({ isShown }: { readonly isShown: boolean }) {
+  const page = usePage();
+  const opened = useSignal(isShown);
+  if (isShown) opened.value = true;
+  // Its places are known a moment after the cluster is.
+  if (!opened.value || page.hosts.value.length === 0) return null;
+  return (
+    <Suspense fallback={<p class="hint">…</p>}>
+      <Terminal key={page.current.value} isShown={isShown} />
+    </Suspense>
+  );
+}
+
 function Workbench({ trace }: { readonly trace: string | undefined }) {
   const page = usePage();
   const say = useTexts();
@@ -150,13 +164,8 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
               </button>
             ))}
           </div>
-          {below.value === 'packets' ? (
-            <PacketList />
-          ) : (
-            <Suspense fallback={<p class="hint">…</p>}>
-              <Terminal />
-            </Suspense>
-          )}
+          {below.value === 'packets' && <PacketList />}
+          <KeptTerminal isShown={below.value === 'terminal'} />
         </div>
       </main>
       <nav class="panes">

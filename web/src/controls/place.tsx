@@ -4,6 +4,7 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { Host, Pod } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import type { HostState, NetnsState } from '../host-state.js';
+import { brokenBy } from '../picture/broken.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 
 export function Place() {
@@ -67,7 +68,10 @@ function PodCard({ pod }: { readonly pod: Pod }) {
   return (
     <section class="card">
       <h3>
-        {pod.name} <small>{pod.namespace}</small>
+        {pod.name} <small>{pod.namespace}</small>{' '}
+        {brokenBy(page.faults.value).brokenPods.has(placeOfPod(pod)) && (
+          <span class="verdict bad">{say('broken')}</span>
+        )}
       </h3>
       <dl>
         <dt>{say('addresses')}</dt>

@@ -1,5 +1,6 @@
 /** What stands still in the picture: machines, pods, lines and their names. */
 
+import type { Broken } from './broken.js';
 import type { Colours } from './colours.js';
 import { type Box, EDGE_GAP, type Layout, type MachineBox, type PodBox, type SubnetBox } from './layout.js';
 import { LEGIBLE_PX, type Pen } from './pen.js';
@@ -8,10 +9,8 @@ import { pointOn, type TieWay } from './tie-ways.js';
 import type { Device } from './ties.js';
 
 /** What is marked, broken, or known beside the cluster's objects. */
-export interface Marks {
+export interface Marks extends Broken {
   readonly place: string | undefined;
-  readonly brokenLinks: ReadonlySet<string>;
-  readonly brokenSwitches: ReadonlySet<string>;
   readonly ways: readonly TieWay[];
   readonly devices: ReadonlyMap<string, readonly Device[]>;
 }
@@ -184,7 +183,7 @@ export class Painter {
   /** All of a node at one stroke: there are thousands in view. */
   #podsFromAfar(pods: readonly PodBox[], marks: Marks): void {
     const context = this.#pen.context;
-    const { surface, line, accent } = this.#colours;
+    const { surface, line, accent, bad } = this.#colours;
     context.beginPath();
     for (const { x, y, width, height } of pods) context.rect(x, y, width, height);
     context.fillStyle = surface;
@@ -192,13 +191,17 @@ export class Painter {
     context.strokeStyle = line;
     context.lineWidth = this.#pen.thin(1);
     context.stroke();
-    for (const pod of pods)
-      if (pod.place === marks.place) this.#pen.box(pod, 6, { stroke: accent, line: this.#pen.thin(2.2) });
+    for (const pod of pods) {
+      const stroke = pod.place === marks.place ? accent : marks.brokenPods.has(pod.place) ? bad : undefined;
+      if (stroke !== undefined) this.#pen.box(pod, 6, { stroke, line: this.#pen.thin(2.2) });
+    }
   }
 
   #pod(pod: PodBox, machine: MachineBox, marks: Marks): void {
-    const { surface, line, accent, strongLine } = this.#colours;
+    const { surface, line, accent, strongLine, bad } = this.#colours;
     const marked = marks.place === pod.place;
+    const broken = marks.brokenPods.has(pod.place);
+    const edge = marked ? accent : broken ? bad : line;
     const x = pod.x + pod.width / 2;
     if (pod.y < machine.barY + 20)
       this.#pen.stroke(
@@ -206,17 +209,18 @@ export class Painter {
           { x, y: pod.y },
           { x, y: machine.barY },
         ],
-        strongLine,
+        broken ? bad : strongLine,
         this.#pen.thin(0.8),
+        broken ? [6, 6] : [],
       );
-    this.#pen.box(pod, 6, { fill: surface, stroke: marked ? accent : line, line: this.#pen.thin(marked ? 2.2 : 1) });
-    this.#pen.box({ x: x - 3, y: pod.y - 3, width: 6, height: 6 }, 2, { fill: strongLine });
-    this.#podText(pod);
+    this.#pen.box(pod, 6, { fill: surface, stroke: edge, line: this.#pen.thin(marked || broken ? 2.2 : 1) });
+    this.#pen.box({ x: x - 3, y: pod.y - 3, width: 6, height: 6 }, 2, { fill: broken ? bad : strongLine });
+    this.#podText(pod, broken);
   }
 
   /** Name, namespace and address; far away without the address, and written larger. */
-  #podText({ pod, x: left, y, width }: PodBox): void {
-    const { text, quiet } = this.#colours;
+  #podText({ pod, x: left, y, width }: PodBox, broken: boolean): void {
+    const { text, quiet, bad } = this.#colours;
     const { k } = this.#pen.view;
     const near = k >= NEAR;
     const [x, room] = [left + 7, width - 12];
@@ -224,7 +228,7 @@ export class Painter {
     const two = small * k >= LEGIBLE_PX;
     const size = near ? 10.5 : Math.min(two ? 16 : 24, 9.5 / k);
     const first = y + (near ? 11 : two ? 12 : 20);
-    this.#pen.text(pod.name, { x, y: first }, { size, colour: text, weight: 500, width: room });
+    this.#pen.text(pod.name, { x, y: first }, { size, colour: broken ? bad : text, weight: 500, width: room });
     this.#pen.text(pod.namespace, { x, y: y + (near ? 22 : 29) }, { size: small, colour: quiet, width: room });
     if (near)
       this.#pen.text(pod.addresses[0] ?? '', { x, y: y + 32 }, { size: 8.5, colour: quiet, mono: true, width: room });

@@ -6,7 +6,7 @@ import { zoom, type ZoomBehavior, zoomIdentity, type ZoomTransform } from 'd3-zo
 import { useEffect, useRef } from 'preact/hooks';
 import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
-import type { PageState } from '../state/page.js';
+import { brokenBy } from './broken.js';
 import { readColours } from './colours.js';
 import { type Marks, Painter } from './draw.js';
 import { MovingPainter } from './draw-moving.js';
@@ -27,7 +27,14 @@ const FIRST_PICTURE = 'first picture';
 class Stage {
   readonly flights = new Flights(layoutOf([], []));
   layout: Layout = layoutOf([], []);
-  marks: Marks = { place: undefined, brokenLinks: new Set(), brokenSwitches: new Set(), ways: [], devices: new Map() };
+  marks: Marks = {
+    place: undefined,
+    brokenLinks: new Set(),
+    brokenSwitches: new Set(),
+    brokenPods: new Set(),
+    ways: [],
+    devices: new Map(),
+  };
   readonly #still: HTMLCanvasElement;
   readonly #moving: HTMLCanvasElement;
   #transform: ZoomTransform = zoomIdentity;
@@ -189,16 +196,6 @@ class Stage {
   }
 }
 
-const brokenOf = (page: PageState): Pick<Marks, 'brokenLinks' | 'brokenSwitches'> => {
-  const links = new Set<string>();
-  const switches = new Set<string>();
-  for (const { fault } of page.faults.value) {
-    if (fault.kind === 'link') links.add(`${fault.host} ${fault.interface}`);
-    else if (fault.kind === 'switch') switches.add(fault.name);
-  }
-  return { brokenLinks: links, brokenSwitches: switches };
-};
-
 const KEYS: Readonly<Record<string, (stage: Stage) => void>> = {
   '+': (stage) => stage.zoomBy(ZOOM_STEP),
   '=': (stage) => stage.zoomBy(ZOOM_STEP),
@@ -256,7 +253,12 @@ function useStage() {
   useSignalEffect(() => {
     const { value: now } = stage;
     if (now === undefined) return;
-    now.marks = { place: page.place.value, ...brokenOf(page), ways: ways.value, devices: ties.value.devices };
+    now.marks = {
+      place: page.place.value,
+      ...brokenBy(page.faults.value),
+      ways: ways.value,
+      devices: ties.value.devices,
+    };
     now.redraw();
   });
   useSignalEffect(() => {

@@ -24,6 +24,8 @@ export interface Told {
 }
 
 export interface Follower {
+  /** What the server still keeps comes first. */
+  readonly history?: boolean;
   readonly onFrame: (frame: Frame) => void;
   /** So many were left out, since this reader is slow. */
   readonly onMissed: (count: number) => void;
@@ -114,13 +116,14 @@ export class Live {
     this.#subscribeFrames(filter.trim());
   }
 
-  /** More of the stream, for as long as somebody looks: a terminal's tcpdump. Answers how to end it. */
+  /** More of the stream, for as long as somebody looks: tcpdump, or a packet that is opened. Answers how to end it. */
   follow(filter: string, follower: Follower): () => void {
     const stream = this.#stream;
     const name = `follow-${crypto.randomUUID().slice(0, 8)}`;
     stream?.subscribe(name, {
       kinds: ['frames'],
       filter,
+      history: follower.history === true,
       onBatch: ({ messages, missed }) => {
         if (missed > 0) follower.onMissed(missed);
         for (const message of messages)

@@ -220,6 +220,7 @@ export class PageState {
     this.frame.value = undefined;
     this.place.value = undefined;
     this.flows.value = [];
+    this.terminalTarget.value = undefined;
   }
 
   #refreshing = false;

@@ -17,6 +17,14 @@ export type Outcome =
 
 const EDIT: Outcome = { kind: 'edit' };
 
+/** Keys of what a terminal sends at once: of a pasted text its lines, with Enter between them. */
+export function keysOf(data: string): readonly string[] {
+  if (data.length < 2 || data.startsWith('\u001b')) return [data];
+  return (data.match(/\r\n?|\n|[^\r\n]+/g) ?? []).map((part) =>
+    /^[\r\n]/.test(part) ? '\r' : part.replaceAll('\t', ' '),
+  );
+}
+
 /** The longest beginning that all have. */
 export function commonPrefix(words: readonly string[]): string {
   const [first = ''] = words;
@@ -41,12 +49,12 @@ export class LineEditor {
     return { line: this.#line, cursor: this.#cursor };
   }
 
-  /** A key or pasted text, as a terminal sends it. */
+  /** A key, or text of one line. */
   key(data: string): Outcome {
     const act = this.#keys[data];
     if (act !== undefined) return act();
     // Text; other control sequences mean nothing here.
-    if (!data.startsWith('\u001b') && data >= ' ') this.#insert(data.replaceAll(/[\r\n]+/g, ' '));
+    if (!data.startsWith('\u001b') && data >= ' ') this.#insert(data);
     return EDIT;
   }
 

@@ -9,8 +9,9 @@ import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import type { PageState } from '../state/page.js';
+import { secondsText } from '../time.js';
 import { addressOf, completeCommand, splitWords, type Word } from './commands.js';
-import { LineEditor } from './line-editor.js';
+import { keysOf, LineEditor } from './line-editor.js';
 import { linkNames, type Tcpdump, tcpdumpOf, tcpdumpText } from './tcpdump.js';
 
 const NEW_LINE = '\r\n';
@@ -41,7 +42,9 @@ class Shell {
   readonly #editor: LineEditor;
   #target: string;
   #busy = false;
-  /** Ends a tcpdump that runs. */
+  /** Keys that came while a command ran. */
+  #waiting: string[] = [];
+  /** Ends what runs. */
   #stop: (() => void) | undefined;
 
   constructor(screen: Screen, page: PageState, target: string) {
@@ -61,6 +64,7 @@ class Shell {
   moveTo(target: string): void {
     if (target === this.#target) return;
     this.end();
+    this.#waiting = [];
     this.#target = target;
     this.#screen.write(NEW_LINE);
     this.#prompt();
@@ -80,16 +84,39 @@ class Shell {
     this.#screen.write(`\r\u001b[K\u001b[1;32m${this.#target}\u001b[0m # ${line}${back > 0 ? `\u001b[${back}D` : ''}`);
   }
 
+  /** The next command: what was typed meanwhile comes first. */
+  #ready(): void {
+    this.#prompt();
+    this.#readKeys();
+  }
+
   #typed(data: string): void {
-    if (this.#busy) {
-      if (data === '\u0003' && this.#stop !== undefined) {
-        this.#screen.write(`^C${NEW_LINE}`);
-        this.end();
-        this.#prompt();
-      }
-      return;
+    if (this.#busy && data === '\u0003') this.#interrupt();
+    else {
+      this.#waiting.push(...keysOf(data));
+      this.#readKeys();
     }
-    const outcome = this.#editor.key(data);
+  }
+
+  /** As a tty does, it throws away what was typed meanwhile as well. */
+  #interrupt(): void {
+    this.#waiting = [];
+    this.#screen.write(`^C${NEW_LINE}`);
+    this.end();
+    this.#prompt();
+  }
+
+  /** Up to the end of a line that runs for some time. */
+  #readKeys(): void {
+    while (!this.#busy) {
+      const key = this.#waiting.shift();
+      if (key === undefined) return;
+      this.#press(key);
+    }
+  }
+
+  #press(key: string): void {
+    const outcome = this.#editor.key(key);
     if (outcome.kind === 'interrupt') this.#screen.write(`^C${NEW_LINE}`);
     else if (outcome.kind === 'clear') this.#screen.clear();
     else if (outcome.kind === 'choices')
@@ -105,7 +132,7 @@ class Shell {
     else if (words[0]?.text === 'clear') this.#screen.clear();
     else if (words[0]?.text === 'tcpdump') await this.#tcpdump(line, words);
     else if (words.length > 0) await this.#exec(words.map(({ text }) => text));
-    if (!this.#busy) this.#prompt();
+    if (!this.#busy) this.#ready();
   }
 
   #say(words: string): void {
@@ -113,18 +140,27 @@ class Shell {
   }
 
   async #exec(words: readonly string[]): Promise<void> {
+    let ended = false;
     this.#busy = true;
+    this.#stop = () => {
+      ended = true;
+    };
+    const said = await this.#answerOf(words);
+    void this.#page.readClock();
+    // Nobody waits for it any more.
+    if (ended) return;
+    this.end();
+    for (const text of said) if (text !== '') this.#say(text);
+  }
+
+  async #answerOf(words: readonly string[]): Promise<readonly string[]> {
     try {
       const { stdout, stderr } = await this.#page.api.exec(this.#page.current.value ?? '', this.#target, words);
-      if (stdout !== '') this.#say(stdout);
-      if (stderr !== '') this.#say(stderr);
+      return [stdout, stderr];
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#say(error.message);
-    } finally {
-      this.#busy = false;
+      return [error.message];
     }
-    void this.#page.readClock();
   }
 
   /** Goes on for as long as packets are captured. */
@@ -167,10 +203,10 @@ class Shell {
         if (this.#stop === undefined || !asked.filter(message)) return;
         captured += 1;
         const device = isAny ? ` ${message.interface} ${message.direction === 'in' ? 'In ' : 'Out'}` : '';
-        this.#say(`${(message.timeNs / 1e9).toFixed(6)}${device} ${tcpdumpText(message, asked)}`);
+        this.#say(`${secondsText(message.timeNs)}${device} ${tcpdumpText(message, asked)}`);
         if (captured !== asked.count) return;
         this.end();
-        this.#prompt();
+        this.#ready();
       },
       onMissed: (count) => {
         missed += count;
@@ -178,7 +214,7 @@ class Shell {
       onProblem: (detail) => {
         this.#say(`tcpdump: ${detail}`);
         this.end();
-        this.#prompt();
+        this.#ready();
       },
     });
     this.#stop = () => {
@@ -188,7 +224,7 @@ class Shell {
   }
 }
 
-function useShell(target: string) {
+function useShell(target: string, isShown: boolean) {
   const page = usePage();
   const place = useRef<HTMLDivElement>(null);
   const shell = useRef<Shell | undefined>(undefined);
@@ -206,11 +242,13 @@ function useShell(target: string) {
     made.loadAddon(fit);
     made.open(place.current);
     fit.fit();
-    const watcher = new ResizeObserver(() => fit.fit());
+    const watcher = new ResizeObserver(([entry]) => {
+      // One that is hidden has no size to fit.
+      if (entry !== undefined && entry.contentRect.width > 0) fit.fit();
+    });
     watcher.observe(place.current);
     screen.current = made;
     shell.current = new Shell(made, page, target);
-    made.focus();
     return () => {
       shell.current?.end();
       watcher.disconnect();
@@ -218,13 +256,17 @@ function useShell(target: string) {
     };
   }, []);
   useEffect(() => shell.current?.moveTo(target), [target]);
+  useEffect(() => {
+    if (isShown) screen.current?.focus();
+  }, [isShown]);
   useSignalEffect(() => {
     if (page.theme.value !== undefined && screen.current !== undefined) screen.current.options.theme = themed();
   });
   return place;
 }
 
-export function Terminal() {
+/** Where it is not shown it goes on, with all that it printed. */
+export function Terminal({ isShown }: { readonly isShown: boolean }) {
   const page = usePage();
   const say = useTexts();
   const places = [...page.hosts.value.map(placeOf), ...page.pods.value.map(placeOfPod)];
@@ -232,9 +274,9 @@ export function Terminal() {
   useSignalEffect(() => {
     if (page.terminalTarget.value !== undefined) chosen.value = page.terminalTarget.value;
   });
-  const place = useShell(chosen.value);
+  const place = useShell(chosen.value, isShown);
   return (
-    <div class="terminal">
+    <div class="terminal" hidden={!isShown}>
       <div class="row">
         <label class="field quiet row">
           <span>{say('terminalIn')}</span>
