@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
 import { type RunningServer, serve } from '../../src/server/index.js';
+import { secondsText } from '../../web/src/time.js';
 import { cluster, DENY_WEB, running, WORKER } from '../server/running.js';
 import { buildPage, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
 
@@ -325,7 +326,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
   });
 
   await t.test('a policy is written, and the flow that it cuts is shown', async (t) => {
-    const { page, complaints, shoot } = await openCluster(t, browser, demo);
+    const { page, ask, complaints, shoot } = await openCluster(t, browser, demo);
     await send(page);
     await verdict(page, 'answered').waitFor();
     await page.getByRole('tab', { name: 'Change' }).click();
@@ -349,9 +350,11 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n',
     );
     await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
-    const changed = page.locator('.flows tr.changed');
+    const changed = page.locator('.flows .changed');
     await changed.waitFor();
     t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
+    const { nowNs } = (await ask('GET', `/clusters/${VXLAN}/clock`)).json;
+    t.equal(await page.locator('.clock output').innerText(), `${secondsText(nowNs)} s`, 'what was compared took time');
     t.equal(await page.getByRole('alert').count(), 0, 'what went wrong before is no longer told');
     await accessible(t, page, 'the editor');
     await shoot('changed');
@@ -429,6 +432,8 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await sendButton(page).click();
     await output.getByText('HTTP/1.1 200 OK').waitFor();
     t.match(await answer.innerText(), /Answered[\s\S]*svc\/shop\/web:80 tcp/);
+    await answer.getByText('One connection, traced.').waitFor();
+    await page.locator('.tool').getByText('A connection of its own').waitFor();
     await answer.getByRole('button', { name: 'Open the trace' }).click();
     await page.locator('.netfilter .stage.lit').first().waitFor();
     t.strictSame(complaints, []);
@@ -697,6 +702,13 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.getByRole('button', { name: 'Step one event' }).click();
     await page.waitForTimeout(300);
     t.ok((await now()) >= before);
+    t.equal(await page.locator('.clock output').innerText(), `${secondsText(await now())} s`);
+    const idle = page.locator('.clock').getByText('Nothing is waiting to happen');
+    for (let i = 0; i < 200 && !(await idle.isVisible()); i++) {
+      await page.getByRole('button', { name: 'Step one event' }).click();
+      await page.waitForTimeout(20);
+    }
+    t.ok(await idle.isVisible());
     await page.getByRole('button', { name: 'Pause', exact: true }).click();
     const count = await page.locator('.counts').innerText();
     await send(page);

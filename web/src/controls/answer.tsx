@@ -2,7 +2,7 @@
 
 import type { Branch, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
-import { formatTime } from './clock.js';
+import { secondsText } from '../time.js';
 import { Expected } from './expected.js';
 import { Explanation } from './explanation.js';
 import { VerdictMark } from './verdict-mark.js';
@@ -34,6 +34,7 @@ function CommandAnswer() {
   return (
     <section class="card">
       <h3>{say('commandAnswer', { command: command.join(' ') })}</h3>
+      <p class="hint">{say('commandApart')}</p>
       <pre class="output" tabIndex={0}>
         {`${answer.stdout}${answer.stderr}`.trimEnd()}
       </pre>
@@ -53,6 +54,7 @@ function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
         {from.label} <span aria-hidden="true">→</span> {endText(to)} <small>{protocol}</small>
       </p>
       <Explanation sentences={explanation} />
+      {page.commandAnswer.value !== undefined && <p class="hint">{say('traceApart')}</p>}
       {branches.length > 1 && <Branches answer={answer} chosen={-1} onChoose={open} />}
       <button type="button" class="primary" onClick={open}>
         {say('openTrace')}
@@ -127,7 +129,7 @@ function Events() {
         <ul class="plain-list events">
           {events.map(({ seq, timeNs, event, subject, detail, because = [] }) => (
             <li key={seq}>
-              <time>{formatTime(timeNs)}</time> <b>{event}</b> {subject}{' '}
+              <time>{secondsText(timeNs)} s</time> <b>{event}</b> {subject}{' '}
               {detail !== undefined && !event.startsWith('fault-') && <small>{detail}</small>}
               {because.map((cause) => (
                 <span key={cause} class="tag" title={say('objectBehind')}>

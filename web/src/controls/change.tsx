@@ -81,8 +81,9 @@ async function compared<T>(page: PageState, act: () => Promise<T>): Promise<Comp
   const flows = page.flows.value.slice(0, MAX_FLOWS);
   const before = await outcomes(page, flows);
   const done = await act();
-  await page.refresh();
   const after = await outcomes(page, flows);
+  // What is sent takes time, too.
+  await page.refresh();
   const changes = flows.flatMap((flow, i) => {
     const [was, now] = [before[i], after[i]];
     return was === undefined || now === undefined ? [] : [{ ...flowOf(flow), before: was, after: now }];

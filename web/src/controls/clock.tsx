@@ -4,20 +4,11 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { Clock } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
+import { secondsText } from '../time.js';
 
 const PACES = [0.1, 1, 10, 100];
 /** How often a running clock is read. */
 const READ_MS = 500;
-
-/** `1.250 s`; hours and minutes where there are. */
-export function formatTime(ns: number): string {
-  const seconds = ns / 1e9;
-  if (seconds < 1) return `${(ns / 1e6).toFixed(3)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(3)} s`;
-  const whole = Math.floor(seconds);
-  const two = (part: number): string => String(part).padStart(2, '0');
-  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
-}
 
 export function ClockControls() {
   const page = usePage();
@@ -30,10 +21,18 @@ export function ClockControls() {
     const timer = setInterval(() => void page.readClock(), READ_MS);
     return () => clearInterval(timer);
   });
+  /** When one event was asked for and none was waiting. */
+  const idleNs = useSignal<number | undefined>(undefined);
   const does = (action: (name: string) => Promise<Clock>) => (): void =>
     void page.attempt('clock', async () => {
       page.clock.value = await action(page.current.value ?? '');
     });
+  const step = does(async (name) => {
+    const stepped = await page.api.stepClock(name);
+    idleNs.value = stepped.ran === 0 ? stepped.nowNs : undefined;
+    return stepped;
+  });
+  const idle = clock !== undefined && clock.nowNs === idleNs.value && clock.nextEventNs === undefined;
   const setPace = (value: number): void => {
     pace.value = value;
     if (running) does((name) => page.api.runClock(name, value))();
@@ -61,17 +60,10 @@ export function ClockControls() {
           <Icon name="run" />
         </button>
       )}
-      <button
-        type="button"
-        class="icon"
-        title={say('step')}
-        aria-label={say('step')}
-        disabled={running}
-        onClick={does(page.api.stepClock)}
-      >
+      <button type="button" class="icon" title={say('step')} aria-label={say('step')} disabled={running} onClick={step}>
         <Icon name="step" />
       </button>
-      <output title={say('virtualTime')}>{formatTime(clock?.nowNs ?? 0)}</output>
+      <output title={say('virtualTime')}>{secondsText(clock?.nowNs ?? 0)} s</output>
       <select
         aria-label={say('speed')}
         title={say('speed')}
@@ -84,6 +76,7 @@ export function ClockControls() {
           </option>
         ))}
       </select>
+      <small role="status">{idle && say('noEvents')}</small>
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { usePage, useTexts } from '../context.js';
 import type { Frame } from '../state/frames.js';
 import { shortName } from '../state/names.js';
+import { secondsText } from '../time.js';
 import { rowsInView } from './window.js';
 
 const COLUMNS = ['time', 'host', 'interface', 'source', 'destination', 'protocol', 'info'] as const;
@@ -234,7 +235,11 @@ function Row({ frame, index, height }: { readonly frame: Frame; readonly index: 
   const page = usePage();
   const { message, glance } = frame;
   const chosen = page.frame.value === frame;
-  const [seconds, fraction] = (message.timeNs / 1e9).toFixed(6).split('.');
+  const [seconds, fraction] = secondsText(message.timeNs).split('.');
+  const open = (): void => {
+    page.showFrame(frame);
+    page.pane.value = 'tools';
+  };
   const classes = `packet-row ${glance.protocol} ${glance.outer === undefined ? '' : 'wrapped'} ${chosen ? 'chosen' : ''}`;
   return (
     <div

@@ -49,6 +49,8 @@ export const en = {
   swap: 'Swap from and to',
   dnsName: 'Name to look up',
   commandAnswer: 'Answer of {command}',
+  traceApart: 'One connection, traced. What the command printed below is of another one.',
+  commandApart: 'A connection of its own, made after the one above: chance may have chosen another backend.',
 
   run: 'Run',
   pause: 'Pause',

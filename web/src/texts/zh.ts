@@ -49,6 +49,8 @@ export const zh: Texts = {
   swap: '交换来源与目标',
   dnsName: '要查询的名称',
   commandAnswer: '{command} 的输出',
+  traceApart: '这是被跟踪的一个连接，下方命令的输出来自另一个连接。',
+  commandApart: '这是命令在上述连接之后自行建立的连接：随机选择的后端可能不同。',
 
   run: '运行',
   pause: '暂停',
