@@ -403,7 +403,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.insertText(DENY_WEB);
     await page.getByRole('button', { name: 'What if?' }).click();
-    const changed = page.locator('.flows tr.changed');
+    const changed = page.locator('.flows .changed');
     await changed.waitFor();
     t.match(await changed.innerText(), /Answered[\s\S]*Dropped/);
     await page.getByText('Only asked: the cluster is as it was.').waitFor();
@@ -461,8 +461,8 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.locator('.change-tool select').selectOption('networking.k8s.io/NetworkPolicy/default/typo');
     t.match(await page.locator('.cm-lintRange-warning').innerText(), /ingres/, 'an object that is opened, too');
     await page.getByRole('button', { name: 'What if it were gone?' }).click();
-    await page.locator('.flows tr.changed').waitFor();
-    t.match(await page.locator('.flows tr.changed').innerText(), /Dropped[\s\S]*Answered/);
+    await page.locator('.flows .changed').waitFor();
+    t.match(await page.locator('.flows .changed').innerText(), /Dropped[\s\S]*Answered/);
     await page.locator('.change-tool').getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByRole('button', { name: /Findings/ }).waitFor({ state: 'detached' });
     t.strictSame(complaints, []);
@@ -827,6 +827,37 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.reload();
     await page.locator('.tool .fields').getByText('VXLAN network identifier').waitFor();
     t.strictSame(complaints, []);
+  });
+
+  await t.test('on a phone a packet that is tapped is opened, and a list that was moved does not follow', async (t) => {
+    const context = { viewport: { width: 390, height: 844 }, hasTouch: true };
+    const { page } = await openCluster(t, browser, { ...demo, context });
+    await send(page);
+    await page.locator('.panes').getByRole('button', { name: 'Packets' }).click();
+    await becomes(page, `document.querySelectorAll('.packet-row').length > 15`);
+    await page.evaluate(`document.querySelector('.rows').scrollTop -= 600`);
+    t.ok(await becomes(page, `document.querySelector('.filter .check input').checked === false`));
+    const covered = `(() => {
+      const { left, top } = document.querySelector('.rows').getBoundingClientRect();
+      return document.elementFromPoint(left + 20, top + 10).closest('.packet-row') !== null;
+    })()`;
+    t.ok(await becomes(page, covered), 'no blank at the top');
+    await rows(page).nth(14).tap();
+    t.ok(await page.locator('.tool .fields').first().isVisible(), 'its fields');
+  });
+
+  await t.test('in narrow windows nothing is cut, and the picture stands above its legend', async (t) => {
+    const { page, ask, shoot } = await openCluster(t, browser, demo);
+    await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'pod', namespace: 'default', name: 'web' });
+    await page.locator('.tabs .count').waitFor();
+    const ends = `[...document.querySelectorAll('.bar > *, .tools .tabs > *')].every((one) => one.getBoundingClientRect().right <= innerWidth)`;
+    const named = `[...document.querySelectorAll('.bar .field select')].every((one) => one.clientWidth > 80)`;
+    for (const width of [1280, 1024, 768]) {
+      await page.setViewportSize({ width, height: 800 });
+      t.ok(await becomes(page, ends), `${width}: all in the window`);
+      t.ok(await becomes(page, named), `${width}: names are read`);
+      await shoot(`narrow-${width}`);
+    }
   });
 
   await t.test('a server with a token asks for it, and the page works with it', async (t) => {

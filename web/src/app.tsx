@@ -15,7 +15,7 @@ import { Welcome } from './controls/welcome.js';
 import { PacketView } from './packet/packet-view.js';
 import { PacketList } from './packets/packet-list.js';
 import { Picture } from './picture/picture.js';
-import type { Tool } from './state/page.js';
+import { type Pane, PANES, type Tool } from './state/page.js';
 import type { TextKey } from './texts/language.js';
 import { TraceView } from './trace/trace-view.js';
 
@@ -85,17 +85,15 @@ function Tools() {
   );
 }
 
-/** On a phone one of these is seen at a time. */
-const PANES = ['main', 'tools', 'below'] as const;
-type Pane = (typeof PANES)[number];
 const PANE_TEXTS: Readonly<Record<Pane, TextKey>> = { main: 'pictureTab', tools: 'answerTab', below: 'packets' };
 const PANE_ICONS: Readonly<Record<Pane, string>> = { main: '◫', tools: '☰', below: '≡' };
 
 type Below = 'packets' | 'terminal';
 
 /** What a link names is opened where it is seen: a trace over the picture, a packet among the tools. */
-function useLinks(pane: Signal<Pane>, below: Signal<Below>): void {
+function useLinks(below: Signal<Below>): void {
   const page = usePage();
+  const { pane } = page;
   useSignalEffect(() => {
     const { trace, packet } = page.route.value;
     if (trace !== undefined) pane.value = 'main';
@@ -124,9 +122,9 @@ function KeptTerminal({ isShown }: { readonly isShown: boolean }) {
 function Workbench({ trace }: { readonly trace: string | undefined }) {
   const page = usePage();
   const say = useTexts();
-  const pane = useSignal<Pane>('main');
+  const { pane } = page;
   const below = useSignal<Below>('packets');
-  useLinks(pane, below);
+  useLinks(below);
   const show = (one: Pane): void => {
     // The tools stand beside the picture only.
     if (one === 'tools' && trace !== undefined) page.go({ cluster: page.current.value ?? '' });

@@ -284,25 +284,21 @@ function FlowTable({ outcome }: { readonly outcome: Outcome | undefined }) {
         {say(outcome.text)}{' '}
         {outcome.flows.length > 0 && say(changed.length === 0 ? 'flowsSame' : 'flowsChanged', counts)}
       </h4>
-      <table class="flows">
-        <tbody>
-          {outcome.flows.map(({ from, to, protocol, before, after }) => (
-            <tr key={`${from} ${to} ${protocol}`} class={before.verdict === after.verdict ? '' : 'changed'}>
-              <th scope="row">
-                {from} → {to} <small>{protocol}</small>
-                {before.verdict !== after.verdict && <p>{after.explanation.join(' ')}</p>}
-              </th>
-              <td>
-                <VerdictMark verdict={before.verdict} />
-              </td>
-              <td aria-hidden="true">→</td>
-              <td>
-                <VerdictMark verdict={after.verdict} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ul class="flows">
+        {outcome.flows.map(({ from, to, protocol, before, after }) => (
+          <li key={`${from} ${to} ${protocol}`} class={before.verdict === after.verdict ? '' : 'changed'}>
+            <p>
+              {from} → {to} <small>{protocol}</small>
+            </p>
+            <p class="row">
+              <VerdictMark verdict={before.verdict} />
+              <span aria-hidden="true">→</span>
+              <VerdictMark verdict={after.verdict} />
+            </p>
+            {before.verdict !== after.verdict && <p>{after.explanation.join(' ')}</p>}
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

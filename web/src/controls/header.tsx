@@ -76,7 +76,7 @@ function Looks() {
   const dark = page.theme.value === 'dark';
   return (
     <>
-      <label class="field quiet">
+      <label class="field quiet looks">
         <span class="unseen">{say('language')}</span>
         <select
           value={page.language.value}
@@ -91,7 +91,7 @@ function Looks() {
       </label>
       <button
         type="button"
-        class="quiet icon"
+        class="quiet icon looks"
         title={say('themeSwitch')}
         aria-label={say('themeSwitch')}
         onClick={() => (page.theme.value = dark ? 'light' : 'dark')}

@@ -106,7 +106,11 @@ function FilterBar({ follow }: { readonly follow: Signal<boolean> }) {
   );
 }
 
-/** Scrolling by the user ends following; the end of the list begins it again. */
+/** Less than a row is missing. */
+const isAtEnd = ({ scrollTop, scrollHeight, clientHeight }: HTMLElement): boolean =>
+  scrollHeight - scrollTop - clientHeight < 22;
+
+/** Scrolling by the user ends following. */
 function useFollowing(follow: Signal<boolean>) {
   const page = usePage();
   const list = useRef<HTMLDivElement>(null);
@@ -130,11 +134,16 @@ function useFollowing(follow: Signal<boolean>) {
     const { current } = list;
     if (current !== null && follow.value) current.scrollTop = current.scrollHeight;
     read();
-  }, [version, follow.value, layoutOf(view.value.width).name]);
+  }, [version, follow.value, view.value.height, layoutOf(view.value.width).name]);
   const onWheel = ({ deltaY }: WheelEvent): void => {
     if (deltaY < 0) follow.value = false;
   };
-  return { list, view, read, onWheel };
+  /** By touch or by the scroll bar there is no wheel. */
+  const onScroll = (): void => {
+    if (list.current !== null && !isAtEnd(list.current)) follow.value = false;
+    read();
+  };
+  return { list, view, onScroll, onWheel };
 }
 
 /** A packet that is chosen elsewhere, or by a key, comes into view. */
@@ -163,7 +172,7 @@ function neighbour(frames: readonly Frame[], now: Frame | undefined, key: string
 function Rows({ follow }: { readonly follow: Signal<boolean> }) {
   const page = usePage();
   const say = useTexts();
-  const { list, view, read, onWheel } = useFollowing(follow);
+  const { list, view, onScroll, onWheel } = useFollowing(follow);
   const { frames } = page.live.log;
   const { height, width } = view.value;
   const { name: layout, rowHeight } = layoutOf(width);
@@ -181,7 +190,7 @@ function Rows({ follow }: { readonly follow: Signal<boolean> }) {
     <div
       class={`rows ${layout}`}
       ref={list}
-      onScroll={read}
+      onScroll={onScroll}
       onWheel={onWheel}
       tabIndex={0}
       role="grid"
@@ -249,7 +258,7 @@ function Row({ frame, index, height }: { readonly frame: Frame; readonly index: 
       aria-selected={chosen}
       data-seq={message.seq}
       style={{ transform: `translateY(${index * height}px)` }}
-      onClick={() => page.showFrame(frame)}
+      onClick={open}
     >
       <span role="gridcell" class="time">
         {seconds}

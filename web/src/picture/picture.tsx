@@ -3,6 +3,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { select } from 'd3-selection';
 import { zoom, type ZoomBehavior, zoomIdentity, type ZoomTransform } from 'd3-zoom';
+import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
@@ -39,6 +40,8 @@ class Stage {
   readonly #moving: HTMLCanvasElement;
   #transform: ZoomTransform = zoomIdentity;
   #size = { width: 0, height: 0 };
+  /** Room that is left free below the picture. */
+  #below = MARGIN;
   #dirty = true;
   /** Only the view has changed since it was drawn. */
   #moved = false;
@@ -68,9 +71,11 @@ class Stage {
     cancelAnimationFrame(this.#request);
   }
 
-  resize(width: number, height: number): void {
+  /** `below`: so much of the height is the legend's. */
+  resize(width: number, height: number, below: number): void {
     if (width === 0 || height === 0) return;
     this.#size = { width, height };
+    this.#below = Math.max(MARGIN, below + MARGIN / 2);
     for (const canvas of [this.#still, this.#moving]) {
       canvas.width = Math.round(width * window.devicePixelRatio);
       canvas.height = Math.round(height * window.devicePixelRatio);
@@ -108,13 +113,10 @@ class Stage {
   fit(box: Box = this.layout): void {
     const { width, height } = this.#size;
     if (width === 0 || box.width === 0) return;
-    const k = Math.min(
-      (width - 2 * MARGIN) / box.width,
-      (height - 2 * MARGIN) / box.height,
-      box === this.layout ? 1.4 : 2.2,
-    );
+    const free = height - MARGIN - this.#below;
+    const k = Math.min((width - 2 * MARGIN) / box.width, free / box.height, box === this.layout ? 1.4 : 2.2);
     const x = (width - box.width * k) / 2 - box.x * k;
-    const y = (height - box.height * k) / 2 - box.y * k;
+    const y = MARGIN + (free - box.height * k) / 2 - box.y * k;
     this.#zoom.transform(select(this.#moving), zoomIdentity.translate(x, y).scale(k));
   }
 
@@ -225,6 +227,7 @@ function useStage() {
   const frame = useRef<HTMLDivElement>(null);
   const still = useRef<HTMLCanvasElement>(null);
   const moving = useRef<HTMLCanvasElement>(null);
+  const legend = useRef<HTMLUListElement>(null);
   const stage = useSignal<Stage | undefined>(undefined);
   const layout = useComputed(() => layoutOf(page.hosts.value, page.pods.value));
   const ties = useSignal(NO_TIES);
@@ -241,7 +244,8 @@ function useStage() {
       onReset: () => made.flights.clear(),
     });
     const watcher = new ResizeObserver(
-      ([entry]) => entry && made.resize(entry.contentRect.width, entry.contentRect.height),
+      ([entry]) =>
+        entry && made.resize(entry.contentRect.width, entry.contentRect.height, legend.current?.offsetHeight ?? 0),
     );
     watcher.observe(frame.current);
     return () => {
@@ -280,13 +284,13 @@ function useStage() {
       })
       .catch(() => undefined);
   });
-  return { stage, frame, still, moving };
+  return { stage, frame, still, moving, legend };
 }
 
 export function Picture() {
   const page = usePage();
   const say = useTexts();
-  const { stage, frame, still, moving } = useStage();
+  const { stage, frame, still, moving, legend } = useStage();
   const onClick = (event: MouseEvent): void =>
     page.select(stage.value?.placeAt({ x: event.offsetX, y: event.offsetY }));
   const onDblClick = (event: MouseEvent): void => {
@@ -314,7 +318,7 @@ export function Picture() {
         onDblClick={onDblClick}
         onKeyDown={onKeyDown}
       />
-      <Legend />
+      <Legend list={legend} />
       <div class="zoom">
         <button
           type="button"
@@ -340,10 +344,10 @@ export function Picture() {
   );
 }
 
-function Legend() {
+function Legend({ list }: { readonly list: RefObject<HTMLUListElement | null> }) {
   const say = useTexts();
   return (
-    <ul class="legend" aria-label={say('legend')}>
+    <ul ref={list} class="legend" aria-label={say('legend')}>
       {(['tcp', 'udp', 'icmp', 'arp', 'dns', 'bgp'] as const).map((name) => (
         <li key={name}>
           <i class={`chip ${name}`} />

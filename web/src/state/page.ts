@@ -27,6 +27,9 @@ import type { Asking, QueryAnswer } from './queries.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
 import { askTargets, suggestedEnds } from './targets.js';
 
+/** On a phone one of these is seen at a time. */
+export const PANES = ['main', 'tools', 'below'] as const;
+export type Pane = (typeof PANES)[number];
 export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
 
 const TOKEN_KEY = 'podwire.token';
@@ -73,6 +76,7 @@ export class PageState {
   });
 
   readonly tool = signal<Tool>('answer');
+  readonly pane = signal<Pane>('main');
   readonly frame = signal<Frame | undefined>(undefined);
   /** `node/NAME`, `pod/NS/NAME`: what is marked in the picture. */
   readonly place = signal<string | undefined>(undefined);
