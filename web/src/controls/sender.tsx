@@ -5,13 +5,15 @@ import { useRef } from 'preact/hooks';
 import type { TraceRequest } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { Icon } from '../icons.js';
+import { ApiError } from '../state/api.js';
 import type { PageState } from '../state/page.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import { isAbout, isOfForm } from '../state/problem.js';
-import { fetchUrl, httpTarget, lookUp } from '../state/queries.js';
+import { dnsName, fetchUrl, httpTarget, lookUp } from '../state/queries.js';
 import { protocolFor } from '../state/targets.js';
-import type { TextKey } from '../texts/language.js';
+import { type TextKey, textOf } from '../texts/language.js';
 import { ProblemNote } from './problem-note.js';
+import { RadioGroup } from './radio-group.js';
 
 /** A connection, or a query that makes one. */
 type Kind = 'tcp' | 'udp' | 'sctp' | 'icmp' | 'dns' | 'http';
@@ -101,12 +103,21 @@ function Check({
   );
 }
 
+/** Of what is neither a host nor a place; nobody was asked. */
+function notAsked(page: PageState, typed: string): ApiError {
+  const say = (key: TextKey): string => textOf(page.language.value, key, { typed });
+  return new ApiError(400, { title: say('noHttpTarget'), detail: say('noHttpTargetHelp') });
+}
+
 function send(page: PageState, kind: Kind, request: TraceRequest): Promise<void> {
   const { from, to } = request;
-  if (kind === 'dns') return page.query(from, (asking) => lookUp(request, to, asking));
+  if (kind === 'dns') return page.query(from, (asking) => lookUp(request, dnsName(to), asking));
   if (kind === 'http') {
     const target = httpTarget(page.names.value, to);
-    return page.query(from, (asking) => fetchUrl(request, target, asking));
+    return page.query(from, async (asking) => {
+      if (target === undefined) throw notAsked(page, to);
+      return fetchUrl(request, target, asking);
+    });
   }
   return page.send({ ...request, protocol: kind });
 }
@@ -174,13 +185,7 @@ export function Sender() {
         names={shown === 'dns' ? [] : targets(page)}
         onValue={setTarget}
       />
-      <div class="kinds" role="radiogroup" aria-label={say('protocol')}>
-        {KINDS.map(([one, name]) => (
-          <button key={one} type="button" role="radio" aria-checked={shown === one} onClick={() => setKind(one)}>
-            {name}
-          </button>
-        ))}
-      </div>
+      <RadioGroup label={say('protocol')} options={KINDS} chosen={shown} onChoose={setKind} />
       <Check
         text="allBranches"
         help="allBranchesHelp"

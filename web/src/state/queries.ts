@@ -54,20 +54,29 @@ const serviceName = (name: string): string =>
     (_, namespace: string, own: string) => `${own}.${namespace}.svc.cluster.local`,
   );
 
+/** What is looked up where a name, a Service or either with a port is typed: names in DNS have no ports. */
+export const dnsName = (typed: string): string => serviceName(typed.trim().replace(/:\d+$/, ''));
+
 interface HttpTarget {
   /** For a trace: `pod/shop/web:80`. */
   readonly to: string;
   readonly url: string;
 }
 
-/** Where a request goes that is typed as a URL, or as a place with or without a port. */
-export function httpTarget(names: Names, typed: string): HttpTarget {
-  const [, scheme = '', host = '', port] = /^(https?):\/\/([^/:]+)(?::(\d+))?/.exec(typed) ?? [];
-  if (scheme !== '') return { to: `${host}:${port ?? DEFAULT_PORTS[scheme]}`, url: typed };
-  const [, place = typed, own] = /^(.*?)(?::(\d+))?$/.exec(typed) ?? [];
+/** A place or a host, then its port, then what is asked of it. */
+const AUTHORITY =
+  /^((?:pod|svc|lb)\/[^/:?#]+\/[^/:?#]+|(?:node|host)\/[^/:?#]+|(?!(?:pod|svc|lb|node|host)\/)[^/:?#\s]+)(?::(\d+))?([/?]\S*)?$/;
+
+/** Where a request goes that is typed as a URL, or as a place or host with or without port and path; else undefined. */
+export function httpTarget(names: Names, typed: string): HttpTarget | undefined {
+  const [, scheme = '', rest = ''] = /^(?:(https?):\/\/)?(.*)$/.exec(typed.trim()) ?? [];
+  const [, place, own, path = '/'] = AUTHORITY.exec(rest) ?? [];
+  if (place === undefined) return undefined;
+  const to = `${place}:${own ?? DEFAULT_PORTS[scheme || 'http']}`;
+  if (scheme !== '') return { to, url: typed.trim() };
   const address = [...names].find(([, name]) => name === place)?.[0];
   const authority = `${address ?? serviceName(place)}${own === undefined ? '' : `:${own}`}`;
-  return { to: `${place}:${own ?? DEFAULT_PORTS['http']}`, url: `http://${authority}/` };
+  return { to, url: `http://${authority}${path.startsWith('/') ? '' : '/'}${path}` };
 }
 
 /** A request over HTTP: the way of its connection, and `curl`. @throws ApiError */

@@ -48,6 +48,9 @@ export const en = {
   repeatHelp: 'Send it again and again',
   swap: 'Swap from and to',
   dnsName: 'Name to look up',
+  noHttpTarget: 'There is no host in “{typed}”',
+  noHttpTargetHelp:
+    'HTTP takes a URL, a host or a place, with a port and a path where they are wanted: http://web.shop/, web.shop:80/path?x=1, svc/shop/web:80.',
   commandAnswer: 'Answer of {command}',
   traceApart: 'One connection, traced. What the command printed below is of another one.',
   commandApart: 'A connection of its own, made after the one above: chance may have chosen another backend.',

@@ -48,6 +48,9 @@ export const zh: Texts = {
   repeatHelp: '不断重复发送',
   swap: '交换来源与目标',
   dnsName: '要查询的名称',
+  noHttpTarget: '“{typed}” 中没有主机',
+  noHttpTargetHelp:
+    'HTTP 接受 URL、主机或位置，可带端口和路径：http://web.shop/、web.shop:80/path?x=1、svc/shop/web:80。',
   commandAnswer: '{command} 的输出',
   traceApart: '这是被跟踪的一个连接，下方命令的输出来自另一个连接。',
   commandApart: '这是命令在上述连接之后自行建立的连接：随机选择的后端可能不同。',
