@@ -14,6 +14,9 @@ import { pointOn, tieWays } from '../../web/src/picture/tie-ways.js';
 import { sessionsIn } from '../../web/src/picture/ties.js';
 import { glanceAt } from '../../web/src/state/frames.js';
 import { bestTarget, servedProtocols } from '../../web/src/state/targets.js';
+import { toldOf } from '../../web/src/state/problem.js';
+import { dnsName, httpTarget } from '../../web/src/state/queries.js';
+import { chosenByKey } from '../../web/src/next-choice.js';
 import { formatRoute, parseRoute } from '../../web/src/state/route.js';
 import { en } from '../../web/src/texts/en.js';
 import { zh } from '../../web/src/texts/zh.js';
@@ -323,6 +326,39 @@ t.test('a line is typed, recalled and completed', async (t) => {
   t.equal(splitWords('a "b'), undefined);
 });
 
+t.test('a request over HTTP goes to a place or a host, with port and path; names in DNS have no ports', async (t) => {
+  const names = new Map([['10.96.0.20', 'svc/shop/web']]);
+  const target = (typed: string) => httpTarget(names, typed);
+  t.strictSame(target('svc/shop/web:8080'), { to: 'svc/shop/web:8080', url: 'http://10.96.0.20:8080/' });
+  t.strictSame(target('svc/shop/other'), {
+    to: 'svc/shop/other:80',
+    url: 'http://other.shop.svc.cluster.local/',
+  });
+  t.strictSame(target('svc/shop/web/health'), { to: 'svc/shop/web:80', url: 'http://10.96.0.20/health' });
+  t.strictSame(target('web.shop:80/path?x=1'), { to: 'web.shop:80', url: 'http://web.shop:80/path?x=1' });
+  t.strictSame(target('web.shop?x=1'), { to: 'web.shop:80', url: 'http://web.shop/?x=1' });
+  t.strictSame(target('https://web.shop/a:1'), { to: 'web.shop:443', url: 'https://web.shop/a:1' });
+  for (const typed of ['', 'svc/shop', '/path', 'http://', 'web shop']) t.equal(target(typed), undefined, typed);
+  t.equal(dnsName('svc/shop/web:80'), 'web.shop.svc.cluster.local');
+  t.equal(dnsName(' web.shop:80'), 'web.shop');
+  t.equal(dnsName('web'), 'web');
+});
+
+t.test('a message of the server is told without the name it gives the text of a request', async (t) => {
+  t.strictSame(toldOf('request-260fdcdf.yaml:4:23: expected a map'), {
+    words: 'expected a map',
+    at: { line: 4, column: 23 },
+  });
+  t.strictSame(toldOf('mine.yaml:4:23: expected a map'), { words: 'mine.yaml:4:23: expected a map' });
+});
+
+t.test('arrow keys go around a group of buttons', async (t) => {
+  t.equal(chosenByKey('ArrowRight', 2, 3), 0);
+  t.equal(chosenByKey('ArrowLeft', 0, 3), 2);
+  t.equal(chosenByKey('End', 0, 3), 2);
+  t.equal(chosenByKey('Enter', 0, 3), undefined);
+});
+
 t.test('a pasted text is its lines, each entered; a key is itself', async (t) => {
   t.strictSame(keysOf('ip route\r\nip\tlink\rls'), ['ip route', '\r', 'ip link', '\r', 'ls']);
   t.strictSame(keysOf('a\n\nb\n'), ['a', '\r', '\r', 'b', '\r']);
@@ -350,7 +386,9 @@ t.test('words that follow are completed: tables and chains of iptables, interfac
   t.strictSame(after('iptables -t n'), ['nat']);
   t.strictSame(after('iptables-save --table m'), ['mangle']);
   t.strictSame(after('iptables -t nat -L PO'), ['POSTROUTING']);
-  t.strictSame(after('ipt'), ['iptables', 'iptables-save']);
+  t.strictSame(after('ipt'), ['iptables', 'iptables-nft', 'iptables-nft-save', 'iptables-save']);
+  t.strictSame(after('iptables-n'), ['iptables-nft', 'iptables-nft-save']);
+  t.strictSame(after('iptables-nft -t n'), ['nat']);
   t.strictSame(after('tcpdump -i '), ['any', 'eth0']);
 });
 

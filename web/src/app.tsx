@@ -15,8 +15,9 @@ import { Welcome } from './controls/welcome.js';
 import { PacketView } from './packet/packet-view.js';
 import { PacketList } from './packets/packet-list.js';
 import { Picture } from './picture/picture.js';
-import { type Pane, PANES, type Tool } from './state/page.js';
+import { type Pane, PANES, type Tool } from './state/panes.js';
 import type { TextKey } from './texts/language.js';
+import { chooseByKey } from './roving.js';
 import { TraceView } from './trace/trace-view.js';
 
 const Change = lazy(() => import('./controls/change.js').then(({ Change: one }) => ({ default: one })));
@@ -54,7 +55,7 @@ function Tools() {
   const { value: now } = page.tool;
   return (
     <aside class="tools">
-      <div class="tabs" role="tablist" aria-label={say('answerTab')}>
+      <div class="tabs" role="tablist" aria-label={say('answerTab')} onKeyDown={chooseByKey}>
         {TOOLS.map(([tool, text]) => (
           <button
             key={tool}
@@ -63,6 +64,7 @@ function Tools() {
             id={`tab-${tool}`}
             aria-controls="tool"
             aria-selected={now === tool}
+            tabIndex={now === tool ? 0 : -1}
             onClick={() => (page.tool.value = tool)}
           >
             {say(text)}
@@ -76,7 +78,7 @@ function Tools() {
         {now === 'place' && <Place />}
         {now === 'change' && (
           <Suspense fallback={<p class="hint">…</p>}>
-            <Change />
+            <Change key={page.current.value} />
           </Suspense>
         )}
         {now === 'faults' && <Faults />}
@@ -106,15 +108,18 @@ function useLinks(below: Signal<Below>): void {
 }
 
 /** Loaded when it is first shown; of each cluster another. */
-function KeptTerminal({ isShown }: { readonly isShown: boolean }) {
+function KeptTerminal(shown: { readonly isShown: boolean; readonly takesFocus: boolean }) {
+  const say = useTexts();
+  const { isShown } = shown;
   const page = usePage();
   const opened = useSignal(isShown);
   if (isShown) opened.value = true;
   // Its places are known a moment after the cluster is.
-  if (!opened.value || page.hosts.value.length === 0) return null;
+  if (!opened.value || page.hosts.value.length === 0)
+    return isShown && page.clock.value !== undefined ? <p class="tool hint">{say('noNodes')}</p> : null;
   return (
     <Suspense fallback={<p class="hint">…</p>}>
-      <Terminal key={page.current.value} isShown={isShown} />
+      <Terminal key={page.current.value} {...shown} />
     </Suspense>
   );
 }
@@ -124,7 +129,13 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
   const say = useTexts();
   const { pane } = page;
   const below = useSignal<Below>('packets');
+  const pointed = useSignal(false);
   useLinks(below);
+  /** By a key the focus stays on the tab. */
+  const open = (one: Below, byPointer: boolean): void => {
+    pointed.value = byPointer;
+    below.value = one;
+  };
   const show = (one: Pane): void => {
     // The tools stand beside the picture only.
     if (one === 'tools' && trace !== undefined) page.go({ cluster: page.current.value ?? '' });
@@ -134,7 +145,7 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
     () =>
       page.terminalTarget.subscribe((target) => {
         if (target === undefined) return;
-        below.value = 'terminal';
+        open('terminal', true);
         pane.value = 'below';
       }),
     [],
@@ -149,21 +160,22 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
         </div>
         {trace === undefined && <Tools />}
         <div class="below">
-          <div class="tabs" role="tablist" aria-label={say('packets')}>
+          <div class="tabs" role="tablist" aria-label={say('packets')} onKeyDown={chooseByKey}>
             {(['packets', 'terminal'] as const).map((one) => (
               <button
                 key={one}
                 type="button"
                 role="tab"
                 aria-selected={below.value === one}
-                onClick={() => (below.value = one)}
+                tabIndex={below.value === one ? 0 : -1}
+                onClick={({ detail }) => open(one, detail > 0)}
               >
                 {say(one)}
               </button>
             ))}
           </div>
           {below.value === 'packets' && <PacketList />}
-          <KeptTerminal isShown={below.value === 'terminal'} />
+          <KeptTerminal isShown={below.value === 'terminal'} takesFocus={pointed.value} />
         </div>
       </main>
       <nav class="panes">

@@ -14,9 +14,14 @@ export function Answer() {
   const page = usePage();
   const say = useTexts();
   const { value: answer } = page.answer;
+  const notSent = page.flows.value.length > 0 || page.problem.value?.action === 'send';
   return (
     <>
-      {answer === undefined ? <p class="hint">{say('noAnswer')}</p> : <TraceAnswer answer={answer} />}
+      {answer === undefined ? (
+        <p class="hint">{say(notSent ? 'notSent' : 'noAnswer')}</p>
+      ) : (
+        <TraceAnswer answer={answer} />
+      )}
       <CommandAnswer />
       <Expected />
       <Earlier />
@@ -98,7 +103,8 @@ export function Branches({
 function Earlier() {
   const page = usePage();
   const say = useTexts();
-  const flows = page.flows.value.slice(1, 8);
+  // The last one stands above, where it was answered.
+  const flows = page.flows.value.slice(page.answer.value === undefined ? 0 : 1, 8);
   if (flows.length === 0) return null;
   return (
     <section>
@@ -129,7 +135,7 @@ function Events() {
         <ul class="plain-list events">
           {events.map(({ seq, timeNs, event, subject, detail, because = [] }) => (
             <li key={seq}>
-              <time>{secondsText(timeNs)} s</time> <b>{event}</b> {subject}{' '}
+              <time>{secondsText(timeNs)} s</time> <b>{say(`event_${event}`)}</b> {subject}{' '}
               {detail !== undefined && !event.startsWith('fault-') && <small>{detail}</small>}
               {because.map((cause) => (
                 <span key={cause} class="tag" title={say('objectBehind')}>

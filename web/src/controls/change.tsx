@@ -8,6 +8,7 @@ import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import { namespaceOf } from '../state/names.js';
 import type { PageState } from '../state/page.js';
+import { toldOf } from '../state/problem.js';
 import type { Change as Wanted, FlowChange } from '../what-if.js';
 import { VerdictMark } from './verdict-mark.js';
 import { Editor, type Remark } from './editor.js';
@@ -40,6 +41,10 @@ const keyOnly = ({ group, kind, namespace, name }: ListedObject) => ({
   ...(namespace === '' ? {} : { namespace }),
 });
 const keyOf = ({ group, kind, namespace, name }: ListedObject): string => `${group}/${kind}/${namespace}/${name}`;
+
+/** `NetworkPolicy shop/deny`. */
+const titleOf = ({ kind, namespace, name }: ListedObject): string =>
+  `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
 const denyAll = (namespace: string): string => `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -118,7 +123,7 @@ function namespaceOfInterest(page: PageState): string {
 
 /** What is wrong in the text, at its lines. */
 const mistakesIn = ({ problem: { errors = [] } }: ApiError): readonly Remark[] =>
-  errors.map(({ message, line = 1 }) => ({ message, line, severity: 'error' }));
+  errors.map(({ message, line = 1 }) => ({ message: toldOf(message).words, line, severity: 'error' }));
 
 /** The editor, for as long as the tool is open. What was written is kept; where nothing was, a new policy stands there. */
 function useEditor(text: Signal<string>, onApply: () => void) {
@@ -201,15 +206,36 @@ export function Change() {
             <button type="button" onClick={() => void work(() => asked(page, { delete: keyOnly(object) }))}>
               {say('whatIfRemoved')}
             </button>
-            <button type="button" class="danger" onClick={() => remove(object)}>
-              {say('remove')}
-            </button>
+            <RemoveButton key={keyOf(object)} object={object} onRemove={() => remove(object)} />
           </>
         )}
       </div>
       {outcome.value !== undefined && <FindingLines findings={outcome.value.findings} />}
       <FlowTable outcome={outcome.value} />
     </div>
+  );
+}
+
+/** Asks once. */
+function RemoveButton({ object, onRemove }: { readonly object: ListedObject; readonly onRemove: () => void }) {
+  const say = useTexts();
+  const asking = useSignal(false);
+  if (!asking.value)
+    return (
+      <button type="button" class="danger" onClick={() => (asking.value = true)}>
+        {say('remove')}
+      </button>
+    );
+  return (
+    <span class="row wrap" role="alertdialog" aria-label={say('removeAsked', { object: titleOf(object) })}>
+      <b>{say('removeAsked', { object: titleOf(object) })}</b>
+      <button type="button" class="danger" onClick={onRemove}>
+        {say('removeSurely')}
+      </button>
+      <button type="button" onClick={() => (asking.value = false)}>
+        {say('keep')}
+      </button>
+    </span>
   );
 }
 
@@ -248,8 +274,7 @@ function ObjectChoice({
           <option value="">{say('newPolicy')}</option>
           {sorted.map((object) => (
             <option key={keyOf(object)} value={keyOf(object)}>
-              {object.kind} {object.namespace === '' ? '' : `${object.namespace}/`}
-              {object.name}
+              {titleOf(object)}
             </option>
           ))}
         </select>

@@ -7,6 +7,7 @@ import { readTies, type Tie } from '../picture/ties.js';
 import { shortName } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import type { TextKey } from '../texts/language.js';
+import { RadioGroup } from './radio-group.js';
 
 const TEXTS: Readonly<Record<AnyFault['kind'], TextKey>> = {
   link: 'breakCable',
@@ -68,10 +69,10 @@ function breakable(kind: AnyFault['kind'], page: PageState, sessions: readonly A
   return [...switches].toSorted().map((name) => ({ kind, name }));
 }
 
-/** BGP sessions of the cluster, read when they are asked for. */
-function useSessions(kind: Signal<AnyFault['kind']>): Signal<readonly AnyFault[]> {
+/** BGP sessions of the cluster, read when they are asked for; undefined until they are there. */
+function useSessions(kind: Signal<AnyFault['kind']>): Signal<readonly AnyFault[] | undefined> {
   const page = usePage();
-  const sessions = useSignal<readonly AnyFault[]>([]);
+  const sessions = useSignal<readonly AnyFault[] | undefined>(undefined);
   useSignalEffect(() => {
     if (kind.value !== 'session') return;
     void readTies(page.api, page.current.value ?? '', { hosts: page.hosts.value, place: page.place.value })
@@ -90,44 +91,43 @@ function BreakForm() {
   const kind = useSignal<AnyFault['kind']>('link');
   const subject = useSignal('');
   const sessions = useSessions(kind);
-  const choices = breakable(kind.value, page, sessions.value);
+  const choices = breakable(kind.value, page, sessions.value ?? []);
   const chosen = choices.find((one) => subjectOf(one) === subject.value) ?? choices[0];
+  const absent: TextKey = kind.value === 'session' ? 'noSessions' : 'noneToBreak';
+  const reading = kind.value === 'session' && sessions.value === undefined;
   const onSubmit = (event: Event): void => {
     event.preventDefault();
     if (chosen !== undefined) void page.breakIt(chosen);
   };
   return (
     <form class="card" onSubmit={onSubmit}>
-      <div class="kinds" role="radiogroup" aria-label={say('faultsTab')}>
-        {KINDS.filter((one) => page.faultKinds.value.has(one)).map((one) => (
-          <button
-            key={one}
-            type="button"
-            role="radio"
-            aria-checked={kind.value === one}
-            onClick={() => (kind.value = one)}
+      <RadioGroup
+        label={say('faultsTab')}
+        options={KINDS.filter((one) => page.faultKinds.value.has(one)).map((one) => [one, say(TEXTS[one])])}
+        chosen={kind.value}
+        onChoose={(one) => (kind.value = one)}
+      />
+      {choices.length === 0 ? (
+        <p class="hint">{reading ? '…' : say(absent)}</p>
+      ) : (
+        <div class="row">
+          <select
+            class="grow"
+            aria-label={say(TEXTS[kind.value])}
+            value={chosen === undefined ? '' : subjectOf(chosen)}
+            onChange={({ currentTarget: { value } }) => (subject.value = value)}
           >
-            {say(TEXTS[one])}
+            {choices.map((one) => (
+              <option key={subjectOf(one)} value={subjectOf(one)}>
+                {subjectOf(one)}
+              </option>
+            ))}
+          </select>
+          <button type="submit" class="danger" disabled={chosen === undefined}>
+            {say('breakIt')}
           </button>
-        ))}
-      </div>
-      <div class="row">
-        <select
-          class="grow"
-          aria-label={say(TEXTS[kind.value])}
-          value={chosen === undefined ? '' : subjectOf(chosen)}
-          onChange={({ currentTarget: { value } }) => (subject.value = value)}
-        >
-          {choices.map((one) => (
-            <option key={subjectOf(one)} value={subjectOf(one)}>
-              {subjectOf(one)}
-            </option>
-          ))}
-        </select>
-        <button type="submit" class="danger" disabled={chosen === undefined}>
-          {say('breakIt')}
-        </button>
-      </div>
+        </div>
+      )}
     </form>
   );
 }

@@ -1,11 +1,22 @@
 /** What went wrong last, in the server's own words, with file, line and field. */
 
 import { usePage, useTexts } from '../context.js';
-import { isAway, isOfForm } from '../state/problem.js';
+import { isAway, isOfForm, toldOf } from '../state/problem.js';
 
 /** Names that are near, where the message does not say them. */
 const unsaid = (message: string, near: readonly string[]): boolean =>
   near.length > 0 && !near.every((one) => message.includes(one));
+
+function Message({ text }: { readonly text: string }) {
+  const say = useTexts();
+  const { words, at } = toldOf(text);
+  return (
+    <>
+      {at !== undefined && <code>{say('lineColumn', { line: at.line, column: at.column })} </code>}
+      {words}
+    </>
+  );
+}
 
 /** Below the form, or at the bottom of the page. */
 export function ProblemNote({ at }: { readonly at: 'form' | 'page' }) {
@@ -19,13 +30,13 @@ export function ProblemNote({ at }: { readonly at: 'form' | 'page' }) {
   return (
     <div class={`note at-${at}`} role="alert">
       <strong>{away ? say('serverAway') : (title ?? say('problem'))}</strong>
-      {errors.length === 0 && <p>{away ? say('serverAwayHelp') : error.message}</p>}
+      {errors.length === 0 && <p>{away ? say('serverAwayHelp') : <Message text={error.message} />}</p>}
       <ul>
         {errors.slice(0, 8).map(({ message, file, field, near = [] }) => (
           <li key={message}>
             {/* With a file, the message begins with where it is. */}
             {file === undefined && field !== undefined && <code>{field} </code>}
-            {message}
+            <Message text={message} />
             {unsaid(message, near) && <em> {near.join(', ')}</em>}
           </li>
         ))}

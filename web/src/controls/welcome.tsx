@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { usePage, useTexts } from '../context.js';
 import type { Source } from '../state/api.js';
 import type { PageState } from '../state/page.js';
-import { formatRoute } from '../state/route.js';
+import { formatRoute, type Route } from '../state/route.js';
 
 /** Names of clusters: lower case letters, digits and "-". */
 function clusterName(file: string): string {
@@ -70,16 +70,19 @@ function Missing() {
   const { value: missing } = page.missing;
   if (missing === undefined) return null;
   const { kind, name } = missing;
-  const clusters = page.clusters.value ?? [];
+  const routes: readonly Route[] =
+    kind === 'cluster'
+      ? (page.clusters.value ?? []).map((one) => ({ cluster: one.name }))
+      : page.scenarios.value.map((one) => ({ scenario: one.name }));
   return (
     <section class="card missing" role="alert">
       <strong>{say(kind === 'cluster' ? 'noSuchCluster' : 'noSuchScenario', { name })}</strong>
-      {clusters.length > 0 && (
+      {routes.length > 0 && (
         <p class="row wrap">
           {say('thereAre')}
-          {clusters.map((one) => (
-            <a key={one.name} href={formatRoute({ cluster: one.name })}>
-              {one.name}
+          {routes.map((route) => (
+            <a key={formatRoute(route)} href={formatRoute(route)}>
+              {route.cluster ?? route.scenario}
             </a>
           ))}
         </p>

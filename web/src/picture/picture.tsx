@@ -318,6 +318,7 @@ export function Picture() {
         onDblClick={onDblClick}
         onKeyDown={onKeyDown}
       />
+      {page.hosts.value.length === 0 && page.clock.value !== undefined && <p class="hint nothing">{say('noNodes')}</p>}
       <Legend list={legend} />
       <div class="zoom">
         <button

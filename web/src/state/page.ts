@@ -24,13 +24,9 @@ import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from '
 import { namesOf, placeOfPod } from './names.js';
 import { type Action, isAway, type Problem } from './problem.js';
 import type { Asking, QueryAnswer } from './queries.js';
+import type { Pane, Tool } from './panes.js';
 import { formatRoute, parseRoute, type Route } from './route.js';
-import { askTargets, suggestedEnds } from './targets.js';
-
-/** On a phone one of these is seen at a time. */
-export const PANES = ['main', 'tools', 'below'] as const;
-export type Pane = (typeof PANES)[number];
-export type Tool = 'answer' | 'packet' | 'place' | 'change' | 'faults';
+import { askTargets, NOTHING_TO_SEND, suggestedEnds, withFlow } from './targets.js';
 
 const TOKEN_KEY = 'podwire.token';
 
@@ -88,7 +84,7 @@ export class PageState {
   readonly sending = signal(false);
   /** Connections that were sent, the last first, without repetition. */
   readonly flows = signal<readonly TraceRequest[]>([]);
-  readonly sender = signal<TraceRequest>({ from: '', to: '', protocol: 'tcp', branches: 'one' });
+  readonly sender = signal<TraceRequest>(NOTHING_TO_SEND);
   /** What stands in the editor while it is not open. */
   readonly draft = signal('');
   readonly terminalTarget = signal<string | undefined>(undefined);
@@ -225,6 +221,8 @@ export class PageState {
     this.place.value = undefined;
     this.flows.value = [];
     this.terminalTarget.value = undefined;
+    this.clock.value = undefined;
+    this.sender.value = NOTHING_TO_SEND;
   }
 
   #refreshing = false;
@@ -297,7 +295,7 @@ export class PageState {
     return this.#asking(async (name) => {
       this.answer.value = await this.api.trace(name, request);
       this.commandAnswer.value = undefined;
-      this.#keepFlow(request);
+      this.flows.value = withFlow(this.flows.value, request);
     });
   }
 
@@ -310,7 +308,7 @@ export class PageState {
       });
       this.answer.value = trace;
       this.commandAnswer.value = { command, answer };
-      this.#keepFlow(request);
+      this.flows.value = withFlow(this.flows.value, request);
     });
   }
 
@@ -327,17 +325,16 @@ export class PageState {
     });
     this.sending.value = false;
     if (went) void this.readClock();
+    else {
+      // The former answer is not of what was asked.
+      this.answer.value = undefined;
+      this.commandAnswer.value = undefined;
+    }
   }
 
   /** The server is away, and that is said already. */
   get #knownAway(): boolean {
     return isAway(this.problem.value) && this.live.connection.value === 'lost';
-  }
-
-  #keepFlow(request: TraceRequest): void {
-    const same = (flow: TraceRequest): boolean =>
-      flow.from === request.from && flow.to === request.to && flow.protocol === request.protocol;
-    this.flows.value = [request, ...this.flows.value.filter((flow) => !same(flow))];
   }
 
   async load(name: string, sources: readonly Source[]): Promise<void> {

@@ -19,5 +19,17 @@ export function isAbout({ error }: Problem, typed: string): boolean {
   return name !== '' && [name, typed].some((one) => error.message.includes(`"${one}"`));
 }
 
+interface Told {
+  readonly words: string;
+  /** Where in the text that was written. */
+  readonly at?: { readonly line: number; readonly column: number };
+}
+
+/** A message without the name that the server gives the text of a request, which nobody has ever seen. */
+export function toldOf(message: string): Told {
+  const [, line, column, words = ''] = /^request-\w+\.yaml:(\d+):(\d+): (.*)$/s.exec(message) ?? [];
+  return line === undefined ? { words: message } : { words, at: { line: Number(line), column: Number(column) } };
+}
+
 /** What is sent is told of below the form that it was sent with. */
 export const isOfForm = (problem: Problem): boolean => problem.action === 'send' && !isAway(problem);

@@ -6,6 +6,14 @@ import type { Api } from './api.js';
 /** Pods that are asked for their ports before one is suggested. */
 const MAX_TARGETS = 6;
 
+export const NOTHING_TO_SEND: TraceRequest = { from: '', to: '', protocol: 'tcp', branches: 'one' };
+
+/** The flow goes first, and is there once. */
+export function withFlow(flows: readonly TraceRequest[], flow: TraceRequest): readonly TraceRequest[] {
+  const { from, to, protocol } = flow;
+  return [flow, ...flows.filter((one) => one.from !== from || one.to !== to || one.protocol !== protocol)];
+}
+
 type Protocol = 'tcp' | 'udp' | 'sctp';
 
 /** TCP is what most want to see first. */

@@ -7,6 +7,9 @@ import { BPF_WORDS } from './bpf.js';
 const TABLES = ['filter', 'mangle', 'nat', 'raw'] as const;
 const CHAINS = ['FORWARD', 'INPUT', 'OUTPUT', 'POSTROUTING', 'PREROUTING'] as const;
 
+const IPTABLES = ['--line-numbers', '-L', '-S', '-n', '-t', '-v', ...CHAINS] as const;
+const IPTABLES_SAVE = ['-c', '-t'] as const;
+
 /** First words; the server says "not found" for what it does not know. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   birdc: ['show', 'protocols', 'all', 'route', 'status'],
@@ -21,8 +24,10 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   hostname: [],
   ip: ['-br', '-d', '-s', 'addr', 'link', 'neigh', 'route', 'rule', 'show'],
   ipset: ['list', 'save'],
-  iptables: ['--line-numbers', '-L', '-S', '-n', '-t', '-v', ...CHAINS],
-  'iptables-save': ['-c', '-t'],
+  iptables: IPTABLES,
+  'iptables-nft': IPTABLES,
+  'iptables-nft-save': IPTABLES_SAVE,
+  'iptables-save': IPTABLES_SAVE,
   ls: ['/etc'],
   nc: ['-u', '-v', '-z'],
   nslookup: [],

@@ -224,7 +224,13 @@ class Shell {
   }
 }
 
-function useShell(target: string, isShown: boolean) {
+interface Shown {
+  readonly isShown: boolean;
+  /** When it is shown. */
+  readonly takesFocus: boolean;
+}
+
+function useShell(target: string, { isShown, takesFocus }: Shown) {
   const page = usePage();
   const place = useRef<HTMLDivElement>(null);
   const shell = useRef<Shell | undefined>(undefined);
@@ -257,7 +263,7 @@ function useShell(target: string, isShown: boolean) {
   }, []);
   useEffect(() => shell.current?.moveTo(target), [target]);
   useEffect(() => {
-    if (isShown) screen.current?.focus();
+    if (isShown && takesFocus) screen.current?.focus();
   }, [isShown]);
   useSignalEffect(() => {
     if (page.theme.value !== undefined && screen.current !== undefined) screen.current.options.theme = themed();
@@ -266,7 +272,7 @@ function useShell(target: string, isShown: boolean) {
 }
 
 /** Where it is not shown it goes on, with all that it printed. */
-export function Terminal({ isShown }: { readonly isShown: boolean }) {
+export function Terminal({ isShown, takesFocus }: Shown) {
   const page = usePage();
   const say = useTexts();
   const places = [...page.hosts.value.map(placeOf), ...page.pods.value.map(placeOfPod)];
@@ -274,7 +280,7 @@ export function Terminal({ isShown }: { readonly isShown: boolean }) {
   useSignalEffect(() => {
     if (page.terminalTarget.value !== undefined) chosen.value = page.terminalTarget.value;
   });
-  const place = useShell(chosen.value, isShown);
+  const place = useShell(chosen.value, { isShown, takesFocus });
   return (
     <div class="terminal" hidden={!isShown}>
       <div class="row">
