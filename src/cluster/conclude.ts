@@ -2,7 +2,7 @@
 
 import type { FelixCluster } from '../calico/index.js';
 import type { Pod, Store } from '../kubernetes/index.js';
-import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
+import { DNS_PORT, formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import {
   type ConnectionTrace,
   explainEnd,
@@ -12,6 +12,7 @@ import {
   type NameResolution,
   type Outcome,
   type PacketStory,
+  type Place,
   type Programmed,
   type Step,
   stepsOf,
@@ -20,13 +21,13 @@ import {
   type Verdict,
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
-import { explainClosed } from './listeners.js';
+import { explainClosed, type PortProtocol } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import { explainMissingPort } from './service-name.js';
 import type { ClusterServices } from './services.js';
 import type { Routing } from './routing.js';
-import { withNftables, withoutRouting } from './unmodelled.js';
+import { withOtherDataplane, withoutRouting } from './unmodelled.js';
 
 export interface Facts {
   readonly store: Store;
@@ -59,7 +60,7 @@ export interface TracedName extends ResolvedName {
 export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Facts): ConnectionTrace {
   const { packets } = name.told;
   const silent = wasSilence(name);
-  const reasons = silent ? unknownRoutes(facts) : [];
+  const reasons = silent ? [...unknownRoutes(facts), ...unknownServers(name.told, facts)] : [];
   const unjudged = { ...trace, packets };
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
   const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
@@ -73,17 +74,23 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
   return { ...trace, verdict, explanation };
 }
 
+/** Questions to a Service whose packets nobody knows the way of. */
+const unknownServers = ({ queries }: NameResolution, { services }: Facts): string[] => {
+  const reasons = queries.flatMap(({ server }) => services.unknownReason(server, DNS_PORT) ?? []);
+  return [...new Set(reasons)];
+};
+
 /** Nobody was asked to run the daemons whose routes these are. */
 const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): string[] =>
   routing === undefined ? withoutRouting(store, [fromPod, toPod], reached) : [];
 
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
-  const service = address === undefined ? undefined : facts.services.unknownReason(address);
+  const service = address === undefined ? undefined : facts.services.unknownReason(address, trace.to.port);
   const nodes = trace.packets.flatMap(({ story }) => story.hops.map(({ place }) => place.host));
   const reasons = [
     ...unknownRoutes(facts),
-    ...withNftables(facts.store, nodes),
+    ...withOtherDataplane(facts.store, nodes),
     ...(service === undefined ? [] : [service]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
@@ -122,9 +129,43 @@ function translatedDestination(
   return `${what} go to ${formatIpv4(destination)}:${port}${owner === undefined ? '' : `, ${owner}`}.`;
 }
 
+/** Where a packet ended: in another place than it was meant for, where an address is not only one's. */
+const endOf = ({ hops }: PacketStory): Place | undefined => hops.at(-1)?.place;
+
+/** Why nobody listens, told of the pod that was reached; of two with one address it may be the other. */
+function explainRefusal(
+  pod: Pod,
+  { protocol, port }: { readonly protocol: PortProtocol; readonly port: number },
+  { packets, nameOf }: Unjudged,
+  { store }: Facts,
+): string[] {
+  const refused = withRole(packets, 'request').find(({ story }) => lastOf(story, 'drop')?.step.reason === 'no-socket');
+  const end = refused && endOf(refused.story);
+  const [, namespace = '', name = ''] = (end === undefined ? '' : nameOf(end)).split('/');
+  const reached = end?.netns === '' ? undefined : store.get('Pod', namespace, name);
+  if (reached === undefined || podName(reached) === podName(pod)) return [explainClosed(pod, protocol, port)];
+  return [
+    `Packets come to Pod ${podName(reached)}, which has the address of Pod ${podName(pod)} too.`,
+    explainClosed(reached, protocol, port),
+  ];
+}
+
+/** An answer that came to somebody else. */
+function explainStray({ packets, nameOf, from }: Unjudged): string[] {
+  const stray = withRole(packets, 'reply').find(({ story }) => {
+    const end = endOf(story);
+    const drop = lastOf(story, 'drop')?.step.reason;
+    const arrived = drop === undefined || drop === 'no-socket';
+    return arrived && end !== undefined && from.place !== undefined && nameOf(end) !== nameOf(from.place);
+  });
+  const end = stray && endOf(stray.story);
+  return end === undefined ? [] : [`The answer comes to ${nameOf(end)} and not to ${from.label}.`];
+}
+
 /** The source address that the destination saw, where it is not the one that was sent from, and the rule that made it so. */
 function translatedSource({ packets, nameOf }: Unjudged): string | undefined {
-  const arrived = withRole(packets, 'request').find(({ story }) => lastOf(story, 'deliver') !== undefined);
+  const requests = withRole(packets, 'request');
+  const arrived = requests.find(({ story }) => lastOf(story, 'deliver') !== undefined) ?? requests[0];
   const nat = arrived && lastOf(arrived.story, 'nat', ({ type }) => type === 'snat');
   if (arrived === undefined || nat === undefined) return undefined;
   const before = sourceOf(arrived.story) ?? nat.step.before.source;
@@ -132,7 +173,8 @@ function translatedSource({ packets, nameOf }: Unjudged): string | undefined {
   if (source === before) return undefined;
   const rule = translatingRule(arrived.story, nat.step);
   const by = rule === undefined ? '' : `, by ${nameOf(nat.recorded.place)}: ${rule}`;
-  return `The destination sees ${formatIpv4(source)} as the source, not ${formatIpv4(before)}${by}.`;
+  const seen = lastOf(arrived.story, 'deliver') === undefined ? 'The packet has' : 'The destination sees';
+  return `${seen} ${formatIpv4(source)} as the source, not ${formatIpv4(before)}${by}.`;
 }
 
 /** Of the first translation on the way: what the sender wrote. */
@@ -153,7 +195,8 @@ const becauseOf = ({ because }: Programmed): string =>
   because.length === 0 ? '' : ` (${because.map(formatCause).join('; ')})`;
 
 /** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
-function explainLost({ packets, nameOf, from }: Unjudged, facts: Facts): readonly string[] {
+function explainLost(trace: Unjudged, facts: Facts): readonly string[] {
+  const { packets, nameOf, from } = trace;
   const { policy, routing, reached } = facts;
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
@@ -162,7 +205,7 @@ function explainLost({ packets, nameOf, from }: Unjudged, facts: Facts): readonl
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const end = ended && explainEnd(ended.story, nameOf);
   const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
-  if (ended === undefined || end === undefined) return routes;
+  if (ended === undefined || end === undefined) return [...explainStray(trace), ...routes];
   return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...routes];
 }
 
@@ -192,9 +235,8 @@ function explain(
     to.port !== undefined &&
     protocol !== 'icmp'
   ) {
-    sentences.push(
-      explainClosed(about.facts.toPod, protocol, finalTranslation(packets)?.after.destinationPort ?? to.port),
-    );
+    const port = finalTranslation(packets)?.after.destinationPort ?? to.port;
+    sentences.push(...explainRefusal(about.facts.toPod, { protocol, port }, trace, about.facts));
   }
   if (about.outcome.kind === 'refused' && about.outcome.note === 'ENOPROTOOPT')
     sentences.push(

@@ -15,7 +15,7 @@ import {
   type Store,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
-import { isSidecar, placedContainers, runningContainers } from './containers.js';
+import { isSidecar, longContainers, placedContainers } from './containers.js';
 import type { Sandbox } from './kubelet.js';
 import { EXEC_ANNOTATION, sendProbe } from './probe.js';
 import { ContainerProbes } from './probe-worker.js';
@@ -41,7 +41,7 @@ const isProbed = (pod: Pod): boolean =>
   pod.status.ready === undefined &&
   pod.spec.nodeName !== '' &&
   !isFinished(pod) &&
-  runningContainers(pod).some((container) => probesOf(container).length > 0);
+  longContainers(pod).some((container) => probesOf(container).length > 0);
 
 /** How long all probes of a container may take, one kind after the other. */
 const longestS = (container: Container): number =>
@@ -84,7 +84,7 @@ export class Prober {
     if (pods.length === 0) return;
     for (const { spec } of pods) nodeOf(spec.nodeName);
     this.#pods = [...this.#pods, ...pods.flatMap((pod) => this.#probed(pod) ?? [])];
-    const longest = Math.max(...pods.flatMap((pod) => runningContainers(pod).map(longestS)));
+    const longest = Math.max(...pods.flatMap((pod) => longContainers(pod).map(longestS)));
     this.#resume();
     const settled = (): boolean => !this.#dirty && this.#all().every((container) => container.settled);
     emulation.run(settled, emulation.clock.nowNs + longest * NS_PER_S);
@@ -168,9 +168,10 @@ export class Prober {
   #probed(pod: Pod): ProbedPod | undefined {
     const { emulation, sandboxOf, addressOf } = this.#request;
     const netns: Netns | undefined = sandboxOf(pod)?.netns.host.netns;
-    const address = addressOf(pod);
+    // A pod that got no network is nobody's to ask for its address.
+    const address = netns && addressOf(pod);
     if (netns === undefined || address === undefined) return undefined;
-    const containers = runningContainers(pod).map(
+    const containers = longContainers(pod).map(
       (container) =>
         new ContainerProbes({
           clock: emulation.clock,

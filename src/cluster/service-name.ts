@@ -3,7 +3,7 @@
 import { isIpv4, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import type { TraceProtocol } from '../trace/index.js';
-import { runningContainers } from './containers.js';
+import { longContainers } from './containers.js';
 import type { Destination } from './endpoint-name.js';
 import type { PortProtocol } from './listeners.js';
 
@@ -62,7 +62,7 @@ function portsOf(store: Store, endpoint: Destination['endpoint']): readonly Name
     }
     case 'pod': {
       const pod = store.get('Pod', endpoint.namespace, endpoint.name);
-      return (pod === undefined ? [] : runningContainers(pod)).flatMap(({ ports }) =>
+      return (pod === undefined ? [] : longContainers(pod)).flatMap(({ ports }) =>
         ports.map(({ name, containerPort, protocol }) => ({ name, number: containerPort, protocol })),
       );
     }

@@ -21,6 +21,13 @@ import type { Ipv4Addr } from '../packet/index.js';
 import { EndpointSliceController } from '../services/index.js';
 import { recordedAddresses } from './allocations.js';
 
+/** Whether a Service is reached there; `nodePort` where the address is a node's. */
+const isFoundAt = ({ spec, status }: Service, address: Ipv4Addr, nodePort: number | undefined): boolean =>
+  spec.clusterIPs.includes(address) ||
+  spec.externalIPs.includes(address) ||
+  status.loadBalancer.ingress.some(({ ip }) => ip === address) ||
+  (nodePort !== undefined && spec.ports.some((port) => port.nodePort === nodePort));
+
 export interface ServicesRequest {
   readonly store: Store;
   readonly seed: number;
@@ -112,13 +119,18 @@ export class ClusterServices {
     return this.#addressesOf(pod);
   }
 
-  /** Why nobody knows what becomes of packets to that address, where it is a Service's; or undefined. */
-  unknownReason(address: Ipv4Addr): string | undefined {
+  /** Why nobody knows what becomes of packets to that address, where it is a Service's or its node port; or undefined. */
+  unknownReason(address: Ipv4Addr, port: number | undefined): string | undefined {
+    const ofNode = port !== undefined && this.#isNodes(address) ? port : undefined;
     const service = this.#store
       .list('Service')
-      .find(({ spec }) => spec.clusterIPs.includes(address) || spec.externalIPs.includes(address));
+      .find((one) => this.#otherProxy(one) !== undefined && isFoundAt(one, address, ofNode));
     const whose = service && this.#otherProxy(service);
     return whose && `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
+  }
+
+  #isNodes(address: Ipv4Addr): boolean {
+    return this.#store.list('Node').some(({ status }) => status.internalIPs.includes(address));
   }
 
   /** Who resolves the Service's addresses in place of kube-proxy as it is modelled. */

@@ -23,13 +23,21 @@ const felixSetting = (store: Store, node: string, name: string): unknown => {
   return own ?? all;
 };
 
-/** Nodes on the way whose Felix programs nftables: its rules there are not known. */
-export function withNftables(store: Store, nodes: Iterable<string>): string[] {
+/** What Felix of the node programs in place of iptables' rules, or undefined. */
+function otherDataplane(store: Store, node: string): string | undefined {
+  if (store.get('Node', '', node) === undefined) return undefined;
+  if (felixSetting(store, node, 'bpfEnabled') === true) return 'eBPF';
+  const mode = felixSetting(store, node, 'nftablesMode');
+  return typeof mode === 'string' && mode.toLowerCase() === 'enabled' ? 'nftables' : undefined;
+}
+
+/** Nodes on the way whose Felix programs something else than iptables: what that does is not known. */
+export function withOtherDataplane(store: Store, nodes: Iterable<string>): string[] {
   if (store.list('FelixConfiguration').length === 0) return [];
   return [...new Set(nodes)].flatMap((node) => {
-    const mode = felixSetting(store, node, 'nftablesMode');
-    return store.get('Node', '', node) !== undefined && typeof mode === 'string' && mode.toLowerCase() === 'enabled'
-      ? [`Felix programs nftables on node/${node}, which is not modelled: what its rules do is not known.`]
-      : [];
+    const programs = otherDataplane(store, node);
+    return programs === undefined
+      ? []
+      : [`Felix programs ${programs} on node/${node}, which is not modelled: what its rules do is not known.`];
   });
 }

@@ -98,13 +98,24 @@ t.test('policy types follow from the rules where they are not given', (t) => {
 
 t.test('a pod’s status, as recorded and as not', (t) => {
   const status = (given: object) => load({ ...pod('p'), status: given }).store.get('Pod', 'default', 'p')?.status;
-  t.same(status({}), { phase: undefined, podIPs: [], hostIP: undefined, ready: undefined });
+  t.same(status({}), { phase: undefined, podIPs: [], hostIP: undefined, ready: undefined, stopped: [] });
   const recorded = status({
     phase: 'Running',
     podIP: '10.0.0.1',
     podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }],
     conditions: [{ type: 'Ready', status: 'False' }],
+    initContainerStatuses: [{ name: 'i', state: { terminated: { reason: 'Completed', exitCode: 0 } } }],
+    containerStatuses: [
+      { name: 'a', ready: false, state: { waiting: { reason: 'CrashLoopBackOff' } } },
+      { name: 'b', ready: true, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } },
+      { name: 'c', ready: false, state: { waiting: {} } },
+    ],
   });
+  t.same(recorded?.stopped, [
+    { name: 'a', reason: 'CrashLoopBackOff' },
+    { name: 'c', reason: '' },
+    { name: 'i', reason: 'Completed' },
+  ]);
   t.same(recorded?.podIPs.map(formatIp), ['10.0.0.1', 'fd00::1']);
   t.equal(recorded?.ready, false);
   t.same(status({ podIP: '' })?.podIPs, [], 'an empty address is none');

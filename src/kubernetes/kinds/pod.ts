@@ -255,6 +255,29 @@ export type PodSpec = Value<typeof podSpec>;
 
 const podPhase = oneOf('Pending', 'Running', 'Succeeded', 'Failed', 'Unknown');
 
+const stateReason = orEmpty(record({ reason: withDefault(text, '') }));
+
+/** pkg/kubelet/kubelet_pods.go:convertToAPIContainerStatuses(): one of three states, waiting where none is written. */
+const containerStatus = record({
+  name: text,
+  state: optional(
+    record({ running: optional(rawMap), waiting: optional(stateReason), terminated: optional(stateReason) }),
+  ),
+});
+
+/** A container of which the kubelet has said that no process of it runs. */
+export interface StoppedContainer {
+  readonly name: string;
+  /** `CrashLoopBackOff`, `ContainerCreating`, `Completed`; empty where none is written. */
+  readonly reason: string;
+}
+
+const stoppedAmong = (statuses: readonly Value<typeof containerStatus>[]): readonly StoppedContainer[] =>
+  statuses.flatMap(({ name, state }) => {
+    const stopped = state?.waiting ?? state?.terminated;
+    return stopped === undefined ? [] : [{ name, reason: stopped.reason }];
+  });
+
 const podStatus = map(
   orEmpty(
     record({
@@ -263,9 +286,11 @@ const podStatus = map(
       podIPs: listOf(record({ ip: optional(sloppyAddress) })),
       hostIP: optional(sloppyAddress),
       conditions: listOf(record({ type: text, status: text })),
+      containerStatuses: listOf(containerStatus),
+      initContainerStatuses: listOf(containerStatus),
     }),
   ),
-  ({ phase, podIP, podIPs, hostIP, conditions }) => {
+  ({ phase, podIP, podIPs, hostIP, conditions, containerStatuses, initContainerStatuses }) => {
     const listed = podIPs.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
     const ready = conditions.find(({ type }) => type === 'Ready');
     return {
@@ -274,6 +299,7 @@ const podStatus = map(
       hostIP,
       /** Undefined where nothing is recorded: a pod that was never run. */
       ready: ready === undefined ? undefined : ready.status === 'True',
+      stopped: stoppedAmong([...containerStatuses, ...initContainerStatuses]),
     };
   },
 );

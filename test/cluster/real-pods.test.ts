@@ -1,0 +1,155 @@
+/** Clusters as they are dumped: containers that do not run, pods without a network, two with one address, other dataplanes. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import type { ConnectionTrace, TraceProtocol } from '../../src/trace/index.js';
+
+const DEMO = readdirSync('topologies/two-nodes-vxlan')
+  .filter((file) => file.endsWith('.yaml') && file !== 'expectations.yaml')
+  .map((file) => ({ file, text: readFileSync(`topologies/two-nodes-vxlan/${file}`, 'utf8') }));
+
+/** client on node1, web on node2, and these documents. */
+const withMore = (...documents: readonly string[]): Cluster =>
+  new Cluster([...DEMO, { file: 'more.yaml', text: documents.join('\n---\n') }]);
+
+function trace(cluster: Cluster, from: string, to: string, protocol: TraceProtocol = 'tcp'): ConnectionTrace {
+  const [source, destination] = [parseEndpointName(from), parseDestination(to)];
+  if (isNameProblem(source) || isNameProblem(destination)) throw new Error(`bad names ${from} ${to}`);
+  return cluster.trace({ from: source, to: destination, protocol });
+}
+
+const CLIENT = 'pod/default/client';
+
+const pod = (name: string, spec: string, more = ''): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: default, labels: {app: ${name}}}\nspec: ${spec}\n${more}`;
+const onNode = (node: string, containers: string): string => `{nodeName: ${node}, containers: ${containers}}`;
+const WEB_AND_SIDE = '[{name: web, ports: [{containerPort: 80}]}, {name: side, ports: [{containerPort: 90}]}]';
+
+const containers = (web: string, side: string): string =>
+  `status: {phase: Running, containerStatuses: [{name: web, state: ${web}}, {name: side, state: ${side}}]}\n`;
+const RUNNING = '{running: {startedAt: 2026-01-01T00:00:00Z}}';
+const CRASHED = '{waiting: {reason: CrashLoopBackOff}}';
+
+t.test('of a container that does not run nobody listens, and the trace says what keeps it', (t) => {
+  const service =
+    'apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: default}\nspec: {clusterIP: 10.96.0.50, selector: {app: half}, ports: [{name: a, port: 80}, {name: b, port: 7000, targetPort: 7000}]}';
+  const cluster = withMore(
+    pod('half', onNode('node1', WEB_AND_SIDE), containers(CRASHED, RUNNING)),
+    pod('none', onNode('node1', WEB_AND_SIDE), containers('{terminated: {exitCode: 0}}', CRASHED)),
+    pod('all', onNode('node1', WEB_AND_SIDE), containers(RUNNING, RUNNING)),
+    service,
+  );
+  const half = trace(cluster, CLIENT, 'pod/default/half:80');
+  t.equal(half.verdict, 'refused');
+  t.same(half.explanation, [
+    'Port 80/tcp is closed: container web of Pod default/half does not run (CrashLoopBackOff).',
+  ]);
+  t.equal(trace(cluster, CLIENT, 'pod/default/half:90').verdict, 'answered');
+  t.equal(trace(cluster, CLIENT, 'pod/default/half:7000').verdict, 'answered', 'a port that nobody declares');
+  const none = trace(cluster, CLIENT, 'pod/default/none:90');
+  t.equal(none.verdict, 'refused');
+  t.match(none.explanation, [/container side of Pod default\/none does not run \(CrashLoopBackOff\)/]);
+  t.match(trace(cluster, CLIENT, 'pod/default/none:80').explanation, [/web .* does not run \(it does not run\)/]);
+  for (const port of [80, 90]) t.equal(trace(cluster, CLIENT, `pod/default/all:${port}`).verdict, 'answered');
+  t.end();
+});
+
+t.test('a pod with a probe that got no network is in nobody’s way', (t) => {
+  const cluster = withMore(
+    `apiVersion: v1
+kind: Pod
+metadata: {name: pinned, namespace: default, annotations: {cni.projectcalico.org/ipAddrs: '["10.99.0.1"]'}}
+spec: {nodeName: node1, containers: [{name: c, ports: [{containerPort: 80}], readinessProbe: {tcpSocket: {port: 80}}}]}`,
+  );
+  t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
+  t.ok(cluster.findings.some(({ object, code }) => object === 'Pod default/pinned' && code === 'cni-failed'));
+  t.throws(() => trace(cluster, 'pod/default/pinned', 'pod/default/web:80'), /"default\/pinned" has no network/);
+  t.end();
+});
+
+const held = (name: string, node: string, port: number): string =>
+  pod(
+    name,
+    onNode(node, `[{name: c, ports: [{containerPort: ${port}}]}]`),
+    'status: {phase: Running, podIP: 192.168.99.1, podIPs: [{ip: 192.168.99.1}]}\n',
+  );
+
+t.test('of two pods with one address the trace tells which was reached', (t) => {
+  const cluster = withMore(
+    held('here', 'node1', 80),
+    held('there', 'node2', 81),
+    pod('near', onNode('node2', '[{name: c}]')),
+  );
+  const refused = trace(cluster, 'pod/default/near', 'pod/default/here:80');
+  t.equal(refused.verdict, 'refused');
+  t.match(refused.explanation, [
+    'Packets come to Pod default/there, which has the address of Pod default/here too.',
+    /^Port 80\/tcp is taken as closed: no container of Pod default\/there declares it/,
+  ]);
+  const astray = ['here', 'there'].map((name) => trace(cluster, `pod/default/${name}`, 'pod/default/client', 'icmp'));
+  const lost = astray.find(({ verdict }) => verdict !== 'answered');
+  t.match(lost?.explanation, [
+    /^The answer comes to pod\/default\/(here|there) and not to pod\/default\/(here|there)\.$/,
+  ]);
+  t.end();
+});
+
+const proxy = (mode: string): string =>
+  `apiVersion: v1
+kind: ConfigMap
+metadata: {name: kube-proxy, namespace: kube-system}
+data: {config.conf: "apiVersion: kubeproxy.config.k8s.io/v1alpha1\\nkind: KubeProxyConfiguration\\nmode: ${mode}\\n"}`;
+const BALANCED = `apiVersion: v1
+kind: Service
+metadata: {name: w, namespace: default}
+spec: {type: LoadBalancer, clusterIP: 10.96.0.20, selector: {app: web}, ports: [{port: 80, nodePort: 30080}]}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.80}]}}`;
+
+t.test('what a proxy does that is not modelled is not known, wherever its Services are reached', (t) => {
+  for (const mode of ['ipvs', 'nftables']) {
+    const cluster = withMore(proxy(mode), BALANCED);
+    for (const [from, to] of [
+      [CLIENT, 'svc/default/w:80'],
+      [CLIENT, 'node/node1:30080'],
+      ['host/internet', 'node/node2:30080'],
+      ['node/node1', '203.0.113.80:80'],
+    ] as const) {
+      const { verdict, explanation } = trace(cluster, from, to);
+      t.equal(verdict, 'unknown', `${mode}: ${from} to ${to}`);
+      t.match(explanation.join(' '), new RegExp(`Service default/w is resolved by kube-proxy in the mode ${mode}`));
+    }
+    t.equal(trace(cluster, CLIENT, 'node/node1:30081').verdict, 'dropped', 'no node port');
+    t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
+  }
+  t.end();
+});
+
+t.test('nobody knows what Felix’s eBPF programs do to a packet', (t) => {
+  const cluster = withMore(
+    'apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: node.node2}\nspec: {bpfEnabled: true}',
+    pod('other', onNode('node1', '[{name: c, ports: [{containerPort: 80}]}]')),
+  );
+  const { verdict, explanation } = trace(cluster, CLIENT, 'pod/default/web:80');
+  t.equal(verdict, 'unknown');
+  t.match(explanation, ['Felix programs eBPF on node/node2, which is not modelled: what its rules do is not known.']);
+  t.equal(trace(cluster, CLIENT, 'pod/default/other:80').verdict, 'answered', 'not by way of that node');
+  t.end();
+});
+
+const ONLY_CLIENT = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only, namespace: default}
+spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]}`;
+
+t.test('where a policy sees another source than was sent from, the answer says which rule made it so', (t) => {
+  const masquerading = proxy('iptables').replace('mode: iptables', 'mode: iptables\\nclusterCIDR: 10.12.0.0/16');
+  const cluster = withMore(masquerading, BALANCED, ONLY_CLIENT);
+  const { verdict, explanation } = trace(cluster, CLIENT, 'svc/default/w:80');
+  t.equal(verdict, 'dropped');
+  t.match(
+    explanation.join('\n'),
+    /^The packet has 192\.168\.\d+\.\d+ as the source, not 192\.168\.\d+\.\d+, by node\/node1: KUBE-POSTROUTING rule \d+, .*MASQUERADE/m,
+  );
+  t.end();
+});
