@@ -43,7 +43,9 @@ import {
   type Service,
   type Store,
 } from '../kubernetes/index.js';
+import type { Ipv4Addr } from '../packet/index.js';
 import { balanceByCalico } from './calico-load-balancers.js';
+import { addressesIn, type HostLocalRanges, hostLocalRanges } from './pod-cidr.js';
 import type { RecordedState } from './recorded.js';
 import { containerId } from './sandbox.js';
 import { NO_ADDRESS } from './told-once.js';
@@ -108,6 +110,9 @@ class Allocation {
   readonly #context: IpamContext;
   readonly #notStarted: ReadonlySet<string>;
   readonly #isBalanced: (service: Service) => boolean;
+  /** Where host-local gives addresses, and those that are taken there. */
+  readonly #hostLocal: HostLocalRanges | undefined;
+  readonly #taken = new Set<Ipv4Addr>();
 
   constructor(store: Store, { nowNs, recorded, notStarted, isBalanced }: AllocationRequest) {
     this.#store = store;
@@ -115,6 +120,7 @@ class Allocation {
     this.#context = ipamContext(store, nowNs);
     this.#notStarted = notStarted;
     this.#isBalanced = isBalanced;
+    this.#hostLocal = hostLocalRanges(store);
   }
 
   /**
@@ -189,8 +195,10 @@ class Allocation {
     host: string,
     about: { readonly handleId: string; readonly attributes: Record<string, string> },
   ): void {
+    // A pool that is disabled gives no addresses any more; those that it has given stay.
+    const pools = this.#context.pools.map((pool) => ({ ...pool, disabled: false }));
     try {
-      assignAddress(this.ipam, address, { host, ...about }, this.#context);
+      assignAddress(this.ipam, address, { host, ...about }, { ...this.#context, pools });
     } catch (error) {
       // Already assigned, or in no pool of Calico's: recorded all the same.
       if (!(error instanceof IpamError)) throw error;
@@ -211,7 +219,10 @@ class Allocation {
   }
 
   #keepPod(pod: Pod): void {
-    for (const address of recordedAddresses(pod)) this.#keep(address, pod.spec.nodeName, this.#held(pod));
+    for (const address of recordedAddresses(pod)) {
+      if (this.#hostLocal === undefined) this.#keep(address, pod.spec.nodeName, this.#held(pod));
+      else if (address.version === 4) this.#taken.add(ipv4Of(address));
+    }
   }
 
   #held(pod: Pod): { readonly handleId: string; readonly attributes: Record<string, string> } {
@@ -269,7 +280,8 @@ class Allocation {
   #newPod(pod: Pod): void {
     if ((pod.annotations[`${ANNOTATION}ipAddrsNoIpam`] ?? '') !== '') return;
     const asked = pod.annotations[`${ANNOTATION}ipAddrs`] ?? '';
-    if (asked === '') this.#autoAssign(pod);
+    if (this.#hostLocal !== undefined) this.#fromHostLocal(pod, this.#hostLocal);
+    else if (asked === '') this.#autoAssign(pod);
     else this.#assignAsked(pod, asked);
   }
 
@@ -293,6 +305,20 @@ class Allocation {
       if (!(error instanceof IpamError)) throw error;
       this.#withoutAddress(pod, error.message.trim());
     }
+  }
+
+  /** A node without a range: the plugin says so when the pod starts. */
+  #fromHostLocal(pod: Pod, ranges: HostLocalRanges): void {
+    const node = this.#store.get('Node', '', pod.spec.nodeName);
+    const range = node && ranges.of(node);
+    if (range === undefined) return;
+    for (const address of addressesIn(range)) {
+      if (this.#taken.has(address)) continue;
+      this.#taken.add(address);
+      this.#recordPod(pod, [hostCidr(addressOfIpv4(address))]);
+      return;
+    }
+    this.#withoutAddress(pod, `no IP addresses available in range set of ${node?.name ?? ''}`);
   }
 
   #autoAssign(pod: Pod): void {

@@ -153,3 +153,81 @@ t.test('where a policy sees another source than was sent from, the answer says w
   );
   t.end();
 });
+
+const nodeWithRange = (name: string, n: number): string =>
+  `apiVersion: v1
+kind: Node
+metadata: {name: ${name}}
+spec: {podCIDR: 10.244.${n}.0/29, podCIDRs: [10.244.${n}.0/29, "fd00:${n}::/64"]}
+status: {addresses: [{type: InternalIP, address: 172.18.0.${n}}]}`;
+
+/** As Canal and Calico's policy-only manifests install it. */
+const canal = (ipam: string): string =>
+  `apiVersion: v1
+kind: ConfigMap
+metadata: {name: calico-config, namespace: kube-system}
+data:
+  cni_network_config: |-
+    {"name": "k8s-pod-network", "cniVersion": "0.3.1", "plugins": [
+      {"type": "calico", "datastore_type": "kubernetes", "nodename": "__KUBERNETES_NODE_NAME__", "mtu": __CNI_MTU__,
+       "ipam": ${ipam}, "policy": {"type": "k8s"}}]}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: canal, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: canal}}
+  template:
+    metadata: {labels: {k8s-app: canal}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      initContainers: [{name: install-cni, env: [{name: CNI_NETWORK_CONFIG, valueFrom: {configMapKeyRef: {name: calico-config, key: cni_network_config}}}]}]
+      containers: [{name: calico-node, env: [{name: CALICO_NETWORKING_BACKEND, value: none}, {name: USE_POD_CIDR, value: "true"}, {name: NO_DEFAULT_POOLS, value: "true"}]}]`;
+
+t.test('where Calico leaves addresses to host-local, pods get those of their node’s podCIDR', (t) => {
+  const pods = ['a', 'b'].map((name) => pod(name, onNode('n1', '[{name: c, ports: [{containerPort: 80}]}]')));
+  const kept = pod('kept', onNode('n1', '[{name: c}]'), 'status: {podIP: 10.244.1.3, podIPs: [{ip: 10.244.1.3}]}\n');
+  const documents = [nodeWithRange('n1', 1), nodeWithRange('n2', 2), ...pods, kept];
+  for (const ipam of [
+    '{"type": "host-local", "subnet": "usePodCidr"}',
+    '{"type": "host-local", "ranges": [[{"subnet": "usePodCIDR"}]]}',
+  ]) {
+    const text = [...documents, canal(ipam)].join('\n---\n');
+    const cluster = new Cluster([{ file: 'canal.yaml', text }]);
+    const { verdict, packets, from, to } = trace(cluster, 'pod/default/a', 'pod/default/b:80');
+    t.equal(verdict, 'answered', ipam);
+    t.ok(packets.length > 0);
+    t.same(
+      [from.address, to.address].map((address) => (address ?? 0) & 0xff),
+      [2, 4],
+      'the first that are free',
+    );
+    t.same(
+      cluster.findings.filter(({ code }) => code === 'no-address' || code === 'cni-failed'),
+      [],
+    );
+  }
+  t.end();
+});
+
+const disabledPool = (name: string, cidr: string): string =>
+  `apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: ${name}}
+spec: {cidr: ${cidr}, vxlanMode: Always, natOutgoing: true, disabled: true}`;
+
+t.test('a pool that is disabled keeps the addresses that it has given', (t) => {
+  const old = pod(
+    'old',
+    onNode('node2', '[{name: c, ports: [{containerPort: 80}]}]'),
+    'status: {phase: Running, podIP: 10.62.0.5, podIPs: [{ip: 10.62.0.5}]}\n',
+  );
+  const cluster = withMore(disabledPool('old', '10.62.0.0/16'), old);
+  t.equal(trace(cluster, CLIENT, 'pod/default/old:80').verdict, 'answered');
+  t.same(
+    cluster.findings.filter(({ object }) => object === 'Pod default/old'),
+    [],
+  );
+  t.end();
+});

@@ -5,11 +5,13 @@ import {
   type CniObject,
   type CniResult,
   internalError,
+  isCniList,
+  isCniObject,
   type Plugin,
   type PluginCall,
   type PluginMachine,
 } from '../../cni/index.js';
-import { formatCidr as formatStoredCidr, type Pod } from '../../kubernetes/index.js';
+import { formatCidr as formatStoredCidr, isIpv4Cidr, type Pod } from '../../kubernetes/index.js';
 import { formatMac, type Ipv4Addr, ipv4, parseIpv4, parseMac } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import { parseAddress } from '../cidr.js';
@@ -122,15 +124,33 @@ class Add {
     return this.#machine.delegate(this.#conf.ipamType, call, 'ADD');
   }
 
-  /** `subnet: usePodCidr` of host-local is the node's own podCIDR. @throws CniError where it has none */
+  /**
+   * Ranges of host-local that are the node's own: utils.go:ReplaceHostLocalIPAMPodCIDRs().
+   *
+   * @throws CniError where it has none
+   */
   #podCidr(): CniObject {
-    if (this.#conf.ipamType !== 'host-local') return {};
-    const subnet = this.#conf.ipam['subnet'];
-    if (subnet !== 'usePodCidr') return {};
-    const node = this.#datastore.store.get('Node', '', this.#conf.nodename);
-    const [podCidr] = node?.spec.podCIDRs ?? [];
-    if (podCidr === undefined) throw internalError(`no podCidr for node ${this.#conf.nodename}`);
-    return { subnet: formatStoredCidr(podCidr) };
+    const { ipam, ipamType } = this.#conf;
+    if (ipamType !== 'host-local') return {};
+    const { ranges } = ipam;
+    const replaced = this.#ownRange(ipam);
+    if (!isCniObject(replaced)) return ipam;
+    if (!isCniList(ranges)) return replaced;
+    const sets = ranges.map((set) => (isCniList(set) ? set.map((range) => this.#ownRange(range)) : set));
+    return { ...replaced, ranges: sets };
+  }
+
+  #ownRange(range: CniJson): CniJson {
+    const subnet = isCniObject(range) ? range['subnet'] : undefined;
+    const word = typeof subnet === 'string' ? subnet.toLowerCase() : '';
+    if (!isCniObject(range) || (word !== 'usepodcidr' && word !== 'usepodcidripv6')) return range;
+    const { nodename } = this.#conf;
+    const cidrs = this.#datastore.store.get('Node', '', nodename)?.spec.podCIDRs ?? [];
+    if (cidrs.length === 0) throw internalError(`no podCidr for node ${nodename}`);
+    const version = word === 'usepodcidr' ? 4 : 6;
+    const found = cidrs.find((cidr) => isIpv4Cidr(cidr) === (version === 4));
+    if (found === undefined) throw internalError(`${word} found but there is no IPv${version} CIDR configured`);
+    return { ...range, subnet: formatStoredCidr(found) };
   }
 
   #ipamWithAddress(address: string): CniResult {
