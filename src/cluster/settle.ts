@@ -3,6 +3,7 @@
  * configurations. A pure function of the input and what is on record.
  */
 
+import { autoHostEndpoints } from '../calico/index.js';
 import { findInstallation, type Installation } from '../kube-proxy/index.js';
 import { type ClusterInput, type ConfigError, type Finding, finding, isIpv4, type Store } from '../kubernetes/index.js';
 import type { NetworkPlan } from '../underlay/index.js';
@@ -46,6 +47,7 @@ export function settle(
   const allocations = calico.used
     ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted, isBalanced: addresses.isCalicos })
     : undefined;
+  if (calico.used) for (const made of autoHostEndpoints(store)) store.put('HostEndpoint', made);
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);
   return {

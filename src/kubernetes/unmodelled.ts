@@ -100,9 +100,9 @@ const FELIX: readonly UnmodelledField[] = [
 
 const KUBE_CONTROLLERS: readonly UnmodelledField[] = [
   {
-    path: ['spec', 'controllers', 'node', 'hostEndpoint', 'autoCreate'],
-    when: enabled,
-    why: 'host endpoints are not made automatically: those that are written count',
+    path: ['spec', 'controllers', 'node', 'hostEndpoint', 'templates', '*', 'interfacePattern'],
+    when: isSet,
+    why: 'templates for interfaces are not modelled: no host endpoint is made by this one',
   },
 ];
 

@@ -231,3 +231,57 @@ t.test('a pool that is disabled keeps the addresses that it has given', (t) => {
   );
   t.end();
 });
+
+const controllers = (hostEndpoint: string): string =>
+  `apiVersion: projectcalico.org/v3
+kind: KubeControllersConfiguration
+metadata: {name: default}
+spec: {controllers: {node: {hostEndpoint: ${hostEndpoint}}}}`;
+const ONLY_SSH = `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: nodes}
+spec: {selector: "kubernetes.io/hostname == 'node1'", types: [Ingress], ingress: [{action: Allow, protocol: TCP, destination: {ports: [22]}}]}`;
+const LISTENS =
+  'apiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: h}\nspec: {listen: [{port: 8000}]}';
+
+t.test('host endpoints are made for nodes where kube-controllers are asked to, and policy is for them', (t) => {
+  const cluster = withMore(controllers('{autoCreate: Enabled}'), ONLY_SSH, LISTENS);
+  const found = cluster.store.list('HostEndpoint').map(({ name, labels, spec }) => ({ name, labels, ...spec }));
+  t.match(found, [
+    {
+      name: 'node1-auto-hep',
+      labels: { 'kubernetes.io/hostname': 'node1', 'projectcalico.org/created-by': 'calico-kube-controllers' },
+      interfaceName: '*',
+      profiles: ['projectcalico-default-allow'],
+    },
+    { name: 'node2-auto-hep' },
+  ]);
+  t.equal(found[0]?.expectedIPs.length, 2, 'its own address and its tunnel’s');
+  t.equal(trace(cluster, 'host/internet', 'node/node1:8000').verdict, 'dropped');
+  t.equal(trace(cluster, 'host/internet', 'node/node2:8000').verdict, 'answered', 'no policy selects it');
+  t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered', 'what is forwarded is not its own');
+  t.same(withMore(controllers('{autoCreate: Disabled}')).store.list('HostEndpoint'), []);
+  t.end();
+});
+
+t.test('host endpoints are made by templates, for nodes and addresses that these select', (t) => {
+  const template =
+    '{generateName: t, nodeSelector: "kubernetes.io/hostname == \'node2\'", interfaceCIDRs: [172.18.0.0/16], labels: {role: edge}}';
+  const cluster = withMore(
+    controllers(
+      `{autoCreate: Enabled, createDefaultHostEndpoint: Disabled, templates: [${template}, {generateName: i, interfacePattern: "eth.*"}]}`,
+    ),
+  );
+  t.match(
+    cluster.store
+      .list('HostEndpoint')
+      .map(({ name, labels, spec }) => ({ name, role: labels['role'], ips: spec.expectedIPs.length })),
+    [{ name: 'node2-t-auto-hep', role: 'edge', ips: 1 }],
+  );
+  t.ok(
+    cluster.findings.some(
+      ({ code, message }) => code === 'unmodelled-field' && message.includes('templates for interfaces'),
+    ),
+  );
+  t.end();
+});
