@@ -94,10 +94,20 @@ class Allocator {
     return { ...spec, ports, healthCheckNodePort };
   }
 
+  /** Of a range of IPv6 nobody has told, and its addresses would lead nowhere here. */
+  #withoutAddress(service: Service): void {
+    const message = 'it is for IPv6 first, which is not modelled in the kernel yet: it gets no address';
+    const path = ['spec', 'ipFamilies'];
+    this.findings.push(finding(service, path, { code: 'unmodelled', severity: 'warning', message }));
+  }
+
   complete(service: Service): void {
     const { spec } = service;
     if (spec.type === 'ExternalName' || spec.headless) return;
-    const address = spec.clusterIPs.length === 0 ? this.#address(service) : undefined;
+    const wants = spec.clusterIPs.length === 0;
+    const isIpv6 = spec.ipFamilies[0] === 'IPv6';
+    if (wants && isIpv6) this.#withoutAddress(service);
+    const address = wants && !isIpv6 ? this.#address(service) : undefined;
     const ported = this.#withPorts(service);
     const given = address === undefined ? ported : { ...ported, clusterIPs: [address] };
     const same =

@@ -3,7 +3,7 @@
  * (pkg/registry/core/service: ipallocator, portallocator). Who came first has it.
  */
 
-import { cidrContains, formatCidr, formatIp, isIpv4 } from './address.js';
+import { type Cidr, cidrContains, formatCidr, formatIp, isIpv4, isIpv4Cidr } from './address.js';
 import { type ConfigError, configError, formatObject } from './messages.js';
 import { knownServiceCidrs } from './service-cidrs.js';
 import type { FieldPath } from './source/json.js';
@@ -75,6 +75,29 @@ function outsideRanges(service: Service, store: Store): readonly ConfigError[] {
   });
 }
 
+const hasIpv6 = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => !isIpv4Cidr(cidr));
+
+/** alloc.go:initIPFamilyFields(), where it is known that the cluster has addresses of IPv4 alone. */
+function familyMissing({ spec, ...service }: Service, store: Store): readonly ConfigError[] {
+  const ranges = knownServiceCidrs(store);
+  const isAny = spec.headless && Object.keys(spec.selector).length === 0;
+  if (ranges.length === 0 || hasIpv6(ranges) || spec.type === 'ExternalName' || isAny) return [];
+  const families = spec.ipFamilies.flatMap((family, i) =>
+    family === 'IPv6'
+      ? [
+          configError(service, ['spec', 'ipFamilies', i], {
+            expected: 'a family that the cluster has: IPv4',
+            got: family,
+          }),
+        ]
+      : [],
+  );
+  if (spec.ipFamilyPolicy !== 'RequireDualStack') return families;
+  const expected = 'SingleStack or PreferDualStack, since the cluster has IPv4 alone';
+  const refused = configError(service, ['spec', 'ipFamilyPolicy'], { expected, got: spec.ipFamilyPolicy });
+  return [...families, refused];
+}
+
 /** What the API server would refuse, and yet is there for kube-proxy to make of what it does; `services` in the order in which they came. */
 export function refuseConflicts(store: Store, services: readonly Service[]): readonly ConfigError[] {
   const taken = new Taken();
@@ -83,6 +106,7 @@ export function refuseConflicts(store: Store, services: readonly Service[]): rea
       ...outsideRanges(service, store),
       ...sharedWithOthers(service, taken),
       ...healthCheckTwice(service),
+      ...familyMissing(service, store),
     ];
     const free = claims(service).filter(({ key }) => taken.by(key, service) === undefined);
     taken.take(

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import type { ConnectionTrace, TraceProtocol } from '../../src/trace/index.js';
 
 const DEMO = readdirSync('topologies/two-nodes-vxlan')
@@ -281,6 +282,37 @@ t.test('host endpoints are made by templates, for nodes and addresses that these
   t.ok(
     cluster.findings.some(
       ({ code, message }) => code === 'unmodelled-field' && message.includes('templates for interfaces'),
+    ),
+  );
+  t.end();
+});
+
+const ofFamilies = (families: string): string =>
+  `apiVersion: v1
+kind: Service
+metadata: {name: six, namespace: default}
+spec: {${families}, selector: {app: web}, ports: [{port: 80}]}`;
+const SUBNET = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: kubeadm-config, namespace: kube-system}
+data: {ClusterConfiguration: "networking: {serviceSubnet: 10.96.0.0/16}"}`;
+
+t.test('a Service of a family that the cluster does not have is refused, and gets no address of another', (t) => {
+  const told = (...documents: string[]): string => {
+    const { errors, findings } = withMore(...documents);
+    return [...errors.map(formatConfigError), ...findings.map(formatFinding)].join('\n');
+  };
+  t.match(
+    told(ofFamilies('ipFamilies: [IPv6]'), SUBNET),
+    /Service default\/six: .*a family that the cluster has: IPv4/,
+  );
+  t.match(told(ofFamilies('ipFamilyPolicy: RequireDualStack'), SUBNET), /six: .*since the cluster has IPv4 alone/);
+  t.notMatch(told(ofFamilies('ipFamilyPolicy: PreferDualStack'), SUBNET), /six: expected/);
+  const unknown = withMore(ofFamilies('ipFamilies: [IPv6], ipFamilyPolicy: SingleStack'));
+  t.same(unknown.store.get('Service', 'default', 'six')?.spec.clusterIPs, []);
+  t.ok(
+    unknown.findings.some(
+      ({ object, message }) => object === 'Service default/six' && message.includes('gets no address'),
     ),
   );
   t.end();
