@@ -12,9 +12,11 @@ import { startCalico } from './calico-start.js';
 import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from './kubelet-settings.js';
 import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { type ClusterDocuments, loadDocuments } from './load.js';
+import { localTrafficFindings } from './local-traffic.js';
 import { hostConfigFindings, planNetwork } from './network.js';
 import { policyFindings } from './policy-findings.js';
 import type { RecordedState } from './recorded.js';
+import { nodeLocalDnsFindings } from './unmodelled.js';
 
 export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfigs' | 'expectations'> {
   readonly store: Store;
@@ -71,9 +73,11 @@ export function settle(
       ...calico.findings,
       ...(allocations?.findings ?? []),
       ...installation.findings,
+      ...(calico.used ? localTrafficFindings(store, installation) : []),
       ...ipv6Only(store),
       ...policyFindings(store, network.plan, calico.used),
       ...clusterDnsFindings(store, kubelet),
+      ...nodeLocalDnsFindings(store),
     ],
   };
 }

@@ -148,6 +148,10 @@ t.test('where a policy sees another source than was sent from, the answer says w
   const cluster = withMore(masquerading, BALANCED, ONLY_CLIENT);
   const { verdict, explanation } = trace(cluster, CLIENT, 'svc/default/w:80');
   t.equal(verdict, 'dropped');
+  const told = cluster.findings.map(({ message }) => message).join('\n');
+  t.match(told, /clusterCIDR 10\.12\.0\.0\/16 does not hold IPPool default-ipv4-ippool \(192\.168\.0\.0\/16\)/);
+  const right = withMore(proxy('iptables').replace('mode: iptables', 'mode: iptables\\nclusterCIDR: 192.168.0.0/16'));
+  t.notOk(right.findings.some(({ message }) => message.includes('does not hold')));
   t.match(
     explanation.join('\n'),
     /^The packet has 192\.168\.\d+\.\d+ as the source, not 192\.168\.\d+\.\d+, by node\/node1: KUBE-POSTROUTING rule \d+, .*MASQUERADE/m,
@@ -315,5 +319,18 @@ t.test('a Service of a family that the cluster does not have is refused, and get
       ({ object, message }) => object === 'Service default/six' && message.includes('gets no address'),
     ),
   );
+  t.end();
+});
+
+t.test('NodeLocal DNSCache is told of, once, for it is not modelled', (t) => {
+  const cache = (node: string): string =>
+    pod(
+      `cache-${node}`,
+      `{nodeName: ${node}, hostNetwork: true, containers: [{name: c, args: ["-localip", "169.254.20.10,10.96.0.10", "-conf", "/etc/Corefile"]}]}`,
+    );
+  const { findings } = withMore(cache('node1'), cache('node2'));
+  const told = findings.filter(({ message }) => message.includes('NodeLocal DNSCache'));
+  t.match(told, [{ object: 'Pod default/cache-node1', message: /at 169\.254\.20\.10,10\.96\.0\.10/ }]);
+  t.equal(told.length, 1);
   t.end();
 });
