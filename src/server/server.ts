@@ -10,6 +10,7 @@ import { newMetrics, useMetrics } from './metrics.js';
 import { type Limits, limitsOf, type ServeOptions } from './options.js';
 import { usePage } from './page.js';
 import { answerClientError, refuse417, sendError, useProblems } from './problem-reply.js';
+import { usePageTokens } from './page-tokens.js';
 import { useQueries } from './queries.js';
 import { captureRoutes } from './routes/captures.js';
 import { clockRoutes, faultRoutes } from './routes/clock.js';
@@ -68,6 +69,7 @@ function routes(app: FastifyInstance, context: RouteContext): void {
   void app.register(
     async (scope) => {
       useQueries(scope);
+      usePageTokens(scope);
       useMediaTypes(scope);
       const typed: App = scope.withTypeProvider<TypeBoxTypeProvider>();
       clusterRoutes(typed, context);

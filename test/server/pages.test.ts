@@ -144,3 +144,20 @@ t.test('a query that is wrong says in what', async (t) => {
   );
   t.equal(await generation(), before, 'and nothing is done');
 });
+
+t.test('a token leads on in the list that gave it, and in no other', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const first = (await ask('GET', `${AT}/objects?kind=Pod&limit=1`)).json;
+  const next = async (path: string) => ask('GET', `${path}&limit=5&continue=${first.continue}`);
+  const on = await next(`${AT}/objects?kind=Pod`);
+  t.equal(on.status, 200, on.text);
+  t.notSame(on.json.items[0], first.items[0]);
+  for (const path of [
+    `${AT}/objects?kind=Node`,
+    `${AT}/objects?kind=Pod&namespace=default`,
+    `${AT}/pods?namespace=default`,
+  ]) {
+    const other = await next(path);
+    t.match(other, { status: 400, json: { errors: [{ field: 'continue' }] } }, path);
+  }
+});
