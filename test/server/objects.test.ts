@@ -79,6 +79,12 @@ t.test('a request that fails changes nothing', async (t) => {
       400,
       { errors: [{ field: /name/ }] },
     ],
+    [
+      'a kind of another group',
+      ['GET', `${OBJECTS}/apps/Pod/default/web`],
+      404,
+      { detail: 'there is no Pod default/web of the group apps; there is a Pod default/web of the group core' },
+    ],
     ['a name that is not the path’s', ['PUT', POLICY, second, YAML], 400, { errors: [{ field: 'metadata.name' }] }],
     [
       'a patch that does not apply',

@@ -118,6 +118,12 @@ export function traceRoutes(app: App, context: RouteContext): void {
     },
     async ({ params, body, query }, reply) => {
       const thread = threadOf(context, params.cluster);
+      const isWhole = body.branches === 'all' && body.backend === undefined;
+      // What cannot be answered is not sent. Of all branches nobody knows before how many there are.
+      if (!isWhole && query.branch !== undefined && query.branch > 0)
+        throw new Problem('bad-request', 'a trace of one way has the branch 0 alone', [
+          { message: 'no such branch', field: 'branch' },
+        ]);
       const id = randomUUID();
       const summary = await thread.call('trace', { ...body, id });
       context.metrics.traces.inc({ verdict: summary.verdict });

@@ -174,6 +174,9 @@ export function kindsOf(declared: Declared, cluster: Cluster, request: PageReque
   return page([...kinds.values()].sort(byKey(key)), key, request);
 }
 
+/** Where the group says which of two like-named things is meant. */
+const withGroup = (key: ObjectKey): string => `${describeKey(key)} of the group ${key.group || 'core'}`;
+
 function missing(key: ObjectKey, candidates: readonly ObjectKey[]): Problem {
   const unknown = unknownKind(
     key.kind,
@@ -181,6 +184,13 @@ function missing(key: ObjectKey, candidates: readonly ObjectKey[]): Problem {
   );
   if (unknown !== undefined)
     return new Problem('not-found', `there is no ${describeKey(key)}: ${unknown.message}`, [unknown]);
+  const alike = candidates.find(
+    (one) => one.kind === key.kind && one.namespace === key.namespace && one.name === key.name,
+  );
+  if (alike !== undefined) {
+    const message = `there is no ${withGroup(key)}; there is a ${withGroup(alike)}`;
+    return new Problem('not-found', message, [{ message, near: [alike.group || 'core'] }]);
+  }
   const names = candidates
     .filter(({ kind }) => kind === key.kind)
     .map(({ namespace, name }) => (namespace === '' ? name : `${namespace}/${name}`));
@@ -292,7 +302,7 @@ function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, f
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
   if (one.id !== formatKey(key))
-    throw new Problem('bad-object', `the request is about ${describeKey(key)}, its object is ${describeKey(one.key)}`, [
+    throw new Problem('bad-object', `the request is about ${withGroup(key)}, its object is ${withGroup(one.key)}`, [
       {
         message: 'another name than the one of the path',
         file,
