@@ -151,6 +151,15 @@ export class Skb {
     this.ctSeen = false;
   }
 
+  /**
+   * inet_iif(), which sockets that are bound to a device are asked by: a packet that this host sent to itself came in by
+   * the device that has the address, though it went over lo (ip_route_output_key_hash_rcu()).
+   */
+  get inetIif(): number {
+    if (this.dev?.isLoopback !== true || this.route?.type !== 'local') return this.iif;
+    return this.route.route?.nextHops[0]?.dev?.ifindex ?? this.iif;
+  }
+
   /** What a packet keeps when it leaves a namespace: its bytes and its identity (skb_scrub_packet()). */
   scrub(crossesNetns: boolean): void {
     this.route = undefined;

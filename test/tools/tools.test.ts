@@ -126,6 +126,15 @@ t.test('ipset prints Felix’s sets', (t) => {
   t.end();
 });
 
+t.test('ping is answered by its own host over the device that it names', (t) => {
+  const printed = outputOf(fresh(), CLIENT, 'ping -c 1 -I eth0 192.168.166.129');
+  t.match(
+    printed,
+    /^PING 192\.168\.166\.129 .* from 192\.168\.166\.129 eth0: 56\(84\) bytes of data\.\n64 bytes from /,
+  );
+  t.end();
+});
+
 t.test('ping counts, and time is the emulation’s', (t) => {
   t.equal(
     outputOf(fresh(), CLIENT, `ping -c 2 ${WEB}`),

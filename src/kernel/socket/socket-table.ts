@@ -217,7 +217,7 @@ export class SocketTable {
       localPort: udp.destinationPort,
       remoteAddress: ip.source,
       remotePort: udp.sourcePort,
-      ifindex: skb.iif,
+      ifindex: skb.inetIif,
     };
     const type = skb.route?.type;
     if (type === 'broadcast' || type === 'multicast') {
@@ -240,7 +240,7 @@ export class SocketTable {
       localPort: icmp.identifier,
       remoteAddress: source,
       remotePort: 0,
-      ifindex: skb.iif,
+      ifindex: skb.inetIif,
     });
     if (socket === undefined) return 'no-socket';
     socket.take(skb, icmp);

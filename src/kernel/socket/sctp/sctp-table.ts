@@ -114,7 +114,7 @@ export class SctpTable {
       localPort: packet.destinationPort,
       remoteAddress: packet.source,
       remotePort: packet.sourcePort,
-      ifindex: skb.iif,
+      ifindex: skb.inetIif,
     };
     const association = this.#find(arrival) ?? this.#findHarder(packet, arrival);
     const taker = association ?? this.#listeners.lookup(arrival);

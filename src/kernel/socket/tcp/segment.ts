@@ -83,7 +83,7 @@ export class Segment {
       localPort: this.destinationPort,
       remoteAddress: this.source,
       remotePort: this.sourcePort,
-      ifindex: this.skb.iif,
+      ifindex: this.skb.inetIif,
     };
   }
 
