@@ -21,7 +21,8 @@ export interface InterfaceAddress {
   readonly peer: Ipv4Addr;
   readonly broadcast: Ipv4Addr | undefined;
   readonly scope: Scope;
-  readonly label: string;
+  /** Follows the name of the device. */
+  label: string;
   readonly noPrefixRoute: boolean;
   /** Changes when an earlier address of the subnet goes. */
   secondary: boolean;
@@ -66,6 +67,8 @@ export abstract class Device {
   txqlen: number;
   /** IFF_UP. */
   up = false;
+  /** dev_activate(): it was up before, and has kept the queueing discipline that it got then. */
+  activated = false;
   /** IFF_PROMISC and IFF_ALLMULTI, as somebody set them. A port of a bridge is promiscuous without the flag. */
   promisc = false;
   allmulti = false;

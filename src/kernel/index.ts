@@ -9,7 +9,14 @@ export { assert, ERRNO_TEXT, type Errno, KernelError } from './errors.js';
 export * from './fib/index.js';
 export { Host, type KernelModule } from './host.js';
 export * from './host-state.js';
-export { type IpProblem, runIpBatch, runIpCommand } from './ip-command/index.js';
+export {
+  type IpProblem,
+  parseAddressWord,
+  parseNumberWord,
+  parsePrefixWord,
+  runIpBatch,
+  runIpCommand,
+} from './ip-command/index.js';
 export type { IcmpError, SendRequest } from './ipv4/index.js';
 export * from './link/index.js';
 export { Neighbour, NeighbourTable } from './neigh/neighbour-table.js';

@@ -25,6 +25,9 @@ import type { AddressSpec, RouteSpec } from './spec.js';
 import { syncDown, syncUp } from './sync.js';
 import type { Tables } from './tables.js';
 
+/** IFNAMSIZ less the terminating zero, which labels share with names. */
+const LABEL_MAX = 15;
+
 /** inet_ifa_match(): `addr` is in the subnet of that address. */
 export const inSubnet = (addr: Ipv4Addr, of: InterfaceAddress): boolean =>
   ((addr ^ of.peer) & ipv4Mask(of.prefixLength)) === 0;
@@ -131,6 +134,18 @@ export class Addresses {
     for (const entry of dev.addresses) this.#addRoutes(dev, entry);
     syncUp(this.#tables, dev);
     this.generation += 1;
+  }
+
+  /**
+   * inetdev_changename(): the first address has the name for a label, others keep what they have behind a colon, or get
+   * their number.
+   */
+  relabel(dev: Device): void {
+    for (const [i, entry] of dev.addresses.entries()) {
+      const colon = entry.label.indexOf(':');
+      const suffix = i === 0 ? '' : colon < 0 ? `:${i + 1}` : entry.label.slice(colon);
+      entry.label = dev.name.slice(0, LABEL_MAX - suffix.length) + suffix;
+    }
   }
 
   #own(address: Ipv4Addr, dev: Device): void {

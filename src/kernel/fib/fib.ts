@@ -109,6 +109,11 @@ export class Fib {
     this.#groups.delete(dev);
   }
 
+  /** The device has another name: labels of its addresses follow. */
+  linkRenamed(dev: Device): void {
+    this.#addresses.relabel(dev);
+  }
+
   /** `dev.mtu` was `before`: learned path MTUs follow. */
   linkMtuChanged(dev: Device, before: number): void {
     for (const route of this.#tables.routes())

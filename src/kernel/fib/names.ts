@@ -77,19 +77,19 @@ const IP_PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   132: 'sctp',
 };
 
-const numberOf = (names: Readonly<Record<number, string>>, text: string): number | undefined => {
-  if (/^\d+$/.test(text)) return Number(text);
+const numberOf = (names: Readonly<Record<number, string>>, text: string, max: number): number | undefined => {
+  if (/^(?:\d+|0x[\da-f]+)$/i.test(text)) return Number(text) <= max ? Number(text) : undefined;
   for (const [number, name] of Object.entries(names)) if (name === text) return Number(number);
   return undefined;
 };
 
 export const formatTable = (table: number): string => TABLE_NAMES[table] ?? String(table);
 /** `main`, `local`, `default` or a number; undefined for anything else. */
-export const parseTable = (text: string): number | undefined => numberOf(TABLE_NAMES, text);
+export const parseTable = (text: string): number | undefined => numberOf(TABLE_NAMES, text, 0xffff_ffff);
 
 export const formatRouteProtocol = (protocol: number): string => PROTOCOL_NAMES[protocol] ?? String(protocol);
 /** `bird`, `kernel`, `80`…; undefined for anything else. */
-export const parseRouteProtocol = (text: string): number | undefined => numberOf(PROTOCOL_NAMES, text);
+export const parseRouteProtocol = (text: string): number | undefined => numberOf(PROTOCOL_NAMES, text, 0xff);
 
 export const formatTos = (tos: number): string => DSFIELD_NAMES[tos] ?? `0x${tos.toString(16).padStart(2, '0')}`;
 

@@ -44,6 +44,8 @@ export interface RouteSelector {
   readonly prefSrc?: Ipv4Addr | undefined;
   readonly mtu?: number | undefined;
   readonly nextHops?: readonly NextHopSpec[] | undefined;
+  /** RTA_MULTIPATH: they were given as `nexthop`, even where it is one. */
+  readonly multipath?: boolean | undefined;
 }
 
 /**

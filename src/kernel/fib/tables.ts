@@ -17,7 +17,7 @@ import { type PrefixNode, PrefixTree } from './prefix-tree.js';
 import { type Refusal, refuse } from './netlink-error.js';
 import type { Route, RouteNextHop } from './route.js';
 import { type FibRule, RuleList } from './rules.js';
-import type { RouteMode, RouteSelector } from './spec.js';
+import type { NextHopSpec, RouteMode, RouteSelector } from './spec.js';
 
 /** One table: a number and the tree that its routes are in, which local and main may share. */
 export interface FibTable {
@@ -318,11 +318,22 @@ function selects(selector: RouteSelector, route: Route): boolean {
   if (selector.protocol !== undefined && selector.protocol !== route.protocol) return false;
   if (selector.metric !== undefined && selector.metric !== 0 && selector.metric !== route.metric) return false;
   if (selector.mtu !== undefined && selector.mtu !== route.mtu) return false;
-  const wanted = selector.nextHops ?? [];
-  return wanted.every((spec, i) => {
-    const nextHop = route.nextHops[i];
-    if (spec.dev === undefined && spec.via === undefined) return true;
-    if (nextHop === undefined) return false;
-    return (spec.dev === undefined || spec.dev === nextHop.dev) && (spec.via === undefined || spec.via === nextHop.via);
-  });
+  return selectsNextHops(selector, route.nextHops);
+}
+
+/** fib_nh_match(): a gateway and a device are those of the first; of `nexthop`s each must have one, weights aside. */
+function selectsNextHops(
+  { nextHops: wanted = [], multipath = wanted.length > 1 }: RouteSelector,
+  given: readonly RouteNextHop[],
+): boolean {
+  const [first] = wanted;
+  if (first === undefined) return true;
+  if (!multipath) return agrees(first, given[0]);
+  return given.length > 0 && given.every((nextHop, i) => wanted[i] !== undefined && agrees(wanted[i], nextHop));
+}
+
+function agrees({ dev, via }: NextHopSpec, nextHop: RouteNextHop | undefined): boolean {
+  if (dev === undefined && via === undefined) return true;
+  if (nextHop === undefined) return false;
+  return (dev === undefined || dev === nextHop.dev) && (via === undefined || via === nextHop.via);
 }

@@ -13,6 +13,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export function address(netns: Netns, words: Words, because: readonly Cause[]): void {
   const verb = words.oneOf('what to do with an address', ['add', 'replace', 'del', 'delete']);
+  words.skip('local');
   const local = words.addressPrefix();
   const spec: Mutable<AddressSpec> = { address: local.addr, prefixLength: local.length, because };
   let dev: Device | undefined;
@@ -61,6 +62,7 @@ const STATES = ['permanent', 'noarp', 'reachable', 'stale'] as const satisfies r
 export function neighbour(netns: Netns, words: Words, because: readonly Cause[]): void {
   const verb = words.oneOf('what to do with a neighbour', ['add', 'replace', 'change', 'del', 'delete']);
   const proxy = words.skip('proxy');
+  words.skip('to');
   const address = words.address();
   let dev: Device | undefined;
   let mac: Mac | undefined;
@@ -90,5 +92,5 @@ export function neighbour(netns: Netns, words: Words, because: readonly Cause[])
     return;
   }
   const entry = { dev: dev.name, address, state, proxy, because, ...(mac === undefined ? {} : { mac }) };
-  netns.neighbours.set(entry, { exclusive: verb === 'add' });
+  netns.neighbours.set(entry, verb);
 }

@@ -15,6 +15,8 @@ import { rule } from './rule.js';
 import { tunnel } from './tunnel.js';
 import { CommandError, Words } from './words.js';
 
+export { parseAddressWord, parseNumberWord, parsePrefixWord } from './address-text.js';
+
 type Command = (netns: Netns, words: Words, because: readonly Cause[]) => void;
 
 /** Object → command. iproute2 takes abbreviations; those that people write are here. */

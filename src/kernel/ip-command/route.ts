@@ -1,9 +1,10 @@
 /** `ip route add|append|prepend|replace|change|del|flush` (iproute2's ip/iproute.c). */
 
 import type { Cause, RouteType } from '../../trace/index.js';
-import type { NextHopSpec, RouteMode, RouteSpec } from '../fib/index.js';
+import type { NextHopSpec, RouteMode, RouteSelector, RouteSpec } from '../fib/index.js';
 import type { Netns } from '../netns.js';
-import { CommandError, type Option, readKnown, readOptions, type Words } from './words.js';
+import { parseNumberWord } from './address-text.js';
+import { CommandError, dsfield, type Option, readKnown, readOptions, type Words, wrongArgument } from './words.js';
 
 const TYPES = [
   'unicast',
@@ -30,13 +31,14 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 function nextHopOptions(hop: Mutable<NextHopSpec>): Readonly<Record<string, Option>> {
   return {
     via: (words) => {
+      words.skip('inet');
       hop.via = words.address();
     },
     dev: (words) => {
       hop.dev = words.device();
     },
-    weight: (words) => {
-      hop.weight = words.number('a weight from 1 to 256', 256);
+    oif: (words) => {
+      hop.dev = words.device();
     },
     onlink: () => {
       hop.onlink = true;
@@ -44,50 +46,71 @@ function nextHopOptions(hop: Mutable<NextHopSpec>): Readonly<Record<string, Opti
   };
 }
 
+/** Behind `nexthop` (parse_one_nh()). */
 function nextHop(words: Words): NextHopSpec {
   const hop: Mutable<NextHopSpec> = {};
-  readKnown(words, nextHopOptions(hop));
+  readKnown(words, {
+    ...nextHopOptions(hop),
+    weight: (rest) => {
+      hop.weight = weight(rest);
+    },
+  });
   return hop;
 }
 
+function weight(words: Words): number {
+  const word = words.take('a weight');
+  const value = parseNumberWord(word) ?? 0;
+  if (value === 0 || value > 256) throw wrongArgument(word, '"weight" is invalid');
+  return value;
+}
+
 /** Everything behind the verb. Options may stand on either side of the destination (iproute_modify()). */
-function parseRoute(words: Words): Mutable<RouteSpec> {
+function parseRoute(words: Words): Mutable<RouteSpec & RouteSelector> {
   const said: Mutable<Partial<RouteSpec>> = {};
   const own: Mutable<NextHopSpec> = {};
   const hops: NextHopSpec[] = [];
+  const metric: Option = (rest) => {
+    said.metric = rest.number('a metric');
+  };
+  const tos: Option = (rest) => {
+    said.tos = dsfield(rest.take('a type of service'));
+  };
+  const protocol: Option = (rest) => {
+    said.protocol = rest.protocol();
+  };
   const options: Readonly<Record<string, Option>> = {
     ...nextHopOptions(own),
     nexthop: (rest) => {
       hops.push(nextHop(rest));
     },
     table: (rest) => {
-      said.table = rest.table();
+      said.table = rest.table('"table" value is invalid');
     },
-    metric: (rest) => {
-      said.metric = rest.number('a metric');
-    },
-    tos: (rest) => {
-      said.tos = rest.number('a type of service', 255);
-    },
+    metric,
+    priority: metric,
+    preference: metric,
+    tos,
+    dsfield: tos,
     mtu: (rest) => {
       said.mtu = rest.number('an MTU');
     },
     src: (rest) => {
       said.prefSrc = rest.address();
     },
-    proto: (rest) => {
-      said.protocol = rest.protocol();
-    },
+    proto: protocol,
+    protocol,
     scope: (rest) => {
       said.scope = rest.scope();
     },
   };
   readKnown(words, options);
+  words.skip('to');
   const type = TYPES.find((one) => words.skip(one));
   const destination = words.destination();
   readOptions(words, options, 'route');
-  const spec: Mutable<RouteSpec> = { ...said, destination, type };
-  if (hops.length > 0) spec.nextHops = hops;
+  const spec: Mutable<RouteSpec & RouteSelector> = { ...said, destination, type };
+  if (hops.length > 0) Object.assign(spec, { nextHops: hops, multipath: true });
   else if (Object.keys(own).length > 0) spec.nextHops = [own];
   return spec;
 }
@@ -100,7 +123,7 @@ function flush(netns: Netns, words: Words): void {
     words,
     {
       table: (rest) => {
-        table = rest.table();
+        table = rest.table('table id value is invalid');
       },
       proto: (rest) => {
         protocol = rest.protocol();

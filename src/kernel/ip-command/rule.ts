@@ -3,7 +3,7 @@
 import type { Cause } from '../../trace/index.js';
 import type { PortRange, RuleSpec } from '../fib/index.js';
 import type { Netns } from '../netns.js';
-import { CommandError, type Option, readOptions, type Words } from './words.js';
+import { CommandError, dsfield, type Option, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -32,13 +32,21 @@ function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> 
   };
   const table: Option = (words) => {
     spec.action = 'lookup';
-    spec.table = words.table();
+    spec.table = words.table('invalid table ID');
+  };
+  const iif: Option = (words) => {
+    spec.iif = words.interfaceName('"iif"/"dev"');
+  };
+  const tos: Option = (words) => {
+    spec.tos = dsfield(words.take('a type of service'));
   };
   const action = (name: 'nop' | 'blackhole' | 'unreachable' | 'prohibit') => (): void => {
     spec.action = name;
   };
   return {
     pref: priority,
+    preference: priority,
+    order: priority,
     priority,
     not: () => {
       spec.not = true;
@@ -49,14 +57,12 @@ function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> 
     to: (words) => {
       spec.to = words.destination();
     },
-    tos: (words) => {
-      spec.tos = words.number('a type of service', 255);
-    },
-    iif: (words) => {
-      spec.iif = words.take('a device');
-    },
+    tos,
+    dsfield: tos,
+    dev: iif,
+    iif,
     oif: (words) => {
-      spec.oif = words.take('a device');
+      spec.oif = words.interfaceName('"oif"');
     },
     fwmark: (words) => {
       spec.fwmark = words.markAndMask();
@@ -97,6 +103,7 @@ export function rule(netns: Netns, words: Words, because: readonly Cause[]): voi
   }
   if (verb !== 'add' && verb !== 'del' && verb !== 'delete')
     throw new CommandError(`Command "${verb}" is unknown, try "ip rule help".`);
+  if (words.done) throw new CommandError(`"ip rule ${verb === 'add' ? 'add' : 'del'}" requires arguments.`);
   const spec: Mutable<RuleSpec> = {};
   readOptions(words, optionsInto(spec), 'rule');
   if (verb === 'add') netns.fib.addRule({ ...spec, because });

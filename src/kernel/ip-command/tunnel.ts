@@ -6,7 +6,7 @@ import { KernelError } from '../errors.js';
 import type { IpipState } from '../host-state.js';
 import { Ipip, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
-import { CommandError, type Option, readOptions, type Words } from './words.js';
+import { CommandError, dsfield, type Option, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -26,12 +26,6 @@ const TOS_INHERIT = 1;
 
 /** `inherit`, `auto`, or a number. */
 const ttl = (words: Words): number => (words.skip('inherit') || words.skip('auto') ? 0 : words.number('a TTL', 255));
-
-/** rtnl_dsfield_a2n(): hexadecimal, with or without its prefix. */
-function dsfield(text: string): number {
-  if (!/^(?:0x)?[0-9a-f]{1,2}$/i.test(text)) throw new CommandError(`argument "${text}" is wrong: bad TOS value`);
-  return Number.parseInt(text, 16);
-}
 
 /** `inherit`, or a value. */
 const tos = (words: Words): number => (words.skip('inherit') ? TOS_INHERIT : dsfield(words.take('a type of service')));

@@ -1,19 +1,12 @@
 /** The words of an `ip` or `bridge` command, read one by one; what does not fit is said in iproute2's manner. */
 
-import {
-  INADDR_ANY,
-  type Ipv4Addr,
-  type Ipv4Prefix,
-  type Mac,
-  parseIpv4,
-  parseIpv4Network,
-  parseIpv4Prefix,
-  parseMac,
-} from '../../packet/index.js';
+import { INADDR_ANY, type Ipv4Addr, type Ipv4Prefix, type Mac, parseMac } from '../../packet/index.js';
 import type { Device } from '../device.js';
 import { parseRouteProtocol, parseTable } from '../fib/index.js';
 import type { Scope } from '../host-state.js';
+import { IFNAME_MAX } from '../link/index.js';
 import type { Netns } from '../netns.js';
+import { parseAddressWord, parsePrefixWord } from './address-text.js';
 
 /** A command that iproute2 would not even send to the kernel. */
 export class CommandError extends Error {
@@ -23,8 +16,17 @@ export class CommandError extends Error {
   }
 }
 
+/** rtnl_dsfield_a2n(): hexadecimal, with or without its prefix. */
+export function dsfield(text: string): number {
+  if (!/^(?:0x)?[0-9a-f]{1,2}$/i.test(text)) throw new CommandError(`argument "${text}" is wrong: bad TOS value`);
+  return Number.parseInt(text, 16);
+}
+
 const SCOPES = ['global', 'site', 'link', 'host', 'nowhere'] as const satisfies readonly Scope[];
-const DEFAULT: Ipv4Prefix = { addr: 0 as Ipv4Addr, length: 0 };
+
+/** invarg(). */
+export const wrongArgument = (value: string, why: string): CommandError =>
+  new CommandError(`Error: argument "${value}" is wrong: ${why}`);
 
 export class Words {
   readonly #words: readonly string[];
@@ -82,7 +84,7 @@ export class Words {
   }
 
   address(): Ipv4Addr {
-    return this.#read('an IPv4 address', parseIpv4);
+    return this.#read('an IPv4 address', parseAddressWord);
   }
 
   /** An address, or `any`. */
@@ -92,17 +94,12 @@ export class Words {
 
   /** An address with the length of its network: `10.0.0.1/24`; without a length, /32. */
   addressPrefix(): Ipv4Prefix {
-    return this.#read('an IPv4 address with a prefix length', (word) =>
-      parseIpv4Prefix(word.includes('/') ? word : `${word}/32`),
-    );
+    return this.#read('an IPv4 address with a prefix length', parsePrefixWord);
   }
 
   /** `default`, `10.0.0.0/8`, or a single address. */
   destination(): Ipv4Prefix {
-    return this.#read('an IPv4 prefix', (word) => {
-      if (word === 'default' || word === 'all' || word === 'any') return DEFAULT;
-      return parseIpv4Network(word.includes('/') ? word : `${word}/32`);
-    });
+    return this.#read('an IPv4 prefix', parsePrefixWord);
   }
 
   mac(): Mac {
@@ -113,12 +110,27 @@ export class Words {
     return this.oneOf('a scope', SCOPES);
   }
 
-  table(): number {
-    return this.#read('a routing table', parseTable);
+  /** `why` is what the object says of a table that is none. */
+  table(why: string): number {
+    const word = this.take('a routing table');
+    const table = parseTable(word);
+    if (table === undefined) throw wrongArgument(word, why);
+    return table;
+  }
+
+  /** get_ifname(), which does not ask whether there is such a device; `option` names the word before it. */
+  interfaceName(option: string): string {
+    const word = this.take('a device');
+    if (word === '' || word.length > IFNAME_MAX || /[/\s]/.test(word))
+      throw wrongArgument(word, `${option} not a valid ifname`);
+    return word;
   }
 
   protocol(): number {
-    return this.#read('a routing protocol', parseRouteProtocol);
+    const word = this.take('a routing protocol');
+    const protocol = parseRouteProtocol(word);
+    if (protocol === undefined) throw wrongArgument(word, '"protocol" value is invalid');
+    return protocol;
   }
 
   device(): Device {

@@ -191,6 +191,7 @@ export class Links {
     if (changes.name !== undefined && changes.name !== dev.name) {
       this.#check({ name: changes.name });
       this.#netns.devices.rename(dev, changes.name);
+      this.#netns.fib.linkRenamed(dev);
     }
     if (changes.mac !== undefined) this.#setMac(dev, changes.mac);
     if (changes.mtu !== undefined) this.#setMtu(dev, changes.mtu);
@@ -220,8 +221,12 @@ export class Links {
     to.links.#insert(dev, { name, ifindex: free ? dev.ifindex : to.devices.freeIndex() });
   }
 
-  /** `ip link del`: a veth takes its other end with it. The device of a module stays, and nobody is told. */
+  /**
+   * `ip link del`: a veth takes its other end with it. The device of a module stays, and nobody is told.
+   * @throws KernelError EOPNOTSUPP for what nobody has made: lo and network cards (rtnl_delete_link())
+   */
   remove(dev: Device): void {
+    if (dev.isLoopback || dev.kind === 'ethernet') throw new KernelError('EOPNOTSUPP', `link del ${dev.name}`);
     if (dev instanceof Ipip && dev.config.fallback) return;
     this.unregister(dev);
   }
@@ -254,6 +259,7 @@ export class Links {
     dev.addresses.length = 0;
     this.#netns.devices.remove(dev);
     this.#netns.sysctl.forget(dev);
+    dev.activated = false; // dev_shutdown()
   }
 
   #check(options: { readonly name: string; readonly mtu?: number; readonly mac?: Mac }): void {
@@ -311,6 +317,7 @@ export class Links {
   #setUp(dev: Device, up: boolean): void {
     const { fib, neighbours } = this.#netns;
     dev.up = up;
+    if (up) dev.activated = true;
     if (!up) {
       fib.linkDown(dev);
       neighbours.flush(dev);

@@ -24,6 +24,7 @@ import { type Cause, type NeighbourState, NO_CAUSE } from '../../trace/index.js'
 import { NS_PER_MS, NS_PER_S, type Timer } from '../clock.js';
 import type { Device } from '../device.js';
 import { KernelError } from '../errors.js';
+import { NetlinkError } from '../fib/index.js';
 import type { NeighbourEntryState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
@@ -91,22 +92,26 @@ export class NeighbourTable {
   }
 
   /**
-   * `ip neigh replace ADDRESS lladdr MAC dev DEV nud STATE`.
-   * @throws KernelError EEXIST where `exclusive` and an entry is there
+   * neigh_add(): `ip neigh replace ADDRESS lladdr MAC dev DEV nud STATE`, and its kin. Without a MAC address it is the one
+   * that the entry has.
+   * @throws KernelError EEXIST where it is to be added and there, ENOENT where it is to be changed and is not, EINVAL
    */
-  set(entry: NeighbourEntryState, options: { readonly exclusive: boolean } = { exclusive: false }): void {
+  set(entry: NeighbourEntryState, mode: 'add' | 'change' | 'replace' = 'replace'): void {
     const dev = this.#device(entry.dev, 'neigh add');
     if (entry.proxy) {
       const proxies = this.#proxies.get(dev) ?? new Map<Ipv4Addr, readonly Cause[]>();
       this.#proxies.set(dev, proxies.set(entry.address, entry.because));
       return;
     }
-    if (options.exclusive && this.lookup(dev, entry.address) !== undefined)
-      throw new KernelError('EEXIST', 'neigh add');
+    const isThere = this.lookup(dev, entry.address) !== undefined;
+    if (mode === 'add' && isThere) throw new KernelError('EEXIST', 'neigh add');
+    if (mode === 'change' && !isThere) throw new KernelError('ENOENT', 'neigh change');
     const neighbour = this.require(dev, entry.address);
+    if (entry.mac === undefined && !neighbour.valid)
+      throw new NetlinkError({ errno: 'EINVAL', extack: 'No link layer address given' }, 'neigh add');
     neighbour.because = entry.because;
     neighbour.timer?.cancel();
-    neighbour.mac = entry.mac ?? MAC_ZERO;
+    neighbour.mac = entry.mac ?? neighbour.mac;
     neighbour.state = entry.state;
     neighbour.updatedNs = this.#netns.emulation.clock.nowNs;
     if (neighbour.connected) this.#confirm(neighbour);

@@ -1,11 +1,11 @@
 /** `ip neigh` as iproute2 6.1 prints it (ip/ipneigh.c). */
 
-import { type Neighbour, type Netns, NS_PER_S } from '../../kernel/index.js';
+import { type Neighbour, type Netns, NS_PER_S, parseAddressWord } from '../../kernel/index.js';
 import { compareIpv4, formatIpv4, formatMac, ipv4Network } from '../../packet/index.js';
 import type { NeighbourState } from '../../trace/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
 import { type OutputForm, printRows, Row } from './row.js';
-import { isResult, noPrefix, parseAddress, parsePrefix, readSelector } from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
 
 const SELECTORS = { dev: 'value', unused: 'flag', nud: 'value', proxy: 'flag', to: 'value*' } as const;
 
@@ -97,7 +97,7 @@ export function getNeighbour(netns: Netns, words: readonly string[], form: Neigh
   const [proxy, name] = [values.get('proxy'), values.get('dev')];
   const text = proxy ?? values.get('to');
   if (text === undefined || name === undefined) return failure(1, 'Device and address are required arguments.');
-  const address = parseAddress(text);
+  const address = parseAddressWord(text);
   if (address === undefined) return noPrefix(text, 'any valid address');
   const dev = netns.devices.named(name);
   if (dev === undefined) return failure(1, `Cannot find device "${name}"`);

@@ -1,12 +1,20 @@
 /** `ip route get` as iproute2 6.1 prints it (ip/iproute.c:iproute_get()). */
 
-import { cacheFlags, ERRNO_TEXT, formatTos, type Netns, RT_TABLE, type RouteGetAnswer } from '../../kernel/index.js';
+import {
+  cacheFlags,
+  ERRNO_TEXT,
+  formatTos,
+  type Netns,
+  parseAddressWord,
+  RT_TABLE,
+  type RouteGetAnswer,
+} from '../../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, isLimitedBroadcast } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 import { type Names, namesOf } from './names.js';
 import { type RouteForm, routeRow } from './route.js';
 import { printRows, Row } from './row.js';
-import { isResult, noPrefix, parseAddress, parsePrefix, readSelector } from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
 
 const GET = {
   from: 'value',
@@ -36,7 +44,7 @@ export function getRoute(netns: Netns, words: readonly string[], form: RouteForm
   const destination = parseDestination(text);
   if (destination === undefined) return noPrefix(text);
   const from = values.get('from');
-  const source = from === undefined ? INADDR_ANY : parseAddress(from);
+  const source = from === undefined ? INADDR_ANY : parseAddressWord(from);
   if (source === undefined) return noPrefix(from ?? '');
   const device = (word: string): ReturnType<typeof netns.devices.named> => netns.devices.named(values.get(word) ?? '');
   for (const word of ['iif', 'oif', 'dev'] as const) {
@@ -70,7 +78,7 @@ export function getRoute(netns: Netns, words: readonly string[], form: RouteForm
 /** `10.1`, `10.1/32`, `default`: a length is not looked at. */
 function parseDestination(text: string): Ipv4Addr | undefined {
   if (parsePrefix(text) === undefined) return undefined;
-  return /^(?:default|any|all)$/.test(text) ? INADDR_ANY : parseAddress(text.replace(/\/.*$/, ''));
+  return /^(?:default|any|all)$/.test(text) ? INADDR_ANY : parseAddressWord(text.replace(/\/.*$/, ''));
 }
 
 /** A route's own MTU, where the kernel has one to tell of (net/ipv4/route.c:rt_fill_info()). */

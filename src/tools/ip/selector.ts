@@ -1,6 +1,7 @@
 /** The words behind `show`: what is to be listed. */
 
-import { parseIpv4, type Ipv4Addr, type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
+import { parsePrefixWord } from '../../kernel/index.js';
+import { type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 
 /**
@@ -77,39 +78,10 @@ export function unlessRefused(run: () => ToolResult): ToolResult {
 
 export const isResult = (value: object): value is ToolResult => 'exitCode' in value;
 
-/** strtoul() with base 0: decimal, 0x hexadecimal, 0 octal. */
-function parseNumber(text: string): number | undefined {
-  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text);
-  if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8);
-  return /^[1-9]\d*$/.test(text) ? Number(text) : undefined;
-}
-
-/** `10.1` is 10.1.0.0: octets that are missing are zero (lib/utils.c:get_addr_ipv4(), which is not inet_aton()). */
-export function parseAddress(text: string): Ipv4Addr | undefined {
-  const octets = text.split('.').map(parseNumber);
-  if (octets.length > 4 || octets.some((octet) => octet === undefined || octet > 255)) return undefined;
-  return parseIpv4([...octets, 0, 0, 0].slice(0, 4).join('.'));
-}
-
-const ANY: Ipv4Prefix = { addr: 0 as Ipv4Prefix['addr'], length: 0 };
-
-/** `24`, or `255.255.255.0` (get_netmask()). */
-function parseLength(text: string): number | undefined {
-  const number = parseNumber(text);
-  if (number !== undefined) return number <= 32 ? number : undefined;
-  const mask = parseAddress(text);
-  if (mask === undefined) return undefined;
-  const length = Math.clz32(~mask);
-  return ipv4Network(mask, length) === mask ? length : undefined;
-}
-
-/** `default`, `10.0.0.0/8`, `10/8`, `10.0.0.1`; undefined where it is none of these. Bits of the host do not count. */
+/** A prefix whose bits of the host do not count; undefined where it is none. */
 export function parsePrefix(text: string): Ipv4Prefix | undefined {
-  if (text === 'default' || text === 'any' || text === 'all') return ANY;
-  const [address = '', suffix] = text.split('/', 2);
-  const addr = parseAddress(address);
-  const length = suffix === undefined ? 32 : parseLength(suffix);
-  return addr === undefined || length === undefined ? undefined : { addr: ipv4Network(addr, length), length };
+  const prefix = parsePrefixWord(text);
+  return prefix === undefined ? undefined : { ...prefix, addr: ipv4Network(prefix.addr, prefix.length) };
 }
 
 /** iproute2's complaint about text that should have been an address. */
