@@ -18,9 +18,18 @@ export function flagsOf(dev: Device): string[] {
   const names = kindFlags(dev);
   if (dev.allmulti) names.push('ALLMULTI');
   if (dev.promisc) names.push('PROMISC');
-  if (!dev.up) return names;
+  const lowerDown = isLowerDown(dev) ? ['M-DOWN'] : [];
+  if (!dev.up) return [...names, ...lowerDown];
   const noCarrier = dev.carrier ? [] : ['NO-CARRIER'];
-  return [...noCarrier, ...names, 'UP', ...(dev.carrier ? ['LOWER_UP'] : [])];
+  return [...noCarrier, ...names, 'UP', ...(dev.carrier ? ['LOWER_UP'] : []), ...lowerDown];
+}
+
+/** print_link_flags(): the device that this one is bound to is here, and down. */
+function isLowerDown(dev: Device): boolean {
+  const lower =
+    dev instanceof Ipip && dev.config.dev !== undefined ? dev.netns.devices.named(dev.config.dev) : undefined;
+  const peer = dev instanceof Veth && dev.peer?.netns === dev.netns ? dev.peer : undefined;
+  return (lower ?? peer)?.up === false;
 }
 
 /** operstate of RFC 2863, as the kernel's drivers set it. */
@@ -32,9 +41,10 @@ export function operstateOf(dev: Device): string {
   return dev.carrier ? 'UP' : 'DOWN';
 }
 
+/** A device has a queueing discipline from when it is first up. */
 function qdiscOf(dev: Device): string {
-  if (!dev.up) return 'noop';
   if (dev.qdisc !== undefined) return 'tbf';
+  if (!dev.activated) return 'noop';
   return dev.kind === 'ethernet' ? 'pfifo_fast' : 'noqueue';
 }
 

@@ -12,20 +12,11 @@ import {
   type Scope,
 } from '../../kernel/index.js';
 import type { RouteType } from '../../trace/index.js';
-import { formatIpv4, type Ipv4Addr, ipv4Network, type Ipv4Prefix } from '../../packet/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr, ipv4Network, type Ipv4Prefix } from '../../packet/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
 import { type Names, namesOf, parseRouteType, parseScope } from './names.js';
 import { type OutputForm, printRows, Row } from './row.js';
-import {
-  isResult,
-  noPrefix,
-  parseAddress,
-  parsePrefix,
-  readSelector,
-  refuse,
-  type Selector,
-  wrongArgument,
-} from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector, refuse, type Selector, wrongArgument } from './selector.js';
 
 export interface RouteForm extends OutputForm {
   /** `-d`: what is usual is said too. */
@@ -91,8 +82,8 @@ interface Asked {
   readonly protocol: number | undefined;
   readonly scope: Scope | undefined;
   readonly type: RouteType | undefined;
-  readonly via: Ipv4Addr | undefined;
-  readonly source: Ipv4Addr | undefined;
+  readonly via: Ipv4Prefix | undefined;
+  readonly source: Ipv4Prefix | undefined;
   readonly tos: number | undefined;
   readonly metric: number | undefined;
   /** What no route here has: it is of the cache, or has realms, a mark, a device that packets come in by. */
@@ -145,25 +136,31 @@ function asked(netns: Netns, { values, flags }: Selector): Asked {
     protocol: valueOf(notAll(values.get('protocol')), parseRouteProtocol, wrong('invalid "protocol"')),
     scope: valueOf(notAll(values.get('scope')), parseScope, wrong('invalid "scope"')),
     type: valueOf(values.get('type'), parseRouteType, wrong('node type value is invalid')),
-    via: valueOf(values.get('via'), parseAddress, noPrefix),
-    source: valueOf(values.get('src'), parseAddress, noPrefix),
+    via: valueOf(values.get('via'), parsePrefix, noPrefix),
+    source: valueOf(values.get('src'), parsePrefix, noPrefix),
     tos: valueOf(values.get('tos') ?? values.get('dsfield'), octet, wrong('TOS value is invalid')),
     metric: valueOf(metric, wholeNumber, wrong('"metric" value is invalid')),
     none: cached || ['realms', 'mark', 'iif'].some((word) => (values.get(word) ?? '0') !== '0'),
   };
 }
 
+/** inet_addr_match(): what is not there is 0.0.0.0. */
+const within = (prefix: Ipv4Prefix, address: Ipv4Addr | undefined): boolean =>
+  ipv4Network(address ?? INADDR_ANY, prefix.length) === prefix.addr;
+
+/** filter_nlmsg(): of several next hops none is the route's own. */
 function selects(wanted: Asked, route: FibRoute): boolean {
   const { dev, protocol, scope, type, via, source, tos, metric } = wanted;
+  const only = route.nextHops.length === 1 ? route.nextHops[0] : undefined;
   return (
     !wanted.none &&
     (wanted.table === undefined || route.table === wanted.table) &&
-    (dev === undefined || route.nextHops.some((hop) => hop.dev?.name === dev)) &&
+    (dev === undefined || only?.dev?.name === dev) &&
     (protocol === undefined || route.protocol === protocol) &&
     (scope === undefined || route.scope === scope) &&
     (type === undefined || route.type === type) &&
-    (via === undefined || route.nextHops.some((hop) => hop.via === via)) &&
-    (source === undefined || route.prefSrc === source) &&
+    (via === undefined || within(via, only?.via)) &&
+    (source === undefined || within(source, route.prefSrc)) &&
     (tos === undefined || route.tos === tos) &&
     (metric === undefined || route.metric === metric)
   );
@@ -200,13 +197,13 @@ export function routeRow(route: FibRoute, known: Known, { details, names }: { de
   const dst = formatDestination(destination);
   row.add('dst', dst, `${dst} `);
   if (route.tos !== 0 && known.tos === undefined) word('tos', 'tos', formatTos(route.tos));
-  if (only !== undefined) via(row, only, { via: known.via !== undefined, dev: known.dev !== undefined });
+  if (only !== undefined) via(row, only, { via: known.via?.length === 32, dev: known.dev !== undefined });
   if (known.table === undefined && (table !== RT_TABLE.main || details)) word('table', 'table', names.table(table));
   if ((route.protocol !== RT_PROTOCOL.boot || details) && known.protocol === undefined)
     word('protocol', 'proto', names.protocol(route.protocol));
   if ((route.scope !== 'global' || details) && known.scope === undefined)
     word('scope', 'scope', names.scope(route.scope));
-  if (route.prefSrc !== undefined && known.source === undefined) word('prefsrc', 'src', formatIpv4(route.prefSrc));
+  if (route.prefSrc !== undefined && known.source?.length !== 32) word('prefsrc', 'src', formatIpv4(route.prefSrc));
   if (route.metric !== 0 && known.metric === undefined) row.add('metric', route.metric, `metric ${route.metric} `);
   hopFlags(row, only);
   if (route.mtu !== undefined) row.say(`mtu ${route.mtu} `).note('metrics', [{ mtu: route.mtu }]);
@@ -232,7 +229,9 @@ function nexthops(row: Row, hops: readonly NextHop[], hideDev: boolean): void {
 
 /** `ip route [show] …`. @throws Refused */
 export function showRoutes(netns: Netns, words: readonly string[], form: RouteForm): ToolResult {
-  const selector = readSelector(words, SELECTORS, { word: 'to', again: 'instead' });
+  // `via inet ADDRESS`: the family is one that goes without saying.
+  const plain = words.filter((word, i) => word !== 'inet' || words[i - 1] !== 'via');
+  const selector = readSelector(plain, SELECTORS, { word: 'to', again: 'instead' });
   if (isResult(selector)) return selector;
   const wanted = asked(netns, selector);
   const fits = destinationFilter(selector);
