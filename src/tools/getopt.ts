@@ -47,3 +47,87 @@ export function getopt(args: readonly string[], spec: string): Given | BadOption
 }
 
 export const isBadOption = (given: Given | BadOption): given is BadOption => 'problem' in given;
+
+/** A long option, its letter, and whether it has a value behind it, or one that is attached by `=` alone. */
+export type LongOption = readonly [name: string, letter: string, takes: 'flag' | 'value' | 'optional'];
+
+/** An option with its value as it was `written`, or, without a letter, a word between options. */
+export type OrderedOption =
+  | { readonly letter: string; readonly value: string | undefined; readonly written: string }
+  | { readonly letter: undefined; readonly value: string };
+
+export interface OrderedOptions {
+  readonly options: readonly OrderedOption[];
+  /** Behind `--`. */
+  readonly rest: readonly string[];
+  /** What was wrong with the option behind the last of `options`. */
+  readonly bad: string | undefined;
+}
+
+export interface Getopt {
+  /** getopt's own: `c:nw::` has `-c` with a value, and `-w` with one if it is attached. */
+  readonly short: string;
+  readonly long: readonly LongOption[];
+}
+
+/** The option of that name, or the only one of which it is the beginning. */
+function longOption(name: string, long: readonly LongOption[]): LongOption | undefined {
+  const begin = long.filter(([known]) => known.startsWith(name));
+  return begin.find(([known]) => known === name) ?? (begin.length === 1 ? begin[0] : undefined);
+}
+
+function takesOf(short: string, letter: string): LongOption[2] | undefined {
+  const at = letter === ':' || letter === '-' ? -1 : short.indexOf(letter);
+  if (at < 0) return undefined;
+  return short.startsWith('::', at + 1) ? 'optional' : short[at + 1] === ':' ? 'value' : 'flag';
+}
+
+/** Options and words in their order, as getopt_long(3) gives them where its `short` begins with a dash. */
+export function orderedOptions(args: readonly string[], { short, long }: Getopt): OrderedOptions {
+  const options: OrderedOption[] = [];
+  const ended = (bad: string | undefined, rest: readonly string[] = []): OrderedOptions => ({ options, rest, bad });
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i] ?? '';
+    if (word === '--') return ended(undefined, args.slice(i + 1));
+    if (!word.startsWith('-') || word === '-') {
+      options.push({ letter: undefined, value: word });
+      continue;
+    }
+    for (const { letter, takes, attached } of optionsIn(word, { short, long })) {
+      if (letter === undefined) return ended(`unknown option "${word}"`);
+      if (takes === 'value' && attached === undefined) i += 1;
+      const value = takes === 'value' ? (attached ?? args[i]) : attached;
+      if (takes === 'value' && value === undefined) return ended(`option "${word}" requires an argument`);
+      options.push({ letter, value, written: word });
+    }
+  }
+  return ended(undefined);
+}
+
+interface FoundOption {
+  /** Undefined where there is no such option. */
+  readonly letter: string | undefined;
+  readonly takes: LongOption[2];
+  readonly attached: string | undefined;
+}
+
+const UNKNOWN: FoundOption = { letter: undefined, takes: 'flag', attached: undefined };
+
+/** The options of one word: `--name=value`, or letters of which the last may have its value behind it. */
+function optionsIn(word: string, { short, long }: Getopt): FoundOption[] {
+  if (word.startsWith('--')) {
+    const [name = '', attached] = word.slice(2).split(/=(.*)/s);
+    const [, letter, takes = 'flag'] = longOption(name, long) ?? [];
+    return [takes === 'flag' && attached !== undefined ? UNKNOWN : { letter, takes, attached }];
+  }
+  const found: FoundOption[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const letter = word[at] ?? '';
+    const takes = takesOf(short, letter);
+    if (takes === undefined) return [...found, UNKNOWN];
+    const attached = takes === 'flag' || at + 1 === word.length ? undefined : word.slice(at + 1);
+    found.push({ letter, takes, attached });
+    if (attached !== undefined) break;
+  }
+  return found;
+}

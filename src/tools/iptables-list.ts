@@ -4,37 +4,17 @@
  * them is read again, so that there is one text of each in the kernel.
  */
 
-import { splitWords } from '../kernel/index.js';
-
-/** `! --dport 53`: its words, and whether it is inverted. */
-export interface ListedOption {
-  readonly name: string;
-  readonly values: readonly string[];
-  readonly inverted: boolean;
-}
-
-const WORD = /"(?:[^"\\]|\\.)*"|\S+/g;
-
-/** Options of a match or target as it prints them; quotes are kept. */
-export function optionsOf(text: string): ListedOption[] {
-  const options: { name: string; values: string[]; inverted: boolean }[] = [];
-  let inverted = false;
-  for (const [word] of text.matchAll(WORD)) {
-    if (word === '!') inverted = true;
-    else if (word.startsWith('--')) {
-      options.push({ name: word.slice(2), values: [], inverted });
-      inverted = false;
-    } else options.at(-1)?.values.push(word);
-  }
-  return options;
-}
-
-type List = (options: readonly ListedOption[]) => string;
-
-const unquoted = (word: string): string => splitWords(word).words[0] ?? '';
-const valueOf = (options: readonly ListedOption[], name: string): string | undefined =>
-  options.find((option) => option.name === name)?.values[0];
-const bang = ({ inverted }: { readonly inverted: boolean }, text = '!'): string => (inverted ? text : '');
+import { NAMED_MATCHES, NAMED_TARGETS } from './iptables-list-names.js';
+import {
+  bang,
+  type List,
+  type ListedOption,
+  LOG_FLAGS,
+  optionsOf,
+  portWords,
+  unquoted,
+  valueOf,
+} from './iptables-listed-option.js';
 
 /** `! ctstate INVALID ctdir ORIGINAL`: names without their dashes. */
 const plain: List = (options) =>
@@ -44,8 +24,6 @@ const dashed =
   (title: string): List =>
   (options) =>
     [title, ...options.map((one) => [`${bang(one, '! ')}--${one.name}`, ...one.values].join(' '))].join(' ');
-
-const portWords: Readonly<Record<string, string>> = { sport: 'spt', dport: 'dpt' };
 
 /** `dpt:80`, `dpts:80:90`, `dpt:!80`. */
 const portText = (option: ListedOption): string => {
@@ -227,14 +205,6 @@ const connmarkTarget: List = (options) => {
   return `CONNMARK ${what} ${what === 'save' ? `nfmask ${nfmask} ctmask ~${ctmask}` : `ctmask ${ctmask} nfmask ~${nfmask}`}`;
 };
 
-const LOG_FLAGS: Readonly<Record<string, number>> = {
-  'log-tcp-sequence': 1,
-  'log-tcp-options': 2,
-  'log-ip-options': 4,
-  'log-uid': 8,
-  'log-macdecode': 32,
-};
-
 const log: List = (options) => {
   const flags = options.reduce((all, { name }) => all | (LOG_FLAGS[name] ?? 0), 0);
   const prefix = valueOf(options, 'log-prefix');
@@ -254,7 +224,7 @@ const worded =
 
 const TARGETS: Readonly<Record<string, List>> = {
   CONNMARK: connmarkTarget,
-  CT: (options) => `CT ${plain(options)}`.trimEnd(),
+  CT: (options, protocol) => `CT ${plain(options, protocol)}`.trimEnd(),
   DNAT: to,
   DSCP: (options) => `DSCP set ${valueOf(options, 'set-dscp') ?? ''}`,
   LOG: log,
@@ -272,13 +242,24 @@ const TARGETS: Readonly<Record<string, List>> = {
     option?.name === 'clamp-mss-to-pmtu' ? 'TCPMSS clamp to PMTU' : `TCPMSS set ${option?.values[0] ?? ''}`,
 };
 
-/** What a match says, without the blank before it. One that podwire does not know is shown as it was written. */
-export function listMatch(name: string, text: string): string {
-  const list = Object.hasOwn(MATCHES, name) ? MATCHES[name] : undefined;
-  return list === undefined ? `${name} ${text}`.trim() : list(optionsOf(text));
+/** How a rule is listed. */
+export interface ListForm {
+  /** `-n`: no names. */
+  readonly numeric: boolean;
+  /** Name of the rule's protocol. */
+  readonly protocol: string;
 }
 
-export function listTarget(name: string, text: string): string {
-  const list = Object.hasOwn(TARGETS, name) ? TARGETS[name] : undefined;
-  return list === undefined ? `${name} ${text}`.trim() : list(optionsOf(text));
+type Lists = Readonly<Record<string, List>>;
+
+function listed(name: string, text: string, lists: readonly Lists[], { protocol }: ListForm): string {
+  const list = lists.find((one) => Object.hasOwn(one, name))?.[name];
+  return list === undefined ? `${name} ${text}`.trim() : list(optionsOf(text), protocol);
 }
+
+/** What a match says, without the blank before it. One that podwire does not know is shown as it was written. */
+export const listMatch = (name: string, text: string, form: ListForm): string =>
+  listed(name, text, form.numeric ? [MATCHES] : [NAMED_MATCHES, MATCHES], form);
+
+export const listTarget = (name: string, text: string, form: ListForm): string =>
+  listed(name, text, form.numeric ? [TARGETS] : [NAMED_TARGETS, TARGETS], form);

@@ -3,7 +3,8 @@
 import type { Netns } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import type { TableName } from '../trace/index.js';
-import { IPTABLES_VERSION, isTable } from './iptables.js';
+import { isTable } from './iptables.js';
+import { IPTABLES_VERSION } from './iptables-options.js';
 import { failure, ok, type Tool } from './tool.js';
 
 /** asctime(): `Thu Jan  1 00:00:00 1970`. */

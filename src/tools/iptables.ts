@@ -3,12 +3,9 @@
 import { type Chain, formatProtocol, type Netns, type Rule } from '../kernel/index.js';
 import { formatIpv4, ipv4 } from '../packet/index.js';
 import type { TableName } from '../trace/index.js';
-import { listMatch, listTarget } from './iptables-list.js';
+import { type ListForm, listMatch, listTarget } from './iptables-list.js';
+import { type Asked, NAME, readIptables } from './iptables-options.js';
 import { failure, lines, ok, type Tool, type ToolResult } from './tool.js';
-
-export const IPTABLES_VERSION = 'v1.8.9 (nf_tables)';
-
-const NAME = `iptables ${IPTABLES_VERSION}`;
 
 /** Chains that a table has before anybody has written into it. */
 const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {
@@ -21,88 +18,12 @@ const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {
 
 export const isTable = (name: string): name is TableName => Object.hasOwn(BUILTIN, name);
 
-interface Asked {
-  readonly command: 'list' | 'rules';
-  readonly chain: string | undefined;
-  /** From 1. */
-  readonly position: number | undefined;
-  readonly table: TableName;
-  readonly numeric: boolean;
-  readonly verbose: boolean;
-  readonly exact: boolean;
-  readonly numbered: boolean;
-}
-
 type Shown = Pick<Chain, 'name' | 'policy' | 'packets' | 'bytes' | 'rules'>;
 
-const wrongUse = (why: string): ToolResult =>
-  failure(2, `${why}\nTry \`iptables -h' or 'iptables --help' for more information.`);
-
-const FLAGS: Readonly<Record<string, 'numeric' | 'verbose' | 'exact' | 'numbered' | 'nothing'>> = {
-  '-n': 'numeric',
-  '--numeric': 'numeric',
-  '-v': 'verbose',
-  '--verbose': 'verbose',
-  '-x': 'exact',
-  '--exact': 'exact',
-  '--line-numbers': 'numbered',
-  '-4': 'nothing',
-  '--ipv4': 'nothing',
-  '-w': 'nothing',
-  '--wait': 'nothing',
-};
-
-const COMMANDS: Readonly<Record<string, Asked['command']>> = {
-  '-L': 'list',
-  '--list': 'list',
-  '-S': 'rules',
-  '--list-rules': 'rules',
-};
-
-const CHANGES = /^(?:-[ACDFIRPNXEZ]|--(?:append|check|delete|flush|insert|replace|policy|new|rename|zero).*)$/;
-
-/** `-nvL` is `-n -v -L`. */
-const separate = (word: string): readonly string[] =>
-  /^-[A-Za-z0-9]{2,}$/.test(word) ? Array.from(word.slice(1), (letter) => `-${letter}`) : [word];
-
-function read(args: readonly string[]): Asked | ToolResult {
-  const words = args.flatMap(separate);
-  const flags = new Set<string>();
-  let table = 'filter';
-  let command: Asked['command'] | undefined;
-  let chain: string | undefined;
-  let position: number | undefined;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? '';
-    const given = COMMANDS[word];
-    const flag = FLAGS[word];
-    if (given !== undefined) {
-      command = given;
-      if (words[i + 1]?.startsWith('-') === false) chain = words[++i];
-      if (chain !== undefined && /^\d+$/.test(words[i + 1] ?? '')) position = Number(words[++i]);
-    } else if (flag !== undefined) flags.add(flag);
-    else if (word === '-V' || word === '--version') return ok(`${NAME}\n`);
-    else if (word === '-t' || word === '--table') table = words[++i] ?? '';
-    else if (CHANGES.test(word)) return failure(2, `${NAME}: ${word}: only what shows is offered here`);
-    else if (word.startsWith('-')) return wrongUse(`${NAME}: unknown option "${word}"`);
-    else return wrongUse(`Bad argument \`${word}'`);
-  }
-  if (!isTable(table))
-    return failure(
-      3,
-      `${NAME}: table '${table}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.`,
-    );
-  if (command === undefined) return wrongUse(`${NAME}: no command specified`);
-  return {
-    command,
-    chain,
-    position,
-    table,
-    numeric: flags.has('numeric'),
-    verbose: flags.has('verbose'),
-    exact: flags.has('exact'),
-    numbered: flags.has('numbered'),
-  };
+/** A table of that name, or what the tool says where there is none. */
+function tableNamed(name: string): TableName | ToolResult {
+  if (isTable(name)) return name;
+  return failure(3, `${NAME}: table '${name}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.`);
 }
 
 const EMPTY = { policy: 'ACCEPT', packets: 0, bytes: 0, rules: [] } as const;
@@ -148,8 +69,8 @@ function listRules(chains: readonly Shown[], { position, verbose }: Asked): stri
   return lines(rows);
 }
 
-const interfaceText = (test: Rule['tests']['in']): string =>
-  test === undefined ? '*' : `${test.inverted ? '!' : ''}${test.name}${test.wildcard ? '+' : ''}`;
+const interfaceText = (test: Rule['tests']['in'], numeric: boolean): string =>
+  test === undefined ? (numeric ? '*' : 'any') : `${test.inverted ? '!' : ''}${test.name}${test.wildcard ? '+' : ''}`;
 
 /** `!10.0.0.0/8`, `0.0.0.0/0`, a single address without /32. */
 function addressText(test: Rule['tests']['source'], numeric: boolean): string {
@@ -166,7 +87,7 @@ function protocolText({ protocol }: Rule['tests'], numeric: boolean): string {
   return `${protocol?.inverted === true ? '!' : ' '}${name.padEnd(4)}`;
 }
 
-function targetOf({ action }: Rule): { readonly name: string; readonly says: string } {
+function targetOf({ action }: Rule, form: ListForm): { readonly name: string; readonly says: string } {
   switch (action.kind) {
     case 'none':
       return { name: '', says: '' };
@@ -176,10 +97,10 @@ function targetOf({ action }: Rule): { readonly name: string; readonly says: str
     case 'target':
       return {
         name: action.name === 'NOTRACK' ? 'CT' : action.name,
-        says: listTarget(action.name, action.target.toString()),
+        says: listTarget(action.name, action.target.toString(), form),
       };
     case 'unknown':
-      return { name: action.unknown.name, says: listTarget(action.unknown.name, action.unknown.toString()) };
+      return { name: action.unknown.name, says: listTarget(action.unknown.name, action.unknown.toString(), form) };
     default:
       return { name: action.kind.toUpperCase(), says: '' };
   }
@@ -188,15 +109,16 @@ function targetOf({ action }: Rule): { readonly name: string; readonly says: str
 /** nft_ipv4_print_rule(). */
 function listRule(rule: Rule, number: number, { numeric, verbose, exact, numbered }: Asked): string {
   const { tests } = rule;
-  const { name, says } = targetOf(rule);
+  const form = { numeric, protocol: formatProtocol(tests.protocol?.number ?? 0) };
+  const { name, says } = targetOf(rule, form);
   let text = numbered ? `${String(number).padEnd(4)} ` : '';
   if (verbose) text += `${countText(rule.packets, exact, 5)} ${countText(rule.bytes, exact, 5)} `;
   const fragment = tests.fragment === undefined ? '--' : tests.fragment.inverted ? '!f' : '-f';
   text += `${name.padEnd(9)} ${protocolText(tests, numeric)} ${fragment} `;
-  if (verbose) text += ` ${interfaceText(tests.in).padEnd(6)} ${interfaceText(tests.out).padEnd(6)} `;
+  if (verbose) text += ` ${interfaceText(tests.in, numeric).padEnd(6)} ${interfaceText(tests.out, numeric).padEnd(6)} `;
   for (const end of [tests.source, tests.destination]) text += `${addressText(end, numeric).padEnd(20)} `;
   if (rule.action.kind === 'goto') text += '[goto] ';
-  for (const { name: match, match: given } of rule.matches) text += ` ${listMatch(match, given.toString())}`;
+  for (const { name: match, match: given } of rule.matches) text += ` ${listMatch(match, given.toString(), form)}`;
   return says === '' ? text : `${text} ${says}`;
 }
 
@@ -222,9 +144,11 @@ function listChain(chain: Shown, all: readonly Shown[], asked: Asked): string {
 }
 
 export const iptables: Tool = ({ netns }, args) => {
-  const asked = read(args);
+  const asked = readIptables(args);
   if ('exitCode' in asked) return asked;
-  const all = chainsOf(netns, asked.table);
+  const table = tableNamed(asked.table);
+  if (typeof table === 'object') return table;
+  const all = chainsOf(netns, table);
   const chains = asked.chain === undefined ? all : all.filter(({ name }) => name === asked.chain);
   if (chains.length === 0)
     return failure(

@@ -15,8 +15,10 @@ const SETS = 'create s1 hash:ip timeout 100 counters\ncreate s2 hash:ip,port\n';
 const SET_COMMANDS = 'ipset create s1 hash:ip timeout 100 counters && ipset create s2 hash:ip,port';
 const TABLES: readonly TableName[] = ['mangle', 'raw', 'filter', 'nat'];
 
-const restoreText = (table: TableName): string =>
-  `*${table}\n:U - [0:0]\n${(RULES[table] ?? []).map((rule) => `${rule}\n`).join('')}COMMIT\n`;
+const restoreText = (table: TableName, wanted: (rule: string) => boolean = () => true): string => {
+  const rules = (RULES[table] ?? []).filter((rule) => wanted(rule));
+  return `*${table}\n:U - [0:0]\n${rules.map((rule) => `${rule}\n`).join('')}COMMIT\n`;
+};
 
 function programmed(text: string): Netns {
   const netns = newNetns();
@@ -66,6 +68,104 @@ for (const table of TABLES) {
     t.end();
   });
 }
+
+/** Names of users, and of services that nobody writes into rules, are not known here. */
+const named = (rule: string): boolean => !/-m owner|--dports 1,2,3/.test(rule);
+
+for (const table of TABLES) {
+  t.test(`iptables names what is in ${table} rules as the real one does`, real, (t) => {
+    const text = restoreText(table, named);
+    const netns = programmed(text);
+    for (const command of [`iptables -t ${table} -L`, `iptables -t ${table} -vL --line-numbers`])
+      t.equal(ourOutput(netns, command), realOutput(text, command), command);
+    t.end();
+  });
+}
+
+const PORTS = `*filter
+-A INPUT -p tcp --dport http -j ACCEPT
+-A INPUT -p udp ! --sport ssh:https
+-A INPUT -p tcp -m multiport --dports ssh,www:https,0x10 -j ACCEPT
+-A INPUT -p tcp --dport 0x50:070000
+-A INPUT -p icmp -m icmp ! --icmp-type host-prohibited
+-A INPUT -p sctp -m sctp ! --chunk-types only INIT,DATA:I -j LOG --log-level 7 --log-uid --log-prefix "a b"
+-A INPUT -m limit --limit 5/s --limit-burst 0
+COMMIT
+*nat
+-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1:http
+-A PREROUTING -p udp -j REDIRECT --to-ports domain
+COMMIT
+`;
+
+const CALLS = [
+  'iptables -w 5 -nL INPUT',
+  'iptables -w5 -nL INPUT 1',
+  'iptables --wait=5 -S',
+  'iptables -tnat -S',
+  'iptables --table=nat -S',
+  'iptables --list=INPUT -n',
+  'iptables -nLINPUT',
+  'iptables -L INPUT --num --line',
+  'iptables -L --verb --nume',
+  'iptables -L',
+  'iptables -vL',
+  'iptables --list-r',
+  'iptables -S -n',
+  'iptables -S -x',
+  'iptables -S --line-numbers',
+  'iptables -L INPUT 0',
+  'iptables -L -S',
+  'iptables -L -L',
+  'iptables -L INPUT -L OUTPUT',
+  'iptables -L foo bar',
+  'iptables -L INPUT 1 2',
+  'iptables -Sv',
+  'iptables -wfoo -S',
+  'iptables -- -S',
+  'iptables -S --',
+  'iptables --v',
+  'iptables --foo',
+  'iptables -t',
+  'iptables -L -p tcp',
+  'iptables -c 1 2 -L',
+  'iptables -6 -S',
+  'iptables -h',
+];
+
+t.test('options of iptables are read as getopt_long() does, and services have names', real, (t) => {
+  const netns = programmed(PORTS);
+  for (const command of CALLS) t.equal(ourOutput(netns, command), realOutput(PORTS, command), command);
+  t.end();
+});
+
+/** Rules that iptables-restore refuses, and what it says. */
+const REFUSED: readonly (readonly [rule: string, why: RegExp])[] = [
+  ['-A INPUT -j CONNMARK --save-mark --restore-mark', /--save-mark and --restore-mark/],
+  ['-A INPUT -m recent --set --seconds 5', /"--seconds" cannot be used together with "--set"/],
+  ['-A INPUT -i "" -j ACCEPT', /Empty interface/],
+  ['-A INPUT -p tcp --dport nosuch', /invalid port\/service `nosuch' specified/],
+  ['-A INPUT -p udp -m multiport --dports ssh', /invalid port\/service `ssh' specified/],
+  ['-A INPUT -j U --dport 5', /unknown option "--dport"/],
+  ['-N foo bar', /Bad argument `bar'/],
+  ['-N "a b"', /Invalid chain name `a b'/],
+];
+
+t.test('rules that iptables refuses are refused', (t) => {
+  for (const [rule, why] of REFUSED) {
+    const problems = newNetns().netfilter.iptables.restore(`*filter\n:U - [0:0]\n${rule}\nCOMMIT\n`, {
+      counters: true,
+    });
+    const refusal = problems.find(({ severity }) => severity === 'error');
+    t.match(refusal?.message ?? 'taken', why, rule);
+  }
+  t.end();
+});
+
+t.test('the real iptables-restore refuses them too', real, (t) => {
+  for (const [rule] of REFUSED)
+    t.not(runReal('iptables-restore', `*filter\n:U - [0:0]\n${rule}\nCOMMIT\n`).status, 0, rule);
+  t.end();
+});
 
 t.test('what is asked for wrongly is refused with the words of the real one', real, (t) => {
   const netns = newNetns();

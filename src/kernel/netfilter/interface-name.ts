@@ -12,6 +12,7 @@ export interface InterfaceName {
 }
 
 export function parseInterfaceName(text: string): InterfaceName {
+  if (text === '') throw new RuleError('Empty interface is likely to be undesired');
   if (text.length > MAX_NAME) {
     throw new RuleError(`interface name \`${text}' must be shorter than IFNAMSIZ (${MAX_NAME})`);
   }

@@ -2,6 +2,7 @@
 
 import { type Ipv4Addr, type Ipv4Prefix, parseIpv4, parseIpv4Destination } from '../../packet/index.js';
 import { RuleError } from './extension.js';
+import { portOfService } from './text/services.js';
 
 export interface GivenOption {
   readonly name: string;
@@ -18,10 +19,10 @@ export function parseUnsigned(text: string, max = U32_MAX): number | undefined {
   return value <= max ? value : undefined;
 }
 
-/** A service's port by number; service names are not known here. */
-export function parsePort(text: string): number {
-  const port = /^\d+$/.test(text) ? Number(text) : -1;
-  if (port < 0 || port > 0xffff) throw new RuleError(`invalid port/service \`${text}' specified`);
+/** xtables_parse_port(): a number in any base, or the name of a service of that protocol. */
+export function parsePort(text: string, protocol?: string): number {
+  const port = parseUnsigned(text, 0xffff) ?? portOfService(text, protocol);
+  if (port === undefined) throw new RuleError(`invalid port/service \`${text}' specified`);
   return port;
 }
 
@@ -31,10 +32,10 @@ export interface PortRange {
 }
 
 /** `80`, `80:90`, `:90`, `80:`. */
-export function parsePortRange(text: string, separator = ':'): PortRange {
-  const [from = '', to] = text.split(separator);
-  const first = from === '' && to !== undefined ? 0 : parsePort(from);
-  const last = to === undefined ? first : to === '' ? 0xffff : parsePort(to);
+export function parsePortRange(text: string, protocol?: string): PortRange {
+  const [from = '', to] = text.split(':');
+  const first = from === '' && to !== undefined ? 0 : parsePort(from, protocol);
+  const last = to === undefined ? first : to === '' ? 0xffff : parsePort(to, protocol);
   if (first > last) throw new RuleError('invalid portrange (min > max)');
   return { first, last };
 }

@@ -18,12 +18,23 @@ const targetChain = ({ action }: Rule): string | undefined =>
 
 const refused = (chain: string, error: string): string => `RULE_APPEND failed (${error}): rule in chain ${chain}`;
 
+/** An option behind `-j CHAIN`, which no target takes. */
+function strayOption({ chains }: TableDraft, { action }: Rule): string | undefined {
+  if (action.kind !== 'unknown' || !chains.has(action.unknown.name)) return undefined;
+  return /--?\S+/.exec(action.unknown.toString())?.[0];
+}
+
 /** What is wrong with new rules, one by one. */
 function checkRules(draft: TableDraft): CommitProblem[] {
   const problems: CommitProblem[] = [];
   for (const [chain, { rules }] of draft.chains) {
     for (const rule of rules) {
       if (!draft.lines.has(rule)) continue;
+      const stray = strayOption(draft, rule);
+      if (stray !== undefined) {
+        problems.push({ rule, chain, message: `unknown option "${stray}"` });
+        continue;
+      }
       const next = targetChain(rule);
       const to = next === undefined ? undefined : draft.chains.get(next);
       if (next !== undefined && to === undefined) {

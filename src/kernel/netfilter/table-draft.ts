@@ -256,7 +256,8 @@ function checkName(name: string): void {
   }
   if (name.startsWith('-') || name.startsWith('!'))
     throw new RuleError("chain name not allowed to start with `-' or `!'");
-  if (VERDICTS.has(name) || targetKind(name) !== undefined) {
+  if (/\s/.test(name)) throw new RuleError(`Invalid chain name \`${name}'`);
+  if (name === '' || VERDICTS.has(name) || targetKind(name) !== undefined) {
     throw new RuleError('chain name may not clash with target name');
   }
 }

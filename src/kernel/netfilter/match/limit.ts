@@ -48,7 +48,8 @@ export const limit = {
   pure: false,
   parse(options) {
     const period = parseRate(options.text('--limit') ?? DEFAULT_RATE);
-    const burst = options.number('--limit-burst', MAX_BURST) ?? DEFAULT_BURST;
+    // nft_limit_init(): a burst of 0 is the usual one.
+    const burst = options.number('--limit-burst', MAX_BURST) || DEFAULT_BURST;
     // Credit in nanoseconds. Differs: the kernel counts in jiffies, so its credit comes in steps.
     const cost = (period / SCALE) * NS_PER_S;
     const cap = cost * burst;

@@ -2,6 +2,7 @@
 
 import { type MatchKind, RuleError } from '../extension.js';
 import { formatPortRange, parsePortRange, type PortRange } from '../options.js';
+import { formatProtocol } from '../text/protocol-names.js';
 
 const NAMES = ['--sports', '--dports', '--ports'] as const;
 /** XT_MULTI_PORTS. */
@@ -11,8 +12,8 @@ const PROTOCOLS: ReadonlySet<number> = new Set([6, 17, 136, 132, 33]);
 /** Both ports: all that xt_multiport reads of a header. */
 const PORTS_LENGTH = 4;
 
-function parsePorts(text: string): PortRange[] {
-  const ranges = text.split(',').map((part) => parsePortRange(part));
+function parsePorts(text: string, protocol: string): PortRange[] {
+  const ranges = text.split(',').map((part) => parsePortRange(part, protocol));
   const used = ranges.reduce((sum, { first, last }) => sum + (first === last ? 1 : 2), 0);
   if (used > MAX_PORTS) throw new RuleError('too many ports specified');
   return ranges;
@@ -36,7 +37,7 @@ export const multiport = {
       throw new RuleError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
     }
     const name = options.oneOf(NAMES);
-    const ranges = parsePorts(options.require(name));
+    const ranges = parsePorts(options.require(name), formatProtocol(context.protocol));
     const inverted = options.inverted(name);
     const bounds = ranges.flatMap(({ first, last }) => [first, last + 1]);
     return {

@@ -36,6 +36,10 @@ function parseCheck(options: Options): Check {
   if (name.length > MAX_NAME) throw new RuleError(`recent: name \`${name}' too long`);
   const seconds = options.number('--seconds') ?? 0;
   if (options.has('--reap') && seconds === 0) throw new RuleError('recent: option "--reap" also requires "--seconds".');
+  // recent_mt_check(): what is set or removed is not asked how often it was seen.
+  const asks = ['--seconds', '--hitcount', '--rttl'].find((one) => options.has(one));
+  if (asks !== undefined && (action === '--set' || action === '--remove'))
+    throw new RuleError(`recent: option "${asks}" cannot be used together with "${action}"`);
   if (options.has('--rsource') && options.has('--rdest')) {
     throw new RuleError('recent: option "--rdest" cannot be used together with "--rsource"');
   }

@@ -40,7 +40,8 @@ const connmarkTarget = (change: (packet: RulePacket, ct: CtEntry) => void, text:
 });
 
 function setMark(options: Options): Target {
-  const { value, mask } = parseXmark(options);
+  const { value, mask: own } = parseXmark(options);
+  const mask = options.number('--mask') ?? own;
   return connmarkTarget((packet, ct) => {
     ct.mark = ((ct.mark & ~mask) ^ value) >>> 0;
     traced(packet, 'connmark', ct.mark);
@@ -60,6 +61,7 @@ export const connmark = {
   parse(options) {
     const saves = options.has('--save-mark');
     if (!saves && !options.has('--restore-mark')) return setMark(options);
+    options.oneOf(['--save-mark', '--restore-mark', ...Object.keys(XMARK_OPTIONS)]);
     const { nfmask, ctmask } = parseMasks(options);
     const masks = `--nfmask ${hex(nfmask)} --ctmask ${hex(ctmask)}`;
     if (saves) {

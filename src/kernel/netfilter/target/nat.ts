@@ -3,7 +3,7 @@
 import { formatIpv4, INADDR_LOOPBACK, type Ipv4Addr } from '../../../packet/index.js';
 import { NAT_RANGE, type NatManip, type NatRange } from '../../conntrack/index.js';
 import { type RuleContext, type Target, type TargetKind, type TargetVerdict, RuleError } from '../extension.js';
-import { formatPortRange, type Options, parsePort, type PortRange, requireAddress } from '../options.js';
+import { formatPortRange, type Options, parsePort, parseUnsigned, type PortRange, requireAddress } from '../options.js';
 import type { RulePacket } from '../packet.js';
 
 /** Protocols with ports to translate. */
@@ -24,11 +24,23 @@ const natFlags = (options: Options): number =>
 const formatNatFlags = (options: Options): string[] =>
   FLAGS.filter(([name]) => options.has(name)).map(([name]) => name);
 
-/** `80`, `80-90`; ports want a protocol that has them. */
+/** parse_ports() of libxt_NAT.c: a port may have a name, the ends of a range are numbers. */
+function portNumber(text: string, complaint: string): number {
+  const port = parseUnsigned(text, 0xffff);
+  if (port === undefined) throw new RuleError(`Port \`${complaint}' not valid`);
+  return port;
+}
+
+function ownPort(text: string): PortRange {
+  const port = parsePort(text);
+  return { first: port, last: port };
+}
+
+/** `80`, `http`, `80-90`; ports want a protocol that has them. */
 function parseNatPorts(text: string, { protocol }: RuleContext): PortRange {
   if (!WITH_PORTS.has(protocol)) throw new RuleError('Need TCP, UDP, SCTP or DCCP with port specification');
-  const [from = '', to = from] = text.split('-');
-  const range = { first: parsePort(from), last: parsePort(to) };
+  const [from = '', to] = text.split('-');
+  const range = to === undefined ? ownPort(from) : { first: portNumber(from, text), last: portNumber(to, to) };
   if (range.first > range.last) throw new RuleError(`Port range \`${text}' funky`);
   return range;
 }

@@ -125,6 +125,13 @@ export const parseIcmpType = (text: string): IcmpName | undefined => V4_NAMES.ge
 /** The value of `--icmpv6-type`. */
 export const parseIcmpv6Type = (text: string): IcmpName | undefined => V6_NAMES.get(lower(text)) ?? parseNumbers(text);
 
+/** As `iptables -L` names it; undefined for what has no name. */
+export function formatIcmpType({ type, code }: IcmpName): string | undefined {
+  const whole = WHOLE.find(([, known]) => known === type)?.[0];
+  if (code === undefined) return whole;
+  return PAIRS.find(([name, known, own]) => known === type && own === code && name !== whole)?.[0];
+}
+
 /** ipset's pseudo port of an ICMP packet, type × 256 + code, from `echo-request` or `8/0`. */
 export function parseIcmpPort(text: string): number | undefined {
   const name = PAIR_NAMES.get(lower(text)) ?? (text.includes('/') ? parseNumbers(text) : undefined);

@@ -225,7 +225,12 @@ function apply(
   }
 }
 
+/** Words that a command about a chain takes. */
+const CHAIN_WORDS: Readonly<Record<string, number>> = { '-N': 1, '-X': 1, '-F': 1, '-P': 2, '-E': 2, '-Z': 2 };
+
 function chainCommand(draft: TableDraft, command: string, words: readonly string[]): void {
+  const tooMany = words[1 + (CHAIN_WORDS[command] ?? words.length)];
+  if (tooMany?.startsWith('-') === false) throw new RuleError(`Bad argument \`${tooMany}'`);
   switch (command) {
     case '-N':
       draft.create(requireWord(words, 1, command));

@@ -1,0 +1,183 @@
+/**
+ * The command line of `iptables` 1.8.9 (iptables/xshared.c:do_parse()): getopt_long() takes options in any order, values
+ * attached or behind, and the beginnings of long names.
+ */
+
+import { type LongOption, orderedOptions, type OrderedOption } from './getopt.js';
+import { IPTABLES_USAGE } from './iptables-usage.js';
+import { failure, ok, type ToolResult } from './tool.js';
+
+export const IPTABLES_VERSION = 'v1.8.9 (nf_tables)';
+
+export const NAME = `iptables ${IPTABLES_VERSION}`;
+
+const SHORT = '-:A:C:D:R:I:L::S::M:F::Z::N:X::E:P:Vh::o:p:s:d:j:i:fbvw::W::nt:m:xc:g:46';
+
+/** xtables-standalone's original_opts. */
+const LONG: readonly LongOption[] = [
+  ['append', 'A', 'value'],
+  ['delete', 'D', 'value'],
+  ['check', 'C', 'value'],
+  ['insert', 'I', 'value'],
+  ['replace', 'R', 'value'],
+  ['list', 'L', 'optional'],
+  ['list-rules', 'S', 'optional'],
+  ['flush', 'F', 'optional'],
+  ['zero', 'Z', 'optional'],
+  ['new-chain', 'N', 'value'],
+  ['delete-chain', 'X', 'optional'],
+  ['rename-chain', 'E', 'value'],
+  ['policy', 'P', 'value'],
+  ['source', 's', 'value'],
+  ['destination', 'd', 'value'],
+  ['src', 's', 'value'],
+  ['dst', 'd', 'value'],
+  ['protocol', 'p', 'value'],
+  ['in-interface', 'i', 'value'],
+  ['jump', 'j', 'value'],
+  ['table', 't', 'value'],
+  ['match', 'm', 'value'],
+  ['numeric', 'n', 'flag'],
+  ['out-interface', 'o', 'value'],
+  ['verbose', 'v', 'flag'],
+  ['wait', 'w', 'optional'],
+  ['wait-interval', 'W', 'optional'],
+  ['exact', 'x', 'flag'],
+  ['fragments', 'f', 'flag'],
+  ['version', 'V', 'flag'],
+  ['help', 'h', 'optional'],
+  ['line-numbers', '0', 'flag'],
+  ['modprobe', 'M', 'value'],
+  ['set-counters', 'c', 'value'],
+  ['goto', 'g', 'value'],
+  ['ipv4', '4', 'flag'],
+  ['ipv6', '6', 'flag'],
+];
+
+type Command = 'L' | 'S';
+
+/** optflags[]: the order in which options are held against the command. */
+const CHECKED = ['n', 's', 'd', 'p', 'j', 'v', 'x', 'i', 'o', '0', 'c', 'f'] as const;
+/** commands_v_options[]. */
+const TAKES: Readonly<Record<Command, string>> = { L: 'nvx0', S: 'v' };
+
+export interface Asked {
+  readonly command: 'list' | 'rules';
+  readonly chain: string | undefined;
+  /** From 1. */
+  readonly position: number | undefined;
+  readonly table: string;
+  readonly numeric: boolean;
+  readonly verbose: boolean;
+  readonly exact: boolean;
+  readonly numbered: boolean;
+}
+
+const TRY_HELP = "Try `iptables -h' or 'iptables --help' for more information.";
+/** xtables_error(PARAMETER_PROBLEM). */
+const wrongUse = (why: string): ToolResult => failure(2, `${NAME}: ${why}\n${TRY_HELP}`);
+
+/** What the options before have said. */
+class Reader {
+  readonly flags = new Set<string>();
+  table = 'filter';
+  command: Command | undefined = undefined;
+  chain: string | undefined = undefined;
+  position: number | undefined = undefined;
+  readonly #options: readonly OrderedOption[];
+  #next = 0;
+
+  constructor(options: readonly OrderedOption[]) {
+    this.#options = options;
+  }
+
+  /** xs_has_arg(): the word behind, where it is no option. */
+  #word(): string | undefined {
+    const next = this.#options[this.#next];
+    if (next === undefined || next.letter !== undefined || next.value.startsWith('!')) return undefined;
+    this.#next += 1;
+    return next.value;
+  }
+
+  /** Reads all; the complaint about the first that is wrong. */
+  read(): ToolResult | undefined {
+    for (let one = this.#options[0]; one !== undefined; one = this.#options[this.#next]) {
+      this.#next += 1;
+      const ended =
+        one.letter === undefined
+          ? failure(2, `Bad argument \`${one.value}'\n${TRY_HELP}`)
+          : this.#option(one.letter, one.value, one.written);
+      if (ended !== undefined) return ended;
+    }
+    return undefined;
+  }
+
+  #option(letter: string, value: string | undefined, written: string): ToolResult | undefined {
+    switch (letter) {
+      case 'L':
+      case 'S':
+        return this.#list(letter, value);
+      case 'V':
+        return ok(`${NAME}\n`);
+      case 'h':
+        return ok(IPTABLES_USAGE);
+      case '6':
+        return failure(2, TRY_HELP);
+      case 't':
+        this.table = value ?? '';
+        return undefined;
+      case 'w':
+        this.flags.add('w');
+        return /^\s*\+?\d/.test(value ?? this.#word() ?? '0') ? undefined : wrongUse('wait seconds not numeric');
+      case 'c':
+        this.#word();
+        this.flags.add('c');
+        return undefined;
+      case 'g':
+        this.flags.add('j');
+        return undefined;
+      default:
+        if (/[A-Z]/.test(letter) && letter !== 'M')
+          return failure(2, `${NAME}: ${written}: only what shows is offered here`);
+        this.flags.add(letter);
+        return undefined;
+    }
+  }
+
+  /** add_command(), then the chain and the number of a rule. */
+  #list(command: Command, value: string | undefined): ToolResult | undefined {
+    if (this.command !== undefined) return wrongUse(`Cannot use -${command} with -${this.command}`);
+    this.command = command;
+    this.chain = value ?? this.#word();
+    const position = this.#word();
+    if (position === undefined) return undefined;
+    if (!/^(?:0x[\da-f]+|\d+)$/i.test(position) || Number(position) === 0)
+      return wrongUse(`Invalid rule number \`${position}'`);
+    this.position = Number(position);
+    return undefined;
+  }
+}
+
+/** What is asked for, or what the tool says to it. */
+export function readIptables(args: readonly string[]): Asked | ToolResult {
+  const given = orderedOptions(args, { short: SHORT, long: LONG });
+  const reader = new Reader(given.options);
+  const ended = reader.read();
+  if (ended !== undefined) return ended;
+  if (given.bad !== undefined) return wrongUse(given.bad);
+  if (given.rest.length > 0) return wrongUse('unknown arguments found on commandline');
+  const { command, chain, position, table, flags } = reader;
+  if (command === undefined) return wrongUse('no command specified');
+  const illegal = CHECKED.find((letter) => flags.has(letter) && !TAKES[command].includes(letter));
+  if (illegal !== undefined) return wrongUse(`Illegal option \`-${illegal}' with this command`);
+  return {
+    command: command === 'L' ? 'list' : 'rules',
+    chain,
+    position,
+    table,
+    numeric: flags.has('n'),
+    verbose: flags.has('v'),
+    exact: flags.has('x'),
+    numbered: flags.has('0'),
+  };
+}
