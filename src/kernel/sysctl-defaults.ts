@@ -104,7 +104,7 @@ export const NETNS_DEFAULTS = {
   'ipv4.ipfrag_high_thresh': 4_194_304,
   'ipv4.ipfrag_time': 30,
   'ipv4.ipfrag_max_dist': 64,
-  'ipv4.min_pmtu': 552,
+  'ipv4.route.min_pmtu': 552,
   'ipv4.tcp_syn_retries': 6,
   'ipv4.tcp_synack_retries': 5,
   'ipv4.tcp_retries1': 3,

@@ -39,6 +39,7 @@ blackhole 192.168.166.128/26 proto 80
   [NODE, 'ip rule', '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n'],
   [NODE, 'sysctl net.ipv4.ip_forward', 'net.ipv4.ip_forward = 1\n'],
   [NODE, 'sysctl -n net/ipv4/ip_forward', '1\n'],
+  [NODE, 'sysctl net.ipv4.route.min_pmtu', 'net.ipv4.route.min_pmtu = 552\n'],
   [NODE, 'sysctl -n net.ipv4.conf.calia7a3e029a7b.proxy_arp', '1\n'],
   [CLIENT, 'sysctl -n net.ipv4.ip_forward', '0\n'],
   [

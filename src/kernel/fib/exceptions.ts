@@ -54,7 +54,7 @@ export function learnMtu(
   const known = learned(nextHop, destination, clock);
   const present = known?.mtu ?? firstHopMtu(route, nextHop.dev);
   if (known?.mtuLocked === true || present < told.mtu) return;
-  const least = sysctl.values['ipv4.min_pmtu'];
+  const least = sysctl.values['ipv4.route.min_pmtu'];
   const mtuLocked = told.mtu < least;
   const mtu = mtuLocked ? Math.min(present, least) : told.mtu;
   if (known?.mtu === mtu && !mtuLocked && clock.nowNs < known.expiresNs - MTU_EXPIRES_NS / 2) return;

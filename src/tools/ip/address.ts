@@ -125,11 +125,21 @@ function briefRow({ dev, addresses, byLabel }: Shown): Row {
   return row.note('addr_info', infos);
 }
 
+/** `-j -o`: as in print_addrinfo() each address names its device, of which nothing else is said. */
+function addressRecords({ dev, addresses }: Shown, names: Names): Row {
+  const infos = addresses.map(
+    ([address, shown]): JsonValue =>
+      shown ? { index: dev.ifindex, dev: dev.name, ...addressRow(address, names).json } : EMPTY,
+  );
+  return new Row().note('addr_info', infos);
+}
+
 function deviceRow(one: Shown, form: AddressForm): Row {
   const { dev, byLabel } = one;
   if (form.brief) return briefRow(one);
   const row = new Row();
   const names = namesOf(form);
+  if (form.oneLine && form.json && form.family !== 'link') return addressRecords(one, names);
   if (!byLabel) {
     addHead(row, dev, { object: 'addr', group: names.group });
     if (form.family !== 'inet') addLinkLayer(row, dev, form.numeric);

@@ -117,7 +117,12 @@ function parseOptions(args: readonly string[]): Parsed {
   const changes: Change[] = [];
   let at = 0;
   for (; at < args.length && args[at]?.startsWith('-') === true; at++) {
-    const word = (args[at] ?? '').replace(/^--?/, '');
+    if (args[at] === '--') {
+      at += 1;
+      break;
+    }
+    // `-color=never`: colours are not printed.
+    const word = (args[at] ?? '').replace(/^--?/, '').replace(/^(c[olr]*)=(?:never|auto|always)$/, '$1');
     // `-r` is `-resolve`, `-n` is `-netns`; `-b` would be `-batch`, which is not offered.
     const withValue = word === 'r' ? undefined : VALUES.find((name) => word !== '' && name.startsWith(word));
     if (withValue !== undefined) {

@@ -5,9 +5,17 @@ import { compareIpv4, formatIpv4, formatMac, ipv4Network } from '../../packet/in
 import type { NeighbourState } from '../../trace/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
 import { type OutputForm, printRows, Row } from './row.js';
-import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector, wrongArgument } from './selector.js';
 
-const SELECTORS = { dev: 'value', unused: 'flag', nud: 'value', proxy: 'flag', to: 'value*' } as const;
+const SELECTORS = {
+  dev: 'value',
+  master: 'value',
+  nomaster: 'flag',
+  unused: 'flag',
+  nud: 'value',
+  proxy: 'flag',
+  to: 'value*',
+} as const;
 
 const STATES: readonly NeighbourState[] = [
   'permanent',
@@ -26,6 +34,7 @@ const SHOWN: ReadonlySet<string> = new Set(STATES.filter((state) => state !== 'n
 interface NeighbourForm extends OutputForm {
   /** `-s`. */
   readonly statistics: boolean;
+  readonly brief: boolean;
 }
 
 const seconds = (netns: Netns, ns: number): number => Math.floor((netns.emulation.clock.nowNs - ns) / NS_PER_S);
@@ -51,6 +60,13 @@ function neighbourRow(netns: Netns, entry: Neighbour, form: { hideDev: boolean; 
   return row;
 }
 
+/** print_neigh_brief(). */
+function briefRow({ address, dev, valid, mac }: Neighbour): Row {
+  const row = new Row().add('dst', formatIpv4(address), `${formatIpv4(address).padEnd(39)} `);
+  row.add('dev', dev.name, `${dev.name.padEnd(16)} `);
+  return valid ? row.add('lladdr', formatMac(mac), formatMac(mac)) : row;
+}
+
 function proxyRow({ address, dev }: Pick<Neighbour, 'dev' | 'address'>, hideDev: boolean): Row {
   const row = new Row().add('dst', formatIpv4(address), `${formatIpv4(address)} `);
   if (!hideDev) row.add('dev', dev.name, `dev ${dev.name} `);
@@ -64,14 +80,19 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
   const { values, flags } = selector;
   const dev = values.get('dev');
   if (dev !== undefined && netns.devices.named(dev) === undefined) return failure(255, `Cannot find device "${dev}"`);
-  const nud = values.get('nud');
-  if (nud !== undefined && nud !== 'all' && !STATES.some((state) => state === nud))
-    return failure(255, `Error: argument "${nud}" is wrong: nud state is bad\n`);
+  const wanted = words.filter((_, i) => words[i - 1] === 'nud');
+  const bad = wanted.find((nud) => nud !== 'all' && !STATES.some((state) => state === nud));
+  if (bad !== undefined) return wrongArgument(bad, 'nud state is bad');
+  const master = values.get('master');
+  if (master !== undefined && netns.devices.named(master) === undefined)
+    return wrongArgument(master, 'Device does not exist\n');
   const to = values.get('to');
   const prefix = to === undefined ? undefined : parsePrefix(to);
   if (to !== undefined && prefix === undefined) return noPrefix(to);
   const chosen = (entry: Pick<Neighbour, 'dev' | 'address'>): boolean =>
     (dev === undefined || entry.dev.name === dev) &&
+    (master === undefined || entry.dev.port?.bridge.name === master) &&
+    (!flags.has('nomaster') || entry.dev.port === undefined) &&
     (prefix === undefined || ipv4Network(entry.address, prefix.length) === prefix.addr);
   const hideDev = dev !== undefined;
   if (flags.has('proxy')) {
@@ -79,11 +100,13 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
     return ok(printRows(rows, form));
   }
   const shown = (state: NeighbourState): boolean =>
-    nud === undefined ? SHOWN.has(state) : nud === 'all' || state === nud;
+    wanted.length === 0 ? SHOWN.has(state) : wanted.some((nud) => nud === 'all' || state === nud);
   const entries = [...netns.neighbours.entries()]
     .filter((entry) => shown(entry.state) && chosen(entry))
     .sort((a, b) => a.dev.ifindex - b.dev.ifindex || compareIpv4(a.address, b.address));
-  const rows = entries.map((entry) => neighbourRow(netns, entry, { hideDev, statistics: form.statistics }));
+  const rows = entries.map((entry) =>
+    form.brief ? briefRow(entry) : neighbourRow(netns, entry, { hideDev, statistics: form.statistics }),
+  );
   return ok(printRows(rows, form));
 }
 

@@ -6,15 +6,16 @@ import {
   formatTos,
   type Netns,
   parseAddressWord,
+  parseNumberWord,
   RT_TABLE,
   type RouteGetAnswer,
 } from '../../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, isLimitedBroadcast } from '../../packet/index.js';
 import { failure, type ToolResult } from '../tool.js';
 import { type Names, namesOf } from './names.js';
-import { type RouteForm, routeRow } from './route.js';
+import { octet, type RouteForm, routeRow } from './route.js';
 import { printRows, Row } from './row.js';
-import { isResult, noPrefix, parsePrefix, readSelector } from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector, refuse, wrongArgument } from './selector.js';
 
 const GET = {
   from: 'value',
@@ -32,7 +33,17 @@ const GET = {
   to: 'value',
 } as const;
 
-const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17 };
+const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, sctp: 132 };
+
+const upTo =
+  (max: number) =>
+  (text: string): number | undefined => {
+    const value = parseNumberWord(text);
+    return value === undefined || value > max ? undefined : value;
+  };
+
+/** inet_proto_a2n(). */
+const ipProtocol = (text: string): number | undefined => PROTOCOLS[text] ?? upTo(255)(text);
 
 /** `ip route get ADDRESS [from A iif D] [oif D] [mark M] [tos T] [ipproto P sport N dport N] [fibmatch]`. */
 export function getRoute(netns: Netns, words: readonly string[], form: RouteForm): ToolResult {
@@ -45,31 +56,34 @@ export function getRoute(netns: Netns, words: readonly string[], form: RouteForm
   if (destination === undefined) return noPrefix(text);
   const from = values.get('from');
   const source = from === undefined ? INADDR_ANY : parseAddressWord(from);
-  if (source === undefined) return noPrefix(from ?? '');
+  if (source === undefined) return noPrefix(from ?? '', 'inet prefix');
   const device = (word: string): ReturnType<typeof netns.devices.named> => netns.devices.named(values.get(word) ?? '');
   for (const word of ['iif', 'oif', 'dev'] as const) {
     if (values.has(word) && device(word) === undefined) return failure(1, `Cannot find device "${values.get(word)}"`);
   }
-  const number = (...names: string[]): number | undefined => {
+  const number = (names: readonly string[], parse: (text: string) => number | undefined, why: string) => {
     const given = names.map((name) => values.get(name)).find((one) => one !== undefined);
-    return given === undefined ? undefined : Number(given);
+    return given === undefined ? undefined : (parse(given) ?? refuse(wrongArgument(given, why)));
   };
-  const protocol = values.get('ipproto');
+  const uid = number(['uid'], upTo(0xffff_ffff), 'invalid UID\n');
   const answer = netns.fib.routeGet({
     destination,
     source,
-    mark: number('mark'),
-    tos: number('tos', 'dsfield'),
+    mark: number(['mark'], upTo(0xffff_ffff), 'invalid mark value'),
+    tos: number(['tos', 'dsfield'], octet, 'TOS value is invalid\n'),
     iif: device('iif'),
     oif: device('oif') ?? device('dev'),
-    protocol: protocol === undefined ? undefined : (PROTOCOLS[protocol] ?? Number(protocol)),
-    sourcePort: number('sport'),
-    destinationPort: number('dport'),
+    protocol: number(['ipproto'], ipProtocol, 'Invalid "ipproto" value\n'),
+    sourcePort: number(['sport'], upTo(0xffff), 'invalid sport\n'),
+    destinationPort: number(['dport'], upTo(0xffff), 'invalid dport\n'),
   });
   if ('errno' in answer) return failure(2, `RTNETLINK answers: ${ERRNO_TEXT[answer.errno]}`);
   const { route } = answer.answer.result;
   const style = { details: form.details, names: namesOf(form) };
-  const row = flags.has('fibmatch') && route !== undefined ? routeRow(route, {}, style) : getRow(answer.answer, style);
+  const row =
+    flags.has('fibmatch') && route !== undefined
+      ? routeRow(route, {}, style)
+      : getRow(answer.answer, { ...style, uid: uid ?? 0 });
   const length = /\/(.*)$/.exec(text)?.[1] ?? '32';
   const warning = length === '32' ? '' : `Warning: /${length} as prefix is invalid, only /32 (or none) is supported.\n`;
   return { exitCode: 0, stdout: printRows([row], form), stderr: warning };
@@ -95,7 +109,7 @@ function markText(mark: number): string {
 }
 
 /** What the kernel answers: where the packet goes. The text alone is kernel/fib/format.ts:formatRouteGet() too. */
-function getRow(answer: RouteGetAnswer, { details, names }: { details: boolean; names: Names }): Row {
+function getRow(answer: RouteGetAnswer, { details, names, uid }: { details: boolean; names: Names; uid: number }): Row {
   const { flow, result, table } = answer;
   const { type, route, gateway, dev } = result;
   const row = new Row();
@@ -113,7 +127,7 @@ function getRow(answer: RouteGetAnswer, { details, names }: { details: boolean; 
   const flags = type === 'multicast' ? ['rt_offload_failed'] : [];
   row.add('flags', flags, flags.map((flag) => `${flag} `).join(''));
   if (flow.mark !== undefined && flow.mark !== 0) row.add('mark', flow.mark, `mark ${markText(flow.mark)} `);
-  return cached(isInput ? row : row.add('uid', 0, 'uid 0 '), answer);
+  return cached(isInput ? row : row.add('uid', uid, `uid ${uid} `), answer);
 }
 
 /** The second line. */

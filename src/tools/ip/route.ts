@@ -94,8 +94,8 @@ interface Asked {
 function tableOf(netns: Netns, text: string): number | undefined {
   if (text === 'all') return undefined;
   const table = parseTable(text) ?? refuse(wrongArgument(text, 'table id value is invalid\n'));
-  const known = table === RT_TABLE.main || table === RT_TABLE.default || table === RT_TABLE.local;
-  if (!known && netns.fib.routes(table).length === 0)
+  if (table === 0) return undefined; // RT_TABLE_UNSPEC
+  if (table !== RT_TABLE.main && netns.fib.routes(table).length === 0)
     refuse(failure(2, 'Error: ipv4: FIB table does not exist.\nDump terminated'));
   return table;
 }
@@ -108,7 +108,7 @@ const wrong =
 const wholeNumber = (text: string): number | undefined =>
   /^(?:0x[\da-f]+|\d+)$/i.test(text) ? Number(text) : undefined;
 /** Numbers of this octet are hexadecimal with or without 0x. */
-const octet = (text: string): number | undefined =>
+export const octet = (text: string): number | undefined =>
   /^(?:0x)?[\da-f]{1,2}$/i.test(text) ? Number.parseInt(text, 16) : undefined;
 /** `all` is as if nothing had been said. */
 const notAll = (text: string | undefined): string | undefined => (text === 'all' ? undefined : text);

@@ -35,6 +35,10 @@ const SELECTORS = {
   oif: 'value',
   lookup: 'value*',
   table: 'value*',
+  not: 'flag',
+  ipproto: 'value',
+  sport: 'value',
+  dport: 'value',
 } as const;
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
@@ -69,7 +73,8 @@ function matches(row: Row, netns: Netns, rule: FibRule, numeric: boolean): void 
   }
   if (rule.tos !== 0) row.add('tos', formatTos(rule.tos), ` tos ${formatTos(rule.tos)}`);
   if (rule.mark !== 0 || rule.mask !== 0) {
-    row.add('fwmark', hex(rule.mark), ` fwmark ${rule.mark === 0 ? '0' : hex(rule.mark)}`);
+    const mark = rule.mark === 0 ? '0' : hex(rule.mark); // %#x
+    row.add('fwmark', mark, ` fwmark ${mark}`);
     if (rule.mask >>> 0 !== 0xffff_ffff) row.add('fwmask', hex(rule.mask), `/${hex(rule.mask)}`);
   }
   if (rule.iif !== undefined) device(row, netns, { word: 'iif', name: rule.iif });
@@ -110,7 +115,13 @@ function ruleRow(netns: Netns, rule: FibRule, form: RuleForm): Row {
 
 type Filter = (rule: FibRule) => boolean;
 
-function filterOf({ values }: Selector): Filter | ToolResult {
+/** `5`, `5-9`. */
+function isRange(ports: FibRule['sourcePorts'], text: string): boolean {
+  const [first, last = first] = text.split('-').map(Number);
+  return ports !== undefined && ports.first === first && ports.last === last;
+}
+
+function filterOf({ values, flags }: Selector): Filter | ToolResult {
   const filters: Filter[] = [];
   const one = (...names: string[]): string | undefined =>
     names.map((name) => values.get(name)).find((x) => x !== undefined);
@@ -140,8 +151,19 @@ function filterOf({ values }: Selector): Filter | ToolResult {
   const mark = values.get('fwmark');
   if (mark !== undefined) {
     const [value = '', mask] = mark.split('/');
-    filters.push((rule) => rule.mark === Number(value) && (mask === undefined || rule.mask === Number(mask)));
+    // filter_nlmsg(): 0 says nothing.
+    filters.push(
+      (rule) =>
+        (Number(value) === 0 || rule.mark === Number(value)) && (mask === undefined || rule.mask === Number(mask)),
+    );
   }
+  if (flags.has('not')) filters.push((rule) => rule.not);
+  const ipProtocol = values.get('ipproto');
+  if (ipProtocol !== undefined)
+    filters.push((rule) => rule.ipProtocol !== undefined && formatRuleIpProtocol(rule.ipProtocol) === ipProtocol);
+  const [sport, dport] = [values.get('sport'), values.get('dport')];
+  if (sport !== undefined) filters.push((rule) => isRange(rule.sourcePorts, sport));
+  if (dport !== undefined) filters.push((rule) => isRange(rule.destinationPorts, dport));
   return (rule) => filters.every((holds) => holds(rule));
 }
 
