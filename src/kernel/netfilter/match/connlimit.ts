@@ -1,7 +1,8 @@
 /** `-m connlimit`: how many connections an address has; net/netfilter/xt_connlimit.c:connlimit_mt(). */
 
 import { type CtEntry, IPS } from '../../conntrack/entry.js';
-import { tuplesEqual } from '../../conntrack/tuple.js';
+import { readTuple, transportOffset } from '../../conntrack/packet-tuple.js';
+import { emptyTuple, tuplesEqual } from '../../conntrack/tuple.js';
 import { NS_PER_MS } from '../../clock.js';
 import type { Netns } from '../../netns.js';
 import { type MatchKind, RuleError } from '../extension.js';
@@ -34,6 +35,12 @@ const found = (netns: Netns, ct: CtEntry | undefined): CtEntry | undefined =>
 
 /** already_closed(). */
 const isClosed = ({ protocolState: { state } }: CtEntry): boolean => state === 'TIME_WAIT' || state === 'CLOSE';
+
+/** nf_ct_get_tuplepr(), which is asked of what nobody tracks: a later fragment has no tuple, nor what ends before its ports. */
+function hasTuple({ skb, end }: RulePacket): boolean {
+  const transport = transportOffset(skb.ipv4, end);
+  return transport >= 0 && readTuple(emptyTuple(), skb.ipv4, transport, end);
+}
 
 /** struct nf_conncount_list: what a masked address has. What nobody tracks counts until the list is looked through. */
 class Connections {
@@ -126,6 +133,10 @@ export const connlimit = {
     const seen = new Map<number, Connections>();
     return {
       matches(packet) {
+        if (packet.skb.ct === undefined && !hasTuple(packet)) {
+          packet.hotdrop = true;
+          return false;
+        }
         const jiffy = Math.floor(packet.netns.emulation.clock.nowNs / JIFFY_NS);
         const key = packet[side] & mask;
         const known = seen.get(key);
