@@ -81,6 +81,33 @@ t.test('paths, communities and their sets', (t) => {
   t.end();
 });
 
+t.test(
+  'lists that nobody has made: a path of 2 is empty, of 1.6 void; of lists only 1.6 says that they are defined',
+  (t) => {
+    const cases: readonly [string, { readonly old: boolean; readonly new: boolean }][] = [
+      ['bgp_path.len = 0', { old: false, new: true }],
+      ['bgp_path ~ [= =]', { old: false, new: true }],
+      ['defined(bgp_path)', { old: false, new: false }],
+      ['defined(bgp_community)', { old: true, new: false }],
+      ['defined(bgp_ext_community)', { old: true, new: false }],
+      ['defined(+empty+)', { old: true, new: false }],
+    ];
+    for (const [condition, expected] of cases) {
+      const body = `{ if ${condition} then accept; reject; }`;
+      t.equal(accepts(body), expected.old, `${condition} in 1.6`);
+      t.equal(accepts(body, { dialect: 'bird-2' }), expected.new, condition);
+    }
+    const removed = '{ bgp_community.delete([(1, *)]); if defined(bgp_community) then reject; accept; }';
+    t.equal(accepts(removed, { dialect: 'bird-2' }), true, 'nothing was taken away: the list is as it was');
+    const emptied =
+      '{ bgp_community.add((1, 2)); bgp_community.delete((1, 2)); if defined(bgp_community) then accept; reject; }';
+    t.equal(accepts(emptied, { dialect: 'bird-2' }), true, 'a list that was emptied is one');
+    t.match(filtered('{ bgp_path.prepend(7); accept; }', { dialect: 'bird-2' }), /BGP\.as_path: 7\n/);
+    t.notOk(accepts('{ bgp_path.prepend(7); accept; }'), '1.6 cannot prepend to what is void');
+    t.end();
+  },
+);
+
 t.test('what a route is, and what runs', (t) => {
   const cases: readonly [string, boolean][] = [
     ['source = RTS_STATIC', true],

@@ -5,6 +5,8 @@ import { Fabric } from './fabric.js';
 interface End {
   readonly as?: number;
   readonly theirAs?: number;
+  /** Instead of `as` and the number. */
+  readonly neighbor?: string;
   readonly more?: string;
   readonly channel?: string;
   readonly routes?: string;
@@ -16,6 +18,7 @@ const EXPORT = 'export where source = RTS_STATIC || source = RTS_BGP;';
 /** One of two ends, as BIRD 2. */
 function config(index: 0 | 1, end: End): string {
   const { as = 65_001 + index, theirAs = 65_002 - index, more = '', channel = `import all; ${EXPORT}`, routes } = end;
+  const { neighbor = `as ${theirAs}` } = end;
   const [own, other] = [ADDRESSES[index], ADDRESSES[1 - index]];
   return `
 router id ${own};
@@ -24,7 +27,7 @@ protocol direct { ipv4; }
 protocol kernel { ipv4 { export all; }; }
 protocol static { ipv4; ${routes ?? `route 10.${index + 1}.0.0/16 blackhole;`} }
 protocol bgp peer1 {
-  local ${own} as ${as}; neighbor ${other} as ${theirAs};
+  local ${own} as ${as}; neighbor ${other} ${neighbor};
   connect delay time 1; connect retry time 2; error wait time 4, 8;
   ${more}
   ipv4 { ${channel} };
@@ -95,6 +98,68 @@ t.test('why a session is not up is said as BIRD says it', (t) => {
     t.notOk(isUp(a) || isUp(b), why);
     t.equal(status(a)?.reason, reasonA, why);
     t.equal(status(b)?.reason, reasonB, why);
+    fabric.end();
+  }
+  t.end();
+});
+
+t.test('a neighbour of any other AS: which one is known once the session is up', (t) => {
+  const more = 'enforce first as on;';
+  const { fabric, a, b } = pair({ neighbor: 'external', more });
+  t.ok(fabric.runUntil(() => isUp(a) && known(a).length === 1 && known(b).length === 1, 20));
+  t.match(a.birdc('show protocols all peer1'), /Neighbor AS: +65002\n/);
+  fabric.end();
+  const own = pair({ as: 65_002, neighbor: 'external', more }, { theirAs: 65_002 });
+  own.fabric.run(20);
+  t.equal(status(own.a)?.reason, 'BGP Error: Bad peer AS', 'but ours');
+  t.equal(status(own.b)?.reason, 'Received: Bad peer AS');
+  own.fabric.end();
+  t.end();
+});
+
+t.test('keepalives are the part of the agreed hold time that they were of the own', (t) => {
+  const { fabric, a, b } = pair({ more: 'hold time 30; keepalive time 10;' }, { more: 'hold time 9;' });
+  t.ok(fabric.runUntil(() => isUp(a) && isUp(b), 20));
+  const since = a.birdc('show protocols peer1');
+  t.match(a.birdc('show protocols all peer1'), /Hold timer: +[\d.]+\/9\n +Keepalive timer: +[\d.]+\/3\n/);
+  fabric.run(60);
+  t.equal(a.birdc('show protocols peer1'), since, 'so that the neighbour does not give up');
+  fabric.end();
+  const short = pair({ more: 'hold time 240; keepalive time 1;' }, { more: 'hold time 4;' });
+  t.ok(short.fabric.runUntil(() => isUp(short.a), 20));
+  t.match(short.a.birdc('show protocols all peer1'), /Keepalive timer: +[\d.]+\/1\n/, 'a second at least');
+  short.fabric.end();
+  t.end();
+});
+
+t.test('who tells no capabilities hears none', (t) => {
+  for (const [first, second] of [
+    [{ more: 'capabilities off;' }, {}],
+    [{}, { more: 'capabilities off;' }],
+    [{ more: 'capabilities off;' }, { more: 'capabilities off;' }],
+  ] as const) {
+    const { fabric, a, b } = pair(first, second);
+    t.ok(fabric.runUntil(() => known(a).length === 1 && known(b).length === 1, 20));
+    const text = a.birdc('show protocols all peer1');
+    t.match(text, /Neighbor capabilities\n +Role: provider\n +Session: +external\n/);
+    fabric.end();
+  }
+  t.end();
+});
+
+t.test('a MED goes to another AS if the export filter set it, or a filter that set nothing else', (t) => {
+  const cases: readonly [string, string, number | undefined][] = [
+    ['route 10.1.0.0/16 blackhole { bgp_med = 4; };', EXPORT, 4],
+    ['route 10.1.0.0/16 blackhole { bgp_med = 4; bgp_community.add((1, 2)); };', EXPORT, undefined],
+    ['route 10.1.0.0/16 blackhole { bgp_med = 4; bgp_med = 5; };', EXPORT, undefined],
+    ['route 10.1.0.0/16 blackhole { bgp_med = 4; };', 'export filter { bgp_community.add((1, 2)); accept; };', 4],
+    ['route 10.1.0.0/16 blackhole;', 'export filter { bgp_med = 6; accept; };', 6],
+  ];
+  for (const [routes, exports, med] of cases) {
+    const { fabric, b } = pair({ routes, channel: `import all; ${exports}` });
+    t.ok(fabric.runUntil(() => known(b).includes('10.1.0.0/16'), 20));
+    const [best] = b.routes().find(([route]) => route?.net.toString() === '10.1.0.0/16') ?? [];
+    t.equal(best?.attributes.med, med, `${routes} ${exports}`);
     fabric.end();
   }
   t.end();

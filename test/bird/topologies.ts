@@ -10,6 +10,10 @@ export interface Policy {
   readonly nextHopSelf: boolean;
   readonly passive: boolean;
   readonly addPaths: boolean;
+  /** `capabilities off`. */
+  readonly silent: boolean;
+  /** Of BIRD 2: the neighbour's AS is not named where it is another. */
+  readonly anyAs: boolean;
 }
 
 export interface SessionPlan {
@@ -30,6 +34,8 @@ export interface SpeakerPlan {
   readonly prefixes: readonly number[];
   /** Communities that its own routes have: they are preferred by them. */
   readonly rank: number;
+  /** Of BIRD 2: a MED that its static routes have by themselves. */
+  readonly med: boolean;
   readonly mergePaths: boolean;
 }
 
@@ -50,6 +56,8 @@ const policy: fc.Arbitrary<Policy> = fc.record({
   nextHopSelf: fc.boolean(),
   passive: fc.boolean(),
   addPaths: fc.constantFrom(false, false, true),
+  silent: fc.constantFrom(false, false, false, false, true),
+  anyAs: fc.boolean(),
 });
 
 const speaker = (as: fc.Arbitrary<number>): fc.Arbitrary<SpeakerPlan> =>
@@ -58,6 +66,7 @@ const speaker = (as: fc.Arbitrary<number>): fc.Arbitrary<SpeakerPlan> =>
     as,
     prefixes: fc.uniqueArray(fc.nat(PREFIXES.length - 1), { maxLength: 3 }),
     rank: fc.nat(2),
+    med: fc.boolean(),
     mergePaths: fc.boolean(),
   });
 
@@ -172,15 +181,17 @@ function sessionText(topology: Topology, plan: SessionPlan, end: 0 | 1): string 
   if (mine === undefined || theirs === undefined) return '';
   const policy = plan.policies[end];
   const as = plan.flaw === 'wrong-as' && end === 0 ? theirs.as + 1 : theirs.as;
+  const anyAs = policy.anyAs && mine.dialect === 'bird-2' && plan.flaw === 'none' && as !== mine.as;
   const passive = plan.flaw === 'both-passive' || (policy.passive && plan.flaw === 'none' && end === 0);
   const reflects = plan.client !== 'none' && plan.client !== END[end] && as === mine.as;
   const shared = [
     `local as ${mine.as};`,
-    `neighbor ${addressOf(other)} as ${as};`,
+    `neighbor ${addressOf(other)} ${anyAs ? 'external' : `as ${as}`};`,
     `source address ${addressOf(own)};`,
     plan.multihop ? 'multihop;' : 'direct;',
     reflects ? 'rr client;' : '',
     passive ? 'passive on;' : '',
+    policy.silent ? 'capabilities off;' : '',
     'deterministic med on; connect delay time 1; connect retry time 2;',
   ];
   const channel = [
@@ -197,8 +208,9 @@ function sessionText(topology: Topology, plan: SessionPlan, end: 0 | 1): string 
   return `protocol bgp to_${nameOf(other)} { ${body} }`;
 }
 
-function staticText({ dialect, prefixes, rank }: SpeakerPlan): string {
-  const routes = prefixes.map((index) => `route ${PREFIXES[index]} blackhole;`).join(' ');
+function staticText({ dialect, prefixes, rank, med }: SpeakerPlan): string {
+  const more = med && dialect === 'bird-2' ? ' { bgp_med = 7; }' : '';
+  const routes = prefixes.map((index) => `route ${PREFIXES[index]} blackhole${more};`).join(' ');
   const filter = `filter { ${rank === 0 ? '' : `bgp_community.add((65000, ${rank}));`} accept; }`;
   return dialect === 'bird-2'
     ? `protocol static { ipv4 { import ${filter}; }; ${routes} }`

@@ -62,12 +62,20 @@ const UPDATE_DELAY_S = 0.001;
 /** Octets that one write takes, about. */
 const WRITE_SIZE = 16_384;
 
+/** bgp_rx_open() of 2: as large a part of the agreed hold time as it was of our own, a second at least. */
+function scaledKeepalive({ keepaliveTime, holdTime: own }: BgpConfig, holdTime: number): number {
+  const seconds = keepaliveTime === 0 ? holdTime / 3 : (keepaliveTime * holdTime) / own;
+  return holdTime === 0 ? 0 : Math.max(1, Math.floor(seconds));
+}
+
 export class BgpConnection {
   readonly owner: ConnectionOwner;
   readonly direction: Direction;
   state: ConnectionState = 'Idle';
   socket: TcpSocket | undefined = undefined;
   peer: PeerCapabilities = NO_CAPABILITIES;
+  /** The AS of the neighbour's OPEN. */
+  receivedAs = 0;
   /** Agreed. */
   holdTime = 0;
   keepaliveTime = 0;
@@ -178,7 +186,9 @@ export class BgpConnection {
   /** Times and sizes that both ends can do with. */
   agree(config: BgpConfig, theirHoldTime: number): void {
     this.holdTime = Math.min(theirHoldTime, config.holdTime);
-    this.keepaliveTime = config.keepaliveTime || Math.floor(this.holdTime / 3);
+    this.keepaliveTime = this.owner.router.isBird2
+      ? scaledKeepalive(config, this.holdTime)
+      : config.keepaliveTime || Math.floor(this.holdTime / 3);
     this.extendedMessages = config.extendedMessages && this.peer.extendedMessages;
   }
 

@@ -133,12 +133,12 @@ const ruleHolds = (rule: NextHopRule, source: BgpOrigin | undefined): boolean =>
 
 /** bgp_use_next_hop(). */
 function usesNextHop(session: BgpSession, route: Route, of: Export2): boolean {
-  const { channel, touched } = of;
+  const { channel } = of;
   const source = route.origin.bgp;
   const { nextHop } = route.attributes;
   if (nextHop === undefined) return false;
   if (ruleHolds(channel.nextHopSelf, source)) return false;
-  if (ruleHolds(channel.nextHopKeep, source) || touched.has('nextHop')) return true;
+  if (ruleHolds(channel.nextHopKeep, source) || isFresh('nextHop', route, of)) return true;
   if ((typeof nextHop === 'number') !== (typeof route.net.addr === 'number')) return false;
   if (session.isInternal && !isZeroIp(nextHop)) return true;
   return session.neighborIface !== undefined && session.neighborIface === source?.neighborIface;
@@ -152,6 +152,9 @@ function usesGateway(session: BgpSession, route: Route, { channel }: Export2): b
   if (session.isInternal) return true;
   return session.neighborIface !== undefined && session.neighborIface === route.iface;
 }
+
+/** Whether the export filter set it, or what counts as that. */
+const isFresh = (id: AttributeId, { fresh }: Route, { touched }: Export2): boolean => touched.has(id) || fresh === id;
 
 export interface Export2 {
   readonly channel: BgpChannelConfig;
@@ -168,23 +171,23 @@ function reflected2(session: BgpSession, attributes: Attributes, source: BgpOrig
   return { ...attributes, originatorId: attributes.originatorId ?? source.remoteId, clusterList };
 }
 
-function pathOf2(session: BgpSession, attributes: Attributes, of: Export2): Attributes {
+function pathOf2(session: BgpSession, route: Route, of: Export2): Attributes {
   const { config, isInternal } = session;
+  const { attributes } = route;
   const path = attributes.asPath ?? [];
   if (isInternal || config.rsClient) return { ...attributes, asPath: path };
   const next = { ...attributes, asPath: asPathPrepend(path, config.localAs) };
   // RFC 4271 §5.1.4: what a neighbouring AS said is not for another, unless the filter set it.
-  return of.touched.has('med') ? next : withoutAttributes(next, 'med');
+  return isFresh('med', route, of) ? next : withoutAttributes(next, 'med');
 }
 
 /** bgp_update_attrs() of 2, after the export filter. */
 export function finishExport2(session: BgpSession, route: Route, of: Export2): Attributes {
   const source = route.origin.bgp;
-  let attributes = route.attributes;
+  let attributes = pathOf2(session, route, of);
   if (attributes.origin === undefined) {
     attributes = { ...attributes, origin: source === undefined ? ORIGIN_IGP : ORIGIN_INCOMPLETE };
   }
-  attributes = pathOf2(session, attributes, of);
   if (!usesNextHop(session, route, of)) {
     const own = of.channel.nextHopAddress ?? session.sourceAddress ?? anyAddress(route.net.addr);
     const nextHop = usesGateway(session, route, of) && route.gateway !== undefined ? route.gateway : own;

@@ -32,7 +32,7 @@ export function acceptAttributes(session: BgpSession, received: Attributes): Att
   if (isLoop(session, attributes)) return undefined;
   const path = attributes.asPath ?? [];
   if (!config.allowAsSets && path.some(({ kind }) => kind === 'set' || kind === 'confed-set')) return undefined;
-  if (config.enforceFirstAs && path[0]?.asns[0] !== config.remoteAs) return undefined;
+  if (config.enforceFirstAs && path[0]?.asns[0] !== session.remoteAs) return undefined;
   return attributes.localPref === undefined ? { ...attributes, localPref: config.defaultLocalPref } : attributes;
 }
 

@@ -26,11 +26,11 @@ import {
 import { Net } from '../address.js';
 import type { BgpProtocol } from '../protocols/bgp.js';
 import type { Attributes } from '../rib/attributes.js';
-import { readCapabilities, sameFamily, bgpFamily } from './capabilities.js';
+import { NO_CAPABILITIES, readCapabilities, sameFamily, bgpFamily } from './capabilities.js';
 import type { BgpConnection, ConnectionState } from './connection.js';
 import type { ChannelFeed } from './feed.js';
 import { acceptAttributes, receivedRoute } from './import.js';
-import { channelOptions } from './session.js';
+import { acceptsAs, channelOptions } from './session.js';
 import { decodeAttributes, type DecodedAttributes, missingAttribute } from './wire.js';
 
 /** RFC 6608: which state a message came in that has no place there. */
@@ -65,9 +65,18 @@ export function receiveMessage(p: BgpProtocol, connection: BgpConnection, frame:
 
 // OPEN
 
+/** The AS that the neighbour says it has. */
+const openAs = ({ config }: BgpProtocol, { peer: { as4 } }: BgpConnection, open: BgpOpen): number =>
+  as4 !== undefined && config.as4 ? as4 : open.as;
+
 /** RFC 4271 §6.2. */
-function openProblem(p: BgpProtocol, open: BgpOpen, frame: BgpFrame): BgpProblem | undefined {
+function openProblem(
+  p: BgpProtocol,
+  connection: BgpConnection,
+  of: { open: BgpOpen; frame: BgpFrame },
+): BgpProblem | undefined {
   const { config, isInternal, localId } = p;
+  const { open, frame } = of;
   if (open.version !== 4) return bgpProblem(BGP_ERROR.openMessage, 1, frame.body.slice(0, 1));
   if (open.unknownParameter !== undefined) return bgpProblem(BGP_ERROR.openMessage, 4, open.unknownParameter);
   if (open.holdTime > 0 && open.holdTime < 3) return bgpProblem(BGP_ERROR.openMessage, 6, frame.body.slice(3, 5));
@@ -76,9 +85,9 @@ function openProblem(p: BgpProtocol, open: BgpOpen, frame: BgpFrame): BgpProblem
   if (id === 0 || (isInternal && id === localId)) {
     return bgpProblem(BGP_ERROR.openMessage, 3, p.router.isBird2 ? frame.body.slice(5, 9) : new Uint8Array());
   }
-  const { as4 } = readCapabilities(open);
-  const as = as4 !== undefined && config.as4 ? as4 : open.as;
-  if (as === config.remoteAs) return undefined;
+  const { as4 } = connection.peer;
+  const as = openAs(p, connection, open);
+  if (acceptsAs(config, as)) return undefined;
   return bgpProblem(BGP_ERROR.openMessage, 2, as4 === undefined ? frame.body.slice(1, 3) : encodeU32(as));
 }
 
@@ -95,8 +104,8 @@ function resolveCollision(p: BgpProtocol, connection: BgpConnection, id: number)
       other.enterIdle();
       return true;
     case 'OpenConfirm': {
-      const { localId, config } = p;
-      const dominant = localId < id || (localId === id && config.localAs < config.remoteAs);
+      const { localId, remoteAs, config } = p;
+      const dominant = localId < id || (localId === id && config.localAs < remoteAs);
       if (dominant === (connection === p.incoming)) {
         p.fail(other, cease);
         return true;
@@ -114,15 +123,20 @@ function resolveCollision(p: BgpProtocol, connection: BgpConnection, id: number)
   }
 }
 
+/** Who says nothing of what it can do does not listen either (bgp_read_options(); BSS_CONNECT_NOCAP of 1.6). */
+const ignoresCapabilities = ({ config }: BgpProtocol, { withoutCapabilities }: BgpConnection): boolean =>
+  !config.capabilities || withoutCapabilities;
+
 function receiveOpen(p: BgpProtocol, connection: BgpConnection, frame: BgpFrame): void {
   if (connection.state !== 'OpenSent') return p.fail(connection, fsmError(connection));
   const open = parseBgpOpen(frame.body);
   if (isBgpProblem(open)) return p.fail(connection, open);
-  const problem = openProblem(p, open, frame);
+  connection.peer = ignoresCapabilities(p, connection) ? NO_CAPABILITIES : readCapabilities(open);
+  const problem = openProblem(p, connection, { open, frame });
   if (problem !== undefined) return p.fail(connection, problem);
   const id = open.identifier >>> 0;
   if (!resolveCollision(p, connection, id)) return;
-  connection.peer = readCapabilities(open);
+  connection.receivedAs = openAs(p, connection, open);
   const unsupported = p.agree(connection, open);
   if (unsupported !== undefined) return p.fail(connection, unsupported);
   connection.schedule('keepalive');

@@ -10,6 +10,8 @@ export interface BgpSession {
   readonly dialect: Dialect;
   readonly config: BgpConfig;
   readonly isInternal: boolean;
+  /** The neighbour's AS: as configured, or as its OPEN said where any external one will do. */
+  readonly remoteAs: number;
   readonly localId: number;
   /** 0 where we are no reflector for that neighbour. */
   readonly rrClusterId: number;
@@ -22,15 +24,19 @@ export interface BgpSession {
   readonly origin: RouteOrigin;
 }
 
+/** Whether a neighbour of that AS is who we want: zero stands for any AS but ours (`neighbor … external`). */
+export const acceptsAs = ({ localAs, remoteAs }: BgpConfig, as: number): boolean =>
+  remoteAs === 0 ? as !== localAs : as === remoteAs;
+
 export const isInternal = ({ localAs, remoteAs }: BgpConfig): boolean => localAs === remoteAs;
 
 /** The origin of routes that come by a session, for the decision process. */
 export function bgpOrigin(
   config: BgpConfig,
-  of: { readonly remoteId: number; readonly rrClusterId: number; readonly neighborIface: string | undefined },
+  of: Pick<BgpOrigin, 'remoteAs' | 'remoteId' | 'rrClusterId' | 'neighborIface'>,
 ): RouteOrigin {
   const bgp: BgpOrigin = {
-    remoteAs: config.remoteAs,
+    remoteAs: of.remoteAs,
     localAs: config.localAs,
     isInternal: isInternal(config),
     remoteId: of.remoteId,

@@ -163,6 +163,8 @@ function capabilityLines(caps: PeerCapabilities): string[] {
   }
   if (caps.enhancedRefresh) lines.push('      Enhanced refresh');
   if (caps.longLivedAware) lines.push('      Long-lived graceful restart');
+  // Nothing is all zeros, and zero is a provider.
+  if (!caps.any) lines.push('      Role: provider');
   return lines;
 }
 
@@ -223,7 +225,7 @@ function bgpLines2(p: BgpProtocol, time: TimeContext): string[] {
     `  BGP state:          ${p.bgpState}`,
     `    Neighbor address: ${formatIp(config.remoteAddress)}${config.iface === undefined ? '' : `%${config.iface}`}`,
     ...(otherPort ? [`    Neighbor port:    ${config.remotePort}`] : []),
-    `    Neighbor AS:      ${config.remoteAs}`,
+    `    Neighbor AS:      ${p.remoteAs}`,
     `    Local AS:         ${config.localAs}`,
     ...(p.restart.active ? ['    Neighbor graceful restart active'] : []),
     ...(p.state === 'start' ? startLines(p, time) : []),

@@ -3,10 +3,10 @@
  * out, in one step. The reasons are the words that a daemon of messages ends with.
  */
 
-import { ADD_PATH, bgpErrorText } from '../../packet/index.js';
+import { ADD_PATH, AS_TRANS, bgpErrorText } from '../../packet/index.js';
 import { ERRNO_TEXT } from '../../kernel/index.js';
 import { type Family, type IpAddr, ipEquals } from '../address.js';
-import { bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
+import { acceptsAs, bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
 import type { BgpChannelConfig, BgpConfig, ChannelConfig } from '../config/types.js';
 import type { ConvergedNode } from './node.js';
 
@@ -53,7 +53,11 @@ export class LinkEnd {
   /** Whether the neighbour knows long-lived graceful restart. */
   get peerLlgrAware(): boolean {
     const { longLived, gracefulRestart } = this.#other.config;
-    return longLived !== 'off' && gracefulRestart !== 'off';
+    return sayCapabilities(this.#own, this.#other) && longLived !== 'off' && gracefulRestart !== 'off';
+  }
+
+  get remoteAs(): number {
+    return this.config.remoteAs === 0 ? heardAs(this.#own, this.#other) : this.config.remoteAs;
   }
 
   get session(): BgpSession {
@@ -68,12 +72,18 @@ export class LinkEnd {
       dialect: node.speaker.config.dialect,
       config,
       isInternal: isInternal(config),
+      remoteAs: this.remoteAs,
       localId: identifier(this.#own),
       rrClusterId,
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.peerLlgrAware,
-      origin: bgpOrigin(config, { remoteId: identifier(this.#other), rrClusterId, neighborIface }),
+      origin: bgpOrigin(config, {
+        remoteAs: this.remoteAs,
+        remoteId: identifier(this.#other),
+        rrClusterId,
+        neighborIface,
+      }),
     };
   }
 }
@@ -165,12 +175,22 @@ function dial(from: Side, to: Side, context: LinkContext): string | undefined {
   return blocked ?? (config.passive ? '' : heard(from, to, port));
 }
 
+/** Whether capabilities are exchanged: who does not tell its own does not hear the other's. */
+const sayCapabilities = (own: Side, other: Side): boolean => own.config.capabilities && other.config.capabilities;
+
+/** The AS that the other's OPEN has for this end: all of it only as a capability (RFC 6793). */
+function heardAs(own: Side, other: Side): number {
+  const { localAs } = other.config;
+  const whole = sayCapabilities(own, other) && own.config.as4 && other.config.as4;
+  return whole || localAs < 0xffff ? localAs : AS_TRANS;
+}
+
 /** What the OPENs of both ends make of it (RFC 4271 §6.2). */
 function openProblem(own: Side, other: Side): string | undefined {
   const [mine, theirs] = [own.config, other.config];
   const bad = (from: 'BGP Error' | 'Received', subcode: number): string => `${from}: ${bgpErrorText(2, subcode)}`;
-  if (theirs.localAs !== mine.remoteAs) return bad('BGP Error', 2);
-  if (mine.localAs !== theirs.remoteAs) return bad('Received', 2);
+  if (!acceptsAs(mine, heardAs(own, other))) return bad('BGP Error', 2);
+  if (!acceptsAs(theirs, heardAs(other, own))) return bad('Received', 2);
   const [id, otherId] = [identifier(own), identifier(other)];
   const same = id === otherId && isInternal(mine);
   if (otherId === 0 || same) return bad('BGP Error', 3);
@@ -197,7 +217,9 @@ function familiesOf(own: Side, other: Side): LinkFamily[] {
     }
     const options = channelOptions(channel);
     const addPathTx =
-      (options.addPath & ADD_PATH.send) !== 0 && (channelOptions(theirs).addPath & ADD_PATH.receive) !== 0;
+      sayCapabilities(own, other) &&
+      (options.addPath & ADD_PATH.send) !== 0 &&
+      (channelOptions(theirs).addPath & ADD_PATH.receive) !== 0;
     families.push({ family, channel, options, addPathTx });
   }
   return families;

@@ -7,7 +7,18 @@ import { changeList } from './lists.js';
 import { type Evaluate, FilterError, type FilterRun, HALT, STEP } from './run.js';
 import { readAttribute, readStatic } from './route-access.js';
 import type { FunctionDefinition, Method, PathMaskTerm, Term } from './syntax.js';
-import { asQuad, bool, formatValue, int, type PathMaskItem, sameValue, type Value, VOID } from './value.js';
+import {
+  asQuad,
+  bool,
+  formatValue,
+  int,
+  NULL_LIST,
+  NULL_LISTS,
+  type PathMaskItem,
+  sameValue,
+  type Value,
+  VOID,
+} from './value.js';
 
 export const fail = (message: string, line: number): never => {
   throw new FilterError(message, line);
@@ -120,13 +131,6 @@ function compileMask(items: readonly PathMaskTerm[], line: number): Evaluate {
   });
 }
 
-const EMPTY: Readonly<Record<string, Value>> = {
-  path: { type: 'path', value: [] },
-  clist: { type: 'clist', value: [] },
-  eclist: { type: 'eclist', value: [] },
-  lclist: { type: 'lclist', value: [] },
-};
-
 function compileCall(callee: FunctionDefinition, values: readonly Term[], line: number): Evaluate {
   const evaluated = values.map(compileTerm);
   return (run) => {
@@ -167,6 +171,10 @@ export const convert = (value: Value, type: string): Value | undefined => {
   return quad === undefined ? undefined : { type: 'quad', value: quad };
 };
 
+/** FI_DEFINED: 1.6 knows only values that are void; in 2 a list that nobody made is not defined either. */
+const isDefined = (value: Value, { environment }: FilterRun): boolean =>
+  value.type !== 'void' && !(environment.dialect === 'bird-2' && 'value' in value && value.value === NULL_LIST);
+
 export function compileTerm(term: Term): Evaluate {
   switch (term.kind) {
     case 'constant': {
@@ -188,7 +196,7 @@ export function compileTerm(term: Term): Evaluate {
     }
     case 'defined': {
       const inner = compileTerm(term.term);
-      return (run) => bool(inner(run).type !== 'void');
+      return (run) => bool(isDefined(inner(run), run));
     }
     case 'static':
       return (run) => readStatic(run, term.attribute, term.line);
@@ -197,7 +205,7 @@ export function compileTerm(term: Term): Evaluate {
     case 'preference':
       return (run) => int(run.require(term.line).preference);
     case 'empty':
-      return () => EMPTY[term.of] ?? VOID;
+      return () => NULL_LISTS[term.of];
     case 'call':
       return compileCall(term.callee, term.values, term.line);
     default:

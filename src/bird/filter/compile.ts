@@ -100,6 +100,7 @@ function compileAssignments(command: Command): Execute | undefined {
     }
     case 'unset':
       return (run) => {
+        run.settings += 1;
         run.edit({ attributes: withoutAttributes(run.require(command.line).attributes, command.attribute.id) });
         return STEP.next;
       };

@@ -14,6 +14,8 @@ export interface FilterOutcome {
   readonly route: Route;
   /** Attributes that the filter set. */
   readonly touched: ReadonlySet<AttributeId>;
+  /** How often it set or unset one. */
+  readonly settings: number;
 }
 
 const NOTHING: ReadonlySet<AttributeId> = new Set();
@@ -49,19 +51,29 @@ function execute(run: FilterRun, body: Execute): Verdict {
 }
 
 export function runFilter(filter: FilterChoice, route: Route, environment: FilterEnvironment): FilterOutcome {
-  if (filter === 'all') return { verdict: 'accept', route, touched: NOTHING };
-  if (filter === 'none') return { verdict: 'reject', route, touched: NOTHING };
+  if (filter === 'all') return { verdict: 'accept', route, touched: NOTHING, settings: 0 };
+  if (filter === 'none') return { verdict: 'reject', route, touched: NOTHING, settings: 0 };
   const run = new FilterRun(PROGRAM, environment, route);
   if (filter.slots > 0) run.frame = Array.from({ length: filter.slots }, () => ({ type: 'void' }));
   const verdict = execute(run, bodyOf(filter.body));
-  return { verdict, route: run.route ?? route, touched: run.touched };
+  return { verdict, route: run.route ?? route, touched: run.touched, settings: run.settings };
+}
+
+/**
+ * Which attribute still counts as just set when the route is in its table. nest/rt-attr.c:ea_do_prune() takes that mark
+ * away, but is not called for a list of one: what a filter set, once, where nothing was before.
+ */
+export function freshAfter(before: Route, { settings, touched }: Pick<FilterOutcome, 'settings' | 'touched'>) {
+  if (settings === 0) return before.fresh;
+  const alone = settings === 1 && Object.keys(before.attributes).length === 0;
+  return alone ? [...touched][0] : undefined;
 }
 
 /** Commands of a static route: they change it, and their verdict counts for nothing (f_eval_rte()). */
 export function applyCommands(commands: readonly Command[], route: Route, environment: FilterEnvironment): Route {
   const run = new FilterRun(PROGRAM, environment, route);
   execute(run, bodyOf(commands));
-  return run.route ?? route;
+  return run.route === undefined ? route : { ...run.route, fresh: freshAfter(route, run) };
 }
 
 /** A term without a route: constants of a configuration, `eval`. Text: why it has no value. */

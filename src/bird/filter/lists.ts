@@ -4,6 +4,10 @@ import { type AsPath, asPathPrepend, type ExtendedCommunity, type LargeCommunity
 import type { ListOperation } from './syntax.js';
 import { asQuad, compareWords, int, type Value } from './value.js';
 
+/** Where nothing was taken away it is the same list still, and undefined if it was (nest/a-set.c: int_set_del()). */
+const kept = <T>(list: readonly T[], keeps: (item: T) => boolean): readonly T[] =>
+  list.every(keeps) ? list : list.filter(keeps);
+
 /** Text: why it cannot be done. */
 type Outcome = Value | string;
 
@@ -17,6 +21,7 @@ function filterPath(path: AsPath, operation: ListOperation, argument: Value): Ou
     member = (as) => argument.value.has(int(as));
   } else return "Can't delete non-integer (set)";
   const keep = operation === 'filter';
+  if (path.every(({ asns }) => asns.every((as) => member(as) === keep))) return { type: 'path', value: path };
   const value = path
     .map(({ kind, asns }) => ({ kind, asns: asns.filter((as) => member(as) === keep) }))
     .filter(({ asns }) => asns.length > 0);
@@ -30,7 +35,7 @@ function changeClist(list: readonly number[], operation: ListOperation, argument
     if (operation === 'filter') return "Can't filter pair";
     const value =
       operation === 'delete'
-        ? list.filter((item) => item >>> 0 !== single >>> 0)
+        ? kept(list, (item) => item >>> 0 !== single >>> 0)
         : has(list, single)
           ? list
           : [...list, single];
@@ -48,7 +53,7 @@ function changeClist(list: readonly number[], operation: ListOperation, argument
     }
     member = (item) => has(argument.value, item);
   } else return "Can't add/delete non-pair";
-  return { type: 'clist', value: list.filter((item) => member(item) === (operation === 'filter')) };
+  return { type: 'clist', value: kept(list, (item) => member(item) === (operation === 'filter')) };
 }
 
 /** Extended and large communities alike: lists of tuples. */
@@ -65,16 +70,16 @@ function changeTuples<T extends ExtendedCommunity | LargeCommunity>(
   const { one, set } = argument;
   if (one !== undefined) {
     if (operation === 'filter') return "Can't filter ec";
-    if (operation === 'delete') return list.filter((item) => compareWords(item, one) !== 0);
+    if (operation === 'delete') return kept(list, (item) => compareWords(item, one) !== 0);
     return has(list, one) ? list : [...list, one];
   }
   if (set !== undefined) {
-    return operation === 'add' ? "Can't add set" : list.filter((item) => set(item) === (operation === 'filter'));
+    return operation === 'add' ? "Can't add set" : kept(list, (item) => set(item) === (operation === 'filter'));
   }
   const other = argument.list;
   if (other === undefined) return "Can't add/delete non-ec";
   if (operation === 'add') return [...list, ...other.filter((item) => !has(list, item))];
-  return list.filter((item) => has(other, item) === (operation === 'filter'));
+  return kept(list, (item) => has(other, item) === (operation === 'filter'));
 }
 
 function changeExtended(list: readonly ExtendedCommunity[], operation: ListOperation, argument: Value): Outcome {

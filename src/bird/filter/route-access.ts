@@ -1,12 +1,12 @@
 /** Reading and setting a route's own attributes from filters (filter/filter.c: FI_RTA_*, FI_EA_*). */
 
 import { type IpAddr, ipEquals } from '../address.js';
-import type { AttributeDefinition, Attributes, AttributeValue } from '../rib/attributes.js';
+import type { AttributeDefinition, Attributes, AttributeType, AttributeValue } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
 import { ipv4 } from '../../packet/index.js';
 import { FilterError, type FilterRun } from './run.js';
 import type { StaticAttribute } from './syntax.js';
-import { asQuad, bool, int, type Value, VOID } from './value.js';
+import { asQuad, bool, int, NULL_LISTS, type Value, VOID } from './value.js';
 
 /** Numbers of RTD_* in 1.6 and in 2. */
 const DEST_16 = ['router', 'device', 'blackhole', 'unreachable', 'prohibit', 'multipath'] as const;
@@ -104,17 +104,24 @@ export function writeStatic(run: FilterRun, attribute: StaticAttribute, value: V
   }
 }
 
-const EMPTY_LISTS: Readonly<Record<string, Value>> = {
-  clist: { type: 'clist', value: [] },
-  eclist: { type: 'eclist', value: [] },
-  lclist: { type: 'lclist', value: [] },
-};
+/** An undefined list reads as an empty one, and in 2 a path does; anything else undefined is void. */
+function undefinedAttribute(type: AttributeType, { environment }: FilterRun): Value {
+  switch (type) {
+    case 'clist':
+    case 'eclist':
+    case 'lclist':
+      return NULL_LISTS[type];
+    case 'path':
+      return environment.dialect === 'bird-2' ? NULL_LISTS.path : VOID;
+    default:
+      return VOID;
+  }
+}
 
-/** An undefined list reads as an empty one, anything else undefined as void. */
 export function readAttribute(run: FilterRun, { id, type, mask = 0 }: AttributeDefinition, line: number): Value {
   const { attributes } = run.require(line);
   const value = attributes[id];
-  if (value === undefined) return EMPTY_LISTS[type] ?? VOID;
+  if (value === undefined) return undefinedAttribute(type, run);
   switch (type) {
     case 'int':
       return int(Number(value) >>> 0);

@@ -53,6 +53,8 @@ export class FilterRun {
   result: Value = VOID;
   verdict: number = STEP.next;
   #touched: Set<AttributeId> | undefined = undefined;
+  /** How often an attribute was set or unset. */
+  settings = 0;
   /** The route's, where they are a copy of this run's. */
   #attributes: Partial<Record<AttributeId, AttributeValue>> | undefined = undefined;
   #line = '';
@@ -92,6 +94,7 @@ export class FilterRun {
   }
 
   setAttribute(id: AttributeId, value: AttributeValue): void {
+    this.settings += 1;
     const own = this.#attributes ?? { ...this.#route?.attributes };
     own[id] = value;
     if (this.#attributes === undefined) this.edit({ attributes: own as Attributes });

@@ -35,6 +35,18 @@ export type Value =
 
 export type ValueType = Value['type'];
 
+/**
+ * The list that nobody has made: what undefined paths and lists of communities read as, and what `+empty+` and its kin
+ * are (null_adata). It is empty, and in BIRD 2 undefined (undef_value()); one that was emptied is another.
+ */
+export const NULL_LIST: readonly never[] = [];
+export const NULL_LISTS = {
+  path: { type: 'path', value: NULL_LIST },
+  clist: { type: 'clist', value: NULL_LIST },
+  eclist: { type: 'eclist', value: NULL_LIST },
+  lclist: { type: 'lclist', value: NULL_LIST },
+} as const satisfies Readonly<Record<string, Value>>;
+
 export const VOID: Value = { type: 'void' };
 export const TRUE: Value = { type: 'bool', value: true };
 export const FALSE: Value = { type: 'bool', value: false };

@@ -26,6 +26,8 @@ export abstract class BgpRoutes extends Protocol {
   readonly feeds: readonly ChannelFeed[];
   localId = 0;
   remoteId = 0;
+  /** As configured; where any external one will do it is known once the session is established. */
+  remoteAs = 0;
   as4Session = true;
   sourceAddress: IpAddr | undefined = undefined;
   /** Where the session is with a directly connected one. */
@@ -35,6 +37,7 @@ export abstract class BgpRoutes extends Protocol {
   constructor(router: Router, config: BgpConfig) {
     super(router, config);
     this.config = config;
+    this.remoteAs = config.remoteAs;
     this.feeds = this.channels.map((channel) => new ChannelFeed(channel));
   }
 
@@ -51,7 +54,7 @@ export abstract class BgpRoutes extends Protocol {
   }
 
   #makeSession(): BgpSession {
-    const { config, localId, remoteId } = this;
+    const { config, localId, remoteId, remoteAs } = this;
     const rrClusterId = clusterIdOf(config, localId);
     const neighborIface = this.neighbor?.iface.name;
     return {
@@ -59,12 +62,13 @@ export abstract class BgpRoutes extends Protocol {
       dialect: this.router.config.dialect,
       config,
       isInternal: this.isInternal,
+      remoteAs,
       localId,
       rrClusterId,
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.connection?.peer.longLivedAware ?? false,
-      origin: bgpOrigin(config, { remoteId, rrClusterId, neighborIface }),
+      origin: bgpOrigin(config, { remoteAs, remoteId, rrClusterId, neighborIface }),
     };
   }
 

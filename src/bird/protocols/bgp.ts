@@ -89,6 +89,7 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     this.#startState = 'prepare';
     this.localId = config.routerId ?? router.routerId;
     this.remoteId = 0;
+    this.remoteAs = config.remoteAs;
     this.sourceAddress = config.localAddress;
     this.neighbor = undefined;
     this.forgetSession();
@@ -329,7 +330,8 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     const { config, router } = this;
     const { peer } = connection;
     for (const feed of this.feeds) feed.agree(peer, config, router.config.dialect);
-    if (router.isBird2 && !this.feeds.some(({ active }) => active)) return bgpProblem(BGP_ERROR.openMessage, 7);
+    if (router.isBird2 && config.capabilities && !this.feeds.some(({ active }) => active))
+      return bgpProblem(BGP_ERROR.openMessage, 7);
     connection.agree(config, open.holdTime);
     this.remoteId = open.identifier >>> 0;
     this.as4Session = config.as4 && peer.as4 !== undefined;
@@ -343,6 +345,8 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
   /** bgp_conn_enter_established_state(). */
   established(connection: BgpConnection): void {
     this.sourceAddress ??= connection.socket?.localAddress;
+    // Promiscuous sessions.
+    if (this.remoteAs === 0) this.remoteAs = connection.receivedAs;
     this.connection = connection;
     this.forgetSession();
     this.errors.last = { kind: 'none' };

@@ -2,9 +2,10 @@
 
 import { isRoutable } from '../address.js';
 import type { ChannelConfig } from '../config/types.js';
-import { runFilter } from '../filter/filter.js';
+import { freshAfter, runFilter } from '../filter/filter.js';
 import type { FilterEnvironment } from '../filter/run.js';
-import { withoutAttributes } from '../rib/attributes.js';
+import { NULL_LIST } from '../filter/value.js';
+import { type AttributeId, type Attributes, withoutAttributes } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
 
 export interface ImportContext {
@@ -21,17 +22,30 @@ export interface ImportOutcome {
   readonly route: Route | undefined;
 }
 
-function stripTemporary(route: Route, { environment, keepsTemporary }: ImportContext): Route {
-  if (environment.dialect === 'bird-2' || keepsTemporary) return route;
-  const attributes = withoutAttributes(route.attributes, 'krtMetric', 'krtSource');
-  return attributes === route.attributes ? route : { ...route, attributes };
+/** A table's routes have lists of their own (rta_copy()): one that is empty is defined there. */
+function ownLists(attributes: Attributes): Attributes {
+  const entries = Object.entries(attributes);
+  if (!entries.some(([, value]) => value === NULL_LIST)) return attributes;
+  return Object.fromEntries(entries.map(([id, value]) => [id, value === NULL_LIST ? [] : value]));
+}
+
+/** The route as a table keeps it (rta_lookup()). */
+function stored(
+  route: Route,
+  fresh: AttributeId | undefined,
+  { environment, keepsTemporary }: Pick<ImportContext, 'environment' | 'keepsTemporary'>,
+): Route {
+  let { attributes } = route;
+  if (environment.dialect === 'bird-2') attributes = ownLists(attributes);
+  else if (!keepsTemporary) attributes = withoutAttributes(attributes, 'krtMetric', 'krtSource');
+  return attributes === route.attributes && fresh === route.fresh ? route : { ...route, attributes, fresh };
 }
 
 export function importRoute(route: Route, context: ImportContext): ImportOutcome {
   if (!isRoutable(route.net)) return { verdict: 'invalid', route: undefined };
   const { channel, environment } = context;
   const outcome = runFilter(channel.importFilter, route, environment);
-  const kept = stripTemporary(outcome.route, context);
+  const kept = stored(outcome.route, freshAfter(route, outcome), context);
   if (outcome.verdict === 'accept') return { verdict: 'accepted', route: kept };
   return { verdict: 'filtered', route: channel.keepFiltered ? { ...kept, filtered: true } : undefined };
 }

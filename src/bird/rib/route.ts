@@ -1,7 +1,7 @@
 /** A route as tables hold it (nest/route.h: struct rte with its rta). Immutable: a change is a new one. */
 
 import type { IpAddr, Net } from '../address.js';
-import type { Attributes } from './attributes.js';
+import type { AttributeId, Attributes } from './attributes.js';
 import type { HostEntry } from './next-hop.js';
 
 /** Where packets go. `router` and `device` are one in BIRD 2: unicast, with or without a gateway. */
@@ -71,6 +71,8 @@ export interface Route {
   readonly hostEntry: HostEntry | undefined;
   readonly igpMetric: number;
   readonly attributes: Attributes;
+  /** Of BIRD 2: an attribute that counts as set by the export filter (EAF_FRESH), see freshAfter(). */
+  readonly fresh: AttributeId | undefined;
   /** Refused by the import filter and kept to be shown (`import keep filtered`). */
   readonly filtered: boolean;
   /** When it last changed. */
@@ -104,6 +106,7 @@ export const makeRoute = (fields: RouteFields): Route => ({
   hostEntry: fields.hostEntry,
   igpMetric: fields.igpMetric ?? 0,
   attributes: fields.attributes ?? {},
+  fresh: fields.fresh,
   filtered: fields.filtered ?? false,
   modifiedNs: fields.modifiedNs ?? 0,
 });

@@ -17,6 +17,7 @@ export function sameRoute(a: Route, b: Route): boolean {
     a.hostEntry === b.hostEntry &&
     a.onlink === b.onlink &&
     a.origin === b.origin &&
+    a.fresh === b.fresh &&
     sameGateway(a.gateway, b.gateway) &&
     sameGateway(a.from, b.from) &&
     sameHops(a.hops, b.hops) &&

@@ -230,3 +230,92 @@ t.test('wrong numbers are refused by either end in the same words', { skip }, as
     fabric.end();
   });
 });
+
+/** Routes and an export filter that either end has, to compare what each hears of the other. */
+const FILTERED = `
+protocol static same {
+  ipv4;
+  route 10.1.1.0/24 blackhole;
+  route 10.1.2.0/24 blackhole { bgp_path.prepend(7); };
+  route 10.1.3.0/24 blackhole { bgp_med = 4; };
+  route 10.1.4.0/24 blackhole { bgp_med = 4; bgp_local_pref = 5; };
+  route 10.1.5.0/24 blackhole { bgp_community.add((1, 2)); bgp_community.delete((1, 2)); };
+  route 10.1.6.0/24 blackhole { bgp_ext_community = --empty--; bgp_large_community.delete([(1, *, *)]); };
+}
+`;
+const TELL = `
+  if net = 10.1.1.0/24 then bgp_path.prepend(9);
+  if bgp_path ~ [= =] then bgp_large_community.add((1, 1, bgp_path.len));
+  if defined(bgp_path) then bgp_large_community.add((1, 2, 0));
+  if defined(bgp_community) then bgp_large_community.add((1, 3, 0));
+  if defined(bgp_ext_community) then bgp_large_community.add((1, 4, 0));
+  if defined(bgp_med) then bgp_large_community.add((1, 5, 0));
+  if defined(+empty+) then bgp_large_community.add((1, 6, 0));
+  accept;
+`;
+const FILTERED_NETS = [1, 2, 3, 4, 5, 6].map((i) => `10.1.${i}.0/24`);
+
+const REAL_EXTERNAL =
+  (more: string) =>
+  (port: number): string =>
+    `
+log stderr { error, fatal, bug };
+router id 2.2.2.2;
+protocol device { }
+${FILTERED}
+protocol bgp emu {
+  local 127.0.0.2 port ${port} as 65001; strict bind yes;
+  neighbor 127.0.0.1 external; ${more}
+  passive on; multihop 2;
+  ipv4 { import all; export filter { bgp_next_hop = ${THEM}; ${TELL} }; };
+}
+`;
+
+const OURS_EXTERNAL = (more: string): string => `
+router id 1.1.1.1;
+protocol device { }
+${FILTERED}
+protocol bgp peer1 {
+  local ${US} as 65002;
+  neighbor ${THEM} external; ${more}
+  multihop; connect delay time 1; connect retry time 2;
+  ipv4 { import all; export filter { ${TELL} }; };
+}
+`;
+
+t.test(
+  'the same routes and filters: each end hears the same of the other, with and without capabilities',
+  { skip },
+  async (t) => {
+    for (const [theirs, ours, expected] of [
+      ['hold time 30; keepalive time 10;', 'hold time 9;', ['9', '3']],
+      ['capabilities off; hold time 9;', 'hold time 30; keepalive time 10;', ['9', '3']],
+      ['', 'capabilities off;', ['240', '80']],
+    ] as const) {
+      await withReal(REAL_EXTERNAL(theirs), async (real) => {
+        const { fabric, daemon, bridge } = await start(real, OURS_EXTERNAL(ours), 'bird-2');
+        const heard = (text: string): string[] =>
+          text
+            .split('\n')
+            .map((line) => line.trim())
+            .filter((line) => line.startsWith('BGP.') && !line.includes('next_hop'))
+            .map((line) => line.replace(/6500[12]/, 'THEM'));
+        const all = (birdc: (command: string) => string, protocol: string): string[][] =>
+          FILTERED_NETS.map((net) => heard(birdc(`show route all protocol ${protocol} for ${net}`)));
+        const here = () => all((command) => daemon.birdc(command), 'peer1');
+        const there = () => all((command) => real.birdc(command), 'emu');
+        const complete = () => [...here(), ...there()].every((lines) => lines.length > 0);
+        t.ok(await bridge.until(complete), `both hear: ${theirs}${ours}`);
+        t.strictSame(here(), there());
+        const timers = (text: string): string[] =>
+          [...text.matchAll(/(?:Hold|Keepalive) timer: .*\/(\d+)/g)].map(([, s = '']) => s);
+        const up = daemon.birdc('show protocols all peer1');
+        t.match(up, /Neighbor AS: +65001/);
+        t.strictSame(timers(up), expected);
+        t.strictSame(timers(real.birdc('show protocols all emu')), expected);
+        bridge.close();
+        fabric.end();
+      });
+    }
+  },
+);
