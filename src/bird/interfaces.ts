@@ -186,9 +186,11 @@ export class Interfaces {
 /** iface_patt_match(): the first pattern that fits decides, and says yes or no. */
 export function patternsMatch(patterns: readonly InterfacePattern[], iface: Iface, addr: IpAddr | undefined): boolean {
   for (const { positive, pattern, prefix } of patterns) {
-    if (pattern !== undefined && !patternMatches(pattern, iface.name)) continue;
+    // Of old the negation is inside the text.
+    const inverted = pattern?.startsWith('-') === true;
+    if (pattern !== undefined && !patternMatches(inverted ? pattern.slice(1) : pattern, iface.name)) continue;
     if (prefix !== undefined && (addr === undefined || !netContainsIp(prefix, addr))) continue;
-    return positive;
+    return inverted ? !positive : positive;
   }
   return false;
 }

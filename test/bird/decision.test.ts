@@ -26,6 +26,7 @@ let count = 0;
 function bgp({ attributes = {}, bgp: of = {}, options = {}, route: fields = {} }: Facts = {}): Route {
   count += 1;
   const origin: BgpOrigin = {
+    dialect: 'bird-2',
     remoteAs: 65_002,
     localAs: 65_001,
     isInternal: false,
@@ -110,6 +111,16 @@ t.test('options change what is compared', (t) => {
   const older = { preferOlder: true };
   t.equal(isBetter(bgp({ bgp: { remoteId: 1 }, options: older }), bgp({ options: older })), false, 'the older stays');
   t.equal(isBetter(bgp({ route: { filtered: true } }), bgp()), false, 'filtered ones never win');
+  t.end();
+});
+
+t.test('a next hop by a route that drops on purpose is resolved in 2, and is not in 1.6', (t) => {
+  for (const dest of ['blackhole', 'prohibit'] as const) {
+    const dropped = { attributes: { localPref: 101 }, route: { dest } };
+    t.equal(isBetter(bgp(dropped), bgp()), true, dest);
+    const old = { dialect: 'bird-1.6' } as const;
+    t.equal(isBetter(bgp({ ...dropped, bgp: old }), bgp({ bgp: old })), false, `${dest} in 1.6`);
+  }
   t.end();
 });
 

@@ -33,9 +33,10 @@ export const isInternal = ({ localAs, remoteAs }: BgpConfig): boolean => localAs
 /** The origin of routes that come by a session, for the decision process. */
 export function bgpOrigin(
   config: BgpConfig,
-  of: Pick<BgpOrigin, 'remoteAs' | 'remoteId' | 'rrClusterId' | 'neighborIface'>,
+  of: Pick<BgpOrigin, 'dialect' | 'remoteAs' | 'remoteId' | 'rrClusterId' | 'neighborIface'>,
 ): RouteOrigin {
   const bgp: BgpOrigin = {
+    dialect: of.dialect,
     remoteAs: of.remoteAs,
     localAs: config.localAs,
     isInternal: isInternal(config),

@@ -7,7 +7,7 @@ import { runFilter } from '../filter/filter.js';
 import type { Channel } from '../protocols/channel.js';
 import { KernelProtocol } from '../protocols/kernel.js';
 import type { Protocol } from '../protocols/protocol.js';
-import { IGP_METRIC_UNKNOWN, isReachable, type Route } from '../rib/route.js';
+import { IGP_METRIC_UNKNOWN, isReachable, isResolvable, type Route } from '../rib/route.js';
 import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
 import { attributeLines } from './attributes.js';
@@ -59,15 +59,21 @@ function bgpInfo(route: Route, isBird2: boolean): string {
   const { attributes, preference, igpMetric, hostEntry } = route;
   let metric = '';
   if (isBird2 ? igpMetric !== 0 : hostEntry !== undefined) {
-    metric = isReachable(route) ? (igpMetric >= IGP_METRIC_UNKNOWN ? '/?' : `/${igpMetric}`) : '/-';
+    const resolvable = isResolvable(route, isBird2 ? 'bird-2' : 'bird-1.6');
+    metric = resolvable ? (igpMetric >= IGP_METRIC_UNKNOWN ? '/?' : `/${igpMetric}`) : '/-';
   }
   const last = attributes.asPath === undefined ? undefined : asPathLast(attributes.asPath);
   const origin = attributes.origin === undefined ? '' : ('ie?'[attributes.origin] ?? '?');
   return ` (${preference}${metric}) [${last === undefined ? '' : `AS${last}`}${origin}]`;
 }
 
-const infoOf = (route: Route, isBird2: boolean): string =>
-  route.origin.kind === 'bgp' ? bgpInfo(route, isBird2) : ` (${route.preference})`;
+/** static_get_route_info() of 2, get_route_info() of BGP. */
+function infoOf(route: Route, isBird2: boolean): string {
+  const { origin, preference, attributes } = route;
+  if (origin.kind === 'bgp') return bgpInfo(route, isBird2);
+  const metric = isBird2 && origin.kind === 'static' ? attributes.igpMetric : undefined;
+  return ` (${preference}${metric === undefined ? '' : `/${metric}`})`;
+}
 
 class RouteLister {
   readonly #context: ShowRouteContext;
@@ -161,8 +167,10 @@ class RouteLister {
       this.lines.push(`\tvia ${formatIp(route.gateway)} on ${route.iface ?? ''}${route.onlink ? ' onlink' : ''}`);
     } else if (route.dest === 'device') this.lines.push(`\tdev ${route.iface ?? ''}`);
     for (const { gateway, iface, weight, onlink } of hops) {
-      const to = gateway === undefined ? `dev ${iface}` : `via ${formatIp(gateway)} on ${iface}`;
-      this.lines.push(`\t${to}${onlink ? ' onlink' : ''} weight ${weight}`);
+      const flag = onlink ? ' onlink' : '';
+      // The weight of a hop without gateway is forgotten by its format.
+      if (gateway === undefined) this.lines.push(`\tdev ${iface}${flag}`);
+      else this.lines.push(`\tvia ${formatIp(gateway)} on ${iface}${flag} weight ${weight}`);
     }
   }
 }

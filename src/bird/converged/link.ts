@@ -66,20 +66,22 @@ export class LinkEnd {
   }
 
   #makeSession(): BgpSession {
-    const { config, node, rrClusterId, neighborIface } = this;
+    const { config, node, rrClusterId, neighborIface, remoteAs } = this;
+    const { dialect } = node.speaker.config;
     return {
       name: config.name,
-      dialect: node.speaker.config.dialect,
+      dialect,
       config,
       isInternal: isInternal(config),
-      remoteAs: this.remoteAs,
+      remoteAs,
       localId: identifier(this.#own),
       rrClusterId,
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.peerLlgrAware,
       origin: bgpOrigin(config, {
-        remoteAs: this.remoteAs,
+        dialect,
+        remoteAs,
         remoteId: identifier(this.#other),
         rrClusterId,
         neighborIface,

@@ -145,7 +145,8 @@ export class ConvergedNetwork {
     for (const { routes } of this.routes(node.name, channel.table)) {
       const [best] = routes;
       if (best === undefined || best.filtered) continue;
-      const exported = config.mergePaths > 0 ? exportMerged(routes, config.mergePaths, exportRoute) : exportRoute(best);
+      const limits = { hops: config.mergePaths, ifindex: environment.ifindex };
+      const exported = limits.hops > 0 ? exportMerged(routes, limits, exportRoute) : exportRoute(best);
       if (exported !== undefined) programmed.push(exported.route);
     }
     return programmed;

@@ -57,9 +57,10 @@ export abstract class BgpRoutes extends Protocol {
     const { config, localId, remoteId, remoteAs } = this;
     const rrClusterId = clusterIdOf(config, localId);
     const neighborIface = this.neighbor?.iface.name;
+    const { dialect } = this.router.config;
     return {
       name: config.name,
-      dialect: this.router.config.dialect,
+      dialect,
       config,
       isInternal: this.isInternal,
       remoteAs,
@@ -68,7 +69,7 @@ export abstract class BgpRoutes extends Protocol {
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.connection?.peer.longLivedAware ?? false,
-      origin: bgpOrigin(config, { remoteAs, remoteId, rrClusterId, neighborIface }),
+      origin: bgpOrigin(config, { dialect, remoteAs, remoteId, rrClusterId, neighborIface }),
     };
   }
 

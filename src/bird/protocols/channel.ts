@@ -12,7 +12,7 @@ import { sameRoute } from '../rib/same-route.js';
 import type { AnnounceMode, NetChange, NetEntry, Table, TableListener } from '../rib/table.js';
 import type { Router } from '../router.js';
 import { importRoute } from './import-route.js';
-import { exportMerged } from './merge.js';
+import { exportMerged, type MergeLimits } from './merge.js';
 import { newStats } from './stats.js';
 
 /** A route as it was exported. */
@@ -284,6 +284,10 @@ export class Channel implements TableListener {
     this.#setExported(entry, String(entry.net.key), this.exportOf(entry, 'counted'));
   }
 
+  get #mergeLimits(): MergeLimits {
+    return { hops: this.mergeLimit, ifindex: this.router.environment.ifindex };
+  }
+
   /** What of an entry is exported, in the mode of this channel. */
   exportOf(entry: NetEntry, counting: 'counted' | 'silent'): Exported | undefined {
     const [best] = entry.routes;
@@ -296,7 +300,7 @@ export class Channel implements TableListener {
         }
         return undefined;
       case 'merged':
-        return exportMerged(entry.routes, this.mergeLimit, (route, i) =>
+        return exportMerged(entry.routes, this.#mergeLimits, (route, i) =>
           this.exportRoute(route, i === 0 ? counting : 'silent'),
         );
       case 'optimal':

@@ -64,6 +64,10 @@ const TYPES = {
   prohibit: 'prohibit',
 } as const;
 
+/** Of several next hops the first decides, with whatever the others are. */
+const isDirect = ({ dest, hops: [first] }: Route): boolean =>
+  dest === 'device' || (dest === 'multipath' && first?.gateway === undefined);
+
 const SCOPE_NAMES = Object.entries(SCOPE) as [keyof typeof SCOPE, number][];
 
 /** The netlink request for a route; undefined for a network that the kernel has no tables for. */
@@ -81,7 +85,7 @@ export function routeSpec(
     table: config.kernelTable,
     protocol: RT_PROTOCOL.bird,
     metric: config.metric === 0 ? (attributes.krtMetric ?? 0) : config.metric,
-    scope: scope ?? (dest === 'device' ? 'link' : 'global'),
+    scope: scope ?? (isDirect(route) ? 'link' : 'global'),
     prefSrc: ipv4Of(attributes.krtPrefsrc),
     mtu: attributes.krtMtu,
     nextHops: kernelHops(route, of.deviceNamed),

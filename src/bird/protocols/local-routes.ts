@@ -9,7 +9,7 @@ import { applyCommands } from '../filter/filter.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { type Iface, type IfaceAddress, type Interfaces, patternsMatch } from '../interfaces.js';
 import type { Attributes } from '../rib/attributes.js';
-import { applyHostEntry, type HostEntry } from '../rib/next-hop.js';
+import { applyHostEntry, type HostEntry, sortHops } from '../rib/next-hop.js';
 import {
   type Destination,
   makeRoute,
@@ -62,7 +62,10 @@ export interface StaticContext extends LocalContext {
 
 type Base = Omit<RouteFields, 'dest'>;
 
-/** The interface behind which a next hop is now; undefined where it is not to be reached. */
+/**
+ * The interface behind which a next hop is now, one of our own addresses included (static_decide()); undefined where it
+ * is not to be reached.
+ */
 export function reach(
   config: StaticConfig,
   { interfaces }: Pick<StaticContext, 'interfaces'>,
@@ -72,8 +75,7 @@ export function reach(
   const neighbor = gateway === undefined ? undefined : interfaces.neighbor(gateway, iface);
   const named = iface === undefined ? undefined : interfaces.named(iface);
   const found = neighbor?.iface ?? (gateway === undefined || onlink ? named : undefined);
-  if (found?.up !== true || (config.checkLink && !found.linkUp)) return undefined;
-  return neighbor?.self === true ? undefined : found.name;
+  return found?.up !== true || (config.checkLink && !found.linkUp) ? undefined : found.name;
 }
 
 function multipath(
@@ -81,14 +83,16 @@ function multipath(
   base: Base,
   of: { context: StaticContext; hops: Extract<StaticRoute['target'], { kind: 'multipath' }>['hops'] },
 ): Route | undefined {
+  const { context } = of;
   const reached: RouteHop[] = [];
   for (const hop of of.hops) {
-    const iface = reach(config, of.context, hop);
+    const iface = reach(config, context, hop);
     if (iface !== undefined) reached.push({ ...hop, iface });
   }
-  const [first] = reached;
+  const hops = sortHops(reached, context.environment.ifindex);
+  const [first] = hops;
   if (first === undefined) return undefined;
-  if (reached.length > 1) return makeRoute({ ...base, dest: 'multipath', hops: reached });
+  if (hops.length > 1) return makeRoute({ ...base, dest: 'multipath', hops });
   const { gateway, iface, onlink } = first;
   return makeRoute({ ...base, dest: gateway === undefined ? 'device' : 'router', gateway, iface, onlink });
 }

@@ -6,7 +6,7 @@
 
 import { asPathFirst, asPathLength, WELL_KNOWN_COMMUNITY } from '../../packet/index.js';
 import { compareIp } from '../address.js';
-import { type BgpOrigin, isReachable, type Route } from './route.js';
+import { type BgpOrigin, isReachable, isResolvable, type Route } from './route.js';
 
 const AS_PATH_MAX = 10_000;
 const ORIGIN_INCOMPLETE = 2;
@@ -27,7 +27,8 @@ const pathLength = ({ attributes }: Route): number =>
 /** Lower wins; zero asks on. */
 type Criterion = (a: Route, b: Route, of: { readonly a: BgpOrigin; readonly b: BgpOrigin }) => number;
 
-const resolvable: Criterion = (a, b) => Number(!isReachable(a)) - Number(!isReachable(b));
+const resolvable: Criterion = (a, b, of) =>
+  Number(!isResolvable(a, of.a.dialect)) - Number(!isResolvable(b, of.b.dialect));
 const fresh: Criterion = (a, b) => Number(isStale(a)) - Number(isStale(b));
 const localPreference: Criterion = (a, b, of) =>
   (b.attributes.localPref ?? of.b.options.defaultLocalPref) - (a.attributes.localPref ?? of.a.options.defaultLocalPref);

@@ -3,7 +3,7 @@
  * and where the table sends packets for it. A recursive route must not lean on another recursive one.
  */
 
-import { type IpAddr, ipEquals, isZeroIp } from '../address.js';
+import { compareIp, type IpAddr, ipEquals, isZeroIp } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
 import { type Destination, IGP_METRIC_UNKNOWN, type Route, type RouteHop, RTS } from './route.js';
 
@@ -50,6 +50,30 @@ export const sameHops = (a: readonly RouteHop[], b: readonly RouteHop[]): boolea
         sameAddress(hop.gateway, other.gateway)
       );
     }));
+
+/** The indices of interfaces by their names. */
+export type IfindexOf = (iface: string) => number | undefined;
+
+/** nexthop_compare_node(), mpnh_compare_node(): the heaviest first, then by gateways, then by indices of interfaces. */
+function compareHops(a: RouteHop, b: RouteHop, ifindex: IfindexOf): number {
+  if (a.weight !== b.weight) return b.weight - a.weight;
+  if (a.gateway === undefined || b.gateway === undefined) {
+    if (a.gateway !== b.gateway) return a.gateway === undefined ? -1 : 1;
+  } else {
+    const order = compareIp(a.gateway, b.gateway);
+    if (order !== 0) return order;
+  }
+  return (ifindex(a.iface) ?? 0) - (ifindex(b.iface) ?? 0);
+}
+
+/** Next hops in BIRD's order, each once (nexthop_insert(), mpnh_insert()). */
+export const sortHops = (hops: readonly RouteHop[], ifindex: IfindexOf): readonly RouteHop[] =>
+  hops
+    .toSorted((a, b) => compareHops(a, b, ifindex))
+    .filter((hop, i, sorted) => {
+      const before = sorted[i - 1];
+      return before === undefined || compareHops(before, hop, ifindex) !== 0;
+    });
 
 export const sameResolution = (a: Resolution, b: Resolution): boolean =>
   a.dest === b.dest &&

@@ -1,6 +1,7 @@
 /** A route as tables hold it (nest/route.h: struct rte with its rta). Immutable: a change is a new one. */
 
 import type { IpAddr, Net } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
 import type { AttributeId, Attributes } from './attributes.js';
 import type { HostEntry } from './next-hop.js';
 
@@ -25,6 +26,7 @@ export interface RouteOrigin {
 
 /** The session that a route came by (proto/bgp/bgp.h: struct bgp_proto). */
 export interface BgpOrigin {
+  readonly dialect: Dialect;
   readonly remoteAs: number;
   readonly localAs: number;
   readonly isInternal: boolean;
@@ -111,6 +113,10 @@ export const makeRoute = (fields: RouteFields): Route => ({
   modifiedNs: fields.modifiedNs ?? 0,
 });
 
-/** rte_is_reachable(), rte_resolvable(). */
+/** rte_resolvable(): in 2 a next hop by a route that drops on purpose is resolved. */
+export const isResolvable = (route: Pick<Route, 'dest'>, dialect: Dialect): boolean =>
+  dialect === 'bird-2' ? route.dest !== 'unreachable' : isReachable(route);
+
+/** rte_is_reachable(). */
 export const isReachable = ({ dest }: Pick<Route, 'dest'>): boolean =>
   dest === 'router' || dest === 'device' || dest === 'multipath';
