@@ -108,6 +108,28 @@ t.test(
   },
 );
 
+t.test('kinds of networks, and functions that call themselves, of 2', (t) => {
+  const more = `function sum(int n) { if n = 0 then return 0; return n + sum(n - 1); }
+    function endless(int n) { return endless(n + 1); }`;
+  const cases: readonly [string, boolean][] = [
+    ['net.type = NET_IP4', true],
+    ['net.type = NET_IP6', false],
+    ['net.type ~ [NET_IP4, NET_VPN4]', true],
+    ['sum(4) = 10', true],
+    ['sum(800) = 320400', true],
+    ['endless(0) = 0', false],
+  ];
+  for (const [condition, expected] of cases) {
+    const body = `{ if ${condition} then accept; reject; }`;
+    t.equal(accepts(body, { more, dialect: 'bird-2' }), expected, condition);
+  }
+  t.equal(
+    accepts('{ case net.type { NET_IP6: reject; NET_IP4: accept; else: reject; } }', { dialect: 'bird-2' }),
+    true,
+  );
+  t.end();
+});
+
 t.test('what a route is, and what runs', (t) => {
   const cases: readonly [string, boolean][] = [
     ['source = RTS_STATIC', true],

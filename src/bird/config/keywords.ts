@@ -61,7 +61,7 @@ export const mayBeName = (dialect: Dialect, keyword: string): boolean => dialect
 
 // Enumerations, in the order of their numbers.
 
-export type EnumKind = 'source' | 'scope' | 'cast' | 'dest' | 'origin';
+export type EnumKind = 'source' | 'scope' | 'cast' | 'dest' | 'origin' | 'nettype';
 
 /** enum RTS. */
 export const SOURCES = [
@@ -87,6 +87,10 @@ export const ORIGINS = ['IGP', 'EGP', 'INCOMPLETE'] as const;
 const DESTS = ['ROUTER', 'DEVICE', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT', 'MULTIPATH'] as const;
 const DESTS_2 = ['NONE', 'UNICAST', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT'] as const;
 
+/** enum nettype of 2 (lib/net.h: NET_*); zero is none of them. */
+const NET_TYPES = ['IP4', 'IP6', 'VPN4', 'VPN6', 'ROA4', 'ROA6', 'FLOW4', 'FLOW6', 'IP6_SADR'] as const;
+export const netTypeNumber = (name: (typeof NET_TYPES)[number]): number => NET_TYPES.indexOf(name) + 1;
+
 export interface EnumConstant {
   readonly kind: EnumKind;
   readonly number: number;
@@ -105,6 +109,7 @@ function constants(dialect: Dialect): Map<string, EnumConstant> {
     add('RTD', 'dest', DESTS);
   } else {
     add('RTD', 'dest', DESTS_2);
+    for (const name of NET_TYPES) all.set(`NET_${name}`, { kind: 'nettype', number: netTypeNumber(name) });
     all.delete('RTD_NONE');
     all.delete('RTS_DUMMY');
   }

@@ -298,22 +298,25 @@ function framed<T>(p: Parsing, read: () => T): { readonly value: T; readonly slo
   return { value, slots };
 }
 
-/** `function NAME (TYPE NAME; …) DECLARATIONS { … }`. */
+/** `function NAME (TYPE NAME; …) DECLARATIONS { … }`; of 2 it may call itself. */
 export function parseFunction(p: Parsing): void {
   const name = p.name();
-  if (!p.scope.define(name.text, { kind: 'pending' })) p.fail('Symbol already defined', name);
-  const { value, slots } = framed(p, () => {
-    const parameters: Variable[] = [];
+  const { scope } = p;
+  if (!scope.define(name.text, { kind: 'pending' })) p.fail('Symbol already defined', name);
+  const parameters: Variable[] = [];
+  const definition: FunctionDefinition = { name: name.text, parameters, slots: 0, body: [] };
+  const { value: body, slots } = framed(p, () => {
     p.expect('(');
     if (!p.isPunctuation(')')) {
       do parameters.push(declare(p, parseType(p), p.name()));
       while (p.take(';'));
     }
     p.expect(')');
-    return { parameters, body: parseFunctionBody(p) };
+    if (p.isBird2) scope.define(name.text, { kind: 'function', definition });
+    return parseFunctionBody(p);
   });
-  const definition: FunctionDefinition = { name: name.text, slots, ...value };
-  p.scope.define(name.text, { kind: 'function', definition });
+  Object.assign(definition, { slots, body });
+  scope.define(name.text, { kind: 'function', definition });
 }
 
 /** `filter NAME DECLARATIONS { … }`. */

@@ -1,7 +1,8 @@
 /** Terms as closures (filter/filter.c: interpret()), and calls of functions. */
 
 import { asPathFirst, asPathLast, asPathLastNonAggregated, asPathLength } from '../../packet/index.js';
-import { maskIp, maxLength } from '../address.js';
+import { type Family, maskIp, maxLength } from '../address.js';
+import { netTypeNumber } from '../config/keywords.js';
 import { evaluateBinary } from './operators.js';
 import { changeList } from './lists.js';
 import { type Evaluate, FilterError, type FilterRun, HALT, STEP } from './run.js';
@@ -48,6 +49,12 @@ function extreme(value: Value, which: 'min' | 'max', line: number): Value {
   return fail('Minimum or maximum of that type is not modelled', line);
 }
 
+const netType = (family: Family): Value => ({
+  type: 'enum',
+  kind: 'nettype',
+  value: netTypeNumber(family === 'ipv4' ? 'IP4' : 'IP6'),
+});
+
 function applyMethod(method: Method, value: Value, line: number): Value {
   switch (method) {
     case 'len':
@@ -57,7 +64,7 @@ function applyMethod(method: Method, value: Value, line: number): Value {
     case 'is_v4':
       return value.type === 'ip' ? bool(typeof value.value === 'number') : fail('IP address expected', line);
     case 'type':
-      return value.type === 'prefix' ? { type: 'string', value: value.value.family } : fail('Prefix expected', line);
+      return value.type === 'prefix' ? netType(value.value.family) : fail("Can't determine type of this item", line);
     case 'first':
     case 'last':
     case 'last_nonaggregated': {
@@ -143,6 +150,9 @@ function compileCall(callee: FunctionDefinition, values: readonly Term[], line: 
   };
 }
 
+/** So many calls inside each other are run. Differs: a BIRD 2.0.12 whose stack (F_VAL_STACK_MAX) is full dies. */
+const MAX_CALLS = 1000;
+
 /** The function's outcome: continue or return, with `run.result`, or a verdict. */
 export function callFunction(
   run: FilterRun,
@@ -155,10 +165,13 @@ export function callFunction(
     const value = values[i]?.(run) ?? VOID;
     frame[slot] = convert(value, type) ?? fail('Assigning to variable of incompatible type', line);
   });
+  if (run.calls === MAX_CALLS) return fail('Filter execution stack overflow', line);
   const outer = run.frame;
   run.frame = frame;
   run.result = VOID;
+  run.calls += 1;
   const step = run.program.body(callee)(run);
+  run.calls -= 1;
   run.frame = outer;
   return step;
 }

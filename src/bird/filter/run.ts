@@ -49,6 +49,8 @@ export class FilterRun {
   #route: Route | undefined;
   #edited = false;
   frame: Value[] = [];
+  /** Calls of functions that have not returned. */
+  calls = 0;
   /** What `return` gave. */
   result: Value = VOID;
   verdict: number = STEP.next;

@@ -87,6 +87,15 @@ export abstract class BgpRoutes extends Protocol {
     this.#session = undefined;
   }
 
+  /** Before a start: of the neighbour is known what is configured. */
+  protected forgetNeighbor(): void {
+    this.remoteId = 0;
+    this.remoteAs = this.config.remoteAs;
+    this.sourceAddress = this.config.localAddress;
+    this.neighbor = undefined;
+    this.forgetSession();
+  }
+
   // What is sent.
 
   makeOpen(connection: BgpConnection): Uint8Array {

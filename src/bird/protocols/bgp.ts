@@ -88,11 +88,7 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     const { config, router } = this;
     this.#startState = 'prepare';
     this.localId = config.routerId ?? router.routerId;
-    this.remoteId = 0;
-    this.remoteAs = config.remoteAs;
-    this.sourceAddress = config.localAddress;
-    this.neighbor = undefined;
-    this.forgetSession();
+    this.forgetNeighbor();
     this.gracefulReady = false;
     if (config.gracefulRestart !== 'off') router.lockRecovery(this.name);
     if (config.multihop > 0) this.#initiate();
@@ -345,8 +341,7 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
   /** bgp_conn_enter_established_state(). */
   established(connection: BgpConnection): void {
     this.sourceAddress ??= connection.socket?.localAddress;
-    // Promiscuous sessions.
-    if (this.remoteAs === 0) this.remoteAs = connection.receivedAs;
+    this.remoteAs ||= connection.receivedAs;
     this.connection = connection;
     this.forgetSession();
     this.errors.last = { kind: 'none' };
