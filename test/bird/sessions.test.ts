@@ -165,6 +165,14 @@ t.test('a MED goes to another AS if the export filter set it, or a filter that s
   t.end();
 });
 
+t.test('a route that is stale for long is marked', (t) => {
+  const { fabric, a } = pair({ channel: `import filter { bgp_community.add((65535, 6)); accept; }; ${EXPORT}` });
+  t.ok(fabric.runUntil(() => known(a).length === 1, 20));
+  t.match(a.birdc('show route for 10.2.0.1'), /\* \(100s\) \[AS65002i\]/);
+  fabric.end();
+  t.end();
+});
+
 t.test('passive at both ends stays passive', (t) => {
   const { fabric, a } = pair({ more: 'passive on;' }, { more: 'passive on;' });
   fabric.run(30);

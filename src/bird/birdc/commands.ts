@@ -1,6 +1,6 @@
 /** `birdc`: commands as they are typed, answers as they are printed (nest/cmds.c, client/client.c). */
 
-import { formatIp, formatQuad, type IpAddr, maxLength, type Net } from '../address.js';
+import { formatQuad, type IpAddr, maxLength, type Net, netContainsIp } from '../address.js';
 import { tokenize, type Token } from '../config/lexer.js';
 import { parseTerm } from '../config/expression.js';
 import { Parsing } from '../config/parsing.js';
@@ -11,14 +11,15 @@ import type { ConfigureOutcome } from '../daemon.js';
 import { patternMatches } from '../filter/match.js';
 import type { FilterChoice } from '../filter/syntax.js';
 import { formatValue } from '../filter/value.js';
-import type { Iface } from '../interfaces.js';
 import type { Protocol } from '../protocols/protocol.js';
 import { inFibOrder } from '../rib/fib-order.js';
 import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
+import { expandCommand } from './expand.js';
+import { interfacesSummary, showInterfaces } from './show-interfaces.js';
 import { showProtocols } from './show-protocols.js';
 import { showStatic } from './show-static.js';
-import { showRoutes, type ShowRouteRequest } from './show-route.js';
+import { type ShowRouteRequest, showTables } from './show-route.js';
 import { longTime, type TimeContext } from './time.js';
 
 export interface BirdcContext {
@@ -36,16 +37,26 @@ export interface BirdcContext {
 const BANNERS = { 'bird-1.6': 'BIRD v0.3.3+birdv1.6.8 ready.', 'bird-2': 'BIRD 2.0.12 ready.' } as const;
 const VERSIONS = { 'bird-1.6': 'BIRD v0.3.3+birdv1.6.8', 'bird-2': 'BIRD 2.0.12' } as const;
 
-/** BIRD 2's parser of commands wants names that are defined. */
-const UNKNOWN_SYMBOL = 'syntax error, unexpected CF_SYM_UNDEFINED, expecting END or CF_SYM_KNOWN';
+/** Protocols that are not modelled, by the words of their commands. */
+const ABSENT = { babel: 'Babel', bfd: 'BFD', ospf: 'OSPF', rip: 'RIP' } as const;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A network: the very one, the one that packets to it take, or all inside it. */
+interface Wanted {
+  readonly net: Net;
+  readonly how: 'equal' | 'for' | 'in';
+}
+
+const contains = (net: Net, inside: Net): boolean =>
+  net.family === inside.family && net.length <= inside.length && netContainsIp(net, inside.addr);
 
 /** What stands behind `show route`. */
 interface RouteArguments {
   readonly request: ShowRouteRequest;
-  readonly table: Table | undefined;
-  readonly wanted: { readonly net: Net; readonly best: boolean } | undefined;
+  /** Named ones. */
+  readonly tables: readonly Table[];
+  readonly wanted: Wanted | undefined;
   readonly counting: 'stats' | 'count' | undefined;
 }
 
@@ -72,24 +83,39 @@ class Birdc {
       if (p.takeKeyword(command)) return this.#control(command);
     }
     if (p.takeKeyword('eval')) return this.#end([formatValue(p.evaluate(parseTerm(p)))]);
-    return p.unexpected();
+    return this.#notModelled();
+  }
+
+  /** A command that BIRD has, and nobody here. */
+  #notModelled(): never {
+    const { text } = this.#p.previous;
+    return this.#p.notModelled(text === 'show' ? `show ${this.#p.peek().text}` : this.#p.peek().text);
   }
 
   /** Nothing may follow. */
-  #end(lines: string[]): string[] {
-    return this.#p.is('end') ? lines : this.#p.unexpected();
+  #end(lines: string[], expecting = 'END'): string[] {
+    return this.#p.is('end') ? lines : this.#unexpected(expecting);
+  }
+
+  /** BIRD 2's parser of commands tells names that stand for nothing apart, and says what might have been there. */
+  #unexpected(expecting = '', token = this.#p.peek()): never {
+    const { isBird2, config } = this.#context.router;
+    if (!isBird2 || token.kind !== 'symbol' || config.scope.lookup(token.text) !== undefined) this.#p.unexpected();
+    const hint = expecting === '' ? '' : `, expecting ${expecting}`;
+    return this.#p.fail(`syntax error, unexpected CF_SYM_UNDEFINED${hint}`, token);
   }
 
   #show(): string[] {
     const p = this.#p;
     if (p.takeKeyword('status')) return this.#end(this.#status());
-    if (p.takeKeyword('interfaces', 'summary')) return this.#end(this.#interfacesSummary());
-    if (p.takeKeyword('interfaces')) return this.#end(this.#interfaces());
+    if (p.takeKeyword('interfaces', 'summary')) return this.#end(interfacesSummary(this.#context.router));
+    if (p.takeKeyword('interfaces')) return this.#end(showInterfaces(this.#context.router), 'END or SUMMARY');
     if (p.takeKeyword('protocols')) return this.#protocols();
     if (p.takeKeyword('route')) return this.#routes();
     if (p.takeKeyword('static')) return this.#static();
     if (p.takeKeyword('symbols')) return this.#end(this.#symbols());
-    return p.unexpected();
+    for (const [word, kind] of Object.entries(ABSENT)) if (p.takeKeyword(word)) return this.#absent(kind);
+    return this.#notModelled();
   }
 
   #status(): string[] {
@@ -124,56 +150,10 @@ class Birdc {
     return lines;
   }
 
-  // Interfaces
-
-  #interfaces(): string[] {
-    return Array.from(this.#context.router.interfaces).flatMap((iface) => this.#interface(iface));
-  }
-
-  #interface(iface: Iface): string[] {
-    const { isBird2 } = this.#context.router;
-    const flags = [
-      iface.pointToPoint ? 'PtP' : 'MultiAccess',
-      ...(iface.pointToPoint || iface.loopback ? [] : ['Broadcast', 'Multicast']),
-      `Admin${iface.adminUp ? 'Up' : 'Down'}`,
-      `Link${iface.linkUp ? 'Up' : 'Down'}`,
-      ...(iface.loopback ? ['Loopback', 'Ignored'] : []),
-      `MTU=${iface.mtu}`,
-    ];
-    // 1.6 takes an interface without an address for down.
-    const up = iface.up && (isBird2 || iface.addresses.length > 0);
-    return [
-      `${iface.name} ${up ? 'up' : 'down'} (index=${iface.index})`,
-      `\t${flags.join(' ')}`,
-      ...iface.addresses.map(({ ip, net, secondary, opposite }, i) => {
-        const first = i === 0 ? (isBird2 ? 'Preferred, ' : 'Primary, ') : secondary ? 'Secondary, ' : '';
-        const other = opposite === undefined ? '' : `opposite ${formatIp(opposite)}, `;
-        const scope = iface.loopback ? 'host' : scopeText(ip);
-        return `\t${formatIp(ip)}/${net.length} (${first}${other}scope ${scope})`;
-      }),
-    ];
-  }
-
-  #interfacesSummary(): string[] {
-    const { isBird2 } = this.#context.router;
-    const head = isBird2
-      ? `${'Interface'.padEnd(10)} ${'State'.padEnd(6)} ${'IPv4 address'.padEnd(18)} IPv6 address`
-      : 'interface state address';
-    const rows = Array.from(this.#context.router.interfaces, (iface) => {
-      const [first] = iface.addresses;
-      const address = first === undefined ? '' : `${formatIp(first.ip)}/${first.net.length}`;
-      const state = iface.up ? 'up' : 'down';
-      return isBird2
-        ? `${iface.name.padEnd(10)} ${state.padEnd(6)} ${address}`
-        : `${iface.name.padEnd(9)} ${state.padEnd(5)} ${address}`;
-    });
-    return [head, ...rows];
-  }
-
   // Protocols
 
   /** A name, a pattern in quotes, or all. */
-  #chosen(): readonly Protocol[] {
+  #chosen(expecting: string): readonly Protocol[] {
     const p = this.#p;
     const { protocols } = this.#context;
     if (p.is('text')) {
@@ -182,19 +162,23 @@ class Birdc {
       return found.length > 0 ? found : p.fail('No protocols match');
     }
     if (!p.is('symbol')) return protocols;
-    const found = this.#protocolNamed(p.next());
-    return [found];
+    return [this.#protocolNamed(p.next(), expecting)];
   }
 
-  #protocolNamed(token: Token): Protocol {
-    const found = this.#context.protocols.find(({ name }) => name === token.text);
-    return found ?? this.#p.fail(`${token.text} is not a protocol`, token);
+  #protocolNamed(token: Token, expecting = 'CF_SYM_KNOWN'): Protocol {
+    const { protocols, router } = this.#context;
+    const found = protocols.find(({ name }) => name === token.text);
+    if (found !== undefined) return found;
+    const defined = router.config.scope.lookup(token.text) !== undefined;
+    return router.isBird2 && !defined
+      ? this.#unexpected(expecting, token)
+      : this.#p.fail(`${token.text} is not a protocol`, token);
   }
 
   #protocols(): string[] {
     const p = this.#p;
     const how = p.takeKeyword('all') ? 'all' : 'short';
-    const chosen = this.#chosen();
+    const chosen = this.#chosen('END or CF_SYM_KNOWN or TEXT or ALL');
     const context = { router: this.#context.router, time: this.#time };
     return this.#end(showProtocols(context, chosen, how));
   }
@@ -206,7 +190,10 @@ class Birdc {
     if (p.is('symbol')) {
       const token = p.next();
       const named = protocols.find(({ name }) => name === token.text);
-      if (named === undefined) return p.fail(router.isBird2 ? UNKNOWN_SYMBOL : `${token.text}: Not a protocol`, token);
+      if (named === undefined) {
+        if (!router.isBird2) return p.fail(`${token.text}: Not a protocol`, token);
+        return this.#unexpected('END or CF_SYM_KNOWN', token);
+      }
       return this.#end(showStatic(named) ?? p.fail(`${named.name}: Not a Static protocol`, token));
     }
     const running = protocols.filter(({ config, state }) => config.kind === 'static' && state !== 'down');
@@ -215,10 +202,24 @@ class Birdc {
     return this.#end(running.flatMap((each, i) => [...(i === 0 ? [] : ['']), ...(showStatic(each) ?? [])]));
   }
 
+  /** What commands of a protocol that cannot be there say: proto_get_named(). */
+  #absent(kind: string): string[] {
+    const p = this.#p;
+    if (p.is('keyword')) p.next();
+    if (!p.is('symbol')) return [`There is no ${kind} protocol running`];
+    const named = this.#protocolNamed(p.next(), 'END or CF_SYM_KNOWN');
+    return [`${named.name}: Not a ${kind} protocol`];
+  }
+
   #control(command: 'disable' | 'enable' | 'restart' | 'reload'): string[] {
     const p = this.#p;
     const direction = command === 'reload' && (p.takeKeyword('in') ? 'in' : p.takeKeyword('out') ? 'out' : 'both');
-    const chosen = p.takeKeyword('all') ? this.#context.protocols : this.#chosen();
+    const names = 'CF_SYM_KNOWN or TEXT or ALL';
+    // The grammar of 2 wants somebody named.
+    if (this.#context.router.isBird2 && p.is('end')) {
+      p.fail(`syntax error, unexpected END${command === 'reload' ? '' : `, expecting ${names}`}`);
+    }
+    const chosen = p.takeKeyword('all') ? this.#context.protocols : this.#chosen(names);
     const message = p.is('text') ? p.next().text : undefined;
     if (!p.is('end')) p.unexpected();
     return chosen.map((protocol) => `${protocol.name}: ${this.#act(command, protocol, { direction, message })}`);
@@ -267,41 +268,44 @@ class Birdc {
       protocol: undefined,
       filter: 'all',
     };
-    const args: Mutable<RouteArguments> = { request, table: undefined, wanted: undefined, counting: undefined };
+    const args: Mutable<RouteArguments> = { request, tables: [], wanted: undefined, counting: undefined };
     while (!p.is('end')) {
       if (p.takeKeyword('all')) request.verbose = true;
       else if (p.takeKeyword('primary')) request.primary = true;
       else if (p.takeKeyword('filtered')) request.filtered = true;
       else if (p.takeKeyword('stats')) args.counting = 'stats';
       else if (p.takeKeyword('count')) args.counting = 'count';
-      else if (p.takeKeyword('for')) args.wanted = { net: p.netOrIp(), best: true };
-      else if (p.takeKeyword('table')) args.table = this.#tableNamed(p.name());
+      else if (p.takeKeyword('for')) args.wanted = { net: p.netOrIp(), how: 'for' };
+      else if (p.isKeyword('in') && this.#context.router.isBird2) {
+        p.next();
+        args.wanted = { net: p.net(), how: 'in' };
+      } else if (p.takeKeyword('table')) args.tables = [...args.tables, ...this.#tablesNamed()];
       else if (p.isKeyword('where') || p.isKeyword('filter')) request.filter = this.#filter();
       else if (p.takeKeyword('protocol')) request.protocol = this.#protocolNamed(p.name());
       else if (p.isKeyword('export') || p.isKeyword('preexport') || p.isKeyword('noexport')) {
         request.exportMode = p.next().text as 'export' | 'preexport' | 'noexport';
-        request.exportProtocol = this.#protocolNamed(p.name());
-      } else if (p.is('ip')) args.wanted = { net: p.net(), best: false };
-      else p.unexpected();
+        const expecting = request.exportMode === 'export' ? 'CF_SYM_KNOWN or TABLE' : 'CF_SYM_KNOWN';
+        request.exportProtocol = this.#protocolNamed(p.name(), expecting);
+      } else if (p.is('ip')) args.wanted = { net: p.net(), how: 'equal' };
+      else this.#unexpected();
     }
     return args;
   }
 
   #routes(): string[] {
     const { router, protocols } = this.#context;
-    const { request, table, wanted, counting } = this.#routeArguments();
-    const tables = this.#tables(table, request, wanted?.net.addr);
+    const { request, tables: named, wanted, counting } = this.#routeArguments();
+    const tables = this.#tables(named, request, wanted?.net.addr);
     const context = { router, protocols, time: this.#time };
-    const nets = [...this.#nets(tables, wanted)];
-    if (wanted !== undefined && nets.length === 0)
+    const found = tables.map((table) => ({ table, nets: [...this.#nets(table, wanted)] }));
+    const one = wanted !== undefined && wanted.how !== 'in';
+    if (one && found.every(({ nets }) => nets.length === 0)) {
       return [router.isBird2 ? 'Network not found' : 'Network not in table'];
-    const lines = showRoutes(context, request, nets);
-    if (counting === undefined) return lines;
-    const shown = lines.filter((line) => !line.startsWith('\t') && !line.startsWith('Table ') && line !== '').length;
-    const all = nets.reduce((sum, [, { routes }]) => sum + routes.length, 0);
-    const names = tables.length === 1 && router.isBird2 ? ` in table ${tables[0]?.name ?? ''}` : '';
-    const summary = `${shown} of ${all} routes for ${nets.length} networks${names}`;
-    return counting === 'count' ? [summary] : [...lines, summary];
+    }
+    // Of a single network BIRD 2 counts nothing.
+    const counts = one && router.isBird2 ? undefined : counting;
+    if (one && router.isBird2 && counting === 'count') return [];
+    return showTables(context, request, { found, counting: counts, headings: named.length > 0 && !one });
   }
 
   #filter(): FilterChoice {
@@ -311,13 +315,23 @@ class Birdc {
     return parseFilterReference(p);
   }
 
-  #tableNamed(token: Token): Table {
-    return this.#context.router.tables.get(token.text) ?? this.#p.fail(`${token.text} is not a table`, token);
+  /** A name, or of 2 all of them. */
+  #tablesNamed(): readonly Table[] {
+    const { tables, isBird2, config } = this.#context.router;
+    const p = this.#p;
+    if (isBird2 && p.takeKeyword('all')) return [...tables.values()];
+    const token = p.name();
+    const found = tables.get(token.text);
+    if (found !== undefined) return [found];
+    const defined = config.scope.lookup(token.text) !== undefined;
+    return isBird2 && !defined
+      ? this.#unexpected('CF_SYM_KNOWN or ALL', token)
+      : p.fail(`${token.text} is not a table`, token);
   }
 
-  #tables(table: Table | undefined, request: ShowRouteRequest, addr: IpAddr | undefined): readonly Table[] {
+  #tables(named: readonly Table[], request: ShowRouteRequest, addr: IpAddr | undefined): readonly Table[] {
     const { router } = this.#context;
-    if (table !== undefined) return [table];
+    if (named.length > 0) return named;
     const ofProtocol = (request.exportProtocol ?? request.protocol)?.channels.map((channel) => channel.table);
     const all = ofProtocol ?? Array.from(router.tables.values());
     const fitting = all.filter((each) => addr === undefined || maxLength(addr) === (each.family === 'ipv4' ? 32 : 128));
@@ -326,20 +340,17 @@ class Birdc {
     return ofProtocol === undefined ? fitting.slice(0, 1) : fitting;
   }
 
-  *#nets(
-    tables: readonly Table[],
-    wanted: { readonly net: Net; readonly best: boolean } | undefined,
-  ): Generator<readonly [Table, NetEntry], void> {
+  *#nets(table: Table, wanted: Wanted | undefined): Generator<NetEntry, void> {
     const { dialect } = this.#context.router.config;
-    for (const table of tables) {
-      if (wanted === undefined) {
-        for (const entry of inFibOrder(table.entries(), dialect)) yield [table, entry];
-        continue;
+    if (wanted === undefined || wanted.how === 'in') {
+      for (const entry of inFibOrder(table.entries(), dialect)) {
+        if (wanted === undefined || contains(wanted.net, entry.net)) yield entry;
       }
-      const { net, best } = wanted;
-      const entry = best ? table.route(net.addr, net.length) : table.find(net);
-      if (entry !== undefined) yield [table, entry];
+      return;
     }
+    const { net, how } = wanted;
+    const entry = how === 'for' ? table.route(net.addr, net.length) : table.find(net);
+    if (entry !== undefined) yield entry;
   }
 
   // Configuration
@@ -361,19 +372,12 @@ class Birdc {
   }
 }
 
-/** lib/ip.c: the scope of an address. */
-function scopeText(ip: IpAddr): string {
-  if (typeof ip !== 'number') return 'univ';
-  const first = ip >>> 24;
-  if (first === 127) return 'host';
-  const isPrivate = first === 10 || ip >>> 16 === 0xc0a8 || ip >>> 20 === 0xac1;
-  return isPrivate || first >= 240 ? 'site' : 'univ';
-}
-
 /** All that a call of `birdc` prints, the greeting first. */
 export function runBirdc(command: string, context: BirdcContext): string {
   const { dialect, family } = context.router.config;
-  const tokens = tokenize('CLI', command, { dialect, family, files: { read: () => undefined } });
+  const { command: expanded, refusal } = expandCommand(command);
+  if (expanded === undefined) return `${[BANNERS[dialect], ...(refusal ?? [])].join('\n')}\n`;
+  const tokens = tokenize('CLI', expanded, { dialect, family, files: { read: () => undefined } });
   let lines: string[];
   try {
     lines = new Birdc(context, tokens).run();

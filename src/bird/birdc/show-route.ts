@@ -7,6 +7,7 @@ import { runFilter } from '../filter/filter.js';
 import type { Channel } from '../protocols/channel.js';
 import { KernelProtocol } from '../protocols/kernel.js';
 import type { Protocol } from '../protocols/protocol.js';
+import { isStale } from '../rib/decision.js';
 import { IGP_METRIC_UNKNOWN, isReachable, isResolvable, type Route } from '../rib/route.js';
 import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
@@ -64,7 +65,7 @@ function bgpInfo(route: Route, isBird2: boolean): string {
   }
   const last = attributes.asPath === undefined ? undefined : asPathLast(attributes.asPath);
   const origin = attributes.origin === undefined ? '' : ('ie?'[attributes.origin] ?? '?');
-  return ` (${preference}${metric}) [${last === undefined ? '' : `AS${last}`}${origin}]`;
+  return ` (${preference}${isStale(route) ? 's' : ''}${metric}) [${last === undefined ? '' : `AS${last}`}${origin}]`;
 }
 
 /** static_get_route_info() of 2, get_route_info() of BGP. */
@@ -94,7 +95,6 @@ class RouteLister {
     let prefix = entry.net.toString();
     for (const shown of this.#select(entry)) {
       if (this.#isBird2 && this.#tableShown !== table.name) {
-        if (this.#tableShown !== '') this.lines.push('');
         this.lines.push(`Table ${table.name}:`);
         this.#tableShown = table.name;
       }
@@ -175,13 +175,66 @@ class RouteLister {
   }
 }
 
-/** The lines for those networks. */
-export function showRoutes(
+/** A table with those of its networks that are asked for. */
+interface FoundNets {
+  readonly table: Table;
+  readonly nets: readonly NetEntry[];
+}
+
+/** The lines for those networks, under the table's name in 2. */
+function showNets(context: ShowRouteContext, request: ShowRouteRequest, { table, nets }: FoundNets): string[] {
+  const lister = new RouteLister(context, request);
+  for (const entry of nets) lister.net(table, entry);
+  return lister.lines;
+}
+
+interface Counts {
+  readonly shown: number;
+  readonly routes: number;
+  readonly nets: number;
+}
+
+const isRoute = (line: string): boolean => line !== '' && !line.startsWith('\t') && !line.startsWith('Table ');
+const countLine = ({ shown, routes, nets }: Counts): string => `${shown} of ${routes} routes for ${nets} networks`;
+const sum = (a: Counts, b: Counts): Counts => ({
+  shown: a.shown + b.shown,
+  routes: a.routes + b.routes,
+  nets: a.nets + b.nets,
+});
+
+/** rt_show_cont(), rt_show_done(): one table after the other, and what they have together. */
+export function showTables(
   context: ShowRouteContext,
   request: ShowRouteRequest,
-  nets: Iterable<readonly [Table, NetEntry]>,
+  of: {
+    readonly found: readonly FoundNets[];
+    readonly counting: 'stats' | 'count' | undefined;
+    /** Tables without routes are named as well. */
+    readonly headings: boolean;
+  },
 ): string[] {
-  const lister = new RouteLister(context, request);
-  for (const [table, entry] of nets) lister.net(table, entry);
-  return lister.lines;
+  const { isBird2 } = context.router;
+  const { counting, found } = of;
+  let total: Counts = { shown: 0, routes: 0, nets: 0 };
+  const blocks: string[][] = [];
+  for (const each of found) {
+    const lines = showNets(context, request, each);
+    const { nets, table } = each;
+    const counts = {
+      shown: lines.filter(isRoute).length,
+      routes: nets.reduce((routes, net) => routes + net.routes.length, 0),
+      nets: nets.length,
+    };
+    total = sum(total, counts);
+    const heading =
+      lines.length === 0 && isBird2 && (of.headings || counting === 'stats') ? [`Table ${table.name}:`] : [];
+    const summary = counting !== undefined && isBird2 ? [`${countLine(counts)} in table ${table.name}`] : [];
+    blocks.push(counting === 'count' ? summary : [...heading, ...lines, ...summary]);
+  }
+  if (counting !== undefined && !isBird2) blocks.push([countLine(total)]);
+  else if (counting !== undefined && blocks.length > 1) {
+    blocks.push([`Total: ${countLine(total)} in ${blocks.length} tables`]);
+  }
+  const shown = blocks.filter((block) => block.length > 0);
+  return shown.flatMap((block, i) => (i > 0 && isBird2 && counting !== 'count' ? ['', ...block] : block));
 }

@@ -317,8 +317,9 @@ export function parseCall(p: Parsing, name: Token): Extract<Term, { kind: 'call'
 }
 
 function parseSymbol(p: Parsing, token: Token): Term {
-  if (p.isPunctuation('(')) return parseCall(p, token);
   const symbol = p.scope.lookup(token.text);
+  if (symbol === undefined && p.isBird2) return p.undefinedName(token);
+  if (p.isPunctuation('(')) return parseCall(p, token);
   if (symbol?.kind === 'constant') return constant(symbol.value);
   if (symbol?.kind === 'variable') return { kind: 'variable', variable: symbol.variable, line: token.line };
   return p.fail(`${token.text}: variable expected.`, token);

@@ -133,6 +133,11 @@ export class Parsing {
     throw new BirdSyntaxError(message, at);
   }
 
+  /** BIRD 2's grammar has a token of its own for names that stand for nothing. */
+  undefinedName(at: Position): never {
+    return this.fail('syntax error, unexpected CF_SYM_UNDEFINED', at);
+  }
+
   finding(message: string, at: Position = this.peek()): void {
     this.findings.push({ file: at.file, line: at.line, column: at.column, message });
   }

@@ -333,6 +333,7 @@ export function parseFilterReference(p: Parsing): FilterDefinition {
   if (p.isName()) {
     const name = p.next();
     const symbol = p.scope.lookup(name.text);
+    if (symbol === undefined && p.isBird2) return p.undefinedName(name);
     return symbol?.kind === 'filter' ? symbol.definition : p.fail('No such filter.', name);
   }
   const { value: body, slots } = framed(p, () => parseFunctionBody(p));

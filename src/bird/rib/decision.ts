@@ -14,7 +14,8 @@ const ORIGIN_INCOMPLETE = 2;
 /** Where protocols have one preference, this order decides (BIRD compares where their code lies in memory). */
 const KIND_ORDER: Readonly<Record<string, number>> = { device: 0, direct: 1, kernel: 2, static: 3, bgp: 4 };
 
-const isStale = ({ attributes }: Route): boolean =>
+/** rte_stale(). */
+export const isStale = ({ attributes }: Route): boolean =>
   attributes.community?.some((each) => each >>> 0 === WELL_KNOWN_COMMUNITY.llgrStale) === true;
 
 /** The neighbouring AS: the first of the path, or the peer's own. */
