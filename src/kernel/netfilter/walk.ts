@@ -255,9 +255,7 @@ export class Walk {
     const rule = at.chain.rules[at.position - 1];
     assert(rule !== undefined, 'a candidate is a rule');
     if (rule.unknown) return this.#mayDecide(rule, at) ? 'drop' : NO_MATCH;
-    if (!rule.holds(packet)) {
-      return packet.hotdrop ? this.#drop(rule, 'a match had it dropped at once') : NO_MATCH;
-    }
+    if (!rule.holds(packet)) return packet.hotdrop ? this.#dropAtOnce(rule, at) : NO_MATCH;
     if (rule.isSteady && !packet.odd) return this.#takeSteady(rule, at);
     rule.packets += 1;
     rule.bytes += packet.length;
@@ -311,6 +309,12 @@ export class Walk {
       this.#tell({ table, chain: base, position: 0 }, accepts ? 'accept' : 'drop', undefined);
   }
 
+  /** By a match, whatever the rule's target is: it counts nothing. */
+  #dropAtOnce(rule: Rule, at: Standing): 'drop' {
+    this.#trace(at, 'drop', rule);
+    return this.#drop(rule, 'a match had it dropped at once');
+  }
+
   #drop(rule: Rule, note: string | undefined): 'drop' {
     this.#netns.drop(this.packet.skb, 'netfilter-drop', note, rule);
     return 'drop';
@@ -324,7 +328,7 @@ export class Walk {
     const { packet } = this;
     const result = rule.mayMatch(packet);
     if (packet.hotdrop) {
-      this.#drop(rule, 'a match had it dropped at once');
+      this.#dropAtOnce(rule, at);
       return true;
     }
     if (result === 'no') return false;
