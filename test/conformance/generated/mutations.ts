@@ -66,9 +66,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'MARK leaves the bits outside of its mask at zero',
-    file: 'kernel/netfilter/target/mark.ts',
-    find: 'skb.mark = ((skb.mark & ~xmark.mask) ^ xmark.value) >>> 0;',
-    put: 'skb.mark = xmark.value;',
+    file: 'kernel/netfilter/walk.ts',
+    find: 'skb.mark = ((skb.mark & ~(actions[at + 1] ?? 0)) ^ (actions[at + 2] ?? 0)) >>> 0;',
+    put: 'skb.mark = (actions[at + 2] ?? 0) >>> 0;',
   },
   {
     name: 'RETURN from a chain goes on behind the caller’s next rule',
