@@ -88,7 +88,15 @@ for (const { what, make } of [
 ])
   t.test(`${what} go as in the real kernel`, options, async (t) => {
     const case_ = make();
-    const result = await duel(case_, `pws${process.pid}`);
+    let result = await duel(case_, `pws${process.pid}`);
+    const [first] = result.differences;
+    if (first !== undefined) {
+      // Real servers wait for their processor, and what two of them send may come in another order: a mistake comes again.
+      process.stderr.write(
+        `${what} differed, and are run again: ${formatDifference(case_, first).split('\n', 1).join('')}\n`,
+      );
+      result = await duel(case_, `pwt${process.pid}`);
+    }
     t.ok(result.frames > 0, 'frames were compared');
     t.same(
       result.differences.map((difference) => formatDifference(case_, difference)),
