@@ -5,7 +5,7 @@
 
 import { SlabAllocator } from '../packet/index.js';
 import { tellAll, type Tracer } from '../trace/index.js';
-import { Clock, TimeEnds } from './clock.js';
+import { Clock, NS_PER_S, TimeEnds } from './clock.js';
 import type { Device } from './device.js';
 import { assert } from './errors.js';
 import { Random } from './random.js';
@@ -40,6 +40,12 @@ function listeners(tracer: Tracer | undefined, watcher: Tracer | undefined): Tra
   };
 }
 
+/** A month. */
+const UP_BEFORE_NS = 30 * 86_400 * NS_PER_S;
+
+/** INITIAL_JIFFIES (include/linux/jiffies.h): the kernel's clock stands at minus five minutes when it starts. */
+const INITIAL_JIFFIES_NS = -300 * NS_PER_S;
+
 export interface EmulationOptions {
   readonly seed?: number;
 }
@@ -55,6 +61,8 @@ export class Emulation {
   #listener: Tracer | undefined = undefined;
   /** Decides what happens with a probability. By default a draw of 31 bits, as xt_statistic takes them. */
   chance: (probability: number) => boolean;
+  /** How long machines had been running when virtual time began, in nanoseconds. */
+  upBeforeNs = UP_BEFORE_NS;
   /**
    * Where somebody keeps one, what rules remember of packets (limits, lists, elements of sets) is put down here before it
    * changes: called from the last to the first, all is as it was.
@@ -95,6 +103,11 @@ export class Emulation {
   set watcher(watcher: Tracer | undefined) {
     this.#watcher = watcher;
     this.#listener = listeners(this.#tracer, watcher);
+  }
+
+  /** What `jiffies` says, in nanoseconds, and without turning over. */
+  get jiffiesNs(): number {
+    return INITIAL_JIFFIES_NS + this.upBeforeNs + this.clock.nowNs;
   }
 
   /** An empty packet with headroom; `size` octets can be written from `data` on. */

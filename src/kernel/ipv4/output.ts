@@ -169,10 +169,7 @@ export class Ipv4Output {
     }
     const pieces = fragment(netns.emulation, skb, Math.max(mtu, IPV4_MIN_MTU));
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
-    for (const piece of pieces) {
-      this.#transmit(piece);
-      netns.emulation.endOfTransmission();
-    }
+    for (const piece of pieces) this.#transmit(piece);
     return undefined;
   }
 
@@ -190,6 +187,7 @@ export class Ipv4Output {
     if (route?.dev === undefined) return;
     skb.data = skb.network;
     this.#netns.neighbours.output(skb, route.dev, route.gateway ?? skb.ipv4.destination);
+    this.#netns.emulation.endOfTransmission();
   }
 
   /**

@@ -73,6 +73,7 @@ function hold(case_: KernelCase, real: RunRecord, drawn: readonly (number | unde
     decide: byRealDice(real),
     tookMs: (order) => real.rounds[order]?.tookMs ?? 0,
     drawnPort: (n) => drawn[n],
+    uptimeS: real.uptimeS,
   });
   return { ...compare(case_, emulated, real), emulated, real, tally: run.tally };
 }

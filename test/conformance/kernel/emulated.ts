@@ -63,6 +63,8 @@ export interface RealKernel {
   readonly tookMs: (order: number) => number;
   /** The port that it has drawn where NAT draws for the n-th time, where that is known. */
   readonly drawnPort: (n: number) => number | undefined;
+  /** How long the machine had been running when the first order was run. */
+  readonly uptimeS: number | undefined;
 }
 
 /** Decides whether a rule that matches by chance does: what the real kernel did there. `next` counts rows of the round. */
@@ -205,6 +207,7 @@ export class EmulatedRun {
     const started = performance.now();
     const { emulation } = this.cluster;
     emulation.tracer = { step: (place, packet: TracedPacket, step) => this.#note(place, packet, step) };
+    if (real?.uptimeS !== undefined) emulation.upBeforeNs = real.uptimeS * NS_PER_S - emulation.clock.nowNs;
     const taken = injectedIds(orders);
     for (const [name, netns] of this.#netns) {
       this.#watchIds(netns, taken);

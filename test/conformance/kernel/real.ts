@@ -136,6 +136,7 @@ export class RealRun {
     return {
       rounds: answer.rounds.map((round) => this.#round(round)),
       states: new Map(this.#places.map(({ name }, i) => [name, normalizeReal(answer.states[i] ?? {})])),
+      uptimeS: answer.uptimeS,
       took,
     };
   }

@@ -85,6 +85,8 @@ export interface RunRecord {
   readonly rounds: readonly Round[];
   /** By place: what the tools print when all is over. */
   readonly states: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** How long the real machine had been running, in seconds; for ever where it is not told. */
+  readonly uptimeS?: number;
   /** Ports and identifiers that NAT has put in the place of others; in the emulator's record only. */
   readonly drawn?: ReadonlySet<number>;
   /** Where NAT's searches for a port began, in order, on all hosts; in the emulator's record only. */
@@ -107,6 +109,8 @@ export interface RefereeAnswer {
     readonly tookMs: number;
   }[];
   readonly states: readonly Readonly<Record<string, string>>[];
+  /** When the first order was run, in seconds. */
+  readonly uptimeS: number;
 }
 
 /** A case: a cluster, and what happens in it. */

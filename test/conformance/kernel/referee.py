@@ -298,6 +298,7 @@ class Referee:
 
     def run(self):
         rounds = []
+        uptime = time.monotonic()
         for order in self.job['orders']:
             frames = []
             quiet = order.get('quietMs', self.job['quietMs']) / 1000
@@ -320,7 +321,7 @@ class Referee:
                            'tookMs': (time.monotonic() - started) * 1000})
         for sender in self.open:
             sender.close()
-        return {'rounds': rounds, 'states': [self.state(place) for place in self.job['places']]}
+        return {'rounds': rounds, 'states': [self.state(place) for place in self.job['places']], 'uptimeS': uptime}
 
     def state(self, place):
         """What the tools print of a namespace when all is over."""

@@ -3,6 +3,7 @@
 import { formatIpv4, formatPrefix, type Ipv4Prefix, ipv4Mask } from '../../../packet/index.js';
 import { type CtEntry, IPS, isReply } from '../../conntrack/entry.js';
 import { NS_PER_S } from '../../clock.js';
+import type { Emulation } from '../../emulation.js';
 import { CT_STATE, ctStatesOf } from '../ct-states.js';
 import { type Match, type MatchKind, RuleError } from '../extension.js';
 import { formatPortRange, type Options, parsePortRange, parseUnsigned, type PortRange, U32_MAX } from '../options.js';
@@ -108,12 +109,13 @@ function expire(options: Options): Condition | undefined {
   const last = to === '' ? U32_MAX : parseUnsigned(to);
   if (first === undefined || last === undefined) throw new RuleError(`conntrack: bad range "${text}"`);
   const inverted = options.inverted('--ctexpire');
-  // nf_ct_expires() takes a timeout that is not confirmed yet, and so no time, for a time long ago.
-  const left = (ct: CtEntry, nowNs: number): number =>
-    ct.has(IPS.confirmed) ? Math.floor(Math.max(0, ct.expiresNs - nowNs) / NS_PER_S) : 0;
+  // nf_ct_expires() takes the timeout of what is not confirmed yet for a time on the kernel's clock: one that is over,
+  // unless the machine has just been started.
+  const left = (ct: CtEntry, { clock, jiffiesNs }: Emulation): number =>
+    Math.floor(Math.max(0, ct.expiresNs - (ct.has(IPS.confirmed) ? clock.nowNs : jiffiesNs)) / NS_PER_S);
   return {
     holds(ct, { netns }) {
-      const seconds = left(ct, netns.emulation.clock.nowNs);
+      const seconds = left(ct, netns.emulation);
       return (seconds >= first && seconds <= last) !== inverted;
     },
     toString: () => `${options.bang('--ctexpire')}--ctexpire ${formatPortRange({ first, last })}`,

@@ -134,7 +134,6 @@ function sendReset(packet: RulePacket): void {
   netns.conntrack.setClosing(skb);
   if (skb.physIn === undefined) netns.ipv4.output.localOut(reset, 'honour');
   else sendByPort(packet, reset, skb.physIn);
-  netns.emulation.endOfTransmission();
 }
 
 /** What came over a bridge is answered by the port that it came in by, in the name of whom it was sent to. */
