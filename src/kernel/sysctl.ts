@@ -76,6 +76,8 @@ export class Sysctls {
   localPortRange: { readonly first: number; readonly last: number } = { first: 32_768, last: 60_999 };
   /** Numbers of the packet path, read by constant names: `sysctl.values['ipv4.ip_default_ttl']`. Written by `set`. */
   readonly values: Record<NetnsSysctl, number> = { ...NETNS_DEFAULTS };
+  /** Somebody is about to say what routes without a carrier are worth: called before it is written. */
+  beforeLinkdownSwitch: () => void = () => undefined;
   readonly #other = new Map<string, string>();
   readonly #devices: () => Iterable<SysctlDevice>;
 
@@ -88,6 +90,7 @@ export class Sysctls {
    * @throws KernelError ENOENT for a device that is not there, EINVAL for text that is no number
    */
   set(path: string, text: string): void {
+    if (path.endsWith('.ignore_routes_with_linkdown')) this.beforeLinkdownSwitch();
     const device = DEV_PATH.exec(path);
     if (device !== null) this.#setDevice(path, device, text);
     else if (path === RANGE_PATH) this.#setRange(text);

@@ -51,6 +51,10 @@ export class RouteNextHop implements NextHop {
   /** What packets are sent to: `via`, unless that is an address of our own. */
   readonly gateway: Ipv4Addr | undefined;
   dead = false;
+  /** fib_nh_upper_bound: flows whose hash is at most this go here, unless an earlier next hop takes them; -1 for none. */
+  upperBound = -1;
+  /** Whether it had no carrier when bounds were last drawn. */
+  wasLinkdown = false;
   /** nh_saddr: the source that this next hop gives, as of `sourceGeneration`. */
   source: Ipv4Addr = INADDR_ANY;
   sourceGeneration = -1;

@@ -13,7 +13,7 @@ import type { FibContext } from './context.js';
 import type { FlowKey, LookupResult } from './flow-key.js';
 import { SCOPE } from './names.js';
 import { siphash32 } from './siphash.js';
-import { usable } from './tables.js';
+import type { Tables } from './tables.js';
 import type { Flow4 } from './types.js';
 
 /** One round of mixing: multiply, rotate, multiply, with the constants of MurmurHash3. */
@@ -54,15 +54,14 @@ function setPorts(protocol: number, source: number, destination: number): void {
   keys[PORTS] = Math.min(one, other) | (Math.max(one, other) << 16);
 }
 
-/** Both upper bounds and hashes are fractions of this. */
-const HASH_RANGE = 2 ** 31;
-
 export class PathSelector {
   readonly #context: FibContext;
+  readonly #tables: Tables;
   readonly #key: number;
 
-  constructor(context: FibContext) {
+  constructor(context: FibContext, tables: Tables) {
     this.#context = context;
+    this.#tables = tables;
     let key = mix(0, context.emulation.seed);
     for (const letter of context.place.host) key = mix(key, letter.codePointAt(0) ?? 0);
     this.#key = key;
@@ -98,18 +97,12 @@ export class PathSelector {
   multipath(result: LookupResult, hash: number, sameSource: (nextHop: RouteNextHop) => boolean): void {
     const { route } = result;
     if (route === undefined || route.nextHops.length < 2) return;
-    const { sysctl } = this.#context;
-    const askNeighbours = sysctl.values['ipv4.fib_multipath_use_neigh'] !== 0;
-    let total = 0;
-    for (const nextHop of route.nextHops) if (usable(nextHop, sysctl)) total += nextHop.weight;
-    let weight = 0;
+    const askNeighbours = this.#context.sysctl.values['ipv4.fib_multipath_use_neigh'] !== 0;
+    this.#tables.noticeCarriers(route);
     let best = -1;
     for (const nextHop of route.nextHops) {
-      if (!usable(nextHop, sysctl)) continue;
-      weight += nextHop.weight;
-      if (askNeighbours && !this.#good(nextHop)) continue;
-      const upperBound = Math.round((weight * HASH_RANGE) / total) - 1;
-      const score = (sameSource(nextHop) ? 2 : 0) + (hash <= upperBound ? 1 : 0);
+      if (nextHop.upperBound < 0 || (askNeighbours && !this.#good(nextHop))) continue;
+      const score = (sameSource(nextHop) ? 2 : 0) + (hash <= nextHop.upperBound ? 1 : 0);
       if (score > best) {
         best = score;
         result.nextHop = nextHop;

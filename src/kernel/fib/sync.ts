@@ -18,6 +18,7 @@ export function syncDown(tables: Tables, dev: Device, event: DownEvent): void {
     for (const nextHop of route.nextHops) {
       if (nextHop.dev === dev && (event !== 'down' || nextHop.scope !== SCOPE.nowhere)) nextHop.dead = true;
     }
+    tables.rebalance(route);
     if (event !== 'unregister' && !route.nextHops.every((nextHop) => nextHop.dead)) continue;
     route.dead = true;
     flush = true;
@@ -31,5 +32,6 @@ export function syncUp(tables: Tables, dev: Device): void {
   for (const route of tables.routes()) {
     if (route.nextHops.length < 2) continue;
     for (const nextHop of route.nextHops) if (nextHop.dev === dev) nextHop.dead = false;
+    tables.rebalance(route);
   }
 }

@@ -35,6 +35,9 @@ const ignoresLinkdown = (dev: Device | undefined, sysctl: Sysctls): boolean =>
 export const usable = (nextHop: RouteNextHop, sysctl: Sysctls): boolean =>
   !nextHop.dead && (!nextHop.linkdown || !ignoresLinkdown(nextHop.dev, sysctl));
 
+/** Both upper bounds and hashes are fractions of this. */
+const HASH_RANGE = 2 ** 31;
+
 /** Order within a prefix (fib_find_alias()): table and TOS down, then metric up. */
 const precedes = (a: Route, b: Route): number => b.table - a.table || b.tos - a.tos || a.metric - b.metric;
 
@@ -127,6 +130,7 @@ export class Tables {
       const replaced = present[first];
       if (twin !== undefined || replaced === undefined) return refuse('EEXIST');
       present[first] = route;
+      this.rebalance(route);
       this.multipathRoutes += Number(route.nextHops.length > 1) - Number(replaced.nextHops.length > 1);
       return undefined;
     }
@@ -135,9 +139,39 @@ export class Tables {
     const node = table.tree.require(addr, length);
     const at = first < 0 ? present.length : first + (mode === 'append' ? equals.length : 0);
     node.routes.splice(at, 0, route);
+    this.rebalance(route);
     if (length === 0) table.defaults += 1;
     if (route.nextHops.length > 1) this.multipathRoutes += 1;
     return undefined;
+  }
+
+  /**
+   * fib_rebalance(): shares the range of hashes out among the next hops, by weight. What is ignored without a carrier is
+   * so from now on: the switch is read here, and not when a packet comes.
+   */
+  rebalance({ nextHops }: Route): void {
+    if (nextHops.length < 2) return;
+    const sharing = nextHops.filter((nextHop) => usable(nextHop, this.#sysctl));
+    const total = sharing.reduce((sum, { weight }) => sum + weight, 0);
+    let upTo = 0;
+    for (const nextHop of nextHops) {
+      nextHop.wasLinkdown = nextHop.linkdown;
+      nextHop.upperBound = -1;
+      if (!sharing.includes(nextHop)) continue;
+      upTo += nextHop.weight;
+      nextHop.upperBound = Math.round((upTo * HASH_RANGE) / total) - 1;
+    }
+  }
+
+  /** fib_netdev_event(NETDEV_CHANGE), when it is next asked for: a carrier that came or went has bounds drawn anew. */
+  noticeCarriers(route: Route): void {
+    if (route.nextHops.some(({ linkdown, wasLinkdown }) => linkdown !== wasLinkdown)) this.rebalance(route);
+  }
+
+  /** The same of all routes: before what that reads is changed. */
+  noticeAllCarriers(): void {
+    if (this.multipathRoutes === 0) return;
+    for (const route of this.routes()) this.noticeCarriers(route);
   }
 
   /** fib_table_delete(). */
