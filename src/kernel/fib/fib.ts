@@ -64,7 +64,12 @@ export class Fib {
     this.#tables = new Tables(context.sysctl);
     context.sysctl.beforeLinkdownSwitch = () => this.#tables.noticeAllCarriers();
     this.#addresses = new Addresses(context, this.#tables);
-    const parts = { context, tables: this.#tables, addresses: this.#addresses, paths: new PathSelector(context, this.#tables) };
+    const parts = {
+      context,
+      tables: this.#tables,
+      addresses: this.#addresses,
+      paths: new PathSelector(context, this.#tables),
+    };
     this.#output = new OutputRouter(parts);
     this.#input = new InputRouter({ ...parts, inGroup: (dev, group) => this.inGroup(dev, group) });
     this.#around = {

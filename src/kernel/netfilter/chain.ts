@@ -3,6 +3,7 @@
 import { ChainIndex } from './chain-index.js';
 import type { RulePacket } from './packet.js';
 import { type Counters, OPERATION, type Rule } from './rule.js';
+import { type RuleEntry, ruleOf, sameEntries } from './rule-entry.js';
 import { RuleRows } from './rule-rows.js';
 
 export type Policy = 'ACCEPT' | 'DROP';
@@ -25,9 +26,6 @@ function finderOf(rules: readonly Rule[]): Finder {
   // Where nearly all must be looked at anyway, one loop over all is faster.
   return index.unindexed * 2 > rules.length ? rows : index;
 }
-
-const sameRules = (a: readonly Rule[], b: readonly Rule[]): boolean =>
-  a.length === b.length && a.every((rule, i) => rule === b[i]);
 
 /**
  * What a walk does with a packet that has passed the row, three words a rule: the operation, and for the mark its mask
@@ -58,6 +56,9 @@ function portBoundsOf(rules: readonly Rule[], side: 'source' | 'destination'): I
 }
 
 const NO_RULES: readonly Rule[] = [];
+const NO_ENTRIES: readonly RuleEntry[] = [];
+/** A chain by its name, in the table. */
+type ChainOf = (name: string) => Chain | undefined;
 const NO_CHAINS: readonly (Chain | undefined)[] = [];
 const NO_COUNTS = new Float64Array(0);
 const NO_WORDS = new Int32Array(0);
@@ -76,7 +77,10 @@ export class Chain {
   counts: Float64Array = NO_COUNTS;
   #sourcePortBounds: Int32Array = NO_WORDS;
   #destinationPortBounds: Int32Array = NO_WORDS;
-  #rules: readonly Rule[] = NO_RULES;
+  #entries: readonly RuleEntry[] = NO_ENTRIES;
+  /** Of `#entries`, once somebody has wanted them. */
+  #rules: readonly Rule[] | undefined = NO_RULES;
+  #chainOf: ChainOf = () => undefined;
   #finder: Finder | undefined = undefined;
 
   constructor(name: string, policy: Policy | undefined) {
@@ -85,14 +89,46 @@ export class Chain {
   }
 
   get rules(): readonly Rule[] {
-    return this.#rules;
+    return this.#rules ?? this.#read();
+  }
+
+  get entries(): readonly RuleEntry[] {
+    return this.#entries;
+  }
+
+  /** How many rules it has. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Lines that nobody has wanted yet are read, and lead where the others of the table do. */
+  #read(): readonly Rule[] {
+    const rules = this.#entries.map(ruleOf);
+    this.#entries = rules;
+    this.#rules = rules;
+    this.#lead(rules);
+    return rules;
+  }
+
+  #lead(rules: readonly Rule[]): void {
+    for (const rule of rules) {
+      const { action } = rule;
+      rule.jumpsTo = action.kind === 'jump' || action.kind === 'goto' ? this.#chainOf(action.chain) : undefined;
+    }
   }
 
   /** A commit gives all chains their rules anew, most of them those that they have. */
-  replaceRules(rules: readonly Rule[]): void {
-    if (sameRules(rules, this.#rules)) return;
-    this.#rules = rules;
+  replaceRules(entries: readonly RuleEntry[]): void {
+    if (sameEntries(entries, this.#entries)) return;
+    this.#entries = entries;
+    this.#rules = undefined;
     this.#finder = undefined;
+  }
+
+  /** The chains of the table are these now. */
+  lead(chainOf: ChainOf): void {
+    this.#chainOf = chainOf;
+    if (this.#rules !== undefined) this.#lead(this.#rules);
   }
 
   setCounters({ packets, bytes }: Counters): void {
@@ -102,12 +138,12 @@ export class Chain {
 
   /** A long chain is made ready when it is written, for the first packet is not to wait for it. */
   prepare(): void {
-    if (this.#finder === undefined && this.#rules.length >= PREPARED_FROM) this.#compile();
+    if (this.#finder === undefined && this.length >= PREPARED_FROM) this.#compile();
   }
 
   /** Built when a packet first comes. */
   #compile(): Finder {
-    const rules = this.#rules;
+    const { rules } = this;
     const finder = finderOf(rules);
     const counts = new Float64Array(2 * rules.length);
     const actions = new Int32Array(ACTION_WORDS * rules.length);
@@ -138,6 +174,6 @@ export class Chain {
   /** The first rule from `from` on whose row does not rule the packet out, or the number of rules. */
   candidate(from: number, packet: RulePacket): number {
     const finder = this.#finder ?? this.#compile();
-    return packet.odd ? Math.min(from, this.#rules.length) : finder.firstFrom(from, packet);
+    return packet.odd ? Math.min(from, this.length) : finder.firstFrom(from, packet);
   }
 }

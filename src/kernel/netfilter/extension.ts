@@ -99,6 +99,8 @@ export interface MatchKind extends Placement {
   readonly options: OptionTable;
   /** Being asked changes nothing: rules may ask such matches in any order. */
   readonly pure: boolean;
+  /** It does not matter when such a match is made, though being asked changes it. */
+  readonly ageless?: true;
   /** Says nothing about packets: is never asked. */
   readonly decorative?: true;
   readonly needsConntrack?: true;

@@ -4,7 +4,7 @@ import type { TableName } from '../../trace/index.js';
 import type { IptablesTableState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import { RuleError } from './extension.js';
-import type { Rule } from './rule.js';
+import { Rule } from './rule.js';
 import { Table } from './table.js';
 import { commitTable, detachRule } from './table-commit.js';
 import { TableDraft } from './table-draft.js';
@@ -112,7 +112,8 @@ export class Iptables {
   #remove(name: TableName): void {
     const table = this.#tables.get(name);
     if (table === undefined) return;
-    for (const { rules } of table.chains.values()) for (const rule of rules) detachRule(rule, this.#netns);
+    for (const { entries } of table.chains.values())
+      for (const entry of entries) if (entry instanceof Rule) detachRule(entry, this.#netns);
     this.#tables.delete(name);
   }
 
@@ -134,7 +135,7 @@ export class Iptables {
         const same = takeRule(reusable, text);
         if (same !== undefined) {
           same.because = because;
-          draft.require(chain.name).rules.push(same);
+          draft.require(chain.name).append(same);
           return;
         }
         try {
@@ -153,8 +154,8 @@ export class Iptables {
       });
     }
     if (problems.some((problem) => problem.severity === 'error')) return problems;
-    for (const { rule, chain, message } of commitTable(draft, this.#netns)) {
-      const position = (draft.chains.get(chain)?.rules.indexOf(rule) ?? -1) + 1;
+    for (const { entry, chain, message } of commitTable(draft, this.#netns)) {
+      const position = (draft.chains.get(chain)?.entries.indexOf(entry) ?? -1) + 1;
       problems.push({ table: state.name, chain, position, severity: 'error', message });
     }
     if (!problems.some((problem) => problem.severity === 'error')) this.#tables.set(table.name, table);

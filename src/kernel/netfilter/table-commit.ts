@@ -3,18 +3,16 @@
 import type { Netns } from '../netns.js';
 import { Chain } from './chain.js';
 import { RuleError } from './extension.js';
-import type { Rule } from './rule.js';
+import { Rule } from './rule.js';
+import { leadsTo, likeOf, type RuleEntry } from './rule-entry.js';
 import type { TableDraft } from './table-draft.js';
 import { findFault, fitsTable } from './validate.js';
 
 export interface CommitProblem {
-  readonly rule: Rule;
+  readonly entry: RuleEntry;
   readonly chain: string;
   readonly message: string;
 }
-
-const targetChain = ({ action }: Rule): string | undefined =>
-  action.kind === 'jump' || action.kind === 'goto' ? action.chain : undefined;
 
 const refused = (chain: string, error: string): string => `RULE_APPEND failed (${error}): rule in chain ${chain}`;
 
@@ -27,23 +25,23 @@ function strayOption({ chains }: TableDraft, { action }: Rule): string | undefin
 /** What is wrong with new rules, one by one. */
 function checkRules(draft: TableDraft): CommitProblem[] {
   const problems: CommitProblem[] = [];
-  for (const [chain, { rules }] of draft.chains) {
-    for (const rule of rules) {
-      if (!draft.lines.has(rule)) continue;
-      const stray = strayOption(draft, rule);
+  for (const [chain, { entries }] of draft.chains) {
+    const complain = (entry: RuleEntry, message: string): void => {
+      problems.push({ entry, chain, message });
+    };
+    for (const entry of entries) {
+      if (!draft.lines.has(entry)) continue;
+      const like = likeOf(entry);
+      const stray = strayOption(draft, like);
       if (stray !== undefined) {
-        problems.push({ rule, chain, message: `unknown option "${stray}"` });
+        complain(entry, `unknown option "${stray}"`);
         continue;
       }
-      const next = targetChain(rule);
+      const next = leadsTo(entry);
       const to = next === undefined ? undefined : draft.chains.get(next);
-      if (next !== undefined && to === undefined) {
-        problems.push({ rule, chain, message: `Chain '${next}' does not exist` });
-      } else if (to?.builtin === true) {
-        problems.push({ rule, chain, message: refused(chain, 'Operation not supported') });
-      } else if (!fitsTable(rule, draft.table.name)) {
-        problems.push({ rule, chain, message: refused(chain, 'Invalid argument') });
-      }
+      if (next !== undefined && to === undefined) complain(entry, `Chain '${next}' does not exist`);
+      else if (to?.builtin === true) complain(entry, refused(chain, 'Operation not supported'));
+      else if (!fitsTable(like, draft.table.name)) complain(entry, refused(chain, 'Invalid argument'));
     }
   }
   return problems;
@@ -52,9 +50,9 @@ function checkRules(draft: TableDraft): CommitProblem[] {
 function checkTable(draft: TableDraft): CommitProblem[] {
   const problems = checkRules(draft);
   if (problems.length > 0) return problems;
-  const fault = findFault(draft.table.name, (chain) => draft.chains.get(chain)?.rules ?? []);
+  const fault = findFault(draft.table.name, (chain) => draft.chains.get(chain)?.entries ?? []);
   if (fault === undefined) return [];
-  return [{ rule: fault.rule, chain: fault.chain, message: refused(fault.chain, fault.error) }];
+  return [{ entry: fault.entry, chain: fault.chain, message: refused(fault.chain, fault.error) }];
 }
 
 function attachables(rule: Rule): { attach?(netns: Netns): void; detach?(netns: Netns): void }[] {
@@ -86,15 +84,16 @@ function attachRule(rule: Rule, netns: Netns): void {
 function attachNew(draft: TableDraft, netns: Netns): CommitProblem[] {
   const problems: CommitProblem[] = [];
   const attached: Rule[] = [];
-  for (const [chain, { rules }] of draft.chains) {
-    for (const rule of rules) {
-      if (!draft.lines.has(rule)) continue;
+  for (const [chain, { entries }] of draft.chains) {
+    for (const entry of entries) {
+      // A line is left unread only where its rule needs nothing.
+      if (!(entry instanceof Rule) || !draft.lines.has(entry)) continue;
       try {
-        attachRule(rule, netns);
-        attached.push(rule);
+        attachRule(entry, netns);
+        attached.push(entry);
       } catch (error) {
         if (!(error instanceof RuleError)) throw error;
-        problems.push({ rule, chain, message: error.message });
+        problems.push({ entry, chain, message: error.message });
       }
     }
   }
@@ -111,20 +110,28 @@ function place(draft: TableDraft): void {
     chain.policy = wanted.policy;
     chain.counting = wanted.counting;
     if (wanted.counters !== undefined) chain.setCounters(wanted.counters);
-    chain.replaceRules(wanted.rules);
+    chain.replaceRules(wanted.entries);
     chains.set(name, chain);
   }
-  for (const { rules } of chains.values()) {
-    for (const rule of rules) {
-      const next = targetChain(rule);
-      rule.jumpsTo = next === undefined ? undefined : chains.get(next);
-    }
-  }
+  for (const chain of chains.values()) chain.lead((name) => chains.get(name));
   for (const rule of draft.zeroed) {
     rule.packets = 0;
     rule.bytes = 0;
   }
   for (const chain of chains.values()) chain.prepare();
+}
+
+/** Of chains that have changed; what nobody has read has nothing to let go of. */
+function rulesThatGo(draft: TableDraft): Rule[] {
+  const kept = new Set<RuleEntry>(draft.inherited);
+  const former: Rule[] = [];
+  for (const [name, { entries }] of draft.table.chains) {
+    if (draft.chains.get(name)?.entries === entries) continue;
+    for (const entry of entries) if (entry instanceof Rule) former.push(entry);
+  }
+  if (former.length === 0) return former;
+  for (const { entries } of draft.chains.values()) for (const entry of entries) kept.add(entry);
+  return former.filter((rule) => !kept.has(rule));
 }
 
 /** All of it, or nothing and the reasons. */
@@ -134,10 +141,7 @@ export function commitTable(draft: TableDraft, netns: Netns): readonly CommitPro
   const failed = attachNew(draft, netns);
   if (failed.length > 0) return failed;
 
-  const kept = new Set<Rule>(draft.inherited);
-  for (const { rules } of draft.chains.values()) for (const rule of rules) kept.add(rule);
-  const gone: Rule[] = [];
-  for (const { rules } of draft.table.chains.values()) for (const rule of rules) if (!kept.has(rule)) gone.push(rule);
+  const gone = rulesThatGo(draft);
   place(draft);
   for (const rule of gone) detachRule(rule, netns);
   return [];

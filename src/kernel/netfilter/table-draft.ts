@@ -7,26 +7,83 @@ import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import type { Policy } from './chain.js';
 import { RuleError } from './extension.js';
 import { type Counters, Rule, type RuleParts } from './rule.js';
+import { leadsTo, type RuleEntry, ruleOf, UnreadRule } from './rule-entry.js';
 import type { Table } from './table.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 import { targetKind } from './target/index.js';
 
-export interface DraftChain {
+interface DraftChainFields {
+  readonly builtin: boolean;
+  readonly policy: Policy | undefined;
+  readonly counters: Counters | undefined;
+  readonly counting: boolean;
+  readonly entries: readonly RuleEntry[];
+}
+
+export class DraftChain {
   readonly builtin: boolean;
   policy: Policy | undefined;
   /** Undefined: as they are now. */
   counters: Counters | undefined;
   /** nf_tables counts at a policy only where somebody has ever declared, set or zeroed it. */
   counting: boolean;
-  rules: Rule[];
+  #entries: readonly RuleEntry[];
+  /** Of this draft alone. */
+  #own: RuleEntry[] | undefined = undefined;
+
+  constructor({ builtin, policy, counters, counting, entries }: DraftChainFields) {
+    this.builtin = builtin;
+    this.policy = policy;
+    this.counters = counters;
+    this.counting = counting;
+    this.#entries = entries;
+  }
+
+  get entries(): readonly RuleEntry[] {
+    return this.#entries;
+  }
+
+  /** All rules, to be changed in place: what stood in `lines` as a line that nobody had read stands there as a rule. */
+  read(lines: Map<RuleEntry, number>): Rule[] {
+    const rules = this.#entries.map((entry) => {
+      const rule = ruleOf(entry);
+      const line = lines.get(entry);
+      if (line !== undefined) lines.set(rule, line);
+      return rule;
+    });
+    this.replace(rules);
+    return rules;
+  }
+
+  replace(rules: Rule[]): void {
+    this.#own = rules;
+    this.#entries = rules;
+  }
+
+  append(entry: RuleEntry): void {
+    this.#own ??= [...this.#entries];
+    this.#own.push(entry);
+    this.#entries = this.#own;
+  }
 }
+
+const ZERO: Counters = { packets: 0, bytes: 0 };
+
+/** Without rules. */
+const emptyChain = (builtin: boolean): DraftChain =>
+  new DraftChain({
+    builtin,
+    policy: builtin ? 'ACCEPT' : undefined,
+    counters: ZERO,
+    counting: false,
+    entries: [],
+  });
 
 /** XT_EXTENSION_MAXNAMELEN: names must be shorter. */
 const NAME_LIMIT = 29;
 const VERDICTS: ReadonlySet<string> = new Set(['ACCEPT', 'DROP', 'RETURN', 'QUEUE']);
 
 const NO_CHAIN = 'No chain/target/match by that name.';
-const ZERO: Counters = { packets: 0, bytes: 0 };
 
 /** A rule that a command brings, with what belongs to it. */
 export interface NewRule {
@@ -40,8 +97,8 @@ export interface NewRule {
 export class TableDraft {
   readonly table: Table;
   readonly chains = new Map<string, DraftChain>();
-  /** Lines of the rules that are new, for messages. */
-  readonly lines = new Map<Rule, number>();
+  /** Lines of what is new, for messages. */
+  readonly lines = new Map<RuleEntry, number>();
   /** Rules whose counters become zero with the commit. */
   readonly zeroed = new Set<Rule>();
   /** Rules whose matches live on in a renamed copy. */
@@ -57,16 +114,9 @@ export class TableDraft {
     for (const [name, chain] of table.chains) {
       const isBuiltin = builtin.has(name);
       if (from === 'as-is') {
-        this.chains.set(name, {
-          builtin: isBuiltin,
-          policy: chain.policy,
-          counters: undefined,
-          counting: chain.counting,
-          rules: [...chain.rules],
-        });
-      } else if (isBuiltin) {
-        this.chains.set(name, { builtin: true, policy: 'ACCEPT', counters: ZERO, counting: false, rules: [] });
-      }
+        const { policy, counting, entries } = chain;
+        this.chains.set(name, new DraftChain({ builtin: isBuiltin, policy, counters: undefined, counting, entries }));
+      } else if (isBuiltin) this.chains.set(name, emptyChain(true));
     }
   }
 
@@ -87,7 +137,7 @@ export class TableDraft {
       return;
     }
     if (chain === undefined) checkName(name);
-    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, counting: false, rules: [] });
+    this.chains.set(name, emptyChain(false));
   }
 
   /** `-N`. */
@@ -95,7 +145,7 @@ export class TableDraft {
     if (this.chains.has(name)) throw new RuleError('Chain already exists.');
     checkName(name);
     this.touched = true;
-    this.chains.set(name, { builtin: false, policy: undefined, counters: ZERO, counting: false, rules: [] });
+    this.chains.set(name, emptyChain(false));
   }
 
   /** `-P`. */
@@ -107,8 +157,8 @@ export class TableDraft {
 
   /** `-F`, of all chains without a name. */
   flush(name: string | undefined): void {
-    if (name !== undefined) this.require(name).rules = [];
-    else for (const chain of this.chains.values()) chain.rules = [];
+    if (name !== undefined) this.require(name).replace([]);
+    else for (const chain of this.chains.values()) chain.replace([]);
   }
 
   /** `-X`, of all user chains without a name. */
@@ -123,23 +173,11 @@ export class TableDraft {
   }
 
   #deleteUser(name: string, chain: DraftChain): void {
-    const users = this.#references(name);
-    const own = users.filter((rule) => chain.rules.includes(rule)).length;
-    if (users.length > own || chain.rules.length > 0) {
+    const isUsed = [...this.chains.values()].some((other) => other !== chain && leads(other, name));
+    if (isUsed || chain.entries.length > 0) {
       throw new RuleError(`CHAIN_DEL failed (Device or resource busy): chain ${name}`);
     }
     this.chains.delete(name);
-  }
-
-  #references(name: string): Rule[] {
-    const users: Rule[] = [];
-    for (const { rules } of this.chains.values()) {
-      for (const rule of rules) {
-        if ((rule.action.kind === 'jump' || rule.action.kind === 'goto') && rule.action.chain === name)
-          users.push(rule);
-      }
-    }
-    return users;
   }
 
   /** `-E`: rules that lead there follow. */
@@ -148,19 +186,24 @@ export class TableDraft {
     if (chain.builtin) throw new RuleError(NO_CHAIN);
     if (this.chains.has(to)) throw new RuleError('Chain already exists.');
     checkName(to);
-    const users = new Set(this.#references(from));
     this.chains.delete(from);
     this.chains.set(to, chain);
     for (const each of this.chains.values()) {
-      each.rules = each.rules.map((rule) => {
-        if (!users.has(rule)) return rule;
+      if (!leads(each, from)) continue;
+      const rules = each.read(this.lines).map((rule) => {
+        if (leadsTo(rule) !== from) return rule;
         const renamed = rule.renamed(to);
         const line = this.lines.get(rule);
         if (line === undefined) this.inherited.add(rule);
         else this.lines.set(renamed, line);
         return renamed;
       });
+      each.replace(rules);
     }
+  }
+
+  #rulesOf(name: string): Rule[] {
+    return this.require(name).read(this.lines);
   }
 
   #rule({ parts, counters, because, line, given }: NewRule): Rule {
@@ -171,33 +214,41 @@ export class TableDraft {
   }
 
   /** `-A`. */
-  append(name: string, rule: NewRule): void {
-    this.require(name).rules.push(this.#rule(rule));
+  append(name: string, rule: NewRule): Rule {
+    const made = this.#rule(rule);
+    this.require(name).append(made);
+    return made;
+  }
+
+  /** The same of a line that can be read later. */
+  appendUnread(name: string, unread: UnreadRule, line: number): void {
+    this.require(name).append(unread);
+    this.lines.set(unread, line);
   }
 
   /** `-I`, before that position. */
   insert(name: string, position: number, rule: NewRule): void {
-    const { rules } = this.require(name);
+    const rules = this.#rulesOf(name);
     if (position > rules.length + 1) throw new RuleError('Index of insertion too big.');
     rules.splice(position - 1, 0, this.#rule(rule));
   }
 
   /** `-R`. */
   replace(name: string, position: number, rule: NewRule): void {
-    const { rules } = this.require(name);
+    const rules = this.#rulesOf(name);
     if (position > rules.length) throw new RuleError('Index of replacement too big.');
     rules[position - 1] = this.#rule(rule);
   }
 
   /** `-D CHAIN POSITION`. */
   deleteAt(name: string, position: number): void {
-    const { rules } = this.require(name);
+    const rules = this.#rulesOf(name);
     if (position > rules.length) throw new RuleError('Index of deletion too big.');
     rules.splice(position - 1, 1);
   }
 
   #find(name: string, parts: RuleParts): { rules: Rule[]; at: number } {
-    const { rules } = this.require(name);
+    const rules = this.#rulesOf(name);
     const wanted = new Rule(parts, { because: NO_CAUSE }).toString();
     const at = rules.findIndex((rule) => rule.toString() === wanted);
     if (at < 0) throw new RuleError('Bad rule (does a matching rule exist in that chain?).');
@@ -226,7 +277,7 @@ export class TableDraft {
       this.#zeroChain(chain);
       return;
     }
-    const rule = chain.rules[position - 1];
+    const rule = chain.read(this.lines)[position - 1];
     if (rule === undefined) throw new RuleError('Index of replacement too big.');
     this.zeroed.add(rule);
   }
@@ -234,9 +285,12 @@ export class TableDraft {
   #zeroChain(chain: DraftChain): void {
     chain.counters = ZERO;
     chain.counting = chain.builtin;
-    for (const rule of chain.rules) this.zeroed.add(rule);
+    // Where nobody has read a line, nothing has been counted.
+    for (const entry of chain.entries) if (!(entry instanceof UnreadRule)) this.zeroed.add(entry);
   }
 }
+
+const leads = ({ entries }: DraftChain, to: string): boolean => entries.some((entry) => leadsTo(entry) === to);
 
 /** A policy that is set begins to count anew. */
 function setPolicy(chain: DraftChain, policy: Policy): void {

@@ -3,6 +3,7 @@
 import type { HookName, TableName } from '../../trace/index.js';
 import type { IptablesTableState } from '../host-state.js';
 import { Chain } from './chain.js';
+import { likeOf } from './rule-entry.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 
 export class Table {
@@ -31,7 +32,7 @@ export class Table {
 
   /** nf_tables makes a built-in chain, and with it the hook, when somebody declares it or gives it a rule. */
   get hooked(): boolean {
-    for (const chain of this.#builtin.values()) if (chain.counting || chain.rules.length > 0) return true;
+    for (const chain of this.#builtin.values()) if (chain.counting || chain.length > 0) return true;
     return false;
   }
 
@@ -43,7 +44,8 @@ export class Table {
   }
 
   get needsConntrack(): boolean {
-    for (const chain of this.chains.values()) if (chain.rules.some((rule) => rule.needsConntrack)) return true;
+    for (const { entries } of this.chains.values())
+      if (entries.some((entry) => likeOf(entry).needsConntrack)) return true;
     return false;
   }
 

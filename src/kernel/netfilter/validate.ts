@@ -5,6 +5,7 @@
 
 import type { HookName, TableName } from '../../trace/index.js';
 import type { Rule } from './rule.js';
+import { leadsTo, likeOf, type RuleEntry } from './rule-entry.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 
 /** NFT_JUMP_STACK_SIZE: chains in a row, the built-in one included. A loop is a way that is too long. */
@@ -12,12 +13,12 @@ export const MAX_JUMPS = 16;
 
 export interface Fault {
   readonly chain: string;
-  readonly rule: Rule;
+  readonly entry: RuleEntry;
   /** errno text. */
   readonly error: 'Invalid argument' | 'Too many links';
 }
 
-type RulesOf = (chain: string) => readonly Rule[];
+type EntriesOf = (chain: string) => readonly RuleEntry[];
 
 /** Not to be any address at all: nf_tables refuses a comparison of no octets. */
 const isNobody = (test: { readonly mask: number; readonly inverted: boolean } | undefined): boolean =>
@@ -46,23 +47,20 @@ function fitsHook({ matches, action }: Rule, hook: HookName): boolean {
   return (action.target.hooks ?? action.targetKind.hooks)?.includes(hook) ?? true;
 }
 
-const nextChain = ({ action }: Rule): string | undefined =>
-  action.kind === 'jump' || action.kind === 'goto' ? action.chain : undefined;
-
 /**
  * Walks one hook's chains. Depth by longest way: a chain is looked at again only where it is reached deeper
  * than before, so that many ways to one chain cost nothing.
  */
-function walkHook(hook: HookName, rulesOf: RulesOf): Fault | undefined {
+function walkHook(hook: HookName, entriesOf: EntriesOf): Fault | undefined {
   const depths = new Map<string, number>();
   const visit = (chain: string, depth: number): Fault | undefined => {
     if ((depths.get(chain) ?? 0) >= depth) return undefined;
     depths.set(chain, depth);
-    for (const rule of rulesOf(chain)) {
-      if (!fitsHook(rule, hook)) return { chain, rule, error: 'Invalid argument' };
-      const next = nextChain(rule);
+    for (const entry of entriesOf(chain)) {
+      if (!fitsHook(likeOf(entry), hook)) return { chain, entry, error: 'Invalid argument' };
+      const next = leadsTo(entry);
       if (next === undefined) continue;
-      if (depth >= MAX_JUMPS) return { chain, rule, error: 'Too many links' };
+      if (depth >= MAX_JUMPS) return { chain, entry, error: 'Too many links' };
       const fault = visit(next, depth + 1);
       if (fault !== undefined) return fault;
     }
@@ -72,9 +70,9 @@ function walkHook(hook: HookName, rulesOf: RulesOf): Fault | undefined {
 }
 
 /** The first thing wrong, or undefined. */
-export function findFault(table: TableName, rulesOf: RulesOf): Fault | undefined {
+export function findFault(table: TableName, entriesOf: EntriesOf): Fault | undefined {
   for (const hook of TABLE_KINDS[table].hooks) {
-    const fault = walkHook(hook, rulesOf);
+    const fault = walkHook(hook, entriesOf);
     if (fault !== undefined) return fault;
   }
   return undefined;

@@ -55,6 +55,7 @@ export const statistic = {
     '--packet': {},
   },
   pure: false,
+  ageless: true,
   parse(options) {
     const mode = options.require('--mode');
     if (mode === 'random') return random(options);

@@ -4,9 +4,11 @@ import type { Cause, TableName } from '../../../trace/index.js';
 import { NO_CAUSE } from '../../../trace/index.js';
 import { RuleError } from '../extension.js';
 import type { Counters } from '../rule.js';
+import { UnreadRule } from '../rule-entry.js';
 import type { NewRule, TableDraft } from '../table-draft.js';
 import { isTableName } from '../table-kinds.js';
 import type { CommitProblem } from '../table-commit.js';
+import { LinesAlike } from './lines-alike.js';
 import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
 import { splitWords } from './tokenize.js';
 
@@ -86,6 +88,7 @@ export class Restorer {
   readonly #options: RestoreOptions;
   readonly #problems: RestoreProblem[] = [];
   readonly #pool: MatchPool = new Map();
+  readonly #alike = new LinesAlike(this.#pool);
   #draft: TableDraft | undefined = undefined;
   /** Something is wrong with the table that is open, or was with one before: nothing is committed any more. */
   #failed = false;
@@ -133,8 +136,8 @@ export class Restorer {
 
   #commit(draft: TableDraft): void {
     if (!this.#failed) {
-      for (const { rule, message } of this.#target.commit(draft)) {
-        this.#error(message, draft.lines.get(rule) ?? this.#line);
+      for (const { entry, message } of this.#target.commit(draft)) {
+        this.#error(message, draft.lines.get(entry) ?? this.#line);
       }
     }
     this.#draft = undefined;
@@ -151,6 +154,12 @@ export class Restorer {
   }
 
   #command(draft: TableDraft, line: string): void {
+    const unread = this.#alike.unread(line, draft.table.name);
+    if (unread !== undefined) {
+      const because = this.#options.causes?.(this.#line) ?? NO_CAUSE;
+      draft.appendUnread(unread.chain, new UnreadRule(line, { ...unread, because }), this.#line);
+      return;
+    }
     const split = splitWords(line);
     if (split.unclosed) throw new RuleError('a quote is not closed');
     const counters = parseCounters(split.words[0] ?? '');
@@ -159,13 +168,18 @@ export class Restorer {
     const command = COMMANDS.get(given);
     if (command === undefined)
       throw new RuleError(given.startsWith('-') ? `unknown option "${given}"` : `Bad argument \`${given}'`);
-    if ('-A-I-D-R-C'.includes(command)) this.#ruleCommand(draft, { command, words, counters });
+    if ('-A-I-D-R-C'.includes(command)) this.#ruleCommand(draft, { command, words, counters, text: line });
     else chainCommand(draft, command, words);
   }
 
   #ruleCommand(
     draft: TableDraft,
-    given: { readonly command: string; readonly words: readonly string[]; readonly counters: Counters | undefined },
+    given: {
+      readonly command: string;
+      readonly words: readonly string[];
+      readonly counters: Counters | undefined;
+      readonly text: string;
+    },
   ): void {
     const { command, words } = given;
     const chain = requireWord(words, 1, command);
@@ -185,6 +199,7 @@ export class Restorer {
     const line = this.#line;
     const rules: NewRule[] = parsed.rules.map((parts) => ({ parts, counters, because, line }));
     apply(draft, { command, chain, position, rules });
+    this.#alike.haveRead(given.text, draft.table.name, parsed);
     if (command === '-A' || command === '-I' || command === '-R') this.#unmodelled(parsed);
   }
 
