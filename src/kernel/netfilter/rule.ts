@@ -140,11 +140,14 @@ export function basicTestsHold(tests: BasicTests, packet: RulePacket): boolean {
 /** Whether the packet matches: `unknown` where that hangs on a match that is not modelled. */
 export type MatchResult = 'yes' | 'no' | 'unknown';
 
+/** What a rule has counted that no packet has met: nobody writes to it. */
+const NOTHING_COUNTED = new Float64Array(2);
+
 export class Rule implements Programmed {
   /** The kind of action as a number. */
   readonly op: number;
   /** Packets and bytes: two numbers of its own, or where its chain keeps those of all its rules. */
-  #counts: Float64Array;
+  #counts = NOTHING_COUNTED;
   #countsAt = 0;
   /** Where a jump or goto leads; set when the rule is put into a table. */
   jumpsTo: Chain | undefined = undefined;
@@ -176,7 +179,7 @@ export class Rule implements Programmed {
   constructor(parts: RuleParts, more: { because: readonly Cause[]; counters?: Counters }) {
     const { action } = parts;
     this.op = OPERATION[action.kind];
-    this.#counts = Float64Array.of(more.counters?.packets ?? 0, more.counters?.bytes ?? 0);
+    if (more.counters !== undefined) this.#counts = Float64Array.of(more.counters.packets, more.counters.bytes);
     this.target = action.kind === 'target' ? action.target : undefined;
     this.setsMark = this.target?.setsMark;
     this.tests = parts.tests;
@@ -191,6 +194,7 @@ export class Rule implements Programmed {
     return this.#counts[this.#countsAt] ?? 0;
   }
   set packets(value: number) {
+    this.#ownCounts();
     this.#counts[this.#countsAt] = value;
   }
 
@@ -198,7 +202,12 @@ export class Rule implements Programmed {
     return this.#counts[this.#countsAt + 1] ?? 0;
   }
   set bytes(value: number) {
+    this.#ownCounts();
     this.#counts[this.#countsAt + 1] = value;
+  }
+
+  #ownCounts(): void {
+    if (this.#counts === NOTHING_COUNTED) this.#counts = new Float64Array(2);
   }
 
   /** From now on it is counted there, and what was counted is taken along. */

@@ -52,6 +52,20 @@ export interface ServiceRules {
   readonly chains: readonly OwnChain[];
 }
 
+/**
+ * Chains of endpoints by the port and the endpoint that they are of, without comments or with: the same on every node, and
+ * most of all that there is.
+ */
+const ENDPOINT_CHAINS = new WeakMap<ServicePort, { readonly large: boolean; readonly byText: Map<string, OwnChain> }>();
+
+function endpointChainsOf(port: ServicePort, large: boolean): Map<string, OwnChain> {
+  const held = ENDPOINT_CHAINS.get(port);
+  if (held?.large === large) return held.byText;
+  const byText = new Map<string, OwnChain>();
+  ENDPOINT_CHAINS.set(port, { large, byText });
+  return byText;
+}
+
 export interface ServiceInput {
   readonly port: ServicePort;
   readonly categories: Categories;
@@ -184,7 +198,8 @@ class ServiceRenderer {
 
   #ownChains(): OwnChain[] {
     const { cluster, local, reachable } = this.#categories;
-    const names = new Map(reachable.map(({ text }) => [text, endpointChain(this.#port, text)]));
+    const own = reachable.map((endpoint) => this.#endpointChain(endpoint));
+    const names = new Map(reachable.map(({ text }, i) => [text, own[i]?.name ?? '']));
     const chains: OwnChain[] = [];
     const add = (name: string, rules: readonly string[]): void => {
       chains.push({ name, block: blockOf(name, rules) });
@@ -199,11 +214,17 @@ class ServiceRenderer {
     }
     if (this.#usesExternalChain) add(this.#names.external, this.#externalChain());
     if (this.#usesFirewallChain) add(this.#names.firewall, this.#firewallChain());
-    for (const endpoint of reachable) {
-      const name = names.get(endpoint.text) ?? '';
-      add(name, this.#endpointRules(endpoint, name));
-    }
-    return chains;
+    return chains.concat(own);
+  }
+
+  #endpointChain(endpoint: Endpoint): OwnChain {
+    const known = endpointChainsOf(this.#port, this.#large);
+    const present = known.get(endpoint.text);
+    if (present !== undefined) return present;
+    const name = endpointChain(this.#port, endpoint.text);
+    const made = { name, block: blockOf(name, this.#endpointRules(endpoint, name)) };
+    known.set(endpoint.text, made);
+    return made;
   }
 
   /** Traffic to the cluster IP from elsewhere than pods must come back by this node. */
