@@ -141,13 +141,13 @@ export function basicTestsHold(tests: BasicTests, packet: RulePacket): boolean {
 export type MatchResult = 'yes' | 'no' | 'unknown';
 
 /** What a rule has counted that no packet has met: nobody writes to it. */
-const NOTHING_COUNTED = new Float64Array(2);
+const NOTHING_COUNTED: Float64Array = new Float64Array(2);
 
 export class Rule implements Programmed {
   /** The kind of action as a number. */
   readonly op: number;
   /** Packets and bytes: two numbers of its own, or where its chain keeps those of all its rules. */
-  #counts = NOTHING_COUNTED;
+  #counts: Float64Array = NOTHING_COUNTED;
   #countsAt = 0;
   /** Where a jump or goto leads; set when the rule is put into a table. */
   jumpsTo: Chain | undefined = undefined;

@@ -8,7 +8,9 @@ export interface Scenario {
 const ADDRESSES = ['ip addr add 10.0.0.1/24 dev v0', 'ip addr add 10.1.0.1/24 dev v1'];
 const ALL = 'ip route show table all';
 /** Enough for every next hop to be somebody's. */
-const FLOWS = ['22.0.0.1', '22.0.0.5', '22.0.0.6', '22.0.0.7', '22.0.0.8', '22.0.0.9'].map((flow) => `ip route get ${flow}`);
+const FLOWS = ['22.0.0.1', '22.0.0.5', '22.0.0.6', '22.0.0.7', '22.0.0.8', '22.0.0.9'].map(
+  (flow) => `ip route get ${flow}`,
+);
 
 export const SCENARIOS: readonly Scenario[] = [
   {

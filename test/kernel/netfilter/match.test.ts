@@ -182,22 +182,25 @@ t.test('conntrack states, directions and tuples', (t) => {
   t.end();
 });
 
-t.test('what a connection that is not confirmed has left, by the clock of a machine that has just been started', (t) => {
-  // net.netfilter.nf_conntrack_tcp_timeout_syn_sent is 120 s, and the kernel's clock begins at minus 300.
-  const upFor = (seconds: number, rule: string): boolean => {
-    const gate = new Gate();
-    gate.load(rule);
-    gate.netns.emulation.upBeforeNs = seconds * NS_PER_S;
-    const skb = skbOf(gate.netns, PACKETS.tcp);
-    gate.netns.netfilter.run('prerouting', skb, gate.in, undefined);
-    return gate.netns.netfilter.run('forward', skb, gate.in, gate.out) === 'accept';
-  };
-  t.ok(upFor(60, '-m conntrack --ctexpire 360'));
-  t.ok(upFor(419, '-m conntrack --ctexpire 1'));
-  t.ok(upFor(420, '-m conntrack --ctexpire 0'));
-  t.ok(upFor(1e6, '-m conntrack --ctexpire 0'));
-  t.end();
-});
+t.test(
+  'what a connection that is not confirmed has left, by the clock of a machine that has just been started',
+  (t) => {
+    // net.netfilter.nf_conntrack_tcp_timeout_syn_sent is 120 s, and the kernel's clock begins at minus 300.
+    const upFor = (seconds: number, rule: string): boolean => {
+      const gate = new Gate();
+      gate.load(rule);
+      gate.netns.emulation.upBeforeNs = seconds * NS_PER_S;
+      const skb = skbOf(gate.netns, PACKETS.tcp);
+      gate.netns.netfilter.run('prerouting', skb, gate.in, undefined);
+      return gate.netns.netfilter.run('forward', skb, gate.in, gate.out) === 'accept';
+    };
+    t.ok(upFor(60, '-m conntrack --ctexpire 360'));
+    t.ok(upFor(419, '-m conntrack --ctexpire 1'));
+    t.ok(upFor(420, '-m conntrack --ctexpire 0'));
+    t.ok(upFor(1e6, '-m conntrack --ctexpire 0'));
+    t.end();
+  },
+);
 
 t.test('the connection has a mark of its own', (t) => {
   const gate = new Gate();

@@ -1,0 +1,196 @@
+/**
+ * A line that is like one before it in its text is read when somebody wants its rule. Nobody may notice: each text is held
+ * to the same lines restored one by one, of which every one is read at once.
+ */
+
+import t from 'tap';
+import fc from 'fast-check';
+import type { Netns } from '../../../src/kernel/index.js';
+import { UnreadRule } from '../../../src/kernel/netfilter/rule-entry.js';
+import { shapeOf } from '../../../src/kernel/netfilter/text/line-shape.js';
+import { newNetns } from './hosts.js';
+
+const CHAINS = ['A', 'B', 'KUBE-SEP-2', 'PREROUTING'];
+
+const address = fc.constantFrom('10.0.0.1', '10.255.1.9/32', '10.0.0.0/8', '192.168.7.1/24', '255.255.255.255');
+const oddAddress = fc.constantFrom(
+  '0.0.0.0/0',
+  '10/8',
+  '1.2.3.4,5.6.7.8',
+  '10.0.0.256',
+  '01.2.3.4',
+  '1.2.3.4/33',
+  'x',
+  '!',
+);
+const port = fc.constantFrom('1', '80', '65535');
+const oddPort = fc.constantFrom('0', '65536', '80:90', 'http', '080', '-1');
+const comment = fc.constantFrom('a/b:c', '"a b"', 'x', '"x"', '""');
+const oddComment = fc.constantFrom('"a\\"b"', `"${'y'.repeat(256)}"`, 'a"b c"', '"a', `"${'y'.repeat(255)}"`, '"a\tb"');
+const to = fc.constantFrom('A', 'B', 'ACCEPT', 'RETURN', 'KUBE-SEP-2');
+const oddTo = fc.constantFrom('NOWHERE', 'INPUT', 'DROP', 'REJECT', 'FOO', '-x', 'MARK --set-mark 1', 'A --foo');
+const chance = fc.constantFrom('0.5', '0.00000000001', '0.0333333333');
+const oddChance = fc.constantFrom('1', '1.5', '0', '.5', '0.3333333333333', '1e-3');
+const socket = fc.constantFrom('10.0.0.1:80', '10.2.3.4:65535');
+const oddSocket = fc.constantFrom(
+  '10.0.0.1',
+  '10.0.0.1:0',
+  '10.0.0.1:65536',
+  '10.0.0.1-10.0.0.9:80',
+  ':80',
+  '10.0.0.1:80-90',
+);
+
+/** One in so many values is odd: most lines are to be like others. */
+const mostly = (usual: fc.Arbitrary<string>, odd: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: odd });
+
+/** The words of a line; what stands between braces is put in. */
+const line = fc
+  .record({
+    chain: fc.constantFrom(...CHAINS),
+    form: fc.constantFrom(
+      '-s {address} -j {to}',
+      '! -s {address} -d {address} -j {to}',
+      '-m comment --comment {comment} -j {to}',
+      '-m comment --comment {comment} -m statistic --mode random --probability {chance} -j {to}',
+      '-m comment --comment {comment} -m tcp -p tcp -j DNAT --to-destination {socket}',
+      '-p tcp -m tcp -d {address} --dport {port} -g {to}',
+      '-p udp --dport {port} -j {to}',
+      '-m statistic --mode nth --every 3 --packet 0 -j {to}',
+      '-m limit --limit 1/second -s {address} -j {to}',
+      '-m recent --name {port} --set -j {to}',
+      '-j MASQUERADE -d {address}',
+      '-j MARK --or-mark 0x4000 -s {address}',
+    ),
+    address: mostly(address, oddAddress),
+    comment: mostly(comment, oddComment),
+    port: mostly(port, oddPort),
+    chance: mostly(chance, oddChance),
+    socket: mostly(socket, oddSocket),
+    to: mostly(to, oddTo),
+  })
+  .map(
+    ({ chain, form, ...values }) =>
+      `-A ${chain} ${form.replace(/\{(\w+)\}/g, (_, name: keyof typeof values) => values[name])}`,
+  );
+
+/** Commands that look at what is there. */
+const command = fc.constantFrom(
+  '-D A 1',
+  '-D B -s 10.0.0.1 -j A',
+  '-I A 1 -s 10.0.0.1 -j ACCEPT',
+  '-R B 1 -j RETURN',
+  '-F KUBE-SEP-2',
+  ':B - [0:0]',
+  '-Z A',
+  '-Z A 1',
+  '-E A C',
+  '-X B',
+  '-C A -s 10.0.0.1 -j ACCEPT',
+);
+
+const LENGTH = { minLength: 20, maxLength: 60, size: 'max' } as const;
+const appends = fc.array(line, LENGTH);
+const lines = fc.array(fc.oneof({ weight: 20, arbitrary: line }, { weight: 1, arbitrary: command }), LENGTH);
+
+const DECLARED = '*nat\n:A - [0:0]\n:B - [0:0]\n:KUBE-SEP-2 - [0:0]\n';
+const text = (...rows: readonly string[]): string => `${DECLARED}${rows.join('\n')}\nCOMMIT\n`;
+const FIRST_LINE = text().split('\n').length - 2;
+
+/** Lines that are refused, from 0, and why; what is restored is kept. */
+function oneByOne(netns: Netns, rows: readonly string[]): Map<number, string> {
+  const { iptables } = netns.netfilter;
+  iptables.restore(`${DECLARED}COMMIT\n`);
+  const refused = new Map<number, string>();
+  for (const [i, row] of rows.entries()) {
+    for (const { severity, message } of iptables.restore(`*nat\n${row}\nCOMMIT\n`, { noflush: true }))
+      if (severity === 'error') refused.set(i, message);
+  }
+  return refused;
+}
+
+function atOnce(netns: Netns, rows: readonly string[]): Map<number, string> {
+  const problems = netns.netfilter.iptables.restore(text(...rows));
+  return new Map(
+    problems
+      .filter(({ severity }) => severity === 'error')
+      .map(({ line: number, message }) => [number - FIRST_LINE, message]),
+  );
+}
+
+const unread = (netns: Netns): number =>
+  [...(netns.netfilter.iptables.table('nat')?.chains.values() ?? [])]
+    .flatMap(({ entries }) => entries)
+    .filter((entry) => entry instanceof UnreadRule).length;
+
+t.test('what is put by is what would have been read', (t) => {
+  let putBy = 0;
+  let restored = 0;
+  fc.assert(
+    fc.property(lines, (rows) => {
+      const apart = newNetns();
+      const refused = oneByOne(apart, rows);
+      const good = rows.filter((_, i) => !refused.has(i));
+      const together = newNetns();
+      const problems = atOnce(together, good);
+      // What goes by one by one may not at once: a loop that a later line cuts.
+      if (problems.size > 0) return;
+      restored += 1;
+      putBy += unread(together);
+      t.equal(together.netfilter.iptables.save(), apart.netfilter.iptables.save(), good.join('\n'));
+      t.same(together.netfilter.iptables.state(), apart.netfilter.iptables.state(), good.join('\n'));
+    }),
+    { numRuns: 300, seed: 4711 },
+  );
+  t.ok(restored > 200, `${restored} texts`);
+  t.ok(putBy > 1000, `${putBy} lines put by`);
+  t.end();
+});
+
+t.test('what is refused is refused in its line, in the same words', (t) => {
+  let met = 0;
+  fc.assert(
+    fc.property(appends, (rows) => {
+      const refused = oneByOne(newNetns(), rows);
+      // Loops and hooks are asked of the table as a whole: there it hangs on the lines before.
+      const [bad] = [...refused].find(([, message]) => !message.startsWith('RULE_APPEND')) ?? [];
+      if (bad === undefined) return;
+      const good = rows.filter((_, i) => !refused.has(i));
+      // Behind its like, which have been read by then.
+      const together = atOnce(newNetns(), [...good, rows[bad] ?? '']);
+      const [where, message] = [...together].at(0) ?? [];
+      if (where !== good.length) return; // chains of the others are in its way
+      met += 1;
+      t.equal(message, refused.get(bad), `${rows[bad]}`);
+    }),
+    { numRuns: 300, seed: 4712 },
+  );
+  t.ok(met > 100, `${met} lines`);
+  t.end();
+});
+
+t.test('the shape of a line leaves out only what lines may differ in', (t) => {
+  const shape = (row: string): string | undefined => shapeOf(row)?.shape;
+  t.equal(
+    shape('-A X -m comment --comment "a b" -s 10.0.0.1 -j Y'),
+    shape('-A Z -m comment --comment c -s 10.0.0.0/8 -j W'),
+  );
+  t.not(shape('-A X -s 10.0.0.1 -j Y'), shape('-A INPUT -s 10.0.0.1 -j Y'), 'chains of hooks are no others');
+  t.not(shape('-A X -s 10.0.0.1 -j Y'), shape('-A X -s 10.0.0.1 -g Y'));
+  t.not(shape('-A X -s 10.0.0.1 -j Y'), shape('-A X -s 10.0.0.1 -j DROP'));
+  t.equal(shape('-A X  -j Y'), undefined, 'two blanks');
+  t.equal(shape('-A X -s 0.0.0.0/0 -j Y'), undefined, 'any address is no condition');
+  t.same(shapeOf('-A X -p tcp -j Y'), { shape: ' -p tcp -j *', chain: 'X', leadsTo: 'Y' });
+  t.end();
+});
+
+t.test('a rule that is read late leads where the table leads', (t) => {
+  const netns = newNetns();
+  t.same(atOnce(netns, ['-A A -s 10.0.0.1 -j B', '-A A -s 10.0.0.2 -j B']).size, 0);
+  t.equal(unread(netns), 1);
+  const rules = netns.netfilter.iptables.table('nat')?.chains.get('A')?.rules ?? [];
+  t.equal(unread(netns), 0);
+  t.equal(rules[1]?.jumpsTo, netns.netfilter.iptables.table('nat')?.chains.get('B'));
+  t.end();
+});
