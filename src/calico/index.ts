@@ -60,7 +60,8 @@ export {
   workloadInterfaces,
 } from './felix/dataplane/index.js';
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
-export { type AskedPacket, explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
+export { explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
+export type { AskedPacket } from './felix/explain-transport.js';
 export { computeFelix, workloadRoutes } from './felix/felix.js';
 export { lacksMarks } from './felix/rules/config.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';

@@ -258,7 +258,7 @@ export class Cluster {
       places: this.#places,
       services,
       loadBalancers: this.#loadBalancers,
-      policy: calico?.felix,
+      policy: () => calico?.felix,
       routing: this.#routing,
       losesFrames: (this.#losesFrames ??= losesFrames(this.underlay.plan)),
       dnsPresent: dns.present,

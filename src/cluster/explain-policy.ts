@@ -22,9 +22,15 @@ function askedPacket(story: PacketStory): AskedPacket | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const ip = Ipv4.parse(view, hasLinkHeader ? ETHERNET_HEADER_LENGTH : 0, bytes.length);
   if (ip === undefined) return undefined;
-  const port = PROTOCOLS_WITH_PORTS.has(ip.protocol) ? view.getUint16(ip.payloadOffset + 2) : undefined;
-  const [source, destination] = [addressOfIpv4(ip.source), addressOfIpv4(ip.destination)];
-  return { protocol: ip.protocol, source, destination, destinationPort: port };
+  const { protocol, payloadOffset } = ip;
+  const word = (at: number): number => view.getUint16(payloadOffset + at);
+  return {
+    protocol,
+    source: addressOfIpv4(ip.source),
+    destination: addressOfIpv4(ip.destination),
+    ports: PROTOCOLS_WITH_PORTS.has(protocol) ? { source: word(0), destination: word(2) } : undefined,
+    icmp: protocol === IP_PROTOCOL.icmp ? { type: word(0) >> 8, code: word(0) & 0xff } : undefined,
+  };
 }
 
 /** Which policy dropped it, and where none of several allowed it why each of their rules did not. */

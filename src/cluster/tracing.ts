@@ -36,7 +36,8 @@ interface TracingOptions {
   readonly places: Places;
   readonly services: ClusterServices;
   readonly loadBalancers: LoadBalancers;
-  readonly policy: FelixCluster | undefined;
+  /** What Felix knows once the packets have gone: endpoints of Services are written as nodes are built. */
+  readonly policy: () => FelixCluster | undefined;
   readonly routing: Routing | undefined;
   /** Frames are lost by chance: a connection is given as long as its own retransmissions go on. */
   readonly losesFrames: boolean;
@@ -117,7 +118,7 @@ export class Tracing {
       store,
       services,
       loadBalancers,
-      policy,
+      policy: policy(),
       routing,
       fromPod: from.pod,
       toPod: destination,

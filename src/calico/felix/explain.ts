@@ -30,6 +30,9 @@ const list = (items: readonly string[]): string =>
 
 const names = (causes: readonly Cause[]): string[] => [...new Set(causes.map(formatCause))];
 
+/** Felix' IptablesFilterDenyAction. */
+const does = (text: string): string => (/ -j REJECT( |$)/.test(text) ? 'rejects' : 'drops');
+
 function endOfEndpoint({ text, because }: DroppingRule, direction: string): string | undefined {
   const endpoint = because.find(({ kind }) => ENDPOINTS.has(kind));
   const subject = `${direction} ${endpoint === undefined ? 'the endpoint' : formatCause(endpoint)}`;
@@ -37,10 +40,10 @@ function endOfEndpoint({ text, because }: DroppingRule, direction: string): stri
   if (tier !== undefined) {
     const policies = names(because.filter(({ kind }) => !ENDPOINTS.has(kind) && kind !== 'Tier'));
     const verb = policies.length === 1 ? 'applies' : 'apply';
-    return `Policy drops it: ${list(policies)} ${verb} to ${subject}, and no rule of tier ${tier} allows the packet.`;
+    return `Policy ${does(text)} it: ${list(policies)} ${verb} to ${subject}, and no rule of tier ${tier} allows the packet.`;
   }
   if (text.includes('if no profiles matched')) {
-    return `Policy drops it: nothing allows it for ${subject}, and what no policy and no profile allows is dropped.`;
+    return `Policy ${does(text)} it: nothing allows it for ${subject}, no policy and no profile.`;
   }
   if (text.includes('packets originating in workloads')) {
     return `Calico drops it: a pod may not send encapsulated packets (${subject}).`;
@@ -64,10 +67,10 @@ export function undecidedBy({
 export function explainDroppingRule(rule: DroppingRule): string | undefined {
   const { chain, text, because } = rule;
   if (chain.startsWith('cali-pi-') || chain.startsWith('cali-po-')) {
-    return `Policy drops it: ${list(names(because))} denies it.`;
+    return `Policy ${does(text)} it: ${list(names(because))} denies it.`;
   }
   if (chain.startsWith('cali-pri-') || chain.startsWith('cali-pro-')) {
-    return `Policy drops it: profile ${list(names(because))} denies it.`;
+    return `Policy ${does(text)} it: profile ${list(names(because))} denies it.`;
   }
   const direction = DIRECTIONS.find(({ prefix }) => chain.startsWith(prefix))?.words;
   if (direction !== undefined) return endOfEndpoint(rule, direction);

@@ -170,7 +170,7 @@ const ipVersionOf = (protocol: string | number | undefined): 4 | 6 | undefined =
   protocol === 'icmp' ? 4 : protocol === 'icmpv6' ? 6 : undefined;
 
 /** felix/labelindex/ipsetmember/ipset_port_protocol.go:ProtocolFrom(). */
-function namedPortProtocol(protocol: string | number | undefined): NamedPortProtocol {
+export function namedPortProtocol(protocol: string | number | undefined): NamedPortProtocol {
   if (protocol === undefined) return 'any';
   if (protocol === 'udp' || protocol === 17) return 'udp';
   return protocol === 'sctp' || protocol === 132 ? 'sctp' : 'tcp';

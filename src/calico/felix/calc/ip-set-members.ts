@@ -33,7 +33,7 @@ const protocolName = (protocol: string | number): string =>
   typeof protocol === 'string' ? protocol : (PROTOCOL_OF_NUMBER[protocol] ?? '');
 
 /** A protocol by number is never any protocol; felix/labelindex/ipsetmember: MatchesModelProtocol(). */
-const portMatches = (port: EndpointPort, name: string, wanted: NamedPortProtocol): boolean =>
+export const portMatches = (port: EndpointPort, name: string, wanted: NamedPortProtocol): boolean =>
   port.name === name && (wanted === 'any' ? typeof port.protocol === 'string' : protocolName(port.protocol) === wanted);
 
 export class IpSetMembers {
@@ -120,11 +120,12 @@ export class IpSetMembers {
             ),
         );
       case 'service':
-        return this.#service(content.service, { withPorts: content.withPorts, version });
+        return this.serviceMembers(content.service, { withPorts: content.withPorts, version });
     }
   }
 
-  #service(service: string, { withPorts, version }: { withPorts: boolean; version: 4 | 6 }): string[] {
+  /** What a Service (`namespace/name`) stands for in a rule. */
+  serviceMembers(service: string, { withPorts, version }: { withPorts: boolean; version: 4 | 6 }): string[] {
     return (this.#slices.get(service) ?? []).flatMap(({ addresses, ports }) => {
       const texts = addresses.filter((address) => address.version === version).map(formatAddress);
       return withPorts

@@ -1,0 +1,153 @@
+/** What a trace says of a connection that policy ended: which rule would have to let it by, and what keeps it from that. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
+import type { ConnectionTrace, TraceProtocol } from '../../src/trace/index.js';
+
+const DEMO = readdirSync('topologies/two-nodes-vxlan')
+  .filter((file) => file.endsWith('.yaml') && file !== 'expectations.yaml')
+  .map((file) => ({ file, text: readFileSync(`topologies/two-nodes-vxlan/${file}`, 'utf8') }));
+
+/** client on node1, web on node2, and these objects. */
+const withMore = (...objects: readonly object[]): Cluster =>
+  new Cluster([...DEMO, { file: 'more.yaml', text: objects.map((object) => JSON.stringify(object)).join('\n---\n') }]);
+
+function trace(cluster: Cluster, to: string, protocol: TraceProtocol = 'tcp'): ConnectionTrace {
+  const [source, destination] = [parseEndpointName('pod/default/client'), parseDestination(to)];
+  if (isNameProblem(source) || isNameProblem(destination)) throw new Error(`bad name ${to}`);
+  return cluster.trace({ from: source, to: destination, protocol });
+}
+
+/** One of Calico's policies for what comes to web. */
+const ingress = (...rules: readonly object[]) => ({
+  apiVersion: 'projectcalico.org/v3',
+  kind: 'NetworkPolicy',
+  metadata: { name: 'guard', namespace: 'default' },
+  spec: { selector: "app == 'web'", types: ['Ingress'], ingress: rules },
+});
+
+const allow = (rule: object) => ({ action: 'Allow', ...rule });
+
+const WEB = 'pod/default/web:80';
+
+/** What is said of the rule, without whose it is. */
+const reasons = (cluster: Cluster, to = WEB, protocol: TraceProtocol = 'tcp'): string[] =>
+  trace(cluster, to, protocol).explanation.flatMap((sentence) => {
+    const [, why] = /^(?:Calico)?NetworkPolicy default\/guard, ingress\[\d+\]: (.*)\.$/.exec(sentence) ?? [];
+    return why === undefined ? [] : [why];
+  });
+
+t.test('each thing that a rule of Calico’s asks for is named where it does not hold', (t) => {
+  const cases: readonly [rule: object, why: string | RegExp][] = [
+    [{ protocol: 'UDP' }, 'it is about udp, not tcp port 80'],
+    [{ protocol: 17, destination: { ports: [80] } }, 'it is about udp port 80, not tcp port 80'],
+    [
+      { protocol: 'TCP', destination: { ports: [443, '8000:8010'] } },
+      'it is about tcp port 443, 8000-8010, not tcp port 80',
+    ],
+    [{ protocol: 'TCP', destination: { ports: ['https'] } }, 'it is about tcp port https, not tcp port 80'],
+    [{ notProtocol: 'TCP' }, 'it is about everything but tcp'],
+    [
+      { protocol: 'TCP', destination: { notPorts: [22, '80:90'] } },
+      'it is about every port but 22, 80-90, and the packet’s is 80',
+    ],
+    [{ protocol: 'TCP', source: { ports: [53] } }, /^it is about source port 53, not \d+$/],
+    [
+      { protocol: 'TCP', source: { notPorts: ['1024:65535'] } },
+      /^it is about every source port but 1024-65535, and the packet’s is \d+$/,
+    ],
+    [
+      { source: { notSelector: "app == 'client'" } },
+      "the source Pod default/client is selected by app == 'client', which it leaves out",
+    ],
+    [{ destination: { nets: ['10.9.0.0/16'] } }, 'the destination 192.168.104.1 is not in 10.9.0.0/16'],
+    [
+      { destination: { notNets: ['192.168.104.0/26'] } },
+      'the destination 192.168.104.1 is in 192.168.104.0/26, which it leaves out',
+    ],
+    [{ ipVersion: 6 }, 'it is about IPv6'],
+  ];
+  for (const [rule, why] of cases) t.match(reasons(withMore(ingress(allow(rule)))), [why], JSON.stringify(rule));
+  t.end();
+});
+
+t.test('of ICMP the message counts', (t) => {
+  const about = (rule: object) =>
+    reasons(withMore(ingress(allow({ protocol: 'ICMP', ...rule }))), 'pod/default/web', 'icmp');
+  t.same(about({ icmp: { type: 3, code: 4 } }), ['it is about ICMP type 3 code 4, not ICMP type 8 code 0']);
+  t.same(about({ notICMP: { type: 8 } }), ['it is about every ICMP message but ICMP type 8']);
+  t.end();
+});
+
+t.test('a rule about a Service says whom that stands for', (t) => {
+  const services = [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { clusterIP: '10.96.7.7', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+    },
+  ];
+  const guard = ingress(allow({ source: { services: { name: 'web', namespace: 'default' } } }));
+  t.same(reasons(withMore(guard, ...services)), [
+    'the source Pod default/client is no endpoint of Service default/web, which has 192.168.104.1',
+  ]);
+  const egress = {
+    ...guard,
+    spec: {
+      selector: "app == 'client'",
+      types: ['Egress'],
+      egress: [allow({ destination: { services: { name: 'web', namespace: 'default' } } })],
+    },
+  };
+  t.match(trace(withMore(egress, ...services), WEB).explanation, [
+    /applies to egress of Pod default\/client/,
+    'CalicoNetworkPolicy default/guard, egress[0]: the destination Pod default/web at tcp port 80 is no endpoint of Service default/web, which has 192.168.104.1,tcp:8080.',
+  ]);
+  t.end();
+});
+
+t.test('a rule that Felix is given as several, one for each protocol and peer, is one in words', (t) => {
+  const kubernetes = (rule: object) => ({
+    ...ingress(),
+    apiVersion: 'networking.k8s.io/v1',
+    spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'], ingress: [rule] },
+  });
+  const ports = [{ port: 443 }, { protocol: 'UDP', port: 53 }, { protocol: 'SCTP', port: 38412 }];
+  const peers = ['a', 'b'].map((app) => ({ podSelector: { matchLabels: { app } } }));
+  t.same(reasons(withMore(kubernetes({ ports, from: peers }))), [
+    'it is about sctp port 38412 and tcp port 443 and udp port 53, not tcp port 80',
+  ]);
+  t.same(reasons(withMore(kubernetes({ ports: [...ports, { port: 80 }], from: peers }))), [
+    "the source Pod default/client is not selected by app == 'a' in namespace default, which selects nothing",
+    "the source Pod default/client is not selected by app == 'b' in namespace default, which selects nothing",
+  ]);
+  t.end();
+});
+
+t.test('rules that deny are not what a packet lacks', (t) => {
+  const deny = { action: 'Deny', protocol: 'UDP' };
+  t.match(trace(withMore(ingress(deny)), WEB).explanation, [
+    /no rule of tier default allows the packet/,
+    'CalicoNetworkPolicy default/guard has no ingress rule that allows anything.',
+  ]);
+  t.same(reasons(withMore(ingress(deny, allow({ protocol: 'SCTP' })))), ['it is about sctp, not tcp port 80']);
+  t.end();
+});
+
+t.test('where Felix rejects what it denies, that is said', (t) => {
+  const reject = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default' },
+    spec: { iptablesFilterDenyAction: 'Reject' },
+  };
+  const traced = trace(withMore(reject, ingress(allow({ protocol: 'UDP' }))), WEB);
+  t.equal(traced.verdict, 'rejected');
+  t.match(traced.explanation, [
+    /^Policy rejects it: CalicoNetworkPolicy default\/guard applies to ingress of Pod default\/web, and no rule/,
+    /it is about udp, not tcp port 80/,
+  ]);
+  t.end();
+});
