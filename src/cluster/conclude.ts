@@ -21,6 +21,7 @@ import {
   type Verdict,
 } from '../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
+import { explainKeptSource, explainUntranslated } from './explain-way.js';
 import { explainClosed, type PortProtocol } from './listeners.js';
 import type { LoadBalancers } from './load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
@@ -64,11 +65,13 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
   const unjudged = { ...trace, packets };
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
   const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
+  const servers = silent && reasons.length === 0 ? explainServers(unjudged, name.told, facts) : [];
   const further = silent ? translatedDestination('Questions', { packets, protocol: 'udp' }, facts) : undefined;
   const explanation = [
     explainUnresolved(name.told.name, name),
     ...reasons,
     ...lost,
+    ...servers,
     ...(further === undefined ? [] : [further]),
   ];
   return { ...trace, verdict, explanation };
@@ -79,6 +82,12 @@ const unknownServers = ({ queries }: NameResolution, { services }: Facts): strin
   const reasons = queries.flatMap(({ server }) => services.unknownReason(server, DNS_PORT) ?? []);
   return [...new Set(reasons)];
 };
+
+/** Servers that are Services, where nobody translated what was sent to them. */
+function explainServers(trace: Unjudged, { queries }: NameResolution, facts: Facts): string[] {
+  const servers = [...new Set(queries.map(({ server }) => server))];
+  return servers.flatMap((address) => explainUntranslated({ ...trace, to: { address, port: DNS_PORT } }, facts));
+}
 
 /** Nobody was asked to run the daemons whose routes these are. */
 const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): string[] =>
@@ -206,7 +215,8 @@ function explainLost(trace: Unjudged, facts: Facts): readonly string[] {
   const end = ended && explainEnd(ended.story, nameOf);
   const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
   if (ended === undefined || end === undefined) return [...explainStray(trace), ...routes];
-  return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...routes];
+  const kept = explainKeptSource(trace, facts.store);
+  return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...kept, ...routes];
 }
 
 /** Without a PhysicalNetwork there is no outside. */
@@ -247,6 +257,8 @@ function explain(
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost);
   if (about.facts.whyAbsent !== undefined) sentences.push(about.facts.whyAbsent);
+  if (verdict !== 'answered' && to.address !== undefined)
+    sentences.push(...explainUntranslated({ ...trace, to: { ...to, address: to.address } }, facts));
   if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {
     sentences.push(`The sender has no way to ${formatIpv4(to.address)}: ${about.outcome.note}.`);
   }

@@ -17,7 +17,7 @@ import {
   type Service,
   type Store,
 } from '../kubernetes/index.js';
-import type { Ipv4Addr } from '../packet/index.js';
+import { formatIpv4, type Ipv4Addr } from '../packet/index.js';
 import { EndpointSliceController } from '../services/index.js';
 import { recordedAddresses } from './allocations.js';
 
@@ -27,6 +27,12 @@ const isFoundAt = ({ spec, status }: Service, address: Ipv4Addr, nodePort: numbe
   spec.externalIPs.includes(address) ||
   status.loadBalancer.ingress.some(({ ip }) => ip === address) ||
   (nodePort !== undefined && spec.ports.some((port) => port.nodePort === nodePort));
+
+/** kube-proxy's rules name protocol and port (pkg/proxy/iptables/proxier.go:syncProxyRules()): an echo request meets none. */
+function explainIcmp(service: Service, address: Ipv4Addr): string {
+  const ports = service.spec.ports.map(({ protocol, port }) => `${protocol.toLowerCase()} ${port}`).join(', ');
+  return `kube-proxy translates ${formatIpv4(address)}, an address of ${formatObject(service)}, for its ports alone (${ports}): in its mode iptables no rule is about a ping, no interface has the address, and the packet goes on as to any other one.`;
+}
 
 export interface ServicesRequest {
   readonly store: Store;
@@ -127,6 +133,27 @@ export class ClusterServices {
       .find((one) => this.#otherProxy(one) !== undefined && isFoundAt(one, address, ofNode));
     const whose = service && this.#otherProxy(service);
     return whose && `${formatObject(service)} is resolved by ${whose}, which is not modelled.`;
+  }
+
+  /**
+   * Why nobody gave a packet another destination that a node had for an address of a Service, as sentences; `port` is
+   * undefined for ICMP. `nodes`: those that it came by.
+   */
+  explainUntranslated(address: Ipv4Addr, port: number | undefined, nodes: readonly string[]): readonly string[] {
+    const owner = this.#store.list('Node').find(({ status }) => status.internalIPs.includes(address))?.name;
+    const service = this.#store
+      .list('Service')
+      .find((one) => isFoundAt(one, address, owner === undefined ? undefined : port));
+    const node = owner ?? nodes[0];
+    if (service === undefined || node === undefined) return [];
+    if (port === undefined) return owner === undefined ? [explainIcmp(service, address)] : [];
+    const trouble = this.installation.trouble(node);
+    if (trouble === undefined) return [];
+    return [
+      this.installation.runsOn(node)
+        ? `${trouble}: its rules there may be older than what is asked for.`
+        : `${trouble}, so no rule there knows ${formatObject(service)} at ${formatIpv4(address)}.`,
+    ];
   }
 
   #isNodes(address: Ipv4Addr): boolean {

@@ -1,4 +1,4 @@
-/** What a trace says of a connection that policy ended: which rule would have to let it by, and what keeps it from that. */
+/** What a trace says of a connection that did not come to be: which rule would have to let it by, which translation was not made. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
@@ -149,5 +149,105 @@ t.test('where Felix rejects what it denies, that is said', (t) => {
     /^Policy rejects it: CalicoNetworkPolicy default\/guard applies to ingress of Pod default\/web, and no rule/,
     /it is about udp, not tcp port 80/,
   ]);
+  t.end();
+});
+
+t.test('where nothing translates a pod’s address on the way out, that is why no way leads back', (t) => {
+  const kept = new Cluster(
+    DEMO.map(({ file, text }) => ({ file, text: text.replace('natOutgoing: true', 'natOutgoing: false') })),
+  );
+  const out = 'host/internet:443';
+  const traced = trace(kept, out);
+  t.equal(traced.verdict, 'reply-dropped');
+  t.ok(
+    traced.explanation.includes(
+      'Packets of pod/default/client to outside keep its own address 192.168.166.129 (IPPool default-ipv4-ippool, natOutgoing false), and host/router knows no way back to it.',
+    ),
+    traced.explanation.join(' '),
+  );
+  t.equal(trace(withMore(), out).verdict, 'answered');
+  t.equal(trace(kept, WEB).verdict, 'answered', 'pods know the way to pods');
+  t.end();
+});
+
+const SERVICE = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'default' },
+  spec: { clusterIP: '10.96.7.7', selector: { app: 'web' }, ports: [{ port: 80 }] },
+};
+const IMAGE = 'registry.k8s.io/kube-proxy:v1.34.0';
+const PROXY = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name: 'kube-proxy', namespace: 'kube-system' },
+  spec: {
+    selector: { matchLabels: { 'k8s-app': 'kube-proxy' } },
+    template: {
+      metadata: { labels: { 'k8s-app': 'kube-proxy' } },
+      spec: { hostNetwork: true, nodeSelector: { proxied: 'yes' }, containers: [{ name: 'kube-proxy', image: IMAGE }] },
+    },
+  },
+};
+const proxyPod = (status: object) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'kube-proxy-x', namespace: 'kube-system', labels: { 'k8s-app': 'kube-proxy' } },
+  spec: { nodeName: 'node1', hostNetwork: true, containers: [{ name: 'kube-proxy', image: IMAGE }] },
+  status: { phase: 'Running', containerStatuses: [{ name: 'kube-proxy', ...status }] },
+});
+
+t.test('a Service that no kube-proxy of the node knows: the answer says so', (t) => {
+  const absent = trace(withMore(SERVICE, PROXY), 'svc/default/web:80');
+  t.not(absent.verdict, 'answered');
+  t.ok(
+    absent.explanation.includes(
+      'No kube-proxy runs on node/node1: no pod of it is there, so no rule there knows Service default/web at 10.96.7.7.',
+    ),
+    absent.explanation.join(' '),
+  );
+  const never = withMore(SERVICE, proxyPod({ state: { waiting: { reason: 'ImagePullBackOff' } } }));
+  const waiting = trace(never, 'svc/default/web:80');
+  t.not(waiting.verdict, 'answered');
+  t.ok(
+    waiting.explanation.includes(
+      'The kube-proxy of node/node1, Pod kube-system/kube-proxy-x, does not run (ImagePullBackOff), so no rule there knows Service default/web at 10.96.7.7.',
+    ),
+    waiting.explanation.join(' '),
+  );
+  t.match(
+    never.findings.filter(({ code }) => code === 'kube-proxy').map(({ message }) => message),
+    [/does not run \(ImagePullBackOff\): the node has no rules for Services/],
+  );
+  const running = withMore(SERVICE, proxyPod({ state: { running: {} } }));
+  t.equal(trace(running, 'svc/default/web:80').verdict, 'answered');
+  t.end();
+});
+
+t.test('what a kube-proxy has written stays when it crashes', (t) => {
+  const crashed = withMore(
+    SERVICE,
+    proxyPod({ state: { waiting: { reason: 'CrashLoopBackOff' } }, restartCount: 3, lastState: { terminated: {} } }),
+  );
+  t.equal(trace(crashed, 'svc/default/web:80').verdict, 'answered');
+  t.match(
+    crashed.findings.filter(({ code }) => code === 'kube-proxy').map(({ message }) => message),
+    [/does not run \(CrashLoopBackOff\): its rules are taken as those of now/],
+  );
+  const { explanation } = trace(crashed, '10.96.7.7:81');
+  t.match(
+    explanation.join(' '),
+    /does not run \(CrashLoopBackOff\): its rules there may be older than what is asked for/,
+  );
+  t.end();
+});
+
+t.test('a ping to a Service meets no rule of kube-proxy’s, and the answer says so', (t) => {
+  const { verdict, explanation } = trace(withMore(SERVICE), 'svc/default/web', 'icmp');
+  t.equal(verdict, 'unreachable');
+  t.match(
+    explanation.join(' '),
+    /kube-proxy translates 10\.96\.7\.7, an address of Service default\/web, for its ports alone \(tcp 80\): in its mode iptables no rule is about a ping/,
+  );
   t.end();
 });

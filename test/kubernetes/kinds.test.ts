@@ -106,15 +106,15 @@ t.test('a pod’s status, as recorded and as not', (t) => {
     conditions: [{ type: 'Ready', status: 'False' }],
     initContainerStatuses: [{ name: 'i', state: { terminated: { reason: 'Completed', exitCode: 0 } } }],
     containerStatuses: [
-      { name: 'a', ready: false, state: { waiting: { reason: 'CrashLoopBackOff' } } },
+      { name: 'a', ready: false, restartCount: 2, state: { waiting: { reason: 'CrashLoopBackOff' } } },
       { name: 'b', ready: true, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } },
       { name: 'c', ready: false, state: { waiting: {} } },
     ],
   });
   t.same(recorded?.stopped, [
-    { name: 'a', reason: 'CrashLoopBackOff' },
-    { name: 'c', reason: '' },
-    { name: 'i', reason: 'Completed' },
+    { name: 'a', reason: 'CrashLoopBackOff', hasRun: true },
+    { name: 'c', reason: '', hasRun: false },
+    { name: 'i', reason: 'Completed', hasRun: true },
   ]);
   t.same(recorded?.podIPs.map(formatIp), ['10.0.0.1', 'fd00::1']);
   t.equal(recorded?.ready, false);

@@ -46,7 +46,10 @@ export interface Installation {
   readonly replacedBy: string | undefined;
   /** Its configuration is refused: where one would run none starts, and nobody writes rules. */
   readonly refused: boolean;
+  /** Whether one has written its rules there. */
   readonly runsOn: (node: string) => boolean;
+  /** What is wrong with the node's kube-proxy, as a sentence; undefined where nothing is. */
+  readonly trouble: (node: string) => string | undefined;
   /** What findings about its settings are about. */
   readonly subject: Subject | undefined;
   readonly findings: readonly Finding[];
@@ -164,11 +167,60 @@ const isKubeProxyPod = (pod: Pod): boolean =>
   (labelOf(pod.labels, 'k8s-app') === 'kube-proxy' || labelOf(pod.labels, 'component') === 'kube-proxy') &&
   !isFinished(pod);
 
-/** The nodes with a pod of kube-proxy; undefined where nothing says on which it runs. */
-function nodesWithPods(store: Store, daemonSet: DaemonSet | undefined): ReadonlySet<string> | undefined {
+/** Why no process of a pod runs, where its status says so. */
+const stoppedOf = ({ status, spec }: Pod) =>
+  spec.containers.length === 0 ? undefined : status.stopped.find(({ name }) => name === spec.containers[0]?.name);
+
+/** The best of a node's pods: one that runs, or else one that has run before. */
+function podsByNode(store: Store, daemonSet: DaemonSet | undefined): ReadonlyMap<string, Pod> | undefined {
   const pods = store.list('Pod', NAMESPACE).filter(isKubeProxyPod);
   if (pods.length === 0 && daemonSet === undefined) return undefined;
-  return new Set(pods.map(({ spec }) => spec.nodeName));
+  const rank = (pod: Pod): number => {
+    const stopped = stoppedOf(pod);
+    return stopped === undefined ? 2 : stopped.hasRun ? 1 : 0;
+  };
+  return new Map(pods.toSorted((a, b) => rank(a) - rank(b)).map((pod) => [pod.spec.nodeName, pod]));
+}
+
+/** On which nodes kube-proxy has written rules, and what is wrong with it there. */
+class ProxyPods {
+  /** By node; undefined where nothing says on which it runs. */
+  readonly #pods: ReadonlyMap<string, Pod> | undefined;
+
+  constructor(pods: ReadonlyMap<string, Pod> | undefined) {
+    this.#pods = pods;
+  }
+
+  /** What one has written stays in the kernel when it has ended. */
+  readonly hasRunOn = (node: string): boolean => {
+    if (this.#pods === undefined) return true;
+    const pod = this.#pods.get(node);
+    return pod !== undefined && (stoppedOf(pod)?.hasRun ?? true);
+  };
+
+  readonly trouble = (node: string): string | undefined => {
+    if (this.#pods === undefined) return undefined;
+    const pod = this.#pods.get(node);
+    if (pod === undefined) return `No kube-proxy runs on node/${node}: no pod of it is there`;
+    const name = `Pod ${pod.namespace}/${pod.name}`;
+    const stopped = stoppedOf(pod);
+    if (stopped === undefined)
+      return pod.status.ready === false ? `The kube-proxy of node/${node}, ${name}, is not ready` : undefined;
+    const reason = stopped.reason === '' ? '' : ` (${stopped.reason})`;
+    return `The kube-proxy of node/${node}, ${name}, does not run${reason}`;
+  };
+
+  findings(): Finding[] {
+    return [...(this.#pods ?? [])].flatMap(([node, pod]) => {
+      const trouble = stoppedOf(pod) === undefined ? undefined : this.trouble(node);
+      if (trouble === undefined) return [];
+      const rules = this.hasRunOn(node)
+        ? 'its rules are taken as those of now, which it has not written'
+        : 'the node has no rules for Services';
+      const what = { code: 'kube-proxy', severity: 'warning', message: `${trouble}: ${rules}` } as const;
+      return [finding(pod, ['status'], what)];
+    });
+  }
 }
 
 function versionOf(store: Store, daemonSet: DaemonSet | undefined): { minor: number; finding: Finding | undefined } {
@@ -192,7 +244,8 @@ export function findInstallation(store: Store): Installation {
   const daemonSet = store.get('DaemonSet', NAMESPACE, 'kube-proxy');
   const { minor, finding: tooOld } = versionOf(store, daemonSet);
   const from = written(store, daemonSet);
-  const nodes = nodesWithPods(store, daemonSet);
+  const nodes = podsByNode(store, daemonSet);
+  const pods = new ProxyPods(nodes);
   const stated = from !== undefined || nodes !== undefined;
   const replacedBy = stated ? undefined : replacement(store);
   const read = readWritten(store, from, replacedBy);
@@ -200,6 +253,7 @@ export function findInstallation(store: Store): Installation {
   const findings = [
     ...read.findings,
     ...(tooOld === undefined ? [] : [tooOld]),
+    ...pods.findings(),
     ...(replacedBy === undefined ? unwatched(store) : []),
   ];
   if (configuration.mode !== 'iptables' && from !== undefined) {
@@ -213,7 +267,9 @@ export function findInstallation(store: Store): Installation {
     features,
     replacedBy,
     refused: read.refused,
-    runsOn: (node) => replacedBy === undefined && !read.refused && (nodes?.has(node) ?? true),
+    runsOn: (node) => replacedBy === undefined && !read.refused && pods.hasRunOn(node),
+    trouble: (node) =>
+      read.refused ? `The kube-proxy of node/${node} does not start with its configuration` : pods.trouble(node),
     subject: from?.subject,
     findings,
   };

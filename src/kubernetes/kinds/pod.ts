@@ -258,11 +258,16 @@ const podPhase = oneOf('Pending', 'Running', 'Succeeded', 'Failed', 'Unknown');
 const stateReason = orEmpty(record({ reason: withDefault(text, '') }));
 
 /** pkg/kubelet/kubelet_pods.go:convertToAPIContainerStatuses(): one of three states, waiting where none is written. */
+const containerState = record({
+  running: optional(rawMap),
+  waiting: optional(stateReason),
+  terminated: optional(stateReason),
+});
 const containerStatus = record({
   name: text,
-  state: optional(
-    record({ running: optional(rawMap), waiting: optional(stateReason), terminated: optional(stateReason) }),
-  ),
+  state: optional(containerState),
+  lastState: optional(containerState),
+  restartCount: withDefault(count, 0),
 });
 
 /** A container of which the kubelet has said that no process of it runs. */
@@ -270,12 +275,16 @@ export interface StoppedContainer {
   readonly name: string;
   /** `CrashLoopBackOff`, `ContainerCreating`, `Completed`; empty where none is written. */
   readonly reason: string;
+  /** One has run before, in this pod. */
+  readonly hasRun: boolean;
 }
 
 const stoppedAmong = (statuses: readonly Value<typeof containerStatus>[]): readonly StoppedContainer[] =>
-  statuses.flatMap(({ name, state }) => {
+  statuses.flatMap(({ name, state, lastState, restartCount }) => {
     const stopped = state?.waiting ?? state?.terminated;
-    return stopped === undefined ? [] : [{ name, reason: stopped.reason }];
+    if (stopped === undefined) return [];
+    const hasRun = restartCount > 0 || (state?.terminated ?? lastState?.terminated) !== undefined;
+    return [{ name, reason: stopped.reason, hasRun }];
   });
 
 const podStatus = map(

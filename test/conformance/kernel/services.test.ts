@@ -57,8 +57,17 @@ function servicesCase(): KernelCase {
     note: 'UDP',
     hex: PAYLOAD,
   };
+  const ping: Order = {
+    kind: 'ping',
+    place: 'pod/shop/client',
+    destination: '10.96.0.20',
+    id: 7001,
+    sequence: 1,
+    note: 'a ping to a cluster IP',
+    hex: PAYLOAD,
+  };
   const topology = topologyCase('services-iptables');
-  return { ...topology, sources: [...topology.sources, NO_REDIRECTS], orders: [...connections(ASKED), dns] };
+  return { ...topology, sources: [...topology.sources, NO_REDIRECTS], orders: [...connections(ASKED), dns, ping] };
 }
 
 /** Addresses that MetalLB's speakers have told the router of. */
