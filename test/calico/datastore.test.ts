@@ -214,6 +214,24 @@ t.test('parameters come from the environment, then from the objects, the most pa
   t.equal(readFelixConfig(felixLayers(store, 'node2')).config.vxlanMtu, 1400, 'another node has only the general ones');
 });
 
+t.test(
+  'without the DaemonSet pods reach their node, as all of Calico’s installations have it, unless an object says no',
+  async (t) => {
+    const toHost = (text: string) =>
+      readFelixConfig(felixLayers(load(text), 'node1')).config.defaultEndpointToHostAction;
+    const felix = (spec: string): string =>
+      `apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: ${spec}\n`;
+    t.equal(toHost(felix('{}')), 'ACCEPT');
+    t.equal(toHost(felix('{defaultEndpointToHostAction: Drop}')), 'DROP');
+    const silent = `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: calico-node, namespace: kube-system}
+spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: calico-node}]}}}
+`;
+    t.equal(toHost(silent), 'DROP', 'an installation of somebody’s own that leaves it out');
+  },
+);
+
 t.test('a node is computed from its objects alone', async (t) => {
   const cluster = felixCluster(store, storedIpam(store));
   const { config } = readFelixConfig(felixLayers(store, 'node1'));

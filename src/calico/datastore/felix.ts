@@ -60,7 +60,16 @@ export function nodeEnvironment({ env }: CalicoNodeSettings, node: string): Envi
   return Object.fromEntries(known);
 }
 
-/** Strongest first: the environment, FelixConfiguration `node.<name>`, one that selects the node, `default`. */
+/**
+ * What every installation of Calico's own sets in calico-node's environment and Felix itself has otherwise (manifests/calico.yaml,
+ * canal.yaml; tigera/operator pkg/render/node.go). Differs: it does not go before FelixConfiguration, since nobody wrote it.
+ */
+const INSTALLED: ParameterLayer = { parameters: { DefaultEndpointToHostAction: 'ACCEPT' }, because: [] };
+
+/**
+ * Strongest first: the environment, FelixConfiguration `node.<name>`, one that selects the node, `default`; of a cluster
+ * without the DaemonSet what its environment would have said at the end.
+ */
 export function felixLayers(store: Store, node: string): ParameterLayer[] {
   const settings = calicoNodeSettings(store);
   const labels = calicoNode(store, node)?.labels ?? {};
@@ -91,6 +100,7 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
       parameters: parametersOf(spec.fields),
       because: [cause('FelixConfiguration', name)],
     })),
+    ...(settings === undefined ? [INSTALLED] : []),
   ];
 }
 
