@@ -93,7 +93,7 @@ function daemonsAnew(now: Settled, next: Settled, changes: readonly ObjectChange
   if (!isDeepStrictEqual(proxy(now), proxy(next))) return "kube-proxy's configuration has changed";
   const calico = (store: Store): unknown => {
     const settings = calicoNodeSettings(store);
-    return settings && { ...settings, daemonSet: settings.daemonSet.name };
+    return settings && { ...settings, object: settings.object.name };
   };
   if (!isDeepStrictEqual(calico(now.store), calico(next.store))) return "calico-node's configuration has changed";
   const onHost = changes.find(({ kind, namespace, name }) => kind === 'Pod' && isDnsOnHost(now.store, namespace, name));

@@ -28,10 +28,14 @@ import {
   type CalicoNodeSettings,
   type Finding,
   finding,
+  installationBgp,
+  installationFelix,
+  installationPools,
   type KubeNode,
-  kubeadmPodSubnets,
+  kubeadmNetworking,
   NODE_ANNOTATIONS,
   type ObjectOf,
+  otherInstallations,
   type Store,
   unwritten,
 } from '../kubernetes/index.js';
@@ -128,6 +132,7 @@ class Start {
     // Before pools are added: the recorded state is held against those that were written.
     const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
     if (!otherIpam) this.findings.push(...poolFindings(this.#store));
+    this.#operate();
     for (const node of this.#store.list('Node'))
       this.#attempt(node, () => {
         this.#startNode(node);
@@ -137,10 +142,23 @@ class Start {
     this.findings.push(...bgpFindings(this.#store, namespace), ...this.#ineffective());
   }
 
+  /** The operator, where its Installation is there: what it makes of that and the input leaves out. */
+  #operate(): void {
+    const store = this.#store;
+    this.findings.push(...otherInstallations(store));
+    const [felix, bgp] = [installationFelix(store), installationBgp(store)];
+    if (felix !== undefined) store.put('FelixConfiguration', felix);
+    if (bgp !== undefined) store.put('BGPConfiguration', bgp);
+    if (store.list('IPPool').length > 0) return;
+    const { pools, findings } = installationPools(store);
+    for (const pool of pools) store.put('IPPool', pool);
+    this.findings.push(...findings);
+  }
+
   /** Set by many older manifests; v3.32.1 takes back what it announces as soon as its own Node arrives. */
   #ineffective(): Finding[] {
     const name = 'CALICO_ADVERTISE_CLUSTER_IPS';
-    const source = this.#settings && variableSource(this.#store, this.#settings.daemonSet, name);
+    const source = this.#settings && variableSource(this.#store, this.#settings.object, name);
     if (source === undefined) return [];
     const message = `${name} has no lasting effect: serviceClusterIPs of BGPConfiguration "default" decides`;
     return [finding(source.subject, source.path, { code: 'calico-setting', severity: 'warning', message })];
@@ -162,13 +180,13 @@ class Start {
   #makePools(node: KubeNode): void {
     const pools = defaultPools(this.#environment(node.name), {
       existing: storedPools(this.#store),
-      kubeadmPodSubnets: kubeadmPodSubnets(this.#store).map(cidrFromStore),
+      kubeadmPodSubnets: kubeadmNetworking(this.#store).podSubnets.map(cidrFromStore),
       hostAddresses: hostAddresses(this.#plan.machines.get(node.name)),
       ipv6Supported: false,
       uniqueLocalPrefix: () => ({ version: 6, value: 0xfdn << 120n, length: 48 }),
     });
     for (const pool of pools) {
-      this.#store.put('IPPool', poolObject(pool, this.#settings?.daemonSet.source.file ?? '<assumed>'));
+      this.#store.put('IPPool', poolObject(pool, this.#settings?.object.source.file ?? '<assumed>'));
       if (this.#settings === undefined) this.findings.push(assumed(node, pool));
     }
   }
@@ -230,7 +248,7 @@ class Start {
   /** Where the variable was written; a variable that nobody wrote is the node's own trouble. */
   #report(node: KubeNode, error: unknown): void {
     if (!(error instanceof StartupError)) throw error;
-    const source = this.#settings && variableSource(this.#store, this.#settings.daemonSet, error.variable);
+    const source = this.#settings && variableSource(this.#store, this.#settings.object, error.variable);
     const written = source !== undefined && this.#environment(node.name)[error.variable] === error.got;
     if (written && this.#told.has(error.message)) return;
     this.#told.add(error.message);

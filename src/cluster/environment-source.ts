@@ -1,6 +1,6 @@
 /** Where a variable of the calico-node container was written: in its DaemonSet, or in the ConfigMap that it names. */
 
-import type { DaemonSet, FieldPath, Store, Subject } from '../kubernetes/index.js';
+import type { CalicoInstallation, DaemonSet, FieldPath, Store, Subject } from '../kubernetes/index.js';
 
 export interface VariableSource {
   readonly subject: Subject;
@@ -9,7 +9,22 @@ export interface VariableSource {
 
 const CONTAINER = 'calico-node';
 
-export function variableSource(store: Store, daemonSet: DaemonSet, name: string): VariableSource | undefined {
+/** Fields of the operator's Installation that become variables. */
+const INSTALLATION_FIELDS: Readonly<Record<string, FieldPath>> = {
+  IP_AUTODETECTION_METHOD: ['spec', 'calicoNetwork', 'nodeAddressAutodetectionV4'],
+};
+
+export function variableSource(
+  store: Store,
+  object: DaemonSet | CalicoInstallation,
+  name: string,
+): VariableSource | undefined {
+  if (object.kind === 'DaemonSet') return inDaemonSet(store, object, name);
+  const path = INSTALLATION_FIELDS[name];
+  return path && { subject: object, path };
+}
+
+function inDaemonSet(store: Store, daemonSet: DaemonSet, name: string): VariableSource | undefined {
   const { containers } = daemonSet.spec.template.environments;
   const index = containers.findIndex((container) => container.name === CONTAINER);
   const container = containers[index];

@@ -1,7 +1,7 @@
 /** Why the outcome of a connection is not known: it hangs on something that nobody has computed. */
 
 import { addressOfIpv4, cidrContains, storedPools } from '../calico/index.js';
-import { type Finding, finding, isList, type Pod, type Store } from '../kubernetes/index.js';
+import { calicoInstallation, type Finding, finding, isList, type Pod, type Store } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import { birdPool } from './routing.js';
 
@@ -48,9 +48,10 @@ const felixSetting = (store: Store, node: string, name: string): unknown => {
   return own ?? all;
 };
 
-/** What Felix of the node programs in place of iptables' rules, or undefined. */
+/** What the node's Calico programs in place of iptables' rules, or undefined. */
 function otherDataplane(store: Store, node: string): string | undefined {
   if (store.get('Node', '', node) === undefined) return undefined;
+  if (calicoInstallation(store)?.spec.calicoNetwork.linuxDataplane === 'VPP') return 'VPP';
   if (felixSetting(store, node, 'bpfEnabled') === true) return 'eBPF';
   const mode = felixSetting(store, node, 'nftablesMode');
   return typeof mode === 'string' && mode.toLowerCase() === 'enabled' ? 'nftables' : undefined;
@@ -58,7 +59,7 @@ function otherDataplane(store: Store, node: string): string | undefined {
 
 /** Nodes on the way whose Felix programs something else than iptables: what that does is not known. */
 export function withOtherDataplane(store: Store, nodes: Iterable<string>): string[] {
-  if (store.list('FelixConfiguration').length === 0) return [];
+  if (store.list('FelixConfiguration').length + store.list('Installation').length === 0) return [];
   return [...new Set(nodes)].flatMap((node) => {
     const programs = otherDataplane(store, node);
     return programs === undefined

@@ -8,8 +8,9 @@ import { parseAsNumber } from './as-number.js';
 import type { TemplateContainer } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 import { labelOf } from './selector.js';
-import { type ObjectSource, parseEmbedded } from './source/documents.js';
-import { field } from './source/json.js';
+import { operatorCniConfig, operatorEnvironment } from './operator.js';
+import { type CalicoInstallation, calicoInstallation, OPERATOR_NAMESPACE } from './operator-objects.js';
+import type { ObjectSource } from './source/documents.js';
 import type { Store } from './store.js';
 import type { CalicoNodeResource, DaemonSet, KubeNode } from './types.js';
 
@@ -115,7 +116,10 @@ export type EnvValue =
   | { readonly kind: 'unresolved'; readonly from: string };
 
 export interface CalicoNodeSettings {
-  readonly daemonSet: DaemonSet;
+  /** Who runs it, or the operator's Installation where the DaemonSet that it makes is left out. */
+  readonly object: DaemonSet | CalicoInstallation;
+  /** Where it runs. */
+  readonly namespace: string;
   /** The environment of the `calico-node` container. */
   readonly env: ReadonlyMap<string, EnvValue>;
   /** The environment of the `install-cni` init container: CNI_MTU, CNI_CONF_NAME … Empty where there is none. */
@@ -168,32 +172,44 @@ const DAEMON_SETS = [
 ] as const;
 const NONE: ReadonlyMap<string, EnvValue> = new Map();
 
-/** The settings of the DaemonSet that runs calico-node, or undefined where Calico is not installed by one. */
+/** The settings of the DaemonSet that runs calico-node, or those that the operator would give it; undefined without both. */
 export function calicoNodeSettings(store: Store): CalicoNodeSettings | undefined {
   const daemonSet = DAEMON_SETS.map(([namespace, name]) => store.get('DaemonSet', namespace, name)).find(
     (set) => set !== undefined,
   );
-  if (daemonSet === undefined) return undefined;
+  const installation = calicoInstallation(store);
+  if (daemonSet === undefined) return installation && operatorSettings(store, installation);
   const { containers, initContainers } = daemonSet.spec.template.environments;
   const environment = (container: TemplateContainer | undefined): ReadonlyMap<string, EnvValue> =>
     container === undefined ? NONE : containerEnvironment(container, store, daemonSet.namespace);
   const installEnv = environment(initContainers.find(({ name }) => name === 'install-cni'));
   const template = installEnv.get('CNI_NETWORK_CONFIG');
+  const ofInstallation =
+    installation !== undefined && daemonSet.namespace === OPERATOR_NAMESPACE
+      ? operatorCniConfig(store, installation)
+      : undefined;
   return {
-    daemonSet,
+    object: daemonSet,
+    namespace: daemonSet.namespace,
     env: environment(containers.find(({ name }) => name === CONTAINER)),
     installEnv,
     cniNetworkConfig:
       template?.kind === 'text'
         ? template.text
-        : store.get('ConfigMap', daemonSet.namespace, 'calico-config')?.data['cni_network_config'],
+        : (store.get('ConfigMap', daemonSet.namespace, 'calico-config')?.data['cni_network_config'] ?? ofInstallation),
   };
 }
 
-/** kubeadm's `networking.podSubnet`, which calico-node prefers to its own default pool. */
-export function kubeadmPodSubnets(store: Store): readonly Cidr[] {
-  const text = store.get('ConfigMap', 'kube-system', 'kubeadm-config')?.data['ClusterConfiguration'];
-  const subnets = field(field(parseEmbedded(text ?? ''), 'networking'), 'podSubnet');
-  if (typeof subnets !== 'string') return [];
-  return subnets.split(',').flatMap((subnet) => parseCidr(subnet.trim()) ?? []);
+function operatorSettings(store: Store, installation: CalicoInstallation): CalicoNodeSettings {
+  const variables = Object.entries(operatorEnvironment(store, installation));
+  return {
+    object: installation,
+    namespace: OPERATOR_NAMESPACE,
+    env: new Map<string, EnvValue>([
+      ...variables.map(([name, text]): [string, EnvValue] => [name, { kind: 'text', text }]),
+      ['NODENAME', { kind: 'field', fieldPath: 'spec.nodeName' }],
+    ]),
+    installEnv: new Map([['CNI_CONF_NAME', { kind: 'text', text: '10-calico.conflist' }]]),
+    cniNetworkConfig: operatorCniConfig(store, installation),
+  };
 }

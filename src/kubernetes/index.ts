@@ -12,9 +12,17 @@ export {
   calicoNodes,
   containerEnvironment,
   type EnvValue,
-  kubeadmPodSubnets,
   NODE_ANNOTATIONS,
 } from './calico-node.js';
+export { type KubeadmNetworking, kubeadmNetworking } from './kubeadm.js';
+export {
+  type CalicoInstallation,
+  calicoInstallation,
+  installationBgp,
+  installationFelix,
+  installationPools,
+  otherInstallations,
+} from './operator-objects.js';
 export type { AllocationAttribute } from './kinds/calico-ipam.js';
 export type { BgpFilterRule } from './kinds/calico-bgp.js';
 export type {

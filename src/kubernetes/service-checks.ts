@@ -1,7 +1,7 @@
 /** What the API server takes of Services though their traffic may suffer from it. */
 
 import { type Cidr, cidrContains, formatCidr, formatIp, isIpv4 } from './address.js';
-import { kubeadmPodSubnets } from './calico-node.js';
+import { kubeadmNetworking } from './kubeadm.js';
 import { type Finding, finding, formatObject } from './messages.js';
 import { NODE_PORTS } from './service-addresses.js';
 import { clusterIpPath } from './service-conflicts.js';
@@ -19,7 +19,7 @@ function podRanges(store: Store): readonly { readonly cidr: Cidr; readonly whose
     ...store
       .list('Node')
       .flatMap(({ name, spec }) => spec.podCIDRs.map((cidr) => ({ cidr, whose: `Node ${name}, its podCIDR` }))),
-    ...kubeadmPodSubnets(store).map((cidr) => ({ cidr, whose: "kubeadm's podSubnet" })),
+    ...kubeadmNetworking(store).podSubnets.map((cidr) => ({ cidr, whose: "kubeadm's podSubnet" })),
   ];
 }
 

@@ -1,9 +1,9 @@
 /** The ranges of cluster IPs: what the API server's own configuration says, in whichever object it is. */
 
 import { type Cidr, isIpv4Cidr, parseCidr } from './address.js';
+import { kubeadmNetworking } from './kubeadm.js';
 import { labelOf } from './selector.js';
-import { parseEmbedded } from './source/documents.js';
-import { field, isList } from './source/json.js';
+import { isList } from './source/json.js';
 import type { Store } from './store.js';
 import type { Ipv4Prefix } from '../packet/index.js';
 
@@ -12,16 +12,6 @@ const DEFAULT_SUBNET = parseCidr('10.96.0.0/12');
 const FLAG = /^--service-cluster-ip-range=(.+)$/;
 
 const cidrsOf = (text: string): readonly Cidr[] => text.split(',').flatMap((one) => parseCidr(one.trim()) ?? []);
-
-/** `kubeadm init` writes down what it was given, or its default. */
-function ofKubeadm(store: Store): readonly Cidr[] {
-  const config = store.get('ConfigMap', 'kube-system', 'kubeadm-config');
-  if (config === undefined) return [];
-  const written = parseEmbedded(labelOf(config.data, 'ClusterConfiguration') ?? '');
-  const subnets = field(field(written, 'networking'), 'serviceSubnet');
-  const given = typeof subnets === 'string' ? cidrsOf(subnets) : [];
-  return given.length > 0 || DEFAULT_SUBNET === undefined ? given : [DEFAULT_SUBNET];
-}
 
 /** Static pods of the API server. */
 const ofApiServer = (store: Store): readonly Cidr[] =>
@@ -35,7 +25,7 @@ const ofApiServer = (store: Store): readonly Cidr[] =>
 /** Empty where the input does not tell. */
 export function knownServiceCidrs(store: Store): readonly Cidr[] {
   const objects = store.list('ServiceCIDR').flatMap(({ spec }) => spec.cidrs);
-  return [...ofKubeadm(store), ...ofApiServer(store), ...objects];
+  return [...kubeadmNetworking(store).serviceSubnets, ...ofApiServer(store), ...objects];
 }
 
 /** IPv4's subnet for Services that have no address yet: where the input says, or kubeadm's default. */

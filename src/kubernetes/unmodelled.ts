@@ -106,6 +106,40 @@ const KUBE_CONTROLLERS: readonly UnmodelledField[] = [
   },
 ];
 
+/** What the operator would install that is not there. */
+const INSTALLATION: readonly UnmodelledField[] = [
+  {
+    path: ['spec', 'calicoNetwork', 'linuxDataplane'],
+    when: (value) => value === 'BPF' || value === 'VPP',
+    why: 'this dataplane is not modelled: what becomes of packets on nodes is not known',
+  },
+  {
+    path: ['spec', 'calicoNetwork', 'linuxDataplane'],
+    when: (value) => value === 'Nftables',
+    why: 'Felix with nftables is not modelled: it is taken to find an iptables kube-proxy, and to program iptables',
+  },
+  {
+    path: ['spec', 'cni', 'type'],
+    when: (value) => value !== 'Calico',
+    why: "this CNI plugin is not modelled: pods are connected by Calico's",
+  },
+  {
+    path: ['spec', 'variant'],
+    when: (value) => value === 'TigeraSecureEnterprise',
+    why: 'what Calico Enterprise has beyond Calico is not modelled',
+  },
+  {
+    path: ['spec', 'calicoNetwork', 'multiInterfaceMode'],
+    when: (value) => value === 'Multus',
+    why: 'further interfaces by Multus are not modelled: pods have eth0 alone',
+  },
+  {
+    path: ['spec', 'calicoNetwork', 'nodeAddressAutodetectionV6'],
+    when: isSet,
+    why: 'IPv6 is not modelled in the kernel yet: nodes have no addresses of it',
+  },
+];
+
 const POOL: readonly UnmodelledField[] = [
   { path: ['spec', 'ipip'], when: isSet, why: 'this is a field of the old API: spec.ipipMode decides' },
   { path: ['spec', 'nat-outgoing'], when: isSet, why: 'this is a field of the old API: spec.natOutgoing decides' },
@@ -122,6 +156,7 @@ export const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly Unmodelle
   FelixConfiguration: FELIX,
   KubeControllersConfiguration: KUBE_CONTROLLERS,
   IPPool: POOL,
+  Installation: INSTALLATION,
 };
 
 export function unmodelledFields(kind: Kind, subject: Subject, document: Json): readonly Finding[] {

@@ -277,3 +277,73 @@ spec: {nodeName: node1, containers: [{name: c}]}
     ['Pod shop/lost: the pod gets no address: The provided IP address is not in a configured pool'],
   );
 });
+
+const installed = (calicoNetwork: string, more = ''): Cluster =>
+  new RoutedCluster(
+    [
+      { file: 'network.yaml', text: NETWORK },
+      {
+        file: 'cluster.yaml',
+        text: [
+          NODE,
+          `apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {calicoNetwork: ${calicoNetwork}}\n`,
+          `apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: default}\nspec: {nodeName: node1, containers: [{name: c, ports: [{containerPort: 80}]}]}\n`,
+          more,
+        ].join('---\n'),
+      },
+    ],
+    { seed: 1 },
+  );
+
+t.test('where only the operator’s Installation is there, Calico is what the operator makes of it', (t) => {
+  const cluster = installed(
+    '{mtu: 1380, nodeAddressAutodetectionV4: {interface: eth0}, ipPools: [{cidr: 10.50.0.0/16, encapsulation: VXLAN, blockSize: 28}]}',
+  );
+  t.same(cluster.findings.map(formatFinding), []);
+  t.equal(addressOf(cluster), '172.18.0.2/24');
+  t.match(
+    cluster.store.list('IPPool').map(({ name, spec }) => ({ name, ...spec })),
+    [{ name: 'default-ipv4-ippool', vxlanMode: 'Always', blockSize: 28, natOutgoing: true }],
+  );
+  const netns = cluster.podNetns(cluster.pod('default', 'p'));
+  t.equal([...netns.devices].find(({ name }) => name === 'eth0')?.mtu, 1380);
+  t.end();
+});
+
+t.test('what is wrong with an Installation is told where it stands', (t) => {
+  const refused = installed('{bgp: Disabled, ipPools: [{cidr: 10.50.0.0/16}]}');
+  t.match(
+    refused.findings
+      .filter(({ code }) => code === 'calico-setting')
+      .map(({ object, path, message }) => [object, path, message]),
+    [
+      [
+        'Installation default',
+        'spec.calicoNetwork.ipPools[0]',
+        'the operator refuses this pool, and makes none: a pool without VXLAN needs BGP, which is disabled',
+      ],
+    ],
+  );
+  t.same(refused.store.list('IPPool'), []);
+  const pattern = installed('{nodeAddressAutodetectionV4: {interface: "eth["}}');
+  t.match(
+    pattern.findings.map(({ object, path }) => `${object} ${path}`).join(),
+    /Installation default spec\.calicoNetwork\.nodeAddressAutodetectionV4/,
+  );
+  t.end();
+});
+
+t.test('settings that the operator makes of the Installation are Felix’', (t) => {
+  const ebpf = installed('{linuxDataplane: BPF}');
+  t.equal(ebpf.store.get('FelixConfiguration', '', 'default')?.spec.bpfEnabled, true);
+  t.match(
+    ebpf.findings.map(({ code, path }) => `${code} ${path}`),
+    ['unmodelled-field spec.calicoNetwork.linuxDataplane'],
+  );
+  const felix = installed(
+    '{clusterRoutingMode: Felix, bgp: Disabled, ipPools: [{cidr: 10.50.0.0/16, encapsulation: None}]}',
+  );
+  t.equal(felix.store.get('FelixConfiguration', '', 'default')?.spec.programClusterRoutes, 'Enabled');
+  t.equal(felix.store.get('BGPConfiguration', '', 'default')?.spec.programClusterRoutes, 'Disabled');
+  t.end();
+});

@@ -6,7 +6,7 @@ import {
   type EnvValue,
   formatCidr,
   formatIp,
-  kubeadmPodSubnets,
+  kubeadmNetworking,
   type Store,
 } from '../../src/kubernetes/index.js';
 import { load } from './cluster-text.js';
@@ -165,8 +165,8 @@ t.test('kubeadm’s pod subnets are read from its ConfigMap', (t) => {
   const yaml =
     'apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nnetworking:\n  podSubnet: 10.244.0.0/16,fd00:10:244::/56\n  serviceSubnet: 10.96.0.0/12\n';
   const { store } = load(configMap('kubeadm-config', { ClusterConfiguration: yaml }));
-  t.same(kubeadmPodSubnets(store).map(formatCidr), ['10.244.0.0/16', 'fd00:10:244::/56']);
-  t.same(kubeadmPodSubnets(load().store), []);
+  t.same(kubeadmNetworking(store).podSubnets.map(formatCidr), ['10.244.0.0/16', 'fd00:10:244::/56']);
+  t.same(kubeadmNetworking(load().store).podSubnets, []);
   t.end();
 });
 

@@ -25,6 +25,7 @@ import {
   type ServiceSlice,
   type WorkloadEndpoint,
 } from '../model.js';
+import type { Cause } from '../../trace/index.js';
 import { parseSelector } from '../policy/selector.js';
 import type { Environment } from '../startup/environment.js';
 import { blockSummaries } from './ipam.js';
@@ -51,14 +52,22 @@ const parametersOf = (fields: JsonObject): FelixParameters =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, parameterText(value)]));
 
 /** The environment of a node's calico-node container; values that only a secret knows are left out. */
-export function nodeEnvironment({ env }: CalicoNodeSettings, node: string): Environment {
+export function nodeEnvironment({ env, namespace }: CalicoNodeSettings, node: string): Environment {
   const known: [string, string][] = [];
   for (const [name, value] of env) {
     if (value.kind === 'text') known.push([name, value.text]);
     else if (value.kind === 'field' && value.fieldPath === 'spec.nodeName') known.push([name, node]);
+    else if (value.kind === 'field' && value.fieldPath === 'metadata.namespace') known.push([name, namespace]);
   }
   return Object.fromEntries(known);
 }
+
+const settingsCause = ({ object: { kind, namespace, name } }: CalicoNodeSettings): Cause => ({
+  kind,
+  ...(namespace !== '' && { namespace }),
+  name,
+  detail: 'environment',
+});
 
 /**
  * What every installation of Calico's own sets in calico-node's environment and Felix itself has otherwise (manifests/calico.yaml,
@@ -83,14 +92,7 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
     ? [
         {
           parameters: felixEnvironment(nodeEnvironment(settings, node)),
-          because: [
-            {
-              kind: 'DaemonSet',
-              namespace: settings.daemonSet.namespace,
-              name: settings.daemonSet.name,
-              detail: 'environment',
-            },
-          ],
+          because: [settingsCause(settings)],
         },
       ]
     : [];

@@ -18,7 +18,7 @@ import {
   isIpv4,
   type Json,
   type JsonObject,
-  kubeadmPodSubnets,
+  kubeadmNetworking,
   labelOf,
   nearMatches,
   parseEmbedded,
@@ -126,7 +126,7 @@ function defaults(json: JsonObject): Configuration {
 
 /** kubeadm writes its podSubnet; a pool of Calico's is made of the same by calico-node. */
 function assumedClusterCidr(store: Store): { readonly cidrs: readonly Cidr[]; readonly from: string } {
-  const subnets = kubeadmPodSubnets(store);
+  const subnets = kubeadmNetworking(store).podSubnets;
   if (subnets.length > 0) return { cidrs: subnets, from: 'the podSubnet of ConfigMap kube-system/kubeadm-config' };
   const pools = store.list('IPPool').filter(({ spec }) => !spec.disabled && isIpv4(spec.cidr.addr));
   const pool = pools.find(({ name }) => name === 'default-ipv4-ippool') ?? (pools.length === 1 ? pools[0] : undefined);

@@ -28,6 +28,7 @@ import { configMapBody, namespaceBody, nodeBody, secretBody, serviceAccountBody 
 import { podBody } from './pod.js';
 import { endpointSliceBody, endpointsBody } from './endpoints.js';
 import { serviceBody, serviceCidrBody } from './service.js';
+import { installationBody } from './operator.js';
 import {
   cronJobBody,
   daemonSetBody,
@@ -54,6 +55,7 @@ const APPS = ['apps', 'extensions'];
 const BATCH = 'batch';
 const CALICO = ['projectcalico.org', 'crd.projectcalico.org'];
 const METALLB = 'metallb.io';
+const OPERATOR = 'operator.tigera.io';
 const POLICY = 'policy.networking.k8s.io';
 
 const calico = <B>(kind: string, body: Schema<B>): KindDefinition<B> => clusterWide(define(CALICO, kind, body));
@@ -107,6 +109,8 @@ export const KINDS = {
   Profile: calico('Profile', profileBody),
   Tier: calico('Tier', tierBody),
   KubeControllersConfiguration: calico('KubeControllersConfiguration', rawSpecBody),
+
+  Installation: clusterWide(define(OPERATOR, 'Installation', installationBody)),
 
   IPAddressPool: define(METALLB, 'IPAddressPool', ipAddressPoolBody),
   L2Advertisement: define(METALLB, 'L2Advertisement', l2AdvertisementBody),
@@ -187,6 +191,7 @@ const IRRELEVANT_KINDS = new Set([
   'metallb.io/ConfigurationState',
   'metallb.io/ServiceBGPStatus',
   'metallb.io/ServiceL2Status',
+  ...['APIServer', 'Goldmane', 'ImageSet', 'TigeraStatus', 'Whisker'].map((kind) => `${OPERATOR}/${kind}`),
   ...CALICO.flatMap((group) => [`${group}/CalicoNodeStatus`, `${group}/DataStoreMigration`]),
 ]);
 
