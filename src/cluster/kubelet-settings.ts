@@ -7,6 +7,7 @@ import {
   formatIp,
   type IpAddress,
   isList,
+  kubeadmNetworking,
   parseEmbedded,
   parseIp,
   type Pod,
@@ -47,7 +48,7 @@ export function kubeletSettings(store: Store): KubeletSettings {
   const assumed = [ipv4(serviceSubnet(store).addr + DNS_INDEX)];
   return {
     clusterDns: servers.length > 0 ? servers.map(({ ip }) => ip) : service.length > 0 ? service : assumed,
-    clusterDomain: textOf(field(json, 'clusterDomain')) ?? DEFAULT_DOMAIN,
+    clusterDomain: textOf(field(json, 'clusterDomain')) ?? textOf(kubeadmNetworking(store).dnsDomain) ?? DEFAULT_DOMAIN,
     resolvConf: textOf(field(json, 'resolvConf')) ?? NODE_RESOLV_CONF,
   };
 }

@@ -6,9 +6,11 @@
 import { type IpamObjects, ipamObjects, type IpamStore, loadBalancerHandle } from '../calico/index.js';
 import {
   type DeletedPod,
+  formatCidr,
   formatIp,
   isFinished,
   NODE_ANNOTATIONS,
+  parseCidr,
   parseIp,
   type Pod,
   type Service,
@@ -32,6 +34,8 @@ interface RecordedNode {
   readonly name: string;
   /** The addresses of its tunnel devices. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** The ranges that were given to it for its pods. */
+  readonly podCIDRs?: readonly string[] | undefined;
 }
 
 interface RecordedService {
@@ -103,9 +107,11 @@ export function recordedState(
         annotations: pick(pod.annotations, POD_ANNOTATIONS),
         sandbox: containerId(pod),
       })),
-    nodes: store
-      .list('Node')
-      .map(({ name, annotations }) => ({ name, annotations: pick(annotations, TUNNEL_ANNOTATIONS) })),
+    nodes: store.list('Node').map(({ name, annotations, spec }) => ({
+      name,
+      annotations: pick(annotations, TUNNEL_ANNOTATIONS),
+      podCIDRs: spec.podCIDRs.map(formatCidr),
+    })),
     services: store.list('Service').map((service) => recordedService(service, ipam)),
   };
 }
@@ -124,9 +130,12 @@ export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]
 
 /** Puts in what objects leave open; what they say themselves goes before. */
 export function applyRecorded(store: Store, recorded: RecordedState): void {
-  for (const { name, annotations } of recorded.nodes) {
+  for (const { name, annotations, podCIDRs = [] } of recorded.nodes) {
     const node = store.get('Node', '', name);
-    if (node !== undefined) store.put('Node', { ...node, annotations: { ...annotations, ...node.annotations } });
+    if (node === undefined) continue;
+    const kept = podCIDRs.map(parseCidr).filter((cidr) => cidr !== undefined);
+    const spec = node.spec.podCIDRs.length > 0 ? node.spec : { ...node.spec, podCIDRs: kept };
+    store.put('Node', { ...node, spec, annotations: { ...annotations, ...node.annotations } });
   }
   for (const one of recorded.pods) {
     const pod = store.get('Pod', one.namespace, one.name);

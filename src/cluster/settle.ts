@@ -5,7 +5,15 @@
 
 import { autoHostEndpoints } from '../calico/index.js';
 import { findInstallation, type Installation } from '../kube-proxy/index.js';
-import { type ClusterInput, type ConfigError, type Finding, finding, isIpv4, type Store } from '../kubernetes/index.js';
+import {
+  type ClusterInput,
+  type ConfigError,
+  type Finding,
+  finding,
+  giveNodeCidrs,
+  isIpv4,
+  type Store,
+} from '../kubernetes/index.js';
 import type { NetworkPlan } from '../underlay/index.js';
 import { allocate, type Allocations } from './allocations.js';
 import { startCalico } from './calico-start.js';
@@ -40,6 +48,7 @@ export function settle(
 ): Settled {
   const documents = loadDocuments(input, { seed, recorded });
   const { store, networks, hostConfigs, expectations } = documents;
+  giveNodeCidrs(store);
   const network = planNetwork(store, networks);
   const addresses = assignAddresses(store, networks[0]);
   const otherCni = hostConfigs.some(({ body }) =>

@@ -14,6 +14,7 @@ export {
   type EnvValue,
   NODE_ANNOTATIONS,
 } from './calico-node.js';
+export { giveNodeCidrs } from './controllers/node-ipam.js';
 export { type KubeadmNetworking, kubeadmNetworking } from './kubeadm.js';
 export {
   type CalicoInstallation,

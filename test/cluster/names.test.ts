@@ -113,6 +113,16 @@ t.test('kubelet’s configuration says where the cluster’s DNS is, and its dom
   t.end();
 });
 
+t.test('where kubelet’s configuration is left out, kubeadm’s says the domain', (t) => {
+  const config =
+    '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    networking: {dnsDomain: corp.local}\n';
+  t.equal(
+    filesOf(load(pod('p', ''), config)).read('/etc/resolv.conf'),
+    'search shop.svc.corp.local svc.corp.local corp.local corp.example\nnameserver 10.96.0.10\noptions ndots:5\n',
+  );
+  t.end();
+});
+
 t.test('/etc/hosts and the host’s name', (t) => {
   const hosts = (spec: string): string[] =>
     filesOf(load(pod('p', spec)))

@@ -6,10 +6,11 @@ import {
   type EnvValue,
   formatCidr,
   formatIp,
+  giveNodeCidrs,
   kubeadmNetworking,
   type Store,
 } from '../../src/kubernetes/index.js';
-import { load } from './cluster-text.js';
+import { load, node } from './cluster-text.js';
 
 const text = (value: EnvValue | undefined): string | undefined => (value?.kind === 'text' ? value.text : undefined);
 
@@ -167,6 +168,34 @@ t.test('kubeadm’s pod subnets are read from its ConfigMap', (t) => {
   const { store } = load(configMap('kubeadm-config', { ClusterConfiguration: yaml }));
   t.same(kubeadmNetworking(store).podSubnets.map(formatCidr), ['10.244.0.0/16', 'fd00:10:244::/56']);
   t.same(kubeadmNetworking(load().store).podSubnets, []);
+  t.end();
+});
+
+t.test('kubeadm’s pod subnet gives nodes their ranges, where they have none', (t) => {
+  const cidrs = (configuration: string, ...nodes: readonly object[]) => {
+    const { store } = load(configMap('kubeadm-config', { ClusterConfiguration: configuration }), ...nodes);
+    giveNodeCidrs(store);
+    return store.list('Node').map(({ name, spec }) => [name, ...spec.podCIDRs.map(formatCidr)]);
+  };
+  const networking = (podSubnet: string): string => `networking: {podSubnet: "${podSubnet}"}\n`;
+  const [a, b] = [node('a'), node('b', { spec: { podCIDRs: ['10.244.0.0/24'] } })];
+  t.same(cidrs(networking('10.244.0.0/16,fd00:10:244::/56'), a, node('c')), [
+    ['a', '10.244.0.0/24', 'fd00:10:244::/64'],
+    ['c', '10.244.1.0/24', 'fd00:10:244:1::/64'],
+  ]);
+  t.same(cidrs(networking('10.244.0.0/16'), a, b), [
+    ['a', '10.244.1.0/24'],
+    ['b', '10.244.0.0/24'],
+  ]);
+  t.same(cidrs(networking('10.244.0.0/24'), a, b), [['a'], ['b', '10.244.0.0/24']], 'none is left');
+  const v1beta4 = 'controllerManager: {extraArgs: [{name: node-cidr-mask-size, value: "26"}]}\n';
+  t.same(cidrs(networking('10.244.0.0/16') + v1beta4, a, node('c')), [
+    ['a', '10.244.0.0/26'],
+    ['c', '10.244.0.64/26'],
+  ]);
+  const v1beta3 = 'controllerManager: {extraArgs: {node-cidr-mask-size-ipv4: "20"}}\n';
+  t.same(cidrs(networking('10.244.0.0/16') + v1beta3, a), [['a', '10.244.0.0/20']]);
+  t.same(cidrs('', a), [['a']]);
   t.end();
 });
 
