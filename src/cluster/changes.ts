@@ -87,6 +87,7 @@ export class Changes {
     findings.splice(0, findings.length, ...withoutObjects(findings, objects));
     underlay.replan(next.plan);
     for (const name of kubelets.keys()) if (!places.isNode(name)) kubelets.delete(name);
+    context.hostLocal.forget((name) => !places.isNode(name));
     places.renamePods();
     if (objects.some(({ kind }) => kind === 'Service' || kind === 'Node')) {
       const balancer = loadBalancers.update(next.addresses.assignments);

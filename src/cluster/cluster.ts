@@ -23,6 +23,7 @@ import type { PhysicalNetworkObject } from './documents.js';
 import { DnsPods } from './dns-pods.js';
 import type { Destination, EndpointName } from './endpoint-name.js';
 import type { ExpectedChange, ExpectedTrace } from './expectations.js';
+import { HostLocalRecord } from './host-local-record.js';
 import type { Kubelet } from './kubelet.js';
 import { clusterDnsFindings } from './kubelet-settings.js';
 import type { LoadBalancerAddresses } from './load-balancer-addresses.js';
@@ -93,6 +94,7 @@ export class Cluster {
           : new CalicoCluster(store, allocations, (node) => !this.#changes.settled.notStarted.has(node)),
       hostConfigs,
       services,
+      hostLocal: new HostLocalRecord(options.recorded?.hostLocal),
       isDown: (pod) => this.#podFaults.isDown(pod),
     };
     this.#loadBalancers = this.#balance(addresses, settled.networks[0]);
@@ -190,10 +192,9 @@ export class Cluster {
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    return recordedState(this.store, {
-      ipam: this.#changes.settled.allocations?.ipam,
-      deletedPods: this.#changes.deletedPods,
-    });
+    const { settled, deletedPods } = this.#changes;
+    const hostLocal = this.#context.hostLocal.of(this.underlay.built);
+    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, hostLocal });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */

@@ -6,7 +6,8 @@ import { type Finding, finding, isIpv4, isIpv4Cidr, type Pod, type Store } from 
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from './documents.js';
 import type { DnsPods } from './dns-pods.js';
-import { Kubelet } from './kubelet.js';
+import type { HostLocalRecord } from './host-local-record.js';
+import { Kubelet, podsOf } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
 import { BIRD_CONF, type MachinePlan, Underlay } from '../underlay/index.js';
 import type { KubeletSettings } from './kubelet-settings.js';
@@ -20,6 +21,7 @@ export interface NodeContext {
   readonly services: ClusterServices;
   readonly kubelet: KubeletSettings;
   readonly dns: DnsPods;
+  readonly hostLocal: HostLocalRecord;
   /** Whether the pod's sandbox has crashed. */
   readonly isDown: (pod: Pod) => boolean;
 }
@@ -113,8 +115,9 @@ function equipNode(
   const findings = configsFor(context, host.name).flatMap((config) => applyHostConfig(host, config, context.dns));
   const unwritten = installKubeletRules(host.netns);
   context.calico?.install(host);
-  const binaries: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
   const { store, kubelet: settings, dns } = context;
+  const plugins: PluginBinaries = context.calico?.binaries() ?? REFERENCE_PLUGINS;
+  const binaries = context.hostLocal.restore(host, podsOf(store, host.name), plugins);
   const kubelet = new Kubelet({ host, store, binaries, settings, dns, isDown: context.isDown });
   kubelet.startPods();
   startServer(host.netns, {

@@ -4,6 +4,7 @@
  */
 
 import { type IpamObjects, ipamObjects, type IpamStore, loadBalancerHandle } from '../calico/index.js';
+import { hostLocalOwner } from '../cni/index.js';
 import {
   type DeletedPod,
   formatCidr,
@@ -16,6 +17,7 @@ import {
   type Service,
   type Store,
 } from '../kubernetes/index.js';
+import type { RecordedHostLocal } from './host-local-record.js';
 import { containerId } from './sandbox.js';
 
 interface RecordedPod {
@@ -55,6 +57,8 @@ export interface RecordedState {
   readonly services: readonly RecordedService[];
   /** Pods of controllers that were deleted, as often as they were. */
   readonly deletedPods?: readonly DeletedPod[] | undefined;
+  /** What host-local remembers, where it gives addresses. */
+  readonly hostLocal?: readonly RecordedHostLocal[] | undefined;
   /** Of Calico's IPAM, where it runs. */
   readonly ipam?: IpamObjects | undefined;
 }
@@ -89,13 +93,19 @@ function recordedService(service: Service, ipam: IpamStore | undefined): Recorde
   };
 }
 
+interface Kept {
+  readonly ipam: IpamStore | undefined;
+  readonly deletedPods: readonly DeletedPod[];
+}
+
 /** What a cluster has settled. */
 export function recordedState(
   store: Store,
-  { ipam, deletedPods }: { readonly ipam: IpamStore | undefined; readonly deletedPods: readonly DeletedPod[] },
+  { ipam, deletedPods, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
 ): RecordedState {
   return {
     deletedPods,
+    hostLocal,
     ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store
       .list('Pod')
@@ -116,11 +126,28 @@ export function recordedState(
   };
 }
 
+/** Addresses of those sandboxes are free. */
+function withoutSandboxes(
+  { node, files }: RecordedHostLocal,
+  sandboxes: ReadonlySet<string | undefined>,
+): RecordedHostLocal {
+  const left = Object.entries(files).filter(([path, content]) => {
+    const owner = hostLocalOwner(path, content);
+    return owner === undefined || !sandboxes.has(owner);
+  });
+  return { node, files: Object.fromEntries(left) };
+}
+
 /** What is on record once these pods have been deleted. */
 export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]): RecordedState {
+  if (pods.length === 0) return recorded;
   const gone = new Set(pods.map(({ namespace, name }) => `${namespace}/${name}`));
+  const sandboxes = new Set(
+    recorded.pods.filter(({ namespace, name }) => gone.has(`${namespace}/${name}`)).map(({ sandbox }) => sandbox),
+  );
   return {
     ...recorded,
+    ...(recorded.hostLocal && { hostLocal: recorded.hostLocal.map((one) => withoutSandboxes(one, sandboxes)) }),
     pods: recorded.pods.map((pod) =>
       gone.has(`${pod.namespace}/${pod.name}`) ? { ...pod, deleted: true as const } : pod,
     ),

@@ -9,6 +9,8 @@ import { portmap } from './reference/portmap.js';
 import { ptp } from './reference/ptp.js';
 import { tuning } from './reference/tuning.js';
 
+export { hostLocalFiles, hostLocalOwner, rememberingHostLocal } from './reference/host-local.js';
+
 export const REFERENCE_PLUGINS: PluginBinaries = new Map([
   ['bandwidth', bandwidth],
   ['bridge', bridge],

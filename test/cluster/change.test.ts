@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { hostState, type Host, type NetnsState } from '../../src/kernel/index.js';
 import type { SourceText } from '../../src/kubernetes/index.js';
+import { withoutPods } from '../../src/cluster/index.js';
+import { formatIpv4 } from '../../src/packet/index.js';
 import { RoutedCluster } from '../../src/routing/index.js';
 
 const topology = (name: string): SourceText[] =>
@@ -30,13 +32,9 @@ const plainNetns = (state: NetnsState): unknown => ({
   listeners: [...state.listeners].sort(byText),
 });
 
-/** Where host-local begins to look for the next address: it has given those of pods that are gone. */
-const LAST_GIVEN = '/last_reserved_ip.0';
-
 const plainState = (host: Host): unknown => {
   const { netns, files } = hostState(host);
-  const kept = Object.entries(files).filter(([path]) => !path.endsWith(LAST_GIVEN));
-  return { netns: netns.map(plainNetns).sort(byText), files: Object.fromEntries(kept) };
+  return { netns: netns.map(plainNetns).sort(byText), files };
 };
 
 /** Of every machine, built if it was not. */
@@ -349,5 +347,38 @@ spec: {cidr: 10.99.0.0/16}
   t.match(cluster.change(withMore(pool)), { kind: 'anew', why: 'IPPool more has changed' });
   t.match(cluster.change(withMore(DENY_ALL.replace('[Ingress]', '[Sideways]'))), { kind: 'refused', errors: Array });
   t.same(firstDifference(programmed(cluster), before, ''), undefined);
+  t.end();
+});
+
+// What host-local has given.
+
+const BRIDGED = topology('bridge-plugin');
+const onNode1 = (name: string): SourceText => ({
+  file: `${name}.yaml`,
+  text: `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: default}\nspec: {nodeName: node1, containers: [{name: c}]}\n`,
+});
+const addressIn = (cluster: RoutedCluster, name: string): string =>
+  formatIpv4(cluster.addressOf({ kind: 'pod', namespace: 'default', name }));
+
+t.test('what host-local remembers goes with what is recorded: nobody moves, and the next address is the next', (t) => {
+  const live = new RoutedCluster(BRIDGED);
+  t.equal(addressIn(live, 'b'), '10.22.1.3');
+  taken(live, [...BRIDGED, onNode1('first')]);
+  t.equal(addressIn(live, 'first'), '10.22.1.4');
+  taken(live, [...BRIDGED, onNode1('second')]);
+  t.equal(addressIn(live, 'second'), '10.22.1.5', 'round robin behind the last one');
+  const recorded = JSON.parse(JSON.stringify(live.recorded));
+  // By name, newer comes before second: who is on record goes before it.
+  const afresh = new RoutedCluster([...BRIDGED, onNode1('newer'), onNode1('second')], { recorded });
+  t.same(
+    ['a', 'b', 'second', 'newer'].map((name) => addressIn(afresh, name)),
+    ['10.22.1.2', '10.22.1.3', '10.22.1.5', '10.22.1.6'],
+  );
+  const unbuilt = new RoutedCluster([...BRIDGED, onNode1('second')], { recorded });
+  t.same(unbuilt.recorded.hostLocal, live.recorded.hostLocal, 'of nodes that sleep too');
+  const freed = new RoutedCluster([...BRIDGED, onNode1('second')], {
+    recorded: withoutPods(recorded, [{ namespace: 'default', name: 'second' }]),
+  });
+  t.equal(addressIn(freed, 'second'), '10.22.1.6', 'of a deleted pod another one has come');
   t.end();
 });

@@ -14,6 +14,23 @@ const unsigned = (addr: Ipv4Addr): number => addr >>> 0;
 
 const owner = (call: PluginCall): string => `${call.containerId}${LINE_BREAK}${call.ifName}`;
 
+const LAST_RESERVED = 'last_reserved_ip.';
+
+/** The container that a file of host-local's holds an address for; undefined where it is no address's. */
+export function hostLocalOwner(path: string, content: string): string | undefined {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return parseIpv4(name) === undefined ? undefined : content.trim().split(LINE_BREAK)[0];
+}
+
+/** All of its files on a host, whatever its networks are called and wherever they keep them. */
+export function hostLocalFiles({ files }: Host): ReadonlyMap<string, string> {
+  const directories = [...files.keys()].flatMap((path) => {
+    const at = path.lastIndexOf('/') + 1;
+    return path.startsWith(LAST_RESERVED, at) ? [path.slice(0, at)] : [];
+  });
+  return new Map([...files].filter(([path]) => directories.some((directory) => path.startsWith(directory))));
+}
+
 /** A file a reserved address (backend/disk): who made it first has it. */
 class Reservations {
   readonly #files: Host['files'];
@@ -29,12 +46,12 @@ class Reservations {
     const path = `${this.#directory}/${formatIpv4(addr)}`;
     if (this.#files.has(path)) return false;
     this.#files.set(path, who);
-    this.#files.set(`${this.#directory}/last_reserved_ip.${index}`, formatIpv4(addr));
+    this.#files.set(`${this.#directory}/${LAST_RESERVED}${index}`, formatIpv4(addr));
     return true;
   }
 
   last(index: number): Ipv4Addr | undefined {
-    return parseIpv4(this.#files.get(`${this.#directory}/last_reserved_ip.${index}`) ?? '');
+    return parseIpv4(this.#files.get(`${this.#directory}/${LAST_RESERVED}${index}`) ?? '');
   }
 
   /** Before interfaces were recorded there was the container alone. */
@@ -172,6 +189,41 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
   const dns = readResolvConf(host, config.resolvConf);
   const ips = allocate(new Reservations(host, config.directory), call, config);
   return { interfaces: [], ips, routes: config.routes, dns };
+}
+
+/** The addresses that a container holds already, if there is one of each set. @throws CniError */
+function held(call: PluginCall, host: Host): CniResult | undefined {
+  const config = loadIpamConfig(call);
+  const reservations = new Reservations(host, config.directory);
+  const addresses = reservations.addressesOf(call);
+  const ips = config.ranges.flatMap((set) => {
+    for (const addr of addresses) {
+      const range = set.find((one) => inRange(one, addr));
+      if (range !== undefined) return [ipOf(addr, range)];
+    }
+    return [];
+  });
+  if (ips.length < config.ranges.length) {
+    reservations.release(call);
+    return undefined;
+  }
+  return { interfaces: [], ips, routes: config.routes, dns: readResolvConf(host, config.resolvConf) };
+}
+
+/**
+ * host-local on a host that is built anew with the files that it had: a container that holds an address in them has it when
+ * it is added for the first time, where the real plugin would call that a duplicate.
+ */
+export function rememberingHostLocal({ files }: Host, kept: ReadonlyMap<string, string>): Plugin {
+  const waiting = new Set<string>();
+  for (const [path, content] of kept) {
+    files.set(path, content);
+    if (hostLocalOwner(path, content) !== undefined) waiting.add(content.trim());
+  }
+  return {
+    ...hostLocal,
+    add: (call, machine) => (waiting.delete(owner(call)) ? held(call, machine.host) : undefined) ?? add(call, machine),
+  };
 }
 
 export const hostLocal: Plugin = {

@@ -97,7 +97,7 @@ const SNAPSHOT_SHAPE: Shape = {
   recorded: {
     pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS, sandbox: { '?': 'text' } }],
     deletedPods: { '?': [{ namespace: 'text', name: 'text' }] },
-    nodes: [{ name: 'text', annotations: TEXTS }],
+    nodes: [{ name: 'text', annotations: TEXTS, podCIDRs: { '?': ['text'] } }],
     services: [
       {
         namespace: 'text',
@@ -108,6 +108,7 @@ const SNAPSHOT_SHAPE: Shape = {
         ingress: [{ ip: 'text', ipMode: 'text' }],
       },
     ],
+    hostLocal: { '?': [{ node: 'text', files: TEXTS }] },
     ipam: { '?': IPAM },
   },
   faults: [{ id: 'text', sinceNs: 'number', fault: { kind: 'text' } }],
