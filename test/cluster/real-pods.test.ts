@@ -120,7 +120,7 @@ t.test('what a proxy does that is not modelled is not known, wherever its Servic
       t.equal(verdict, 'unknown', `${mode}: ${from} to ${to}`);
       t.match(explanation.join(' '), new RegExp(`Service default/w is resolved by kube-proxy in the mode ${mode}`));
     }
-    t.equal(trace(cluster, CLIENT, 'node/node1:30081').verdict, 'dropped', 'no node port');
+    t.equal(trace(cluster, CLIENT, 'node/node1:30081').verdict, 'refused', 'no node port');
     t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
   }
   t.end();

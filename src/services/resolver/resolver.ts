@@ -33,11 +33,11 @@ export type Resolution =
 
 type Done = (resolution: Resolution) => void;
 
-/** gai_strerror(). */
+/** gai_strerror() of what getaddrinfo() makes of them: an answer that says of no name that it is wrong is one of those. */
 export const FAILURE_TEXT: Readonly<Record<LookupFailure, string>> = {
   HOST_NOT_FOUND: 'Name or service not known',
   TRY_AGAIN: 'Temporary failure in name resolution',
-  NO_RECOVERY: 'Non-recoverable failure in name resolution',
+  NO_RECOVERY: 'Name or service not known',
   NO_DATA: 'No address associated with hostname',
 };
 

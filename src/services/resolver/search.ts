@@ -19,13 +19,13 @@ type Try =
 
 const hasAnswers = ({ rcode, answers }: DnsMessage): boolean => rcode === DNS_RCODE.noError && answers.length > 0;
 
-/** __res_context_query(): of two answers, one that has something counts. */
+/** __res_context_query(): of two answers, one that has something counts; else the error of that which came first. */
 function judge(result: TransactionResult): Try {
   if (result.kind === 'failed') {
     const servFail = result.last?.rcode === DNS_RCODE.servFail;
     return { kind: 'failed', why: 'TRY_AGAIN', servFail, refused: result.refused };
   }
-  const messages = result.messages.filter((message) => message !== undefined);
+  const { messages } = result;
   if (messages.some(hasAnswers)) return { kind: 'found', messages };
   const rcode = messages.find((message) => message.rcode !== DNS_RCODE.noError)?.rcode ?? DNS_RCODE.noError;
   const failed = { kind: 'failed', servFail: rcode === DNS_RCODE.servFail, refused: false } as const;

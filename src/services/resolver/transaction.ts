@@ -40,9 +40,12 @@ export interface ResolverPlace {
   readonly learned: { singleRequest: boolean; singleRequestReopen: boolean };
 }
 
-/** A message for each question that one was got for; `refused` where nobody was even there to be silent. */
+/**
+ * Messages in the order in which they came, of each question that one was got for; `refused` where nobody was even there to
+ * be silent; `last`: what was heard first at the last server that said anything.
+ */
 export type TransactionResult =
-  | { readonly kind: 'answered'; readonly messages: readonly (DnsMessage | undefined)[] }
+  | { readonly kind: 'answered'; readonly messages: readonly DnsMessage[] }
   | { readonly kind: 'failed'; readonly refused: boolean; readonly last: DnsMessage | undefined };
 
 type Done = (result: TransactionResult) => void;
@@ -136,19 +139,23 @@ export class Transaction {
   }
 
   /** The server has said all that it says. */
-  finished(messages: readonly (DnsMessage | undefined)[]): void {
+  finished(messages: readonly DnsMessage[]): void {
     this.#done({ kind: 'answered', messages });
   }
 
   /** The server is of no use: the next one. */
-  failed(how: 'refused' | 'timeout' | 'unhelpful', last?: DnsMessage): void {
+  failed(how: 'refused' | 'timeout' | 'unhelpful'): void {
     if (how !== 'refused') this.#gotSomewhere = true;
-    if (last !== undefined) this.#last = last;
     this.#next();
   }
 
+  /** What a server has said first, which is all that is left of it where it is of no use. */
+  heard(message: DnsMessage): void {
+    this.#last = message;
+  }
+
   /** send_vc(): what was cut, or everything where TCP is wished for; one question after the other. */
-  #overTcp(server: Ipv4Addr, index: number, got: readonly (DnsMessage | undefined)[]): void {
+  #overTcp(server: Ipv4Addr, index: number, got: readonly DnsMessage[]): void {
     if (index >= this.#questions.length) {
       this.finished(got);
       return;
@@ -185,7 +192,10 @@ class Datagrams {
   readonly #owner: Transaction;
   readonly #server: Ipv4Addr;
   readonly #timeoutNs: number;
-  #messages: (DnsMessage | undefined)[] = [];
+  /** In the order in which they came. */
+  #messages: DnsMessage[] = [];
+  /** Questions that have been answered, be it by what is of no use. */
+  #answered = new Set<number>();
   #sent: { readonly id: number; readonly entry: SentQuery }[] = [];
   #socket: UdpSocket | undefined = undefined;
   #timer: Timer | undefined = undefined;
@@ -205,7 +215,8 @@ class Datagrams {
     this.#timer?.cancel();
     this.#timer = clock.schedule(this.#timeoutNs, () => this.#timedOut());
     this.#sent = [];
-    this.#messages = this.#owner.questions.map(() => undefined);
+    this.#messages = [];
+    this.#answered = new Set();
     if (!this.#reopen()) return;
     this.#send(0);
     if (this.#one) return;
@@ -250,13 +261,15 @@ class Datagrams {
     const index = this.#sent.findIndex(({ id }) => id === message.id);
     const asked = this.#owner.questions[index];
     const [question] = message.questions;
-    if (asked === undefined || this.#messages[index] !== undefined) return;
+    if (asked === undefined || this.#answered.has(index)) return;
     if (question === undefined || canonical(question.name) !== canonical(asked.name) || question.type !== asked.type)
       return;
     const entry = this.#sent[index]?.entry;
     if (entry !== undefined) entry.result = message;
+    if (this.#answered.size === 0) this.#owner.heard(message);
+    this.#answered.add(index);
     if (NEXT_SERVER.has(message.rcode) || isLame(message)) {
-      this.#unhelpful(message);
+      this.#unhelpful();
       return;
     }
     if ((message.flags & DNS_FLAG.truncated) !== 0) {
@@ -264,8 +277,8 @@ class Datagrams {
       this.#owner.retryOverTcp(this.#server);
       return;
     }
-    this.#messages[index] = message;
-    const missing = this.#messages.indexOf(undefined);
+    this.#messages.push(message);
+    const missing = this.#owner.questions.findIndex((_, i) => !this.#answered.has(i));
     if (missing < 0) {
       this.#end();
       this.#owner.finished(this.#messages);
@@ -274,12 +287,15 @@ class Datagrams {
     }
   }
 
-  /** Where the other question has been answered, that is all there is. */
-  #unhelpful(message: DnsMessage): void {
+  /**
+   * The answer to the other question, where it has been sent, is waited for, and is all there is; where that is of no use
+   * either, the next server.
+   */
+  #unhelpful(): void {
+    if (!this.#one && this.#answered.size < this.#owner.questions.length) return;
     this.#end();
-    const other = this.#messages.some((one) => one !== undefined);
-    if (other) this.#owner.finished(this.#messages.map((one) => one ?? message));
-    else this.#owner.failed('unhelpful', message);
+    if (this.#messages.length > 0) this.#owner.finished(this.#messages);
+    else this.#owner.failed('unhelpful');
   }
 
   #refused(errno: Errno): void {
@@ -294,7 +310,7 @@ class Datagrams {
     if (this.#over) return;
     for (const { entry } of this.#sent) if (entry.result === 'waiting') entry.result = 'timeout';
     const { learned } = this.#owner.place;
-    const half = this.#messages.some((one) => one !== undefined);
+    const half = this.#messages.length > 0;
     if (half && !this.#one) {
       learned.singleRequest = true;
       this.open();

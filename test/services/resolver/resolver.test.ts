@@ -10,6 +10,7 @@ import {
   ipv4,
   parseDns,
   parseIpv4,
+  parseIpv6,
 } from '../../../src/packet/index.js';
 import { Emulation, Host, NS_PER_S } from '../../../src/kernel/index.js';
 import { formatIp } from '../../../src/kubernetes/index.js';
@@ -47,6 +48,9 @@ function serve(host: Host, address: string, zone: Zone): Served {
       const parsed = parseIpv4(text);
       if (parsed !== undefined)
         return question.type === 'A' ? [{ name: question.name, ttl: 1, type: 'A', address: parsed }] : [];
+      const six = parseIpv6(text);
+      if (six !== undefined)
+        return question.type === 'AAAA' ? [{ name: question.name, ttl: 1, type: 'AAAA', address: six }] : [];
       return [{ name: question.name, ttl: 1, type: 'CNAME', target: text }];
     });
     return encodeDns({ ...base, answers });
@@ -193,6 +197,55 @@ t.test('a server that refuses, fails or is not there leads to the next', (t) => 
   const nobody = setUp('search a.example\nnameserver 127.0.0.99\noptions ndots:2', {});
   t.equal(nobody.find('web'), 'TRY_AGAIN after 0s');
   t.equal(nobody.resolver.queries.filter(({ name }) => name === 'web').length, 0, 'with nobody there the search ends');
+  t.end();
+});
+
+const [FOUR, SIX] = ['192.0.2.1', '2001:db8::1'];
+const NEXT = 'web 192.0.2.2';
+type Says = Zone[string] | undefined;
+
+/** A, AAAA, what comes of them where the server is the only one, and what where another knows the name: as glibc 2.36 does. */
+const HALVES: readonly (readonly [a: Says, aaaa: Says, alone: string, withNext: string])[] = [
+  ['servfail', 'servfail', 'TRY_AGAIN after 0s', NEXT],
+  ['servfail', 'refused', 'TRY_AGAIN after 0s', NEXT],
+  [[FOUR], 'servfail', `web ${FOUR}`, `web ${FOUR}`],
+  ['servfail', [SIX], `web ${SIX}`, `web ${SIX}`],
+  ['servfail', [], 'NO_DATA after 0s', 'NO_DATA after 0s'],
+  [[], 'servfail', 'NO_DATA after 0s', 'NO_DATA after 0s'],
+  ['refused', [], 'NO_DATA after 0s', 'NO_DATA after 0s'],
+  ['servfail', undefined, 'HOST_NOT_FOUND after 0s', 'HOST_NOT_FOUND after 0s'],
+  ['servfail', 'silent', 'TRY_AGAIN after 2s', NEXT],
+  ['silent', 'servfail', 'TRY_AGAIN after 2s', NEXT],
+];
+
+t.test('of A and AAAA one answer is enough; only where both are of no use the next server is asked', (t) => {
+  const options = 'options timeout:1 attempts:2\n';
+  for (const [a, aaaa, alone, withNext] of HALVES) {
+    const says = JSON.stringify([a, aaaa]);
+    const zone: Zone = { ...(a && { 'web A': a }), ...(aaaa && { 'web AAAA': aaaa }) };
+    const one = setUp(`nameserver 127.0.0.53\n${options}`, { '127.0.0.53': zone });
+    t.equal(one.find('web'), alone, says);
+    t.equal(one.servers['127.0.0.53']?.queries.length, alone.startsWith('TRY_AGAIN') ? 4 : 2, says);
+    const two = setUp(`nameserver 127.0.0.53\nnameserver 127.0.0.54\n${options}`, {
+      '127.0.0.53': zone,
+      '127.0.0.54': { web: ['192.0.2.2'] },
+    });
+    t.equal(two.find('web'), withNext, says);
+  }
+  const single = setUp(`nameserver 127.0.0.53\noptions single-request ${options.slice(8)}`, {
+    '127.0.0.53': { 'web A': 'servfail', 'web AAAA': [SIX] },
+  });
+  t.equal(single.find('web'), 'TRY_AGAIN after 0s', 'AAAA is not asked for at all');
+  t.same(single.servers['127.0.0.53']?.queries, ['0s udp A web', '0s udp A web']);
+  t.end();
+});
+
+t.test('half a SERVFAIL is no end of the search list, and at its end the emptiness counts', (t) => {
+  const halves: Zone = { 'web.a.example A': 'servfail', 'web.a.example AAAA': [] };
+  const goesOn = setUp(CONF, { [SERVER]: { ...halves, 'web.b.example': [FOUR] } });
+  t.equal(goesOn.find('web'), `web.b.example ${FOUR}`);
+  t.equal(setUp(CONF, { [SERVER]: halves }).find('web'), 'NO_DATA after 0s');
+  t.equal(setUp(CONF, { [SERVER]: { 'web.a.example': 'servfail' } }).find('web'), 'TRY_AGAIN after 0s');
   t.end();
 });
 
