@@ -33,7 +33,7 @@ export {
   VIRTUAL_LOAD_BALANCER,
 } from './datastore/load-balancers.js';
 export { FelixDatastore, felixLayers, nodeEnvironment } from './datastore/felix.js';
-export { autoHostEndpoints } from './datastore/host-endpoints.js';
+export { autoHostEndpoints, type InterfaceAddresses } from './datastore/host-endpoints.js';
 export { blockSummaries, ipamContext, recordIpam, recordIpamConfig, storedIpam } from './datastore/ipam.js';
 export { adminNetworkPolicies, calicoVersion, storedTiers } from './datastore/policies.js';
 export {

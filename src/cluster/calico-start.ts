@@ -2,6 +2,7 @@
 
 import {
   type Address,
+  addressFromStore,
   addressOf,
   bgpFindings,
   type Cidr,
@@ -11,10 +12,13 @@ import {
   type Environment,
   formatAddress,
   formatCidr,
+  type InterfaceAddresses,
   type IpPool,
   ipv4Of,
   type NodeBgp,
+  networkingBackend,
   nodeEnvironment,
+  nodeInterfaces,
   poolFindings,
   startNode,
   StartupError,
@@ -65,7 +69,22 @@ export const speaksOfCalico = (store: Store): boolean =>
   calicoNodeSettings(store) !== undefined || CALICO_KINDS.some((kind) => store.list(kind).length > 0);
 
 /** What is assumed for a cluster that says nothing of its network. */
-const ASSUMED: Environment = { CALICO_IPV4POOL_VXLAN: 'Always', CALICO_IPV4POOL_IPIP: 'Never' };
+const ASSUMED: Environment = { CALICO_IPV4POOL_VXLAN: 'Always', CALICO_IPV4POOL_IPIP: 'Never', IP: 'autodetect' };
+
+/** A node's interfaces as calico-node has written them down, or would when it starts. */
+export function interfacesOfNode(store: Store, plan: NetworkPlan, node: string): readonly InterfaceAddresses[] {
+  const written = calicoNode(store, node)?.interfaces;
+  if (written !== undefined)
+    return written.map(({ name, addresses }) => ({ name, addresses: addresses.map(addressFromStore) }));
+  const settings = calicoNodeSettings(store);
+  const environment = settings === undefined ? ASSUMED : nodeEnvironment(settings, node);
+  if (networkingBackend(environment) === 'none') return [];
+  const host = detectionHost(plan.machines.get(node), storedInternalIps(store, node));
+  return nodeInterfaces(environment, host).map(({ name, addresses }) => ({
+    name,
+    addresses: addresses.map(addressOf),
+  }));
+}
 
 function poolObject(pool: IpPool, from: string): ObjectOf<'IPPool'> {
   const { name, blockSize, ipipMode, vxlanMode, natOutgoing, nodeSelector, allowedUses, assignmentMode } = pool;

@@ -16,7 +16,7 @@ import {
 } from '../kubernetes/index.js';
 import type { NetworkPlan } from '../underlay/index.js';
 import { allocate, type Allocations } from './allocations.js';
-import { startCalico } from './calico-start.js';
+import { interfacesOfNode, startCalico } from './calico-start.js';
 import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from './kubelet-settings.js';
 import { assignAddresses, type LoadBalancerAddresses } from './load-balancer-addresses.js';
 import { type ClusterDocuments, loadDocuments } from './load.js';
@@ -58,7 +58,10 @@ export function settle(
   const allocations = calico.used
     ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted, isBalanced: addresses.isCalicos })
     : undefined;
-  if (calico.used) for (const made of autoHostEndpoints(store)) store.put('HostEndpoint', made);
+  if (calico.used) {
+    const interfacesOf = (node: string) => interfacesOfNode(store, network.plan, node);
+    for (const made of autoHostEndpoints(store, interfacesOf)) store.put('HostEndpoint', made);
+  }
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);
   return {

@@ -3,14 +3,15 @@
  * with which calico-node starts. What they mean is for src/calico to say.
  */
 
-import { type Cidr, type IpAddress, parseCidr, parseIp } from './address.js';
+import { type Cidr, type IpAddress, parseCidr, parseIp, parseIps } from './address.js';
 import { parseAsNumber } from './as-number.js';
 import type { TemplateContainer } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 import { labelOf } from './selector.js';
 import { operatorCniConfig, operatorEnvironment } from './operator.js';
 import { type CalicoInstallation, calicoInstallation, OPERATOR_NAMESPACE } from './operator-objects.js';
-import type { ObjectSource } from './source/documents.js';
+import { type ObjectSource, parseEmbedded } from './source/documents.js';
+import { field, isList } from './source/json.js';
 import type { Store } from './store.js';
 import type { CalicoNodeResource, DaemonSet, KubeNode } from './types.js';
 
@@ -25,6 +26,7 @@ export const NODE_ANNOTATIONS = {
   ipv6VXLANTunnelAddr: 'projectcalico.org/IPv6VXLANTunnelAddr',
   vxlanTunnelMACAddr: 'projectcalico.org/VXLANTunnelMACAddr',
   vxlanTunnelMACAddrV6: 'projectcalico.org/VXLANTunnelMACAddrV6',
+  interfaces: 'projectcalico.org/Interfaces',
 } as const;
 
 /** Calico's view of a node, wherever it was written. */
@@ -37,7 +39,14 @@ export interface CalicoNodeView {
   /** Empty where Felix is to derive it. */
   readonly vxlanTunnelMACAddr: string;
   readonly vxlanTunnelMACAddrV6: string;
+  /** Undefined where calico-node has not written them down. */
+  readonly interfaces: readonly CalicoNodeInterface[] | undefined;
   readonly source: ObjectSource;
+}
+
+export interface CalicoNodeInterface {
+  readonly name: string;
+  readonly addresses: readonly IpAddress[];
 }
 
 export interface CalicoNodeBgp {
@@ -57,8 +66,21 @@ const fromResource = ({ name, labels, spec, source }: CalicoNodeResource): Calic
   ipv6VXLANTunnelAddr: spec.ipv6VXLANTunnelAddr,
   vxlanTunnelMACAddr: spec.vxlanTunnelMACAddr,
   vxlanTunnelMACAddrV6: spec.vxlanTunnelMACAddrV6,
+  interfaces: spec.interfaces?.map(({ name: own, addresses }) => ({ name: own, addresses: parseIps(addresses) })),
   source,
 });
+
+/** fillAllInterfaces(): what cannot be read is none, and an address that is none is left out. */
+function annotatedInterfaces(text: string): readonly CalicoNodeInterface[] | undefined {
+  const list = text === '' ? undefined : parseEmbedded(text);
+  if (!isList(list)) return undefined;
+  return list.flatMap((one) => {
+    const [name, addresses] = [field(one, 'name'), field(one, 'addresses')];
+    if (typeof name !== 'string') return [];
+    const texts = isList(addresses) ? addresses.filter((address) => typeof address === 'string') : [];
+    return [{ name, addresses: parseIps(texts) }];
+  });
+}
 
 /** An address without a prefix length is the host's own. */
 export function parseNodeAddress(text: string): Cidr | undefined {
@@ -86,6 +108,7 @@ function fromAnnotations({ name, labels, annotations, source }: KubeNode): Calic
     ipv6VXLANTunnelAddr: parseIp(text('ipv6VXLANTunnelAddr')),
     vxlanTunnelMACAddr: text('vxlanTunnelMACAddr'),
     vxlanTunnelMACAddrV6: text('vxlanTunnelMACAddrV6'),
+    interfaces: annotatedInterfaces(text('interfaces')),
     source,
   };
 }

@@ -5,6 +5,7 @@ export * from './address.js';
 export { parseAsNumber } from './as-number.js';
 export {
   type CalicoNodeBgp,
+  type CalicoNodeInterface,
   type CalicoNodeSettings,
   type CalicoNodeView,
   calicoNode,

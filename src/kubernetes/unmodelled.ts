@@ -98,14 +98,6 @@ const FELIX: readonly UnmodelledField[] = [
   { path: ['spec', 'genericXDPEnabled'], when: isTrue, why: 'XDP programs are not modelled' },
 ];
 
-const KUBE_CONTROLLERS: readonly UnmodelledField[] = [
-  {
-    path: ['spec', 'controllers', 'node', 'hostEndpoint', 'templates', '*', 'interfacePattern'],
-    when: isSet,
-    why: 'templates for interfaces are not modelled: no host endpoint is made by this one',
-  },
-];
-
 /** What the operator would install that is not there. */
 const INSTALLATION: readonly UnmodelledField[] = [
   {
@@ -154,7 +146,6 @@ export const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly Unmodelle
   Job: TEMPLATE,
   ReplicationController: TEMPLATE,
   FelixConfiguration: FELIX,
-  KubeControllersConfiguration: KUBE_CONTROLLERS,
   IPPool: POOL,
   Installation: INSTALLATION,
 };

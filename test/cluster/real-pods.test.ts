@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
-import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
+import { formatConfigError, formatFinding, formatIp } from '../../src/kubernetes/index.js';
 import type { ConnectionTrace, TraceProtocol } from '../../src/trace/index.js';
 
 const DEMO = readdirSync('topologies/two-nodes-vxlan')
@@ -281,13 +281,40 @@ t.test('host endpoints are made by templates, for nodes and addresses that these
     cluster.store
       .list('HostEndpoint')
       .map(({ name, labels, spec }) => ({ name, role: labels['role'], ips: spec.expectedIPs.length })),
-    [{ name: 'node2-t-auto-hep', role: 'edge', ips: 1 }],
+    [
+      { name: 'node1-i-eth0-auto-hep', ips: 1 },
+      { name: 'node2-i-eth0-auto-hep', ips: 1 },
+      { name: 'node2-t-auto-hep', role: 'edge', ips: 1 },
+    ],
   );
-  t.ok(
-    cluster.findings.some(
-      ({ code, message }) => code === 'unmodelled-field' && message.includes('templates for interfaces'),
-    ),
-  );
+  t.end();
+});
+
+t.test('a template with a pattern makes one for each interface that calico-node has written down, or would', (t) => {
+  const templates = (template: string): string =>
+    controllers(`{autoCreate: Enabled, createDefaultHostEndpoint: Disabled, templates: [${template}]}`);
+  const made = (...documents: readonly string[]) =>
+    withMore(...documents)
+      .store.list('HostEndpoint')
+      .map(({ name, spec }) => [name, spec.interfaceName, spec.expectedIPs.map(formatIp)]);
+  t.same(made(templates('{generateName: i, interfacePattern: "^e"}')), [
+    ['node1-i-eth0-auto-hep', 'eth0', ['172.18.0.2']],
+    ['node2-i-eth0-auto-hep', 'eth0', ['172.18.0.3']],
+  ]);
+  t.same(made(templates('{generateName: i, interfacePattern: "^(lo|vxlan.*)$"}')), [], 'nobody’s own are left out');
+  const written = `apiVersion: v1
+kind: Node
+metadata:
+  name: node3
+  annotations: {projectcalico.org/Interfaces: '[{"name":"ens5","addresses":["172.18.0.9","10.7.0.9"]},{"name":"ens6"}]'}
+status: {addresses: [{type: InternalIP, address: 172.18.0.9}]}`;
+  const onThird = '{generateName: i, interfacePattern: ens, interfaceCIDRs: [10.7.0.0/16], nodeSelector: all()}';
+  t.same(made(templates(onThird), written), [
+    ['node3-i-ens5-auto-hep', 'ens5', ['10.7.0.9', '172.18.0.9']],
+    ['node3-i-ens6-auto-hep', 'ens6', ['10.7.0.9']],
+  ]);
+  const guarded = withMore(templates('{generateName: i, interfacePattern: eth0}'), ONLY_SSH, LISTENS);
+  t.equal(trace(guarded, 'host/internet', 'node/node1:8000').verdict, 'dropped');
   t.end();
 });
 

@@ -26,8 +26,18 @@ function nameOf(...parts: readonly string[]): string {
   return `${hash}-${SUFFIX}`.toLowerCase();
 }
 
+/** An interface of a node, as calico-node has written it down. */
+export interface InterfaceAddresses {
+  readonly name: string;
+  readonly addresses: readonly Address[];
+}
+
+const once = (addresses: readonly Address[]): readonly Address[] => [
+  ...new Map(addresses.map((address) => [formatAddress(address), address])).values(),
+];
+
 /** getExpectedIPs(): in this order, each once. */
-function expectedIps(node: CalicoNode, store: Store): readonly Address[] {
+function expectedIps(node: CalicoNode, store: Store, interfaces: readonly InterfaceAddresses[]): readonly Address[] {
   const { ipv4Address, ipv6Address, ipv4IpipTunnelAddress, ipv4VxlanTunnelAddress, ipv6VxlanTunnelAddress } = node;
   const all = [
     ipv4Address && addressOf(ipv4Address),
@@ -36,8 +46,9 @@ function expectedIps(node: CalicoNode, store: Store): readonly Address[] {
     ipv4VxlanTunnelAddress,
     ipv6VxlanTunnelAddress,
     ...storedInternalIps(store, node.name),
+    ...interfaces.flatMap(({ addresses }) => addresses),
   ].filter((address) => address !== undefined);
-  return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
+  return once(all);
 }
 
 interface Made {
@@ -82,29 +93,62 @@ const labelsOf = (value: Json | undefined): Readonly<Record<string, string>> =>
     ),
   );
 
-/** getExpectedIPsMatchingInterfaceCIDRs(), of a template that asks for addresses and not for interfaces. */
-function byTemplate(template: JsonObject, node: CalicoNode, expected: readonly Address[]): Made | undefined {
-  const { nodeSelector = '', generateName = '', interfacePattern = '' } = template;
-  if (interfacePattern !== '' || typeof nodeSelector !== 'string' || typeof generateName !== 'string') return undefined;
-  if (nodeSelector !== '' && !parseSelector(nodeSelector).matches(node.labels)) return undefined;
-  const cidrs = textsOf(template['interfaceCIDRs']).flatMap((text) => parseCidr(text) ?? []);
-  const matching = expected.filter((address) => cidrs.some((cidr) => cidrContains(cidr, address)));
-  if (matching.length === 0) return undefined;
-  const name = nameOf(node.name, generateName);
-  return { node, name, labels: labelsOf(template['labels']), interfaceName: '', expected: matching };
+/** The controller does not start with a pattern that is none. */
+function patternOf(text: string): RegExp | undefined {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
-/** What the controller makes of the nodes as they are; nothing where it is not asked to. */
-export function autoHostEndpoints(store: Store): readonly HostEndpointObject[] {
+interface Templated {
+  readonly node: CalicoNode;
+  readonly expected: readonly Address[];
+  readonly interfaces: readonly InterfaceAddresses[];
+}
+
+/** By addresses one for the node, by a pattern one for each interface, with those addresses and its own. */
+function byTemplate(template: JsonObject, { node, expected, interfaces }: Templated): readonly Made[] {
+  const { nodeSelector = '', generateName = '', interfacePattern = '' } = template;
+  if (typeof interfacePattern !== 'string' || typeof nodeSelector !== 'string' || typeof generateName !== 'string')
+    return [];
+  if (nodeSelector !== '' && !parseSelector(nodeSelector).matches(node.labels)) return [];
+  const cidrs = textsOf(template['interfaceCIDRs']).flatMap((text) => parseCidr(text) ?? []);
+  const matching = expected.filter((address) => cidrs.some((cidr) => cidrContains(cidr, address)));
+  const labels = labelsOf(template['labels']);
+  if (interfacePattern === '') {
+    const one = { node, name: nameOf(node.name, generateName), labels, interfaceName: '', expected: matching };
+    return matching.length === 0 ? [] : [one];
+  }
+  const pattern = patternOf(interfacePattern);
+  return interfaces
+    .filter(({ name }) => pattern?.test(name) ?? false)
+    .map(({ name, addresses }) => ({
+      node,
+      name: nameOf(node.name, generateName, name),
+      labels,
+      interfaceName: name,
+      expected: once([...matching, ...addresses]),
+    }));
+}
+
+/** What the controller makes of the nodes as they are, and of their interfaces; nothing where it is not asked to. */
+export function autoHostEndpoints(
+  store: Store,
+  interfacesOf: (node: string) => readonly InterfaceAddresses[],
+): readonly HostEndpointObject[] {
   const configuration = store.get('KubeControllersConfiguration', '', 'default');
   const settings = child(child(child(configuration?.spec, 'controllers'), 'node'), 'hostEndpoint');
   if (configuration === undefined || child(settings, 'autoCreate') !== 'Enabled') return [];
   const templates = child(settings, 'templates');
   return storedNodes(store).flatMap((node) => {
-    const expected = expectedIps(node, store);
+    const interfaces = interfacesOf(node.name);
+    const expected = expectedIps(node, store, interfaces);
     const usual = { node, name: nameOf(node.name), interfaceName: '*', expected };
     const made = (isList(templates) ? templates : []).flatMap((template) =>
-      isObject(template) ? (byTemplate(template, node, expected) ?? []) : [],
+      isObject(template) ? byTemplate(template, { node, expected, interfaces }) : [],
     );
     const all = child(settings, 'createDefaultHostEndpoint') === 'Disabled' ? made : [usual, ...made];
     return all.map((each) => hostEndpoint(each, configuration));

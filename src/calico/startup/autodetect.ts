@@ -10,6 +10,7 @@ import {
   parseCidr,
   sameAddress,
 } from '../cidr.js';
+import { compareText } from '../digest.js';
 import { type Environment, StartupError, variable } from './environment.js';
 
 export interface DetectionInterface {
@@ -101,6 +102,23 @@ function onInterface({ interfaces }: DetectionHost, address: Address): Cidr | un
 /** With the prefix length that its interface gives it, else as a single address. */
 export const withLocalPrefix = (host: DetectionHost, address: Address): Cidr =>
   onInterface(host, address) ?? hostCidr(address);
+
+/**
+ * Interfaces that calico-node writes down of its node, by name, those of container platforms left out (startup.go:
+ * configureIPsAndSubnets()): none where IP is not set, since it looks for addresses of asked families alone.
+ */
+export function nodeInterfaces(environment: Environment, { interfaces }: DetectionHost): readonly DetectionInterface[] {
+  const asked = ([4, 6] as const).filter((version) => {
+    const text = variable(environment, version === 4 ? 'IP' : 'IP6');
+    return text !== '' && text !== 'none';
+  });
+  if (asked.length === 0) return [];
+  const exclude = anyOf(INTERNAL_INTERFACES);
+  return interfaces
+    .filter(({ name }) => !(exclude?.test(name) ?? false))
+    .map(({ name, addresses }) => ({ name, addresses: addresses.filter(({ version }) => asked.includes(version)) }))
+    .toSorted((a, b) => compareText(a.name, b.name));
+}
 
 const items = (list: string): string[] => list.split(/\s*,\s*/);
 

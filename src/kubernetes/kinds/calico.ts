@@ -160,6 +160,7 @@ export const calicoNodeBody = record({
       vxlanTunnelMACAddrV6: withDefault(text, ''),
       wireguard: optional(rawMap),
       addresses: listOf(record({ address: text, type: withDefault(text, '') })),
+      interfaces: optional(listOf(record({ name: text, addresses: listOf(text) }))),
       orchRefs: listOf(record({ nodeName: withDefault(text, ''), orchestrator: withDefault(text, '') })),
     }),
   ),
