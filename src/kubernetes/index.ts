@@ -5,7 +5,6 @@ export * from './address.js';
 export { parseAsNumber } from './as-number.js';
 export {
   type CalicoNodeBgp,
-  type CalicoNodeInterface,
   type CalicoNodeSettings,
   type CalicoNodeView,
   calicoNode,
@@ -16,7 +15,7 @@ export {
   NODE_ANNOTATIONS,
 } from './calico-node.js';
 export { giveNodeCidrs } from './controllers/node-ipam.js';
-export { type KubeadmNetworking, kubeadmNetworking } from './kubeadm.js';
+export { kubeadmNetworking } from './kubeadm.js';
 export {
   type CalicoInstallation,
   calicoInstallation,
