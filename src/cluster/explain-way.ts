@@ -15,6 +15,9 @@ const NO_WAY: ReadonlySet<DropReason> = new Set([
   'neigh-failed',
 ]);
 
+/** What a machine does with a request that it could not answer: it has no way for its own packet, or asks for one before. */
+const HOLDS_UP_REQUESTS: ReadonlySet<DropReason> = new Set(['ip-rpfilter', 'ip-outnoroutes']);
+
 type Way = Pick<ConnectionTrace, 'packets' | 'from' | 'to' | 'nameOf'>;
 
 const isTranslated = ({ packets }: Pick<Way, 'packets'>, type: 'snat' | 'dnat'): boolean =>
@@ -46,7 +49,7 @@ function endedOutside({ role, story }: TracePacket, store: Store): boolean {
   const drop = lastOf(story, 'drop');
   if (drop === undefined || !NO_WAY.has(drop.step.reason)) return false;
   const outside = store.get('Node', '', drop.recorded.place.host) === undefined;
-  return outside && (role === 'reply' || (role === 'request' && drop.step.reason === 'ip-rpfilter'));
+  return outside && (role === 'reply' || (role === 'request' && HOLDS_UP_REQUESTS.has(drop.step.reason)));
 }
 
 /** A Service's address that no rule has translated. */

@@ -166,6 +166,15 @@ t.test('where nothing translates a pod’s address on the way out, that is why n
     traced.explanation.join(' '),
   );
   t.equal(trace(withMore(), out).verdict, 'answered');
+  const without = new Cluster(
+    DEMO.map(({ file, text }) => ({
+      file,
+      text: text
+        .replace('natOutgoing: true', 'natOutgoing: false')
+        .replace('      cidr: 203.0.113.0/24\n      gateway: 203.0.113.1\n', '      cidr: 203.0.113.0/24\n'),
+    })),
+  );
+  t.match(trace(without, out).explanation.join(' '), /natOutgoing false\), and host\/internet knows no way back to it/);
   t.equal(trace(kept, WEB).verdict, 'answered', 'pods know the way to pods');
   t.end();
 });
@@ -205,6 +214,25 @@ t.test('a Service that no kube-proxy of the node knows: the answer says so', (t)
       'No kube-proxy runs on node/node1: no pod of it is there, so no rule there knows Service default/web at 10.96.7.7.',
     ),
     absent.explanation.join(' '),
+  );
+  const noneRuns = readdirSync('topologies/dns')
+    .filter((file) => file.endsWith('.yaml') && file !== 'expectations.yaml')
+    .map((file) => ({
+      file,
+      text: readFileSync(`topologies/dns/${file}`, 'utf8').replace(
+        /(k8s-app: kube-proxy\}\}\n    spec:\n)/,
+        '$1      nodeSelector: {proxied: "yes"}\n',
+      ),
+    }));
+  const asked = new Cluster(noneRuns).trace({
+    from: { kind: 'pod', namespace: 'shop', name: 'cart' },
+    to: { endpoint: { kind: 'name', name: 'web' }, port: 80 },
+    protocol: 'tcp',
+  });
+  t.match(
+    asked.explanation.join(' '),
+    /No kube-proxy runs on node\/worker1: no pod of it is there, so no rule there knows Service kube-system\/kube-dns/,
+    'of the servers that names are asked of too',
   );
   const never = withMore(SERVICE, proxyPod({ state: { waiting: { reason: 'ImagePullBackOff' } } }));
   const waiting = trace(never, 'svc/default/web:80');
