@@ -189,7 +189,7 @@ export class BirdDaemon {
   }
 
   #end(): void {
-    this.#router?.cancelTimers();
+    this.#router?.close();
     this.#listeners?.close();
     this.#router = undefined;
     this.#listeners = undefined;

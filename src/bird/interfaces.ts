@@ -27,6 +27,8 @@ export interface Iface {
   readonly mtu: number;
   readonly loopback: boolean;
   readonly pointToPoint: boolean;
+  /** The bridge that it is a port of. */
+  readonly master?: string;
   readonly addresses: readonly IfaceAddress[];
 }
 
@@ -48,7 +50,8 @@ function readAddress(
   return { ip: address, net, opposite, broadcast: broadcast === INADDR_ANY ? undefined : broadcast, secondary };
 }
 
-function readIface(dev: Device): Iface {
+/** A device as the kernel describes it now. */
+export function readIface(dev: Device): Iface {
   const loopback = dev.isLoopback;
   return {
     name: dev.name,
@@ -59,6 +62,7 @@ function readIface(dev: Device): Iface {
     mtu: dev.mtu,
     loopback,
     pointToPoint: dev.kind === 'ipip',
+    ...(dev.port === undefined ? {} : { master: dev.port.bridge.name }),
     addresses: dev.addresses.map(readAddress),
   };
 }
@@ -90,6 +94,7 @@ function changed(a: Iface, b: Iface): boolean {
     a.up !== b.up ||
     a.linkUp !== b.linkUp ||
     a.mtu !== b.mtu ||
+    a.master !== b.master ||
     a.addresses.length !== b.addresses.length ||
     !a.addresses.every((address, i) => {
       const other = b.addresses[i];
@@ -144,6 +149,18 @@ export class Interfaces {
     }
     this.#byName = found;
     return changes;
+  }
+
+  /** if_update(): one interface as an event describes it. By another name it is another one. */
+  update(found: Iface): readonly IfaceChange[] {
+    const others = [...this.#byName].filter(([name, { index }]) => name !== found.name && index !== found.index);
+    const all = [...others, [found.name, found] as const].sort(([, a], [, b]) => a.index - b.index);
+    return this.replace(new Map(all));
+  }
+
+  /** if_delete(). */
+  remove(index: number): readonly IfaceChange[] {
+    return this.replace(new Map([...this.#byName].filter(([, iface]) => iface.index !== index)));
   }
 
   /** if_connected() on one interface, or on the first that is connected. */

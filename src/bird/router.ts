@@ -1,11 +1,11 @@
 /** What the protocols of one daemon share: time, interfaces, tables, filters' surroundings, the log. */
 
-import type { Netns, Timer } from '../kernel/index.js';
+import type { Netns, RtnetlinkEvent, Timer } from '../kernel/index.js';
 import { NS_PER_S } from '../kernel/index.js';
 import type { IpAddr } from './address.js';
 import type { BirdConfig } from './config/types.js';
 import type { FilterEnvironment } from './filter/run.js';
-import { type IfaceChange, Interfaces } from './interfaces.js';
+import { type IfaceChange, Interfaces, readIface } from './interfaces.js';
 import type { Route } from './rib/route.js';
 import { Table, type TableContext } from './rib/table.js';
 
@@ -30,6 +30,7 @@ export class Router {
   readonly #ifaceListeners = new Set<(changes: readonly IfaceChange[]) => void>();
   readonly #sourceIds = new Map<string, number>();
   readonly #timers = new Set<Timer>();
+  readonly #subscriptions = new Set<() => void>();
 
   constructor(options: RouterOptions, config: BirdConfig) {
     this.netns = options.netns;
@@ -118,10 +119,22 @@ export class Router {
     return seconds - spread + (spread === 0 ? 0 : this.netns.emulation.random.below(spread + 1));
   }
 
-  /** The daemon ends: nothing that it waited for happens any more. */
-  cancelTimers(): void {
+  /** The daemon ends: nothing that it waited for happens any more, and it hears of nothing. */
+  close(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    for (const stop of this.#subscriptions) stop();
+    this.#subscriptions.clear();
+  }
+
+  /** nl_open_async(): what the kernel tells, as it tells it. Answers with what ends it. */
+  hear(listener: (event: RtnetlinkEvent) => void): () => void {
+    const stop = this.netns.rtnetlink.subscribe(listener);
+    this.#subscriptions.add(stop);
+    return () => {
+      stop();
+      this.#subscriptions.delete(stop);
+    };
   }
 
   // Interfaces.
@@ -133,7 +146,21 @@ export class Router {
 
   /** kif_scan(). */
   scanInterfaces(): void {
-    const changes = this.interfaces.scan(this.netns.devices);
+    this.#tellInterfaces(this.interfaces.scan(this.netns.devices));
+  }
+
+  /** nl_parse_link(), nl_parse_addr(): read now, acted upon once the kernel has finished what it does. */
+  interfaceEvent(event: RtnetlinkEvent): void {
+    if (event.kind === 'link-gone') {
+      const { ifindex } = event.dev;
+      this.defer(() => this.#tellInterfaces(this.interfaces.remove(ifindex)));
+    } else if (event.kind === 'link' || event.kind === 'address') {
+      const found = readIface(event.dev);
+      this.defer(() => this.#tellInterfaces(this.interfaces.update(found)));
+    }
+  }
+
+  #tellInterfaces(changes: readonly IfaceChange[]): void {
     if (changes.length === 0) return;
     for (const listener of this.#ifaceListeners) listener(changes);
   }

@@ -150,6 +150,13 @@ export abstract class Device {
     return true;
   }
 
+  /** linkwatch_do_dev(): the carrier may have come or gone, of the device and of the bridge that it is a port of. */
+  carrierChanged(): void {
+    if (!this.up) return;
+    this.netns.rtnetlink.notify({ kind: 'link', dev: this });
+    this.port?.bridge.carrierChanged();
+  }
+
   /** Up with a carrier: what RTNH_F_LINKDOWN and ARP look at. */
   get running(): boolean {
     return this.up && this.carrier;

@@ -24,6 +24,7 @@ export * from './netfilter/index.js';
 export { Netns } from './netns.js';
 export { TokenBucket, type TokenBucketState } from './qdisc/token-bucket.js';
 export { Random } from './random.js';
+export type { RtnetlinkEvent } from './rtnetlink.js';
 export { HEADROOM, type PacketType, Skb } from './skb.js';
 export * from './socket/index.js';
 export { applyHostState, applyNetnsState, hostState, netnsState } from './state.js';

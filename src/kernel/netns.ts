@@ -17,6 +17,7 @@ import { Links } from './link/links.js';
 import { Arp } from './neigh/arp.js';
 import { NeighbourTable } from './neigh/neighbour-table.js';
 import { IpsetTable, Netfilter } from './netfilter/index.js';
+import { Rtnetlink } from './rtnetlink.js';
 import type { Skb } from './skb.js';
 import { FrameSockets, SocketTable } from './socket/index.js';
 import { Sysctls } from './sysctl.js';
@@ -29,6 +30,7 @@ export class Netns {
   readonly place: Place;
   readonly devices: DeviceTable;
   readonly sysctl: Sysctls;
+  readonly rtnetlink = new Rtnetlink();
   readonly links: Links;
   readonly fib: Fib;
   readonly neighbours: NeighbourTable;

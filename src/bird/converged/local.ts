@@ -4,6 +4,7 @@ import type { Net } from '../address.js';
 import type { ProtocolConfig, StaticConfig } from '../config/types.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { importRoute } from '../protocols/import-route.js';
+import { InheritedRoutes } from '../protocols/inherited-routes.js';
 import {
   directRoutes,
   type KernelRoute,
@@ -104,10 +105,9 @@ class Collector {
       }
     } else if (config.learn) {
       const entries: Iterable<KernelRoute> = speaker.kernelRoutes(config.kernelTable);
-      const onlink = speaker.config.dialect === 'bird-2';
-      for (const route of learnedRoutes(entries, { origin, preference, onlink }).values()) {
-        this.#add(config, route.net, () => route);
-      }
+      const { dialect } = speaker.config;
+      const learned = learnedRoutes(entries, { origin, preference, dialect, interfaces: speaker.interfaces });
+      for (const { net, route } of new InheritedRoutes().scan(learned)) this.#add(config, net, () => route);
     }
   }
 

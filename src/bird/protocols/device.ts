@@ -8,6 +8,7 @@ import { Protocol, type ProtocolState } from './protocol.js';
 export class DeviceProtocol extends Protocol {
   #config: DeviceConfig;
   #timer: Timer | undefined = undefined;
+  #stopHearing: (() => void) | undefined = undefined;
 
   constructor(router: Router, config: DeviceConfig) {
     super(router, config);
@@ -16,12 +17,14 @@ export class DeviceProtocol extends Protocol {
 
   protected begin(): ProtocolState {
     this.router.scanInterfaces();
+    this.#stopHearing = this.router.hear((event) => this.router.interfaceEvent(event));
     this.#schedule();
     return 'up';
   }
 
   protected end(): ProtocolState {
     this.#timer?.cancel();
+    this.#stopHearing?.();
     return 'down';
   }
 

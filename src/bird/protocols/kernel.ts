@@ -3,7 +3,7 @@
  * routes of others come out of it (sysdep/unix/krt.c, sysdep/linux/netlink.c).
  */
 
-import type { FibRoute, Timer } from '../../kernel/index.js';
+import type { FibRoute, RtnetlinkEvent, Timer } from '../../kernel/index.js';
 import { Net } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
 import type { KernelConfig, ProtocolConfig } from '../config/types.js';
@@ -11,8 +11,9 @@ import { isReachable, type Route, type RouteOrigin, RTS } from '../rib/route.js'
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
 import type { Channel, Exported, ExportChange } from './channel.js';
+import { type Inherited, InheritedRoutes } from './inherited-routes.js';
 import { type Programmer, sameInKernel } from './kernel-routes.js';
-import { kernelOwner, learnedRoutes } from './local-routes.js';
+import { kernelOwner, type LearnContext, learnedRoute, learnedRoutes } from './local-routes.js';
 import { Protocol, type DownReason, type ProtocolState } from './protocol.js';
 
 /** A first scan comes so long after the start, unless the feed is done before. */
@@ -40,7 +41,8 @@ export class KernelProtocol extends Protocol {
   readonly #installed = new Map<Net['key'], Exported>();
   /** Networks that the kernel refused, shown by an exclamation mark. */
   readonly #failed = new Set<Net['key']>();
-  readonly #learned = new Map<Net['key'], Net>();
+  readonly #inherited = new InheritedRoutes();
+  #stopListening: readonly (() => void)[] = [];
 
   constructor(router: Router, config: KernelConfig, programmer: Programmer) {
     super(router, config);
@@ -55,6 +57,7 @@ export class KernelProtocol extends Protocol {
 
   protected begin(): ProtocolState {
     for (const channel of this.channels) if (this.#config.mergePaths > 0) channel.mergeLimit = this.#config.mergePaths;
+    if (this.#config.learn) this.#listen();
     this.#scheduleScan(FIRST_SCAN_S);
     return 'up';
   }
@@ -64,8 +67,9 @@ export class KernelProtocol extends Protocol {
     if (this.#initialized && !this.#config.persist) {
       for (const { route } of this.#installed.values()) this.#programmer.remove(route.net, this.#config);
     }
+    for (const stop of this.#stopListening) stop();
     this.#installed.clear();
-    this.#learned.clear();
+    this.#inherited.clear();
     this.#ready = false;
     this.#initialized = false;
     return 'down';
@@ -125,10 +129,7 @@ export class KernelProtocol extends Protocol {
     if (this.state !== 'up') return;
     this.router.scanInterfaces();
     const entries = this.#programmer.routes(this.#config);
-    if (this.#config.learn) {
-      const preference = this.preferenceOf(this.mainChannel);
-      this.#learn(learnedRoutes(entries, { origin: this.#origin, preference, onlink: this.router.isBird2 }));
-    }
+    if (this.#config.learn) this.#learn(this.#inherited.scan(learnedRoutes(entries, this.#learnContext)));
     const ours = new Map<Net['key'], FibRoute[]>();
     for (const entry of entries) {
       if (kernelOwner(entry) !== 'ours') continue;
@@ -140,18 +141,35 @@ export class KernelProtocol extends Protocol {
     this.#initialized = true;
   }
 
-  #learn(alien: ReadonlyMap<Net['key'], Route>): void {
-    const channel = this.mainChannel;
-    if (channel === undefined) return;
-    for (const [key, net] of this.#learned) {
-      if (alien.has(key)) continue;
-      this.#learned.delete(key);
-      channel.import(net, undefined);
-    }
-    for (const [key, route] of alien) {
-      this.#learned.set(key, route.net);
-      channel.import(route.net, route);
-    }
+  #listen(): void {
+    this.#stopListening = [
+      this.router.hear((event) => this.#hear(event)),
+      // krt_if_notify(): the kernel says nothing of the routes that go with an interface.
+      this.router.onInterfaces((changes) => {
+        if (changes.some(({ before, after }) => before?.up === true && after?.up !== true)) this.#scheduleScan(0);
+      }),
+    ];
+  }
+
+  get #learnContext(): LearnContext {
+    const { interfaces, config } = this.router;
+    const preference = this.preferenceOf(this.mainChannel);
+    return { origin: this.#origin, preference, dialect: config.dialect, interfaces };
+  }
+
+  #learn(changes: Iterable<Inherited>): void {
+    for (const { net, route } of changes) this.mainChannel?.import(net, route);
+  }
+
+  /** krt_got_route_async(): routes of others, in this table. What becomes of our own, a scan will see. */
+  #hear(event: RtnetlinkEvent): void {
+    if (event.kind !== 'route' && event.kind !== 'route-gone') return;
+    const { kind, route: entry } = event;
+    if (entry.table !== this.#config.kernelTable || kernelOwner(entry) !== 'alien') return;
+    this.router.defer(() => {
+      const route = this.state === 'up' ? learnedRoute(entry, this.#learnContext) : undefined;
+      if (route !== undefined) this.#learn(this.#inherited.hear(route, kind));
+    });
   }
 
   /** krt_prune(): what is there and should not be goes, what should be and is not comes. */
@@ -184,7 +202,7 @@ export class KernelProtocol extends Protocol {
   }
 
   override reloadImports(): boolean {
-    this.#learned.clear();
+    this.#learn(this.#inherited.all());
     this.#scheduleScan(0);
     return true;
   }

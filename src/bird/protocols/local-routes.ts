@@ -4,6 +4,7 @@ import { RT_PROTOCOL, type Scope, SCOPE } from '../../kernel/index.js';
 import type { Ipv4Addr, Ipv4Prefix } from '../../packet/index.js';
 import type { RouteType } from '../../trace/index.js';
 import { classifyIp, type IpAddr, isRoutable, Net } from '../address.js';
+import type { Dialect } from '../config/keywords.js';
 import type { DirectConfig, StaticConfig, StaticRoute } from '../config/types.js';
 import { applyCommands } from '../filter/filter.js';
 import type { FilterEnvironment } from '../filter/run.js';
@@ -141,12 +142,16 @@ export interface KernelRoute {
   readonly protocol: number;
   readonly prefSrc: Ipv4Addr | undefined;
   readonly mtu: number | undefined;
-  readonly nextHops: readonly {
-    readonly dev: { readonly name: string } | undefined;
-    readonly via: Ipv4Addr | undefined;
-    readonly weight: number;
-    readonly onlink: boolean;
-  }[];
+  readonly nextHops: readonly KernelHop[];
+}
+
+export interface KernelHop {
+  readonly dev: { readonly name: string } | undefined;
+  readonly via: Ipv4Addr | undefined;
+  readonly weight: number;
+  readonly onlink: boolean;
+  /** RTNH_F_DEAD. */
+  readonly dead?: boolean;
 }
 
 export type KernelOwner = 'ours' | 'alien' | 'ignored';
@@ -166,58 +171,64 @@ const REJECTED: Readonly<Record<string, Destination>> = {
   prohibit: 'prohibit',
 };
 
-function kernelAttributes({ type, nextHops, scope, prefSrc, mtu, metric, protocol }: KernelRoute): Attributes {
+function kernelAttributes(entry: KernelRoute, dialect: Dialect): Attributes {
+  const { type, nextHops, scope, prefSrc, mtu, metric, protocol } = entry;
   const device = type === 'unicast' && nextHops.length === 1 && nextHops[0]?.via === undefined;
+  // For 1.6 a route of a device has its scope by nature.
+  const byNature = device && dialect === 'bird-1.6' ? 'link' : 'global';
   return {
     krtSource: protocol,
     krtMetric: metric,
     ...(prefSrc === undefined ? {} : { krtPrefsrc: prefSrc }),
-    ...(scope === (device ? 'link' : 'global') ? {} : { krtScope: SCOPE[scope] }),
+    ...(scope === byNature ? {} : { krtScope: SCOPE[scope] }),
     ...(mtu === undefined ? {} : { krtMtu: mtu }),
   };
 }
 
-/** A route of somebody else as it is learned; undefined for what has no place in BIRD's tables. */
-export function learnedRoute(
-  entry: KernelRoute,
-  { origin, preference, onlink }: LocalContext & { readonly onlink: boolean },
-): Route | undefined {
-  const { type, nextHops, destination } = entry;
-  const [hop] = nextHops;
-  const net = new Net(destination.addr, destination.length);
-  const base: Base = { net, origin, preference, source: RTS.inherit, attributes: kernelAttributes(entry) };
-  const rejected = REJECTED[type];
-  if (rejected !== undefined) return makeRoute({ ...base, dest: rejected });
-  if (type !== 'unicast' || hop === undefined) return undefined;
-  if (nextHops.length > 1) {
-    const hops = nextHops.map(({ dev, via, weight, onlink: each }) => ({
-      gateway: via,
-      iface: dev?.name ?? '',
-      weight,
-      onlink: each,
-    }));
-    return makeRoute({ ...base, dest: 'multipath', hops });
-  }
-  const iface = hop.dev?.name;
-  if (iface === undefined) return undefined;
-  if (hop.via === undefined) return makeRoute({ ...base, dest: 'device', iface });
-  return makeRoute({ ...base, dest: 'router', gateway: hop.via, iface, onlink: hop.onlink && onlink });
+export interface LearnContext extends LocalContext {
+  readonly dialect: Dialect;
+  readonly interfaces: Interfaces;
 }
 
-const metricOf = (route: Route): number => route.attributes.krtMetric ?? 0;
+/** A next hop as it is learned; undefined for one that is no neighbour ("strange next-hop") or is ours. */
+function learnedHop(
+  { dev, via, weight, onlink }: KernelHop,
+  { interfaces, dialect }: LearnContext,
+): RouteHop | undefined {
+  if (dev === undefined) return undefined;
+  const neighbor = via === undefined ? undefined : interfaces.neighbor(via, dev.name);
+  const strange = via !== undefined && (neighbor === undefined ? !onlink : neighbor.self);
+  return strange ? undefined : { gateway: via, iface: dev.name, weight, onlink: onlink && dialect === 'bird-2' };
+}
 
-/** krt_learn_prune(): of several to one network that with the lowest metric. */
-export function learnedRoutes(
-  entries: Iterable<KernelRoute>,
-  context: LocalContext & { readonly onlink: boolean },
-): Map<Net['key'], Route> {
-  const best = new Map<Net['key'], Route>();
+function learnedHops(hops: readonly KernelHop[], context: LearnContext): readonly RouteHop[] | undefined {
+  const learned = hops.filter(({ dead }) => dead !== true).map((hop) => learnedHop(hop, context));
+  const known = learned.filter((hop) => hop !== undefined);
+  return known.length === 0 || known.length < learned.length ? undefined : known;
+}
+
+/** nl_parse_route(): a route of somebody else as it is learned; undefined for what has no place in BIRD's tables. */
+export function learnedRoute(entry: KernelRoute, context: LearnContext): Route | undefined {
+  const { type, nextHops, destination } = entry;
+  const { origin, preference, dialect } = context;
+  const net = new Net(destination.addr, destination.length);
+  const attributes = kernelAttributes(entry, dialect);
+  const base: Base = { net, origin, preference, source: RTS.inherit, attributes };
+  const rejected = REJECTED[type];
+  if (rejected !== undefined) return makeRoute({ ...base, dest: rejected });
+  const hops = type === 'unicast' ? learnedHops(nextHops, context) : undefined;
+  const [first] = hops ?? [];
+  if (hops === undefined || first === undefined) return undefined;
+  if (nextHops.length > 1) return makeRoute({ ...base, dest: 'multipath', hops });
+  const { gateway, iface, onlink } = first;
+  if (gateway === undefined) return makeRoute({ ...base, dest: 'device', iface });
+  return makeRoute({ ...base, dest: 'router', gateway, iface, onlink });
+}
+
+/** Those of others among the kernel's routes, as far as they are learned. */
+export function* learnedRoutes(entries: Iterable<KernelRoute>, context: LearnContext): Generator<Route, void> {
   for (const entry of entries) {
-    if (kernelOwner(entry) !== 'alien') continue;
-    const route = learnedRoute(entry, context);
-    if (route === undefined) continue;
-    const known = best.get(route.net.key);
-    if (known === undefined || metricOf(route) < metricOf(known)) best.set(route.net.key, route);
+    const route = kernelOwner(entry) === 'alien' ? learnedRoute(entry, context) : undefined;
+    if (route !== undefined) yield route;
   }
-  return best;
 }

@@ -125,6 +125,7 @@ export class Addresses {
       this.#disown(entry.address, dev);
       this.#deleteRoutes(dev, entry, undefined);
       this.generation += 1;
+      this.#tell(dev);
     }
   }
 
@@ -148,6 +149,11 @@ export class Addresses {
     }
   }
 
+  /** rtmsg_ifa(). */
+  #tell(dev: Device): void {
+    this.#context.rtnetlink?.notify({ kind: 'address', dev });
+  }
+
   #own(address: Ipv4Addr, dev: Device): void {
     const owners = this.#owners.get(address);
     if (owners === undefined) this.#owners.set(address, [dev]);
@@ -164,6 +170,7 @@ export class Addresses {
 
   /** fib_inetaddr_event(NETDEV_UP). */
   #announce(dev: Device, entry: InterfaceAddress): void {
+    this.#tell(dev);
     this.#addRoutes(dev, entry);
     syncUp(this.#tables, dev);
     this.generation += 1;
@@ -171,6 +178,7 @@ export class Addresses {
 
   /** fib_inetaddr_event(NETDEV_DOWN): with its last address a device loses all its routes. */
   #retire(dev: Device, entry: InterfaceAddress): void {
+    this.#tell(dev);
     this.#disown(entry.address, dev);
     this.#deleteRoutes(dev, entry, undefined);
     this.generation += 1;
@@ -291,7 +299,7 @@ export class Addresses {
       route.dead = true;
       stray = true;
     }
-    if (stray) this.#tables.flushDead();
+    if (stray) this.#tables.flushDead('source');
   }
 }
 

@@ -5,6 +5,7 @@ import type { NeighbourState, Place } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { DeviceTable } from '../device-table.js';
 import type { Clock } from '../clock.js';
+import type { Rtnetlink } from '../rtnetlink.js';
 import type { Sysctls } from '../sysctl.js';
 
 export interface FibContext {
@@ -12,6 +13,8 @@ export interface FibContext {
   readonly sysctl: Sysctls;
   readonly emulation: { readonly clock: Clock; readonly seed: number };
   readonly place: Place;
+  /** Hears of addresses and routes that come and go. */
+  readonly rtnetlink?: Pick<Rtnetlink, 'notify'>;
   /** Asked where several next hops are equal: one whose neighbour answers is better (fib_good_nh()). */
   readonly neighbours?: {
     lookup(dev: Device, address: Ipv4Addr): { readonly state: NeighbourState; readonly valid: boolean } | undefined;

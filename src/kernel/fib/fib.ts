@@ -61,7 +61,7 @@ export class Fib {
 
   constructor(context: FibContext) {
     this.#context = context;
-    this.#tables = new Tables(context.sysctl);
+    this.#tables = new Tables(context.sysctl, (kind, route) => context.rtnetlink?.notify({ kind, route }));
     context.sysctl.beforeLinkdownSwitch = () => this.#tables.noticeAllCarriers();
     this.#addresses = new Addresses(context, this.#tables);
     const parts = {

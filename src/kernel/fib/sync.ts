@@ -23,7 +23,7 @@ export function syncDown(tables: Tables, dev: Device, event: DownEvent): void {
     route.dead = true;
     flush = true;
   }
-  if (flush) tables.flushDead();
+  if (flush) tables.flushDead('next-hops');
 }
 
 /** Wakes the dead next hops of multipath routes. Routes that were flushed do not come back. */

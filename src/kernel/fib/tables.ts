@@ -41,9 +41,13 @@ const HASH_RANGE = 2 ** 31;
 /** Order within a prefix (fib_find_alias()): table and TOS down, then metric up. */
 const precedes = (a: Route, b: Route): number => b.table - a.table || b.tos - a.tos || a.metric - b.metric;
 
+/** rtmsg_fib(): a route has come, or gone. */
+type RouteTold = (kind: 'route' | 'route-gone', route: Route) => void;
+
 export class Tables {
   readonly rules = new RuleList();
   readonly #sysctl: Sysctls;
+  readonly #told: RouteTold;
   /** In order of creation. */
   readonly #tables = new Map<number, FibTable>();
   /** Those that every packet asks for, without looking them up. */
@@ -55,8 +59,9 @@ export class Tables {
   readonly #typeKey = new FlowKey();
   readonly #typeResult = new LookupResult();
 
-  constructor(sysctl: Sysctls) {
+  constructor(sysctl: Sysctls, told: RouteTold) {
     this.#sysctl = sysctl;
+    this.#told = told;
   }
 
   get(id: number): FibTable | undefined {
@@ -132,6 +137,7 @@ export class Tables {
       present[first] = route;
       this.rebalance(route);
       this.multipathRoutes += Number(route.nextHops.length > 1) - Number(replaced.nextHops.length > 1);
+      this.#told('route', route);
       return undefined;
     }
     if (twin !== undefined) return refuse('EEXIST');
@@ -142,6 +148,7 @@ export class Tables {
     this.rebalance(route);
     if (length === 0) table.defaults += 1;
     if (route.nextHops.length > 1) this.multipathRoutes += 1;
+    this.#told('route', route);
     return undefined;
   }
 
@@ -182,15 +189,17 @@ export class Tables {
     if (table === undefined) return refuse('ESRCH', 'FIB table does not exist');
     if (node === undefined || found === undefined) return refuse('ESRCH');
     this.#remove(table, node, found);
+    this.#told('route-gone', found);
     return undefined;
   }
 
-  /** fib_flush(): takes out what is marked dead. */
-  flushDead(): void {
+  /** fib_flush(): takes out what is marked dead. Nobody is told, but of routes whose preferred source has gone (since 6.7). */
+  flushDead(why: 'next-hops' | 'source'): void {
     for (const table of this.#tables.values()) {
       for (const node of table.tree.sorted()) {
         for (const route of node.routes.filter((other) => other.dead && other.table === table.id)) {
           this.#remove(table, node, route);
+          if (why === 'source') this.#told('route-gone', route);
         }
       }
     }

@@ -99,6 +99,7 @@ export class Bridge extends Device {
     this.ports.push(port);
     dev.port = port;
     this.#followPorts();
+    this.carrierChanged();
     return port;
   }
 
@@ -111,6 +112,7 @@ export class Bridge extends Device {
     for (const table of this.#tables.values())
       for (const [mac, entry] of table) if (entry.port.dev === dev) table.delete(mac);
     this.#followPorts();
+    this.carrierChanged();
   }
 
   /** `ip link set BRIDGE address`. */

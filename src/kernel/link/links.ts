@@ -206,6 +206,7 @@ export class Links {
       dev.port.state = { ...dev.port.state, ...changes.bridgePort };
     }
     if (changes.up !== undefined && changes.up !== dev.up) this.#setUp(dev, changes.up);
+    this.#netns.rtnetlink.notify({ kind: 'link', dev });
   }
 
   /** `ip link set DEV netns NETNS [name NAME]`: addresses, routes and neighbours stay behind. */
@@ -233,6 +234,7 @@ export class Links {
 
   /** unregister_netdevice(). */
   unregister(dev: Device): void {
+    if (dev instanceof Bridge) for (const port of dev.ports.slice()) dev.removePort(port.dev);
     this.#leave(dev);
     if (dev instanceof Ipip) this.#ipip.remove(dev);
     if (dev instanceof Vxlan) {
@@ -243,7 +245,6 @@ export class Links {
         this.#netns.ipv4.udpTunnels.delete(dev.config.port);
       }
     }
-    if (dev instanceof Bridge) for (const port of dev.ports.slice()) dev.removePort(port.dev);
     if (!(dev instanceof Veth) || dev.peer === undefined) return;
     const { peer } = dev;
     dev.peer = undefined;
@@ -260,6 +261,7 @@ export class Links {
     this.#netns.devices.remove(dev);
     this.#netns.sysctl.forget(dev);
     dev.activated = false; // dev_shutdown()
+    this.#netns.rtnetlink.notify({ kind: 'link-gone', dev });
   }
 
   #check(options: { readonly name: string; readonly mtu?: number; readonly mac?: Mac }): void {
@@ -280,6 +282,7 @@ export class Links {
     dev.netns = this.#netns;
     sysctl.inherit(dev);
     devices.insert(dev);
+    this.#netns.rtnetlink.notify({ kind: 'link', dev });
     return dev;
   }
 
@@ -318,6 +321,9 @@ export class Links {
     const { fib, neighbours } = this.#netns;
     dev.up = up;
     if (up) dev.activated = true;
+    this.#netns.rtnetlink.notify({ kind: 'link', dev });
+    dev.port?.bridge.carrierChanged();
+    if (dev instanceof Veth) dev.peer?.carrierChanged();
     if (!up) {
       fib.linkDown(dev);
       neighbours.flush(dev);

@@ -49,8 +49,7 @@ export class SwitchPort implements Cable {
   sleeping: SleepingHost | undefined = undefined;
   /** The port of another switch at the other end of a trunk. */
   trunk: SwitchPort | undefined = undefined;
-  /** Set by a fault: the cable is pulled. */
-  down = false;
+  #down = false;
 
   constructor(fabric: Switch, name: string, options: CableOptions) {
     this.#fabric = fabric;
@@ -61,6 +60,16 @@ export class SwitchPort implements Cable {
   get state(): CableState {
     const { delayNs = 0, loss = 0, mtu = 0 } = this.options;
     return { switch: this.#fabric.name, delayNs, loss, mtu };
+  }
+
+  /** Set by a fault: the cable is pulled. */
+  get down(): boolean {
+    return this.#down;
+  }
+
+  set down(down: boolean) {
+    this.#down = down;
+    this.nic?.carrierChanged();
   }
 
   get carrier(): boolean {
@@ -76,6 +85,7 @@ export class SwitchPort implements Cable {
     this.nic = nic;
     this.sleeping = undefined;
     nic.cable = this;
+    nic.carrierChanged();
   }
 
   /** True where a broadcast frame concerns the sleeping host. */
@@ -93,12 +103,21 @@ export class Switch {
   readonly #emulation: Emulation;
   readonly ports: SwitchPort[] = [];
   readonly #learned = new Map<Mac, SwitchPort>();
-  /** Set by a fault: the whole switch is off. */
-  down = false;
+  #down = false;
 
   constructor(emulation: Emulation, name: string) {
     this.#emulation = emulation;
     this.name = name;
+  }
+
+  /** Set by a fault: the whole switch is off. */
+  get down(): boolean {
+    return this.#down;
+  }
+
+  set down(down: boolean) {
+    this.#down = down;
+    for (const { nic } of this.ports) nic?.carrierChanged();
   }
 
   addPort(name: string, options: CableOptions = {}): SwitchPort {
@@ -112,7 +131,9 @@ export class Switch {
     const at = this.ports.indexOf(port);
     if (at >= 0) this.ports.splice(at, 1);
     for (const [mac, known] of this.#learned) if (known === port) this.#learned.delete(mac);
-    if (port.nic !== undefined) port.nic.cable = undefined;
+    if (port.nic === undefined) return;
+    port.nic.cable = undefined;
+    port.nic.carrierChanged();
   }
 
   /** Joins two switches. The whole must stay free of loops: there is no spanning tree. */
