@@ -199,7 +199,7 @@ export class Cluster {
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
-    return toldOnce([...this.#changes.settled.findings, ...this.#findings]);
+    return toldOnce([...this.#changes.settled.findings, ...(this.#routing?.findings ?? []), ...this.#findings]);
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */

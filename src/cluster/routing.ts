@@ -72,6 +72,8 @@ export interface LostConnection {
 export interface Routing {
   /** Configurations of routers that cannot be read. */
   readonly errors: readonly ConfigError[];
+  /** What they ask for and nobody here does. */
+  readonly findings: readonly Finding[];
   /** Gives a machine that has just been built the files and routes that its daemon would have given it. */
   readonly equip: (host: Host) => readonly Finding[];
   /** Brings those files of a machine up to date that confd writes. */

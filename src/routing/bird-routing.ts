@@ -31,6 +31,7 @@ const TICK_NS = NS_PER_S;
 
 class BirdRouting implements Routing {
   readonly errors: readonly ConfigError[];
+  readonly findings: readonly Finding[];
   readonly #site: RoutingSite;
   readonly #confd: ConfdFiles | undefined;
   readonly #causes: Causes;
@@ -49,7 +50,9 @@ class BirdRouting implements Routing {
     this.#mostByMessages = mostByMessages;
     this.#confd = site.ipam === undefined ? undefined : new ConfdFiles(site.store, site.ipam);
     this.#causes = new Causes(site);
-    this.errors = routerErrors(site);
+    const { errors, findings } = readRouters(site);
+    this.errors = errors;
+    this.findings = findings;
   }
 
   get speakers(): ReadonlyMap<string, Speaker> {
@@ -246,17 +249,27 @@ class BirdRouting implements Routing {
 }
 
 /** Configurations that stand in the document of the network, read once to see whether they can be. */
-function routerErrors({ plan, network }: RoutingSite): ConfigError[] {
-  if (network === undefined) return [];
+function readRouters({ plan, network }: RoutingSite): Pick<Routing, 'errors' | 'findings'> {
+  const errors: ConfigError[] = [];
+  const findings: Finding[] = [];
   const told = ({ line, column, message }: ConfigProblem): string => `line ${line}, column ${column}: ${message}`;
-  return [...plan.machines.values()].flatMap(({ bird }) =>
-    bird === undefined
-      ? []
-      : parseConfig(bird.text, { dialect: 'bird-2', file: BIRD_CONF }).errors.map((problem) => ({
-          ...configError(network, bird.path, { expected: 'a configuration of BIRD 2', got: told(problem) }),
-          ...network.source.lineOf(bird.path, problem.line),
-        })),
-  );
+  for (const { name, bird } of plan.machines.values()) {
+    if (bird === undefined || network === undefined) continue;
+    const read = parseConfig(bird.text, { dialect: 'bird-2', file: BIRD_CONF });
+    const place = ({ line }: ConfigProblem) => network.source.lineOf(bird.path, line);
+    for (const problem of read.errors) {
+      const error = configError(network, bird.path, { expected: 'a configuration of BIRD 2', got: told(problem) });
+      errors.push({ ...error, ...place(problem) });
+    }
+    for (const problem of read.findings) {
+      const message = `BIRD on ${name}: ${told(problem)}`;
+      findings.push({
+        ...finding(network, bird.path, { code: 'bird', severity: 'warning', message }),
+        ...place(problem),
+      });
+    }
+  }
+  return { errors, findings };
 }
 
 /** Routing whose daemons speak to one another where there are so many of them at most, and are computed where there are more. */

@@ -144,3 +144,20 @@ t.test('what is read and does nothing is a finding', (t) => {
   t.match(findings[0], { line: 1, message: /BFD is not modelled/ });
   t.end();
 });
+
+t.test('an attribute that the kernel’s routes have no place for is a finding where it is set', (t) => {
+  const body = [
+    'krt_mtu = 1400; krt_metric = 3; krt_prefsrc = 10.0.0.1; krt_scope = 253;',
+    'krt_advmss = 9;',
+    'krt_lock_mtu = true;',
+  ];
+  const text = `filter f {\n${body.join('\n')}\nif krt_realm = 5 then accept; }\nprotocol kernel { export filter f; }`;
+  t.strictSame(
+    read(text).findings.map(({ line, column, message }) => `${line}:${column} ${message}`),
+    [
+      '3:1 krt_advmss is not modelled in the kernel: BIRD alone has it',
+      '4:1 krt_lock_mtu is not modelled in the kernel: BIRD alone has it',
+    ],
+  );
+  t.end();
+});

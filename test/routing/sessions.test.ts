@@ -4,7 +4,7 @@
  */
 
 import t from 'tap';
-import { formatConfigError } from '../../src/kubernetes/index.js';
+import { formatConfigError, formatFinding } from '../../src/kubernetes/index.js';
 import { birdRoutingUpTo, RoutedCluster } from '../../src/routing/index.js';
 import { clusterLike, type Edit, sourcesOf, traceIn } from './clusters.js';
 import { outputOf } from '../tools/run-in.js';
@@ -321,6 +321,18 @@ t.test('a router’s configuration that cannot be read is an error with its plac
   }));
   t.match(new RoutedCluster(sources).errors.map(formatConfigError), [
     /^network\.yaml:18:\d+: PhysicalNetwork two-racks: spec\.routers\[0\]\.bird: expected a configuration of BIRD 2, got line 2, column 10: protocol ospf/,
+  ]);
+});
+
+t.test('what a router’s configuration asks for and nobody does is told with its place', async (t) => {
+  const sources = sourcesOf('bgp-peered-gateway').map(({ file, text }) => ({
+    file,
+    text: text.replace('router id 172.18.0.1;', 'router id 172.18.0.1;\n        template bgp fast { bfd on; }'),
+  }));
+  const cluster = new RoutedCluster(sources);
+  t.strictSame(cluster.errors, []);
+  t.match(cluster.findings.map(formatFinding), [
+    /network\.yaml:18:\d+.*BIRD on spine: line 2, column \d+: BFD is not modelled/,
   ]);
 });
 

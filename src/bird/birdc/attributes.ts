@@ -4,7 +4,7 @@ import { BGP_ATTRIBUTE, formatAsPath, toHex } from '../../packet/index.js';
 import { formatIp, formatQuad, type IpAddr } from '../address.js';
 import { type Dialect, SCOPES } from '../config/keywords.js';
 import { formatCommunity, formatExtendedCommunity, formatLargeCommunity } from '../filter/value.js';
-import type { Attributes } from '../rib/attributes.js';
+import { type Attributes, KERNEL_FEATURES, KERNEL_LOCKS } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
 
 const SOURCE_NAMES = [
@@ -106,16 +106,24 @@ const METRICS: readonly (readonly [keyof Attributes, string])[] = [
   ['krtQuickack', 'quickack'],
 ];
 
+/** ea_format_bitfield(). */
+function bitLines(name: string, bits: number | undefined, names: readonly (readonly [name: string, mask: number])[]) {
+  const set = names.filter(([, mask]) => ((bits ?? 0) & mask) !== 0).map(([bit]) => ` ${bit}`);
+  return bits === undefined ? [] : [`\tKernel.${name}:${set.join('')}`];
+}
+
 function kernelLines(attributes: Attributes): string[] {
   const lines: string[] = [];
-  const { krtSource, krtMetric, krtPrefsrc, krtRealm, krtScope, krtTunnel } = attributes;
+  const { krtSource, krtMetric, krtPrefsrc, krtRealm, krtScope, krtTunnel, krtLock, krtFeatures } = attributes;
   if (krtSource !== undefined) lines.push(`\tKernel.source: ${krtSource}`);
   if (krtMetric !== undefined) lines.push(`\tKernel.metric: ${krtMetric}`);
   if (krtPrefsrc !== undefined) lines.push(`\tKernel.prefsrc: ${formatIp(krtPrefsrc)}`);
   if (krtRealm !== undefined) lines.push(`\tKernel.realm: ${krtRealm}`);
   if (krtScope !== undefined) lines.push(`\tKernel.scope: ${krtScope}`);
   if (krtTunnel !== undefined) lines.push(`\tKernel.tunnel: ${krtTunnel}`);
+  lines.push(...bitLines('lock', krtLock, KERNEL_LOCKS));
   for (const [id, name] of METRICS) {
+    if (id === 'krtRtoMin') lines.push(...bitLines('features', krtFeatures, KERNEL_FEATURES));
     const value = attributes[id];
     if (typeof value === 'number') lines.push(`\tKernel.${name}: ${value}`);
   }

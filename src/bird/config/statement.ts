@@ -10,7 +10,7 @@ import type {
   Term,
   Variable,
 } from '../filter/syntax.js';
-import { attributeNamed, type AttributeDefinition } from '../rib/attributes.js';
+import { attributeNamed, type AttributeDefinition, isBirdAlone } from '../rib/attributes.js';
 import { parseCall, parseTerm, staticAttribute } from './expression.js';
 import type { Token } from './lexer.js';
 import type { Parsing } from './parsing.js';
@@ -188,6 +188,7 @@ function parseKeywordCommand(p: Parsing, token: Token): Command {
   p.expect('=');
   const term = parseTerm(p);
   checkAttribute(p, attribute, term);
+  if (isBirdAlone(attribute)) p.finding(`${text} is not modelled in the kernel: BIRD alone has it`, token);
   return { kind: 'set-attribute', attribute, term, line };
 }
 

@@ -2,7 +2,7 @@
 
 import { isRoutable } from '../address.js';
 import type { ChannelConfig } from '../config/types.js';
-import { freshAfter, runFilter } from '../filter/filter.js';
+import { type FilterOutcome, freshAfter, runFilter } from '../filter/filter.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { NULL_LIST } from '../filter/value.js';
 import { type AttributeId, type Attributes, withoutAttributes } from '../rib/attributes.js';
@@ -29,15 +29,20 @@ function ownLists(attributes: Attributes): Attributes {
   return Object.fromEntries(entries.map(([id, value]) => [id, value === NULL_LIST ? [] : value]));
 }
 
+/** What a filter of 1.6 sets of the attributes that are the kernel protocol's own is lost: they are as they came. */
+function withoutTemporary(before: Attributes, after: Attributes, touched: ReadonlySet<AttributeId>): Attributes {
+  const lost = (['krtMetric', 'krtSource'] as const).filter((id) => touched.has(id));
+  const had = Object.fromEntries(lost.flatMap((id) => (before[id] === undefined ? [] : [[id, before[id]]])));
+  return lost.length === 0 ? after : { ...withoutAttributes(after, ...lost), ...had };
+}
+
 /** The route as a table keeps it (rta_lookup()). */
-function stored(
-  route: Route,
-  fresh: AttributeId | undefined,
-  { environment, keepsTemporary }: Pick<ImportContext, 'environment' | 'keepsTemporary'>,
-): Route {
+function stored(came: Route, outcome: FilterOutcome, { environment, keepsTemporary }: ImportContext): Route {
+  const { route, touched } = outcome;
+  const fresh = freshAfter(came, outcome);
   let { attributes } = route;
   if (environment.dialect === 'bird-2') attributes = ownLists(attributes);
-  else if (!keepsTemporary) attributes = withoutAttributes(attributes, 'krtMetric', 'krtSource');
+  else if (!keepsTemporary) attributes = withoutTemporary(came.attributes, attributes, touched);
   return attributes === route.attributes && fresh === route.fresh ? route : { ...route, attributes, fresh };
 }
 
@@ -45,7 +50,7 @@ export function importRoute(route: Route, context: ImportContext): ImportOutcome
   if (!isRoutable(route.net)) return { verdict: 'invalid', route: undefined };
   const { channel, environment } = context;
   const outcome = runFilter(channel.importFilter, route, environment);
-  const kept = stored(outcome.route, freshAfter(route, outcome), context);
+  const kept = stored(route, outcome, context);
   if (outcome.verdict === 'accept') return { verdict: 'accepted', route: kept };
   return { verdict: 'filtered', route: channel.keepFiltered ? { ...kept, filtered: true } : undefined };
 }

@@ -83,18 +83,48 @@ export interface AttributeDefinition {
 const define = (name: string, id: AttributeId, type: AttributeType, more: Partial<AttributeDefinition> = {}) =>
   ({ name, id, type, ...more }) satisfies AttributeDefinition;
 
-const LOCKS: readonly (readonly [string, number])[] = [
-  ['mtu', 2],
-  ['window', 3],
-  ['rtt', 4],
-  ['rttvar', 5],
-  ['sstresh', 6],
-  ['cwnd', 7],
-  ['advmss', 8],
-  ['reordering', 9],
-  ['hoplimit', 10],
-  ['rto_min', 13],
+/** Of krt_lock: a bit for each of the kernel's metrics (RTAX_*) that may be locked. */
+export const KERNEL_LOCKS: readonly (readonly [name: string, mask: number])[] = (
+  [
+    ['mtu', 2],
+    ['window', 3],
+    ['rtt', 4],
+    ['rttvar', 5],
+    ['sstresh', 6],
+    ['cwnd', 7],
+    ['advmss', 8],
+    ['reordering', 9],
+    ['hoplimit', 10],
+    ['rto_min', 13],
+  ] as const
+).map(([name, bit]) => [name, 1 << bit]);
+
+export const KERNEL_FEATURES: readonly (readonly [name: string, mask: number])[] = [
+  ['ecn', 1],
+  ['allfrag', 8],
 ];
+
+/** What the virtual kernel's routes have no place for: BIRD alone knows it. */
+const BIRD_ALONE: ReadonlySet<AttributeId> = new Set<AttributeId>([
+  'krtRealm',
+  'krtLock',
+  'krtFeatures',
+  'krtWindow',
+  'krtRtt',
+  'krtRttvar',
+  'krtSstresh',
+  'krtCwnd',
+  'krtAdvmss',
+  'krtReordering',
+  'krtHoplimit',
+  'krtInitcwnd',
+  'krtRtoMin',
+  'krtInitrwnd',
+  'krtQuickack',
+]);
+
+/** Whether the kernel's routes lack it, where real ones would have it. */
+export const isBirdAlone = ({ id }: AttributeDefinition): boolean => BIRD_ALONE.has(id);
 
 const DEFINITIONS: readonly AttributeDefinition[] = [
   define('igp_metric', 'igpMetric', 'int'),
@@ -129,9 +159,8 @@ const DEFINITIONS: readonly AttributeDefinition[] = [
   define('krt_rto_min', 'krtRtoMin', 'int'),
   define('krt_initrwnd', 'krtInitrwnd', 'int'),
   define('krt_quickack', 'krtQuickack', 'int'),
-  ...LOCKS.map(([name, bit]) => define(`krt_lock_${name}`, 'krtLock', 'bit', { mask: 1 << bit })),
-  define('krt_feature_ecn', 'krtFeatures', 'bit', { mask: 1 }),
-  define('krt_feature_allfrag', 'krtFeatures', 'bit', { mask: 8 }),
+  ...KERNEL_LOCKS.map(([name, mask]) => define(`krt_lock_${name}`, 'krtLock', 'bit', { mask })),
+  ...KERNEL_FEATURES.map(([name, mask]) => define(`krt_feature_${name}`, 'krtFeatures', 'bit', { mask })),
 ];
 
 const BY_NAME: ReadonlyMap<string, AttributeDefinition> = new Map(DEFINITIONS.map((each) => [each.name, each]));
