@@ -80,3 +80,81 @@ t.test('the words of commands, of tables and of what there is not', (t) => {
   fabric.end();
   t.end();
 });
+
+const KRT_ROUTES = `route 10.1.0.0/16 blackhole { krt_lock_mtu = true; krt_lock_hoplimit = true; krt_mtu = 1300; };
+  route 10.2.0.0/16 blackhole { krt_feature_ecn = true; krt_rto_min = 200; krt_initcwnd = 9; };
+  route 10.3.0.0/16 blackhole { krt_metric = 77; krt_source = 3; };`;
+
+t.test('attributes of the kernel protocol: locks and features by name, and what 1.6 keeps of a filter’s', (t) => {
+  for (const dialect of ['bird-1.6', 'bird-2'] as const) {
+    const fabric = new Fabric();
+    fabric.plug('a', 'eth0', 'lan', '192.0.2.1/24');
+    const set = 'import filter { krt_source = 5; if net = 10.2.0.0/16 then krt_metric = 6; accept; };';
+    const channel = dialect === 'bird-2' ? `ipv4 { ${set} };` : set;
+    const text = `router id 1.1.1.1; protocol device { } protocol static { ${channel} ${KRT_ROUTES} }`;
+    const daemon = fabric.bird('a', text, { dialect });
+    fabric.run(1);
+    const shown = (net: string): string[] =>
+      daemon
+        .birdc(`show route ${net} all`)
+        .split('\n')
+        .flatMap((line) => (line.startsWith('\tKernel') ? [line.slice(8)] : []));
+    const of2 = (...lines: string[]): string[] => (dialect === 'bird-2' ? lines : []);
+    t.strictSame(shown('10.1.0.0/16'), [...of2('source: 5'), 'lock: mtu hoplimit', 'mtu: 1300']);
+    const features = ['initcwnd: 9', 'features: ecn', 'rto_min: 200'];
+    t.strictSame(shown('10.2.0.0/16'), [...of2('source: 5', 'metric: 6'), ...features]);
+    t.strictSame(shown('10.3.0.0/16'), [dialect === 'bird-2' ? 'source: 5' : 'source: 3', 'metric: 77']);
+    fabric.end();
+  }
+  t.end();
+});
+
+t.test('interfaces as either dialect lists them', (t) => {
+  const lines: Record<string, string[]> = {};
+  for (const dialect of ['bird-1.6', 'bird-2'] as const) {
+    const fabric = new Fabric();
+    fabric.plug('a', 'eth0', 'lan', '192.0.2.2/24');
+    for (const text of ['192.0.2.3/24', '10.0.0.2/31']) fabric.address('a', 'eth0', text);
+    fabric.address('a', 'lo', '10.3.3.3/32');
+    const { links } = fabric.machine('a');
+    const bridge = links.addBridge({ name: 'br0' });
+    links.set(links.addVeth({ name: 'v0' }, { name: 'v1' }), { master: bridge });
+    const daemon = fabric.bird('a', 'router id 1.1.1.1; protocol device { }', { dialect });
+    fabric.run(1);
+    lines[dialect] = [
+      ...daemon.birdc('show interfaces').split('\n'),
+      ...daemon.birdc('show interfaces summary').split('\n'),
+    ];
+    fabric.end();
+  }
+  const { 'bird-1.6': old = [], 'bird-2': fresh = [] } = lines;
+  const chosen = (from: readonly string[], pattern: RegExp): readonly string[] =>
+    from.filter((line) => pattern.test(line));
+  t.strictSame(chosen(old, /^(lo|v0|br0) |\(Prim|\(Sec|\(Unsel/), [
+    'lo up (index=1)',
+    '\t10.3.3.3/32 (Primary, scope site)',
+    '\t127.0.0.1/8 (Unselected, scope host)',
+    '\t10.0.0.2/31 (Primary, opposite 10.0.0.3, scope site)',
+    '\t192.0.2.2/24 (Unselected, scope univ)',
+    '\t192.0.2.3/24 (Secondary, scope univ)',
+    'br0 DOWN (index=3)',
+    'v0 DOWN (index=5 master=br0)',
+    'lo        up    10.3.3.3/32',
+    'br0       DOWN  ',
+    'v0        DOWN  ',
+  ]);
+  t.strictSame(chosen(fresh, /^(lo|v0|br0) |scope/), [
+    'lo up (index=1)',
+    '\t127.0.0.1/8 (Preferred, scope host)',
+    '\t10.3.3.3/32 (scope site)',
+    '\t192.0.2.2/24 (Preferred, scope univ)',
+    '\t10.0.0.2/31 (opposite 10.0.0.3, scope site)',
+    '\t192.0.2.3/24 (Secondary, scope univ)',
+    'br0 down (index=3)',
+    'v0 down (index=5 master=br0)',
+    'lo         up     127.0.0.1/8',
+    'br0        down   ',
+    'v0         down   ',
+  ]);
+  t.end();
+});

@@ -1,7 +1,7 @@
 /** `show interfaces`: links and addresses as a daemon knows them. */
 
-import { formatIp, type IpAddr } from '../address.js';
-import type { Iface } from '../interfaces.js';
+import { classifyIp, compareIp, formatIp, type IpAddr } from '../address.js';
+import type { Iface, IfaceAddress } from '../interfaces.js';
 import type { Router } from '../router.js';
 
 /** lib/ip.c: the scope of an address. */
@@ -17,6 +17,24 @@ function scopeText(ip: IpAddr): string {
 export const showInterfaces = ({ interfaces, isBird2 }: Router): string[] =>
   Array.from(interfaces).flatMap((iface) => interfaceLines(iface, isBird2));
 
+const isNarrow = (ip: IpAddr): boolean => ['loopback', 'link'].includes(classifyIp(ip));
+
+/** kif_choose_primary(): 1.6 has the lowest address of a wide scope first. */
+function addressesOf({ addresses }: Iface, isBird2: boolean): readonly IfaceAddress[] {
+  if (isBird2) return addresses;
+  const candidates = addresses.filter(({ secondary }) => !secondary);
+  const [primary] = candidates.toSorted(
+    (a, b) => Number(isNarrow(a.ip)) - Number(isNarrow(b.ip)) || compareIp(a.ip, b.ip),
+  );
+  return primary === undefined ? addresses : [primary, ...addresses.filter((each) => each !== primary)];
+}
+
+/** For 1.6 an interface without an address is down, and it says so aloud. */
+function stateText({ up, addresses }: Iface, isBird2: boolean): string {
+  if (isBird2) return up ? 'up' : 'down';
+  return up && addresses.length > 0 ? 'up' : 'DOWN';
+}
+
 function interfaceLines(iface: Iface, isBird2: boolean): string[] {
   const flags = [
     iface.pointToPoint ? 'PtP' : 'MultiAccess',
@@ -26,16 +44,15 @@ function interfaceLines(iface: Iface, isBird2: boolean): string[] {
     ...(iface.loopback ? ['Loopback', 'Ignored'] : []),
     `MTU=${iface.mtu}`,
   ];
-  // 1.6 takes an interface without an address for down.
-  const up = iface.up && (isBird2 || iface.addresses.length > 0);
+  const master = iface.master === undefined ? '' : ` master=${iface.master}`;
   return [
-    `${iface.name} ${up ? 'up' : 'down'} (index=${iface.index})`,
+    `${iface.name} ${stateText(iface, isBird2)} (index=${iface.index}${master})`,
     `\t${flags.join(' ')}`,
-    ...iface.addresses.map(({ ip, net, secondary, opposite }, i) => {
-      const first = i === 0 ? (isBird2 ? 'Preferred, ' : 'Primary, ') : secondary ? 'Secondary, ' : '';
+    ...addressesOf(iface, isBird2).map(({ ip, net, secondary, opposite }, i) => {
+      const others = isBird2 ? '' : 'Unselected, ';
+      const first = i === 0 ? (isBird2 ? 'Preferred, ' : 'Primary, ') : secondary ? 'Secondary, ' : others;
       const other = opposite === undefined ? '' : `opposite ${formatIp(opposite)}, `;
-      const scope = iface.loopback ? 'host' : scopeText(ip);
-      return `\t${formatIp(ip)}/${net.length} (${first}${other}scope ${scope})`;
+      return `\t${formatIp(ip)}/${net.length} (${first}${other}scope ${scopeText(ip)})`;
     }),
   ];
 }
@@ -46,9 +63,9 @@ export function interfacesSummary({ interfaces, isBird2 }: Router): string[] {
     ? `${'Interface'.padEnd(10)} ${'State'.padEnd(6)} ${'IPv4 address'.padEnd(18)} IPv6 address`
     : 'interface state address';
   const rows = Array.from(interfaces, (iface) => {
-    const [first] = iface.addresses;
+    const [first] = addressesOf(iface, isBird2);
     const address = first === undefined ? '' : `${formatIp(first.ip)}/${first.net.length}`;
-    const state = iface.up ? 'up' : 'down';
+    const state = stateText(iface, isBird2);
     return isBird2
       ? `${iface.name.padEnd(10)} ${state.padEnd(6)} ${address}`
       : `${iface.name.padEnd(9)} ${state.padEnd(5)} ${address}`;
