@@ -15,12 +15,12 @@ function bgp(text: string, dialect?: Dialect): BgpConfig | undefined {
 t.test('mistakes are told with file, line and column', (t) => {
   const cases: readonly [string, RegExp][] = [
     ['router id 1.2.3;\n', /^bird\.conf:1:/],
-    ['protocol device { }\nprotocol bogus { }\n', /^bird\.conf:2:\d+ syntax error, unexpected 'bogus'/],
+    ['protocol device { }\nprotocol bogus { }\n', /^bird\.conf:2:10 syntax error$/],
     ['protocol static {\n  route 10.0.0.1/8 blackhole;\n}\n', /^bird\.conf:2:\d+ Invalid prefix/],
     ['protocol bgp x {\n  local as 1;\n}\n', /^bird\.conf:3:\d+ Neighbor must be configured/],
     ['protocol bgp x {\n  neighbor 1.2.3.4 as 1;\n}\n', /^bird\.conf:3:\d+ Local AS number must be set/],
     ['filter f {\n  if nothing = 1 then accept;\n  reject;\n}\n', /^bird\.conf:2:\d+ /],
-    ['filter f {\n  accept\n}\n', /^bird\.conf:3:\d+ syntax error, unexpected '}'/],
+    ['filter f {\n  accept\n}\n', /^bird\.conf:3:1 syntax error$/],
     ['"unfinished\n', /^bird\.conf:1:\d+ /],
     ['protocol device { }\nprotocol device { }\n/* open', /^bird\.conf:3:\d+ /],
     ['protocol ospf { }\n', /^bird\.conf:1:\d+ .*not modelled/],
@@ -159,5 +159,55 @@ t.test('an attribute that the kernel’s routes have no place for is a finding w
       '4:1 krt_lock_mtu is not modelled in the kernel: BIRD alone has it',
     ],
   );
+  t.end();
+});
+
+/** In `filter f {` of line 1: what `bird -p` of 2.0.12 and 1.6.8 say of it, and where. */
+const REFUSED: readonly (readonly [statement: string, of2: string | undefined, of1: string | undefined])[] = [
+  ['if bgp_path ~ [= (100-) =] then accept;', "2:23 syntax error, unexpected ')'", '2:23 syntax error'],
+  ['if bgp_path ~ [= "x" =] then accept;', '2:20 syntax error, unexpected TEXT', '2:18 syntax error'],
+  [
+    'if bgp_path ~ [= + =] then accept;',
+    "2:20 filter preevaluation, line 2: Path mask iterator '+' cannot be first",
+    '2:18 syntax error',
+  ],
+  [
+    'if net ~ [ 10.0.0.1/8 ] then accept;',
+    '2:21 Invalid IPv4 prefix 10.0.0.1/8, maybe you wanted 10.0.0.0/8',
+    '2:21 Invalid network prefix: 10.0.0.1/8.',
+  ],
+  [
+    'if net ~ [ 10.0.0.0/33 ] then accept;',
+    '2:21 Invalid prefix length 33',
+    '2:21 Invalid network prefix: 10.0.0.0/33.',
+  ],
+  [
+    'if bgp_community ~ [ (1,5..2) ] then accept;',
+    '2:29 From value cannot be higher that To value in pair sets',
+    '2:29 From value cannot be higher that To value in pair sets',
+  ],
+  ['if bgp_community ~ [ (1,2,3,4) ] then accept;', "2:28 syntax error, unexpected ','", '2:28 syntax error'],
+  [
+    'if 5 ~ [ 10.0.0.0/8+ ] then accept;',
+    '2:24 filter preevaluation, line 2: ~ applied on unknown type pair',
+    undefined,
+  ],
+  ['if nothing = 1 then accept;', '2:4 syntax error, unexpected CF_SYM_UNDEFINED', '2:12 nothing: variable expected.'],
+];
+
+t.test('patterns and masks are refused where BIRD refuses them', (t) => {
+  for (const [statement, of2, of1] of REFUSED) {
+    for (const [dialect, expected] of [
+      ['bird-2', of2],
+      ['bird-1.6', of1],
+    ] as const) {
+      const { errors } = read(`filter f {\n${statement}\n}\nprotocol device { }`, dialect);
+      t.equal(
+        errors.map(({ line, column, message }) => `${line}:${column} ${message}`)[0],
+        expected,
+        `${dialect}: ${statement}`,
+      );
+    }
+  }
   t.end();
 });

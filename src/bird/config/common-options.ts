@@ -13,7 +13,7 @@ function skipMask(p: Parsing, known: readonly string[]): void {
   p.expect('{');
   do {
     const flag = p.expectKind('keyword');
-    if (!known.includes(flag.text)) p.fail(`syntax error, unexpected '${flag.text}'`, flag);
+    if (!known.includes(flag.text)) p.unexpected(flag);
   } while (p.take(','));
   p.expect('}');
 }
@@ -37,6 +37,7 @@ function parseLimit(p: Parsing): RouteLimit | undefined {
 export const parseTableName = (p: Parsing): { readonly name: string; readonly family: Family } => {
   const name = p.name();
   const symbol = p.scope.lookup(name.text);
+  if (symbol === undefined && p.isBird2) p.unexpected(name, 'CF_SYM_KNOWN');
   return symbol?.kind === 'table' ? symbol.table : p.fail('Table name expected', name);
 };
 

@@ -98,12 +98,12 @@ class ConfigParser {
         p.evaluateInt(parseTerm(p));
         return;
       case 'table':
-        if (p.isBird2) p.fail(`syntax error, unexpected 'table'`, token);
+        if (p.isBird2) p.unexpected(token);
         this.#table(this.#context.family);
         return;
       case 'ipv4':
       case 'ipv6':
-        if (!p.isBird2) p.fail(`syntax error, unexpected '${token.text}'`, token);
+        if (!p.isBird2) p.unexpected(token);
         p.expectKeyword('table');
         this.#table(token.text);
         return;
@@ -195,7 +195,7 @@ class ConfigParser {
       case 'mpls':
         return p.notModelled(`${name} at the top of a configuration`, p.previous);
       default:
-        p.fail(`syntax error, unexpected '${name}'`, p.previous);
+        p.unexpected(p.previous);
     }
   }
 

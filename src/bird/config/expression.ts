@@ -46,6 +46,12 @@ const OPERATORS: Readonly<Record<string, BinaryOperator>> = {
   '/': '/',
 };
 
+/** BIRD 2 tries what is constant while it reads; what comes of it is worked out again when it is run. */
+function foreseen(p: Parsing, term: Extract<Term, { kind: 'binary' }>): Term {
+  if (p.isBird2 && term.left.kind === 'constant' && term.right.kind === 'constant') p.evaluate(term);
+  return term;
+}
+
 export function parseTerm(p: Parsing, minimum = 1): Term {
   let left = parseUnary(p);
   for (;;) {
@@ -56,7 +62,7 @@ export function parseTerm(p: Parsing, minimum = 1): Term {
     p.next();
     const right = parseTerm(p, precedence + 1);
     checkBinary(p, operator, [left, right]);
-    left = { kind: 'binary', operator, left, right, line: token.line };
+    left = foreseen(p, { kind: 'binary', operator, left, right, line: token.line });
     if (precedence !== COMPARISON) continue;
     const next = p.peek();
     if (next.kind === 'punctuation' && PRECEDENCE[next.text] === COMPARISON) p.unexpected();
@@ -201,12 +207,26 @@ function parseMaskItem(p: Parsing): PathMaskTerm {
   return p.unexpected();
 }
 
+/** What BIRD 2 sees at once: nothing to repeat, or a constant that is no AS. */
+function checkMask(p: Parsing, items: readonly PathMaskTerm[]): void {
+  if (!p.isBird2) return;
+  const at = p.previous;
+  const found = `filter preevaluation, line ${at.line}: `;
+  const [first] = items;
+  if (first?.kind === 'loop') p.fail(`${found}Path mask iterator '+' cannot be first`, at);
+  const strange = items.some(
+    (item) => item.kind === 'term' && item.term.kind === 'constant' && !['int', 'set'].includes(item.term.value.type),
+  );
+  if (strange) p.fail(`${found}Error resolving path mask template: value not an integer`, at);
+}
+
 /** `[= 1 * =]`, and of 1.6 also `/ 1 ? /`, where `?` is any number of numbers. */
 function parseMask(p: Parsing): Term {
   const { line } = p.peek();
   const items: PathMaskTerm[] = [];
   if (p.take('[=')) {
     while (!p.take('=]')) items.push(parseMaskItem(p));
+    checkMask(p, items);
     return { kind: 'mask', items, line };
   }
   p.expect('/');
@@ -318,11 +338,11 @@ export function parseCall(p: Parsing, name: Token): Extract<Term, { kind: 'call'
 
 function parseSymbol(p: Parsing, token: Token): Term {
   const symbol = p.scope.lookup(token.text);
-  if (symbol === undefined && p.isBird2) return p.undefinedName(token);
+  if (symbol === undefined && p.isBird2) return p.unexpected(token);
   if (p.isPunctuation('(')) return parseCall(p, token);
   if (symbol?.kind === 'constant') return constant(symbol.value);
   if (symbol?.kind === 'variable') return { kind: 'variable', variable: symbol.variable, line: token.line };
-  return p.fail(`${token.text}: variable expected.`, token);
+  return p.fail(`${token.text}: variable expected.`);
 }
 
 function parsePunctuated(p: Parsing): Term {

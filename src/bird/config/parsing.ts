@@ -1,9 +1,9 @@
 /** The state of a parse: tokens, names, what was found; and the small constants that all of the grammar is made of. */
 
-import { type IpAddr, maxLength, Net } from '../address.js';
+import { formatIp, type IpAddr, maskIp, maxLength, Net } from '../address.js';
 import { evaluateTerm } from '../filter/filter.js';
 import { isNetwork } from '../filter/sets.js';
-import type { FilterEnvironment } from '../filter/run.js';
+import { type FilterEnvironment, NO_ROUTE } from '../filter/run.js';
 import type { Term } from '../filter/syntax.js';
 import type { Value } from '../filter/value.js';
 import type { Dialect } from './keywords.js';
@@ -12,6 +12,20 @@ import type { Token, TokenKind } from './lexer.js';
 import { Scope } from './scope.js';
 import { BirdSyntaxError, type Position } from './source.js';
 import type { ConfigFinding } from './types.js';
+
+/** Operators of several characters, as the grammar of BIRD 2 calls them. */
+const PUNCTUATION: Readonly<Record<string, string>> = {
+  '!=': 'NEQ',
+  '!~': 'NMA',
+  '<=': 'LEQ',
+  '>=': 'GEQ',
+  '&&': 'AND',
+  '||': 'OR',
+  '[=': 'PO',
+  '=]': 'PC',
+  '..': 'DDOT',
+  'else:': 'ELSECOL',
+};
 
 /** Constants know no route and no router. */
 const constantEnvironment = (dialect: Dialect): FilterEnvironment => ({
@@ -122,20 +136,34 @@ export class Parsing {
 
   // Mistakes.
 
-  unexpected(): never {
-    const token = this.peek();
+  /** What the grammar does not have there; `expecting` is what it might have instead. 1.6 was built without those words. */
+  unexpected(token: Token = this.peek(), expecting = ''): never {
     if (token.kind === 'error') throw new BirdSyntaxError(token.text, token);
-    const what = token.kind === 'end' ? 'end of file' : `'${token.text}'`;
-    throw new BirdSyntaxError(`syntax error, unexpected ${what}`, token);
+    const hint = expecting === '' ? '' : `, expecting ${expecting}`;
+    const words = this.isBird2 ? `, unexpected ${this.#tokenName(token)}${hint}` : '';
+    throw new BirdSyntaxError(`syntax error${words}`, token);
+  }
+
+  /** How BIRD 2's grammar calls it; names that stand for nothing are a kind of their own. */
+  #tokenName({ kind, text, ip }: Token): string {
+    switch (kind) {
+      case 'number':
+        return 'NUM';
+      case 'ip':
+        return typeof ip === 'number' ? 'IP4' : 'IP6';
+      case 'symbol':
+        return this.scope.lookup(text) === undefined ? 'CF_SYM_UNDEFINED' : 'CF_SYM_KNOWN';
+      case 'punctuation':
+        return PUNCTUATION[text] ?? `'${text}'`;
+      case 'keyword':
+        return text.toUpperCase();
+      default:
+        return kind.toUpperCase();
+    }
   }
 
   fail(message: string, at: Position = this.peek()): never {
     throw new BirdSyntaxError(message, at);
-  }
-
-  /** BIRD 2's grammar has a token of its own for names that stand for nothing. */
-  undefinedName(at: Position): never {
-    return this.fail('syntax error, unexpected CF_SYM_UNDEFINED', at);
   }
 
   finding(message: string, at: Position = this.peek()): void {
@@ -148,9 +176,13 @@ export class Parsing {
 
   // Constants.
 
-  evaluate(term: Term): Value {
+  /** BIRD 2 knows what goes wrong while it reads, where no route and no router is asked. */
+  evaluate(term: Term, failure = 'Runtime error'): Value {
+    const { line } = this.previous;
     const value = evaluateTerm(term, this.#environment);
-    return typeof value === 'string' ? this.fail(value) : value;
+    if (typeof value !== 'string') return value;
+    const foreseen = this.isBird2 && value !== NO_ROUTE;
+    return this.fail(foreseen ? `filter preevaluation, line ${line}: ${value}` : failure);
   }
 
   evaluateInt(term: Term): number {
@@ -218,7 +250,7 @@ export class Parsing {
   }
 
   /** `/length`, or of 1.6 also `:netmask`. */
-  #prefixLength(addr: IpAddr): number {
+  #prefixLength(): number {
     if (!this.isBird2 && this.take(':')) {
       const mask = this.ip();
       const ones = typeof mask === 'number' ? Math.clz32(~mask) : -1;
@@ -227,7 +259,7 @@ export class Parsing {
     }
     this.expect('/');
     const length = this.isBird2 ? this.expectKind('number').number : this.expr();
-    return length <= maxLength(addr) ? length : this.fail(`Invalid prefix length ${length}`);
+    return length;
   }
 
   /** A network as routes have it; host bits are refused. */
@@ -237,8 +269,18 @@ export class Parsing {
       if (value.type === 'prefix') return value.value;
     }
     const addr = this.ip();
-    const net = new Net(addr, this.#prefixLength(addr));
-    return isNetwork(net) ? net : this.fail(this.isBird2 ? `Invalid prefix ${net.toString()}` : 'Invalid prefix');
+    return this.checkNet(new Net(addr, this.#prefixLength()));
+  }
+
+  /** Not longer than an address, and without host bits. */
+  checkNet(net: Net, at: Position = this.peek()): Net {
+    const { addr, length } = net;
+    if (length > maxLength(addr)) this.fail(`Invalid prefix length ${length}`, at);
+    if (isNetwork(net)) return net;
+    if (!this.isBird2) return this.fail('Invalid prefix', at);
+    const wanted = `${formatIp(maskIp(addr, length))}/${length}`;
+    const version = typeof addr === 'number' ? 'IPv4' : 'IPv6';
+    return this.fail(`Invalid ${version} prefix ${net.toString()}, maybe you wanted ${wanted}`, at);
   }
 
   /** The same, or an address alone. */
@@ -246,8 +288,7 @@ export class Parsing {
     if (this.isBird2 && this.is('symbol') && !this.startsIp) return this.net();
     const addr = this.ip();
     if (!this.isPunctuation('/') && (this.isBird2 || !this.isPunctuation(':'))) return new Net(addr, maxLength(addr));
-    const net = new Net(addr, this.#prefixLength(addr));
-    return isNetwork(net) ? net : this.fail('Invalid prefix');
+    return this.checkNet(new Net(addr, this.#prefixLength()));
   }
 
   /** `idval`: a router id or cluster id, as a number or an IPv4 address. */

@@ -108,7 +108,7 @@ export function parseProtocol(
   const position = p.previous;
   const kind = p.expectKind('keyword').text;
   if (NOT_MODELLED.has(kind)) p.notModelled(`protocol ${kind}`, p.previous);
-  if (!KINDS.has(kind)) p.fail(`syntax error, unexpected '${kind}'`, p.previous);
+  if (!KINDS.has(kind)) p.unexpected(p.previous);
   const { file, line, column } = position;
   const channels = channelsOf(p, kind, context.family);
   const draft = newDraft(p, kind, { position: { file, line, column }, channels });

@@ -23,6 +23,9 @@ interface Part {
   readonly all: boolean;
 }
 
+/** Of a large community. */
+const MOST_PARTS = 3;
+
 const ALL_16 = 0xffff;
 const ALL_32 = 0xffff_ffff;
 
@@ -41,7 +44,7 @@ function parseParts(p: Parsing): { parts: readonly Part[]; value: Value | undefi
     const from = value.type === 'int' ? value.value : Number.NaN;
     const to = p.take('..') ? p.evaluateInt(p.parseTerm(p)) : from;
     parts.push({ from, to, all: false });
-  } while (p.take(','));
+  } while (parts.length < MOST_PARTS && p.take(','));
   p.expect(')');
   return { parts, value };
 }
@@ -60,7 +63,7 @@ function pairRanges(p: Parsing, first: Part, second: Part): ItemRange[] {
   const to = first.all ? ALL_16 : first.to;
   const [low, high] = second.all ? [0, ALL_16] : [second.from, second.to];
   check16(p, first.from, to, low, high);
-  if (to < first.from || high < low) p.fail('From value cannot be higher that To value in pair sets');
+  if (to < first.from || high < low) p.fail('From value cannot be higher that To value in pair sets', p.previous);
   if (second.all || first.from === to) return [{ from: pair(first.from, low), to: pair(to, high) }];
   const ranges: ItemRange[] = [];
   for (let a = first.from; a <= to; a++) ranges.push({ from: pair(a, low), to: pair(a, high) });
@@ -182,7 +185,8 @@ function parsePattern(p: Parsing): PrefixPattern {
   const length = p.expectKind('number').number;
   const net = new Net(addr, length);
   const maximum = maxLength(addr);
-  if (length > maximum || !isNetwork(net)) p.fail(`Invalid network prefix: ${net.toString()}.`, token);
+  if (p.isBird2) p.checkNet(net, p.previous);
+  else if (length > maximum || !isNetwork(net)) p.fail(`Invalid network prefix: ${net.toString()}.`, p.previous);
   if (p.take('+')) return { net, low: length, high: maximum };
   if (p.take('-')) return { net, low: 0, high: length };
   if (!p.take('{')) return { net, low: length, high: length };

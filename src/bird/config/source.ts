@@ -24,8 +24,9 @@ export class BirdSyntaxError extends Error {
 }
 
 /** As BIRD 1.6.8 and 2 print it. */
+/** Without a line it is about the file as a whole. */
 export const formatProblem = ({ file, line, column, message }: ConfigProblem): string =>
-  `${file}:${line}:${column} ${message}`;
+  line === 0 ? `${file}: ${message}` : `${file}:${line}:${column} ${message}`;
 
 /** Reads an included file; undefined where there is none. `list` gives the files that a pattern with wildcards matches. */
 export interface ConfigFiles {

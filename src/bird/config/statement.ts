@@ -148,7 +148,7 @@ function parseAttributeMethod(p: Parsing, attribute: AttributeDefinition, line: 
       ? p.fail("Can't empty that attribute")
       : { kind: 'set-attribute', attribute, term: { kind: 'empty', of }, line };
   }
-  if (!isListMethod(name)) return p.fail(`syntax error, unexpected '${name}'`, p.previous);
+  if (!isListMethod(name)) return p.unexpected(p.previous);
   p.expect('(');
   const argument = parseTerm(p);
   p.expect(')');
@@ -209,7 +209,7 @@ function parseUnset(p: Parsing): Command {
   p.expect('(');
   const token = p.expectKind('keyword');
   const attribute = attributeNamed(token.text);
-  if (attribute === undefined) return p.fail(`syntax error, unexpected '${token.text}'`, token);
+  if (attribute === undefined) return p.unexpected(token);
   p.expect(')');
   return { kind: 'unset', attribute, line };
 }
@@ -334,7 +334,7 @@ export function parseFilterReference(p: Parsing): FilterDefinition {
   if (p.isName()) {
     const name = p.next();
     const symbol = p.scope.lookup(name.text);
-    if (symbol === undefined && p.isBird2) return p.undefinedName(name);
+    if (symbol === undefined && p.isBird2) return p.unexpected(name);
     return symbol?.kind === 'filter' ? symbol.definition : p.fail('No such filter.', name);
   }
   const { value: body, slots } = framed(p, () => parseFunctionBody(p));

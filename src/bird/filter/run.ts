@@ -14,6 +14,9 @@ export type Evaluate = (run: FilterRun) => Value;
 export type Execute = (run: FilterRun) => number;
 
 /** A runtime error: the filter's verdict is `error`. Never leaves this folder. */
+/** An attribute where there is no route that might have it. */
+export const NO_ROUTE = 'No route to access';
+
 export class FilterError extends Error {
   readonly line: number;
 
@@ -82,7 +85,7 @@ export class FilterRun {
   }
 
   require(line: number): Route {
-    if (this.#route === undefined) throw new FilterError('No route to access', line);
+    if (this.#route === undefined) throw new FilterError(NO_ROUTE, line);
     return this.#route;
   }
 
