@@ -1,10 +1,11 @@
 /** A BIRD: one process in a namespace, with its configuration, its protocols and its `birdc`. */
 
-import type { Netns } from '../kernel/index.js';
+import { type Netns, NS_PER_S, type Timer } from '../kernel/index.js';
 import { type Cause, NO_CAUSE } from '../trace/index.js';
 import type { Family } from './address.js';
 import { BgpListeners } from './bgp/listeners.js';
 import { type BirdcContext, runBirdc } from './birdc/commands.js';
+import type { ConfigureOutcome, ConfigureRequest } from './birdc/configure.js';
 import { type ParseResult, parseConfig } from './config/config.js';
 import type { Dialect } from './config/keywords.js';
 import type { ConfigFiles, ConfigProblem } from './config/source.js';
@@ -55,11 +56,11 @@ export interface ProtocolStatus {
   readonly reason: string;
 }
 
-export type ConfigureOutcome =
-  | { readonly kind: 'unchanged' | 'reconfigured' }
-  | { readonly kind: 'refused'; readonly errors: readonly ConfigProblem[] };
-
 const NO_LOG = (): void => undefined;
+const UNCHANGED: ConfigureOutcome = { kind: 'unchanged', inProgress: false };
+
+/** A file that is not there. */
+const missing = (file: string): ConfigProblem => ({ file, line: 0, column: 0, message: 'No such file or directory' });
 
 export class BirdDaemon {
   readonly netns: Netns;
@@ -72,6 +73,9 @@ export class BirdDaemon {
   #findings: readonly ConfigFinding[] = [];
   #startedNs = 0;
   #configuredNs = 0;
+  /** The configuration before the last change, as long as it can be taken back. */
+  #before: BirdConfig | undefined = undefined;
+  #undoTimer: Timer | undefined = undefined;
 
   constructor(netns: Netns, options: BirdOptions) {
     this.netns = netns;
@@ -204,8 +208,8 @@ export class BirdDaemon {
 
   // Configuration.
 
-  #read(): ParseResult {
-    const { dialect, family = 'ipv4', file } = this.options;
+  #read(file = this.options.file): ParseResult {
+    const { dialect, family = 'ipv4' } = this.options;
     const hostFiles: ConfigFiles = { read: (path) => this.netns.host.files.get(path) };
     const files = this.options.files ?? hostFiles;
     const sources = new Map<string, string | undefined>();
@@ -216,8 +220,7 @@ export class BirdDaemon {
     };
     const text = read(file);
     if (text === undefined) {
-      const message = `Unable to open configuration file ${file}: No such file or directory`;
-      return { config: undefined, errors: [{ file, line: 0, column: 0, message }], findings: [] };
+      return { config: undefined, errors: [missing(file)], findings: [] };
     }
     const list = files.list;
     const result = parseConfig(text, { dialect, family, file, files: list === undefined ? { read } : { read, list } });
@@ -230,44 +233,81 @@ export class BirdDaemon {
 
   /** Whether a text that the configuration is made of is another now. */
   #changed(): boolean {
+    if (this.#sources.size === 0) return true;
     const read = this.options.files?.read ?? ((path: string) => this.netns.host.files.get(path));
     for (const [path, text] of this.#sources) if (read(path) !== text) return true;
     return false;
   }
 
   /** `birdc configure`: what changed is changed, and nothing else is touched. */
-  configure(): ConfigureOutcome {
+  configure({ file, timeout }: ConfigureRequest = {}): ConfigureOutcome {
     const router = this.#router;
     if (router === undefined) {
       const errors = this.start();
-      return errors.length === 0 ? { kind: 'reconfigured' } : { kind: 'refused', errors };
+      return errors.length === 0 ? { kind: 'reconfigured', inProgress: false } : { kind: 'refused', errors };
     }
-    if (!this.#changed()) return { kind: 'unchanged' };
-    const { config, errors } = this.#read();
-    if (config === undefined) return { kind: 'refused', errors };
-    this.#configuredNs = router.nowNs;
-    this.#commit(router, config);
-    return { kind: 'reconfigured' };
+    this.#forgetUndo();
+    const before = router.config;
+    const outcome = file === undefined && !this.#changed() ? UNCHANGED : this.#reread(router, file);
+    if (outcome.kind === 'refused') return outcome;
+    this.#before = before;
+    if (timeout !== undefined) this.#undoTimer = router.after(timeout, () => this.#undo());
+    return outcome;
   }
 
-  /** protos_commit(). */
-  #commit(router: Router, config: BirdConfig): void {
+  #reread(router: Router, file: string | undefined): ConfigureOutcome {
+    const { config, errors } = this.#read(file);
+    if (config === undefined) return { kind: 'refused', errors };
+    return { kind: 'reconfigured', inProgress: this.#commit(router, config) };
+  }
+
+  /** config_free_old(): there is no way back any more. */
+  #forgetUndo(): void {
+    this.#undoTimer?.cancel();
+    this.#undoTimer = undefined;
+    this.#before = undefined;
+  }
+
+  /** config_undo(): as before the last change; the files say something else then. */
+  #undo(): ConfigureOutcome | undefined {
+    const [router, config] = [this.#router, this.#before];
+    this.#forgetUndo();
+    if (router === undefined || config === undefined) return undefined;
+    this.#sources = new Map();
+    return { kind: 'reconfigured', inProgress: this.#commit(router, config) };
+  }
+
+  #confirm(): boolean {
+    const waits = this.#undoTimer?.pending === true;
+    this.#undoTimer?.cancel();
+    return waits;
+  }
+
+  /** protos_commit(); whether a protocol that runs must end for it. */
+  #commit(router: Router, config: BirdConfig): boolean {
+    this.#configuredNs = router.nowNs;
     router.reconfigure(config);
-    const routerId = this.#routerId(router, config);
-    const force = routerId !== router.routerId;
-    router.routerId = routerId;
+    // global_commit(): once chosen it stays, unless it is to be chosen among interfaces.
+    const { routerId, routerIdFrom } = config;
+    if (routerId !== undefined) router.routerId = routerId;
+    else if (routerIdFrom !== undefined) router.routerId = router.interfaces.routerId(routerIdFrom) ?? router.routerId;
+    const replaced: Protocol[] = [];
     const before = new Map(this.#protocols.map((protocol) => [protocol.name, protocol]));
     this.#protocols = config.protocols.map((each) => {
       const old = before.get(each.name);
       before.delete(each.name);
       if (old === undefined) return this.#begin(router, each);
-      if (!force && reconfigureProtocol(old, each)) return old;
-      return this.#replace(router, old, each);
+      if (reconfigureProtocol(old, each)) return old;
+      replaced.push(old);
+      return this.#make(router, each);
     });
+    const ending = [...replaced, ...before.values()].some(({ state }) => state !== 'down');
+    for (const old of replaced) this.#replace(old);
     for (const gone of before.values()) {
       gone.disabled = true;
       gone.shutdown('remove');
     }
+    return ending;
   }
 
   #begin(router: Router, config: ProtocolConfig): Protocol {
@@ -277,12 +317,11 @@ export class BirdDaemon {
   }
 
   /** The old one ends, and the new one begins when it has. */
-  #replace(router: Router, old: Protocol, config: ProtocolConfig): Protocol {
-    const fresh = this.#make(router, config);
+  #replace(old: Protocol): void {
+    const fresh = this.#protocols.find(({ name }) => name === old.name);
     old.disabled = true;
-    old.shutdown(config.disabled ? 'disable' : 'restart');
-    old.whenDown(() => fresh.start());
-    return fresh;
+    old.shutdown(fresh?.disabled === true ? 'disable' : 'restart');
+    old.whenDown(() => fresh?.start());
   }
 
   // birdc
@@ -299,16 +338,24 @@ export class BirdDaemon {
       startedNs: this.#startedNs,
       configuredNs: this.#configuredNs,
       file: this.options.file,
-      configure: () => this.configure(),
-      check: () => this.#check(),
+      configurable: {
+        configure: (request) => this.configure(request),
+        check: (path) => this.#check(path),
+        undo: () => this.#undo(),
+        confirm: () => this.#confirm(),
+        undoLeft: () =>
+          this.#undoTimer?.pending === true ? (this.#undoTimer.dueNs - router.nowNs) / NS_PER_S : undefined,
+      },
+      shutDown: () => this.stop(),
     };
     return runBirdc(words, context);
   }
 
-  #check(): readonly ConfigProblem[] {
-    const { dialect, family = 'ipv4', file } = this.options;
+  #check(file = this.options.file): readonly ConfigProblem[] {
+    const { dialect, family = 'ipv4' } = this.options;
     const files = this.options.files ?? { read: (path: string) => this.netns.host.files.get(path) };
-    return parseConfig(files.read(file) ?? '', { dialect, family, file, files }).errors;
+    const text = files.read(file);
+    return text === undefined ? [missing(file)] : parseConfig(text, { dialect, family, file, files }).errors;
   }
 
   /** The state of a protocol, by name. */

@@ -18,7 +18,7 @@ export {
   type ConvergedSession,
 } from './converged/network.js';
 export { netnsSpeaker, sessionLike, type Speaker, type SpeakerMesh } from './converged/speaker.js';
-export { BirdDaemon, type BirdOptions, type ConfigureOutcome, type ProtocolStatus } from './daemon.js';
+export { BirdDaemon, type BirdOptions, type ProtocolStatus } from './daemon.js';
 export { type Iface, type IfaceAddress, Interfaces, plannedIface } from './interfaces.js';
 export type { LinkAddresses } from './converged/link.js';
 export { routeSpec } from './protocols/kernel-routes.js';

@@ -59,6 +59,21 @@ const ANSWERS: readonly (readonly [command: string, answer: string])[] = [
   ['reload', 'syntax error, unexpected END'],
   ['show status foo', 'syntax error, unexpected CF_SYM_UNDEFINED, expecting END'],
   ['eval nosuch', 'syntax error, unexpected CF_SYM_UNDEFINED'],
+  ['eval 1/0', 'filter preevaluation, line 1: Mother told me not to divide by 0'],
+  ['eval krt_mtu', 'runtime error'],
+  ['show symbols table', 'master4 \trouting table\nmaster6 \trouting table\nt2      \trouting table'],
+  ['show symbols b1', 'b1      \tprotocol'],
+  ['show symbols nosuch', 'nosuch  \tundefined'],
+  ['show route export b1', 'No valid tables'],
+  ['show route noexport s1', 'No valid tables'],
+  ['show route primary filtered', 'Incompatible show route options'],
+  ['show route 10.1.0.0/16 10.2.0.0/16', 'Only one prefix expected'],
+  ['show protocols b1 all', 'syntax error, unexpected ALL, expecting END'],
+  ['debug b1 { states, routes }', ''],
+  ['debug nosuch all', 'syntax error, unexpected CF_SYM_UNDEFINED, expecting CF_SYM_KNOWN or TEXT or ALL'],
+  ['mrtdump', 'syntax error, unexpected END, expecting CF_SYM_KNOWN or TEXT or ALL'],
+  ['dump routes', ''],
+  ['reload all', 'device1: reloading\ns1: reloading\nb1: already disabled'],
 ];
 
 t.test('the words of commands, of tables and of what there is not', (t) => {
@@ -156,5 +171,36 @@ t.test('interfaces as either dialect lists them', (t) => {
     'br0        down   ',
     'v0         down   ',
   ]);
+  t.end();
+});
+
+const OLD = `router id 1.1.1.1; protocol device { }
+protocol static s1 { route 10.1.0.0/16 blackhole; import filter { if net = 10.2.0.0/16 then reject; accept; }; import keep filtered; route 10.2.0.0/16 blackhole; }
+protocol bgp b1 { local 127.0.0.1 as 1; neighbor 127.0.0.9 as 2; multihop; disabled; }
+`;
+
+const OLD_ANSWERS: readonly (readonly [command: string, answer: string])[] = [
+  ['show route export b1', 'Protocol is down'],
+  ['show route nosuch', 'IP address expected'],
+  ['show route table all', 'syntax error'],
+  ['show route 10.1.0.0/16 count', ''],
+  ['show route count', '1 of 1 routes for 1 networks'],
+  ['show route filtered count', '1 of 1 routes for 1 networks'],
+  ['configure status', 'syntax error'],
+  ['eval 1/0', 'runtime error'],
+  ['debug nosuch all', 'nosuch is not a protocol'],
+  ['reload all', 'device1: reload failed\ns1: reload failed\nb1: already disabled'],
+];
+
+t.test('and what 1.6.8 said', (t) => {
+  const fabric = new Fabric();
+  fabric.plug('a', 'eth0', 'lan', '192.0.2.1/24');
+  const daemon = fabric.bird('a', OLD, { dialect: 'bird-1.6' });
+  fabric.run(1);
+  for (const [command, answer] of OLD_ANSWERS) {
+    const [, ...lines] = daemon.birdc(command).split('\n');
+    t.equal(lines.join('\n').trimEnd(), answer, command);
+  }
+  fabric.end();
   t.end();
 });

@@ -5,9 +5,8 @@ import { tokenize, type Token } from '../config/lexer.js';
 import { parseTerm } from '../config/expression.js';
 import { Parsing } from '../config/parsing.js';
 import { Scope } from '../config/scope.js';
-import { BirdSyntaxError, type ConfigProblem, formatProblem } from '../config/source.js';
+import { BirdSyntaxError } from '../config/source.js';
 import { parseFilterReference, parseWhere } from '../config/statement.js';
-import type { ConfigureOutcome } from '../daemon.js';
 import { patternMatches } from '../filter/match.js';
 import type { FilterChoice } from '../filter/syntax.js';
 import { formatValue } from '../filter/value.js';
@@ -15,10 +14,12 @@ import type { Protocol } from '../protocols/protocol.js';
 import { inFibOrder } from '../rib/fib-order.js';
 import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
+import { type Configurable, runConfigure } from './configure.js';
 import { expandCommand } from './expand.js';
 import { interfacesSummary, showInterfaces } from './show-interfaces.js';
 import { showProtocols } from './show-protocols.js';
 import { showStatic } from './show-static.js';
+import { showSymbols } from './show-symbols.js';
 import { type ShowRouteRequest, showTables } from './show-route.js';
 import { longTime, type TimeContext } from './time.js';
 
@@ -29,8 +30,8 @@ export interface BirdcContext {
   readonly startedNs: number;
   readonly configuredNs: number;
   readonly file: string;
-  readonly configure: () => ConfigureOutcome;
-  readonly check: () => readonly ConfigProblem[];
+  readonly configurable: Configurable;
+  readonly shutDown: () => void;
 }
 
 /** What a daemon of that dialect says when a client comes. */
@@ -78,12 +79,33 @@ class Birdc {
   run(): string[] {
     const p = this.#p;
     if (p.takeKeyword('show')) return this.#show();
-    if (p.takeKeyword('configure')) return this.#configure();
+    const { configurable, file } = this.#context;
+    if (p.takeKeyword('configure')) return runConfigure(p, configurable, { file, end: () => void this.#end([], '') });
+    if (p.takeKeyword('down')) return this.#down();
+    if (p.takeKeyword('debug') || p.takeKeyword('mrtdump')) return this.#unheard();
+    if (p.takeKeyword('dump')) return [];
+    if (p.takeKeyword('quit') || p.takeKeyword('exit')) return [];
     for (const command of ['disable', 'enable', 'restart', 'reload'] as const) {
       if (p.takeKeyword(command)) return this.#control(command);
     }
-    if (p.takeKeyword('eval')) return this.#end([formatValue(p.evaluate(parseTerm(p)))]);
+    if (p.takeKeyword('eval')) return this.#end([formatValue(p.evaluate(parseTerm(p), 'runtime error'))]);
     return this.#notModelled();
+  }
+
+  #down(): string[] {
+    this.#end([]);
+    this.#context.shutDown();
+    return ['Shutdown requested'];
+  }
+
+  /** What a log or a dump would have in it that nobody keeps; BIRD says nothing of it. */
+  #unheard(): string[] {
+    const p = this.#p;
+    const names = 'CF_SYM_KNOWN or TEXT or ALL';
+    if (p.is('end')) p.unexpected(undefined, names);
+    if (!p.takeKeyword('all')) this.#chosen(names);
+    while (!p.is('end')) p.next();
+    return [];
   }
 
   /** A command that BIRD has, and nobody here. */
@@ -94,15 +116,7 @@ class Birdc {
 
   /** Nothing may follow. */
   #end(lines: string[], expecting = 'END'): string[] {
-    return this.#p.is('end') ? lines : this.#unexpected(expecting);
-  }
-
-  /** BIRD 2's parser of commands tells names that stand for nothing apart, and says what might have been there. */
-  #unexpected(expecting = '', token = this.#p.peek()): never {
-    const { isBird2, config } = this.#context.router;
-    if (!isBird2 || token.kind !== 'symbol' || config.scope.lookup(token.text) !== undefined) this.#p.unexpected();
-    const hint = expecting === '' ? '' : `, expecting ${expecting}`;
-    return this.#p.fail(`syntax error, unexpected CF_SYM_UNDEFINED${hint}`, token);
+    return this.#p.is('end') ? lines : this.#p.unexpected(undefined, expecting);
   }
 
   #show(): string[] {
@@ -113,7 +127,7 @@ class Birdc {
     if (p.takeKeyword('protocols')) return this.#protocols();
     if (p.takeKeyword('route')) return this.#routes();
     if (p.takeKeyword('static')) return this.#static();
-    if (p.takeKeyword('symbols')) return this.#end(this.#symbols());
+    if (p.takeKeyword('symbols')) return this.#end(showSymbols(p, this.#context.router.config.scope));
     for (const [word, kind] of Object.entries(ABSENT)) if (p.takeKeyword(word)) return this.#absent(kind);
     return this.#notModelled();
   }
@@ -131,23 +145,6 @@ class Birdc {
       ...(router.recovering ? ['Graceful restart recovery in progress'] : []),
       'Daemon is up and running',
     ];
-  }
-
-  #symbols(): string[] {
-    const kinds = {
-      constant: 'constant',
-      function: 'function',
-      filter: 'filter',
-      protocol: 'protocol',
-      template: 'template',
-      table: 'routing table',
-    };
-    const lines: string[] = [];
-    for (const [name, symbol] of this.#context.router.config.scope.names()) {
-      if (symbol.kind !== 'pending' && symbol.kind !== 'variable')
-        lines.push(`${name.padEnd(8)}\t${kinds[symbol.kind]}`);
-    }
-    return lines;
   }
 
   // Protocols
@@ -171,7 +168,7 @@ class Birdc {
     if (found !== undefined) return found;
     const defined = router.config.scope.lookup(token.text) !== undefined;
     return router.isBird2 && !defined
-      ? this.#unexpected(expecting, token)
+      ? this.#p.unexpected(token, expecting)
       : this.#p.fail(`${token.text} is not a protocol`, token);
   }
 
@@ -192,7 +189,7 @@ class Birdc {
       const named = protocols.find(({ name }) => name === token.text);
       if (named === undefined) {
         if (!router.isBird2) return p.fail(`${token.text}: Not a protocol`, token);
-        return this.#unexpected('END or CF_SYM_KNOWN', token);
+        return p.unexpected(token, 'END or CF_SYM_KNOWN');
       }
       return this.#end(showStatic(named) ?? p.fail(`${named.name}: Not a Static protocol`, token));
     }
@@ -217,19 +214,22 @@ class Birdc {
     const names = 'CF_SYM_KNOWN or TEXT or ALL';
     // The grammar of 2 wants somebody named.
     if (this.#context.router.isBird2 && p.is('end')) {
-      p.fail(`syntax error, unexpected END${command === 'reload' ? '' : `, expecting ${names}`}`);
+      p.unexpected(undefined, command === 'reload' ? '' : names);
     }
     const chosen = p.takeKeyword('all') ? this.#context.protocols : this.#chosen(names);
     const message = p.is('text') ? p.next().text : undefined;
     if (!p.is('end')) p.unexpected();
-    return chosen.map((protocol) => `${protocol.name}: ${this.#act(command, protocol, { direction, message })}`);
+    return chosen.flatMap((protocol) => {
+      const said = this.#act(command, protocol, { direction, message });
+      return said === undefined ? [] : [`${protocol.name}: ${said}`];
+    });
   }
 
   #act(
     command: 'disable' | 'enable' | 'restart' | 'reload',
     protocol: Protocol,
     how: { readonly direction: 'in' | 'out' | 'both' | false; readonly message: string | undefined },
-  ): string {
+  ): string | undefined {
     if (command === 'enable') {
       if (!protocol.disabled) return 'already enabled';
       protocol.disabled = false;
@@ -250,12 +250,18 @@ class Birdc {
       protocol.whenDown(() => protocol.start());
       return 'restarted';
     }
+    // One that is not up has no routes, and nothing to say.
+    if (protocol.state !== 'up') return undefined;
     if (how.direction !== 'out' && !protocol.reloadImports()) return 'reload failed';
     if (how.direction !== 'in') for (const channel of protocol.channels) protocol.feedAgain(channel);
     return 'reloading';
   }
 
   // Routes
+
+  #only(args: RouteArguments, wanted: Wanted): Wanted {
+    return args.wanted === undefined ? wanted : this.#p.fail('Only one prefix expected');
+  }
 
   #routeArguments(): RouteArguments {
     const p = this.#p;
@@ -275,19 +281,18 @@ class Birdc {
       else if (p.takeKeyword('filtered')) request.filtered = true;
       else if (p.takeKeyword('stats')) args.counting = 'stats';
       else if (p.takeKeyword('count')) args.counting = 'count';
-      else if (p.takeKeyword('for')) args.wanted = { net: p.netOrIp(), how: 'for' };
-      else if (p.isKeyword('in') && this.#context.router.isBird2) {
-        p.next();
-        args.wanted = { net: p.net(), how: 'in' };
-      } else if (p.takeKeyword('table')) args.tables = [...args.tables, ...this.#tablesNamed()];
+      else if (p.takeKeyword('for')) args.wanted = this.#only(args, { net: p.netOrIp(), how: 'for' });
+      else if (p.isBird2 && p.takeKeyword('in')) args.wanted = this.#only(args, { net: p.net(), how: 'in' });
+      else if (p.takeKeyword('table')) args.tables = [...args.tables, ...this.#tablesNamed()];
       else if (p.isKeyword('where') || p.isKeyword('filter')) request.filter = this.#filter();
       else if (p.takeKeyword('protocol')) request.protocol = this.#protocolNamed(p.name());
       else if (p.isKeyword('export') || p.isKeyword('preexport') || p.isKeyword('noexport')) {
         request.exportMode = p.next().text as 'export' | 'preexport' | 'noexport';
         const expecting = request.exportMode === 'export' ? 'CF_SYM_KNOWN or TABLE' : 'CF_SYM_KNOWN';
         request.exportProtocol = this.#protocolNamed(p.name(), expecting);
-      } else if (p.is('ip')) args.wanted = { net: p.net(), how: 'equal' };
-      else this.#unexpected();
+      } else if (p.is('ip')) args.wanted = this.#only(args, { net: p.net(), how: 'equal' });
+      else if (p.is('symbol') && !p.isBird2) p.fail('IP address expected');
+      else p.unexpected();
     }
     return args;
   }
@@ -295,16 +300,23 @@ class Birdc {
   #routes(): string[] {
     const { router, protocols } = this.#context;
     const { request, tables: named, wanted, counting } = this.#routeArguments();
+    if (router.isBird2 && request.filtered && (request.primary || request.exportMode !== undefined)) {
+      return this.#p.fail('Incompatible show route options');
+    }
     const tables = this.#tables(named, request, wanted?.net.addr);
+    if (!router.isBird2 && request.exportProtocol !== undefined && request.exportProtocol.state !== 'up') {
+      return ['Protocol is down'];
+    }
+    if (tables.length === 0) return ['No valid tables'];
     const context = { router, protocols, time: this.#time };
     const found = tables.map((table) => ({ table, nets: [...this.#nets(table, wanted)] }));
     const one = wanted !== undefined && wanted.how !== 'in';
     if (one && found.every(({ nets }) => nets.length === 0)) {
       return [router.isBird2 ? 'Network not found' : 'Network not in table'];
     }
-    // Of a single network BIRD 2 counts nothing.
-    const counts = one && router.isBird2 ? undefined : counting;
-    if (one && router.isBird2 && counting === 'count') return [];
+    // Of a single network nothing is counted.
+    const counts = one ? undefined : counting;
+    if (one && counting === 'count') return [];
     return showTables(context, request, { found, counting: counts, headings: named.length > 0 && !one });
   }
 
@@ -325,14 +337,15 @@ class Birdc {
     if (found !== undefined) return [found];
     const defined = config.scope.lookup(token.text) !== undefined;
     return isBird2 && !defined
-      ? this.#unexpected('CF_SYM_KNOWN or ALL', token)
+      ? p.unexpected(token, 'CF_SYM_KNOWN or ALL')
       : p.fail(`${token.text} is not a table`, token);
   }
 
   #tables(named: readonly Table[], request: ShowRouteRequest, addr: IpAddr | undefined): readonly Table[] {
     const { router } = this.#context;
     if (named.length > 0) return named;
-    const ofProtocol = (request.exportProtocol ?? request.protocol)?.channels.map((channel) => channel.table);
+    const exporting = request.exportProtocol?.channels.filter((channel) => !router.isBird2 || channel.exporting);
+    const ofProtocol = (exporting ?? request.protocol?.channels)?.map((channel) => channel.table);
     const all = ofProtocol ?? Array.from(router.tables.values());
     const fitting = all.filter((each) => addr === undefined || maxLength(addr) === (each.family === 'ipv4' ? 32 : 128));
     if (router.isBird2)
@@ -351,24 +364,6 @@ class Birdc {
     const { net, how } = wanted;
     const entry = how === 'for' ? table.route(net.addr, net.length) : table.find(net);
     if (entry !== undefined) yield entry;
-  }
-
-  // Configuration
-
-  #configure(): string[] {
-    const p = this.#p;
-    const { file } = this.#context;
-    const check = p.takeKeyword('check');
-    if (!check) p.takeKeyword('soft');
-    if (!p.is('end')) return p.unexpected();
-    const reading = `Reading configuration from ${file}`;
-    if (check) {
-      const [problem] = this.#context.check();
-      return [reading, problem === undefined ? 'Configuration OK' : formatProblem(problem)];
-    }
-    const outcome = this.#context.configure();
-    if (outcome.kind !== 'refused') return [reading, 'Reconfigured'];
-    return [reading, ...outcome.errors.slice(0, 1).map(formatProblem)];
   }
 }
 

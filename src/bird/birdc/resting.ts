@@ -9,6 +9,7 @@ import { Protocol, type ProtocolState } from '../protocols/protocol.js';
 import type { Route } from '../rib/route.js';
 import { Router } from '../router.js';
 import { runBirdc } from './commands.js';
+import type { Configurable } from './configure.js';
 
 export interface RestingSession {
   readonly config: ProtocolConfig;
@@ -88,6 +89,14 @@ function routerOf(daemon: RestingDaemon): Router {
   return router;
 }
 
+const NOT_CONFIGURABLE: Configurable = {
+  configure: () => ({ kind: 'unchanged', inProgress: false }),
+  check: () => [],
+  undo: () => undefined,
+  confirm: () => false,
+  undoLeft: () => undefined,
+};
+
 /** What only daemons that speak can answer: counters, timers, exports, and whatever changes something. */
 const NOT_AT_REST = /^\s*(?!show\b)|^\s*show\s+protocols\s+all\b|^\s*show\s+route\b.*\b(?:pre|no)?export\b/;
 
@@ -101,7 +110,7 @@ export function restingBirdc(command: string, daemon: RestingDaemon): string {
     startedNs: router.nowNs,
     configuredNs: router.nowNs,
     file: daemon.config.file,
-    configure: () => ({ kind: 'unchanged' }),
-    check: () => [],
+    configurable: NOT_CONFIGURABLE,
+    shutDown: () => undefined,
   });
 }

@@ -246,7 +246,7 @@ function bgpChannelLines(p: BgpProtocol, channel: Channel): string[] {
   return [
     ...(p.restart.active ? [`    Neighbor GR:    ${channel.refreshing ? 'Active' : 'None'}`] : []),
     ...(channelState(p, channel) === 'UP' && own !== undefined ? [`    BGP Next hop:   ${formatIp(own)}`] : []),
-    ...(options.gateway === 'recursive' ? [`    IGP ${family} table: ${table}`] : []),
+    ...(options.gateway === 'recursive' || options.igpTable !== undefined ? [`    IGP ${family} table: ${table}`] : []),
   ];
 }
 

@@ -202,6 +202,12 @@ const sum = (a: Counts, b: Counts): Counts => ({
   nets: a.nets + b.nets,
 });
 
+/** Routes that the import filter refused, or the others, and networks that have any. */
+function countsOf(nets: readonly NetEntry[], filtered: boolean): Pick<Counts, 'routes' | 'nets'> {
+  const each = nets.map(({ routes }) => routes.filter((route) => route.filtered === filtered).length);
+  return { routes: each.reduce((all, some) => all + some, 0), nets: each.filter((some) => some > 0).length };
+}
+
 /** rt_show_cont(), rt_show_done(): one table after the other, and what they have together. */
 export function showTables(
   context: ShowRouteContext,
@@ -222,8 +228,7 @@ export function showTables(
     const { nets, table } = each;
     const counts = {
       shown: lines.filter(isRoute).length,
-      routes: nets.reduce((routes, net) => routes + net.routes.length, 0),
-      nets: nets.length,
+      ...countsOf(nets, request.filtered),
     };
     total = sum(total, counts);
     const heading =

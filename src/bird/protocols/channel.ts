@@ -57,7 +57,7 @@ export class Channel implements TableListener {
   readonly router: Router;
   readonly table: Table;
   config: ChannelConfig;
-  readonly stats = newStats();
+  stats = newStats();
   /** Whether exports flow. */
   exporting = false;
   mergeLimit = MERGE_LIMIT;
@@ -185,6 +185,11 @@ export class Channel implements TableListener {
   /** Whether a limit was met, for listings. */
   limitState(which: LimitKind): boolean {
     return { receive: this.#receiveHit, import: this.#importHit, export: this.#exportHit }[which];
+  }
+
+  /** The protocol begins: what was counted is of another life. */
+  resetStats(): void {
+    this.stats = newStats();
   }
 
   /** The limits are others now. */

@@ -63,6 +63,7 @@ export class DirectProtocol extends Protocol {
   }
 
   override reloadImports(): boolean {
+    if (!this.router.isBird2) return false;
     this.#told.clear();
     this.#sync();
     return true;

@@ -125,15 +125,16 @@ export abstract class Protocol implements ChannelOwner {
     });
   }
 
-  /** Asks for routes again; false where that cannot be. */
+  /** Asks for routes again; false where that cannot be: in 1.6 only the kernel's and neighbours' can. */
   reloadImports(): boolean {
-    return true;
+    return this.router.isBird2;
   }
 
   // State.
 
   start(): void {
     if (this.state !== 'down' || this.disabled) return;
+    for (const channel of this.#channels) channel.resetStats();
     this.setState('start');
     const state = this.begin();
     // It may have gone further by itself.

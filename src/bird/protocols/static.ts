@@ -1,8 +1,11 @@
 /** `protocol static` (proto/static/static.c). */
 
 import type { ProtocolConfig, StaticConfig } from '../config/types.js';
-import type { RouteOrigin } from '../rib/route.js';
+import type { Net } from '../address.js';
+import type { Route, RouteOrigin } from '../rib/route.js';
+import { sameRoute } from '../rib/same-route.js';
 import type { Router } from '../router.js';
+import type { Channel } from './channel.js';
 import { staticRoute, type StaticContext } from './local-routes.js';
 import { Protocol, type ProtocolState } from './protocol.js';
 
@@ -10,6 +13,8 @@ export class StaticProtocol extends Protocol {
   #config: StaticConfig;
   readonly #origin: RouteOrigin;
   #stopListening: (() => void) | undefined = undefined;
+  /** Routes as they were told: what has not changed is not told again. */
+  readonly #told = new Map<Net['key'], Route>();
 
   constructor(router: Router, config: StaticConfig) {
     super(router, config);
@@ -25,6 +30,7 @@ export class StaticProtocol extends Protocol {
 
   protected end(): ProtocolState {
     this.#stopListening?.();
+    this.#told.clear();
     return 'down';
   }
 
@@ -40,7 +46,17 @@ export class StaticProtocol extends Protocol {
       environment: router.environment,
       hostEntry: (addr) => igpTable.hostEntry(addr),
     };
-    for (const route of this.#config.routes) channel.import(route.net, staticRoute(this.#config, route, context));
+    for (const route of this.#config.routes)
+      this.#announce(channel, route.net, staticRoute(this.#config, route, context));
+  }
+
+  /** static_announce_rte(). */
+  #announce(channel: Channel, net: Net, route: Route | undefined): void {
+    const told = this.#told.get(net.key);
+    if (route === undefined ? told === undefined : told !== undefined && sameRoute(told, route)) return;
+    if (route === undefined) this.#told.delete(net.key);
+    else this.#told.set(net.key, route);
+    channel.import(net, route);
   }
 
   reconfigure(config: ProtocolConfig): boolean {
@@ -48,13 +64,17 @@ export class StaticProtocol extends Protocol {
     const before = this.#config;
     this.#config = config;
     const kept = new Set(config.routes.map(({ net }) => net.key));
-    for (const { net } of before.routes) if (!kept.has(net.key)) this.mainChannel?.import(net, undefined);
+    const channel = this.mainChannel;
+    for (const { net } of before.routes) {
+      if (channel !== undefined && !kept.has(net.key)) this.#announce(channel, net, undefined);
+    }
     this.#sync();
     return true;
   }
 
   override reloadImports(): boolean {
-    this.#sync();
+    if (!this.router.isBird2) return false;
+    for (const route of this.#told.values()) this.mainChannel?.import(route.net, route);
     return true;
   }
 }
