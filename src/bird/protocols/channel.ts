@@ -132,8 +132,12 @@ export class Channel implements TableListener {
       if (old !== undefined) this.#withdraw(key, { net, pathId }, 'drop');
       return;
     }
-    if (allowed.filtered) stats.filteredRoutes += 1;
-    else {
+    if (allowed.filtered) {
+      stats.filteredRoutes += 1;
+      // For whoever had the route before, or never had it, it is gone.
+      if (old !== undefined && !old.filtered) stats.importWithdrawsAccepted += 1;
+      else stats.importWithdrawsIgnored += 1;
+    } else {
       stats.importUpdatesAccepted += 1;
       stats.importedRoutes += 1;
     }
