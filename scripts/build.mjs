@@ -22,7 +22,7 @@ const ENTRY_POINTS = {
 };
 
 /** Packages of `serve` alone stay packages: nothing else loads them, and some find their own files by their place. */
-const EXTERNAL = ['@fastify/*', 'ajv', 'cbor-x', 'fast-json-patch', 'fastify', 'prom-client', 'typebox', 'ws'];
+const EXTERNAL = ['@fastify/*', 'ajv', 'cbor-x', 'fastify', 'prom-client', 'typebox', 'ws'];
 
 /** CommonJS packages inside an ESM bundle need a `require`. */
 const REQUIRE = [

@@ -53,7 +53,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@dnsquery/dns-packet': ['packet'],
   ajv: ['server'],
   'cbor-x': ['server', 'viewer'],
-  'fast-json-patch': ['server'],
   fastify: ['server'],
   'ip-num': ['packet/address-text.ts'],
   'prom-client': ['server'],

@@ -125,6 +125,12 @@ t.test('a request that fails changes nothing', async (t) => {
     ['a patch to another name', ['PATCH', POLICY, '{"metadata":{"name":"other"}}', MERGE], 400, {}],
     ['a patch as plain JSON', ['PATCH', POLICY, '{}', JSON_TYPE], 415, {}],
     [
+      'a pointer that is none',
+      ['PATCH', POLICY, '[{"op":"add","path":"/metadata/a~2b","value":"x"}]', JSON_PATCH],
+      400,
+      { detail: /operation 0 \(add \/metadata\/a~2b\): "~2" is no escape/, errors: [{ field: '/0/path' }] },
+    ],
+    [
       'a Service that the API server refuses',
       [
         'POST',

@@ -1,8 +1,8 @@
 /** Patches of objects: merge patches (RFC 7396) and JSON Patches (RFC 6902). */
 
-import fastJsonPatch, { type Operation } from 'fast-json-patch';
-import { field, isList, isObject, type Json, type JsonObject } from '../../kubernetes/index.js';
+import { isList, isObject, type Json, type JsonObject } from '../../kubernetes/index.js';
 import { Problem } from '../problem.js';
+import { carriedOut, copiedBy, OperationError } from './json-patch.js';
 
 export type Patch =
   /** RFC 7396. */
@@ -26,30 +26,15 @@ const MAX_OPERATIONS = 10_000;
 /** Of all values that are copied: a copy into what is copied doubles it. */
 const MAX_COPIED = 3 << 20;
 
-/** A pointer to a prototype, which is no part of the document. */
-const PROTOTYPE = /\/(?:__proto__|constructor\/prototype)(?:\/|$)/;
-
-/** @throws Problem */
-function requireNoPrototype(index: number, operation: Json): void {
-  for (const member of ['path', 'from']) {
-    const pointer = field(operation, member);
-    if (typeof pointer !== 'string' || !PROTOTYPE.test(pointer)) continue;
-    const message = `operation ${index}: ${pointer} leads to a prototype, which is no part of the object`;
-    const at = `/${index}/${member}`;
-    throw new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field: at }]);
-  }
-}
-
-/** Octets that the operations copy, one after the other. @throws Problem */
+/** Octets that the operations copy, one after the other. */
 class Copied {
   #octets = 0;
 
-  take(document: Json, operation: Json): void {
-    if (field(operation, 'op') !== 'copy') return;
-    const from = field(operation, 'from');
-    if (typeof from !== 'string') return;
-    const value: unknown = fastJsonPatch.getValueByPointer(document, from);
-    this.#octets += JSON.stringify(value ?? null).length;
+  /** @throws Problem, OperationError */
+  take(document: Json, operation: JsonObject): void {
+    const value = copiedBy(document, operation);
+    if (value === undefined) return;
+    this.#octets += JSON.stringify(value).length;
     if (this.#octets > MAX_COPIED) throw new Problem('too-large', `the patch copies more than ${MAX_COPIED} octets`);
   }
 }
@@ -60,45 +45,29 @@ function jsonPatch(target: JsonObject, patch: Json): Json {
   if (patch.length > MAX_OPERATIONS)
     throw new Problem('too-large', `a JSON Patch has at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
   const copied = new Copied();
-  let document: Json = structuredClone(target);
+  let document: Json = target;
   for (const [i, operation] of patch.entries()) {
-    // The library looks at it itself.
-    const one: unknown = operation;
-    requireNoPrototype(i, operation);
+    if (!isObject(operation)) throw inapplicable(`operation ${i} is no operation: an object with op and path`, `/${i}`);
     try {
       copied.take(document, operation);
-      document = fastJsonPatch.applyPatch(document, [one as Operation], true).newDocument;
+      document = carriedOut(document, operation);
     } catch (error) {
-      throw error instanceof Problem ? error : inapplicable(i, operation, error);
+      if (!(error instanceof OperationError)) throw error;
+      throw inapplicable(`operation ${i}${described(operation)}: ${error.message}`, `/${i}/${error.member}`);
     }
   }
   return document;
 }
 
-/** The member of an operation that is at fault, by the library's name of the mistake. */
-const AT_FAULT: Readonly<Record<string, string>> = {
-  OPERATION_OP_INVALID: 'op',
-  OPERATION_FROM_REQUIRED: 'from',
-  OPERATION_FROM_UNRESOLVABLE: 'from',
-  OPERATION_VALUE_REQUIRED: 'value',
-  OPERATION_VALUE_CANNOT_CONTAIN_UNDEFINED: 'value',
-};
-
-const shown = (value: Json | undefined): string => (typeof value === 'string' ? value : JSON.stringify(value ?? null));
-
-/** Which of the operations, and what it wanted. */
-function inapplicable(index: number, operation: Json, error: unknown): Problem {
-  if (!isObject(operation)) {
-    const message = `operation ${index} is no operation: an object with op and path`;
-    return new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field: `/${index}` }]);
-  }
-  const [why = 'it cannot be applied'] = (error instanceof Error ? error.message : String(error)).split('\n');
-  const { op, path, from } = operation;
-  const source = from === undefined ? '' : ` from ${shown(from)}`;
-  const message = `operation ${index} (${shown(op)} ${shown(path)}${source}): ${why}`;
-  const at = error instanceof Error ? (AT_FAULT[error.name] ?? 'path') : 'path';
-  return new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field: `/${index}/${at}` }]);
+/** ` (move /a from /b)`. */
+function described({ op, path, from }: JsonObject): string {
+  const shown = (value: Json | undefined): string =>
+    typeof value === 'string' ? value : JSON.stringify(value ?? null);
+  return ` (${shown(op)} ${shown(path)}${from === undefined ? '' : ` from ${shown(from)}`})`;
 }
+
+const inapplicable = (message: string, field: string): Problem =>
+  new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field }]);
 
 /** @throws Problem */
 export const applyPatch = (target: JsonObject, { kind, patch }: Patch): Json =>
