@@ -74,6 +74,10 @@ export function useBodies(app: FastifyInstance): void {
     ['application/json', MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
     { parseAs: 'string' },
     (request, text: string, done) => {
+      if (text === '') {
+        done(null);
+        return;
+      }
       void parse(request, text, (error, value?: unknown) => {
         if (error === null || error === undefined) {
           done(refusedBody(value) ?? null, value);
@@ -97,15 +101,26 @@ function takenTypes({ routeOptions }: FastifyRequest): readonly string[] | undef
   return schema?.consumes ?? (schema?.body === undefined ? undefined : [JSON_TYPE]);
 }
 
+/** A Content-Type header's media type, which has no case: RFC 9110 §8.3.1. */
+export const mediaTypeOf = (contentType: string | undefined): string =>
+  contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+
 /** In this scope, a body of another type than the route takes is refused before it is read: RFC 9110 §15.5.16. */
 export function useMediaTypes(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const { headers, method } = request;
-    const taken = takenTypes(request);
     const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-    if (taken === undefined || !hasBody) return;
-    const given = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+    if (!hasBody) {
+      // A type of nothing says nothing.
+      delete headers['content-type'];
+      return;
+    }
+    const taken = takenTypes(request);
+    if (taken === undefined) return;
+    const given = mediaTypeOf(headers['content-type']);
     if (taken.includes(given)) return;
+    // RFC 5789 §3.1 for patches.
+    void reply.header(method === 'PATCH' ? 'accept-patch' : 'accept', taken.join(', '));
     const path = request.url.split('?')[0];
     const what = given === '' ? 'a body without a content type' : given;
     const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}`;

@@ -49,14 +49,18 @@ function wrongKind(path: string, tag: string, about: object): Mistake {
   return { message: `is one of ${kinds.join(', ')}`, field: `${path}/${tag}` };
 }
 
-function problemOf(error: FastifyError | Problem): Problem {
+/** What a schema refuses. */
+function invalid(error: FastifyError, { body }: FastifyRequest): Problem {
+  const { validationContext: where = 'request' } = error;
+  if (where === 'body' && body === undefined) return new Problem('bad-request', 'a body is wanted: JSON');
+  const mistakes = mistakesOf(error);
+  const words = mistakes.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
+  return new Problem('bad-request', `${where}: ${words}`, mistakes);
+}
+
+function problemOf(error: FastifyError | Problem, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
-  if (error.validation !== undefined) {
-    const mistakes = mistakesOf(error);
-    const where = error.validationContext ?? 'request';
-    const words = mistakes.map(({ field, message }) => `${field === '' ? where : field} ${message}`).join('; ');
-    return new Problem('bad-request', `${where}: ${words}`, mistakes);
-  }
+  if (error.validation !== undefined) return invalid(error, request);
   const kind = KINDS[error.code] ?? byStatus(error.statusCode ?? 500);
   // What is our mistake is told to the log, not to the world.
   return new Problem(kind, kind === 'internal' ? 'see the log of the server' : error.message);
@@ -77,7 +81,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Prob
 }
 
 export function sendError(error: FastifyError | Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = problemOf(error);
+  const problem = problemOf(error, request);
   if (PROBLEMS[problem.kind].status === 500) request.log.error({ err: error }, 'a request failed');
   return sendProblem(request, reply, problem);
 }

@@ -53,6 +53,46 @@ t.test('requests whose fields all have defaults need no body', async (t) => {
   t.match((await ask('POST', '/scenarios/same-node/run')).json, { cluster: 'same-node', failed: 0 });
 });
 
+t.test('a type of a body that is not there says nothing', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  for (const type of ['application/json', 'text/html']) {
+    const headers = { 'content-type': type };
+    for (const path of ['clock/step', 'clock/run', 'clock/pause'])
+      t.equal((await ask('POST', `/clusters/vx/${path}`, undefined, headers)).status, 200, `${type} ${path}`);
+    t.equal(
+      (await ask('DELETE', '/clusters/vx/faults/none', undefined, headers)).status,
+      404,
+      'there is no such fault',
+    );
+    t.match((await ask('POST', '/clusters/vx/clock/jump', undefined, headers)).json, {
+      status: 400,
+      detail: 'a body is wanted: JSON',
+    });
+    const policy = '/clusters/vx/objects/networking.k8s.io/NetworkPolicy/default/none';
+    t.match((await ask('PATCH', policy, undefined, headers)).json, { status: 400, detail: /^a body is wanted/ });
+  }
+  const chunked = `Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n${rest}0\r\n\r\n`;
+  const { status } = await said(server.url, `POST /api/v1/clusters/vx/clock/step HTTP/1.1\r\n${chunked}`);
+  t.equal(status, 200, 'nor does an empty one whose length was not known');
+});
+
+t.test('a body of a type that is not taken is told which are', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const pod = '/clusters/vx/objects/core/Pod/default/web';
+  const patch = JSON.stringify({ metadata: { labels: { a: 'b' } } });
+  for (const type of ['application/strategic-merge-patch+json', 'application/apply-patch+yaml', 'application/json']) {
+    const refused = await ask('PATCH', pod, patch, { 'content-type': type });
+    t.equal(refused.status, 415, type);
+    t.match(refused.json, { errors: [{ field: 'content-type', got: type }] });
+    t.equal(refused.headers.get('accept-patch'), 'application/merge-patch+json, application/json-patch+json');
+  }
+  const exec = await ask('POST', '/clusters/vx/exec', 'x', { 'content-type': 'text/plain' });
+  t.equal(exec.status, 415);
+  t.equal(exec.headers.get('accept'), 'application/json');
+  for (const type of ['application/merge-patch+json; charset=utf-8', 'Application/Merge-Patch+JSON'])
+    t.equal((await ask('PATCH', pod, patch, { 'content-type': type })).status, 200, type);
+});
+
 t.test('what excludes one another is not given together', async (t) => {
   const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
   const jump = await ask('POST', '/clusters/vx/clock/jump', { toNs: 5, byNs: 5 });

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
-import { JSON_PATCH_TYPE, keepTexts, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
+import { JSON_PATCH_TYPE, keepTexts, mediaTypeOf, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
 import { describedBody } from '../document.js';
 import { Problem } from '../problem.js';
 import {
@@ -37,7 +37,7 @@ const keyOf = ({ group, kind, namespace, name }: Static<typeof ObjectParams>): O
 function textOf(body: unknown, contentType: string | undefined): { readonly text: string; readonly file: string } {
   if (typeof body !== 'string' || body.trim() === '')
     throw new Problem('bad-request', 'a body is wanted: an object as JSON or YAML');
-  const suffix = contentType?.startsWith('application/json') === true ? 'json' : 'yaml';
+  const suffix = mediaTypeOf(contentType) === 'application/json' ? 'json' : 'yaml';
   return { text: body, file: `request-${randomUUID().slice(0, 8)}.${suffix}` };
 }
 
@@ -128,17 +128,17 @@ export function objectRoutes(app: App, context: RouteContext): void {
         tags,
         operationId: 'patchObject',
         summary: 'Patch an object',
-        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. ${LIVE}`,
+        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. Kubernetes' strategic merge patches and server-side apply are not taken (415). ${LIVE}`,
         consumes: [MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
         params: ObjectParams,
         response: { 200: ChangedObjects, ...ERRORS },
       },
     },
     async ({ params, body, headers }) => {
-      const type = headers['content-type']?.split(';')[0]?.trim();
-      if (type !== MERGE_PATCH_TYPE && type !== JSON_PATCH_TYPE)
-        throw new Problem('unsupported-media-type', `a patch is ${MERGE_PATCH_TYPE} or ${JSON_PATCH_TYPE}`);
-      const patch: Patch = { kind: type === MERGE_PATCH_TYPE ? 'merge' : 'json', patch: body as Json };
+      if (body === undefined)
+        throw new Problem('bad-request', `a body is wanted: a patch as ${MERGE_PATCH_TYPE} or ${JSON_PATCH_TYPE}`);
+      const isMerge = mediaTypeOf(headers['content-type']) === MERGE_PATCH_TYPE;
+      const patch: Patch = { kind: isMerge ? 'merge' : 'json', patch: body as Json };
       const file = `patch-${randomUUID().slice(0, 8)}.json`;
       return threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file });
     },
