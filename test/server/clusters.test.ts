@@ -139,6 +139,15 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
     'unreachable',
   );
 
+  const same = await ask('POST', '/clusters?name=same&seed=1', snapshot.bytes, cbor);
+  t.match(same.json, { name: 'same', seed: 1 }, 'its own seed may be said');
+  await ask('DELETE', '/clusters/same');
+  t.match((await ask('POST', '/clusters?name=other&seed=7', snapshot.bytes, cbor)).json, {
+    status: 400,
+    detail: 'seed is 7 in the query and 1 in the snapshot',
+    errors: [{ field: '/seed' }],
+  });
+
   const whole = decodeCbor(snapshot.bytes) as Record<string, unknown>;
   const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
     ['no CBOR', Uint8Array.of(0xff, 0x00, 0x13), /no snapshot/],
@@ -159,6 +168,22 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
     t.match(refused.json.detail, words, name);
   }
   t.equal((await ask('GET', '/clusters')).json.total, 2);
+});
+
+t.test('a name and a seed are said once, or twice alike', async (t) => {
+  const { ask } = await running(t);
+  const sources = sourcesOf('same-node');
+  for (const [query, body, field] of [
+    ['name=a', { name: 'b' }, '/name'],
+    ['name=a&seed=0', { name: 'a', seed: 3 }, '/seed'],
+  ] as const) {
+    const refused = await ask('POST', `/clusters?${query}`, { ...body, sources });
+    t.match(refused.json, { status: 400, errors: [{ field }] }, query);
+  }
+  t.equal((await ask('GET', '/clusters')).json.total, 0);
+  const alike = await ask('POST', '/clusters?name=a&seed=3', { name: 'a', seed: 3, sources });
+  t.match(alike.json, { name: 'a', seed: 3 });
+  t.match((await ask('POST', '/clusters?name=b', { seed: 4, sources })).json, { name: 'b', seed: 4 });
 });
 
 t.test('limits hold: clusters, size of requests, memory of a cluster, time of a request', async (t) => {

@@ -28,22 +28,36 @@ async function summaryOf({ id, name, createdAt, thread }: ServedCluster) {
 
 const DEFAULT_SEED = 1;
 
+/** What may stand in the query and in the body. @throws Problem where both say something else */
+function agreed<T extends string | number>(
+  field: string,
+  inQuery: T | undefined,
+  inBody: T | undefined,
+): T | undefined {
+  if (inQuery === undefined || inBody === undefined || inQuery === inBody) return inBody ?? inQuery;
+  const message = `${field} is ${inQuery} in the query and ${inBody} in the body`;
+  throw new Problem('bad-request', message, [{ message, field: `/${field}` }]);
+}
+
 /** What the body brings, by its type. */
 function originOf(
   body: unknown,
-  query: { readonly seed?: number; readonly name?: string },
+  { name, seed }: { readonly seed?: number; readonly name?: string },
 ): { name: string | undefined; origin: Origin } {
-  const seed = query.seed ?? DEFAULT_SEED;
-  if (typeof body === 'string')
-    return { name: query.name, origin: { kind: 'sources', sources: [{ file: 'request.yaml', text: body }], seed } };
-  if (body instanceof Uint8Array)
-    return { name: query.name, origin: { kind: 'snapshot', bytes: new Uint8Array(body) } };
+  if (typeof body === 'string') {
+    const sources = [{ file: 'request.yaml', text: body }];
+    return { name, origin: { kind: 'sources', sources, seed: seed ?? DEFAULT_SEED } };
+  }
+  if (body instanceof Uint8Array) {
+    const bytes = new Uint8Array(body);
+    return { name, origin: { kind: 'snapshot', bytes, ...(seed === undefined ? {} : { seed }) } };
+  }
   if (typeof body !== 'object' || body === null)
     throw new Problem('bad-request', 'a body is wanted: JSON with sources, YAML, or a snapshot as CBOR');
   const given = body as NewClusterBody;
   return {
-    name: given.name ?? query.name,
-    origin: { kind: 'sources', sources: given.sources, seed: given.seed ?? seed },
+    name: agreed('name', name, given.name),
+    origin: { kind: 'sources', sources: given.sources, seed: agreed('seed', seed, given.seed) ?? DEFAULT_SEED },
   };
 }
 
@@ -75,11 +89,14 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         tags,
         operationId: 'createCluster',
         summary: 'Load a cluster',
-        description: `From texts (JSON with \`sources\`), from one YAML text, or from a snapshot (CBOR).`,
+        description:
+          'From texts (JSON with `sources`), from one YAML text, or from a snapshot (CBOR). Name and seed stand in the query or in the JSON; both may, where they say the same. A snapshot is a cluster of another name, and has its seed with it.',
         consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
         querystring: Type.Object({
-          name: Type.Optional(Type.String({ maxLength: 63 })),
-          seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999 })),
+          name: Type.Optional(
+            Type.String({ maxLength: 63, description: 'lower case letters, digits and "-"; left out, one is made' }),
+          ),
+          seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999, description: '1 where left out' })),
         }),
         body: {
           content: {

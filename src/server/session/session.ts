@@ -37,7 +37,8 @@ import { mending } from './mending.js';
 /** Where a cluster comes from. */
 export type Origin =
   | { readonly kind: 'sources'; readonly sources: readonly SourceText[]; readonly seed: number }
-  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array };
+  /** The seed that it is expected to have. */
+  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array; readonly seed?: number };
 
 export interface SessionRequest {
   readonly origin: Origin;
@@ -106,6 +107,10 @@ function open(request: SessionRequest) {
   const { origin } = request;
   if (origin.kind === 'snapshot') {
     const snapshot = decodeSnapshot(origin.bytes);
+    if (origin.seed !== undefined && origin.seed !== snapshot.seed) {
+      const message = `seed is ${origin.seed} in the query and ${snapshot.seed} in the snapshot`;
+      throw new Problem('bad-request', message, [{ message, field: '/seed' }]);
+    }
     const declared = Declared.read(snapshot);
     const cluster = build(declared, snapshot.seed, snapshot);
     return { name: request.name ?? snapshot.name, seed: snapshot.seed, declared, cluster, faults: snapshot.faults };
