@@ -70,6 +70,21 @@ t.test('a request that fails changes nothing', async (t) => {
       400,
       { errors: [{ field: 'spec.cidr', line: 1 }] },
     ],
+    [
+      'an object that stands there twice',
+      ['POST', OBJECTS, `${second}---\n${DENY_WEB.replace('deny-web', 'third')}---\n${second}`, YAML],
+      409,
+      {
+        detail: 'NetworkPolicy default/second: more than once in the request',
+        errors: [{ object: 'NetworkPolicy default/second', line: 23 }],
+      },
+    ],
+    [
+      'an object that is put twice',
+      ['PUT', POLICY, `${DENY_WEB}---\n${DENY_WEB}`, YAML],
+      400,
+      { detail: 'expected one object' },
+    ],
     ['broken YAML', ['POST', OBJECTS, 'kind: [', YAML], 400, { errors: [{ line: 1 }] }],
     ['no object', ['POST', OBJECTS, '# nothing', YAML], 400, {}],
     ['an empty body', ['POST', OBJECTS, '', YAML], 400, {}],
@@ -167,6 +182,32 @@ t.test('a request that fails changes nothing', async (t) => {
   }
   t.strictSame((await ask('GET', `${OBJECTS}?full=true`)).json, before);
   t.equal(await generation(), generationBefore);
+});
+
+t.test('of objects that are applied twice in one request the last holds, and it is told', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const map = (value: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'm' }, data: { value } });
+  const list = {
+    apiVersion: 'v1',
+    kind: 'List',
+    items: [map('first'), { ...map('x'), metadata: { name: 'n' } }, map('last')],
+  };
+  const applied = await ask('POST', `${OBJECTS}?apply=true`, list);
+  t.equal(applied.status, 201);
+  t.strictSame(
+    applied.json.objects.map(({ metadata, data }: Parsed) => [metadata.name, data.value]),
+    [
+      ['n', 'x'],
+      ['m', 'last'],
+    ],
+  );
+  t.match(applied.json.findings, [
+    { code: 'duplicate-object', object: 'ConfigMap default/m', message: /this replaces/ },
+  ]);
+  t.equal((await ask('GET', `${OBJECTS}/core/ConfigMap/default/m`)).json.object.data.value, 'last');
+  t.equal((await ask('GET', `${OBJECTS}?kind=ConfigMap&name=m`)).json.total, 1);
+  t.equal((await ask('DELETE', `${OBJECTS}/core/ConfigMap/default/m`)).status, 200);
+  t.equal((await ask('GET', `${OBJECTS}/core/ConfigMap/default/m`)).status, 404, 'the first does not come back');
 });
 
 t.test('nodes and addresses of what nobody changed stay as they are', async (t) => {

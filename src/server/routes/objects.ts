@@ -155,7 +155,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
           ...manifests,
           operationId: 'createObjects',
           summary: 'Create objects, or apply them',
-          description: `One object or many, as JSON or YAML: all of them or none. With \`apply=true\` those that are there are replaced. ${LIVE}`,
+          description: `One object or many, as JSON or YAML: all of them or none. One that is there already, or stands in the request twice, is a conflict (409). With \`apply=true\` those that are there are replaced, and of several of one name the last holds, which a finding tells. ${LIVE}`,
           params: ClusterParams,
           querystring: Type.Object({ apply: Type.Boolean({ default: false }) }),
           response: { 201: ChangedObjects, ...ERRORS },

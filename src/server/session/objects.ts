@@ -244,9 +244,30 @@ function added(declared: Declared, text: string, file: string) {
   return next;
 }
 
+/** Those that stand in a request before another of their name. */
+const overwritten = (objects: readonly DeclaredObject[]): readonly DeclaredObject[] => {
+  const last = new Map(objects.map((one) => [one.id, one]));
+  return objects.filter((one) => last.get(one.id) !== one);
+};
+
+/** The API server would create the first and refuse the second; here it is all or nothing. @throws Problem */
+function requireOnce(objects: readonly DeclaredObject[]): void {
+  const first = new Map(objects.toReversed().map((one) => [one.id, one]));
+  const again = objects.filter((one) => first.get(one.id) !== one);
+  if (again.length === 0) return;
+  const mistakes = again.map(({ key, document }) => ({
+    message: `${describeKey(key)} stands in the request before`,
+    object: describeKey(key),
+    ...document.source.position([]),
+  }));
+  const names = [...new Set(mistakes.map(({ object }) => object))];
+  throw new Problem('conflict', `${names.join(', ')}: more than once in the request`, mistakes);
+}
+
 /** @throws Problem where one is there already */
 export function createObjects(declared: Declared, text: string, file: string) {
   const next = added(declared, text, file);
+  requireOnce(next.added);
   const taken = next.added.filter(({ id }) => declared.byId.has(id));
   if (taken.length > 0)
     throw new Problem(
@@ -287,13 +308,15 @@ interface TextOfObjects {
   readonly file: string;
 }
 
-/** Creates what is not there and replaces what is, as `kubectl apply` does. @throws Problem */
+/** Creates what is not there and replaces what is, as `kubectl apply` does: of several of one name the last holds. @throws Problem */
 export function applyObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   requireUpdatable(declared, cluster, next.added);
   const [one, second] = next.added;
   // One object may have been read before; of several, each says what it says.
-  return one === undefined || second !== undefined ? next : replaceObject(declared, cluster, one.key, { text, file });
+  if (one !== undefined && second === undefined) return replaceObject(declared, cluster, one.key, { text, file });
+  const gone = new Set(overwritten(next.added));
+  return { ...next, added: next.added.filter((object) => !gone.has(object)) };
 }
 
 /** One object of a name, in place of the one that is there. @throws Problem */
