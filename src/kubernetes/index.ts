@@ -75,7 +75,7 @@ export {
 } from './load-objects.js';
 export * from './messages.js';
 export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
-export { controllerOf, isActive, isFinished, isReady } from './pods.js';
+export { controllerOf, isActive, isFinished, isReady, phaseOf } from './pods.js';
 export { readSources, type Sources } from './read-sources.js';
 export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
 export * as schema from './schema/schema.js';
@@ -83,7 +83,8 @@ export type { Schema, Value, Want } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
 export { completeServices } from './service-addresses.js';
 export { serviceSubnet } from './service-cidrs.js';
-export { hasLabels, labelOf, matchesSelector } from './selector.js';
+export { hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';
+export { parseFieldSelector, parseLabelSelector, SelectorError } from './selector-text.js';
 export {
   type Documents,
   loadDocuments,

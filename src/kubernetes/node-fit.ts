@@ -4,38 +4,14 @@
  * controller asks the same.
  */
 
-import type { NodeRequirement, NodeTerm, PodSpec, Toleration } from './kinds/pod.js';
+import type { NodeTerm, PodSpec, Toleration } from './kinds/pod.js';
 import type { Taint } from './kinds/node.js';
 import type { Labels } from './schema/kind.js';
-import { hasLabels, labelOf } from './selector.js';
+import { hasLabels, meetsRequirement } from './selector.js';
 import type { KubeNode } from './types.js';
 
 /** A pod's wishes, apart from what it runs. */
 export type Placement = Pick<PodSpec, 'nodeSelector' | 'affinity' | 'tolerations'>;
-
-const integerOf = (text: string | undefined): number | undefined =>
-  text !== undefined && /^[-+]?\d+$/.test(text) ? Number(text) : undefined;
-
-/** component-helpers/scheduling/corev1/nodeaffinity: Gt and Lt compare integers and fail on anything else. */
-function meets({ operator, values }: NodeRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-    case 'Lt': {
-      const actual = integerOf(value);
-      const bound = integerOf(values[0]);
-      if (actual === undefined || bound === undefined) return false;
-      return operator === 'Gt' ? actual > bound : actual < bound;
-    }
-  }
-}
 
 const fieldsOf = (node: KubeNode): Labels => ({ 'metadata.name': node.name });
 
@@ -44,8 +20,8 @@ function matchesTerm({ matchExpressions, matchFields }: NodeTerm, node: KubeNode
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   const fields = fieldsOf(node);
   return (
-    matchExpressions.every((requirement) => meets(requirement, labelOf(node.labels, requirement.key))) &&
-    matchFields.every((requirement) => meets(requirement, labelOf(fields, requirement.key)))
+    matchExpressions.every((requirement) => meetsRequirement(requirement, node.labels)) &&
+    matchFields.every((requirement) => meetsRequirement(requirement, fields))
   );
 }
 

@@ -14,3 +14,7 @@ export const isActive = (pod: Pod): boolean => !isFinished(pod) && !pod.terminat
 
 /** Not ready only where that is recorded: a pod that podwire made, or that was written by hand, is taken to work. */
 export const isReady = (pod: Pod): boolean => isActive(pod) && pod.status.ready !== false;
+
+/** The recorded one, or what a kubelet comes to: a pod that has a node runs. */
+export const phaseOf = ({ status, spec }: Pod): string =>
+  status.phase ?? (spec.nodeName === '' ? 'Pending' : 'Running');

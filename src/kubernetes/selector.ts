@@ -1,6 +1,6 @@
 /** Label selectors (k8s.io/apimachinery/pkg/labels): what a NetworkPolicy, a Service or a workload chooses. */
 
-import type { LabelSelector, SelectorRequirement } from './kinds/pod.js';
+import type { LabelSelector, NodeRequirement } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 
 /** An own label, never what every object inherits. */
@@ -13,8 +13,11 @@ export function hasLabels(wanted: Labels, labels: Labels): boolean {
   return true;
 }
 
-/** selector.go:Requirement.Matches(): `NotIn` holds for a label that is not there. */
-function meets({ key, operator, values }: SelectorRequirement, labels: Labels): boolean {
+const integerOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[-+]?\d+$/.test(text) ? Number(text) : undefined;
+
+/** selector.go:Requirement.Matches(): `NotIn` holds for a label that is not there; `Gt` and `Lt` compare integers and fail on anything else. */
+export function meetsRequirement({ key, operator, values }: NodeRequirement, labels: Labels): boolean {
   const value = labelOf(labels, key);
   switch (operator) {
     case 'In':
@@ -25,9 +28,16 @@ function meets({ key, operator, values }: SelectorRequirement, labels: Labels): 
       return value !== undefined;
     case 'DoesNotExist':
       return value === undefined;
+    case 'Gt':
+    case 'Lt': {
+      const actual = integerOf(value);
+      const bound = integerOf(values[0]);
+      if (actual === undefined || bound === undefined) return false;
+      return operator === 'Gt' ? actual > bound : actual < bound;
+    }
   }
 }
 
 /** An empty selector matches everything; where it may be missing, what that means is the caller's to know. */
 export const matchesSelector = ({ matchLabels, matchExpressions }: LabelSelector, labels: Labels): boolean =>
-  hasLabels(matchLabels, labels) && matchExpressions.every((requirement) => meets(requirement, labels));
+  hasLabels(matchLabels, labels) && matchExpressions.every((requirement) => meetsRequirement(requirement, labels));

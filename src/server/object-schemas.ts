@@ -24,13 +24,24 @@ export const ObjectParams = Type.Object({
   namespace: Type.String({ maxLength: 253, description: '"-" for what belongs to the cluster as a whole' }),
   name: Type.String({ maxLength: 253 }),
 });
+const Selector = (description: string) => Type.Optional(Type.String({ maxLength: 4096, description }));
+
+/** As of the API server. */
+export const SelectorQuery = {
+  labelSelector: Selector('a label selector as in Kubernetes: app in (web,db),tier!=front,!legacy'),
+  labels: Selector('the same by its older name'),
+  fieldSelector: Selector(
+    'a field selector as in Kubernetes: metadata.name and metadata.namespace of everything; with kind also what that kind has, of Pods spec.nodeName=node1,status.phase!=Running',
+  ),
+};
+
 export const ObjectsQuery = Type.Object({
   ...PageQuery,
   group: Type.Optional(Type.String({ description: '"core" or "v1" for the core group' })),
   kind: Type.Optional(Text),
   namespace: Type.Optional(Text),
   name: Type.Optional(Text),
-  labels: Type.Optional(Type.String({ description: 'name=value, several with commas' })),
+  ...SelectorQuery,
   full: Type.Boolean({ default: false, description: 'with the objects themselves' }),
 });
 

@@ -286,6 +286,65 @@ t.test('objects are listed by kind, namespace and label; those of controllers ar
   t.equal(seen.length, new Set(seen).size);
 });
 
+t.test('lists are selected by labels and fields as the API server does it', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const names = async (path: string, query: Record<string, string>) => {
+    const answer = await ask('GET', `/clusters/shop/${path}?${new URLSearchParams(query)}`);
+    t.equal(answer.status, 200, answer.text);
+    return answer.json.items.map(({ name }: Parsed) => name);
+  };
+  const shop = { kind: 'Pod', namespace: 'shop' };
+  const web = ['web-1', 'web-2'];
+  for (const [labelSelector, expected] of [
+    ['app=web', web],
+    ['app in (web, nothing),!tier', web],
+    ['app!=web', ['client', 'dns', 'sleepy']],
+    ['app', ['dns', 'sleepy', ...web]],
+    ['!app', ['client']],
+    ['app notin (web,dns)', ['client', 'sleepy']],
+    ['', ['client', 'dns', 'sleepy', ...web]],
+  ] as const) {
+    t.strictSame(await names('objects', { ...shop, labelSelector }), expected, labelSelector);
+    t.strictSame(await names('objects', { ...shop, labels: labelSelector }), expected, `labels=${labelSelector}`);
+    t.strictSame(await names('pods', { namespace: 'shop', labelSelector }), expected, `pods: ${labelSelector}`);
+  }
+  for (const [fieldSelector, expected] of [
+    ['metadata.name=web-1', ['web-1']],
+    ['spec.nodeName=worker1', ['client', 'web-1']],
+    ['spec.nodeName!=worker1,status.phase=Running', ['dns', 'sleepy', 'web-2']],
+    ['status.phase==Pending', []],
+    ['spec.hostNetwork=true', []],
+  ] as const) {
+    t.strictSame(await names('objects', { ...shop, fieldSelector }), expected, fieldSelector);
+    t.strictSame(await names('pods', { namespace: 'shop', fieldSelector }), expected, `pods: ${fieldSelector}`);
+  }
+  t.strictSame(await names('objects', { kind: 'Service', fieldSelector: 'spec.clusterIP=10.96.0.20' }), ['web']);
+  t.strictSame(await names('objects', { fieldSelector: 'metadata.name=worker1' }), ['worker1']);
+  t.strictSame(
+    await names('objects', { kind: 'Pod', fieldSelector: 'spec.hostNetwork=true,spec.nodeName=control' }),
+    await names('pods', { labelSelector: '', fieldSelector: 'spec.hostNetwork=true,spec.nodeName=control' }),
+    'pods of controllers too',
+  );
+
+  for (const [query, field, column, detail] of [
+    [{ labelSelector: 'app in (web' }, '/labelSelector', 12, /"," or "\)" is expected, not the end, at character 12/],
+    [{ labels: 'app=web,' }, '/labels', 9, /name of a label/],
+    [{ fieldSelector: 'metadata.name=a,kind' }, '/fieldSelector', 17, /"kind" is no field with = or !=/],
+    [{ kind: 'Pod', fieldSelector: 'spec.nodename=a' }, '/fieldSelector', 1, /did you mean spec.nodeName\?/],
+    [{ fieldSelector: 'spec.nodeName=a' }, '/fieldSelector', 1, /is a field of Pod \(give the kind too\)/],
+  ] as const) {
+    const refused = await ask('GET', `/clusters/shop/objects?${new URLSearchParams(query)}`);
+    t.match(refused.json, {
+      type: 'urn:podwire:problem:bad-filter',
+      status: 400,
+      detail,
+      errors: [{ field, line: 1, column }],
+    });
+  }
+  const both = await ask('GET', '/clusters/shop/objects?labels=a&labelSelector=a');
+  t.match(both.json, { status: 400, detail: 'labels and labelSelector are the same: give one of them' });
+});
+
 t.test('the physical network is an object like any other', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const path = `${OBJECTS}/podwire.dev/PhysicalNetwork/-/rack`;

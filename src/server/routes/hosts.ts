@@ -1,6 +1,7 @@
 /** Machines and pods, what is programmed on them, and commands in them. */
 
 import { Type } from 'typebox';
+import { SelectorQuery } from '../object-schemas.js';
 import {
   ClusterParams,
   ERRORS,
@@ -88,7 +89,7 @@ export function hostRoutes(app: App, context: RouteContext): void {
         operationId: 'listPods',
         summary: 'List pods, with their nodes and addresses',
         params: ClusterParams,
-        querystring: Type.Object({ ...PageQuery, namespace: Type.Optional(Type.String()) }),
+        querystring: Type.Object({ ...PageQuery, namespace: Type.Optional(Type.String()), ...SelectorQuery }),
         response: { 200: pageOf(PodSchema), ...ERRORS },
       },
     },

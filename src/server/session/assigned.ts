@@ -17,6 +17,7 @@ import {
   type Json,
   type JsonObject,
   type ObjectKey,
+  phaseOf,
   type Pod,
   renderObject,
   type Service,
@@ -116,7 +117,8 @@ function assignedTo({ group, kind, namespace, name }: ObjectKey, store: Store): 
   const service = kind === 'Service' ? store.get(kind, namespace, name) : undefined;
   if (service !== undefined) return ofService(service);
   const pod = kind === 'Pod' ? store.get(kind, namespace, name) : undefined;
-  return pod === undefined ? [] : [...podDefaults(pod), ...placeOfPod(pod, store)];
+  if (pod === undefined) return [];
+  return [...podDefaults(pod), { path: ['status', 'phase'], value: phaseOf(pod) }, ...placeOfPod(pod, store)];
 }
 
 const at = (value: Json | undefined, path: FieldPath): Json | undefined =>

@@ -2,13 +2,16 @@
 
 import { type Cluster, isNameProblem, parseEndpointName } from '../../cluster/index.js';
 import { hostState, type Netns } from '../../kernel/index.js';
+import type { Declared } from '../../kubernetes/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import type { MachinePlan } from '../../underlay/index.js';
 import { runTool, type ToolResult } from '../../tools/index.js';
 import { Problem } from '../problem.js';
 import { mending } from './mending.js';
 import { podAddresses } from './names.js';
+import { shownPod } from './objects.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
+import { selectorOf, type SelectorQuery } from './selectors.js';
 import { stateJson } from './state-json.js';
 
 export interface HostSummary {
@@ -67,8 +70,18 @@ export function getHost(cluster: Cluster, off: (name: string) => boolean, name: 
   return found;
 }
 
-export function listPods(cluster: Cluster, query: PageRequest & { readonly namespace?: string }): Page<PodSummary> {
-  const rows = cluster.store.list('Pod', query.namespace).map(
+export interface PodQuery extends PageRequest, SelectorQuery {
+  readonly namespace?: string;
+}
+
+/** @throws Problem */
+export function listPods(declared: Declared, { store }: Cluster, query: PodQuery): Page<PodSummary> {
+  const selects = selectorOf(query, 'Pod');
+  const pods = store.list('Pod', query.namespace).filter(({ namespace, name, labels }) => {
+    const key = { kind: 'Pod', namespace, name };
+    return selects({ key, labels, object: () => shownPod(declared, store, key) });
+  });
+  const rows = pods.map(
     (pod): PodSummary => ({
       namespace: pod.namespace,
       name: pod.name,

@@ -9,7 +9,7 @@ import type { CaptureRequest } from './captures.js';
 import type { FaultRequest } from './faults.js';
 import { runExpected } from './expected.js';
 import { filterOf } from './mending.js';
-import { exec, getHost, hostStateOf, hostText, listHosts, listPods } from './hosts.js';
+import { exec, getHost, hostStateOf, hostText, listHosts, listPods, type PodQuery } from './hosts.js';
 import {
   applyObjects,
   createObjects,
@@ -101,7 +101,7 @@ export const METHODS = {
   host: (session: Session, { name }: { readonly name: string }) => getHost(session.cluster, off(session), name),
   hostState: (session: Session, { name }: { readonly name: string }) => hostStateOf(session.cluster, name),
   hostText: (session: Session, { name }: { readonly name: string }) => ({ text: hostText(session.cluster, name) }),
-  pods: (session: Session, query: PageRequest & { readonly namespace?: string }) => listPods(session.cluster, query),
+  pods: (session: Session, query: PodQuery) => listPods(session.declared, session.cluster, query),
   exec: (session: Session, { target, command }: { readonly target: string; readonly command: readonly string[] }) => {
     session.requireOn(target);
     return bounded(session.cluster.emulation, session.limits, () =>

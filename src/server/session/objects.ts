@@ -8,7 +8,6 @@ import {
   KINDS,
   nearMatches,
   type Store,
-  hasLabels,
   type Declared,
   type DeclaredObject,
   deleteFrom,
@@ -27,6 +26,7 @@ import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
+import { selectorOf, type SelectorQuery } from './selectors.js';
 
 export interface ListedObject {
   readonly group: string;
@@ -41,13 +41,11 @@ export interface ListedObject {
   readonly object?: JsonObject;
 }
 
-export interface ObjectQuery extends PageRequest {
+export interface ObjectQuery extends PageRequest, SelectorQuery {
   readonly group?: string;
   readonly kind?: string;
   readonly namespace?: string;
   readonly name?: string;
-  /** `app=web,tier=db`: all of them. */
-  readonly labels?: string;
   /** With the objects themselves, not only their names. */
   readonly full: boolean;
 }
@@ -88,8 +86,14 @@ function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): 
   const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
   if (pod === undefined) return made;
   const { hostNetwork } = pod.spec;
-  const shown = { ...made, spec: { hostNetwork }, status: { phase: pod.status.phase ?? 'Unknown' } };
-  return withAssigned(shown, key, store);
+  return withAssigned({ ...made, spec: { hostNetwork }, status: {} }, key, store);
+}
+
+/** A pod as it is read, whoever made it. */
+export function shownPod(declared: Declared, store: Store, { namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>) {
+  const key = { group: '', kind: 'Pod', namespace, name };
+  const object = declared.byId.get(formatKey(key));
+  return object === undefined ? renderMade(store, 'Pod', key) : shownObject(object, store);
 }
 
 function rowsOf(declared: Declared, cluster: Cluster): Row[] {
@@ -115,20 +119,6 @@ function rowsOf(declared: Declared, cluster: Cluster): Row[] {
   return rows;
 }
 
-function wantedLabels(text: string | undefined): Record<string, string> {
-  if (text === undefined || text === '') return {};
-  return Object.fromEntries(
-    text.split(',').map((pair) => {
-      const [name = '', ...value] = pair.split('=');
-      if (name === '' || value.length === 0)
-        throw new Problem('bad-request', `"${pair}" is no label: name=value`, [
-          { message: 'not name=value', field: 'labels' },
-        ]);
-      return [name.trim(), value.join('=').trim()];
-    }),
-  );
-}
-
 /** @throws Problem */
 function requireKind(kind: string, rows: readonly Row[]): void {
   const mistake = unknownKind(
@@ -140,17 +130,17 @@ function requireKind(kind: string, rows: readonly Row[]): void {
 
 /** @throws Problem */
 export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
-  const labels = wantedLabels(query.labels);
+  const selects = selectorOf(query, query.kind);
   const wanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
   const all = rowsOf(declared, cluster);
   if (query.kind !== undefined) requireKind(query.kind, all);
   const rows = all.filter(
-    ({ key, labels: own }) =>
+    ({ key, labels, render }) =>
       wanted(key.group, query.group === undefined ? undefined : requestedGroup(query.group, key.kind)) &&
       wanted(key.kind, query.kind) &&
       wanted(key.namespace, query.namespace) &&
       wanted(key.name, query.name) &&
-      hasLabels(labels, own),
+      selects({ key, labels, object: () => render().object }),
   );
   const found = page(rows.sort(byKey(({ id }) => id)), ({ id }) => id, query);
   return {
