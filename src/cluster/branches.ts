@@ -88,6 +88,10 @@ export function branchTo(
   const { branches } = everyBranch(emulation, limit, send, leads);
   const last = branches.at(-1);
   if (last !== undefined && leads(last.trace)) return last;
-  const others = new Set(branches.map(({ trace }) => choicesOf(trace).at(-1)?.reached ?? trace.to.label));
+  const ends = branches.map(({ trace }) => {
+    const choice = choicesOf(trace).findLast(({ of }) => of === 'connection');
+    return choice?.reached ?? trace.to.label;
+  });
+  const others = new Set(ends);
   throw new UnknownEndpoint(`no way that chance can take leads to ${label}, but to ${[...others].join(', ')}`);
 }

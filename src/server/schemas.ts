@@ -213,8 +213,15 @@ export const TraceSummarySchema = Type.Object(
       Type.Object({
         probability: Type.Number(),
         choices: Type.Array(
-          Type.Object({ asked: Text, went: Text, reached: Type.Optional(Text) }),
-          described('what was translated on the way, and into what'),
+          Type.Object({
+            of: oneOf(['resolution', 'connection']),
+            asked: Text,
+            went: Text,
+            reached: Type.Optional(Text),
+          }),
+          described(
+            "what was translated on the way, and into what: of questions for the destination's name, and of the connection",
+          ),
         ),
         verdict: Verdict,
         explanation: Type.Array(Text),

@@ -21,6 +21,8 @@ export interface TraceBranches {
 
 /** An address that was translated, and into what. */
 export interface Choice {
+  /** Of a question for the destination's name, or of the connection itself. */
+  readonly of: 'resolution' | 'connection';
   /** `10.96.0.20:80`. */
   readonly asked: string;
   /** `10.244.1.5:8080`. */
@@ -41,26 +43,30 @@ interface BranchNode {
 const destination = ({ destination: address, destinationPort }: FlowTuple): string =>
   `${formatIpv4(address)}:${destinationPort}`;
 
-function choicesOfStory(story: PacketStory, nameOf: ConnectionTrace['nameOf']): Choice[] {
+function choicesOfStory(story: PacketStory, of: Choice['of'], nameOf: ConnectionTrace['nameOf']): Choice[] {
   const choices: Choice[] = [];
   for (const { type, before, after } of stepsOfKind(story, 'nat'))
-    if (type === 'dnat') choices.push({ asked: destination(before), went: destination(after) });
+    if (type === 'dnat') choices.push({ of, asked: destination(before), went: destination(after) });
   const last = choices.pop();
   const arrival = lastOf(story, 'deliver')?.recorded.place;
   if (last === undefined) return [];
   return [...choices, arrival === undefined ? last : { ...last, reached: nameOf(arrival) }];
 }
 
-const sameChoice = (a: Choice, b: Choice): boolean => a.asked === b.asked && a.went === b.went;
+const sameChoice = (a: Choice, b: Choice): boolean => a.of === b.of && a.asked === b.asked && a.went === b.went;
 
 /** What was chosen on the way, questions for the name first; the same again counts once. */
 export function choicesOf({ packets, resolution, nameOf }: ConnectionTrace): readonly Choice[] {
   const choices: Choice[] = [];
-  for (const { role, story } of [...(resolution?.packets ?? []), ...packets]) {
-    if (role !== 'request') continue;
-    for (const choice of choicesOfStory(story, nameOf))
-      if (!choices.some((one) => sameChoice(one, choice))) choices.push(choice);
-  }
+  const take = (of: Choice['of'], sent: ConnectionTrace['packets']): void => {
+    for (const { role, story } of sent) {
+      if (role !== 'request') continue;
+      for (const choice of choicesOfStory(story, of, nameOf))
+        if (!choices.some((one) => sameChoice(one, choice))) choices.push(choice);
+    }
+  };
+  take('resolution', resolution?.packets ?? []);
+  take('connection', packets);
   return choices;
 }
 
@@ -106,8 +112,8 @@ const percent = (probability: number): string => `${Number((probability * 100).t
 export const branchTitle = ({ probability }: TraceBranch, number: number): string =>
   `branch ${number}, ${percent(probability)}`;
 
-const describeChoice = ({ asked, went, reached }: Choice): string =>
-  `${asked} → ${went}${reached === undefined ? '' : `, ${reached}`}`;
+const describeChoice = ({ of, asked, went, reached }: Choice): string =>
+  `${of === 'resolution' ? 'DNS: ' : ''}${asked} → ${went}${reached === undefined ? '' : `, ${reached}`}`;
 
 /** The tree as lines, each way with its verdict and why. */
 export function formatBranches(told: TraceBranches, style: TextStyle = PLAIN_STYLE): string {
@@ -146,7 +152,8 @@ export function formatWholeBranches(told: TraceBranches, options: TextOptions = 
   return [formatBranches(told, style), ...traces].join('\n\n');
 }
 
-const choiceJson = ({ asked, went, reached }: Choice): JsonValue => ({
+const choiceJson = ({ of, asked, went, reached }: Choice): JsonValue => ({
+  of,
   asked,
   went,
   ...(reached === undefined ? {} : { reached }),

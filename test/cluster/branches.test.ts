@@ -128,7 +128,25 @@ t.test('the tree has a line for every choice, and a name’s resolution comes fi
   t.equal(lines.filter((line) => /^[├└]─ 50 % {2}10\.96\.0\.20:80 → [\d.:]+, pod\/shop\/web-\d$/.test(line)).length, 2);
   const named = Cluster.load(['topologies/dns']).traceBranches(request('pod/shop/cart', 'svc/shop/web:80'), LIMIT);
   const [first] = named.branches;
-  t.match(first === undefined ? [] : choicesOf(first.trace), [{ asked: '10.96.0.10:53' }, { asked: '10.96.0.20:80' }]);
-  t.match(formatBranches(named), /^└─ 100 % {2}10\.96\.0\.10:53 → [^\n]*\n {3}└─ 100 % {2}10\.96\.0\.20:80 → /m);
+  t.match(first === undefined ? [] : choicesOf(first.trace), [
+    { of: 'resolution', asked: '10.96.0.10:53' },
+    { of: 'connection', asked: '10.96.0.20:80' },
+  ]);
+  t.match(formatBranches(named), /^└─ 100 % {2}DNS: 10\.96\.0\.10:53 → [^\n]*\n {3}└─ 100 % {2}10\.96\.0\.20:80 → /m);
+  t.end();
+});
+
+t.test('questions for a name and the connection are told apart, to the same Service too', (t) => {
+  const cluster = Cluster.load(['topologies/dns']);
+  const toDns = request('pod/shop/cart', 'kube-dns.kube-system:53');
+  const [first] = cluster.traceBranches(toDns, LIMIT).branches;
+  t.match(first === undefined ? [] : choicesOf(first.trace), [
+    { of: 'resolution', asked: '10.96.0.10:53' },
+    { of: 'connection', asked: '10.96.0.10:53' },
+  ]);
+  const headless = request('pod/shop/cart', 'svc/shop/db:5432');
+  t.throws(() => cluster.traceBackend(headless, endpoint('pod/shop/web-1'), LIMIT), {
+    message: /leads to pod\/shop\/web-1, but to svc\/shop\/db$/,
+  });
   t.end();
 });

@@ -40,14 +40,7 @@ export interface ChangeAnswer {
   /** Of these objects; servers before 0.2 do not tell. */
   readonly findings?: readonly Finding[];
 }
-
-/** What was translated on the way of a branch, and into what: `10.96.0.20:80`, `10.244.1.2:8080`, `pod/shop/web-1`. */
-export interface Choice {
-  readonly asked: string;
-  readonly went: string;
-  readonly reached?: string;
-}
-export type Branch = TraceSummary['branches'][number] & { readonly choices?: readonly Choice[] };
+export type Branch = TraceSummary['branches'][number];
 
 /** Faults that only later servers offer, beside those of the schema. */
 export type AnyFault =

@@ -88,8 +88,9 @@ export function Branches({
           <span>{reached || '–'}</span>
           <b>{(probability * 100).toFixed(1)} %</b>
           <VerdictMark verdict={verdict} />
-          {choices.map(({ asked, went }) => (
-            <small key={`${asked} ${went}`} class="mono">
+          {choices.map(({ of, asked, went }) => (
+            <small key={`${of} ${asked} ${went}`} class="mono">
+              {of === 'resolution' ? 'DNS: ' : ''}
               {asked} → {went}
             </small>
           ))}
