@@ -1,17 +1,16 @@
 /** Shapes of requests and answers: what validates them, types them, and makes the API's document. */
 
 import { type Static, type TSchema, Type } from 'typebox';
-import type { Json, JsonObject } from '../kubernetes/index.js';
 import { VERDICTS } from '../trace/index.js';
 import { PROBLEMS } from './problem.js';
 import { FAULT_FIELDS, type FaultRequest } from './session/faults.js';
 import { TRACE_FORMATS } from './session/traces.js';
 
-const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
+export const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...about });
 
 export const described = (description: string): { description: string } => ({ description });
-const closed = { additionalProperties: false } as const;
+export const closed = { additionalProperties: false } as const;
 
 export const Text = Type.String();
 export const Count = Type.Integer({ minimum: 0 });
@@ -167,7 +166,11 @@ export const PodSchema = Type.Object(
   { title: 'Pod' },
 );
 
-const Target = Type.String({ minLength: 1, maxLength: 512, description: 'pod/NAMESPACE/NAME, node/NAME or host/NAME' });
+export const Target = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'pod/NAMESPACE/NAME, node/NAME or host/NAME',
+});
 
 export const ExecRequest = Type.Object(
   { target: Target, command: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 256 }) },
@@ -195,7 +198,7 @@ export const TraceRequestSchema = Type.Object(
   { ...closed, title: 'TraceRequest' },
 );
 
-const verdictNames = Object.keys(VERDICTS) as (keyof typeof VERDICTS)[];
+export const verdictNames = Object.keys(VERDICTS) as (keyof typeof VERDICTS)[];
 const Verdict = oneOf(verdictNames);
 const End = { label: Text, address: Type.Optional(Text) };
 export const TraceSummarySchema = Type.Object(
@@ -284,96 +287,23 @@ export const JumpClock = Type.Object(
   { ...closed, minProperties: 1, description: 'one of both' },
 );
 
-const Name = Type.String({ minLength: 1, maxLength: 253 });
+export const Name = Type.String({ minLength: 1, maxLength: 253 });
 const faultOf = <T extends FaultRequest['kind']>(kind: T) =>
   Type.Object(
     { kind: Type.Literal(kind), ...Object.fromEntries(FAULT_FIELDS[kind].map((field) => [field, Name])) },
     closed,
   );
 /** By its kind one shape is chosen, so that an error is about that one alone. */
-const FaultKinds = Type.Unsafe<FaultRequest>({
+export const FaultRequestSchema = Type.Unsafe<FaultRequest>({
   type: 'object',
   discriminator: { propertyName: 'kind' },
   required: ['kind'],
   oneOf: (Object.keys(FAULT_FIELDS) as FaultRequest['kind'][]).map(faultOf),
   title: 'FaultRequest',
 });
-export const FaultRequestSchema = FaultKinds;
 export const FaultSchema = Type.Object(
   { id: Text, fault: Type.Unsafe<FaultRequest>({ type: 'object', additionalProperties: true }), sinceNs: Nanoseconds },
   { title: 'Fault' },
-);
-
-const ChangedObject = {
-  group: Type.Optional(Type.String({ maxLength: 253, description: 'left out: whichever has such an object' })),
-  kind: Type.String({ minLength: 1, maxLength: 63 }),
-  namespace: Type.Optional(Type.String({ maxLength: 253 })),
-  name: Name,
-};
-const AnyJson = Type.Unsafe<Json>({});
-export const WhatIfRequestSchema = Type.Object(
-  {
-    changes: Type.Array(
-      Type.Object(
-        {
-          apply: Type.Optional(
-            Type.Unsafe<string | JsonObject>({
-              type: ['string', 'object'],
-              description: 'YAML or JSON text, or an object',
-            }),
-          ),
-          patch: Type.Optional(
-            Type.Object(
-              { ...ChangedObject, patch: AnyJson },
-              { ...closed, description: 'a merge patch, or operations' },
-            ),
-          ),
-          delete: Type.Optional(Type.Object(ChangedObject, closed)),
-          fault: Type.Optional(FaultKinds),
-        },
-        { ...closed, minProperties: 1 },
-      ),
-      { maxItems: 256 },
-    ),
-    flows: Type.Array(
-      Type.Object(
-        {
-          from: Type.Optional(Target),
-          to: Type.Optional(Target),
-          among: Type.Optional(
-            Type.Array(Target, { minItems: 2, maxItems: 64, description: 'from each of these to each other' }),
-          ),
-          port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
-          protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp'], { default: 'tcp' }),
-        },
-        closed,
-      ),
-      { minItems: 1, maxItems: 1024 },
-    ),
-  },
-  { ...closed, title: 'WhatIfRequest' },
-);
-const FlowOutcomeSchema = Type.Object({
-  verdict: oneOf([...verdictNames, 'none'], described('none: there is nothing to send from or to')),
-  explanation: Type.Array(Text),
-  way: Type.Array(Text, described('places that the request passed')),
-  decidedBy: Type.Array(Type.Object({ place: Text, text: Text, because: Type.Array(Text) })),
-});
-export const WhatIfSchema = Type.Object(
-  {
-    changed: Count,
-    flows: Type.Array(
-      Type.Object({
-        from: Text,
-        to: Text,
-        protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp']),
-        before: FlowOutcomeSchema,
-        after: FlowOutcomeSchema,
-        changed: oneOf(['verdict', 'way', 'no']),
-      }),
-    ),
-  },
-  { title: 'WhatIf' },
 );
 
 const ExpectedFlowSchema = Type.Object({ name: Text, from: Text, to: Text, protocol: Text, verdict: Text });

@@ -229,7 +229,7 @@ const WALK: readonly Walk[] = [
   { operation: `GET ${OF}/findings`, path: `${AT}/findings`, status: 200 },
   { operation: `GET ${OF}/kinds`, path: `${AT}/kinds`, status: 200 },
   { operation: `GET ${OF}/objects`, path: `${AT}/objects?full=true`, status: 200 },
-  { operation: `GET ${OF}/objects`, path: `${AT}/objects?labels=x`, status: 400 },
+  { operation: `GET ${OF}/objects`, path: `${AT}/objects?labels=x+y`, status: 400 },
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: DENY_WEB, headers: YAML, status: 201 },
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: DENY_WEB, headers: YAML, status: 409 },
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: 'kind: [', headers: YAML, status: 400 },

@@ -1,6 +1,7 @@
 /** What-if: flows before and after changes that nobody has made. */
 
-import { ClusterParams, ERRORS, WhatIfRequestSchema, WhatIfSchema } from '../schemas.js';
+import { ClusterParams, ERRORS } from '../schemas.js';
+import { WhatIfRequestSchema, WhatIfSchema } from '../what-if-schemas.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 export function whatIfRoutes(app: App, context: RouteContext): void {
