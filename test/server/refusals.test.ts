@@ -53,6 +53,17 @@ t.test('requests whose fields all have defaults need no body', async (t) => {
   t.match((await ask('POST', '/scenarios/same-node/run')).json, { cluster: 'same-node', failed: 0 });
 });
 
+t.test('runs of scenarios that replace the same cluster are done one after the other', async (t) => {
+  const { ask } = await running(t);
+  const run = async (name: string) => ask('POST', `/scenarios/${name}/run`, { cluster: 'x', replace: true });
+  const runs = await Promise.all(['same-node', 'two-nodes-vxlan', 'same-node'].map(run));
+  for (const { status, json } of runs) t.match({ status, json }, { status: 201, json: { cluster: 'x', failed: 0 } });
+  t.ok(runs.every(({ json }) => json.passed > 0));
+  t.equal((await ask('GET', '/clusters')).json.total, 1);
+  t.match((await ask('POST', '/scenarios/same-node/run', { cluster: 'x' })).json, { status: 409 });
+  t.equal((await run('same-node')).status, 201, 'one that was refused keeps nobody waiting');
+});
+
 t.test('a type of a body that is not there says nothing', async (t) => {
   const { server, ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
   for (const type of ['application/json', 'text/html']) {

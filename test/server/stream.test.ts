@@ -100,6 +100,68 @@ t.test('JSON on request, several subscriptions, dissection with every frame, ste
   t.equal(of('frames').length, count, 'what nobody wants any more does not come');
 });
 
+t.test('a subscription that is asked for anew takes the place of the one before, and frames come once', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const client = await connect(t, server.url);
+  const answered = async (more: object, wanted: string) => {
+    const before = client.got.length;
+    client.say(subscribe(['frames'], more));
+    await client.next((message) => message.type === wanted && client.got.indexOf(message) >= before);
+  };
+  const framesOfTrace = async () => {
+    const before = client.messages.length;
+    await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB);
+    await delay(300);
+    const seqs = client.messages.slice(before).map(({ seq }) => seq);
+    t.ok(seqs.length > 10);
+    t.equal(new Set(seqs).size, seqs.length, 'each comes once');
+  };
+  await answered({}, 'subscribed');
+  await framesOfTrace();
+  await answered({ filter: 'tcp.prot == 80' }, 'error');
+  await framesOfTrace();
+  await answered({ filter: 'tcp' }, 'subscribed');
+  await framesOfTrace();
+  for (const filter of ['tcp.prot', 'tcp', 'tcp.prot == 1', 'tcp || arp'])
+    client.say(subscribe(['frames'], { filter }));
+  await delay(200);
+  await framesOfTrace();
+  client.say({ op: 'unsubscribe', subscription: 'a' });
+  await client.next(isKind('unsubscribed'));
+  const count = client.messages.length;
+  await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB);
+  await delay(200);
+  t.equal(client.messages.length, count, 'none is left behind');
+});
+
+t.test('captures of the same interfaces have each frame once, as has whoever reads along', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const client = await connect(t, server.url);
+  client.say(subscribe(['frames'], { filter: 'place == pod/default/web && interface == eth0' }));
+  await client.next(isKind('subscribed'));
+  const target = 'pod/default/web';
+  const points = [{ target }, { target, interface: 'eth0' }, { target }];
+  const start = async (interfaces: object) => (await ask('POST', `/clusters/${VXLAN}/captures`, { interfaces })).json;
+  const captures = [await start(points), await start([{ target, interface: 'eth0' }]), await start([{ target }])];
+  t.strictSame(
+    captures[0].interfaces.map((one: Parsed) => one.interface),
+    ['lo', 'eth0'],
+    'an interface that is named twice is one',
+  );
+  const fault = await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'switch', name: 'outside' });
+  await ask('DELETE', `/clusters/${VXLAN}/faults/${fault.json.id}`);
+  await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB);
+  await delay(300);
+  const frames = client.messages.length;
+  t.ok(frames > 3);
+  for (const { id } of captures)
+    t.equal(
+      (await ask('GET', `/clusters/${VXLAN}/captures/${id}`)).json.frames,
+      frames,
+      'also after a fault is mended',
+    );
+});
+
 t.test('pods that come and go, faults and the clock are events; counters are told once a second', async (t) => {
   const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const client = await connect(t, server.url);

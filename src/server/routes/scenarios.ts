@@ -1,10 +1,11 @@
 /** Scenarios: the built-in topologies, read and run. */
 
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { ERRORS, ExpectedResult, pageOf, PageQuery, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
 import type { Scenario, Scenarios } from '../scenarios.js';
 import { emptyBody } from '../bodies.js';
 import { byKey, page } from '../session/page.js';
+import { Turns } from '../turns.js';
 import type { App, RouteContext } from './context.js';
 
 const tags = ['scenarios'];
@@ -17,15 +18,24 @@ const summaryOf = ({ name, title, description, expectations }: Scenario) => ({
   expectations: [...expectations],
 });
 
-/** Loads it into a cluster of its own, in place of one of that name where that is asked for. */
-async function load({ clusters }: RouteContext, scenario: Scenario, body: Static<typeof RunScenario>): Promise<string> {
-  const name = body.cluster ?? scenario.name;
-  if (body.replace && clusters.list().some((one) => one.name === name)) await clusters.remove(name);
-  const { sources } = scenario;
-  return (await clusters.add({ name, origin: { kind: 'sources', sources, seed: body.seed } })).name;
+interface Run {
+  readonly scenario: Scenario;
+  /** Of the cluster. */
+  readonly name: string;
+  readonly replace: boolean;
+  readonly seed: number;
+}
+
+/** Loads it into a cluster of its own, in place of one of that name where that is asked for, and sends what it expects. */
+async function run({ clusters }: RouteContext, { scenario, name, replace, seed }: Run) {
+  if (replace && clusters.list().some((one) => one.name === name)) await clusters.remove(name);
+  const { thread } = await clusters.add({ name, origin: { kind: 'sources', sources: scenario.sources, seed } });
+  return thread.call('runExpected', undefined);
 }
 
 export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scenarios): void {
+  const turns = new Turns();
+
   app.get(
     '/scenarios',
     {
@@ -69,7 +79,8 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
         tags,
         operationId: 'runScenario',
         summary: 'Load a topology into a cluster and send all that it expects',
-        description: 'The cluster stays, and with it every trace that was sent.',
+        description:
+          'The cluster stays, and with it every trace that was sent. Runs that want a cluster of the same name are done one after the other.',
         params,
         body: RunScenario,
         response: {
@@ -84,8 +95,9 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
       },
     },
     async ({ params: { name }, body }, reply) => {
-      const cluster = await load(context, scenarios.get(name), body);
-      const results = await context.clusters.get(cluster).thread.call('runExpected', undefined);
+      const { cluster = name, replace, seed } = body;
+      const scenario = scenarios.get(name);
+      const results = await turns.take(cluster, async () => run(context, { scenario, name: cluster, replace, seed }));
       const passed = results.filter((one) => one.passed).length;
       reply.code(201).header('location', `/api/v1/clusters/${cluster}`);
       return { cluster, passed, failed: results.length - passed, results };

@@ -57,9 +57,9 @@ const DEFAULT_SNAP = 262_144;
 /** As much as is handed out at once. */
 const CHUNK_BYTES = 1 << 20;
 
-/** The devices that a request names. Builds their machines. @throws Problem */
+/** The devices that a request names, each once. Builds their machines. @throws Problem */
 function devicesOf(cluster: Cluster, points: readonly CapturePoint[]): Tapped[] {
-  return points.flatMap(({ target, interface: name }, i) => {
+  const named = points.flatMap(({ target, interface: name }, i) => {
     const field = `/interfaces/${i}`;
     const endpoint = parseEndpointName(target);
     if (isNameProblem(endpoint))
@@ -76,6 +76,7 @@ function devicesOf(cluster: Cluster, points: readonly CapturePoint[]): Tapped[] 
     const detail = `${label} has no interface "${name}": there ${devices.length === 1 ? 'is' : 'are'} ${devices.map((one) => one.name).join(', ')}`;
     throw new Problem('not-found', detail, [{ message: detail, field: `${field}/interface`, near }]);
   });
+  return [...new Map(named.map((one) => [one.device, one])).values()];
 }
 
 class Capture {

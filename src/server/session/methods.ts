@@ -38,6 +38,8 @@ export interface SubscribeRequest {
   /** One 32-bit number: batches taken. */
   readonly taken: SharedArrayBuffer;
   readonly resume?: Resume;
+  /** A reader that ends with this one's beginning. */
+  readonly replaces?: number;
 }
 
 interface TextRequest {
@@ -166,7 +168,7 @@ export const METHODS = {
     return {};
   },
 
-  subscribe: (session: Session, { reader, filter, kinds, resume, taken, ...options }: SubscribeRequest) =>
+  subscribe: (session: Session, { reader, filter, kinds, resume, replaces, taken, ...options }: SubscribeRequest) =>
     session.stream.subscribe(
       reader,
       {
@@ -176,7 +178,7 @@ export const METHODS = {
         filter: filterOf(filter, '/filter', kinds),
         send: (bytes, about) => session.onBatch(reader, bytes, about),
       },
-      resume,
+      { resume, replaces },
     ),
   unsubscribe: (session: Session, { reader }: { readonly reader: number }) => {
     session.stream.unsubscribe(reader);

@@ -15,23 +15,35 @@ export interface TappedFrame {
 
 export type TapReader = (frame: TappedFrame) => void;
 
+interface Tapped {
+  readonly readers: Set<TapReader>;
+  readonly tap: NonNullable<Device['tap']>;
+}
+
+function tapped(): Tapped {
+  const readers = new Set<TapReader>();
+  const tap: Tapped['tap'] = (device, skb, direction) => {
+    const frame = frameOf(device, skb, direction);
+    for (const read of readers) read(frame);
+  };
+  return { readers, tap };
+}
+
 export class Taps {
-  readonly #readers = new Map<Device, Set<TapReader>>();
+  readonly #tapped = new Map<Device, Tapped>();
 
   /** Reads along until the answer is called. */
   add(device: Device, reader: TapReader): () => void {
-    const readers = this.#readers.get(device) ?? new Set<TapReader>();
-    this.#readers.set(device, readers);
+    const { readers, tap } = this.#tapped.get(device) ?? tapped();
+    this.#tapped.set(device, { readers, tap });
+    device.tap = tap;
     readers.add(reader);
-    device.tap = (dev, skb, direction) => {
-      const frame = frameOf(dev, skb, direction);
-      for (const read of readers) read(frame);
-    };
     return () => {
       readers.delete(reader);
       if (readers.size > 0) return;
-      this.#readers.delete(device);
-      device.tap = undefined;
+      this.#tapped.delete(device);
+      // Those that were carried to other taps read on.
+      if (device.tap === tap) device.tap = undefined;
     };
   }
 }

@@ -92,6 +92,8 @@ export class Connection {
   readonly #subscriptions = new Map<string, Subscription>();
   #mistakes = 0;
   #underWay = 0;
+  /** What was asked for last is done. */
+  #last: Promise<void> = Promise.resolve();
   /** Octets of answers that the client's system has not taken. */
   #untaken = 0;
 
@@ -146,7 +148,8 @@ export class Connection {
     const socket = this.#socket;
     this.#underWay += 1;
     if (this.#underWay >= MAX_UNDER_WAY) socket.pause();
-    await this.#said(data, isBinary);
+    this.#last = this.#last.then(() => this.#said(data, isBinary));
+    await this.#last;
     this.#underWay -= 1;
     if (socket.isPaused && this.#underWay < MAX_UNDER_WAY) socket.resume();
   }
@@ -190,18 +193,16 @@ export class Connection {
     if (found.reader !== undefined) this.#thread.removeReader(found.reader);
   }
 
-  /** One of the same name takes the place of the one before. */
+  /** One of the same name takes the place of the one before, which goes on where this one is refused. */
   async #subscribe(asked: Static<typeof Subscribe>): Promise<void> {
     const name = asked.subscription;
     const before = this.#subscriptions.get(name);
     if (before === undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS)
       throw new Problem('limit-reached', `a websocket has at most ${MAX_SUBSCRIPTIONS} subscriptions`);
-    const subscription: Subscription = { asked, reader: undefined };
-    await this.#start(subscription);
-    if (before?.reader !== undefined) this.#thread.removeReader(before.reader);
+    await this.#start({ asked, reader: undefined }, before);
   }
 
-  async #start(subscription: Subscription): Promise<void> {
+  async #start(subscription: Subscription, before?: Subscription): Promise<void> {
     const { subscription: name, kinds, filter = '', dissection = false, resume } = subscription.asked;
     const taken = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const count = new Int32Array(taken);
@@ -229,13 +230,18 @@ export class Connection {
       format: this.#format,
       taken,
       ...(resume === undefined ? {} : { resume }),
+      ...(before?.reader === undefined ? {} : { replaces: before.reader }),
     };
     try {
       const { epoch, last, gap } = await this.#thread.call('subscribe', request);
+      if (before?.reader !== undefined) this.#thread.forgetReader(before.reader);
       this.#send({ type: 'subscribed', subscription: name, epoch, last, ...(gap === undefined ? {} : { gap }) });
     } catch (error) {
       this.#thread.removeReader(reader);
-      if (this.#subscriptions.get(name) === subscription) this.#subscriptions.delete(name);
+      if (this.#subscriptions.get(name) === subscription) {
+        if (before === undefined) this.#subscriptions.delete(name);
+        else this.#subscriptions.set(name, before);
+      }
       throw error;
     }
   }

@@ -68,12 +68,23 @@ export class Stream implements Tracer {
     this.#counters = new Counters(cluster);
   }
 
-  /** `id` is the caller's own. What has been kept since `resume` comes first. @throws Problem */
-  subscribe(id: number, options: SubscriberOptions, resume?: Resume): Subscribed {
+  /**
+   * `id` is the caller's own. What has been kept since `resume` comes first. The reader that this one `replaces` gets what
+   * waits for it, and no more: what comes next comes once. @throws Problem, and then nothing has changed
+   */
+  subscribe(
+    id: number,
+    options: SubscriberOptions,
+    { resume, replaces }: { readonly resume?: Resume | undefined; readonly replaces?: number | undefined } = {},
+  ): Subscribed {
     const known = resume !== undefined && resume.epoch === this.epoch;
     if (known && resume.seq > this.#seq) {
       const message = `nothing has the number ${resume.seq} yet: the newest of this epoch is ${this.#seq}`;
       throw new Problem('bad-request', message, [{ message, field: '/resume/seq' }]);
+    }
+    if (replaces !== undefined) {
+      this.#subscribers.get(replaces)?.flush();
+      this.#subscribers.delete(replaces);
     }
     const subscriber = new Subscriber(options, this.#seq);
     this.#subscribers.set(id, subscriber);

@@ -221,6 +221,11 @@ export class ClusterThread {
     return id;
   }
 
+  /** Of one that the thread has let go already. */
+  forgetReader(id: number): void {
+    this.#readers.delete(id);
+  }
+
   removeReader(id: number): void {
     if (this.#readers.delete(id) && this.#state === 'ready')
       void this.call('unsubscribe', { reader: id }).catch(() => undefined);
