@@ -10,6 +10,7 @@ import { decodeCbor } from '../session/cbor.js';
 import { type ControlMessage, STREAM_KINDS, type StreamKind } from '../stream/messages.js';
 import { encode, type Format } from '../stream/encode.js';
 import type { ClusterThread } from '../thread/cluster-thread.js';
+import { Turns } from '../turns.js';
 
 const MAX_SUBSCRIPTIONS = 16;
 /** What a client asks for is done one after the other; beyond this it is not read on. */
@@ -92,8 +93,8 @@ export class Connection {
   readonly #subscriptions = new Map<string, Subscription>();
   #mistakes = 0;
   #underWay = 0;
-  /** What was asked for last is done. */
-  #last: Promise<void> = Promise.resolve();
+  /** What is asked for a subscription is done one after the other. */
+  readonly #turns = new Turns();
   /** Octets of answers that the client's system has not taken. */
   #untaken = 0;
 
@@ -148,8 +149,7 @@ export class Connection {
     const socket = this.#socket;
     this.#underWay += 1;
     if (this.#underWay >= MAX_UNDER_WAY) socket.pause();
-    this.#last = this.#last.then(() => this.#said(data, isBinary));
-    await this.#last;
+    await this.#said(data, isBinary);
     this.#underWay -= 1;
     if (socket.isPaused && this.#underWay < MAX_UNDER_WAY) socket.resume();
   }
@@ -171,10 +171,10 @@ export class Connection {
   async #do(asked: Asked): Promise<void> {
     switch (asked.op) {
       case 'subscribe':
-        await this.#subscribe(asked);
+        await this.#turns.take(asked.subscription, () => this.#subscribe(asked));
         return;
       case 'unsubscribe':
-        this.#unsubscribe(asked.subscription);
+        await this.#turns.take(asked.subscription, async () => this.#unsubscribe(asked.subscription));
         this.#send({ type: 'unsubscribed', subscription: asked.subscription });
         return;
       case 'dissect':
