@@ -29,6 +29,13 @@ const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export const isClusterName = (name: string): boolean => NAME.test(name);
 
+/** `field` is where it was said. @throws Problem */
+export function requireClusterName(name: string, field: string): void {
+  if (isClusterName(name)) return;
+  const message = `"${name}" is no name of a cluster: lower case letters, digits and "-"`;
+  throw new Problem('bad-request', message, [{ message, field }]);
+}
+
 export class Clusters {
   readonly #clusters = new Map<string, ServedCluster>();
   readonly #limits: Limits;
@@ -65,10 +72,7 @@ export class Clusters {
       throw new Problem('limit-reached', `this server has at most ${this.#limits.clusters} clusters: delete one`);
     const id = randomUUID();
     const given = name ?? `cluster-${id.slice(0, 8)}`;
-    if (!isClusterName(given))
-      throw new Problem('bad-request', `"${given}" is no name of a cluster: lower case letters, digits and "-"`, [
-        { message: 'not a name', field: 'name' },
-      ]);
+    requireClusterName(given, '/name');
     if (this.list().some((one) => one.name === given))
       throw new Problem('conflict', `there is a cluster "${given}" already`);
     const { onRestart } = this.#events;

@@ -33,7 +33,7 @@ export function usePageTokens(app: FastifyInstance): void {
     if (typeof token !== 'string') return;
     if (!token.startsWith(tagOf(request)))
       throw new Problem('bad-request', 'this is no token of a page of this list, with these filters', [
-        { message: 'not a token of this list', field: 'continue' },
+        { message: 'not a token of this list', field: '/continue' },
       ]);
     query['continue'] = token.slice(TAG_LENGTH);
   });

@@ -26,10 +26,11 @@ function mistakesOf(error: FastifyError): Mistake[] {
     if (keyword === 'discriminator') return wrongKind(instancePath, String(params['tag']), about);
     if (keyword === 'additionalProperties')
       return unknownField(instancePath, String(params['additionalProperty']), about);
-    const missing = keyword === 'required' ? `/${String(params['missingProperty'])}` : '';
+    if (keyword === 'required')
+      return { message: 'is missing', field: `${instancePath}/${String(params['missingProperty'])}` };
     const allowed =
       keyword === 'enum' && Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : '';
-    return { message: `${message}${allowed}`, field: `${instancePath}${missing}` };
+    return { message: `${message}${allowed}`, field: instancePath };
   });
 }
 

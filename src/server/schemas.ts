@@ -2,6 +2,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { VERDICTS } from '../trace/index.js';
+import * as EXAMPLES from './examples.js';
 import { PROBLEMS } from './problem.js';
 import { FAULT_FIELDS, type FaultRequest } from './session/faults.js';
 import { TRACE_FORMATS } from './session/traces.js';
@@ -35,10 +36,14 @@ export const ProblemSchema = Type.Object(
           line: Type.Optional(Type.Integer()),
           column: Type.Optional(Type.Integer()),
           object: Type.Optional(Text),
-          field: Type.Optional(Text),
+          field: Type.Optional(
+            Type.String(
+              described('of an object spec.ports[0].port; of the request /from, a JSON pointer or a query parameter'),
+            ),
+          ),
           expected: Type.Optional(Text),
           got: Type.Optional(Text),
-          near: Type.Optional(Type.Array(Text)),
+          near: Type.Optional(Type.Array(Text, described('names that there are, like the one that was given'))),
         }),
       ),
     ),
@@ -53,7 +58,7 @@ export const ERRORS = {
 } as const;
 
 export const PageQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'rows of a page' }),
   continue: Type.Optional(Type.String({ maxLength: 1024, description: 'token of the page before' })),
 };
 
@@ -67,7 +72,10 @@ export const pageOf = <T extends TSchema>(item: T) =>
 export const ClusterParams = Type.Object({
   cluster: Type.String({ maxLength: 64, description: 'id or name of a cluster' }),
 });
-export const WithId = Type.Object({ ...ClusterParams.properties, id: Type.String({ maxLength: 64 }) });
+export const WithId = Type.Object({
+  ...ClusterParams.properties,
+  id: Type.String({ maxLength: 64, description: 'as the answer had it that made it' }),
+});
 
 export const ClusterSummary = Type.Object(
   {
@@ -99,7 +107,7 @@ export const NewCluster = Type.Object(
       description: 'manifests as texts, YAML or JSON',
     }),
   },
-  { ...closed, title: 'NewCluster' },
+  { ...closed, title: 'NewCluster', examples: [EXAMPLES.newCluster] },
 );
 
 export const FindingSchema = Type.Object({
@@ -173,8 +181,15 @@ export const Target = Type.String({
 });
 
 export const ExecRequest = Type.Object(
-  { target: Target, command: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 256 }) },
-  { ...closed, title: 'ExecRequest' },
+  {
+    target: Target,
+    command: Type.Array(Type.String({ maxLength: 4096 }), {
+      minItems: 1,
+      maxItems: 256,
+      description: 'the tool and its arguments, word by word; `sh -c` takes a line',
+    }),
+  },
+  { ...closed, title: 'ExecRequest', examples: [EXAMPLES.exec] },
 );
 export const ExecResult = Type.Object(
   { exitCode: Type.Integer(), stdout: Text, stderr: Text },
@@ -195,7 +210,7 @@ export const TraceRequestSchema = Type.Object(
       Type.String({ minLength: 1, maxLength: 512, description: 'the way that leads there: pod/NAMESPACE/NAME, …' }),
     ),
   },
-  { ...closed, title: 'TraceRequest' },
+  { ...closed, title: 'TraceRequest', examples: [EXAMPLES.trace] },
 );
 
 export const verdictNames = Object.keys(VERDICTS) as (keyof typeof VERDICTS)[];
@@ -233,7 +248,7 @@ export const TraceSummarySchema = Type.Object(
     ),
     complete: Type.Boolean(described('false where there are more branches than the limit')),
   },
-  { title: 'Trace' },
+  { title: 'TraceSummary' },
 );
 export const TraceFormatQuery = {
   format: Type.Optional(oneOf(TRACE_FORMATS, { description: 'goes before the Accept header' })),
@@ -252,7 +267,7 @@ export const CaptureRequestSchema = Type.Object(
     snapLength: Type.Optional(Type.Integer({ minimum: 14, maximum: 262_144 })),
     maxFrames: Type.Optional(Type.Integer({ minimum: 1 })),
   },
-  { ...closed, title: 'CaptureRequest' },
+  { ...closed, title: 'CaptureRequest', examples: [EXAMPLES.capture] },
 );
 export const CaptureSchema = Type.Object(
   {
@@ -280,11 +295,19 @@ export const ClockSchema = Type.Object(
   },
   { title: 'Clock' },
 );
-export const RunClock = Type.Object({ pace: Type.Number({ exclusiveMinimum: 0, maximum: 1e6, default: 1 }) }, closed);
-export const StepClock = Type.Object({ events: Type.Integer({ minimum: 1, maximum: 100_000, default: 1 }) }, closed);
+export const RunClock = Type.Object(
+  {
+    pace: Type.Number({ exclusiveMinimum: 0, maximum: 1e6, default: 1, description: 'virtual seconds in a real one' }),
+  },
+  { ...closed, examples: [EXAMPLES.runClock] },
+);
+export const StepClock = Type.Object(
+  { events: Type.Integer({ minimum: 1, maximum: 100_000, default: 1 }) },
+  { ...closed, examples: [EXAMPLES.stepClock] },
+);
 export const JumpClock = Type.Object(
   { toNs: Type.Optional(Nanoseconds), byNs: Type.Optional(Nanoseconds) },
-  { ...closed, minProperties: 1, description: 'one of both' },
+  { ...closed, minProperties: 1, description: 'one of both', examples: [EXAMPLES.jumpClock] },
 );
 
 export const Name = Type.String({ minLength: 1, maxLength: 253 });
@@ -300,6 +323,7 @@ export const FaultRequestSchema = Type.Unsafe<FaultRequest>({
   required: ['kind'],
   oneOf: (Object.keys(FAULT_FIELDS) as FaultRequest['kind'][]).map(faultOf),
   title: 'FaultRequest',
+  examples: EXAMPLES.faults,
 });
 export const FaultSchema = Type.Object(
   { id: Text, fault: Type.Unsafe<FaultRequest>({ type: 'object', additionalProperties: true }), sinceNs: Nanoseconds },
@@ -319,7 +343,7 @@ export const RunScenario = Type.Object(
     replace: Type.Boolean({ default: false, description: 'a cluster of that name goes first' }),
     seed: Type.Integer({ minimum: 0, maximum: 999_999_999, default: 1 }),
   },
-  { ...closed, title: 'RunScenario' },
+  { ...closed, title: 'RunScenario', examples: [EXAMPLES.runScenario] },
 );
 export const ExpectedResult = Type.Object({
   name: Text,

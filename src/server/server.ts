@@ -83,6 +83,9 @@ function routes(app: FastifyInstance, context: RouteContext): void {
       clockRoutes(typed, context);
       faultRoutes(typed, context);
       scope.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+      scope.get('/openapi.yaml', { schema: { hide: true } }, async (_request, reply) =>
+        reply.type('application/yaml; charset=utf-8').send(app.swagger({ yaml: true })),
+      );
     },
     { prefix: API },
   );

@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import type { Json, JsonObject } from '../kubernetes/index.js';
+import * as EXAMPLES from './examples.js';
 import { closed, Count, described, FaultRequestSchema, Name, oneOf, Target, Text, verdictNames } from './schemas.js';
 
 const ChangedObject = {
@@ -10,6 +11,12 @@ const ChangedObject = {
   namespace: Type.Optional(Type.String({ maxLength: 253 })),
   name: Name,
 };
+/** As of a trace. */
+const Destination = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, node/NAME, host/NAME or an address, with :PORT',
+});
 const AnyJson = Type.Unsafe<Json>({});
 export const WhatIfRequestSchema = Type.Object(
   {
@@ -39,11 +46,13 @@ export const WhatIfRequestSchema = Type.Object(
       Type.Object(
         {
           from: Type.Optional(Target),
-          to: Type.Optional(Target),
+          to: Type.Optional(Destination),
           among: Type.Optional(
             Type.Array(Target, { minItems: 2, maxItems: 64, description: 'from each of these to each other' }),
           ),
-          port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+          port: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 65_535, description: 'where "to" has none, and of "among"' }),
+          ),
           protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp'], { default: 'tcp' }),
         },
         closed,
@@ -51,7 +60,7 @@ export const WhatIfRequestSchema = Type.Object(
       { minItems: 1, maxItems: 1024 },
     ),
   },
-  { ...closed, title: 'WhatIfRequest' },
+  { ...closed, title: 'WhatIfRequest', examples: [EXAMPLES.whatIf] },
 );
 const FlowOutcomeSchema = Type.Object({
   verdict: oneOf([...verdictNames, 'none'], described('none: there is nothing to send from or to')),

@@ -91,7 +91,12 @@ t.test('requests that are wrong in themselves say where', async (t) => {
       { errors: [{ field: '/from' }] },
     ],
     ['a page too long', ['GET', `/clusters/${VXLAN}/objects?limit=5000`], 400, { errors: [{ field: '/limit' }] }],
-    ['a token of nobody', ['GET', `/clusters/${VXLAN}/objects?continue=%21`], 400, { errors: [{ field: 'continue' }] }],
+    [
+      'a token of nobody',
+      ['GET', `/clusters/${VXLAN}/objects?continue=%21`],
+      400,
+      { errors: [{ field: '/continue' }] },
+    ],
     ...['/traces', '/exec', '/what-if', '/clock/jump', '/faults', '/captures'].flatMap((path) =>
       ['text/plain', 'application/cbor'].map((type): (typeof cases)[number] => [
         `${type} for ${path}`,
@@ -108,7 +113,7 @@ t.test('requests that are wrong in themselves say where', async (t) => {
       'no name',
       ['POST', '/clusters', { name: '../etc', sources: sourcesOf(VXLAN) }],
       400,
-      { errors: [{ field: 'name' }] },
+      { errors: [{ field: '/name' }] },
     ],
     ['prototypes', ['POST', '/clusters', '{"__proto__": {"x": 1}}', { 'content-type': 'application/json' }], 400, {}],
   ];

@@ -3,6 +3,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import t from 'tap';
+import { parse } from 'yaml';
 import { FIELDS, PROTOCOLS } from '../../src/server/filter/fields.js';
 import { encodeCbor } from '../../src/server/session/cbor.js';
 import { type Answer, type Asked, cluster, DENY_WEB, type Parsed, running, sourcesOf, YAML } from './running.js';
@@ -306,7 +307,9 @@ const WALK: readonly Walk[] = [
   { operation: `POST ${OF}/faults`, path: `${AT}/faults`, body: { kind: 'node', name: 'node2' }, status: 201 },
   { operation: `POST ${OF}/faults`, path: `${AT}/faults`, body: { kind: 'node', name: 'node2' }, status: 409 },
   { operation: `GET ${OF}/faults`, path: `${AT}/faults`, status: 200 },
+  { operation: `GET ${OF}/faults/{id}`, path: `${AT}/faults/:fault`, status: 200 },
   { operation: `DELETE ${OF}/faults/{id}`, path: `${AT}/faults/:fault`, status: 204 },
+  { operation: `GET ${OF}/faults/{id}`, path: `${AT}/faults/:fault`, status: 404 },
 ];
 
 const MADE: Readonly<Record<string, string>> = {
@@ -364,6 +367,56 @@ t.test('every route answers as the document says', async (t) => {
     new Set(operationsOf(document).keys()),
     'and none is left out',
   );
+});
+
+/** What stands for the parameters of a path, where examples are sent. */
+const PLACES: readonly (readonly [parameter: string, value: string])[] = [
+  ['{group}/{kind}/{namespace}/{name}', 'networking.k8s.io/NetworkPolicy/default/deny-web'],
+  ['{cluster}', VXLAN],
+  ['{name}', 'same-node'],
+];
+
+t.test('every body has an example, which is taken as it stands', async (t) => {
+  const asked = await running(t, { clusters: [cluster(VXLAN)] });
+  for (const [operation, { requestBody }] of operationsOf(await documentOf(asked))) {
+    const [method = '', template = ''] = operation.split(' ');
+    const path = PLACES.reduce((text, [parameter, value]) => text.replace(parameter, value), template);
+    for (const [type, { example, examples = {} }] of Object.entries<Parsed>(requestBody?.content ?? {})) {
+      if (type === 'application/cbor') continue;
+      const several = Object.values<Parsed>(examples).map(({ value }) => value);
+      const given = example === undefined ? several : [example];
+      t.ok(given.length > 0, `${operation} ${type}`);
+      const wanted = operation === 'POST /clusters/{cluster}/objects' ? `${path}?apply=true` : path;
+      for (const one of given) {
+        const body = typeof one === 'string' ? one : JSON.stringify(one);
+        const answer = await asked.ask(method, wanted, body, { 'content-type': type });
+        t.ok(answer.status < 300, `${operation} ${type}: ${answer.text.slice(0, 300)}`);
+      }
+    }
+  }
+});
+
+t.test('what was made can be read where the answer says', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  for (const [path, body] of [
+    ['/clusters', { name: 'second', sources: sourcesOf('same-node') }],
+    [`${AT}/traces`, TO_WEB],
+    [`${AT}/captures`, { interfaces: [{ target: 'node/node1' }] }],
+    [`${AT}/faults`, { kind: 'pod', namespace: 'default', name: 'web' }],
+  ] as const) {
+    const made = await ask('POST', path, body);
+    t.equal(made.status, 201);
+    const read = await fetch(`${server.url}${made.headers.get('location') ?? ''}`);
+    t.equal(read.status, 200, path);
+  }
+});
+
+t.test('the document comes as YAML too', async (t) => {
+  const asked = await running(t);
+  const { status, headers, text } = await asked.ask('GET', '/openapi.yaml');
+  t.equal(status, 200);
+  t.match(headers.get('content-type'), 'application/yaml');
+  t.strictSame(parse(text), await documentOf(asked));
 });
 
 t.test('a judge that would find a flaw', async (t) => {

@@ -92,6 +92,6 @@ t.test('a fault that is none is told which there are', async (t) => {
   t.match(await refused({ kind: 'linc', host: 'node1' }), {
     errors: [{ field: '/kind', message: 'is one of link, switch, node, pod, session' }],
   });
-  t.match(await refused({ kind: 'link', host: 'node1' }), { errors: [{ field: '/interface', message: /required/ }] });
+  t.match(await refused({ kind: 'link', host: 'node1' }), { errors: [{ field: '/interface', message: /is missing/ }] });
   t.match(await refused({}), { errors: [{ field: '/kind' }] });
 });

@@ -126,7 +126,7 @@ t.test('a query that is wrong says in what', async (t) => {
     ['/clusters?limit=1&limit=2', { errors: [{ field: '/limit' }] }],
     ['/clusters?limit=0', { errors: [{ field: '/limit' }] }],
     ['/clusters?limit=many', { errors: [{ field: '/limit' }] }],
-    ['/clusters?continue=%21', { errors: [{ field: 'continue' }] }],
+    ['/clusters?continue=%21', { errors: [{ field: '/continue' }] }],
     [`${AT}/findings?severity=grave`, { errors: [{ field: '/severity' }] }],
     ['/openapi.json?x=1', { errors: [{ field: '/x' }] }],
   ];
@@ -158,6 +158,6 @@ t.test('a token leads on in the list that gave it, and in no other', async (t) =
     `${AT}/pods?namespace=default`,
   ]) {
     const other = await next(path);
-    t.match(other, { status: 400, json: { errors: [{ field: 'continue' }] } }, path);
+    t.match(other, { status: 400, json: { errors: [{ field: '/continue' }] } }, path);
   }
 });

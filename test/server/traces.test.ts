@@ -57,7 +57,7 @@ t.test('a trace has all its forms, and they say the same as the library', async 
   t.match(direct.text, /^pod\/default\/client .* → pod\/default\/web/);
   for (const form of ['', '&format=json']) {
     const refused = await ask('POST', `${TRACES}?branch=7${form}`, TO_WEB);
-    t.match(refused, { status: 400, json: { errors: [{ field: 'branch' }] } }, 'a branch that cannot be there');
+    t.match(refused, { status: 400, json: { errors: [{ field: '/branch' }] } }, 'a branch that cannot be there');
   }
   t.equal((await ask('GET', TRACES)).json.total, 2, 'and nothing is sent for it');
 });

@@ -109,6 +109,19 @@ export function faultRoutes(app: App, context: RouteContext): void {
       return fault;
     },
   );
+  app.get(
+    `${path}/:id`,
+    {
+      schema: {
+        tags,
+        operationId: 'readFault',
+        summary: 'Read a fault',
+        params: WithId,
+        response: { 200: FaultSchema, ...ERRORS },
+      },
+    },
+    async ({ params }) => threadOf(context, params.cluster).call('fault', { id: params.id }),
+  );
   app.delete(
     `${path}/:id`,
     {

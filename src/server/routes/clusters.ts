@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { CBOR_TYPE, YAML_TYPES } from '../bodies.js';
 import type { ServedCluster } from '../clusters.js';
+import * as EXAMPLES from '../examples.js';
 import { Problem } from '../problem.js';
 import {
   ClusterParams,
@@ -101,7 +102,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         body: {
           content: {
             'application/json': { schema: NewCluster },
-            'application/yaml': { schema: Type.String() },
+            'application/yaml': { schema: Type.String({ examples: [EXAMPLES.clusterYaml] }) },
             [CBOR_TYPE]: { schema: Type.Unsafe<Uint8Array>({ description: 'a snapshot', format: 'binary' }) },
           },
         },

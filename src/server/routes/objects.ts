@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { JSON_PATCH_TYPE, keepTexts, mediaTypeOf, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
 import { describedBody } from '../document.js';
+import * as EXAMPLES from '../examples.js';
 import { Problem } from '../problem.js';
 import {
   ChangedObjects,
@@ -48,13 +49,21 @@ const manifests = { consumes: MANIFEST_TYPES };
 const manifestBody = (description: string, schema: object) => ({
   description,
   content: Object.fromEntries(
-    MANIFEST_TYPES.map((type) => [type, { schema: type === 'application/json' ? schema : YAML_TEXT }]),
+    MANIFEST_TYPES.map((type) => [
+      type,
+      type === 'application/json'
+        ? { schema: { ...schema, examples: [EXAMPLES.manifest] } }
+        : { schema: { ...YAML_TEXT, examples: [EXAMPLES.manifestYaml] } },
+    ]),
   ),
 });
 
 const PATCH_BODY = {
   description: 'What shall be otherwise',
-  content: { [MERGE_PATCH_TYPE]: { schema: MergePatch }, [JSON_PATCH_TYPE]: { schema: JsonPatch } },
+  content: {
+    [MERGE_PATCH_TYPE]: { schema: { ...MergePatch, examples: [EXAMPLES.mergePatch] } },
+    [JSON_PATCH_TYPE]: { schema: { ...JsonPatch, examples: [EXAMPLES.jsonPatch] } },
+  },
 };
 
 export function objectRoutes(app: App, context: RouteContext): void {

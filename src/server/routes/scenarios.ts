@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { ERRORS, ExpectedResult, pageOf, PageQuery, RunScenario, ScenarioSchema, ScenarioSummary } from '../schemas.js';
 import type { Scenario, Scenarios } from '../scenarios.js';
 import { emptyBody } from '../bodies.js';
+import { requireClusterName } from '../clusters.js';
 import { byKey, page } from '../session/page.js';
 import { Turns } from '../turns.js';
 import type { App, RouteContext } from './context.js';
@@ -96,6 +97,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
     },
     async ({ params: { name }, body }, reply) => {
       const { cluster = name, replace, seed } = body;
+      requireClusterName(cluster, '/cluster');
       const scenario = scenarios.get(name);
       const results = await turns.take(cluster, async () => run(context, { scenario, name: cluster, replace, seed }));
       const passed = results.filter((one) => one.passed).length;

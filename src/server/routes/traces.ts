@@ -122,7 +122,7 @@ export function traceRoutes(app: App, context: RouteContext): void {
       // What cannot be answered is not sent. Of all branches nobody knows before how many there are.
       if (!isWhole && query.branch !== undefined && query.branch > 0)
         throw new Problem('bad-request', 'a trace of one way has the branch 0 alone', [
-          { message: 'no such branch', field: 'branch' },
+          { message: 'no such branch', field: '/branch' },
         ]);
       const id = randomUUID();
       const summary = await thread.call('trace', { ...body, id });

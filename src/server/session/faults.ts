@@ -185,9 +185,15 @@ export class Faults {
   }
 
   /** @throws Problem */
-  mend(cluster: Cluster, id: string): FaultRequest {
+  get(id: string): Fault {
     const found = this.#faults.find((fault) => fault.id === id);
     if (found === undefined) throw new Problem('not-found', `there is no fault "${id}"`);
+    return found;
+  }
+
+  /** @throws Problem */
+  mend(cluster: Cluster, id: string): FaultRequest {
+    const found = this.get(id);
     this.#faults = this.#faults.filter((fault) => fault !== found);
     for (const part of partsOf(cluster, found.fault)) part.down = false;
     if (found.fault.kind === 'node') cluster.underlay.discard(found.fault.name);

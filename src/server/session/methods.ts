@@ -161,6 +161,7 @@ export const METHODS = {
   },
 
   faults: (session: Session, request: PageRequest) => session.faults.page(request),
+  fault: (session: Session, { id }: { readonly id: string }) => session.faults.get(id),
   addFault: (session: Session, { id, fault }: { readonly id: string; readonly fault: FaultRequest }) =>
     session.break(id, fault),
   mendFault: (session: Session, { id }: { readonly id: string }) => {

@@ -21,7 +21,7 @@ const encode = (key: string): string => Buffer.from(key).toString('base64url');
 function decode(token: string): string {
   const key = Buffer.from(token, 'base64url').toString();
   if (encode(key) !== token)
-    throw new Problem('bad-request', 'this is no token of a page', [{ message: 'not a token', field: 'continue' }]);
+    throw new Problem('bad-request', 'this is no token of a page', [{ message: 'not a token', field: '/continue' }]);
   return key;
 }
 

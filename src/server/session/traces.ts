@@ -224,7 +224,7 @@ export class Traces {
     const number = branch ?? (isWhole ? undefined : 0);
     if (number !== undefined && number >= summary.branches.length)
       throw new Problem('not-found', `trace "${id}" has ${summary.branches.length} branches, counted from 0`, [
-        { message: 'no such branch', field: 'branch' },
+        { message: 'no such branch', field: '/branch' },
       ]);
     return renderRecording(recording, format, number);
   }
