@@ -425,7 +425,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await verdict(page, 'unresolved').waitFor();
     t.match(await output.innerText(), /NXDOMAIN/);
     await answer.getByRole('button', { name: 'Open the trace' }).click();
-    await page.locator('.outline').getByText('webb.shop.svc.cluster.local').first().waitFor();
+    const outline = page.locator('.outline');
+    await outline.getByText('webb.shop.svc.cluster.local').first().waitFor();
+    await outline.getByRole('heading', { name: 'Questions for the name' }).waitFor();
+    await outline.getByText('None: there was no address to send to.').waitFor();
     await page.keyboard.press('Escape');
     await field(page, 'Name to look up').fill('svc/shop/web:80');
     await sendButton(page).click();
@@ -443,8 +446,8 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await sendButton(page).click();
     await output.getByText('HTTP/1.1 200 OK').waitFor();
     t.match(await answer.innerText(), /Answered[\s\S]*svc\/shop\/web:80 tcp/);
-    await answer.getByText('One connection, traced.').waitFor();
-    await page.locator('.tool').getByText('A connection of its own').waitFor();
+    await page.locator('.tool').getByRole('heading', { name: 'Printed by curl -sv http://' }).waitFor();
+    await answer.getByText('Traced with a connection of its own, beside that of curl').waitFor();
     await answer.getByRole('button', { name: 'Open the trace' }).click();
     await page.locator('.netfilter .stage.lit').first().waitFor();
     t.strictSame(complaints, []);
@@ -697,6 +700,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     const screen = page.locator('.xterm-rows');
     const target = page.getByRole('combobox', { name: 'Terminal in' });
     await page.getByRole('tab', { name: 'Terminal' }).click();
+    t.equal(await target.inputValue(), await field(page, 'From').inputValue(), 'first where one is about to send from');
     await target.selectOption('node/node1');
     await page.locator('.xterm').click();
     await page.keyboard.type('tcpdump -i eth0 -c 1\n');
@@ -865,6 +869,8 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     const context = { viewport: { width: 390, height: 844 } };
     const { page, ask, complaints } = await openCluster(t, browser, { ...demo, context });
     const pane = (name: string) => page.locator('.panes').getByRole('button', { name });
+    const { width = 0 } = (await page.getByRole('combobox', { name: 'Cluster' }).boundingBox()) ?? {};
+    t.ok(width > 220, 'names of clusters have all room that there is');
     await send(page);
     await pane('Answer').click();
     await page.getByRole('button', { name: 'Open the trace' }).click();

@@ -17,12 +17,12 @@ export function Answer() {
   const notSent = page.flows.value.length > 0 || page.problem.value?.action === 'send';
   return (
     <>
+      <CommandAnswer />
       {answer === undefined ? (
         <p class="hint">{say(notSent ? 'notSent' : 'noAnswer')}</p>
       ) : (
         <TraceAnswer answer={answer} />
       )}
-      <CommandAnswer />
       <Expected />
       <Earlier />
       <Events />
@@ -30,17 +30,20 @@ export function Answer() {
   );
 }
 
+/** What the command printed, which is what was asked for; how packets get there is traced below. */
 function CommandAnswer() {
   const page = usePage();
   const say = useTexts();
   const { value: given } = page.commandAnswer;
   if (given === undefined) return null;
   const { command, answer } = given;
+  const words = command.join(' ');
   return (
-    <section class="card">
-      <h3>{say('commandAnswer', { command: command.join(' ') })}</h3>
-      <p class="hint">{say('commandApart')}</p>
-      <pre class="output" tabIndex={0}>
+    <section class="card" aria-live="polite">
+      <h3>
+        {say('commandAnswer')} <code>{words}</code>
+      </h3>
+      <pre class="output" tabIndex={0} aria-label={words}>
         {`${answer.stdout}${answer.stderr}`.trimEnd()}
       </pre>
     </section>
@@ -51,19 +54,28 @@ function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
   const page = usePage();
   const say = useTexts();
   const { from, to, protocol, verdict, explanation, branches } = answer;
+  const { value: given } = page.commandAnswer;
   const open = (): void => page.go({ cluster: page.current.value ?? '', trace: answer.id });
   return (
     <section class="card answer" data-verdict={verdict} aria-live="polite">
-      <VerdictMark verdict={verdict} />
+      {given !== undefined && (
+        <>
+          <h3>{say('traceApart')}</h3>
+          <p class="hint">{say('traceApartHelp', { command: given.command[0] ?? '' })}</p>
+        </>
+      )}
+      <div class="row">
+        <VerdictMark verdict={verdict} />
+        <span class="grow" />
+        <button type="button" class="primary" onClick={open}>
+          {say('openTrace')}
+        </button>
+      </div>
       <p class="ends">
         {from.label} <span aria-hidden="true">→</span> {endText(to)} <small>{protocol}</small>
       </p>
       <Explanation sentences={explanation} />
-      {page.commandAnswer.value !== undefined && <p class="hint">{say('traceApart')}</p>}
       {branches.length > 1 && <Branches answer={answer} chosen={-1} onChoose={open} />}
-      <button type="button" class="primary" onClick={open}>
-        {say('openTrace')}
-      </button>
     </section>
   );
 }

@@ -303,12 +303,16 @@ function FlowTable({ outcome }: { readonly outcome: Outcome | undefined }) {
     );
   const changed = outcome.flows.filter(({ before, after }) => before.verdict !== after.verdict);
   const counts = { changed: changed.length, count: outcome.flows.length };
+  const isAsked = outcome.text === 'onlyAsked';
+  const same = isAsked ? 'flowsWouldStay' : 'flowsSame';
+  const others = isAsked ? 'flowsWouldChange' : 'flowsChanged';
   return (
     <section aria-live="polite">
       <h4>
-        {say(outcome.text)}{' '}
-        {outcome.flows.length > 0 && say(changed.length === 0 ? 'flowsSame' : 'flowsChanged', counts)}
+        {!isAsked && `${say(outcome.text)} `}
+        {outcome.flows.length > 0 && say(changed.length === 0 ? same : others, counts)}
       </h4>
+      {isAsked && <p class="hint">{say(outcome.text)}</p>}
       <ul class="flows">
         {outcome.flows.map(({ from, to, protocol, before, after }) => (
           <li key={`${from} ${to} ${protocol}`} class={before.verdict === after.verdict ? '' : 'changed'}>

@@ -33,7 +33,7 @@ function PlaceChoice() {
         value={page.place.value ?? ''}
         onChange={({ currentTarget: { value } }) => page.select(value || undefined)}
       >
-        <option value="">–</option>
+        <option value="">{say('noPlace')}</option>
         {[...page.hosts.value.map(placeOf), ...page.pods.value.map(placeOfPod)].map((one) => (
           <option key={one} value={one}>
             {one}
@@ -161,14 +161,16 @@ function ProgrammedState({ state }: { readonly state: NetnsState }) {
   return (
     <>
       <h4>{say('interfaces')}</h4>
-      <table class="plain-table">
+      <table class="plain-table links">
         <tbody>
           {state.links.map(({ name, kind, mtu, up, because }) => (
             <tr key={name} class={up ? '' : 'bad'}>
-              <th scope="row">{name}</th>
+              <th scope="row">
+                {name}
+                <small>{because.map(({ kind: object, name: own }) => `${object} ${own}`).join('; ')}</small>
+              </th>
               <td>{kind}</td>
-              <td>{mtu}</td>
-              <td>{because.map(({ kind: object, name: own }) => `${object} ${own}`).join('; ')}</td>
+              <td>mtu {mtu}</td>
             </tr>
           ))}
         </tbody>

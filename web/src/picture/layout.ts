@@ -68,7 +68,7 @@ const NODE = { header: 58, padding: 12, gap: 28, minWidth: 196 } as const;
 const SUBNET = { header: 30, padding: 20, gap: 48, wideGap: 120, rowGap: 34, trunk: 14 } as const;
 /** Racks of so many nodes are seen from afar: their names need room between them. */
 const MANY_NODES = 24;
-const ROUTER = { width: 150, height: 54, gap: 40 } as const;
+const ROUTER = { width: 190, height: 54, gap: 36 } as const;
 /** Racks wider than this are seen from so far that what is above them must grow with them. */
 const USUAL_WIDTH = 1600;
 const MAX_SCALE = 5;

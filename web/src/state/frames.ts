@@ -61,7 +61,7 @@ export function glanceAt({ children }: DissectedNode): Glance {
 }
 
 /** tcpdump's line of the innermost packet, without the ends that stand in columns of their own. */
-function infoWithoutEnds(info: string): string {
+export function infoWithoutEnds(info: string): string {
   // A packet in a tunnel comes last, after the outer headers: each begins with IP.
   const innermost = info.slice(Math.max(0, info.lastIndexOf(' IP '))).trimStart();
   return innermost.replace(/^(?:IP6? \S+ > \S+: |ARP, )/, '');

@@ -276,7 +276,9 @@ export function Terminal({ isShown, takesFocus }: Shown) {
   const page = usePage();
   const say = useTexts();
   const places = [...page.hosts.value.map(placeOf), ...page.pods.value.map(placeOfPod)];
-  const chosen = useSignal(page.terminalTarget.value ?? places[0] ?? '');
+  // Where one is about to send from, most likely one wants to look around.
+  const sender = places.find((one) => one === page.sender.peek().from);
+  const chosen = useSignal(page.terminalTarget.value ?? sender ?? places[0] ?? '');
   useSignalEffect(() => {
     if (page.terminalTarget.value !== undefined) chosen.value = page.terminalTarget.value;
   });

@@ -51,9 +51,10 @@ export const en = {
   noHttpTarget: 'There is no host in “{typed}”',
   noHttpTargetHelp:
     'HTTP takes a URL, a host or a place, with a port and a path where they are wanted: http://web.shop/, web.shop:80/path?x=1, svc/shop/web:80.',
-  commandAnswer: 'Answer of {command}',
-  traceApart: 'One connection, traced. What the command printed below is of another one.',
-  commandApart: 'A connection of its own, made after the one above: chance may have chosen another backend.',
+  commandAnswer: 'Printed by',
+  traceApart: 'The way there',
+  traceApartHelp:
+    'Traced with a connection of its own, beside that of {command}: where chance chooses a backend, it may be another.',
 
   run: 'Run',
   pause: 'Pause',
@@ -72,6 +73,7 @@ export const en = {
   zoomFit: 'Show all',
   noNodes: 'This cluster has no nodes: there is nothing to draw and nobody to send.',
   places: 'Places',
+  noPlace: 'none chosen',
 
   answerTab: 'Answer',
   packetTab: 'Packet',
@@ -126,6 +128,9 @@ export const en = {
   icmpError: 'ICMP error',
   arp: 'ARP',
   packetsOfTrace: 'Packets of this connection',
+  questionsForName: 'Questions for the name',
+  theConnection: 'The connection',
+  notConnected: 'None: there was no address to send to.',
   branches: 'Ways that chance can take',
   incompleteBranches: 'There are more than were followed.',
   pass: 'Passage {number}',
@@ -141,7 +146,7 @@ export const en = {
   before: 'before',
   after: 'after',
 
-  choosePlace: 'Choose a node or a pod in the picture.',
+  choosePlace: 'Choose a node or a pod in the picture, or by its name above.',
   role: 'Role',
   addresses: 'Addresses',
   interfaces: 'Interfaces',
@@ -169,6 +174,8 @@ export const en = {
   removed: 'Deleted.',
   flowsChanged: '{changed} of {count} flows changed',
   flowsSame: 'None of {count} flows changed',
+  flowsWouldChange: '{changed} of {count} flows would change',
+  flowsWouldStay: 'None of {count} flows would change',
   noFlows: 'Send something first: flows that you have sent are compared before and after a change.',
   flowsBefore: 'Flows that will be compared',
   withoutChange: 'before',

@@ -51,9 +51,9 @@ export const zh: Texts = {
   noHttpTarget: '“{typed}” 中没有主机',
   noHttpTargetHelp:
     'HTTP 接受 URL、主机或位置，可带端口和路径：http://web.shop/、web.shop:80/path?x=1、svc/shop/web:80。',
-  commandAnswer: '{command} 的输出',
-  traceApart: '这是被跟踪的一个连接，下方命令的输出来自另一个连接。',
-  commandApart: '这是命令在上述连接之后自行建立的连接：随机选择的后端可能不同。',
+  commandAnswer: '命令输出：',
+  traceApart: '到达目标的路径',
+  traceApartHelp: '这是单独建立并跟踪的连接，不是 {command} 自己的连接：随机选择后端时，两者可能不同。',
 
   run: '运行',
   pause: '暂停',
@@ -72,6 +72,7 @@ export const zh: Texts = {
   zoomFit: '显示全部',
   noNodes: '此集群没有节点：没有可绘制的内容，也没有可发送的来源。',
   places: '位置',
+  noPlace: '未选择',
 
   answerTab: '结果',
   packetTab: '数据包',
@@ -126,6 +127,9 @@ export const zh: Texts = {
   icmpError: 'ICMP 错误',
   arp: 'ARP',
   packetsOfTrace: '此连接的数据包',
+  questionsForName: '查询名称',
+  theConnection: '连接本身',
+  notConnected: '没有：没有可发送到的地址。',
   branches: '随机选择的各种可能',
   incompleteBranches: '还有更多分支未跟踪。',
   pass: '第 {number} 次经过',
@@ -141,7 +145,7 @@ export const zh: Texts = {
   before: '之前',
   after: '之后',
 
-  choosePlace: '在图中选择一个节点或 Pod。',
+  choosePlace: '在图中选择一个节点或 Pod，或在上方按名称选择。',
   role: '角色',
   addresses: '地址',
   interfaces: '接口',
@@ -169,6 +173,8 @@ export const zh: Texts = {
   removed: '已删除。',
   flowsChanged: '{count} 条流中有 {changed} 条改变',
   flowsSame: '{count} 条流均未改变',
+  flowsWouldChange: '{count} 条流中有 {changed} 条会改变',
+  flowsWouldStay: '{count} 条流均不会改变',
   noFlows: '请先发送数据：发送过的流会在修改前后进行比较。',
   flowsBefore: '将要比较的流',
   withoutChange: '之前',

@@ -1,13 +1,14 @@
 /** A trace, opened: the answer, its packets, the way of one through one machine, every decision, and the bytes. */
 
-import { type Signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { Branches } from '../controls/answer.js';
 import { Explanation } from '../controls/explanation.js';
 import { VerdictMark } from '../controls/verdict-mark.js';
 import { ApiError } from '../state/api.js';
+import { infoWithoutEnds } from '../state/frames.js';
 import type { TextKey } from '../texts/language.js';
 import type { TraceDocument, TraceHop, TracePacket, TraceStep } from '../trace-document.js';
 import { type Counters, parseCounters } from './counters.js';
@@ -179,11 +180,12 @@ const ROLES: Readonly<Record<TracePacket['role'], TextKey>> = {
 
 function Opened({ document, choice }: { readonly document: TraceDocument; readonly choice: Signal<Choice> }) {
   const packets = packetsOf(document);
+  const questions = document.resolution?.packets.length ?? 0;
   const packet = packets[choice.value.packet];
   const hop = packet?.hops[choice.value.hop];
   return (
     <div class="trace-body">
-      <Outline packets={packets} choice={choice} />
+      <Outline packets={packets} questions={questions} choice={choice} />
       {packet !== undefined && hop !== undefined && <CountedHop packet={packet} hop={hop} choice={choice} />}
     </div>
   );
@@ -212,10 +214,22 @@ function CountedHop({
   return <HopView packet={packet} hop={hop} choice={choice} counters={counters.value} />;
 }
 
-function Outline({ packets, choice }: { readonly packets: readonly TracePacket[]; readonly choice: Signal<Choice> }) {
+/** `questions` of the packets, the first of them, are for the destination's name. */
+function Outline({
+  packets,
+  questions,
+  choice,
+}: {
+  readonly packets: readonly TracePacket[];
+  readonly questions: number;
+  readonly choice: Signal<Choice>;
+}) {
   const say = useTexts();
   const withArp = useSignal(false);
-  const shown = useComputed(() => withArp.value);
+  const items = packets.map((packet, i) => {
+    const isHidden = packet.role === 'arp' && !withArp.value && choice.value.packet !== i;
+    return isHidden ? null : <OutlinePacket key={packet.id} packet={packet} index={i} choice={choice} />;
+  });
   return (
     <nav class="outline" aria-label={say('packetsOfTrace')}>
       <label class="check">
@@ -226,25 +240,43 @@ function Outline({ packets, choice }: { readonly packets: readonly TracePacket[]
         />
         {say('arp')}
       </label>
-      {packets.map((packet, i) => {
-        const chosen = choice.value.packet === i;
-        if (packet.role === 'arp' && !shown.value && !chosen) return null;
-        return (
-          <section key={packet.id} class={chosen ? 'chosen' : ''}>
-            <button
-              type="button"
-              class="line"
-              aria-expanded={chosen}
-              onClick={() => (choice.value = { packet: i, hop: 0, step: undefined })}
-            >
-              <b class={`role ${packet.role}`}>{say(ROLES[packet.role])}</b>
-              <small>{packet.summary}</small>
-            </button>
-            {chosen && <Hops packet={packet} index={i} choice={choice} />}
-          </section>
-        );
-      })}
+      {questions > 0 && <h4>{say('questionsForName')}</h4>}
+      {items.slice(0, questions)}
+      {questions > 0 && <h4>{say('theConnection')}</h4>}
+      {questions === packets.length && <p class="hint">{say('notConnected')}</p>}
+      {items.slice(questions)}
     </nav>
+  );
+}
+
+function OutlinePacket({
+  packet,
+  index,
+  choice,
+}: {
+  readonly packet: TracePacket;
+  readonly index: number;
+  readonly choice: Signal<Choice>;
+}) {
+  const say = useTexts();
+  const section = useRef<HTMLElement>(null);
+  const chosen = choice.value.packet === index;
+  useEffect(() => {
+    if (chosen) section.current?.scrollIntoView({ block: 'nearest' });
+  }, [chosen]);
+  return (
+    <section ref={section} class={chosen ? 'chosen' : ''}>
+      <button
+        type="button"
+        class="line"
+        aria-expanded={chosen}
+        onClick={() => (choice.value = { packet: index, hop: 0, step: undefined })}
+      >
+        <b class={`role ${packet.role}`}>{say(ROLES[packet.role])}</b>
+        <small title={packet.summary}>{infoWithoutEnds(packet.summary)}</small>
+      </button>
+      {chosen && <Hops packet={packet} index={index} choice={choice} />}
+    </section>
   );
 }
 
