@@ -72,11 +72,8 @@ export class Live {
 
   open(cluster: string, token: string | undefined): void {
     this.close();
-    let lost = false;
     const onState = (state: ConnectionState): void => {
       this.connection.value = state;
-      if (state === 'open' && lost) this.#onChange();
-      lost = state === 'lost' || (lost && state === 'connecting');
     };
     const isThere = (): Promise<boolean> => this.#isThere(cluster);
     const onGone = (): void => this.#onGone(cluster);
@@ -92,6 +89,8 @@ export class Live {
     this.#stream.subscribe('events', {
       kinds: ['events', 'traces'],
       onBatch: ({ messages }) => this.#happened(messages),
+      // Of what happened before, since the last look, nobody tells.
+      onSubscribed: this.#onChange,
     });
   }
 
