@@ -210,6 +210,8 @@ export class Places {
         const { netns, pod, address } = this.locate(endpoint);
         if (netns !== undefined) return { netns, pod, label };
         if (pod !== undefined) this.podNetns(pod); // says why it has none
+        if (endpoint.kind === 'svc' || endpoint.kind === 'lb')
+          throw new UnknownEndpoint(`${label} is an address that nobody has: name a pod, a node or a host`);
         throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(address)}`);
       }
     }

@@ -39,7 +39,7 @@ export const ObjectsQuery = Type.Object({
   ...PageQuery,
   group: Type.Optional(Type.String({ description: '"core" or "v1" for the core group' })),
   kind: Type.Optional(Text),
-  namespace: Type.Optional(Text),
+  namespace: Type.Optional(Type.String({ description: '"-" for what belongs to the cluster as a whole' })),
   name: Type.Optional(Text),
   ...SelectorQuery,
   full: Type.Boolean({ default: false, description: 'with the objects themselves' }),

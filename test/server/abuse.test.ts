@@ -28,7 +28,7 @@ const octets = (...parts: readonly (number | readonly number[])[]): Uint8Array =
 const LONG = [0x9a, 0x01, 0xc9, 0xc3, 0x80];
 
 const HOSTILE: readonly (readonly [name: string, bytes: Uint8Array, words: RegExp])[] = [
-  ['nothing', octets(), /it ends too early/],
+  ['nothing', octets(), /^a body is wanted/],
   ['an array that is not there', octets(LONG), /30000000 items are announced, 0 octets are left/],
   ['arrays in arrays that are not there', octets(...Array.from({ length: 40 }, () => LONG)), /items are announced/],
   ['a map without its values', octets([0xba, 0xff, 0xff, 0xff, 0xff]), /8589934590 items are announced/],

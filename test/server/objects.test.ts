@@ -258,6 +258,10 @@ t.test('objects are listed by kind, namespace and label; those of controllers ar
   );
   t.equal(web.items[0].object.spec.nodeName, 'worker1');
   t.equal((await list('namespace=nowhere')).total, 0);
+  t.strictSame(
+    (await list('kind=Node&namespace=-')).items.map(({ name }: Parsed) => name),
+    ['control', 'worker1', 'worker2'],
+  );
   const made = pods.items.find(({ origin }: Parsed) => origin === 'controller');
   const path = `/clusters/shop/objects/core/Pod/${made.namespace}/${made.name}`;
   const read = await ask('GET', path);

@@ -149,6 +149,11 @@ t.test('a backend picks its branch; a name that leads nowhere is told at its fie
       { probability: 0.5, reached: backend, choices: [{ asked: '10.96.0.25:80', reached: backend }] },
     ]);
   }
+  const fromService = await ask('POST', '/clusters/shop/traces', { ...to, from: 'svc/shop/web' });
+  t.match(fromService.json, {
+    status: 404,
+    detail: 'svc/shop/web is an address that nobody has: name a pod, a node or a host',
+  });
   const wrong = await ask('POST', '/clusters/shop/traces', { ...to, backend: 'web' });
   t.equal(wrong.status, 400);
   t.match(wrong.json, { errors: [{ field: '/backend' }] });

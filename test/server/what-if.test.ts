@@ -96,6 +96,12 @@ t.test('what is wrong with a what-if is told with its place', async (t) => {
     ['nobody’s fault', { changes: [{ fault: { kind: 'node', name: 'nod1' } }], flows }, 404, {}],
     ['too many', { changes: [], flows: [{ among: ['node/node1', 'node/node2', 'pod/default/web'] }] }, 429, {}],
     ['nothing to change', { changes: [{}], flows }, 400, {}],
+    [
+      'a patch that does not apply',
+      { changes: [{ patch: { kind: 'Pod', name: 'web', patch: [{ op: 'remove', path: '/a~2' }] } }], flows },
+      400,
+      { errors: [{ field: '/changes/0/patch/patch/0/path' }] },
+    ],
   ];
   for (const [name, body, status, problem] of cases) {
     const answer = await ask('POST', PATH, body);

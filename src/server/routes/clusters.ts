@@ -11,6 +11,7 @@ import {
   ERRORS,
   FindingSchema,
   NewCluster,
+  oneOf,
   type NewClusterBody,
   pageOf,
   PageQuery,
@@ -180,7 +181,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         params: ClusterParams,
         querystring: Type.Object({
           ...PageQuery,
-          severity: Type.Optional(Type.Union([Type.Literal('warning'), Type.Literal('notice')])),
+          severity: Type.Optional(oneOf(['warning', 'notice'])),
         }),
         response: { 200: pageOf(FindingSchema), ...ERRORS },
       },

@@ -138,7 +138,7 @@ export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQ
     ({ key, labels, render }) =>
       wanted(key.group, query.group === undefined ? undefined : requestedGroup(query.group, key.kind)) &&
       wanted(key.kind, query.kind) &&
-      wanted(key.namespace, query.namespace) &&
+      wanted(key.namespace, query.namespace === '-' ? '' : query.namespace) &&
       wanted(key.name, query.name) &&
       selects({ key, labels, object: () => render().object }),
   );

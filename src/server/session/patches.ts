@@ -4,11 +4,13 @@ import { isList, isObject, type Json, type JsonObject } from '../../kubernetes/i
 import { Problem } from '../problem.js';
 import { carriedOut, copiedBy, OperationError } from './json-patch.js';
 
-export type Patch =
-  /** RFC 7396. */
-  | { readonly kind: 'merge'; readonly patch: Json }
-  /** RFC 6902. */
-  | { readonly kind: 'json'; readonly patch: Json };
+export interface Patch {
+  /** RFC 7396, or RFC 6902. */
+  readonly kind: 'merge' | 'json';
+  readonly patch: Json;
+  /** JSON Pointer to it in the request, where it is not all of that. */
+  readonly at?: string;
+}
 
 /** RFC 7396 §2. */
 function mergePatch(target: Json | undefined, patch: Json): Json {
@@ -40,20 +42,21 @@ class Copied {
 }
 
 /** @throws Problem */
-function jsonPatch(target: JsonObject, patch: Json): Json {
+function jsonPatch(target: JsonObject, patch: Json, at: string): Json {
   if (!isList(patch)) throw new Problem('bad-request', 'a JSON Patch is a list of operations (RFC 6902)');
   if (patch.length > MAX_OPERATIONS)
     throw new Problem('too-large', `a JSON Patch has at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
   const copied = new Copied();
   let document: Json = target;
   for (const [i, operation] of patch.entries()) {
-    if (!isObject(operation)) throw inapplicable(`operation ${i} is no operation: an object with op and path`, `/${i}`);
+    if (!isObject(operation))
+      throw inapplicable(`operation ${i} is no operation: an object with op and path`, `${at}/${i}`);
     try {
       copied.take(document, operation);
       document = carriedOut(document, operation);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      throw inapplicable(`operation ${i}${described(operation)}: ${error.message}`, `/${i}/${error.member}`);
+      throw inapplicable(`operation ${i}${described(operation)}: ${error.message}`, `${at}/${i}/${error.member}`);
     }
   }
   return document;
@@ -70,5 +73,5 @@ const inapplicable = (message: string, field: string): Problem =>
   new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field }]);
 
 /** @throws Problem */
-export const applyPatch = (target: JsonObject, { kind, patch }: Patch): Json =>
-  kind === 'merge' ? mergePatch(target, patch) : jsonPatch(target, patch);
+export const applyPatch = (target: JsonObject, { kind, patch, at = '' }: Patch): Json =>
+  kind === 'merge' ? mergePatch(target, patch) : jsonPatch(target, patch, at);

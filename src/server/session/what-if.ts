@@ -100,7 +100,7 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
       ({ declared } = applyObjects(declared, session.cluster, { text: textOf(change.apply), file }));
     if (change.patch !== undefined) {
       const { patch, ...named } = change.patch;
-      const form = { kind: Array.isArray(patch) ? 'json' : 'merge', patch } as const;
+      const form = { kind: Array.isArray(patch) ? 'json' : 'merge', patch, at: `/changes/${i}/patch/patch` } as const;
       const request = { key: keyOf(declared, named), patch: form, file };
       ({ declared } = patchObject(declared, session.cluster, request));
     }
