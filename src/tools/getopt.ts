@@ -60,14 +60,22 @@ export interface OrderedOptions {
   readonly options: readonly OrderedOption[];
   /** Behind `--`. */
   readonly rest: readonly string[];
-  /** What was wrong with the option behind the last of `options`. */
-  readonly bad: string | undefined;
+  /** The option behind the last of `options`, where it is wrong. */
+  readonly bad: WrongOption | undefined;
+}
+
+/** An option as it was written, which is unknown or has no value. */
+export interface WrongOption {
+  readonly written: string;
+  readonly why: 'unknown' | 'valueless';
 }
 
 export interface Getopt {
   /** getopt's own: `c:nw::` has `-c` with a value, and `-w` with one if it is attached. */
   readonly short: string;
   readonly long: readonly LongOption[];
+  /** Long options that others before them bring along. */
+  readonly longAfter?: (before: readonly OrderedOption[]) => readonly LongOption[];
 }
 
 /** The option of that name, or the only one of which it is the beginning. */
@@ -83,9 +91,13 @@ function takesOf(short: string, letter: string): LongOption[2] | undefined {
 }
 
 /** Options and words in their order, as getopt_long(3) gives them where its `short` begins with a dash. */
-export function orderedOptions(args: readonly string[], { short, long }: Getopt): OrderedOptions {
+export function orderedOptions(args: readonly string[], { short, long, longAfter }: Getopt): OrderedOptions {
   const options: OrderedOption[] = [];
-  const ended = (bad: string | undefined, rest: readonly string[] = []): OrderedOptions => ({ options, rest, bad });
+  const ended = (bad: WrongOption | undefined, rest: readonly string[] = []): OrderedOptions => ({
+    options,
+    rest,
+    bad,
+  });
   for (let i = 0; i < args.length; i++) {
     const word = args[i] ?? '';
     if (word === '--') return ended(undefined, args.slice(i + 1));
@@ -93,11 +105,12 @@ export function orderedOptions(args: readonly string[], { short, long }: Getopt)
       options.push({ letter: undefined, value: word });
       continue;
     }
-    for (const { letter, takes, attached } of optionsIn(word, { short, long })) {
-      if (letter === undefined) return ended(`unknown option "${word}"`);
+    const known = longAfter === undefined ? long : [...long, ...longAfter(options)];
+    for (const { letter, takes, attached } of optionsIn(word, { short, long: known })) {
+      if (letter === undefined) return ended({ written: word, why: 'unknown' });
       if (takes === 'value' && attached === undefined) i += 1;
       const value = takes === 'value' ? (attached ?? args[i]) : attached;
-      if (takes === 'value' && value === undefined) return ended(`option "${word}" requires an argument`);
+      if (takes === 'value' && value === undefined) return ended({ written: word, why: 'valueless' });
       options.push({ letter, value, written: word });
     }
   }

@@ -3,7 +3,7 @@
  * attached or behind, and the beginnings of long names.
  */
 
-import { type LongOption, orderedOptions, type OrderedOption } from './getopt.js';
+import { type LongOption, orderedOptions, type OrderedOption, type WrongOption } from './getopt.js';
 import { IPTABLES_USAGE } from './iptables-usage.js';
 import { failure, ok, type ToolResult } from './tool.js';
 
@@ -76,6 +76,9 @@ export interface Asked {
 const TRY_HELP = "Try `iptables -h' or 'iptables --help' for more information.";
 /** xtables_error(PARAMETER_PROBLEM). */
 const wrongUse = (why: string): ToolResult => failure(2, `${NAME}: ${why}\n${TRY_HELP}`);
+
+const optionProblem = ({ written, why }: WrongOption): string =>
+  why === 'unknown' ? `unknown option "${written}"` : `option "${written}" requires an argument`;
 
 /** What the options before have said. */
 class Reader {
@@ -164,7 +167,7 @@ export function readIptables(args: readonly string[]): Asked | ToolResult {
   const reader = new Reader(given.options);
   const ended = reader.read();
   if (ended !== undefined) return ended;
-  if (given.bad !== undefined) return wrongUse(given.bad);
+  if (given.bad !== undefined) return wrongUse(optionProblem(given.bad));
   if (given.rest.length > 0) return wrongUse('unknown arguments found on commandline');
   const { command, chain, position, table, flags } = reader;
   if (command === undefined) return wrongUse('no command specified');

@@ -5,7 +5,7 @@ import { NS_PER_MS } from '../kernel/index.js';
 import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
-import { conntrack } from './conntrack.js';
+import { conntrack } from './conntrack/conntrack.js';
 import { curl } from './curl.js';
 import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';

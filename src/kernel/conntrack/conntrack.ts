@@ -160,11 +160,16 @@ export class Conntrack {
     return this.#store.entries().filter((entry) => !entry.has(IPS.natClash) && filterMatches(filter, entry));
   }
 
-  /** `conntrack -D`: what was deleted. */
+  /** What was deleted. */
   delete(filter: CtFilter): CtEntry[] {
     const entries = this.entries(filter);
-    for (const entry of entries) this.#store.kill(entry);
+    for (const entry of entries) this.kill(entry);
     return entries;
+  }
+
+  /** `conntrack -D`: of one that is in the table. */
+  kill(entry: CtEntry): void {
+    this.#store.kill(entry);
   }
 
   /** `conntrack -F`. */

@@ -1,4 +1,4 @@
-/** Which entries a listing or a deletion is about: the options of conntrack(8). */
+/** Which entries a deletion is about, in the words of conntrack(8). */
 
 import type { Ipv4Addr } from '../../packet/index.js';
 import { type CtEntry, type CtTuple, IPS } from './entry.js';
@@ -23,14 +23,6 @@ export interface CtFilter {
   readonly replySourcePort?: number;
   /** `--reply-port-dst`. */
   readonly replyDestinationPort?: number;
-  /** `-m value[/mask]`. */
-  readonly mark?: { readonly value: number; readonly mask: number };
-  /** `--state`. */
-  readonly state?: string;
-  /** `-u`: all of these IPS bits. */
-  readonly status?: number;
-  /** `-u UNREPLIED`. */
-  readonly unreplied?: boolean;
   /** `-n`, `-g`, `-j`. */
   readonly nat?: 'src' | 'dst' | 'any';
 }
@@ -53,14 +45,10 @@ const replyMatches = (filter: CtFilter, reply: CtTuple): boolean =>
 const NAT_BITS = { src: IPS.srcNat, dst: IPS.dstNat, any: IPS.srcNat | IPS.dstNat } as const;
 
 export function filterMatches(filter: CtFilter, entry: CtEntry): boolean {
-  const { mark, status, unreplied, nat } = filter;
+  const { nat } = filter;
   return (
     originalMatches(filter, entry.original) &&
     replyMatches(filter, entry.reply) &&
-    (mark === undefined || ((entry.mark ^ mark.value) & mark.mask) === 0) &&
-    same(filter.state, entry.protocolState.state) &&
-    (status === undefined || (entry.status & status) === status) &&
-    (unreplied === undefined || unreplied !== entry.has(IPS.seenReply)) &&
     (nat === undefined || entry.has(NAT_BITS[nat]))
   );
 }

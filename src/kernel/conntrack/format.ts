@@ -22,6 +22,8 @@ export interface FormatOptions {
   readonly extended?: boolean;
   /** `-o id`. */
   readonly id?: boolean;
+  /** References to the entry: of a list its table's alone, 1; whoever looks one up has another. */
+  readonly use?: number;
 }
 
 const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
@@ -34,6 +36,8 @@ const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [IP_PROTOCOL.sctp, 'sctp'],
   [IP_PROTOCOL.udplite, 'udplite'],
 ]);
+
+export const protocolNameOf = (protocol: number): string => PROTOCOL_NAMES.get(protocol) ?? 'unknown';
 
 /** The part of a tuple that its protocol has: ports, an ICMP message, GRE keys. */
 function formatProtocol({ protocol, sourcePort, destinationPort }: CtTuple): string {
@@ -58,14 +62,14 @@ export function formatEntry(entry: PrintedEntry, options: FormatOptions = {}): s
   const { protocol } = entry.original;
   const words = [
     ...(options.extended === true ? ['ipv4     2'] : []),
-    `${(PROTOCOL_NAMES.get(protocol) ?? 'unknown').padEnd(8)} ${protocol} ${entry.timeoutSeconds}`,
+    `${protocolNameOf(protocol).padEnd(8)} ${protocol} ${entry.timeoutSeconds}`,
     ...(entry.state === '' ? [] : [entry.state]),
     formatDirection(entry.original, entry.counters?.original),
     ...((entry.status & IPS.seenReply) === 0 ? ['[UNREPLIED]'] : []),
     formatDirection(entry.reply, entry.counters?.reply),
     ...((entry.status & IPS.assured) === 0 ? [] : ['[ASSURED]']),
     `mark=${entry.mark >>> 0}`,
-    'use=1',
+    `use=${options.use ?? 1}`,
     ...(options.id === true ? [`id=${entry.id}`] : []),
   ];
   return words.join(' ');
