@@ -3,9 +3,10 @@
 export type { Chain, Policy } from './chain.js';
 export type { HookState, NfVerdict } from './hook.js';
 export type { Iptables, SaveOptions, StateProblem } from './iptables.js';
+export { ipsetCommandNamed } from './ipset/commands.js';
 export { IpsetError } from './ipset/errors.js';
 export type { Ipset, SetSlot } from './ipset/set.js';
-export { type IpsetProblem, type IpsetRestoreOptions, IpsetTable } from './ipset/table.js';
+export { formatListing, type IpsetProblem, type IpsetRestoreOptions, IpsetTable } from './ipset/table.js';
 export { type Chooser, Netfilter } from './netfilter.js';
 export type { NfacctObject, NfacctTable } from './nfacct-table.js';
 export type { RecentEntry, RecentList, RecentTable } from './recent-table.js';

@@ -23,38 +23,30 @@ export type IpsetCommand =
 const MAX_NAME = 31;
 const MAX_COMMENT = 255;
 
-const COMMANDS: ReadonlyMap<string, IpsetCommand['kind']> = new Map([
-  ['create', 'create'],
-  ['-N', 'create'],
-  ['--create', 'create'],
-  ['add', 'add'],
-  ['-A', 'add'],
-  ['--add', 'add'],
-  ['del', 'del'],
-  ['-D', 'del'],
-  ['--del', 'del'],
-  ['test', 'test'],
-  ['-T', 'test'],
-  ['--test', 'test'],
-  ['destroy', 'destroy'],
-  ['-X', 'destroy'],
-  ['--destroy', 'destroy'],
-  ['flush', 'flush'],
-  ['-F', 'flush'],
-  ['--flush', 'flush'],
-  ['save', 'save'],
-  ['-S', 'save'],
-  ['list', 'list'],
-  ['-L', 'list'],
-  ['swap', 'swap'],
-  ['-W', 'swap'],
-  ['--swap', 'swap'],
-  ['rename', 'rename'],
-  ['-E', 'rename'],
-  ['--rename', 'rename'],
-  ['COMMIT', 'nothing'],
-  ['quit', 'nothing'],
-]);
+/** Names, which may be cut short, in the order in which ipset looks at them; and the letters of ipset 4. */
+const NAMES = [
+  ['create', 'N'],
+  ['add', 'A'],
+  ['del', 'D'],
+  ['test', 'T'],
+  ['destroy', 'X'],
+  ['list', 'L'],
+  ['save', 'S'],
+  ['restore', 'R'],
+  ['flush', 'F'],
+  ['rename', 'E'],
+  ['swap', 'W'],
+  ['help', 'h'],
+  ['version', 'v'],
+  ['quit', 'q'],
+] as const;
+type IpsetCommandName = (typeof NAMES)[number][0];
+
+/** ipset_match_cmd(): `list`, `l`, `-L`, `--list`. */
+export const ipsetCommandNamed = (word: string): IpsetCommandName | undefined =>
+  NAMES.find(
+    ([name, letter]) => (word !== '' && name.startsWith(word)) || word === `-${letter}` || word === `--${name}`,
+  )?.[0];
 
 const EXIST: ReadonlySet<string> = new Set(['-exist', '-!', '--exist']);
 
@@ -132,13 +124,16 @@ export function parseIpsetCommand(given: readonly string[], defaults: { exist?: 
   const exist = (defaults.exist ?? false) || given.some((word) => EXIST.has(word));
   const words = given.filter((word) => !EXIST.has(word));
   const [command = '', name] = words;
-  const kind = COMMANDS.get(command);
+  if (command === '' || command === 'COMMIT') return { kind: 'nothing' };
+  const kind = ipsetCommandNamed(command);
   switch (kind) {
     case undefined:
-      if (command === '') return { kind: 'nothing' };
+    case 'restore':
+    case 'help':
+    case 'version':
       throw new IpsetError(`No command specified: unknown argument ${command}`);
-    case 'nothing':
-      return { kind };
+    case 'quit':
+      return { kind: 'nothing' };
     case 'create':
       return { kind, set: setName(name), type: second(words, kind), options: words.slice(3), exist };
     case 'add':

@@ -3,6 +3,7 @@
 import { formatIpv4, formatMac, ipv4, mac, parseIpv4, parseMac } from '../../../packet/index.js';
 import { formatIcmpPort, parseIcmpPort } from '../text/icmp-names.js';
 import { formatProtocol, parseProtocol } from '../text/protocol-names.js';
+import { portOfService } from '../text/services.js';
 import { fail, IpsetError, syntax } from './errors.js';
 import type { ElementKey } from './member.js';
 import type { Dimension, SetType } from './types.js';
@@ -69,9 +70,23 @@ function networks(text: string): Network[] {
   return found;
 }
 
-function parsePort(text: string): number {
-  if (!/^\d+$/.test(text)) return syntax(`'${text}' is invalid as number`);
-  return parseNumber(text, { min: 0, max: 0xffff });
+/** A number, or the name of a service of that protocol (ipset_parse_tcpudp_port()). */
+function parsePort(text: string, protocol: string): number {
+  const number = /^-?\d+$/.test(text) ? Number(text) : undefined;
+  const port = number ?? portOfService(text, protocol);
+  if (port !== undefined && port >= 0 && port <= 0xffff) return port;
+  const why = number === undefined ? 'is invalid as number' : 'is out of range 0-65535';
+  return syntax(
+    `'${text}' ${why}\nSyntax error: '${protocol}' is invalid as number\ncannot parse '${text}' as a ${protocol} port`,
+  );
+}
+
+/** First and last; a name may have a dash in it. */
+function parsePorts(text: string, protocol: string): { first: number; last: number } {
+  const dash = /^\d+-/.test(text) ? text.indexOf('-') : -1;
+  const whole = dash < 0 ? [text, text] : [text.slice(0, dash), text.slice(dash + 1)];
+  const ends = whole.map((end) => parsePort(end, protocol));
+  return { first: Math.min(...ends), last: Math.max(...ends) };
 }
 
 /** `80`, `udp:53-55`, `icmp:echo-request`, `vrrp:0`: protocol × 65536 + port, each of a range. */
@@ -91,10 +106,8 @@ function ports(text: string): number[] {
     if (value !== '0') syntax(`Protocol ${formatProtocol(protocol)} can be used with pseudo port value 0 only.`);
     return [high];
   }
-  const [from = '', to = from] = value.split('-');
-  const ends = [parsePort(from), parsePort(to)];
-  const first = Math.min(...ends);
-  return Array.from({ length: Math.max(...ends) - first + 1 }, (_, i) => high + first + i);
+  const { first, last } = parsePorts(value, name);
+  return Array.from({ length: last - first + 1 }, (_, i) => high + first + i);
 }
 
 /** `ipset` itself counts the commas before it looks at anything else. */
@@ -104,7 +117,9 @@ function splitParts(text: string, type: SetType): string[] {
   if (parts.length > wanted) {
     return wanted === 1
       ? syntax(`Elem separator in ${text}, but settype ${type.name} supports none.`)
-      : syntax(`Too many elem separators in ${text}, but settype ${type.name} supports ${wanted} only.`);
+      : syntax(
+          `${wanted === 2 ? 'Two' : 'Three'} elem separators in ${text}, but settype ${type.name} supports ${wanted === 2 ? 'one' : 'two'}.`,
+        );
   }
   if (parts.length < wanted) {
     return syntax(`${parts.length === 1 ? 'Second' : 'Third'} element is missing from ${text}.`);
@@ -177,8 +192,44 @@ export function parseAddressRange(text: string): { first: number; last: number }
 
 /** First and last of `range 0-65535` for bitmap:port, in either order. */
 export function parsePortRange(text: string): { first: number; last: number } {
-  const [from = '', to] = text.split('-');
-  if (to === undefined) throw new IpsetError("Mandatory option `to' is missing");
-  const ends = [parsePort(from), parsePort(to)];
-  return { first: Math.min(...ends), last: Math.max(...ends) };
+  if (!text.includes('-')) throw new IpsetError("Mandatory option `to' is missing");
+  return parsePorts(text, 'tcp');
+}
+
+/** An element that is asked for is one: ranges are refused but by hash:ip, which looks for the first. */
+function refuseRange(part: string, dimension: Dimension, { name, dimensions }: SetType): void {
+  const family = dimensions[0] === 'port' ? 'unspec' : 'inet';
+  const refuse = (what: string): never => {
+    throw new IpsetError(`${what} range is not allowed in command test with set type ${name} and family ${family}`);
+  };
+  if (dimension === 'port') {
+    if (/^(?:[^:]*:)?\d+-/.test(part)) refuse('FROM-TO port');
+    return;
+  }
+  if ((dimension !== 'ip' && dimension !== 'net') || name === 'hash:ip') return;
+  if (part.includes('-')) refuse('FROM-TO IP');
+  if (dimension === 'ip' && /\/(?!32$)/.test(part)) refuse('IP/CIDR');
+}
+
+interface TestedElement {
+  /** As the tool says it again. */
+  readonly shown: string;
+  /** As the kernel is asked for it. */
+  readonly asked: string;
+}
+
+/** What `ipset test` is about. @throws IpsetError */
+export function testedElement(text: string, type: SetType): TestedElement {
+  if (type.storage === 'list' || type.dimensions.length === 0 || type.dimensions[0] === 'mac')
+    return { shown: text, asked: text };
+  const parts = splitParts(text, type);
+  type.dimensions.forEach((dimension, i) => refuseRange(parts[i] ?? '', dimension, type));
+  const shown = type.dimensions.map((dimension, i) => {
+    const part = parts[i] ?? '';
+    if (dimension !== 'port') return part.replace(/\/32$/, '');
+    const [port = 0] = ports(part);
+    return type.name === 'bitmap:port' ? String(port & 0xffff) : formatPort(port);
+  });
+  // hash:ip looks for the first address of a range, whose bits of the host are kept.
+  return { shown: shown.join(), asked: type.name === 'hash:ip' ? text.replace(/[/-].*$/, '') : text };
 }

@@ -8,6 +8,14 @@ export class IpsetError extends Error {
   }
 }
 
+/** What the kernel refuses, not the tool. */
+export class IpsetKernelError extends IpsetError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'IpsetKernelError';
+  }
+}
+
 /** ipset's lib/errcode.c, as far as sets here can fail. */
 export const IPSET_ERROR = {
   noSet: 'The set with the given name does not exist',
@@ -37,7 +45,7 @@ export const IPSET_ERROR = {
 } as const;
 
 export const fail = (which: keyof typeof IPSET_ERROR): never => {
-  throw new IpsetError(IPSET_ERROR[which]);
+  throw new IpsetKernelError(IPSET_ERROR[which]);
 };
 
 export const syntax = (message: string): never => {

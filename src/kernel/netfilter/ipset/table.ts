@@ -5,10 +5,11 @@ import { Clock } from '../../clock.js';
 import type { IpsetState } from '../../host-state.js';
 import { type IpsetCommand, ipsetLines, parseIpsetCommand } from './commands.js';
 import { formatSetOptions, parseSetOptions, type SetOptions } from './create-options.js';
-import { fail, IpsetError, syntax } from './errors.js';
+import { testedElement } from './element-text.js';
+import { fail, IpsetError, IpsetKernelError, syntax } from './errors.js';
 import { ListSet } from './list-set.js';
 import { MemberSet } from './member-set.js';
-import type { Ipset, SetSlot } from './set.js';
+import type { ElementArgument, Ipset, SetSlot } from './set.js';
 import { TextSet } from './text-set.js';
 import { type SetType, setType } from './types.js';
 
@@ -119,7 +120,7 @@ export class IpsetTable implements Iterable<SetSlot> {
         this.require(command.set).delete(command.element);
         return '';
       case 'test':
-        return this.#test(command.set, command.element.text, this.require(command.set).test(command.element));
+        return this.#test(command.set, command.element);
       case 'destroy':
         this.destroy(command.set);
         return '';
@@ -141,8 +142,16 @@ export class IpsetTable implements Iterable<SetSlot> {
     }
   }
 
-  #test(name: string, element: string, found: boolean): string {
-    return found ? `Warning: ${element} is in set ${name}.\n` : `${element} is NOT in set ${name}.\n`;
+  /** What the kernel refuses is not in the set: out of its range, null, a set that is not there. */
+  #test(name: string, element: ElementArgument): string {
+    const set = this.require(name);
+    const { shown, asked } = testedElement(element.text, set.type);
+    try {
+      if (set.test({ ...element, text: asked })) return `Warning: ${shown} is in set ${name}.\n`;
+    } catch (error) {
+      if (!(error instanceof IpsetKernelError)) throw error;
+    }
+    return `${shown} is NOT in set ${name}.\n`;
   }
 
   /** @throws IpsetError */
@@ -247,11 +256,16 @@ export class IpsetTable implements Iterable<SetSlot> {
     return text;
   }
 
-  /** `ipset list`; `form` is `-n` (names only) or `-t` (no members). */
-  list(name?: string, form: 'full' | 'names' | 'terse' = 'full'): string {
-    const slots = this.#ordered(name);
-    if (form === 'names') return slots.map((slot) => `${slot.name}\n`).join('');
-    return slots.map((slot) => formatListing(slot, form === 'full')).join('\n');
+  /** As `ipset list` shows them: all, or the one. @throws IpsetError */
+  listed(name?: string): readonly SetSlot[] {
+    return this.#ordered(name);
+  }
+
+  /** `ipset list`. */
+  list(name?: string): string {
+    return this.#ordered(name)
+      .map((slot) => formatListing(slot))
+      .join('\n');
   }
 
   state(): IpsetState[] {
@@ -322,13 +336,14 @@ const sameKind = (set: Ipset, type: SetType, options: SetOptions): boolean =>
   set.options.range?.first === options.range?.first &&
   set.options.range?.last === options.range?.last;
 
-function formatListing(slot: SetSlot, withMembers: boolean): string {
+/** `Name: …` and so on; without members with `-t`. */
+export function formatListing(slot: SetSlot, form: { readonly terse: boolean } = { terse: false }): string {
   const { set } = slot;
   const head =
     `Name: ${slot.name}\nType: ${set.type.name}\nRevision: ${set.type.revision}\n` +
     `Header: ${set.header}\nSize in memory: ${set.memory}\n` +
     `References: ${slot.references}\nNumber of entries: ${set.size}\n`;
-  if (!withMembers) return head;
+  if (form.terse) return head;
   return `${head}Members:\n${set
     .members()
     .map((member) => `${member}\n`)
