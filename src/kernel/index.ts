@@ -12,6 +12,7 @@ export * from './host-state.js';
 export {
   type IpProblem,
   parseAddressWord,
+  parseNeighbourState,
   parseNumberWord,
   parsePrefixWord,
   runIpBatch,

@@ -204,7 +204,8 @@ function linkRow(dev: Device, { details }: BridgeForm): Row {
   row.say(`${dev.ifindex}: ${displayName(dev)}: `).add('flags', flagsOf(dev), `<${flagsOf(dev).join(',')}> `);
   row.add('mtu', dev.mtu, `mtu ${dev.mtu} `);
   if (port === undefined) return row;
-  row.add('master', port.bridge.name, `master ${port.bridge.name} `).add('state', 'forwarding', 'state forwarding ');
+  const state = port.bridge.up && dev.up && dev.carrier ? 'forwarding' : 'disabled';
+  row.add('master', port.bridge.name, `master ${port.bridge.name} `).add('state', state, `state ${state} `);
   row.add('priority', 32, 'priority 32 ').add('cost', 2, 'cost 2 ');
   if (!details) return row;
   const { hairpin, learning, flood, isolated } = port.state;

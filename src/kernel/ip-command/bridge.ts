@@ -12,7 +12,7 @@ import { CommandError, readOptions, type Words } from './words.js';
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export function fdb(_netns: Netns, words: Words, because: readonly Cause[]): void {
-  const verb = words.oneOf('what to do with an entry', ['add', 'append', 'replace', 'del', 'delete']);
+  const verb = words.verb('bridge fdb', ['add', 'append', 'replace', 'delete']);
   const mac = words.mac();
   let dev: Device | undefined;
   let remote: Ipv4Addr | undefined;
@@ -27,17 +27,18 @@ export function fdb(_netns: Netns, words: Words, because: readonly Cause[]): voi
       dst: (rest) => {
         remote = rest.address();
       },
-      master: () => {
+      'master*': () => {
         master = true;
       },
-      self: said,
-      permanent: said,
-      static: said,
+      'self*': said,
+      'permanent*': said,
+      'local*': said,
+      'static*': said,
     },
     'fdb',
   );
   if (dev === undefined) throw new CommandError('Device and address are required arguments.');
-  const remove = verb === 'del' || verb === 'delete';
+  const remove = verb === 'delete';
   if (master) {
     const { port } = dev;
     if (port === undefined) throw new CommandError(`"${dev.name}" is no port of a bridge`);
@@ -53,7 +54,7 @@ export function fdb(_netns: Netns, words: Words, because: readonly Cause[]): voi
 }
 
 export function bridgeLink(netns: Netns, words: Words): void {
-  words.oneOf('what to do with a port', ['set']);
+  words.verb('bridge link', ['set', 'change']);
   words.skip('dev');
   const dev = words.device();
   const bridgePort: Partial<Mutable<BridgePortState>> = {};
@@ -64,7 +65,7 @@ export function bridgeLink(netns: Netns, words: Words): void {
 
 /** `bridge vlan add|del dev PORT vid N [pvid] [untagged] [self]`. */
 export function bridgeVlan(_netns: Netns, words: Words): void {
-  const verb = words.oneOf('what to do with a VLAN', ['add', 'del', 'delete']);
+  const verb = words.verb('bridge vlan', ['add', 'delete']);
   let dev: Device | undefined;
   let vlan = 0;
   const flags = { pvid: false, untagged: false };

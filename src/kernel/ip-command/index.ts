@@ -13,28 +13,31 @@ import { link } from './link.js';
 import { route } from './route.js';
 import { rule } from './rule.js';
 import { tunnel } from './tunnel.js';
-import { CommandError, Words } from './words.js';
+import { beginningWith, CommandError, Words } from './words.js';
 
+export { parseNeighbourState } from './address.js';
 export { parseAddressWord, parseNumberWord, parsePrefixWord } from './address-text.js';
 
 type Command = (netns: Netns, words: Words, because: readonly Cause[]) => void;
 
-/** Object → command. iproute2 takes abbreviations; those that people write are here. */
-const IP: Readonly<Record<string, Command>> = {
-  link,
-  addr: address,
-  address,
-  a: address,
-  route,
-  r: route,
-  rule,
-  tunnel,
-  tunl: tunnel,
-  neigh: neighbour,
-  neighbor: neighbour,
-  neighbour,
-};
-const BRIDGE: Readonly<Record<string, Command>> = { fdb, link: bridgeLink, vlan: bridgeVlan };
+type Commands = ReadonlyMap<string, Command>;
+
+/** Object → command, in iproute2's order: a beginning means the first that it could be. */
+const IP: Commands = new Map([
+  ['address', address],
+  ['route', route],
+  ['rule', rule],
+  ['neighbor', neighbour],
+  ['neighbour', neighbour],
+  ['link', link],
+  ['tunnel', tunnel],
+  ['tunl', tunnel],
+]);
+const BRIDGE: Commands = new Map([
+  ['link', bridgeLink],
+  ['fdb', fdb],
+  ['vlan', bridgeVlan],
+]);
 
 export interface IpProblem {
   /** Of the text, from 1. */
@@ -49,7 +52,7 @@ export function runIpCommand(netns: Netns, line: string, because: readonly Cause
   const program = given[0] === 'ip' || given[0] === 'bridge' ? given.shift() : 'ip';
   const object = given.shift() ?? '';
   const commands = program === 'bridge' ? BRIDGE : IP;
-  const command = Object.hasOwn(commands, object) ? commands[object] : undefined;
+  const command = commands.get(beginningWith([...commands.keys()], object) ?? '');
   if (command === undefined) return `Object "${object}" is unknown, try "${program} help".`;
   try {
     command(netns, new Words(given, netns), because);

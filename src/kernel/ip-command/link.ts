@@ -6,7 +6,7 @@ import type { BridgePortState, IpipState, VxlanState } from '../host-state.js';
 import { Bridge, type LinkChanges, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
 import { addIpip, changeIpip, ipipOptions } from './tunnel.js';
-import { CommandError, type Option, readKnown, readOptions, type Words } from './words.js';
+import { abbreviable, CommandError, type Option, type Options, readKnown, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type NewLink = Mutable<LinkOptions>;
@@ -14,24 +14,24 @@ type NewLink = Mutable<LinkOptions>;
 const KINDS = ['veth', 'bridge', 'dummy', 'vxlan', 'ipip'] as const;
 
 /** What every kind of device takes. */
-function commonOptions(link: { mac?: Mac; mtu?: number; txqlen?: number }): Readonly<Record<string, Option>> {
+function commonOptions(link: { mac?: Mac; mtu?: number; txqlen?: number }): Options {
   const txqlen: Option = (words) => {
     link.txqlen = words.number('a queue length');
   };
   return {
-    address: (words) => {
+    'address*': (words) => {
       link.mac = words.mac();
     },
     mtu: (words) => {
       link.mtu = words.number('an MTU', 65_535);
     },
-    txqueuelen: txqlen,
-    txqlen,
+    'txqueuelen*': txqlen,
+    'txqlen*': txqlen,
     qlen: txqlen,
   };
 }
 
-function newLinkOptions(link: NewLink): Readonly<Record<string, Option>> {
+function newLinkOptions(link: NewLink): Options {
   return {
     ...commonOptions(link),
     index: (words) => {
@@ -64,34 +64,36 @@ function addVeth(netns: Netns, link: NewLink, words: Words): void {
 
 function addVxlan(netns: Netns, link: NewLink, words: Words): void {
   const config: Mutable<VxlanState> = { vni: -1, local: 0 as Ipv4Addr, port: 8472, learning: true };
+  const vni: Option = (rest) => {
+    config.vni = rest.number('a VNI', 0xff_ffff);
+  };
   const group: Option = (rest) => {
     config.group = rest.address();
   };
   readOptions(
     words,
     {
-      id: (rest) => {
-        config.vni = rest.number('a VNI', 0xff_ffff);
-      },
-      local: (rest) => {
+      'id*': vni,
+      'vni*': vni,
+      'group*': group,
+      'remote*': group,
+      'local*': (rest) => {
         config.local = rest.address();
       },
-      dev: (rest) => {
+      'dev*': (rest) => {
         config.dev = rest.device().name;
       },
-      dstport: (rest) => {
+      'ttl*': (rest) => {
+        config.ttl = rest.number('a TTL', 255);
+      },
+      'dstport*': (rest) => {
         config.port = rest.number('a port', 65_535);
       },
-      nolearning: () => {
+      'nolearning*': () => {
         config.learning = false;
       },
-      learning: () => {
+      'learning*': () => {
         config.learning = true;
-      },
-      group,
-      remote: group,
-      ttl: (rest) => {
-        config.ttl = rest.number('a TTL', 255);
       },
     },
     'link add type vxlan',
@@ -101,35 +103,35 @@ function addVxlan(netns: Netns, link: NewLink, words: Words): void {
 }
 
 /** What a bridge has from the start here, and may be said all the same. */
-const SAID_OF_BRIDGES: Readonly<Record<string, Option>> = {
-  stp_state: (words) => {
+const SAID_OF_BRIDGES: Options = {
+  'stp_state*': (words) => {
     if (words.number('0') !== 0) throw new CommandError('link add type bridge: spanning tree is not modelled');
   },
-  forward_delay: (words) => {
+  'forward_delay*': (words) => {
     words.number('a delay');
   },
-  mcast_snooping: (words) => {
+  'mcast_snooping*': (words) => {
     if (words.number('0') !== 0) throw new CommandError('link add type bridge: multicast snooping is not modelled');
   },
 };
 
 /** What a bridge can be told, when it is made and later. */
-const bridgeOptions = (bridge: Bridge): Readonly<Record<string, Option>> => ({
+const bridgeOptions = (bridge: Bridge): Options => ({
   ...SAID_OF_BRIDGES,
-  vlan_filtering: (words) => {
+  'vlan_filtering*': (words) => {
     bridge.vlanFiltering = words.number('0 or 1', 1) === 1;
   },
-  fdb_flush: () => {
+  'fdb_flush*': () => {
     bridge.flush();
   },
 });
 
 function add(netns: Netns, words: Words, because: readonly Cause[]): void {
   const link: NewLink = { name: '', because };
-  words.skip('name');
+  if (!words.skip('name')) words.skip('dev');
   link.name = words.take('a name');
   readKnown(words, newLinkOptions(link));
-  if (!words.skip('type')) throw new CommandError('Not enough information: "type" argument is required.');
+  if (!words.skipBeginningOf('type')) throw new CommandError('Not enough information: "type" argument is required.');
   const kind = words.oneOf('a kind of device', KINDS);
   if (kind === 'veth') addVeth(netns, link, words);
   else if (kind === 'vxlan') addVxlan(netns, link, words);
@@ -143,7 +145,7 @@ function add(netns: Netns, words: Words, because: readonly Cause[]): void {
 }
 
 /** `bridge link set dev PORT …`, and `ip link set PORT type bridge_slave …`. */
-export function portOptions(state: Partial<Mutable<BridgePortState>>): Readonly<Record<string, Option>> {
+export function portOptions(state: Partial<Mutable<BridgePortState>>): Options {
   const option =
     (name: keyof BridgePortState): Option =>
     (words) => {
@@ -176,7 +178,7 @@ function set(netns: Netns, words: Words): void {
       name: (rest) => {
         changes.name = rest.take('a name');
       },
-      master: (rest) => {
+      'master*': (rest) => {
         const master = rest.device();
         if (!(master instanceof Bridge)) throw new CommandError(`"${master.name}" is no bridge`);
         changes.master = master;
@@ -187,12 +189,12 @@ function set(netns: Netns, words: Words): void {
       allmulticast: (rest) => {
         changes.allmulti = rest.onOff('allmulticast');
       },
-      nomaster: () => {
+      'nomaster*': () => {
         changes.master = null;
       },
-      type: (rest) => {
+      'type*': (rest) => {
         const kind = rest.oneOf('a kind of device or port', ['bridge_slave', 'bridge', 'ipip']);
-        if (kind === 'bridge_slave') readKnown(rest, portOptions(bridgePort));
+        if (kind === 'bridge_slave') readKnown(rest, abbreviable(portOptions(bridgePort)));
         else if (kind === 'ipip') tunnel = ipipOptions(rest);
         else if (dev instanceof Bridge) readKnown(rest, bridgeOptions(dev));
         else throw new CommandError(`"${dev.name}" is no bridge`);
@@ -205,9 +207,9 @@ function set(netns: Netns, words: Words): void {
 }
 
 export function link(netns: Netns, words: Words, because: readonly Cause[]): void {
-  const verb = words.oneOf('what to do with a link', ['add', 'set', 'del', 'delete']);
+  const verb = words.verb('ip link', ['add', 'set', 'change', 'delete']);
   if (verb === 'add') add(netns, words, because);
-  else if (verb === 'set') set(netns, words);
+  else if (verb === 'set' || verb === 'change') set(netns, words);
   else {
     words.skip('dev');
     netns.links.remove(words.device());

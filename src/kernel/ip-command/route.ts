@@ -4,31 +4,32 @@ import type { Cause, RouteType } from '../../trace/index.js';
 import type { NextHopSpec, RouteMode, RouteSelector, RouteSpec } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import { parseNumberWord } from './address-text.js';
-import { CommandError, dsfield, type Option, readKnown, readOptions, type Words, wrongArgument } from './words.js';
+import {
+  beginningWith,
+  CommandError,
+  dsfield,
+  type Option,
+  type Options,
+  readKnown,
+  readOptions,
+  type Words,
+  wrongArgument,
+} from './words.js';
 
-const TYPES = [
-  'unicast',
-  'local',
-  'broadcast',
-  'multicast',
-  'anycast',
-  'blackhole',
-  'unreachable',
-  'prohibit',
-  'throw',
-] as const satisfies readonly RouteType[];
-
-const MODES: Readonly<Record<string, RouteMode>> = {
+const MODES = {
   add: 'exclusive-create',
-  append: 'append',
-  prepend: 'create',
-  replace: 'replace',
   change: 'change',
-};
+  chg: 'change',
+  replace: 'replace',
+  prepend: 'create',
+  append: 'append',
+} as const satisfies Record<string, RouteMode>;
+
+const VERBS = ['add', 'change', 'chg', 'replace', 'prepend', 'append', 'delete', 'flush'] as const;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function nextHopOptions(hop: Mutable<NextHopSpec>): Readonly<Record<string, Option>> {
+function nextHopOptions(hop: Mutable<NextHopSpec>): Options {
   return {
     via: (words) => {
       words.skip('inet');
@@ -65,6 +66,27 @@ function weight(words: Words): number {
   return value;
 }
 
+/** rtnl_rtntype_a2n(), in its order. */
+const BEGUN_TYPES = [
+  'broadcast',
+  'anycast',
+  'multicast',
+  'prohibit',
+  'unreachable',
+  'blackhole',
+  'unicast',
+  'throw',
+] as const satisfies readonly RouteType[];
+
+/** A type may stand before the destination, which begins with a digit or is `default`, `any` or `all`. */
+function routeType(words: Words): RouteType | undefined {
+  const word = words.peek() ?? '';
+  if (/^(?:default|any|all)$/.test(word)) return undefined;
+  const type = word === 'local' ? word : beginningWith(BEGUN_TYPES, word);
+  if (type !== undefined) words.take('a type');
+  return type;
+}
+
 /** Everything behind the verb. Options may stand on either side of the destination (iproute_modify()). */
 function parseRoute(words: Words): Mutable<RouteSpec & RouteSelector> {
   const said: Mutable<Partial<RouteSpec>> = {};
@@ -79,34 +101,33 @@ function parseRoute(words: Words): Mutable<RouteSpec & RouteSelector> {
   const protocol: Option = (rest) => {
     said.protocol = rest.protocol();
   };
-  const options: Readonly<Record<string, Option>> = {
+  const options: Options = {
     ...nextHopOptions(own),
     nexthop: (rest) => {
       hops.push(nextHop(rest));
     },
-    table: (rest) => {
-      said.table = rest.table('"table" value is invalid');
-    },
-    metric,
-    priority: metric,
+    'metric*': metric,
+    'priority*': metric,
     preference: metric,
     tos,
-    dsfield: tos,
+    'dsfield*': tos,
     mtu: (rest) => {
       said.mtu = rest.number('an MTU');
     },
     src: (rest) => {
       said.prefSrc = rest.address();
     },
-    proto: protocol,
-    protocol,
     scope: (rest) => {
       said.scope = rest.scope();
+    },
+    'protocol*': protocol,
+    'table*': (rest) => {
+      said.table = rest.table('"table" value is invalid');
     },
   };
   readKnown(words, options);
   words.skip('to');
-  const type = TYPES.find((one) => words.skip(one));
+  const type = routeType(words);
   const destination = words.destination();
   readOptions(words, options, 'route');
   const spec: Mutable<RouteSpec & RouteSelector> = { ...said, destination, type };
@@ -122,10 +143,10 @@ function flush(netns: Netns, words: Words): void {
   readOptions(
     words,
     {
-      table: (rest) => {
+      'table*': (rest) => {
         table = rest.table('table id value is invalid');
       },
-      proto: (rest) => {
+      'protocol*': (rest) => {
         protocol = rest.protocol();
       },
     },
@@ -139,15 +160,8 @@ function flush(netns: Netns, words: Words): void {
 }
 
 export function route(netns: Netns, words: Words, because: readonly Cause[]): void {
-  const verb = words.take('what to do with a route');
-  if (verb === 'flush') {
-    flush(netns, words);
-    return;
-  }
-  const mode = Object.hasOwn(MODES, verb) ? MODES[verb] : undefined;
-  if (mode === undefined && verb !== 'del' && verb !== 'delete')
-    throw new CommandError(`Command "${verb}" is unknown, try "ip route help".`);
-  const spec = parseRoute(words);
-  if (mode === undefined) netns.fib.deleteRoute(spec);
-  else netns.fib.addRoute({ ...spec, because }, mode);
+  const verb = words.verb('ip route', VERBS);
+  if (verb === 'flush') flush(netns, words);
+  else if (verb === 'delete') netns.fib.deleteRoute(parseRoute(words));
+  else netns.fib.addRoute({ ...parseRoute(words), because }, MODES[verb]);
 }

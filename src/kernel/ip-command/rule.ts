@@ -3,9 +3,11 @@
 import type { Cause } from '../../trace/index.js';
 import type { PortRange, RuleSpec } from '../fib/index.js';
 import type { Netns } from '../netns.js';
-import { CommandError, dsfield, type Option, readOptions, type Words } from './words.js';
+import { CommandError, dsfield, type Option, type Options, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const ACTIONS = ['prohibit', 'unreachable', 'blackhole'] as const;
 
 const IP_PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, sctp: 132 };
 
@@ -26,7 +28,26 @@ function ipProtocol(words: Words): number {
   return number;
 }
 
-function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> {
+function actionsInto(spec: Mutable<RuleSpec>): Options {
+  const action = (name: 'nop' | (typeof ACTIONS)[number]) => (): void => {
+    spec.action = name;
+  };
+  return {
+    'goto*': (words) => {
+      spec.action = 'goto';
+      spec.goto = words.number('a priority');
+    },
+    'nop*': action('nop'),
+    type: (words) => {
+      spec.action = words.oneOf('an action', ACTIONS);
+    },
+    'prohibit*': action('prohibit'),
+    'unreachable*': action('unreachable'),
+    'blackhole*': action('blackhole'),
+  };
+}
+
+function optionsInto(spec: Mutable<RuleSpec>): Options {
   const priority: Option = (words) => {
     spec.priority = words.number('a priority');
   };
@@ -40,14 +61,7 @@ function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> 
   const tos: Option = (words) => {
     spec.tos = dsfield(words.take('a type of service'));
   };
-  const action = (name: 'nop' | 'blackhole' | 'unreachable' | 'prohibit') => (): void => {
-    spec.action = name;
-  };
   return {
-    pref: priority,
-    preference: priority,
-    order: priority,
-    priority,
     not: () => {
       spec.not = true;
     },
@@ -57,8 +71,11 @@ function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> 
     to: (words) => {
       spec.to = words.destination();
     },
+    'preference*': priority,
+    'order*': priority,
+    'priority*': priority,
     tos,
-    dsfield: tos,
+    'dsfield*': tos,
     dev: iif,
     iif,
     oif: (words) => {
@@ -76,33 +93,27 @@ function optionsInto(spec: Mutable<RuleSpec>): Readonly<Record<string, Option>> 
     dport: (words) => {
       spec.destinationPorts = portRange(words);
     },
-    protocol: (words) => {
+    'protocol*': (words) => {
       spec.protocol = words.protocol();
     },
-    suppress_prefixlength: (words) => {
+    'suppress_prefixlength*': (words) => {
       spec.suppressPrefixLength = words.number('a prefix length', 32);
     },
-    lookup: table,
-    table,
-    goto: (words) => {
-      spec.action = 'goto';
-      spec.goto = words.number('a priority');
+    'tun_id*': () => {
+      throw new CommandError('rule: "tun_id" is not modelled');
     },
-    nop: action('nop'),
-    blackhole: action('blackhole'),
-    unreachable: action('unreachable'),
-    prohibit: action('prohibit'),
+    lookup: table,
+    'table*': table,
+    ...actionsInto(spec),
   };
 }
 
 export function rule(netns: Netns, words: Words, because: readonly Cause[]): void {
-  const verb = words.take('what to do with a rule');
+  const verb = words.verb('ip rule', ['add', 'delete', 'flush']);
   if (verb === 'flush') {
     for (const { priority } of netns.fib.rules.filter((one) => one.priority !== 0)) netns.fib.deleteRule({ priority });
     return;
   }
-  if (verb !== 'add' && verb !== 'del' && verb !== 'delete')
-    throw new CommandError(`Command "${verb}" is unknown, try "ip rule help".`);
   if (words.done) throw new CommandError(`"ip rule ${verb === 'add' ? 'add' : 'del'}" requires arguments.`);
   const spec: Mutable<RuleSpec> = {};
   readOptions(words, optionsInto(spec), 'rule');

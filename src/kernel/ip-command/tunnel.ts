@@ -6,7 +6,7 @@ import { KernelError } from '../errors.js';
 import type { IpipState } from '../host-state.js';
 import { Ipip, type LinkOptions } from '../link/index.js';
 import type { Netns } from '../netns.js';
-import { CommandError, dsfield, type Option, readOptions, type Words } from './words.js';
+import { CommandError, dsfield, type Option, type Options, readOptions, type Words } from './words.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -43,10 +43,7 @@ const notModelled =
     throw new CommandError(`ipip: "${what}" is not modelled`);
   };
 
-function tunnelOptions(
-  config: Mutable<IpipState>,
-  parseTos: (words: Words) => number,
-): Readonly<Record<string, Option>> {
+function tunnelOptions(config: Mutable<IpipState>, parseTos: (words: Words) => number): Options {
   const readTos: Option = (words) => {
     config.tos = parseTos(words);
   };
@@ -139,7 +136,7 @@ export function changeIpip(netns: Netns, name: string, config: IpipState): void 
 function parseTunnel(words: Words): { readonly name: string; readonly config: IpipState } {
   const config: Mutable<IpipState> = { ...UNSAID, mode: 'ipip' };
   let name = '';
-  const options: Readonly<Record<string, Option>> = {
+  const options: Options = {
     ...tunnelOptions(config, tosOrBoth),
     name: (rest) => {
       name = rest.take('a name');
@@ -157,7 +154,7 @@ function parseTunnel(words: Words): { readonly name: string; readonly config: Ip
 
 /** `ip tunnel`: an ioctl on a device, which loads the module that is known by its name. */
 export function tunnel(netns: Netns, words: Words, because: readonly Cause[]): void {
-  const verb = words.oneOf('what to do with a tunnel', ['add', 'change', 'chg', 'set', 'del', 'delete']);
+  const verb = words.verb('ip tunnel', ['add', 'change', 'chg', 'set', 'delete']);
   const { name, config } = parseTunnel(words);
   if (verb === 'add') {
     netns.links.autoload(name);
@@ -166,7 +163,7 @@ export function tunnel(netns: Netns, words: Words, because: readonly Cause[]): v
   }
   const dev = netns.devices.named(name) ?? netns.links.autoload(name);
   if (!(dev instanceof Ipip)) throw new CommandError(`tunnel "${name}" does not exist`);
-  if (verb !== 'del' && verb !== 'delete') netns.links.changeIpip(dev, config);
+  if (verb !== 'delete') netns.links.changeIpip(dev, config);
   else if (dev.config.fallback) throw new CommandError(`delete tunnel "${name}" failed: Operation not permitted`);
   else netns.links.remove(dev);
 }

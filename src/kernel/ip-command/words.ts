@@ -61,6 +61,12 @@ export class Words {
     return true;
   }
 
+  /** The same, where the next word begins this one. */
+  skipBeginningOf(word: string): boolean {
+    const next = this.peek() ?? '';
+    return next !== '' && word.startsWith(next) && this.skip(next);
+  }
+
   #read<T>(what: string, parse: (word: string) => T | undefined): T {
     const word = this.take(what);
     const value = parse(word);
@@ -81,6 +87,14 @@ export class Words {
 
   oneOf<T extends string>(what: string, values: readonly T[]): T {
     return this.#read(`${what} (${values.join(', ')})`, (word) => values.find((value) => value === word));
+  }
+
+  /** What to do with an object: a beginning means the first of `verbs`, which are in iproute2's order. */
+  verb<T extends string>(object: string, verbs: readonly T[]): T {
+    const word = this.take(`what to do with ${object}`);
+    const verb = beginningWith(verbs, word);
+    if (verb === undefined) throw new CommandError(`Command "${word}" is unknown, try "${object} help".`);
+    return verb;
   }
 
   address(): Ipv4Addr {
@@ -159,21 +173,41 @@ export class Words {
 /** What a word of a command does with the words behind it. */
 export type Option = (words: Words) => void;
 
+/**
+ * By the words that ask for them, in the order in which iproute2 looks at them. With a `*` behind it a beginning of the
+ * word will do (matches()); where it could be several, the first is meant.
+ */
+export type Options = Readonly<Record<string, Option>>;
+
+/** The same options, each by its beginnings too. */
+export const abbreviable = (options: Options): Options =>
+  Object.fromEntries(Object.entries(options).map(([word, option]) => [`${word}*`, option]));
+
+function optionNamed(options: Options, word: string): Option | undefined {
+  if (Object.hasOwn(options, word)) return options[word];
+  const begun = Object.keys(options).find((key) => key.endsWith('*') && word !== '' && key.startsWith(word));
+  return begun === undefined ? undefined : options[begun];
+}
+
+/** The first that begins like `word`. */
+export const beginningWith = <T extends string>(names: readonly T[], word: string): T | undefined =>
+  word === '' ? undefined : names.find((name) => name.startsWith(word));
+
 /** Reads words by a table until none is left. */
-export function readOptions(words: Words, options: Readonly<Record<string, Option>>, command: string): void {
+export function readOptions(words: Words, options: Options, command: string): void {
   while (!words.done) {
     const word = words.take('an option');
-    const option = Object.hasOwn(options, word) ? options[word] : undefined;
+    const option = optionNamed(options, word);
     if (option === undefined) throw new CommandError(`${command}: "${word}" is unknown or not modelled`);
     option(words);
   }
 }
 
 /** Reads words by a table as long as it knows them. */
-export function readKnown(words: Words, options: Readonly<Record<string, Option>>): void {
+export function readKnown(words: Words, options: Options): void {
   for (;;) {
     const word = words.peek();
-    const option = word !== undefined && Object.hasOwn(options, word) ? options[word] : undefined;
+    const option = word === undefined ? undefined : optionNamed(options, word);
     if (option === undefined) return;
     words.take('an option');
     option(words);

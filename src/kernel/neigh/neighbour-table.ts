@@ -29,6 +29,11 @@ import type { NeighbourEntryState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 
+const isValid = (state: NeighbourState): boolean => state !== 'none' && state !== 'incomplete' && state !== 'failed';
+
+/** What `ip neigh add` asks for. */
+export type NeighbourRequest = Omit<NeighbourEntryState, 'state'> & { readonly state: NeighbourState };
+
 export class Neighbour {
   readonly dev: Device;
   readonly address: Ipv4Addr;
@@ -51,7 +56,7 @@ export class Neighbour {
 
   /** NUD_VALID: the address may be used. */
   get valid(): boolean {
-    return this.state !== 'none' && this.state !== 'incomplete' && this.state !== 'failed';
+    return isValid(this.state);
   }
 
   /** NUD_CONNECTED: it is used without a question. */
@@ -96,7 +101,7 @@ export class NeighbourTable {
    * that the entry has.
    * @throws KernelError EEXIST where it is to be added and there, ENOENT where it is to be changed and is not, EINVAL
    */
-  set(entry: NeighbourEntryState, mode: 'add' | 'change' | 'replace' = 'replace'): void {
+  set(entry: NeighbourRequest, mode: 'add' | 'change' | 'replace' = 'replace'): void {
     const dev = this.#device(entry.dev, 'neigh add');
     if (entry.proxy) {
       const proxies = this.#proxies.get(dev) ?? new Map<Ipv4Addr, readonly Cause[]>();
@@ -107,6 +112,10 @@ export class NeighbourTable {
     if (mode === 'add' && isThere) throw new KernelError('EEXIST', 'neigh add');
     if (mode === 'change' && !isThere) throw new KernelError('ENOENT', 'neigh change');
     const neighbour = this.require(dev, entry.address);
+    if (!isValid(entry.state)) {
+      this.#invalidate(neighbour, entry.state);
+      return;
+    }
     if (entry.mac === undefined && !neighbour.valid)
       throw new NetlinkError({ errno: 'EINVAL', extack: 'No link layer address given' }, 'neigh add');
     neighbour.because = entry.because;
@@ -115,7 +124,21 @@ export class NeighbourTable {
     neighbour.state = entry.state;
     neighbour.updatedNs = this.#netns.emulation.clock.nowNs;
     if (neighbour.connected) this.#confirm(neighbour);
+    // NUD_IN_TIMER: its timer is due at once.
+    if (neighbour.state === 'delay' || neighbour.state === 'probe') {
+      neighbour.probes = 0;
+      neighbour.timer = this.#netns.emulation.clock.schedule(0, () => this.#probe(neighbour));
+    }
     this.#flushQueue(neighbour);
+  }
+
+  /** neigh_update() to a state without an address: nothing is asked, and what waits goes on waiting unless it failed. */
+  #invalidate(neighbour: Neighbour, state: NeighbourState): void {
+    const asked = neighbour.state === 'incomplete' || neighbour.state === 'probe';
+    neighbour.timer?.cancel();
+    neighbour.timer = undefined;
+    if (asked && state === 'failed') this.#fail(neighbour);
+    neighbour.state = state;
   }
 
   /** `ip neigh del`. @throws KernelError ENOENT */

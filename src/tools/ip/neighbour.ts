@@ -1,6 +1,6 @@
 /** `ip neigh` as iproute2 6.1 prints it (ip/ipneigh.c). */
 
-import { type Neighbour, type Netns, NS_PER_S, parseAddressWord } from '../../kernel/index.js';
+import { type Neighbour, type Netns, NS_PER_S, parseAddressWord, parseNeighbourState } from '../../kernel/index.js';
 import { compareIpv4, formatIpv4, formatMac, ipv4Network } from '../../packet/index.js';
 import type { NeighbourState } from '../../trace/index.js';
 import { failure, ok, type ToolResult } from '../tool.js';
@@ -17,19 +17,8 @@ const SELECTORS = {
   to: 'value*',
 } as const;
 
-const STATES: readonly NeighbourState[] = [
-  'permanent',
-  'noarp',
-  'reachable',
-  'stale',
-  'delay',
-  'probe',
-  'incomplete',
-  'failed',
-  'none',
-];
 /** Entries that need no ARP say nothing, so they are left out unless they are asked for. */
-const SHOWN: ReadonlySet<string> = new Set(STATES.filter((state) => state !== 'noarp' && state !== 'none'));
+const isShown = (state: NeighbourState): boolean => state !== 'noarp' && state !== 'none';
 
 interface NeighbourForm extends OutputForm {
   /** `-s`. */
@@ -39,8 +28,14 @@ interface NeighbourForm extends OutputForm {
 
 const seconds = (netns: Netns, ns: number): number => Math.floor((netns.emulation.clock.nowNs - ns) / NS_PER_S);
 
+/** NUD_IN_TIMER. */
+const isTimed = ({ state, timer }: Neighbour): boolean =>
+  state === 'reachable' || state === 'delay' || state === 'probe' || (state === 'incomplete' && timer !== undefined);
+
 function statistics(row: Row, netns: Netns, entry: Neighbour): void {
   const [used, confirmed, updated] = [entry.usedNs, entry.confirmedNs, entry.updatedNs].map((ns) => seconds(netns, ns));
+  // A timer holds it.
+  if (isTimed(entry)) row.add('refcnt', 1, ' ref 1');
   row.say(` used ${used}/${confirmed}/${updated}probes ${entry.probes} `);
   row
     .note('used', used ?? 0)
@@ -81,7 +76,7 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
   const dev = values.get('dev');
   if (dev !== undefined && netns.devices.named(dev) === undefined) return failure(255, `Cannot find device "${dev}"`);
   const wanted = words.filter((_, i) => words[i - 1] === 'nud');
-  const bad = wanted.find((nud) => nud !== 'all' && !STATES.some((state) => state === nud));
+  const bad = wanted.find((nud) => nud !== 'all' && parseNeighbourState(nud) === undefined);
   if (bad !== undefined) return wrongArgument(bad, 'nud state is bad');
   const master = values.get('master');
   if (master !== undefined && netns.devices.named(master) === undefined)
@@ -100,7 +95,7 @@ export function showNeighbours(netns: Netns, words: readonly string[], form: Nei
     return ok(printRows(rows, form));
   }
   const shown = (state: NeighbourState): boolean =>
-    wanted.length === 0 ? SHOWN.has(state) : wanted.some((nud) => nud === 'all' || state === nud);
+    wanted.length === 0 ? isShown(state) : wanted.some((nud) => nud === 'all' || parseNeighbourState(nud) === state);
   const entries = [...netns.neighbours.entries()]
     .filter((entry) => shown(entry.state) && chosen(entry))
     .sort((a, b) => a.dev.ifindex - b.dev.ifindex || compareIpv4(a.address, b.address));
