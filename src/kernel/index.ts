@@ -29,5 +29,5 @@ export type { RtnetlinkEvent } from './rtnetlink.js';
 export { HEADROOM, type PacketType, Skb } from './skb.js';
 export * from './socket/index.js';
 export { applyHostState, applyNetnsState, hostState, netnsState } from './state.js';
-export { type NetnsSysctl, Sysctls } from './sysctl.js';
+export { type NetnsSysctl, sysctlFile, Sysctls } from './sysctl.js';
 export { freshSwitches, type Ipv4DevConf, type Ipv4NeighConf } from './sysctl-defaults.js';

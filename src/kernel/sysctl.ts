@@ -66,6 +66,16 @@ const isKeyOf = <T extends object>(record: T, key: string): key is string & keyo
 const initialValue = (key: string): number | undefined =>
   isKeyOf(NETNS_DEFAULTS, key) ? NETNS_DEFAULTS[key] : undefined;
 
+/** The folder of a device, whose name may have dots, and a switch in it. */
+const DEVICE_PATH = /^(net\.ipv[46]\.(?:conf|neigh))\.(.+)\.([^.]+)$/;
+
+/** Its file under /proc/sys. */
+export function sysctlFile(path: string): string {
+  const [, folder, device, key] = DEVICE_PATH.exec(path) ?? [];
+  const file = (text: string): string => text.replaceAll('.', '/');
+  return folder === undefined ? file(path) : `${file(folder)}/${device}/${key}`;
+}
+
 export class Sysctls {
   /** net.ipv4.conf.all and .default: not devices, but written like ones. */
   readonly all: Ipv4DevConf = ipv4AllDefaults();

@@ -4,7 +4,7 @@
  */
 
 import { CNI_BIN_DIR } from '../cni/index.js';
-import type { Device, Netns } from '../kernel/index.js';
+import { type Device, type Netns, sysctlFile } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
 import { flagsOf, linkAddress, operstateOf } from './ip/device.js';
@@ -40,9 +40,7 @@ function deviceFiles(dev: Device): readonly (readonly [name: string, content: st
 }
 
 function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
-  const sysctls = netns.sysctl
-    .list()
-    .map(([path, value]) => [`/proc/sys/${path.replaceAll('.', '/')}`, `${value}\n`] as const);
+  const sysctls = netns.sysctl.list().map(([path, value]) => [`/proc/sys/${sysctlFile(path)}`, `${value}\n`] as const);
   return [...sysctls, ...[...netns.devices].flatMap(deviceFiles)];
 }
 
