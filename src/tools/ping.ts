@@ -143,6 +143,8 @@ class Ping {
   readonly #sentNs: number[] = [];
   readonly #timesNs: number[] = [];
   readonly #answered = new Set<number>();
+  /** Requests that the machine's own rules have stopped: they count as sent, and nothing is said. */
+  readonly #forbidden = new Set<number>();
   #errors = 0;
   /** Requests on their way at once, at most. */
   #pipe = 0;
@@ -214,6 +216,10 @@ class Ping {
       ...(source === undefined ? {} : { source }),
     });
     if (errno === undefined) return undefined;
+    if (errno === 'EPERM') {
+      this.#forbidden.add(sequence);
+      return undefined;
+    }
     if (errno !== 'EMSGSIZE') {
       const call = errno === 'ENETUNREACH' || errno === 'EACCES' ? 'connect' : 'sendmsg';
       return { ...wrong(`${call}: ${ERRNO_TEXT[errno]}`), stdout: call === 'connect' ? '' : lines(this.#rows) };
@@ -277,6 +283,9 @@ class Ping {
   #refused(report: { from: Ipv4Addr; sequence: number; type: number; code: number; mtu: number }): void {
     this.#acknowledge(report.sequence);
     this.#errors += 1;
+    // pinger(): of what failed and was answered by an error at once, a raw socket's failure is told too.
+    if (this.#forbidden.has(report.sequence) && isRaw(this.#netns))
+      this.#complaints.push(`ping: sendmsg: ${ERRNO_TEXT.EPERM}`);
     if (this.#options.quiet) return;
     const text = icmpText(report.type, report.code, report.mtu);
     this.#say(`From ${formatIpv4(report.from)} icmp_seq=${report.sequence} ${text}`);
@@ -302,6 +311,12 @@ class Ping {
     const enough = received > 0 && (deadlineNs === undefined || received >= count);
     return { exitCode: enough ? 0 : 1, stdout: lines(this.#rows), stderr: lines(this.#complaints) };
   }
+}
+
+/** create_socket(): a raw one where net.ipv4.ping_group_range keeps root from the other kind. */
+function isRaw({ sysctl }: Netns): boolean {
+  const [first = 1, last = 0] = (sysctl.get('net.ipv4.ping_group_range') ?? '1 0').split(/\s+/).map(Number);
+  return first > 0 || last < 0;
 }
 
 function spreadOf(times: readonly number[]): string {

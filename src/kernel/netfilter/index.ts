@@ -15,5 +15,5 @@ export type { Table } from './table.js';
 export type { RestoreOptions, RestoreProblem } from './text/restore.js';
 export { formatIcmpType } from './text/icmp-names.js';
 export { formatProtocol, parseProtocol } from './text/protocol-names.js';
-export { serviceOfPort } from './text/services.js';
+export { portOfService, serviceOfPort } from './text/services.js';
 export { splitWords } from './text/tokenize.js';
