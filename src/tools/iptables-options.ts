@@ -54,15 +54,22 @@ const LONG: readonly LongOption[] = [
   ['ipv6', '6', 'flag'],
 ];
 
-type Command = 'L' | 'S';
+type Command = 'L' | 'S' | 'Z';
 
 /** optflags[]: the order in which options are held against the command. */
 const CHECKED = ['n', 's', 'd', 'p', 'j', 'v', 'x', 'i', 'o', '0', 'c', 'f'] as const;
 /** commands_v_options[]. */
-const TAKES: Readonly<Record<Command, string>> = { L: 'nvx0', S: 'v' };
+const TAKES: Readonly<Record<Command, string>> = { L: 'nvx0', S: 'v', Z: 'v' };
+/** add_command(): -Z may stand beside a listing. */
+const TOGETHER: Readonly<Record<Command, string>> = { L: 'Z', S: 'Z', Z: 'LS' };
 
 export interface Asked {
-  readonly command: 'list' | 'rules';
+  /** Undefined where counters are set to zero and nothing is listed. */
+  readonly command: 'list' | 'rules' | undefined;
+  /** `-Z`. */
+  readonly zero: boolean;
+  /** What is said before anything is done. */
+  readonly warnings: string;
   readonly chain: string | undefined;
   /** From 1. */
   readonly position: number | undefined;
@@ -84,7 +91,8 @@ const optionProblem = ({ written, why }: WrongOption): string =>
 class Reader {
   readonly flags = new Set<string>();
   table = 'filter';
-  command: Command | undefined = undefined;
+  readonly commands: Command[] = [];
+  warnings = '';
   chain: string | undefined = undefined;
   position: number | undefined = undefined;
   readonly #options: readonly OrderedOption[];
@@ -119,6 +127,7 @@ class Reader {
     switch (letter) {
       case 'L':
       case 'S':
+      case 'Z':
         return this.#list(letter, value);
       case 'V':
         return ok(`${NAME}\n`);
@@ -132,6 +141,8 @@ class Reader {
       case 'w':
         this.flags.add('w');
         return /^\s*\+?\d/.test(value ?? this.#word() ?? '0') ? undefined : wrongUse('wait seconds not numeric');
+      case 'W':
+        return this.#waitInterval(value ?? this.#word());
       case 'c':
         this.#word();
         this.flags.add('c');
@@ -147,11 +158,23 @@ class Reader {
     }
   }
 
+  /** parse_wait_interval(), which nothing heeds any more. */
+  #waitInterval(text: string | undefined): ToolResult | undefined {
+    if (text === undefined) return wrongUse('wait interval value required');
+    if (!/^\s*\+?\d+$/.test(text)) return wrongUse('wait interval not numeric');
+    this.flags.add('W');
+    this.warnings = 'Ignoring deprecated --wait-interval option.\n';
+    return undefined;
+  }
+
   /** add_command(), then the chain and the number of a rule. */
   #list(command: Command, value: string | undefined): ToolResult | undefined {
-    if (this.command !== undefined) return wrongUse(`Cannot use -${command} with -${this.command}`);
-    this.command = command;
-    this.chain = value ?? this.#word();
+    const other = this.commands.find((one) => !TOGETHER[command].includes(one));
+    if (other !== undefined) return wrongUse(`Cannot use -${command} with -${other}`);
+    this.commands.push(command);
+    const chain = value ?? this.#word();
+    if (chain === undefined) return undefined;
+    this.chain = chain;
     const position = this.#word();
     if (position === undefined) return undefined;
     if (!/^(?:0x[\da-f]+|\d+)$/i.test(position) || Number(position) === 0)
@@ -169,12 +192,19 @@ export function readIptables(args: readonly string[]): Asked | ToolResult {
   if (ended !== undefined) return ended;
   if (given.bad !== undefined) return wrongUse(optionProblem(given.bad));
   if (given.rest.length > 0) return wrongUse('unknown arguments found on commandline');
-  const { command, chain, position, table, flags } = reader;
-  if (command === undefined) return wrongUse('no command specified');
-  const illegal = CHECKED.find((letter) => flags.has(letter) && !TAKES[command].includes(letter));
+  const { commands, chain, position, table, flags, warnings } = reader;
+  if (flags.has('W') && !flags.has('w')) {
+    const { stderr } = wrongUse('--wait-interval only makes sense with --wait\n');
+    return { exitCode: 2, stdout: '', stderr: warnings + stderr };
+  }
+  if (commands.length === 0) return wrongUse('no command specified');
+  const taken = commands.map((command) => TAKES[command]).join('');
+  const illegal = CHECKED.find((letter) => flags.has(letter) && !taken.includes(letter));
   if (illegal !== undefined) return wrongUse(`Illegal option \`-${illegal}' with this command`);
   return {
-    command: command === 'L' ? 'list' : 'rules',
+    command: commands.includes('L') ? 'list' : commands.includes('S') ? 'rules' : undefined,
+    zero: commands.includes('Z'),
+    warnings,
     chain,
     position,
     table,

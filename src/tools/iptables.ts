@@ -1,11 +1,11 @@
-/** `iptables -L` and `iptables -S` 1.8.9 (nf_tables): what shows. */
+/** `iptables -L`, `-S` and `-Z` 1.8.9 (nf_tables): what shows, and what sets counters to zero. */
 
 import { type Chain, formatProtocol, type Netns, type Rule } from '../kernel/index.js';
 import { formatIpv4, ipv4 } from '../packet/index.js';
 import type { TableName } from '../trace/index.js';
 import { type ListForm, listMatch, listTarget } from './iptables-list.js';
 import { type Asked, NAME, readIptables } from './iptables-options.js';
-import { failure, lines, ok, type Tool, type ToolResult } from './tool.js';
+import { failure, lines, type Tool, type ToolResult } from './tool.js';
 
 /** Chains that a table has before anybody has written into it. */
 const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {
@@ -143,6 +143,23 @@ function listChain(chain: Shown, all: readonly Shown[], asked: Asked): string {
   return lines([`Chain ${name} (${what})`, heading(asked), ...rules.map((rule, i) => listRule(rule, i + 1, asked))]);
 }
 
+function listing(chains: readonly Shown[], all: readonly Shown[], asked: Asked): string {
+  const { command, position } = asked;
+  if (command === undefined) return '';
+  if (command === 'rules') return listRules(chains, asked);
+  if (position === undefined) return chains.map((chain) => listChain(chain, all, asked)).join('\n');
+  const rule = chains[0]?.rules[position - 1];
+  return rule === undefined ? '' : lines([listRule(rule, position, asked)]);
+}
+
+/** `-Z [CHAIN [NUMBER]]`: counters are the kernel's own, as are connections. */
+function zero(netns: Netns, name: TableName, { chain, position, verbose }: Asked): string {
+  const chains = chainsOf(netns, name).filter((one) => chain === undefined || one.name === chain);
+  for (const one of netns.netfilter.iptables.table(name)?.ordered() ?? [])
+    if (chain === undefined || one.name === chain) one.zeroCounters(position);
+  return verbose && position === undefined ? lines(chains.map((one) => `Zeroing chain \`${one.name}'`)) : '';
+}
+
 export const iptables: Tool = ({ netns }, args) => {
   const asked = readIptables(args);
   if ('exitCode' in asked) return asked;
@@ -150,13 +167,14 @@ export const iptables: Tool = ({ netns }, args) => {
   if (typeof table === 'object') return table;
   const all = chainsOf(netns, table);
   const chains = asked.chain === undefined ? all : all.filter(({ name }) => name === asked.chain);
+  if (chains.length === 0 && asked.command === undefined)
+    return failure(1, 'iptables: No chain/target/match by that name.');
   if (chains.length === 0)
     return failure(
       1,
       `${NAME}: chain \`${asked.chain ?? ''}' in table \`${asked.table}' is incompatible, use 'nft' tool.`,
     );
-  if (asked.command === 'rules') return ok(listRules(chains, asked));
-  if (asked.position === undefined) return ok(chains.map((chain) => listChain(chain, all, asked)).join('\n'));
-  const rule = chains[0]?.rules[asked.position - 1];
-  return ok(rule === undefined ? '' : lines([listRule(rule, asked.position, asked)]));
+  const listed = listing(chains, all, asked);
+  const zeroed = asked.zero ? zero(netns, table, asked) : '';
+  return { exitCode: 0, stdout: `${listed}${zeroed}`, stderr: asked.warnings };
 };

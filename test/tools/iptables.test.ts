@@ -40,7 +40,7 @@ const realOutput = (text: string, command: string): string =>
 
 const ourOutput = (netns: Netns, command: string): string => {
   const { stdout, stderr, exitCode } = run(netns, command);
-  return `${stdout}${stderr}status ${exitCode}\n`;
+  return `${stderr}${stdout}status ${exitCode}\n`;
 };
 
 /** The time of day is the virtual clock's here. */
@@ -129,6 +129,34 @@ const CALLS = [
   'iptables -L -p tcp',
   'iptables -c 1 2 -L',
   'iptables -6 -S',
+  'iptables -W',
+  'iptables -W 5 -L INPUT',
+  'iptables -W foo -L INPUT',
+  'iptables -w -W 100 -nL INPUT',
+  'iptables -W100 -w 1 -S INPUT',
+  'iptables -w --wait-interval=5 -S',
+  'iptables -S INPUT 1',
+  'iptables -S INPUT 9',
+  'iptables -S NOPE 1',
+  'iptables -L INPUT 2 -v',
+  'iptables -nL INPUT 2 --line-numbers',
+  'iptables -L INPUT 1x',
+  'iptables -L -Z',
+  'iptables -nL INPUT -Z -v',
+  'iptables -Z -nL -v',
+  'iptables -S INPUT 1 -Z',
+  'iptables -L INPUT 1 -Z',
+  'iptables -Z -S',
+  'iptables -Z INPUT -v',
+  'iptables -Z INPUT 1',
+  'iptables -Z INPUT 1 -v',
+  'iptables -Z INPUT 99',
+  'iptables -Z INPUT 0',
+  'iptables -Z NOPE',
+  'iptables -ZL',
+  'iptables -vLZ',
+  'iptables -Z -n',
+  'iptables -Z -Z',
   'iptables -h',
 ];
 
@@ -186,6 +214,20 @@ t.test('what is asked for wrongly is refused with the words of the real one', re
     'iptables-save foo',
   ])
     t.equal(ourOutput(netns, command), realOutput('', command), command);
+  t.end();
+});
+
+t.test('iptables -Z begins to count anew, after what is listed', (t) => {
+  const netns = programmed(
+    '*filter\n:INPUT ACCEPT [7:700]\n[5:500] -A INPUT -p tcp\n[6:600] -A INPUT -p udp\nCOMMIT\n',
+  );
+  const counters = (): (number | undefined)[] =>
+    [...(netns.netfilter.iptables.table('filter')?.chains.get('INPUT')?.rules ?? [])].map(({ packets }) => packets);
+  run(netns, 'iptables -Z INPUT 1');
+  t.same(counters(), [0, 6]);
+  t.match(run(netns, 'iptables -vnL INPUT -Z').stdout, /^ +6 +600 /m);
+  t.same(counters(), [0, 0]);
+  t.match(run(netns, 'iptables -vnL INPUT').stdout, /policy ACCEPT 0 packets, 0 bytes/);
   t.end();
 });
 

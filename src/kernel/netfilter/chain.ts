@@ -131,6 +131,17 @@ export class Chain {
     if (this.#rules !== undefined) this.#lead(this.#rules);
   }
 
+  /** `iptables -Z`: of the rule at that position, from 1, or of all and of the policy. */
+  zeroCounters(position?: number): void {
+    // What nobody has read has counted nothing.
+    this.#rules?.forEach((rule, i) => {
+      if (position !== undefined && position !== i + 1) return;
+      rule.packets = 0;
+      rule.bytes = 0;
+    });
+    if (position === undefined) this.setCounters({ packets: 0, bytes: 0 });
+  }
+
   setCounters({ packets, bytes }: Counters): void {
     this.packets = packets;
     this.bytes = bytes;
