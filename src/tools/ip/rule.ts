@@ -5,14 +5,17 @@ import {
   formatRuleIpProtocol,
   formatTos,
   type Netns,
+  parseNumberWord,
+  parseProtocol,
+  parseRouteProtocol,
   parseTable,
   RT_PROTOCOL,
 } from '../../kernel/index.js';
-import { formatIpv4, type Ipv4Prefix } from '../../packet/index.js';
-import { failure, ok, type ToolResult } from '../tool.js';
+import { formatIpv4, type Ipv4Prefix, ipv4Network } from '../../packet/index.js';
+import { ok, type ToolResult } from '../tool.js';
 import { type Names, namesOf } from './names.js';
 import { type OutputForm, printRows, Row } from './row.js';
-import { isResult, noPrefix, parsePrefix, readSelector, type Selector } from './selector.js';
+import { isResult, noPrefix, parsePrefix, readSelector, refuse, type Selector, wrongArgument } from './selector.js';
 
 export interface RuleForm extends OutputForm {
   /** `-d`: what is usual is said too. */
@@ -21,24 +24,30 @@ export interface RuleForm extends OutputForm {
   readonly numeric: boolean;
 }
 
+/** iprule_list_flush_or_save(), in its order. */
 const SELECTORS = {
   preference: 'value*',
   order: 'value*',
   priority: 'value*',
   from: 'value*',
-  to: 'value*',
+  not: 'flag',
   tos: 'value',
-  dsfield: 'value*',
-  fwmark: 'value*',
-  dev: 'value',
+  dsfield: 'value',
+  fwmark: 'value',
   iif: 'value',
+  dev: 'value',
   oif: 'value',
+  l3mdev: 'flag',
+  uidrange: 'value',
+  tun_id: 'value*',
   lookup: 'value*',
   table: 'value*',
-  not: 'flag',
   ipproto: 'value',
   sport: 'value',
   dport: 'value',
+  protocol: 'value*',
+  dst: 'value*',
+  to: 'value',
 } as const;
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
@@ -121,60 +130,119 @@ function isRange(ports: FibRule['sourcePorts'], text: string): boolean {
   return ports !== undefined && ports.first === first && ports.last === last;
 }
 
-function filterOf({ values, flags }: Selector): Filter | ToolResult {
-  const filters: Filter[] = [];
-  const one = (...names: string[]): string | undefined =>
-    names.map((name) => values.get(name)).find((x) => x !== undefined);
-  const priority = one('preference', 'order', 'priority');
-  if (priority !== undefined) filters.push((rule) => rule.priority === Number(priority));
-  for (const word of ['from', 'to'] as const) {
-    const text = values.get(word);
-    if (text === undefined) continue;
-    const wanted = parsePrefix(text);
-    if (wanted === undefined) return noPrefix(text);
-    filters.push((rule) => {
-      const given = rule[word];
-      return given?.addr === wanted.addr && given.length === wanted.length;
-    });
-  }
-  const table = one('table', 'lookup');
-  const number = table === undefined ? undefined : parseTable(table);
-  if (table !== undefined && number === undefined)
-    return failure(255, `Error: argument "${table}" is wrong: invalid table id\n`);
-  if (number !== undefined) filters.push((rule) => rule.action === 'lookup' && rule.table === number);
-  const iif = one('iif', 'dev');
-  if (iif !== undefined) filters.push((rule) => rule.iif === iif);
-  const oif = values.get('oif');
-  if (oif !== undefined) filters.push((rule) => rule.oif === oif);
-  const tos = one('tos', 'dsfield');
-  if (tos !== undefined) filters.push((rule) => rule.tos === Number(tos));
-  const mark = values.get('fwmark');
-  if (mark !== undefined) {
-    const [value = '', mask] = mark.split('/');
-    // filter_nlmsg(): 0 says nothing.
-    filters.push(
-      (rule) =>
-        (Number(value) === 0 || rule.mark === Number(value)) && (mask === undefined || rule.mask === Number(mask)),
-    );
-  }
+type MakeFilter = (text: string) => Filter;
+
+const none: Filter = () => false;
+const all: Filter = () => true;
+
+/** What is wrong with a value, with the line that the callers of invarg() end it with. @throws Refused */
+const wrong = (text: string, why: string): never => refuse(wrongArgument(text, `${why}\n`));
+
+/** inet_addr_match_rta(): a rule's prefix that lies in the one that is asked for. */
+const prefixFilter =
+  (side: 'from' | 'to'): MakeFilter =>
+  (text) => {
+    const wanted = parsePrefix(text) ?? refuse(noPrefix(text, 'inet prefix'));
+    if (wanted.length === 0) return all;
+    return (rule) => {
+      const given = rule[side];
+      return given !== undefined && ipv4Network(given.addr, wanted.length) === wanted.addr;
+    };
+  };
+
+const priority: MakeFilter = (text) => {
+  const number = parseNumberWord(text) ?? wrong(text, 'preference value is invalid');
+  return (rule) => rule.priority === number;
+};
+
+const table: MakeFilter = (text) => {
+  const number = parseTable(text) ?? wrong(text, 'table id value is invalid');
+  return (rule) => rule.action === 'lookup' && rule.table === number;
+};
+
+const tos: MakeFilter = (text) => {
+  if (!/^(?:0x)?[\da-f]{1,2}$/i.test(text)) wrong(text, 'TOS value is invalid');
+  return (rule) => rule.tos === Number.parseInt(text, 16);
+};
+
+/** filter_nlmsg(): 0 says nothing. */
+const mark: MakeFilter = (text) => {
+  const [valueText = '', maskText] = text.split(/\/(.*)/s);
+  const value = parseNumberWord(valueText) ?? wrong(valueText, 'fwmark value is invalid');
+  const mask =
+    maskText === undefined ? undefined : (parseNumberWord(maskText) ?? wrong(maskText, 'fwmask value is invalid'));
+  return (rule) => (value === 0 || rule.mark >>> 0 === value) && (mask === undefined || rule.mask >>> 0 === mask);
+};
+
+const ipProtocol: MakeFilter = (text) => {
+  const number = parseProtocol(text) ?? wrong(text, 'Invalid "ipproto" value');
+  return (rule) => rule.ipProtocol === number;
+};
+
+const portFilter =
+  (side: 'sourcePorts' | 'destinationPorts'): MakeFilter =>
+  (text) => {
+    if (!/^\d/.test(text)) wrong(text, 'invalid port range');
+    return (rule) => isRange(rule[side], text);
+  };
+
+/** iproute2 6.1 reads it, and shows the others too. */
+const protocol: MakeFilter = (text) => {
+  if (parseRouteProtocol(text) === undefined) wrong(text, 'invalid "protocol"');
+  return all;
+};
+
+/** No rule here has a range of users, or a tunnel's number. */
+const uidRange: MakeFilter = (text) => {
+  if (!/^\d+-\d+/.test(text)) wrong(text, 'invalid UID range');
+  return none;
+};
+const tunnel: MakeFilter = (text) => {
+  if (parseNumberWord(text) === undefined) wrong(text, '"tun_id" value is invalid');
+  return none;
+};
+
+const iif: MakeFilter = (text) => (rule) => rule.iif === text;
+const oif: MakeFilter = (text) => (rule) => rule.oif === text;
+
+const FILTERS: Readonly<Record<string, MakeFilter>> = {
+  preference: priority,
+  order: priority,
+  priority,
+  from: prefixFilter('from'),
+  tos,
+  dsfield: tos,
+  fwmark: mark,
+  iif,
+  dev: iif,
+  oif,
+  uidrange: uidRange,
+  tun_id: tunnel,
+  lookup: table,
+  table,
+  ipproto: ipProtocol,
+  sport: portFilter('sourcePorts'),
+  dport: portFilter('destinationPorts'),
+  protocol,
+  dst: prefixFilter('to'),
+  to: prefixFilter('to'),
+};
+
+/** @throws Refused */
+function filterOf({ values, flags }: Selector): Filter {
+  const filters = [...values].map(([word, text]) => FILTERS[word]?.(text) ?? all);
   if (flags.has('not')) filters.push((rule) => rule.not);
-  const ipProtocol = values.get('ipproto');
-  if (ipProtocol !== undefined)
-    filters.push((rule) => rule.ipProtocol !== undefined && formatRuleIpProtocol(rule.ipProtocol) === ipProtocol);
-  const [sport, dport] = [values.get('sport'), values.get('dport')];
-  if (sport !== undefined) filters.push((rule) => isRange(rule.sourcePorts, sport));
-  if (dport !== undefined) filters.push((rule) => isRange(rule.destinationPorts, dport));
+  if (flags.has('l3mdev')) filters.push(none);
   return (rule) => filters.every((holds) => holds(rule));
 }
 
-/** `ip rule [show] …`. */
+/** `ip rule [show] …`: a word that is none of the others is where rules lead to. @throws Refused */
 export function showRules(netns: Netns, words: readonly string[], form: RuleForm): ToolResult {
-  const selector = readSelector(words, SELECTORS, { word: 'none', again: 'instead' });
+  const refusal = (word: string): ToolResult | undefined =>
+    parsePrefix(word) === undefined ? noPrefix(word, 'inet prefix') : undefined;
+  const selector = readSelector(words, SELECTORS, { word: 'to', again: 'instead', refusal });
   if (isResult(selector)) return selector;
-  const stray = selector.values.get('none');
-  if (stray !== undefined) return noPrefix(stray, 'inet prefix');
   const filter = filterOf(selector);
-  if (typeof filter !== 'function') return filter;
   return ok(
     printRows(
       netns.fib.rules.filter((rule) => filter(rule)).map((rule) => ruleRow(netns, rule, form)),

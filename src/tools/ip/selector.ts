@@ -19,6 +19,8 @@ export interface Selector {
 export interface Bare {
   readonly word: string;
   readonly again: 'garbage' | 'instead';
+  /** What is said to a word that cannot stand for it. */
+  readonly refusal?: (word: string) => ToolResult | undefined;
 }
 
 const once = (word: string): Bare => ({ word, again: 'garbage' });
@@ -33,13 +35,15 @@ export const incomplete = (): ToolResult => failure(255, 'Command line is not co
 export function readSelector(words: readonly string[], grammar: Grammar, bare: string | Bare): Selector | ToolResult {
   const values = new Map<string, string>();
   const flags = new Set<string>();
-  const { word: stands, again } = typeof bare === 'string' ? once(bare) : bare;
+  const { word: stands, again, refusal } = typeof bare === 'string' ? once(bare) : bare;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
     const key = meant(grammar, word);
     if (key === undefined) {
       if (again === 'garbage' && values.has(stands))
         return failure(255, `Error: either "${stands}" is duplicate, or "${word}" is a garbage.`);
+      const refused = refusal?.(word);
+      if (refused !== undefined) return refused;
       values.set(stands, word);
     } else if (grammar[key]?.startsWith('flag') === true) flags.add(key);
     else {
