@@ -18,6 +18,7 @@ import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
 import { ping } from './ping.js';
 import { shell } from './shell.js';
+import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
@@ -46,6 +47,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   nslookup,
   ping,
   sh: (place, args) => shell(place, args, runIn),
+  ss,
   sysctl,
   traceroute,
 };

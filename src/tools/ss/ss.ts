@@ -1,0 +1,219 @@
+/** `ss` of iproute2 6.1 (misc/ss.c): the sockets of TCP, UDP and SCTP. */
+
+import { type Netns, serviceOfPort, type SocketEntry, Vxlan } from '../../kernel/index.js';
+import { formatIpv4, INADDR_ANY } from '../../packet/index.js';
+import { type LongOption, orderedOptions } from '../getopt.js';
+import { filterOf } from './filter.js';
+import { type SocketState, STATE_NAMES, stateOf } from './states.js';
+import { SS_USAGE } from './usage.js';
+import { failure, ok, type Tool, type ToolResult } from '../tool.js';
+
+/** `-o`, `-e`, `-m` and `-i` say more of a socket than is known here. */
+const SHORT = '-halBrinmoeptuSwx46HOV0sE';
+const LONG: readonly LongOption[] = [
+  ['numeric', 'n', 'flag'],
+  ['resolve', 'r', 'flag'],
+  ['options', 'o', 'flag'],
+  ['extended', 'e', 'flag'],
+  ['memory', 'm', 'flag'],
+  ['info', 'i', 'flag'],
+  ['processes', 'p', 'flag'],
+  ['tcp', 't', 'flag'],
+  ['sctp', 'S', 'flag'],
+  ['udp', 'u', 'flag'],
+  ['raw', 'w', 'flag'],
+  ['unix', 'x', 'flag'],
+  ['all', 'a', 'flag'],
+  ['listening', 'l', 'flag'],
+  ['bound-inactive', 'B', 'flag'],
+  ['ipv4', '4', 'flag'],
+  ['ipv6', '6', 'flag'],
+  ['packet', '0', 'flag'],
+  ['summary', 's', 'flag'],
+  ['events', 'E', 'flag'],
+  ['version', 'V', 'flag'],
+  ['help', 'h', 'flag'],
+  ['no-header', 'H', 'flag'],
+  ['oneline', 'O', 'flag'],
+];
+
+/** What is shown of each protocol unless states are asked for: connections. */
+const CONNECTED: ReadonlySet<SocketState> = new Set(
+  STATE_NAMES.filter(
+    (state) => state !== 'LISTEN' && state !== 'UNCONN' && state !== 'TIME-WAIT' && state !== 'SYN-RECV',
+  ),
+);
+const DATAGRAMS: ReadonlySet<SocketState> = new Set(['ESTAB']);
+const LISTENING: ReadonlySet<SocketState> = new Set(['LISTEN', 'UNCONN']);
+const ALL: ReadonlySet<SocketState> = new Set(STATE_NAMES);
+
+/** In the order in which ss asks for them. */
+const PROTOCOLS = [
+  { protocol: 'udp', letter: 'u', usual: DATAGRAMS },
+  { protocol: 'tcp', letter: 't', usual: CONNECTED },
+  { protocol: 'sctp', letter: 'S', usual: CONNECTED },
+] as const;
+
+/** Where the kernel itself listens: a socket of each port of a VXLAN device that is up. */
+function kernelSockets(netns: Netns): SocketEntry[] {
+  const ports = new Set([...netns.devices].flatMap((dev) => (dev instanceof Vxlan && dev.up ? [dev.config.port] : [])));
+  return [...ports].map((localPort) => ({
+    protocol: 'udp',
+    state: 'UNCONN',
+    localAddress: INADDR_ANY,
+    localPort,
+    remoteAddress: INADDR_ANY,
+    remotePort: 0,
+    receiveQueue: 0,
+    sendQueue: 0,
+    uid: 0,
+    device: undefined,
+    process: undefined,
+    because: [],
+  }));
+}
+
+interface Form {
+  readonly numeric: boolean;
+  readonly header: boolean;
+  readonly processes: boolean;
+  /** Several protocols, and several states: else the column says nothing. */
+  readonly netid: boolean;
+  readonly state: boolean;
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** What stands before it. */
+  readonly before: '' | ' ';
+}
+
+const COLUMNS = {
+  netid: { title: 'Netid', align: 'left', before: '' },
+  state: { title: 'State', align: 'left', before: ' ' },
+  receiveQueue: { title: 'Recv-Q', align: 'left', before: ' ' },
+  sendQueue: { title: 'Send-Q', align: 'left', before: ' ' },
+  local: { title: 'Local Address:', align: 'right', before: ' ' },
+  localPort: { title: 'Port', align: 'left', before: '' },
+  peer: { title: 'Peer Address:', align: 'right', before: ' ' },
+  peerPort: { title: 'Port', align: 'left', before: '' },
+  process: { title: 'Process', align: 'left', before: '' },
+} as const satisfies Record<string, Column>;
+type ColumnName = keyof typeof COLUMNS;
+type Cells = Readonly<Record<ColumnName, string>>;
+
+function portText(port: number, protocol: string, { numeric }: Form): string {
+  if (port === 0) return '*';
+  return (numeric ? undefined : serviceOfPort(port, protocol)) ?? String(port);
+}
+
+function cellsOf(entry: SocketEntry, form: Form): Cells {
+  const { protocol, device } = entry;
+  const on = device === undefined ? '' : `%${device}`;
+  return {
+    netid: protocol,
+    state: stateOf(entry),
+    // sock_state_print() fills these up itself.
+    receiveQueue: String(entry.receiveQueue).padEnd(6),
+    sendQueue: String(entry.sendQueue).padEnd(6),
+    local: `${formatIpv4(entry.localAddress)}${on}:`,
+    localPort: portText(entry.localPort, protocol, form),
+    peer: `${formatIpv4(entry.remoteAddress)}:`,
+    peerPort: portText(entry.remotePort, protocol, form),
+    // Differs: processes have names here, and no numbers.
+    process: form.processes && entry.process !== undefined ? `users:(("${entry.process}"))` : '',
+  };
+}
+
+const HEADER: Cells = {
+  netid: COLUMNS.netid.title,
+  state: COLUMNS.state.title,
+  receiveQueue: COLUMNS.receiveQueue.title,
+  sendQueue: COLUMNS.sendQueue.title,
+  local: COLUMNS.local.title,
+  localPort: COLUMNS.localPort.title,
+  peer: COLUMNS.peer.title,
+  peerPort: COLUMNS.peerPort.title,
+  process: COLUMNS.process.title,
+};
+
+/** render(): each column as wide as the longest in it; the header is not filled up behind its last word. */
+function table(rows: readonly Cells[], form: Form): string {
+  const all = form.header ? [HEADER, ...rows] : rows;
+  const names = (Object.keys(COLUMNS) satisfies string[])
+    .filter((name): name is ColumnName => Object.hasOwn(COLUMNS, name))
+    .filter((name) => (name !== 'netid' || form.netid) && (name !== 'state' || form.state));
+  const widths = new Map(names.map((name) => [name, Math.max(...all.map((row) => row[name].length))]));
+  const line = (row: Cells): string =>
+    names
+      .map((name, i) => {
+        const { align, before } = COLUMNS[name];
+        const width = widths.get(name) ?? 0;
+        const text = align === 'right' ? row[name].padStart(width) : row[name].padEnd(width);
+        return `${i === 0 || width === 0 ? '' : before}${text}`;
+      })
+      .join('');
+  return all.map((row) => `${line(row)}\n`).join('');
+}
+
+interface Asked {
+  readonly flags: ReadonlySet<string>;
+  readonly words: readonly string[];
+}
+
+function read(args: readonly string[]): Asked | ToolResult {
+  const { options, rest, bad } = orderedOptions(args, { short: SHORT, long: LONG });
+  if (bad !== undefined) {
+    const what = bad.written.startsWith('--')
+      ? `unrecognized option '${bad.written}'`
+      : `invalid option -- '${bad.written.at(-1) ?? ''}'`;
+    return failure(255, `ss: ${what}\n${SS_USAGE}`);
+  }
+  const flags = new Set<string>();
+  const words: string[] = [];
+  for (const { letter, value } of options) {
+    if (letter === undefined) words.push(value);
+    else flags.add(letter);
+  }
+  return { flags, words: [...words, ...rest] };
+}
+
+const NOT_OFFERED: Readonly<Record<string, string>> = {
+  s: 'a summary is',
+  w: 'raw sockets are',
+  x: 'Unix sockets are',
+  E: 'events are',
+  '0': 'packet sockets are',
+};
+
+export const ss: Tool = ({ netns }, args) => {
+  const asked = read(args);
+  if ('exitCode' in asked) return asked;
+  const { flags, words } = asked;
+  if (flags.has('h')) return ok(`${SS_USAGE}\n`);
+  if (flags.has('V')) return ok('ss utility, iproute2-6.1.0\n');
+  const missing = Object.keys(NOT_OFFERED).find((letter) => flags.has(letter));
+  if (missing !== undefined) return failure(1, `ss: -${missing}: ${NOT_OFFERED[missing]} not modelled`);
+  const filter = filterOf(words);
+  if ('exitCode' in filter) return filter;
+  const some = PROTOCOLS.filter(({ letter }) => flags.has(letter));
+  const chosen = some.length === 0 ? PROTOCOLS : some;
+  const states = (usual: ReadonlySet<SocketState>): ReadonlySet<SocketState> =>
+    filter.states ?? (flags.has('a') ? ALL : flags.has('l') ? LISTENING : usual);
+  const every = new Set(chosen.flatMap(({ usual }) => [...states(usual)]));
+  const form: Form = {
+    numeric: flags.has('n'),
+    header: !flags.has('H'),
+    processes: flags.has('p'),
+    netid: chosen.length > 1,
+    state: every.size > 1,
+  };
+  const entries = flags.has('6') && !flags.has('4') ? [] : [...netns.sockets.entries(), ...kernelSockets(netns)];
+  const rows = chosen.flatMap(({ protocol, usual }) =>
+    entries
+      .filter((entry) => entry.protocol === protocol && states(usual).has(stateOf(entry)) && filter.holds(entry))
+      .map((entry) => cellsOf(entry, form)),
+  );
+  return ok(table(rows, form));
+};
