@@ -1,8 +1,9 @@
 /** `curl` for plain HTTP (7.88): -v, -I, -o, -w, -s, -S, -f, -i, -X, -H, -d, --connect-timeout, -m, --resolve. */
 
-import { NS_PER_MS, NS_PER_S } from '../kernel/index.js';
+import { ERRNO_TEXT, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { awaitHttp, type HttpResult } from '../services/index.js';
+import { type LongOption, orderedOptions } from './getopt.js';
 import { resolveInPlace } from './resolve.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
@@ -28,23 +29,19 @@ interface Options {
   urls: string[];
 }
 
-const WITH_VALUE: Readonly<Record<string, string>> = {
-  '-o': 'output',
-  '--output': 'output',
-  '-w': 'write',
-  '--write-out': 'write',
-  '-X': 'method',
-  '--request': 'method',
-  '-H': 'headers',
-  '--header': 'headers',
-  '-d': 'data',
-  '--data': 'data',
-  '-m': 'maxTime',
-  '--max-time': 'maxTime',
-  '--connect-timeout': 'connectTimeout',
-  '--resolve': 'resolve',
-};
-const SWITCHES: Readonly<Record<string, 'verbose' | 'head' | 'include' | 'silent' | 'showError' | 'fail' | ''>> = {
+/** Letters with what they set; a value may be attached, and letters may stand together. */
+const VALUES = {
+  o: 'output',
+  w: 'write',
+  X: 'method',
+  H: 'headers',
+  d: 'data',
+  m: 'maxTime',
+  'connect-timeout': 'connectTimeout',
+  resolve: 'resolve',
+} as const;
+/** '' of what changes nothing here. */
+const SWITCHES = {
   v: 'verbose',
   I: 'head',
   i: 'include',
@@ -54,46 +51,44 @@ const SWITCHES: Readonly<Record<string, 'verbose' | 'head' | 'include' | 'silent
   k: '',
   L: '',
   g: '',
+  N: '',
   '4': '',
-};
-const LONG: Readonly<Record<string, string>> = {
-  '--verbose': 'v',
-  '--head': 'I',
-  '--include': 'i',
-  '--silent': 's',
-  '--show-error': 'S',
-  '--fail': 'f',
-  '--insecure': 'k',
-  '--location': 'L',
-  '--ipv4': '4',
-};
+} as const;
 
-function setValue(options: Options, name: string, value: string): void {
-  switch (name) {
-    case 'output':
-      options.output = value;
-      return;
-    case 'write':
-      options.write = value;
-      return;
-    case 'method':
-      options.method = value;
-      return;
-    case 'headers':
-      options.headers.push(value);
-      return;
-    case 'data':
-      options.data = value;
-      return;
-    case 'maxTime':
-      options.maxTime = Number(value);
-      return;
-    case 'connectTimeout':
-      options.connectTimeout = Number(value);
-      return;
-    default:
-      options.resolve.push(value);
-  }
+const SHORT = '-o:w:X:H:d:m:vIisSfkLgN4';
+const LONG: readonly LongOption[] = [
+  ['output', 'o', 'value'],
+  ['write-out', 'w', 'value'],
+  ['request', 'X', 'value'],
+  ['header', 'H', 'value'],
+  ['data', 'd', 'value'],
+  ['max-time', 'm', 'value'],
+  ['connect-timeout', 'connect-timeout', 'value'],
+  ['resolve', 'resolve', 'value'],
+  ['verbose', 'v', 'flag'],
+  ['head', 'I', 'flag'],
+  ['include', 'i', 'flag'],
+  ['silent', 's', 'flag'],
+  ['show-error', 'S', 'flag'],
+  ['fail', 'f', 'flag'],
+  ['insecure', 'k', 'flag'],
+  ['location', 'L', 'flag'],
+  ['globoff', 'g', 'flag'],
+  ['no-buffer', 'N', 'flag'],
+  ['ipv4', '4', 'flag'],
+];
+
+const isKeyOf = <T extends object>(record: T, key: string): key is Extract<keyof T, string> =>
+  Object.hasOwn(record, key);
+
+/** What is wrong with the value of that option. */
+function setValue(options: Options, name: (typeof VALUES)[keyof typeof VALUES], value: string): string | undefined {
+  if (name === 'headers' || name === 'resolve') options[name].push(value);
+  else if (name === 'maxTime' || name === 'connectTimeout') {
+    if (!/^\d+(?:\.\d*)?$/.test(value)) return 'expected a proper numerical parameter';
+    options[name] = Number(value);
+  } else options[name] = value;
+  return undefined;
 }
 
 function parse(args: readonly string[]): Options | string {
@@ -114,22 +109,21 @@ function parse(args: readonly string[]): Options | string {
     resolve: [],
     urls: [],
   };
-  for (let i = 0; i < args.length; i += 1) {
-    const word = args[i] ?? '';
-    const named = Object.hasOwn(WITH_VALUE, word) ? WITH_VALUE[word] : undefined;
-    if (named !== undefined) {
-      i += 1;
-      setValue(options, named, args[i] ?? '');
-    } else if (word.startsWith('-') && word.length > 1) {
-      const letters = word.startsWith('--') ? LONG[word] : word.slice(1);
-      if (letters === undefined) return `curl: option ${word}: is unknown`;
-      for (const letter of letters.split('')) {
-        const name = Object.hasOwn(SWITCHES, letter) ? SWITCHES[letter] : undefined;
-        if (name === undefined) return `curl: option ${word}: is unknown`;
-        if (name !== '') options[name] = true;
-      }
-    } else options.urls.push(word);
+  const given = orderedOptions(args, { short: SHORT, long: LONG });
+  for (const { letter, value, ...one } of given.options) {
+    if (letter === undefined) options.urls.push(value);
+    else if (isKeyOf(VALUES, letter)) {
+      const problem = setValue(options, VALUES[letter], value ?? '');
+      if (problem !== undefined) return `curl: option ${'written' in one ? one.written : ''}: ${problem}`;
+    } else if (isKeyOf(SWITCHES, letter)) {
+      const name = SWITCHES[letter];
+      if (name !== '') options[name] = true;
+    }
   }
+  options.urls.push(...given.rest);
+  const { bad } = given;
+  if (bad !== undefined)
+    return `curl: option ${bad.written}: ${bad.why === 'unknown' ? 'is unknown' : 'requires parameter'}`;
   return options;
 }
 
@@ -245,6 +239,15 @@ function addressOf(place: ToolPlace, { host, port }: Url, fixed: readonly string
   return given === undefined ? resolveInPlace(place, host, 'curl') : parseIpv4(given[2] ?? '');
 }
 
+/** Whether connect(2) itself fails, or its outcome does, is told apart; of a timeout only the sentence behind it. */
+function connectFailure({ errno, startNs, endNs }: HttpResult, to: string, ip: string): string {
+  if (errno === undefined || errno === 'ETIMEDOUT') return '';
+  const atOnce = endNs === startNs && errno !== 'ECONNREFUSED';
+  return atOnce
+    ? `* Immediate connect fail for ${ip}: ${ERRNO_TEXT[errno]}\n`
+    : `* connect to ${to} failed: ${ERRNO_TEXT[errno]}\n`;
+}
+
 function verboseText(
   done: HttpResult,
   context: { url: Url; address: Ipv4Addr; text: string; message: string | undefined },
@@ -253,8 +256,7 @@ function verboseText(
   const ip = formatIpv4(address);
   const trying = `*   Trying ${ip}:${url.port}...\n`;
   if (done.connectedNs === undefined) {
-    const why = done.errno === 'ECONNREFUSED' ? `* connect to ${ip} port ${url.port} failed: Connection refused\n` : '';
-    return `${trying}${why}* ${message ?? ''}\n* Closing connection 0\n`;
+    return `${trying}${connectFailure(done, `${ip} port ${url.port}`, ip)}* ${message ?? ''}\n* Closing connection 0\n`;
   }
   const connected = `* Connected to ${url.host} (${ip}) port ${url.port} (#0)\n`;
   const [head = ''] = text.split('\r\n\r\n');

@@ -1,5 +1,5 @@
 /**
- * `cat`, `ls`, `hostname`: files of a host, and those that the kubelet writes for a pod. /proc/sys and /sys/class/net are
+ * `cat`, `ls`: files of a host, and those that the kubelet writes for a pod. /proc/sys and /sys/class/net are
  * made of the namespace's state when they are looked at.
  */
 
@@ -161,5 +161,3 @@ export const ls: Tool = (place, args) => {
     stderr: lines(missing.map(({ path }) => `ls: cannot access '${path}': No such file or directory`)),
   };
 };
-
-export const hostname: Tool = ({ cluster, netns, pod }) => ok(`${cluster.hostnameAt(netns.host, pod)}\n`);

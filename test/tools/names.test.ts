@@ -111,6 +111,40 @@ t.test('curl -v tells of the connection as the real one does', (t) => {
   t.end();
 });
 
+t.test('curl takes options together, and says why a connection failed', (t) => {
+  const cluster = fresh();
+  t.equal(outputOf(cluster, CART, 'curl -so /dev/null -w%{http_code} http://web/'), '200');
+  t.match(toolIn(cluster, CART, 'curl -sSm1 http://203.0.113.99/'), {
+    exitCode: 28,
+    stderr: /timed out after 1000 milli/,
+  });
+  t.equal(
+    toolIn(cluster, CART, 'curl -sv http://10.96.0.20:81/').stderr.split('\n')[1],
+    '* connect to 10.96.0.20 port 81 failed: Network is unreachable',
+  );
+  const wrong = (args: string): string => toolIn(cluster, CART, `curl ${args}`).stderr.split('\n')[0] ?? '';
+  t.equal(wrong('--foo http://web'), 'curl: option --foo: is unknown');
+  t.equal(wrong('-s -m'), 'curl: option -m: requires parameter');
+  t.equal(wrong('-m x http://web'), 'curl: option -m: expected a proper numerical parameter');
+  t.end();
+});
+
+t.test('hostname has the names and addresses of a pod', (t) => {
+  const cluster = loadTopology('kubectl-dump');
+  const asked = (option: string): string => outputOf(cluster, 'pod/shop/db-1', `hostname ${option}`.trim());
+  t.equal(asked(''), 'db-1\n');
+  t.equal(asked('-s'), 'db-1\n');
+  t.equal(asked('-f'), 'db-1.db.shop.svc.cluster.local\n');
+  t.equal(asked('--domain'), 'db.shop.svc.cluster.local\n');
+  t.equal(asked('-i'), '10.244.93.10\n');
+  t.equal(asked('-I'), '10.244.93.10 \n');
+  t.match(toolIn(cluster, 'node/shop-worker', 'hostname -I').stdout, /^172\.20\.0\.12 10\.244\.\d+\.\d+ \n$/);
+  t.match(toolIn(cluster, 'node/shop-worker', 'hostname -i'), { exitCode: 1, stderr: /^hostname: Temporary failure/ });
+  t.match(toolIn(cluster, 'node/shop-worker', 'hostname other'), { exitCode: 1, stderr: /only what shows/ });
+  t.equal(toolIn(cluster, 'node/shop-worker', 'hostname -x').exitCode, 255);
+  t.end();
+});
+
 t.test('a pod that may not ask is told so after the resolver has given up', (t) => {
   const cluster = fresh();
   const result = toolIn(cluster, 'pod/locked/job', 'curl http://web.shop/');
