@@ -6,6 +6,7 @@ import { awaitHttp, type HttpResult } from '../services/index.js';
 import { type LongOption, orderedOptions } from './getopt.js';
 import { resolveInPlace } from './resolve.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { parseUrl, type Url } from './url.js';
 
 const AGENT = 'curl/7.88.1';
 /** CURLOPT_CONNECTTIMEOUT's default. */
@@ -125,28 +126,6 @@ function parse(args: readonly string[]): Options | string {
   if (bad !== undefined)
     return `curl: option ${bad.written}: ${bad.why === 'unknown' ? 'is unknown' : 'requires parameter'}`;
   return options;
-}
-
-interface Url {
-  readonly text: string;
-  readonly scheme: string;
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-}
-
-function parseUrl(text: string): Url | undefined {
-  const [, scheme = 'http', host = '', port, path = ''] =
-    /^(?:([a-z]+):\/\/)?([^/:?#]+)(?::(\d+))?([/?].*)?$/i.exec(text) ?? [];
-  if (host === '') return undefined;
-  const usual = scheme === 'https' ? 443 : 80;
-  return {
-    text,
-    scheme,
-    host,
-    port: port === undefined ? usual : Number(port),
-    path: path === '' ? '/' : path.startsWith('?') ? `/${path}` : path,
-  };
 }
 
 const milliseconds = (ns: number): number => Math.floor(ns / NS_PER_MS);

@@ -23,6 +23,7 @@ import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { wget } from './wget.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
@@ -51,6 +52,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ss,
   sysctl,
   traceroute,
+  wget,
 };
 
 /** Where programs lie. */

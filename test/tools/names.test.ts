@@ -129,6 +129,40 @@ t.test('curl takes options together, and says why a connection failed', (t) => {
   t.end();
 });
 
+t.test('wget fetches, and says what it did and how it ended', (t) => {
+  const cluster = fresh();
+  const page = outputOf(cluster, CART, 'curl -s http://web/');
+  t.same(toolIn(cluster, CART, 'wget -qO- http://web'), { exitCode: 0, stdout: page, stderr: '' });
+  t.same(toolIn(cluster, CART, 'wget -q --spider web'), { exitCode: 0, stdout: '', stderr: '' });
+  t.match(
+    toolIn(cluster, CART, 'wget -O - http://web/').stderr,
+    /^--1970-01-01 00:00:\d\d-- {2}http:\/\/web\/\nResolving web \(web\)\.\.\. 10\.96\.0\.20\nConnecting to web \(web\)\|10\.96\.0\.20\|:80\.\.\. connected\.\nHTTP request sent, awaiting response\.\.\. 200 OK\nLength: \d+ \[text\/.*\]\nSaving to: ‘STDOUT’\n\n.* - written to stdout \[\d+\/\d+\]\n\n$/,
+  );
+  t.match(toolIn(cluster, CART, 'wget -qSO- http://web/').stderr, /^ {2}HTTP\/1\.1 200 OK\n( {2}.*\n)+$/);
+  t.match(toolIn(cluster, CART, 'wget -O- http://web/missing'), {
+    exitCode: 8,
+    stdout: '',
+    stderr: / ERROR 404: Not Found\.\n\n$/,
+  });
+  t.match(toolIn(cluster, CART, 'wget -O- http://webb/'), {
+    exitCode: 4,
+    stderr: /failed: Name or service not known\.\nwget: unable to resolve host address ‘webb’\n$/,
+  });
+  t.match(toolIn(cluster, CART, 'wget -O- http://10.96.0.20:81'), {
+    exitCode: 4,
+    stderr: /\nConnecting to 10\.96\.0\.20:81\.\.\. failed: Network is unreachable\.\n$/,
+  });
+  t.match(toolIn(cluster, CART, 'wget -O- -T2 -t2 http://203.0.113.99/'), {
+    exitCode: 4,
+    stderr:
+      /failed: Connection timed out\.\nRetrying\.\n\n--.*\(try: 2\).*\n.*failed: Connection timed out\.\nGiving up\.\n\n$/,
+  });
+  t.match(toolIn(cluster, CART, 'wget'), { exitCode: 1, stderr: /^wget: missing URL\nUsage: / });
+  t.match(toolIn(cluster, CART, 'wget --foo x'), { exitCode: 2, stderr: /^wget: unrecognized option '--foo'\n/ });
+  t.match(toolIn(cluster, CART, 'wget http://web'), { exitCode: 1, stderr: /files are not kept here/ });
+  t.end();
+});
+
 t.test('hostname has the names and addresses of a pod', (t) => {
   const cluster = loadTopology('kubectl-dump');
   const asked = (option: string): string => outputOf(cluster, 'pod/shop/db-1', `hostname ${option}`.trim());
