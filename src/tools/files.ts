@@ -1,5 +1,5 @@
 /**
- * `cat`, `ls`: files of a host, and those that the kubelet writes for a pod. /proc/sys and /sys/class/net are
+ * `cat`, `ls`: files of a host, and those that the kubelet writes for a pod. /proc/sys, /proc/net and /sys/class/net are
  * made of the namespace's state when they are looked at.
  */
 
@@ -8,6 +8,7 @@ import { type Device, type Netns, sysctlFile } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
 import { flagsOf, linkAddress, operstateOf } from './ip/device.js';
+import { procNetFiles } from './proc-net.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** include/uapi/linux/if.h, include/uapi/linux/if_arp.h. */
@@ -21,7 +22,34 @@ const IFF: Readonly<Record<string, number>> = {
   ALLMULTI: 0x200,
   MULTICAST: 0x1000,
 };
+const STATISTICS = [
+  'collisions',
+  'multicast',
+  ...['bytes', 'compressed', 'crc_errors', 'dropped', 'errors', 'fifo_errors', 'frame_errors'].map(
+    (one) => `rx_${one}`,
+  ),
+  ...['length_errors', 'missed_errors', 'nohandler', 'over_errors', 'packets'].map((one) => `rx_${one}`),
+  ...['aborted_errors', 'bytes', 'carrier_errors', 'compressed', 'dropped', 'errors'].map((one) => `tx_${one}`),
+  ...['fifo_errors', 'heartbeat_errors', 'packets', 'window_errors'].map((one) => `tx_${one}`),
+];
 const ARPHRD: Readonly<Partial<Record<Device['kind'], number>>> = { loopback: 772, ipip: 768 };
+
+/** netstat_attrs[]: what nobody counts is 0. */
+function statistics({ counters: c }: Device): readonly (readonly [string, number])[] {
+  const counted: Readonly<Record<string, number>> = {
+    collisions: c.collisions,
+    rx_bytes: c.rxBytes,
+    rx_dropped: c.rxDropped,
+    rx_errors: c.rxErrors,
+    rx_packets: c.rxPackets,
+    tx_bytes: c.txBytes,
+    tx_carrier_errors: c.txCarrierErrors,
+    tx_dropped: c.txDropped,
+    tx_errors: c.txErrors,
+    tx_packets: c.txPackets,
+  };
+  return STATISTICS.map((name) => [`statistics/${name}`, counted[name] ?? 0] as const);
+}
 
 /** net/core/net-sysfs.c. A device that is down has no carrier to tell of, and reading it fails. */
 function deviceFiles(dev: Device): readonly (readonly [name: string, content: string])[] {
@@ -36,12 +64,12 @@ function deviceFiles(dev: Device): readonly (readonly [name: string, content: st
     ['tx_queue_len', dev.txqlen],
     ['type', ARPHRD[dev.kind] ?? 1],
   ];
-  return values.map(([name, value]) => [`/sys/class/net/${dev.name}/${name}`, `${value}\n`]);
+  return [...values, ...statistics(dev)].map(([name, value]) => [`/sys/class/net/${dev.name}/${name}`, `${value}\n`]);
 }
 
 function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
   const sysctls = netns.sysctl.list().map(([path, value]) => [`/proc/sys/${sysctlFile(path)}`, `${value}\n`] as const);
-  return [...sysctls, ...[...netns.devices].flatMap(deviceFiles)];
+  return [...sysctls, ...procNetFiles(netns), ...[...netns.devices].flatMap(deviceFiles)];
 }
 
 /** Names of programs, which are there but are no text. */

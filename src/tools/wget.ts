@@ -166,7 +166,7 @@ class Fetch {
   run(): ToolResult {
     const { netns } = this.#place;
     const { host } = this.#url;
-    this.#say(`${this.#asked.spider ? 'Spider mode enabled. Check if remote file exists.\n' : ''}`);
+    if (this.#asked.spider) this.#say('Spider mode enabled. Check if remote file exists.\n');
     this.#say(`--${dateOf(netns)}--  ${this.#name}\n`);
     const isAddress = parseIpv4(host) !== undefined;
     const resolved = resolve(this.#place, host, 'wget');

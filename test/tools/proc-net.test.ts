@@ -1,0 +1,68 @@
+/** Files of /proc/net and /sys/class/net beside the real ones, in a namespace that was made by the same commands. */
+
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
+import { procNetFiles } from '../../src/tools/proc-net.js';
+import { loadTopology, outputOf, toolIn } from './run-in.js';
+
+const SETUP = [
+  'link set lo up',
+  'link add d0 type veth peer name d1',
+  'link set d0 up',
+  'link set d1 up',
+  'addr add 10.0.0.1/24 dev d0',
+  'neigh add 10.0.0.3 lladdr 02:00:00:00:01:03 dev d0 nud permanent',
+  'neigh add 10.0.0.4 lladdr 02:00:00:00:01:04 dev d0 nud stale',
+  'neigh add 10.0.0.5 dev d0 nud incomplete',
+  'neigh add 10.0.0.6 lladdr 02:00:00:00:01:06 dev d0 nud noarp',
+  'neigh add proxy 10.0.0.7 dev d0',
+  'route add default via 10.0.0.254',
+  'route add 10.9.0.0/16 via 10.0.0.9 metric 5 mtu 1300',
+  'route add blackhole 10.8.0.0/16',
+  'route add unreachable 10.7.0.0/16 metric 9',
+  'route add 10.6.0.0/16 nexthop via 10.0.0.3 nexthop via 10.0.0.4',
+  'route add 10.0.9.9 dev d0',
+  'route add 10.5.0.0/16 dev d0 table 100',
+];
+
+/** The order of a hash, and of devices. */
+const sorted = (text: string): string => text.split('\n').sort().join('\n');
+
+function realFiles(names: readonly string[]): readonly string[] | undefined {
+  const quiet = ['all', 'default'].map((which) => `sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
+  const commands = [...quiet, ...SETUP.map((command) => `ip ${command}`)];
+  const script = `set -e\n${commands.join('\n')}\n${names.map((name) => `cat ${name}; echo @@`).join('\n')}`;
+  const { status, stdout } = spawnSync('unshare', ['-n', 'bash', '-c', script], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('@@\n') : undefined;
+}
+
+const SHOWN = ['/proc/net/dev', '/proc/net/arp', '/proc/net/route'];
+
+const real = realFiles(SHOWN);
+const skip = real === undefined ? 'no network namespaces here' : false;
+
+t.test('files of /proc/net are those of the real kernel', { skip }, (t) => {
+  const { netns } = new Host(new Emulation(), 'machine');
+  for (const command of SETUP) t.equal(runIpCommand(netns, command, []), undefined, command);
+  const files = new Map(procNetFiles(netns));
+  SHOWN.forEach((name, i) => t.equal(sorted(files.get(name) ?? ''), sorted(real?.[i] ?? ''), name));
+  t.end();
+});
+
+t.test('/proc/net/nf_conntrack and /sys/class/net have what went by', (t) => {
+  const cluster = loadTopology('two-nodes-vxlan');
+  toolIn(cluster, 'pod/default/client', 'ping -c 2 192.168.104.1');
+  t.match(
+    outputOf(cluster, 'node/node1', 'cat /proc/net/nf_conntrack'),
+    /^ipv4 {5}2 icmp {5}1 \d+ src=192\.168\.166\.129 dst=192\.168\.104\.1 .* mark=\d+ zone=0 use=2$/m,
+  );
+  const count = (name: string): number =>
+    Number(outputOf(cluster, 'pod/default/client', `cat /sys/class/net/eth0/statistics/${name}`));
+  t.ok(count('tx_packets') >= 2);
+  t.ok(count('rx_bytes') >= 2 * 98);
+  t.equal(count('rx_over_errors'), 0);
+  t.equal(outputOf(cluster, 'pod/default/client', 'ls /sys/class/net/eth0/statistics').split('\n').length - 1, 24);
+  t.equal(outputOf(cluster, 'node/node1', 'ls /proc/net'), 'arp\ndev\nnf_conntrack\nroute\n');
+  t.end();
+});
