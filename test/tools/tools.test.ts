@@ -462,6 +462,8 @@ t.test('what is not offered says so', (t) => {
   const cluster = fresh();
   t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });
   t.match(toolIn(cluster, NODE, 'ip route add default via 1.2.3.4'), { exitCode: 1, stderr: /only what shows/ });
+  t.match(toolIn(cluster, NODE, 'ip mon'), { exitCode: 1, stderr: 'ip monitor: not modelled.\n' });
+  t.match(toolIn(cluster, NODE, 'ip foo'), { exitCode: 1, stderr: 'Object "foo" is unknown, try "ip help".\n' });
   t.match(toolIn(cluster, NODE, 'ip link show none'), { exitCode: 1, stderr: 'Device "none" does not exist.\n' });
   t.match(toolIn(cluster, CLIENT, 'cat /etc/passwd'), {
     exitCode: 1,

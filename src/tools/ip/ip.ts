@@ -148,6 +148,36 @@ type IpObject = (typeof OBJECTS)[number];
 const objectOf = (word: string): IpObject | undefined =>
   word === '' ? undefined : OBJECTS.find((object) => object.startsWith(word));
 
+/** What else iproute2 6.1 has. */
+const OTHER_OBJECTS = [
+  'addrlabel',
+  'maddress',
+  'ntable',
+  'ntbl',
+  'l2tp',
+  'fou',
+  'ila',
+  'macsec',
+  'tunnel',
+  'tunl',
+  'tuntap',
+  'tap',
+  'token',
+  'tcpmetrics',
+  'monitor',
+  'xfrm',
+  'mroute',
+  'mrule',
+  'netconf',
+  'vrf',
+  'sr',
+  'nexthop',
+  'mptcp',
+  'ioam',
+  'stats',
+  'amt',
+] as const;
+
 const SHOW = ['show', 'list', 'lst'] as const;
 const CHANGES = ['add', 'change', 'chg', 'replace', 'prepend', 'append', 'test', 'delete', 'flush', 'save', 'restore'];
 
@@ -206,6 +236,8 @@ export const ip: Tool = ({ netns }, args) =>
     const [word = '', ...words] = parsed.words;
     if (word === '' || 'help'.startsWith(word)) return usage();
     const object = objectOf(word);
+    const other = OTHER_OBJECTS.find((one) => one.startsWith(word));
+    if (object === undefined && other !== undefined) return failure(1, `ip ${other}: not modelled.`);
     if (object === undefined) return failure(1, `Object "${word}" is unknown, try "ip help".`);
     const { netns: name } = parsed.options;
     const place = name === undefined ? netns : netns.host.namedNetns(name);
