@@ -29,7 +29,7 @@ const TRAFFIC: readonly (readonly [Tool, string])[] = [
   [ping, '-c1 10.0.0.1'],
   [ping, '-c1 -W1 10.9.0.1'],
   [nc, '-z 10.96.0.1 80'],
-  [nc, '-zu -w1 10.9.0.1 53'],
+  [nc, '-zuv -w1 10.9.0.1 53'],
 ];
 
 function machine(): Netns {
