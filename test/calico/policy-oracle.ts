@@ -1,0 +1,418 @@
+/**
+ * An independent judge of policy: may this connection be opened? Written from what Kubernetes and Calico document
+ * (networking.k8s.io/v1 NetworkPolicy; network-policy-api's ClusterNetworkPolicy v1alpha2, AdminNetworkPolicy and
+ * BaselineAdminNetworkPolicy v1alpha1; docs.tigera.io for Calico 3.32), over the objects themselves, without chains,
+ * sets and marks. It shares nothing with src/calico, so that a mistake is not made twice.
+ *
+ *     pod ─ egress of the pod ─┬─ ingress of a pod on the node
+ *                              ├─ the node itself: endpointToHost
+ *                              └─ egress of eth0 … ingress of eth0 ─┬─ ingress of a pod
+ *                                 (host endpoints)                  └─ the node itself
+ */
+
+import type {
+  AdminPolicy,
+  CalicoPolicy,
+  Flow,
+  HostEndpoint,
+  KubernetesPolicy,
+  World,
+  WorldNode,
+  WorldPod,
+} from './policy-oracle-objects.js';
+import {
+  adminRule,
+  calicoRule,
+  hostEndpointLabels,
+  inNetwork,
+  isSubject,
+  kubernetesRule,
+  namespaceLabels,
+  type Packet,
+  podLabels,
+  type Rule,
+  serviceAccountLabels,
+} from './policy-oracle-rules.js';
+import { labelsMatch, selects } from './policy-oracle-selectors.js';
+
+type Direction = 'ingress' | 'egress';
+type Endpoint = WorldPod | HostEndpoint;
+
+/** A policy of any kind. */
+interface Policy {
+  readonly name: string;
+  readonly tier: string;
+  /** Infinite where none is given. */
+  readonly order: number;
+  readonly directions: readonly Direction[];
+  readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
+  /**
+   * What is untracked or before DNAT is for host endpoints alone: the reference of GlobalNetworkPolicy says that workloads
+   * have it "after connection tracking and any DNAT"; felix/calc/event_sequencer.go gives workloads the normal tiers only.
+   */
+  readonly when: 'untracked' | 'pre-dnat' | 'normal';
+  readonly onForward: boolean;
+  appliesTo(endpoint: Endpoint): boolean;
+}
+
+const isPod = (endpoint: Endpoint): endpoint is WorldPod => endpoint.kind === 'pod';
+
+const NORMAL = { when: 'normal', onForward: false } as const;
+
+function fromKubernetes(world: World, { metadata, spec }: KubernetesPolicy): Policy {
+  const { name, namespace = 'default' } = metadata;
+  const { podSelector, ingress = [], egress = [] } = spec;
+  const types = spec.policyTypes ?? ['Ingress', ...(egress.length > 0 ? ['Egress'] : [])];
+  return {
+    ...NORMAL,
+    name,
+    tier: 'default',
+    order: 1000,
+    directions: types.map((type) => type.toLowerCase() as Direction),
+    rules: {
+      ingress: ingress.map(({ from = [], ports = [] }) =>
+        kubernetesRule(world, namespace, { peers: from, ports, side: 'source' }),
+      ),
+      egress: egress.map(({ to = [], ports = [] }) =>
+        kubernetesRule(world, namespace, { peers: to, ports, side: 'destination' }),
+      ),
+    },
+    appliesTo: (endpoint) =>
+      isPod(endpoint) && endpoint.namespace === namespace && labelsMatch(podSelector, endpoint.labels),
+  };
+}
+
+const ADMIN_TIERS = {
+  AdminNetworkPolicy: 'adminnetworkpolicy',
+  BaselineAdminNetworkPolicy: 'baselineadminnetworkpolicy',
+} as const;
+
+function fromAdmin(world: World, { kind, metadata, spec }: AdminPolicy): Policy {
+  const { ingress = [], egress = [], priority = 0 } = spec;
+  const clusterTier = spec.tier === 'Admin' ? 'kube-admin' : 'kube-baseline';
+  return {
+    ...NORMAL,
+    name: metadata.name,
+    tier: kind === 'ClusterNetworkPolicy' ? clusterTier : ADMIN_TIERS[kind],
+    order: priority,
+    directions: [
+      ...(ingress.length > 0 ? (['ingress'] as const) : []),
+      ...(egress.length > 0 ? (['egress'] as const) : []),
+    ],
+    rules: {
+      ingress: ingress.map((rule) => adminRule(world, rule, 'source')),
+      egress: egress.map((rule) => adminRule(world, rule, 'destination')),
+    },
+    appliesTo: (endpoint) => isPod(endpoint) && isSubject(world, spec.subject, endpoint),
+  };
+}
+
+function fromCalico(world: World, { metadata, spec }: CalicoPolicy): Policy {
+  const { namespace } = metadata;
+  const { ingress = [], egress = [], doNotTrack = false, preDNAT = false } = spec;
+  const written = [
+    ...(ingress.length > 0 || egress.length === 0 ? ['Ingress'] : []),
+    ...(egress.length > 0 ? ['Egress'] : []),
+  ];
+  return {
+    name: metadata.name,
+    tier: spec.tier ?? 'default',
+    order: spec.order ?? Number.POSITIVE_INFINITY,
+    directions: (spec.types ?? written).map((type) => type.toLowerCase() as Direction),
+    rules: {
+      ingress: ingress.map((rule) => calicoRule(world, namespace, rule)),
+      egress: egress.map((rule) => calicoRule(world, namespace, rule)),
+    },
+    when: doNotTrack ? 'untracked' : preDNAT ? 'pre-dnat' : 'normal',
+    onForward: spec.applyOnForward ?? false,
+    appliesTo: (endpoint) =>
+      isPod(endpoint)
+        ? selectsPod(world, { namespace, spec }, endpoint)
+        : selectsHostEndpoint(world, { namespace, spec }, endpoint),
+  };
+}
+
+interface Subject {
+  readonly namespace: string | undefined;
+  readonly spec: CalicoPolicy['spec'];
+}
+
+const selectsPod = (world: World, { namespace, spec }: Subject, pod: WorldPod): boolean =>
+  (namespace === undefined || pod.namespace === namespace) &&
+  selects(spec.selector, { labels: podLabels(pod) }) &&
+  selects(spec.namespaceSelector, { labels: namespaceLabels(world, pod.namespace) }) &&
+  selects(spec.serviceAccountSelector, { labels: serviceAccountLabels(world, pod.namespace, pod.serviceAccount) });
+
+/**
+ * It is in no namespace, and nobody's service account runs it: it has no labels of those, as which selectors ask for
+ * none of them (updateprocessors/globalnetworkpolicyprocessor.go).
+ */
+function selectsHostEndpoint(world: World, { namespace, spec }: Subject, endpoint: HostEndpoint): boolean {
+  const { selector, namespaceSelector = '', serviceAccountSelector = '' } = spec;
+  const isGlobal = namespaceSelector !== '' || serviceAccountSelector !== '';
+  return (
+    namespace === undefined &&
+    selects(selector, { labels: hostEndpointLabels(world, endpoint), isGlobal }) &&
+    selects(namespaceSelector, { labels: {}, isGlobal }) &&
+    selects(serviceAccountSelector, { labels: {}, isGlobal })
+  );
+}
+
+// Tiers
+
+interface Tier {
+  readonly name: string;
+  readonly order: number;
+  readonly defaultAction: 'Deny' | 'Pass';
+}
+
+/** Those that are always there, and those of ClusterNetworkPolicy and its forerunners. */
+const FIXED_TIERS: readonly Tier[] = [
+  { name: 'kube-admin', order: 1000, defaultAction: 'Pass' },
+  { name: 'adminnetworkpolicy', order: 1000, defaultAction: 'Pass' },
+  { name: 'default', order: 1_000_000, defaultAction: 'Deny' },
+  { name: 'kube-baseline', order: 10_000_000, defaultAction: 'Pass' },
+  { name: 'baselineadminnetworkpolicy', order: 10_000_000, defaultAction: 'Pass' },
+];
+
+const inOrder = (
+  a: { readonly order: number; readonly name: string },
+  b: { readonly order: number; readonly name: string },
+): number => (a.order === b.order ? (a.name < b.name ? -1 : 1) : a.order - b.order);
+
+function tiersOf(world: World): Tier[] {
+  const own = world.tiers.map(({ metadata: { name }, spec }) => ({
+    name,
+    order: spec.order ?? Number.POSITIVE_INFINITY,
+    defaultAction: spec.defaultAction ?? ('Deny' as const),
+  }));
+  return [...own, ...FIXED_TIERS].sort(inOrder);
+}
+
+type Decision = 'allow' | 'deny' | undefined;
+
+const decide = (rules: readonly Rule[], packet: Packet): Rule['action'] | undefined =>
+  rules.find((rule) => rule.action !== 'log' && rule.matches(packet))?.action;
+
+/** Whether and how connections that no rule of a tier decides end there. */
+type AtTheEnd = 'default action' | 'nothing';
+
+export class PolicyOracle {
+  readonly #world: World;
+  readonly #tiers: readonly Tier[];
+  readonly #policies: readonly Policy[];
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#tiers = tiersOf(world);
+    this.#policies = [
+      ...world.kubernetesPolicies.map((policy) => fromKubernetes(world, policy)),
+      ...world.adminPolicies.map((policy) => fromAdmin(world, policy)),
+      ...world.calicoPolicies.map((policy) => fromCalico(world, policy)),
+    ].sort(inOrder);
+  }
+
+  /** Whether the first packet of the connection gets to the destination; undefined where no policy decides that. */
+  mayOpen({ from, to, protocol, port, through }: Flow): boolean | undefined {
+    if (from === to && through === undefined) return true;
+    const packet = {
+      source: from.address,
+      destination: through?.address ?? to.address,
+      protocol,
+      sourcePort: 40_000,
+      destinationPort: through?.port ?? port,
+    };
+    if (from.kind === 'pod') return this.#fromPod(from, packet);
+    return from.kind === 'node' ? this.#fromProcess(from, packet) : this.#arrives(packet);
+  }
+
+  #fromPod(pod: WorldPod, asked: Packet): boolean | undefined {
+    const node = this.#node(pod.node);
+    const every = this.#hostEndpoint(node, 'pods');
+    const before = this.#preDnat(node, 'pods', asked);
+    const packet = this.#translated(node, asked);
+    if (before === 'deny' || !this.#passesPod(pod, 'egress', packet)) return false;
+    // Not asked of a host endpoint of all interfaces: felix/rules/static.go:filterWorkloadToHostChain() has the last word.
+    if (packet.destination === node.address) return this.#world.endpointToHost !== 'Drop';
+    if (before !== 'allow' && !this.#passesForwarded(every, 'ingress', packet)) return false;
+    return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
+  }
+
+  /** Something forwarded, to a pod of the node or out of eth0. */
+  #leaves(
+    node: WorldNode,
+    packet: Packet,
+    { isAllowed, byPort }: { readonly isAllowed: boolean; readonly byPort: boolean },
+  ): boolean | undefined {
+    const to = this.#podAt(packet.destination);
+    const isHere = to?.node === node.name;
+    const endpoint = this.#hostEndpoint(node, isHere ? 'pods' : 'eth0');
+    if (!isAllowed && !this.#passesForwarded(endpoint, 'egress', packet)) return false;
+    if (to !== undefined && isHere) return this.#passesPod(to, 'ingress', packet);
+    return this.#arrives(this.#hidden(node, packet, byPort));
+  }
+
+  /** Behind the node's address, where what is asked is outside of the pools, or the node's port of a Service was. */
+  #hidden(node: WorldNode, packet: Packet, byPort: boolean): Packet {
+    const { natOutgoing, pools } = this.#world;
+    const isPod = this.#podAt(packet.source) !== undefined;
+    const isOutside = natOutgoing && isPod && !pools.some((pool) => inNetwork(packet.destination, pool));
+    return isOutside || byPort ? { ...packet, source: node.address } : packet;
+  }
+
+  /** A pod's policies, then its namespace's profile, which allows everything. */
+  #passesPod(pod: WorldPod, direction: Direction, packet: Packet): boolean {
+    return this.#tiered(pod, direction, { packet }) !== 'deny';
+  }
+
+  /** A process of the node asks: its own pods without a question, all else out of eth0. */
+  #fromProcess(node: WorldNode, asked: Packet): boolean | undefined {
+    const packet = this.#translated(node, asked);
+    const endpoint = this.#hostEndpoint(node, 'eth0');
+    const isHere = (address: string): boolean => address === node.address || this.#podAt(address)?.node === node.name;
+    if (endpoint !== undefined && !isHere(asked.destination)) {
+      const untracked = this.#untracked(endpoint, 'egress', asked);
+      if (untracked === 'deny') return false;
+      // Without connection tracking no address is translated, and nobody has a Service's.
+      if (untracked === 'allow') return asked === packet ? this.#arrives(packet) : undefined;
+    }
+    if (isHere(packet.destination)) return true;
+    return (endpoint === undefined || this.#passesLocal(endpoint, 'egress', packet)) && this.#arrives(packet);
+  }
+
+  /** It comes in by eth0 of the node where its destination is; outside of the cluster nobody asks. */
+  #arrives(asked: Packet): boolean | undefined {
+    const node = this.#nodeOf(asked.destination);
+    if (node === undefined) return true;
+    const endpoint = this.#hostEndpoint(node, 'eth0');
+    const packet = this.#translated(node, asked);
+    const untracked = endpoint === undefined ? undefined : this.#untracked(endpoint, 'ingress', asked);
+    if (untracked === 'allow' && packet !== asked) return undefined;
+    const before = untracked ?? this.#preDnat(node, 'eth0', asked);
+    if (before === 'deny') return false;
+    if (packet.destination === node.address)
+      return before === 'allow' || endpoint === undefined || this.#passesLocal(endpoint, 'ingress', packet);
+    if (before !== 'allow' && !this.#passesForwarded(endpoint, 'ingress', packet)) return false;
+    return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
+  }
+
+  /** Not supported by those of all interfaces. */
+  #untracked(endpoint: HostEndpoint, direction: Direction, packet: Packet): Decision {
+    const isAsked = endpoint.spec.interfaceName !== '*' && !isFailsafe(direction, packet);
+    return isAsked ? this.#tiered(endpoint, direction, { packet, when: 'untracked' }) : undefined;
+  }
+
+  /**
+   * An interface's own host endpoint has its word where some policy before DNAT is for it; where none is, that of all
+   * interfaces is asked in its place (endpoint_mgr.go:updateHostEndpoints()).
+   */
+  #preDnat(node: WorldNode, interfaces: 'eth0' | 'pods', packet: Packet): Decision {
+    if (isFailsafe('ingress', packet)) return undefined;
+    const own = this.#hostEndpoint(node, interfaces);
+    const has = (endpoint: HostEndpoint): boolean =>
+      this.#policies.some((policy) => policy.when === 'pre-dnat' && policy.appliesTo(endpoint));
+    const endpoint = own !== undefined && has(own) ? own : this.#hostEndpoint(node, 'pods');
+    return endpoint === undefined ? undefined : this.#tiered(endpoint, 'ingress', { packet, when: 'pre-dnat' });
+  }
+
+  /** What a Service makes of it on a node: its address does so everywhere, its port on the node's address there. */
+  #translated(node: WorldNode, packet: Packet): Packet {
+    for (const service of this.#world.services) {
+      const { clusterIP, port, nodePort, protocol, backend, targetPort } = service;
+      const pod = this.#world.pods.find(({ namespace, name }) => `${namespace}/${name}` === backend);
+      const { destination, destinationPort } = packet;
+      const isAsked =
+        (destination === clusterIP && destinationPort === port) ||
+        (destination === node.address && destinationPort === nodePort);
+      if (pod !== undefined && isAsked && packet.protocol === protocol.toLowerCase())
+        return { ...packet, destination: pod.address, destinationPort: targetPort };
+    }
+    return packet;
+  }
+
+  /** To or from a process of the host: what no policy and no profile allows is dropped. */
+  #passesLocal(endpoint: HostEndpoint, direction: Direction, packet: Packet): boolean {
+    if (isFailsafe(direction, packet)) return true;
+    const decided = this.#tiered(endpoint, direction, { packet });
+    if (decided !== undefined) return decided === 'allow';
+    for (const name of endpoint.spec.profiles ?? []) {
+      if (name === 'projectcalico-default-allow') return true;
+      const profile = this.#world.profiles.find(({ metadata }) => metadata.name === name);
+      const rules = (profile?.spec[direction] ?? []).map((rule) => calicoRule(this.#world, undefined, rule));
+      const action = decide(rules, packet);
+      if (action !== undefined) return action === 'allow';
+    }
+    return false;
+  }
+
+  /** What is forwarded is dropped by policies that are for it alone. */
+  #passesForwarded(endpoint: HostEndpoint | undefined, direction: Direction, packet: Packet): boolean {
+    return endpoint === undefined || this.#tiered(endpoint, direction, { packet, forwarded: true }) !== 'deny';
+  }
+
+  #tiered(
+    endpoint: Endpoint,
+    direction: Direction,
+    how: { readonly packet: Packet; readonly when?: Policy['when']; readonly forwarded?: boolean },
+  ): Decision {
+    const { packet, when = 'normal', forwarded = false } = how;
+    const applicable = this.#policies.filter(
+      (policy) =>
+        policy.directions.includes(direction) &&
+        policy.when === when &&
+        (policy.onForward || !forwarded) &&
+        policy.appliesTo(endpoint),
+    );
+    const atTheEnd: AtTheEnd = when === 'normal' ? 'default action' : 'nothing';
+    for (const tier of this.#tiers) {
+      const policies = applicable.filter((policy) => policy.tier === tier.name);
+      if (policies.length === 0) continue;
+      const action = decide(
+        policies.flatMap(({ rules }) => rules[direction]),
+        packet,
+      );
+      if (action === 'allow' || action === 'deny') return action;
+      if (action === undefined && atTheEnd === 'default action' && tier.defaultAction === 'Deny') return 'deny';
+    }
+    return undefined;
+  }
+
+  /** Whether it was the node's own port of a Service that was asked. */
+  #isByPort({ address }: WorldNode, asked: Packet, translated: Packet): boolean {
+    return asked !== translated && asked.destination === address;
+  }
+
+  #podAt(address: string): WorldPod | undefined {
+    return this.#world.pods.find((pod) => pod.address === address);
+  }
+
+  #nodeOf(address: string): WorldNode | undefined {
+    const pod = this.#podAt(address);
+    return this.#world.nodes.find((node) => node.address === address || node.name === pod?.node);
+  }
+
+  #node(name: string): WorldNode {
+    const node = this.#world.nodes.find((one) => one.name === name);
+    if (node === undefined) throw new TypeError(`no node ${name}`);
+    return node;
+  }
+
+  /** The host endpoint that is for an interface: that of its name or its address, or else that of all. */
+  #hostEndpoint(node: WorldNode, interfaces: 'eth0' | 'pods'): HostEndpoint | undefined {
+    const here = this.#world.hostEndpoints.filter(({ spec }) => spec.node === node.name);
+    const own = here.find(
+      ({ spec: { interfaceName = '', expectedIPs = [] } }) =>
+        interfaceName === 'eth0' || (interfaceName === '' && expectedIPs.includes(node.address)),
+    );
+    const every = here.find(({ spec }) => spec.interfaceName === '*');
+    return interfaces === 'eth0' ? (own ?? every) : every;
+  }
+}
+
+/** Kept open at every host endpoint, whatever is behind it: Felix' defaults of FailsafeInboundHostPorts and FailsafeOutboundHostPorts. */
+const FAILSAFE = { ingress: { tcp: [22], udp: [68] }, egress: { tcp: [], udp: [53, 67] } } as const;
+const FAILSAFE_BOTH = [179, 2379, 2380, 5473, 6443, 6666, 6667];
+
+const isFailsafe = (direction: Direction, { protocol, destinationPort: port }: Packet): boolean =>
+  (protocol === 'tcp' && [...FAILSAFE_BOTH, ...FAILSAFE[direction].tcp].includes(port)) ||
+  (protocol === 'udp' && FAILSAFE[direction].udp.some((one) => one === port));
