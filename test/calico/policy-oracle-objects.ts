@@ -188,6 +188,8 @@ export interface WorldNode {
   readonly kind: 'node';
   readonly name: string;
   readonly address: string;
+  /** Of vxlan.calico. */
+  readonly tunnelAddress: string;
 }
 
 /** A machine outside of the cluster. */
@@ -210,6 +212,22 @@ export interface WorldService {
 
 export type Party = WorldPod | WorldNode | WorldHost;
 
+/** A port that every host endpoint leaves open; of asking machines in the network, or to such, where there is one. */
+export interface FailsafePort {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly net?: string;
+}
+
+/** FelixConfiguration. */
+export interface FelixSettings {
+  readonly defaultEndpointToHostAction: 'Drop' | 'Accept' | 'Return';
+  readonly iptablesFilterAllowAction?: 'Accept' | 'Return';
+  readonly iptablesMangleAllowAction?: 'Accept' | 'Return';
+  readonly failsafeInboundHostPorts?: readonly FailsafePort[];
+  readonly failsafeOutboundHostPorts?: readonly FailsafePort[];
+}
+
 export interface World {
   readonly namespaces: Readonly<Record<string, Labels>>;
   /** Labels by `namespace/name`. */
@@ -221,7 +239,9 @@ export interface World {
   /** Pods' addresses are hidden from what is outside of these networks. */
   readonly pools: readonly string[];
   readonly natOutgoing: boolean;
-  readonly endpointToHost: 'Drop' | 'Accept' | 'Return';
+  /** Between nodes pods' packets go as they are, or in VXLAN. */
+  readonly isTunnelled: boolean;
+  readonly felix: FelixSettings;
   readonly kubernetesPolicies: readonly KubernetesPolicy[];
   readonly adminPolicies: readonly AdminPolicy[];
   readonly calicoPolicies: readonly CalicoPolicy[];

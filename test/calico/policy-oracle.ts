@@ -5,14 +5,17 @@
  * sets and marks. It shares nothing with src/calico, so that a mistake is not made twice.
  *
  *     pod ─ egress of the pod ─┬─ ingress of a pod on the node
- *                              ├─ the node itself: endpointToHost
+ *                              ├─ the node itself: defaultEndpointToHostAction
  *                              └─ egress of eth0 … ingress of eth0 ─┬─ ingress of a pod
  *                                 (host endpoints)                  └─ the node itself
+ *
+ * In a tunnel the way is that of vxlan.calico, which only a host endpoint of all interfaces is for, and eth0 has the outer packet.
  */
 
 import type {
   AdminPolicy,
   CalicoPolicy,
+  FailsafePort,
   Flow,
   HostEndpoint,
   KubernetesPolicy,
@@ -194,6 +197,18 @@ type Decision = 'allow' | 'deny' | undefined;
 const decide = (rules: readonly Rule[], packet: Packet): Rule['action'] | undefined =>
   rules.find((rule) => rule.action !== 'log' && rule.matches(packet))?.action;
 
+/** eth0, or all others: of pods and tunnels, and of no one host endpoint. */
+type Interfaces = 'eth0' | 'others';
+
+const VXLAN_PORT = 4789;
+
+/** Felix' defaults of FailsafeInboundHostPorts and FailsafeOutboundHostPorts. */
+const FAILSAFE_TCP = [179, 2379, 2380, 5473, 6443, 6666, 6667].map((port) => ({ protocol: 'tcp' as const, port }));
+const FAILSAFE: Readonly<Record<Direction, readonly FailsafePort[]>> = {
+  ingress: [...FAILSAFE_TCP, { protocol: 'tcp', port: 22 }, { protocol: 'udp', port: 68 }],
+  egress: [...FAILSAFE_TCP, { protocol: 'udp', port: 53 }, { protocol: 'udp', port: 67 }],
+};
+
 /** Whether and how connections that no rule of a tier decides end there. */
 type AtTheEnd = 'default action' | 'nothing';
 
@@ -223,22 +238,22 @@ export class PolicyOracle {
       destinationPort: through?.port ?? port,
     };
     if (from.kind === 'pod') return this.#fromPod(from, packet);
-    return from.kind === 'node' ? this.#fromProcess(from, packet) : this.#arrives(packet);
+    return from.kind === 'node' ? this.#fromProcess(from, packet) : this.#arrives(packet, 'eth0');
   }
 
   #fromPod(pod: WorldPod, asked: Packet): boolean | undefined {
     const node = this.#node(pod.node);
-    const every = this.#hostEndpoint(node, 'pods');
-    const before = this.#preDnat(node, 'pods', asked);
+    const before = this.#preDnat(node, 'others', asked);
     const packet = this.#translated(node, asked);
     if (before === 'deny' || !this.#passesPod(pod, 'egress', packet)) return false;
     // Not asked of a host endpoint of all interfaces: felix/rules/static.go:filterWorkloadToHostChain() has the last word.
-    if (packet.destination === node.address) return this.#world.endpointToHost !== 'Drop';
-    if (before !== 'allow' && !this.#passesForwarded(every, 'ingress', packet)) return false;
+    if (packet.destination === node.address) return this.#world.felix.defaultEndpointToHostAction !== 'Drop';
+    if (before !== 'allow' && !this.#passesForwarded(this.#hostEndpoint(node, 'others'), 'ingress', packet))
+      return false;
     return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
   }
 
-  /** Something forwarded, to a pod of the node or out of eth0. */
+  /** Something forwarded, to a pod of the node or to another machine. */
   #leaves(
     node: WorldNode,
     packet: Packet,
@@ -246,18 +261,44 @@ export class PolicyOracle {
   ): boolean | undefined {
     const to = this.#podAt(packet.destination);
     const isHere = to?.node === node.name;
-    const endpoint = this.#hostEndpoint(node, isHere ? 'pods' : 'eth0');
+    const endpoint = this.#hostEndpoint(node, isHere ? 'others' : this.#wayTo(packet.destination));
     if (!isAllowed && !this.#passesForwarded(endpoint, 'egress', packet)) return false;
     if (to !== undefined && isHere) return this.#passesPod(to, 'ingress', packet);
-    return this.#arrives(this.#hidden(node, packet, byPort));
+    return this.#crosses(node, this.#isHidden(packet, byPort) ? this.#asNode(node, packet) : packet);
   }
 
-  /** Behind the node's address, where what is asked is outside of the pools, or the node's port of a Service was. */
-  #hidden(node: WorldNode, packet: Packet, byPort: boolean): Packet {
+  /** By which of a node's interfaces another machine is reached. */
+  #wayTo(address: string): Interfaces {
+    return this.#world.isTunnelled && this.#podAt(address) !== undefined ? 'others' : 'eth0';
+  }
+
+  /** From one machine to another: in a tunnel, what is of a host endpoint on eth0 has its word on the outer packet. */
+  #crosses(node: WorldNode, packet: Packet): boolean | undefined {
+    const by = this.#wayTo(packet.destination);
+    const other = this.#nodeOf(packet.destination);
+    if (by === 'eth0' || other === undefined) return this.#arrives(packet, by);
+    const outer = {
+      source: node.address,
+      destination: other.address,
+      protocol: 'udp' as const,
+      sourcePort: packet.sourcePort,
+      destinationPort: VXLAN_PORT,
+    };
+    const sent = this.#untracked(node, 'egress', outer);
+    const received = this.#untracked(other, 'ingress', outer) ?? this.#preDnat(other, 'eth0', outer);
+    return sent !== 'deny' && received !== 'deny' && this.#arrives(packet, by);
+  }
+
+  /** Behind the node's address: of pods, what is outside of the pools; and whoever asked the node's port of a Service. */
+  #isHidden(packet: Packet, byPort: boolean): boolean {
     const { natOutgoing, pools } = this.#world;
     const isPod = this.#podAt(packet.source) !== undefined;
-    const isOutside = natOutgoing && isPod && !pools.some((pool) => inNetwork(packet.destination, pool));
-    return isOutside || byPort ? { ...packet, source: node.address } : packet;
+    return byPort || (natOutgoing && isPod && !pools.some((pool) => inNetwork(packet.destination, pool)));
+  }
+
+  /** With the address of the interface by which it goes. */
+  #asNode(node: WorldNode, packet: Packet): Packet {
+    return { ...packet, source: this.#wayTo(packet.destination) === 'eth0' ? node.address : node.tunnelAddress };
   }
 
   /** A pod's policies, then its namespace's profile, which allows everything. */
@@ -265,30 +306,32 @@ export class PolicyOracle {
     return this.#tiered(pod, direction, { packet }) !== 'deny';
   }
 
-  /** A process of the node asks: its own pods without a question, all else out of eth0. */
-  #fromProcess(node: WorldNode, asked: Packet): boolean | undefined {
+  /** A process of the node asks: its own pods without a question, all else by an interface. */
+  #fromProcess(node: WorldNode, opened: Packet): boolean | undefined {
+    const asked = this.#asNode(node, opened);
     const packet = this.#translated(node, asked);
-    const endpoint = this.#hostEndpoint(node, 'eth0');
     const isHere = (address: string): boolean => address === node.address || this.#podAt(address)?.node === node.name;
-    if (endpoint !== undefined && !isHere(asked.destination)) {
-      const untracked = this.#untracked(endpoint, 'egress', asked);
+    if (!isHere(asked.destination) && this.#wayTo(asked.destination) === 'eth0') {
+      const untracked = this.#untracked(node, 'egress', asked);
       if (untracked === 'deny') return false;
       // Without connection tracking no address is translated, and nobody has a Service's.
-      if (untracked === 'allow') return asked === packet ? this.#arrives(packet) : undefined;
+      if (untracked === 'allow') return asked === packet ? this.#crosses(node, packet) : undefined;
     }
     if (isHere(packet.destination)) return true;
-    return (endpoint === undefined || this.#passesLocal(endpoint, 'egress', packet)) && this.#arrives(packet);
+    const endpoint = this.#hostEndpoint(node, this.#wayTo(packet.destination));
+    if (endpoint !== undefined && !this.#passesLocal(endpoint, 'egress', packet)) return false;
+    return this.#crosses(node, this.#asNode(node, packet));
   }
 
-  /** It comes in by eth0 of the node where its destination is; outside of the cluster nobody asks. */
-  #arrives(asked: Packet): boolean | undefined {
+  /** It comes to the node where its destination is; outside of the cluster nobody asks. */
+  #arrives(asked: Packet, by: Interfaces): boolean | undefined {
     const node = this.#nodeOf(asked.destination);
     if (node === undefined) return true;
-    const endpoint = this.#hostEndpoint(node, 'eth0');
+    const endpoint = this.#hostEndpoint(node, by);
     const packet = this.#translated(node, asked);
-    const untracked = endpoint === undefined ? undefined : this.#untracked(endpoint, 'ingress', asked);
+    const untracked = by === 'eth0' ? this.#untracked(node, 'ingress', asked) : undefined;
     if (untracked === 'allow' && packet !== asked) return undefined;
-    const before = untracked ?? this.#preDnat(node, 'eth0', asked);
+    const before = untracked ?? this.#preDnat(node, by, asked);
     if (before === 'deny') return false;
     if (packet.destination === node.address)
       return before === 'allow' || endpoint === undefined || this.#passesLocal(endpoint, 'ingress', packet);
@@ -296,9 +339,11 @@ export class PolicyOracle {
     return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
   }
 
-  /** Not supported by those of all interfaces. */
-  #untracked(endpoint: HostEndpoint, direction: Direction, packet: Packet): Decision {
-    const isAsked = endpoint.spec.interfaceName !== '*' && !isFailsafe(direction, packet);
+  /** On eth0; those of all interfaces do not support it. */
+  #untracked(node: WorldNode, direction: Direction, packet: Packet): Decision {
+    const endpoint = this.#hostEndpoint(node, 'eth0');
+    const isAsked =
+      endpoint !== undefined && endpoint.spec.interfaceName !== '*' && !this.#isFailsafe(direction, packet);
     return isAsked ? this.#tiered(endpoint, direction, { packet, when: 'untracked' }) : undefined;
   }
 
@@ -306,12 +351,12 @@ export class PolicyOracle {
    * An interface's own host endpoint has its word where some policy before DNAT is for it; where none is, that of all
    * interfaces is asked in its place (endpoint_mgr.go:updateHostEndpoints()).
    */
-  #preDnat(node: WorldNode, interfaces: 'eth0' | 'pods', packet: Packet): Decision {
-    if (isFailsafe('ingress', packet)) return undefined;
+  #preDnat(node: WorldNode, interfaces: Interfaces, packet: Packet): Decision {
+    if (this.#isFailsafe('ingress', packet)) return undefined;
     const own = this.#hostEndpoint(node, interfaces);
     const has = (endpoint: HostEndpoint): boolean =>
       this.#policies.some((policy) => policy.when === 'pre-dnat' && policy.appliesTo(endpoint));
-    const endpoint = own !== undefined && has(own) ? own : this.#hostEndpoint(node, 'pods');
+    const endpoint = own !== undefined && has(own) ? own : this.#hostEndpoint(node, 'others');
     return endpoint === undefined ? undefined : this.#tiered(endpoint, 'ingress', { packet, when: 'pre-dnat' });
   }
 
@@ -332,7 +377,7 @@ export class PolicyOracle {
 
   /** To or from a process of the host: what no policy and no profile allows is dropped. */
   #passesLocal(endpoint: HostEndpoint, direction: Direction, packet: Packet): boolean {
-    if (isFailsafe(direction, packet)) return true;
+    if (this.#isFailsafe(direction, packet)) return true;
     const decided = this.#tiered(endpoint, direction, { packet });
     if (decided !== undefined) return decided === 'allow';
     for (const name of endpoint.spec.profiles ?? []) {
@@ -377,6 +422,17 @@ export class PolicyOracle {
     return undefined;
   }
 
+  /** Kept open at every host endpoint, whatever is behind it. */
+  #isFailsafe(direction: Direction, packet: Packet): boolean {
+    const { failsafeInboundHostPorts, failsafeOutboundHostPorts } = this.#world.felix;
+    const set = direction === 'ingress' ? failsafeInboundHostPorts : failsafeOutboundHostPorts;
+    const other = direction === 'ingress' ? packet.source : packet.destination;
+    return (set ?? FAILSAFE[direction]).some(
+      ({ protocol, port, net = '0.0.0.0/0' }) =>
+        protocol === packet.protocol && port === packet.destinationPort && inNetwork(other, net),
+    );
+  }
+
   /** Whether it was the node's own port of a Service that was asked. */
   #isByPort({ address }: WorldNode, asked: Packet, translated: Packet): boolean {
     return asked !== translated && asked.destination === address;
@@ -398,7 +454,7 @@ export class PolicyOracle {
   }
 
   /** The host endpoint that is for an interface: that of its name or its address, or else that of all. */
-  #hostEndpoint(node: WorldNode, interfaces: 'eth0' | 'pods'): HostEndpoint | undefined {
+  #hostEndpoint(node: WorldNode, interfaces: Interfaces): HostEndpoint | undefined {
     const here = this.#world.hostEndpoints.filter(({ spec }) => spec.node === node.name);
     const own = here.find(
       ({ spec: { interfaceName = '', expectedIPs = [] } }) =>
@@ -408,11 +464,3 @@ export class PolicyOracle {
     return interfaces === 'eth0' ? (own ?? every) : every;
   }
 }
-
-/** Kept open at every host endpoint, whatever is behind it: Felix' defaults of FailsafeInboundHostPorts and FailsafeOutboundHostPorts. */
-const FAILSAFE = { ingress: { tcp: [22], udp: [68] }, egress: { tcp: [], udp: [53, 67] } } as const;
-const FAILSAFE_BOTH = [179, 2379, 2380, 5473, 6443, 6666, 6667];
-
-const isFailsafe = (direction: Direction, { protocol, destinationPort: port }: Packet): boolean =>
-  (protocol === 'tcp' && [...FAILSAFE_BOTH, ...FAILSAFE[direction].tcp].includes(port)) ||
-  (protocol === 'udp' && FAILSAFE[direction].udp.some((one) => one === port));

@@ -9,6 +9,8 @@ import type {
   CalicoRule,
   EndpointPort,
   EntityRule,
+  FailsafePort,
+  FelixSettings,
   Flow,
   HostEndpoint,
   KubernetesPeer,
@@ -34,8 +36,8 @@ const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
 const POOLS = ['10.244.1.0/24', '10.244.2.0/24'] as const;
 
 const NODES = [
-  { kind: 'node', name: 'node1', address: '172.18.0.2' },
-  { kind: 'node', name: 'node2', address: '172.18.0.3' },
+  { kind: 'node', name: 'node1', address: '172.18.0.2', tunnelAddress: '10.244.1.1' },
+  { kind: 'node', name: 'node2', address: '172.18.0.3', tunnelAddress: '10.244.2.1' },
 ] as const;
 const HOSTS = [{ kind: 'host', name: 'outside', address: '203.0.113.10' }] as const;
 const MOST_PODS = 9;
@@ -614,6 +616,27 @@ const serviceAccounts = fc.tuple(...NAMESPACES.flatMap(() => [labels, labels])).
   ),
 );
 
+const failsafePorts = fc.constantFrom<FailsafePort[][]>(
+  [],
+  [
+    { protocol: 'tcp', port: 7000 },
+    { protocol: 'udp', port: 80, net: '10.244.0.0/16' },
+    { protocol: 'tcp', port: 8080, net: '172.18.0.0/24' },
+  ],
+);
+
+/** Not iptablesFilterDenyAction Reject: Felix puts it in tables where iptables refuses it, and what is before DNAT is lost. */
+const felix: fc.Arbitrary<FelixSettings> = fc.record(
+  {
+    defaultEndpointToHostAction: fc.constantFrom('Drop', 'Accept', 'Return'),
+    iptablesFilterAllowAction: fc.constantFrom('Accept', 'Return'),
+    iptablesMangleAllowAction: fc.constantFrom('Accept', 'Return'),
+    failsafeInboundHostPorts: failsafePorts,
+    failsafeOutboundHostPorts: failsafePorts,
+  },
+  { requiredKeys: ['defaultEndpointToHostAction'] },
+);
+
 /** By a label that one pod has. */
 const BACKEND = { backend: 'yes' };
 
@@ -649,7 +672,8 @@ export const worlds: fc.Arbitrary<PolicyWorld> = fc
       hosts: fc.constant(HOSTS),
       pools: fc.constant(POOLS),
       natOutgoing: fc.boolean(),
-      endpointToHost: fc.constantFrom<World['endpointToHost'][]>('Drop', 'Accept', 'Return'),
+      isTunnelled: fc.boolean(),
+      felix,
       kubernetesPolicies: numbered(4, (i) => kubernetesPolicy(`${'mbzc'[i]}${i}`)),
       adminPolicies: fc.oneof(fc.constant([]), adminPolicies[api]),
       calicoPolicies: fc.oneof(
@@ -733,7 +757,7 @@ const podDocument = ({ namespace, name, labels, node, address, serviceAccount, p
   status: { podIP: address, podIPs: [{ ip: address }] },
 });
 
-/** Pods without a tunnel and with a way back, so that policy alone decides. */
+/** With a way back to pods, so that policy alone decides. */
 const NETWORK = {
   apiVersion: 'podwire.dev/v1alpha1',
   kind: 'PhysicalNetwork',
@@ -772,25 +796,29 @@ const serviceDocument = ({ name, clusterIP, port, nodePort, protocol, targetPort
 });
 
 export function documentsOf(world: PolicyWorld): object[] {
-  const { natOutgoing, calicoVersion } = world;
+  const { natOutgoing, isTunnelled, calicoVersion, felix } = world;
   return [
     NETWORK,
-    ...world.nodes.map(({ name, address }) => ({
+    ...world.nodes.map(({ name, address, tunnelAddress }) => ({
       apiVersion: 'v1',
       kind: 'Node',
-      metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+      metadata: {
+        name,
+        labels: { 'kubernetes.io/hostname': name },
+        annotations: { 'projectcalico.org/IPv4VXLANTunnelAddr': tunnelAddress },
+      },
       status: { addresses: [{ type: 'InternalIP', address }] },
     })),
     ...world.pools.map((cidr, i) =>
       v3('IPPool', `pool-${i + 1}`, {
         cidr,
-        vxlanMode: 'CrossSubnet',
+        vxlanMode: isTunnelled ? 'Always' : 'CrossSubnet',
         natOutgoing,
         nodeSelector: `kubernetes.io/hostname == 'node${i + 1}'`,
       }),
     ),
     v3('ClusterInformation', 'default', { calicoVersion, datastoreReady: true }),
-    v3('FelixConfiguration', 'default', { defaultEndpointToHostAction: world.endpointToHost }),
+    v3('FelixConfiguration', 'default', felix),
     ...Object.entries(world.namespaces).map(([name, labels]) => ({
       apiVersion: 'v1',
       kind: 'Namespace',
