@@ -181,6 +181,8 @@ export interface WorldPod {
   readonly node: string;
   readonly address: string;
   readonly serviceAccount: string;
+  /** Of each container, and of all. */
+  readonly containers: readonly (readonly EndpointPort[])[];
   readonly ports: readonly EndpointPort[];
 }
 

@@ -66,10 +66,11 @@ export const namespaceLabels = (world: World, namespace: string): Labels => ({
   'projectcalico.org/name': namespace,
 });
 
-export const serviceAccountLabels = (world: World, namespace: string, name: string): Labels => ({
-  ...world.serviceAccounts[`${namespace}/${name}`],
-  'projectcalico.org/name': name,
-});
+/** One that nobody made has none. */
+export function serviceAccountLabels(world: World, namespace: string, name: string): Labels {
+  const labels = world.serviceAccounts[`${namespace}/${name}`];
+  return labels === undefined ? {} : { ...labels, 'projectcalico.org/name': name };
+}
 
 /** A host endpoint has what its profiles apply, where it does not say otherwise itself. */
 export function hostEndpointLabels(world: World, { metadata, spec }: World['hostEndpoints'][number]): Labels {

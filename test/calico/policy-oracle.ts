@@ -43,6 +43,7 @@ type Endpoint = WorldPod | HostEndpoint;
 
 /** A policy of any kind. */
 interface Policy {
+  /** Decides between equal orders: name, namespace and kind as one text (felix/calc/policy_sorter.go:PolKVLess()). */
   readonly name: string;
   readonly tier: string;
   /** Infinite where none is given. */
@@ -68,7 +69,7 @@ function fromKubernetes(world: World, { metadata, spec }: KubernetesPolicy): Pol
   const types = spec.policyTypes ?? ['Ingress', ...(egress.length > 0 ? ['Egress'] : [])];
   return {
     ...NORMAL,
-    name,
+    name: `${name}/${namespace}/KubernetesNetworkPolicy`,
     tier: 'default',
     order: 1000,
     directions: types.map((type) => type.toLowerCase() as Direction),
@@ -95,7 +96,7 @@ function fromAdmin(world: World, { kind, metadata, spec }: AdminPolicy): Policy 
   const clusterTier = spec.tier === 'Admin' ? 'kube-admin' : 'kube-baseline';
   return {
     ...NORMAL,
-    name: metadata.name,
+    name: `${metadata.name}//${kind}`,
     tier: kind === 'ClusterNetworkPolicy' ? clusterTier : ADMIN_TIERS[kind],
     order: priority,
     directions: [
@@ -110,7 +111,7 @@ function fromAdmin(world: World, { kind, metadata, spec }: AdminPolicy): Policy 
   };
 }
 
-function fromCalico(world: World, { metadata, spec }: CalicoPolicy): Policy {
+function fromCalico(world: World, { kind, metadata, spec }: CalicoPolicy): Policy {
   const { namespace } = metadata;
   const { ingress = [], egress = [], doNotTrack = false, preDNAT = false } = spec;
   const written = [
@@ -118,7 +119,7 @@ function fromCalico(world: World, { metadata, spec }: CalicoPolicy): Policy {
     ...(egress.length > 0 ? ['Egress'] : []),
   ];
   return {
-    name: metadata.name,
+    name: `${metadata.name}/${namespace ?? ''}/${kind}`,
     tier: spec.tier ?? 'default',
     order: spec.order ?? Number.POSITIVE_INFINITY,
     directions: (spec.types ?? written).map((type) => type.toLowerCase() as Direction),
@@ -197,6 +198,10 @@ type Decision = 'allow' | 'deny' | undefined;
 const decide = (rules: readonly Rule[], packet: Packet): Rule['action'] | undefined =>
   rules.find((rule) => rule.action !== 'log' && rule.matches(packet))?.action;
 
+/** Whether it was the node's own port of a Service that was asked. */
+const isByPort = ({ address }: WorldNode, asked: Packet, translated: Packet): boolean =>
+  asked !== translated && asked.destination === address;
+
 /** eth0, or all others: of pods and tunnels, and of no one host endpoint. */
 type Interfaces = 'eth0' | 'others';
 
@@ -248,23 +253,24 @@ export class PolicyOracle {
     if (before === 'deny' || !this.#passesPod(pod, 'egress', packet)) return false;
     // Not asked of a host endpoint of all interfaces: felix/rules/static.go:filterWorkloadToHostChain() has the last word.
     if (packet.destination === node.address) return this.#world.felix.defaultEndpointToHostAction !== 'Drop';
-    if (before !== 'allow' && !this.#passesForwarded(this.#hostEndpoint(node, 'others'), 'ingress', packet))
+    if (before !== 'allow' && this.#forwarded(this.#hostEndpoint(node, 'others'), 'ingress', packet) === 'deny')
       return false;
-    return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
+    return this.#leaves(node, packet, asked);
   }
 
-  /** Something forwarded, to a pod of the node or to another machine. */
-  #leaves(
-    node: WorldNode,
-    packet: Packet,
-    { isAllowed, byPort }: { readonly isAllowed: boolean; readonly byPort: boolean },
-  ): boolean | undefined {
+  /** Something forwarded, to a pod of the node or to another machine, whatever has been allowed before. */
+  #leaves(node: WorldNode, packet: Packet, asked: Packet): boolean | undefined {
     const to = this.#podAt(packet.destination);
     const isHere = to?.node === node.name;
     const endpoint = this.#hostEndpoint(node, isHere ? 'others' : this.#wayTo(packet.destination));
-    if (!isAllowed && !this.#passesForwarded(endpoint, 'egress', packet)) return false;
+    const decided = this.#forwarded(endpoint, 'egress', packet);
+    if (decided === 'deny') return false;
     if (to !== undefined && isHere) return this.#passesPod(to, 'ingress', packet);
-    return this.#crosses(node, this.#isHidden(packet, byPort) ? this.#asNode(node, packet) : packet);
+    // KUBE-FORWARD accepts what it masquerades before Felix can mark it as forwarded; what no policy for forwarded traffic
+    // has marked as allowed is taken for the host's own then (felix/rules/static.go:StaticManglePostroutingChain()).
+    const isTaken = endpoint !== undefined && isByPort(node, asked, packet) && decided !== 'allow';
+    if (isTaken && !this.#passesLocal(endpoint, 'egress', packet)) return false;
+    return this.#crosses(node, this.#isHidden(node, asked, packet) ? this.#asNode(node, packet) : packet);
   }
 
   /** By which of a node's interfaces another machine is reached. */
@@ -289,11 +295,12 @@ export class PolicyOracle {
     return sent !== 'deny' && received !== 'deny' && this.#arrives(packet, by);
   }
 
-  /** Behind the node's address: of pods, what is outside of the pools; and whoever asked the node's port of a Service. */
-  #isHidden(packet: Packet, byPort: boolean): boolean {
+  /** Behind the node's address: of pods, what is outside of the pools; and whoever asked the node's own port of a Service. */
+  #isHidden(node: WorldNode, asked: Packet, packet: Packet): boolean {
     const { natOutgoing, pools } = this.#world;
     const isPod = this.#podAt(packet.source) !== undefined;
-    return byPort || (natOutgoing && isPod && !pools.some((pool) => inNetwork(packet.destination, pool)));
+    const isOutside = !pools.some((pool) => inNetwork(packet.destination, pool));
+    return isByPort(node, asked, packet) || (natOutgoing && isPod && isOutside);
   }
 
   /** With the address of the interface by which it goes. */
@@ -335,8 +342,8 @@ export class PolicyOracle {
     if (before === 'deny') return false;
     if (packet.destination === node.address)
       return before === 'allow' || endpoint === undefined || this.#passesLocal(endpoint, 'ingress', packet);
-    if (before !== 'allow' && !this.#passesForwarded(endpoint, 'ingress', packet)) return false;
-    return this.#leaves(node, packet, { isAllowed: before === 'allow', byPort: this.#isByPort(node, asked, packet) });
+    if (before !== 'allow' && this.#forwarded(endpoint, 'ingress', packet) === 'deny') return false;
+    return this.#leaves(node, packet, asked);
   }
 
   /** On eth0; those of all interfaces do not support it. */
@@ -390,9 +397,11 @@ export class PolicyOracle {
     return false;
   }
 
-  /** What is forwarded is dropped by policies that are for it alone. */
-  #passesForwarded(endpoint: HostEndpoint | undefined, direction: Direction, packet: Packet): boolean {
-    return endpoint === undefined || this.#tiered(endpoint, direction, { packet, forwarded: true }) !== 'deny';
+  /** What is forwarded is for policies that say so, and allowed where none is for the endpoint, be it in the other direction. */
+  #forwarded(endpoint: HostEndpoint | undefined, direction: Direction, packet: Packet): Decision {
+    if (endpoint === undefined) return undefined;
+    const some = this.#policies.some((one) => one.when === 'normal' && one.onForward && one.appliesTo(endpoint));
+    return some ? this.#tiered(endpoint, direction, { packet, forwarded: true }) : 'allow';
   }
 
   #tiered(
@@ -431,11 +440,6 @@ export class PolicyOracle {
       ({ protocol, port, net = '0.0.0.0/0' }) =>
         protocol === packet.protocol && port === packet.destinationPort && inNetwork(other, net),
     );
-  }
-
-  /** Whether it was the node's own port of a Service that was asked. */
-  #isByPort({ address }: WorldNode, asked: Packet, translated: Packet): boolean {
-    return asked !== translated && asked.destination === address;
   }
 
   #podAt(address: string): WorldPod | undefined {

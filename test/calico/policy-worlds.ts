@@ -28,7 +28,7 @@ import type { LabelSelector, Labels } from './policy-oracle-selectors.js';
 // Few words, so that what one object says another one means.
 
 const NAMESPACES = ['alpha', 'beta', 'gamma'] as const;
-const VALUES = { app: ['web', 'db', 'api'], role: ['front', 'back'], env: ['prod', 'dev'] } as const;
+const VALUES = { app: ['web', 'db', 'api'], 'x.io/role': ['front', 'back', ''], env: ['prod', 'dev'] } as const;
 const KEYS = Object.keys(VALUES) as (keyof typeof VALUES)[];
 const PORT_NAMES = ['http', 'dns', 'metrics'] as const;
 const PORTS = [80, 8080, 53, 22, 9090, 7000] as const;
@@ -214,6 +214,8 @@ const kubernetesPort = fc.oneof(
   partly({ protocol: protocolName, port: fc.oneof(portNumber, portName) }),
   fc.tuple(protocolName, portRange).map(([protocol, [port = 1, endPort = 1]]) => ({ protocol, port, endPort })),
 );
+
+const KUBERNETES_NAMES = ['m', 'b-c', 'b', 'n'] as const;
 
 const kubernetesPolicy = (name: string): fc.Arbitrary<KubernetesPolicy> =>
   fc.record({
@@ -431,8 +433,8 @@ const ACTIONS: readonly CalicoRule['action'][] = ['Allow', 'Allow', 'Deny', 'Den
 const TIERS = ['default', 'default', 'default', 'one', 'two', 'three', 'last'] as const;
 const order = fc.constantFrom(-5, 0.5, 100, 999, 1000, 1000, 1000.5, 2000);
 
-/** Names, which decide between equal orders, in no order of their own. */
-const NAMES = ['m', 'b', 'z', 'c', 'y', 'a', 'k'] as const;
+/** Names, which decide between equal orders, in no order of their own; other kinds have the same ones. */
+const NAMES = ['m', 'b', 'm-1', 'b.c', 'm', 'a', 'b', 'k'] as const;
 
 const policyTypes = fc.constantFrom<('Ingress' | 'Egress')[][]>(['Ingress'], ['Egress'], ['Ingress', 'Egress']);
 
@@ -466,7 +468,7 @@ const networkPolicy = (name: string, tiers: readonly string[]): fc.Arbitrary<Cal
 /** What host endpoints are told besides. */
 const forHosts: fc.Arbitrary<Partial<CalicoPolicy['spec']>> = fc.oneof(
   { weight: 5, arbitrary: fc.constant({}) },
-  { weight: 2, arbitrary: fc.constant({ applyOnForward: true }) },
+  { weight: 4, arbitrary: fc.constant({ applyOnForward: true }) },
   { weight: 1, arbitrary: fc.constant({ applyOnForward: true, doNotTrack: true }) },
   { weight: 2, arbitrary: fc.constant({ applyOnForward: true, preDNAT: true }) },
 );
@@ -491,7 +493,7 @@ const calicoPolicies = (tiers: readonly string[]): fc.Arbitrary<CalicoPolicy[]> 
   fc
     .tuple(
       numbered(2, (i) => networkPolicy(NAMES[i] ?? '', tiers)),
-      numbered(4, (i) => globalPolicy(NAMES[i + 2] ?? '', tiers)),
+      numbered(6, (i) => globalPolicy(NAMES[i + 2] ?? '', tiers)),
     )
     .map(([own, global]) => [...own, ...global]);
 
@@ -585,14 +587,15 @@ const pods: fc.Arbitrary<WorldPod[]> = some(
     namespace: fc.constantFrom(...NAMESPACES),
     labels,
     node: fc.constantFrom<(0 | 1)[]>(0, 1),
-    serviceAccount: fc.constantFrom('default', 'robot'),
-    ports: namedPorts,
+    serviceAccount: fc.constantFrom('default', 'robot', 'ghost'),
+    containers: fc.oneof(fc.tuple(namedPorts), fc.tuple(namedPorts, namedPorts)),
   }),
   6,
   MOST_PODS,
 ).map((found) =>
   found.map(({ node, ...pod }, i) => ({
     ...pod,
+    ports: pod.containers.flat(),
     labels: i === 0 ? { ...pod.labels, ...BACKEND } : pod.labels,
     kind: 'pod' as const,
     name: `p${i}`,
@@ -638,7 +641,7 @@ const felix: fc.Arbitrary<FelixSettings> = fc.record(
 );
 
 /** By a label that one pod has. */
-const BACKEND = { backend: 'yes' };
+export const BACKEND = { backend: 'yes' };
 
 const servicePort = fc.record({
   port: portNumber,
@@ -657,13 +660,55 @@ function serviceOf(
   return [{ ...ports, name: 'svc', clusterIP: '10.96.0.10', nodePort: 30_080, backend: `${namespace}/${name}` }];
 }
 
-export type PolicyWorld = World & { readonly calicoVersion: string };
+/** What the judge need not know, because it means nothing: a pod that has ended, and policies that are staged. */
+export interface PolicyWorld extends World {
+  readonly calicoVersion: string;
+  readonly ended: EndedPod;
+  readonly staged: readonly object[];
+}
+
+interface EndedPod {
+  readonly apiVersion: string;
+  readonly kind: 'Pod';
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly labels: Labels };
+  readonly spec: object;
+  readonly status: object;
+}
+
+const NO_FLAGS = { applyOnForward: false, doNotTrack: false, preDNAT: false };
+
+const endedPod: fc.Arbitrary<EndedPod> = fc
+  .record({ namespace: fc.constantFrom(...NAMESPACES), labels, ports: namedPorts, address: podAddress })
+  .map(({ namespace, labels, ports, address }) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name: 'ended', labels },
+    spec: {
+      nodeName: address.startsWith('10.244.1.') ? 'node1' : 'node2',
+      containers: [{ name: 'c', image: 'c', ports: portDocuments(ports) }],
+    },
+    status: { phase: 'Succeeded', podIP: address, podIPs: [{ ip: address }] },
+  }));
+
+/**
+ * Without the flags for host endpoints: one that is for forwarded traffic or before DNAT counts in Felix as one that is
+ * there, which takes away what is allowed by default (felix/rules/endpoints.go: "Allow forwarded traffic by default").
+ */
+const stagedPolicies: fc.Arbitrary<object[]> = fc
+  .tuple(networkPolicy('staged', ['default']), globalPolicy('staged', ['default']), kubernetesPolicy('staged'))
+  .map(([own, global, kubernetes]) => [
+    { ...own, kind: 'StagedNetworkPolicy' },
+    { ...global, kind: 'StagedGlobalNetworkPolicy', spec: { ...global.spec, ...NO_FLAGS } },
+    { ...kubernetes, apiVersion: 'projectcalico.org/v3', kind: 'StagedKubernetesNetworkPolicy' },
+  ]);
 
 export const worlds: fc.Arbitrary<PolicyWorld> = fc
   .constantFrom<AdminApi[]>('v1alpha1', 'v1alpha2', 'v1alpha2')
   .chain((api) =>
     fc.record({
       servicePort,
+      ended: endedPod,
+      staged: fc.oneof(fc.constant([]), stagedPolicies),
       calicoVersion: fc.constant(api === 'v1alpha1' ? 'v3.31.0' : 'v3.32.1'),
       namespaces,
       serviceAccounts,
@@ -674,7 +719,7 @@ export const worlds: fc.Arbitrary<PolicyWorld> = fc
       natOutgoing: fc.boolean(),
       isTunnelled: fc.boolean(),
       felix,
-      kubernetesPolicies: numbered(4, (i) => kubernetesPolicy(`${'mbzc'[i]}${i}`)),
+      kubernetesPolicies: numbered(4, (i) => kubernetesPolicy(KUBERNETES_NAMES[i] ?? '')),
       adminPolicies: fc.oneof(fc.constant([]), adminPolicies[api]),
       calicoPolicies: fc.oneof(
         fc.constant([]),
@@ -684,11 +729,30 @@ export const worlds: fc.Arbitrary<PolicyWorld> = fc
       ),
       tiers,
       networkSets,
-      hostEndpoints: fc.oneof(fc.constant([]), hostEndpoints),
+      hostEndpoints: fc.oneof({ weight: 1, arbitrary: fc.constant([]) }, { weight: 2, arbitrary: hostEndpoints }),
       profiles,
     }),
   )
   .map(({ servicePort, ...world }) => ({ ...world, services: serviceOf(world.pods, servicePort) }));
+
+/** The same machines and pods with all that another world says of policy, labels among it. */
+export function withPolicyOf(world: PolicyWorld, other: PolicyWorld): PolicyWorld {
+  const { pods, services, ended, isTunnelled, natOutgoing, calicoVersion } = world;
+  const backend = ({ labels }: WorldPod): Labels => (labels['backend'] === undefined ? {} : BACKEND);
+  return {
+    ...other,
+    pods: pods.map((pod, i) => {
+      const { backend: _, ...labels } = other.pods[i]?.labels ?? {};
+      return { ...pod, labels: { ...labels, ...backend(pod) } };
+    }),
+    services,
+    ended,
+    isTunnelled,
+    natOutgoing,
+    calicoVersion,
+    adminPolicies: (calicoVersion === other.calicoVersion ? other : world).adminPolicies,
+  };
+}
 
 /** Who asks whom, by numbers that any world has. */
 export interface Question {
@@ -739,23 +803,41 @@ function flowThrough(
 
 // As documents
 
-const podDocument = ({ namespace, name, labels, node, address, serviceAccount, ports }: WorldPod): object => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { namespace, name, labels },
-  spec: {
-    nodeName: node,
-    serviceAccountName: serviceAccount,
-    containers: [
-      {
-        name: 'c',
-        image: 'c',
-        ports: ports.map(({ name, port, protocol }) => ({ name, containerPort: port, protocol })),
-      },
-    ],
-  },
-  status: { podIP: address, podIPs: [{ ip: address }] },
-});
+const portDocuments = (ports: readonly EndpointPort[]): object[] =>
+  ports.map(({ name, port, protocol }) => ({ name, containerPort: port, protocol }));
+
+/** The second container of a pod is one beside the first, or a sidecar, which starts before it. */
+function podDocument(pod: WorldPod, index: number): object {
+  const { namespace, name, labels, node, address, serviceAccount } = pod;
+  const [first = [], second] = pod.containers;
+  const container = { name: 'c', image: 'c', ports: portDocuments(first) };
+  const other = second === undefined ? [] : [{ name: 'd', image: 'd', ports: portDocuments(second) }];
+  const isSidecar = index % 2 === 1;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name, labels },
+    spec: {
+      nodeName: node,
+      serviceAccountName: serviceAccount,
+      containers: [container, ...(isSidecar ? [] : other)],
+      initContainers: isSidecar ? other.map((one) => ({ ...one, restartPolicy: 'Always' })) : [],
+    },
+    status: { podIP: address, podIPs: [{ ip: address }] },
+  };
+}
+
+/** Pods that no policy is about: one that has ended, whose address another one may have by now, and some of their nodes' network. */
+function otherPods(world: PolicyWorld): object[] {
+  const { ended } = world;
+  const onNodes = world.nodes.map(({ name: node, address }) => ({
+    ...ended,
+    metadata: { ...ended.metadata, name: `on-${node}` },
+    spec: { ...ended.spec, nodeName: node, hostNetwork: true, containers: [{ name: 'c', image: 'c' }] },
+    status: { podIP: address, podIPs: [{ ip: address }], hostIP: address },
+  }));
+  return [ended, ...onNodes];
+}
 
 /** With a way back to pods, so that policy alone decides. */
 const NETWORK = {
@@ -829,6 +911,8 @@ export function documentsOf(world: PolicyWorld): object[] {
       return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name, labels } };
     }),
     ...world.pods.map(podDocument),
+    ...otherPods(world),
+    ...world.staged,
     ...world.services.map(serviceDocument),
     ...world.tiers,
     ...world.kubernetesPolicies,
