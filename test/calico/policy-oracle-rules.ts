@@ -78,14 +78,16 @@ export function hostEndpointLabels(world: World, { metadata, spec }: World['host
   return Object.assign({}, ...applied.map((profile) => profile.spec.labelsToApply), metadata.labels);
 }
 
+const knownPod = (pod: WorldPod): Known => ({
+  labels: podLabels(pod),
+  namespace: pod.namespace,
+  serviceAccount: pod.serviceAccount,
+  ports: pod.ports,
+  covers: (address: string) => address === pod.address,
+});
+
 function known(world: World): Known[] {
-  const pods = world.pods.map((pod) => ({
-    labels: podLabels(pod),
-    namespace: pod.namespace,
-    serviceAccount: pod.serviceAccount,
-    ports: pod.ports,
-    covers: (address: string) => address === pod.address,
-  }));
+  const pods = world.pods.map(knownPod);
   const hosts = world.hostEndpoints.map((endpoint) => ({
     labels: hostEndpointLabels(world, endpoint),
     namespace: undefined,
@@ -178,10 +180,20 @@ export function adminRule(world: World, rule: AdminRule, side: Side): Rule {
   return {
     action: ADMIN_ACTIONS[rule.action],
     matches: (packet) =>
-      peers.some((peer) => isAdminPeer(world, peer, packet[side])) &&
       (ports.length === 0 || ports.some((port) => isAdminPort(port, packet))) &&
-      (protocols.length === 0 || protocols.some((protocol) => isClusterProtocol(world, protocol, packet))),
+      peers.some(
+        (peer) =>
+          isAdminPeer(world, peer, packet[side]) &&
+          (protocols.length === 0 ||
+            protocols.some((match) => isClusterProtocol(destinations(world, peer, side), match, packet))),
+      ),
   };
+}
+
+/** Whose named ports are meant: those of the pods that a rule is to. */
+function destinations(world: World, peer: AdminPeer, side: Side): readonly Known[] {
+  if (side === 'source' || peer.networks !== undefined) return known(world);
+  return world.pods.filter((pod) => isSubject(world, peer, pod)).map(knownPod);
 }
 
 export function isSubject(world: World, { namespaces, pods }: AdminPeer, pod: WorldPod): boolean {
@@ -215,10 +227,10 @@ function isAdminPort({ portNumber, portRange }: AdminPort, { destinationPort: po
   return protocol === wanted.toLowerCase() && port >= start && port <= end;
 }
 
-function isClusterProtocol(world: World, match: ClusterProtocol, packet: Packet): boolean {
+function isClusterProtocol(among: readonly Known[], match: ClusterProtocol, packet: Packet): boolean {
   const { destinationPort: port, protocol } = packet;
   const { destinationNamedPort: name } = match;
-  if (name !== undefined) return isNamedPort(known(world), destinationOf(packet), name);
+  if (name !== undefined) return isNamedPort(among, destinationOf(packet), name);
   const here = protocol === 'icmp' ? undefined : match[protocol];
   if (here === undefined) return false;
   const { number, range } = here.destinationPort ?? {};

@@ -22,7 +22,7 @@ import {
   worlds,
 } from './policy-worlds.js';
 
-const RUNS = Number(process.env['PODWIRE_RUNS'] ?? 120);
+const RUNS = Number(process.env['PODWIRE_RUNS'] ?? 90);
 
 /** Whether the request got to its destination; what becomes of the answer is not asked. */
 const ARRIVED: Partial<Record<Verdict, boolean>> = {
@@ -245,6 +245,31 @@ const FOUND: readonly {
     name: 'all of them are not',
     world: { adminPolicies: [clusterPolicy({})], networkSets: [networkSet(undefined, '203.0.113.0/24')] },
     ends: [5, 1],
+    arrives: true,
+  },
+  {
+    name: 'named ports of a ClusterNetworkPolicy are those of the pods that a rule is to',
+    world: {
+      adminPolicies: [
+        {
+          ...clusterPolicy({}),
+          spec: {
+            tier: 'Admin',
+            priority: 1,
+            subject: { namespaces: {} },
+            egress: [
+              {
+                action: 'Deny',
+                to: [{ namespaces: { matchExpressions: [{ key: 'env', operator: 'DoesNotExist' }] } }],
+                protocols: [{ destinationNamedPort: 'http' }],
+              },
+            ],
+          },
+        },
+      ],
+      networkSets: [networkSet(undefined, '10.244.0.0/16')],
+    },
+    ends: [0, 1],
     arrives: true,
   },
   {
