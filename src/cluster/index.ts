@@ -1,5 +1,5 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
-export { recordedAddresses } from './allocations.js';
+export { recordedAddresses } from './addresses/allocations.js';
 export { Cluster } from './cluster.js';
 export type { ChangeOutcome, ClusterOptions } from './options.js';
 export {
@@ -10,8 +10,8 @@ export {
   type NameProblem,
   parseDestination,
   parseEndpointName,
-} from './endpoint-name.js';
-export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './expectations.js';
+} from './trace/endpoint-name.js';
+export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './trace/expectations.js';
 export {
   type LostConnection,
   type MakeRouting,
@@ -22,10 +22,10 @@ export {
   type RoutingSite,
   runsBird,
 } from './routing.js';
-export type { ClusterEvent } from './observe.js';
-export { type RecordedState, withoutPods } from './recorded.js';
-export { type ConnectionRequest, runConnection } from './connection.js';
-export { type Asker, awaitLookup, resolverOf } from './name-resolution.js';
-export { UnknownEndpoint } from './places.js';
-export { startServer } from './servers.js';
-export type { TraceRequest } from './tracing.js';
+export type { ClusterEvent } from './change/observe.js';
+export { type RecordedState, withoutPods } from './input/recorded.js';
+export { type ConnectionRequest, runConnection } from './trace/connection.js';
+export { type Asker, awaitLookup, resolverOf } from './trace/name-resolution.js';
+export { UnknownEndpoint } from './trace/places.js';
+export { startServer } from './node/servers.js';
+export type { TraceRequest } from './trace/tracing.js';

@@ -1,8 +1,8 @@
 /** What a cluster is made with, and what becomes of a change of its objects. */
 
 import { type ConfigError, formatConfigError } from '../kubernetes/index.js';
-import type { RecordedState } from './recorded.js';
-import type { ObjectChange } from './replace-objects.js';
+import type { RecordedState } from './input/recorded.js';
+import type { ObjectChange } from './change/replace-objects.js';
 
 export interface ClusterOptions {
   /** Decides every draw; the same input and seed give the same bytes. */

@@ -2,11 +2,11 @@
 
 import type { Store } from '../kubernetes/index.js';
 import type { Underlay } from '../underlay/index.js';
-import type { DnsPods } from './dns-pods.js';
-import type { LoadBalancers } from './load-balancers.js';
-import { configsFor, type NodeContext, rehearse } from './node.js';
+import type { DnsPods } from './node/dns-pods.js';
+import type { LoadBalancers } from './node/load-balancers.js';
+import { configsFor, type NodeContext, rehearse } from './node/node.js';
 import type { RoutingSite } from './routing.js';
-import type { Settled } from './settle.js';
+import type { Settled } from './start/settle.js';
 
 export interface SiteParts extends Pick<RoutingSite, 'nameOf'> {
   readonly store: Store;

@@ -9,7 +9,7 @@ import { type ConfigError, type Finding, isIpv4Cidr, type Store } from '../kuber
 import type { Ipv4Addr } from '../packet/index.js';
 import type { Place, TracePacket } from '../trace/index.js';
 import type { NetworkPlan, Underlay } from '../underlay/index.js';
-import type { HostConfigObject, PhysicalNetworkObject } from './documents.js';
+import type { HostConfigObject, PhysicalNetworkObject } from './input/documents.js';
 
 /** What routing is told of a cluster. */
 export interface RoutingSite {

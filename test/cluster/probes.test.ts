@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../../src/cluster/index.js';
-import { ContainerProbes } from '../../src/cluster/probe-worker.js';
+import { ContainerProbes } from '../../src/cluster/probes/probe-worker.js';
 import { Clock, NS_PER_S } from '../../src/kernel/index.js';
 import type { Container } from '../../src/kubernetes/index.js';
 import { Ipv4, Tcp } from '../../src/packet/index.js';

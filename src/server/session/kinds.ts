@@ -3,7 +3,7 @@
 import { KIND_NAMES, nearMatches } from '../../kubernetes/index.js';
 import type { Mistake } from '../problem.js';
 
-/** podwire's own documents (underlay/document.ts, underlay/host-config.ts, cluster/expectations.ts). */
+/** podwire's own documents (underlay/document.ts, underlay/host-config.ts, cluster/trace/expectations.ts). */
 const OWN_KINDS = ['PhysicalNetwork', 'HostConfig', 'Expectations'];
 
 /** Short names of kubectl (`kubectl api-resources`) and of calicoctl. */

@@ -1,0 +1,104 @@
+/**
+ * On which ports a pod is taken to listen, and why: those that its containers declare, the target ports of
+ * Services that select it, and what the topology says. Any other port is closed, as those of containers are that do not run.
+ */
+
+import type { Cause } from '../../trace/index.js';
+import type { Pod, Service, Store } from '../../kubernetes/index.js';
+import { targetPortOf } from '../../services/index.js';
+import { longContainers, runningContainers, whyStopped } from '../input/containers.js';
+import type { Site } from './servers.js';
+
+/** Protocols that have ports. */
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+export interface PodListener {
+  readonly protocol: PortProtocol;
+  readonly port: number;
+  readonly because: readonly Cause[];
+}
+
+const PROTOCOLS = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
+
+const selects = (service: Service, pod: Pod): boolean => {
+  const wanted = Object.entries(service.spec.selector);
+  return (
+    service.namespace === pod.namespace &&
+    wanted.length > 0 &&
+    wanted.every(([key, value]) => pod.labels[key] === value)
+  );
+};
+
+/** All listeners of a pod, each port once, with every reason for it. */
+export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
+  const found = new Map<string, { protocol: PodListener['protocol']; port: number; because: Cause[] }>();
+  const add = (protocol: PodListener['protocol'], port: number, cause: Cause): void => {
+    const key = `${protocol}/${port}`;
+    const listener = found.get(key) ?? { protocol, port, because: [] };
+    listener.because.push(cause);
+    found.set(key, listener);
+  };
+  for (const { name, ports } of runningContainers(pod)) {
+    for (const { containerPort, protocol } of ports) {
+      const detail = `container ${name} declares port ${containerPort}`;
+      add(PROTOCOLS[protocol], containerPort, { kind: 'Pod', namespace: pod.namespace, name: pod.name, detail });
+    }
+  }
+  for (const service of store.list('Service', pod.namespace)) {
+    if (!selects(service, pod)) continue;
+    for (const port of service.spec.ports) {
+      const target = targetPortOf(port, pod);
+      if (target === undefined || isOfStopped(pod, port.protocol, target)) continue;
+      const detail = `target port ${target}`;
+      add(PROTOCOLS[port.protocol], target, {
+        kind: 'Service',
+        namespace: service.namespace,
+        name: service.name,
+        detail,
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Whether nobody is there to listen: whose port it is does not run, or where nobody declares it none runs. */
+function isOfStopped(pod: Pod, protocol: keyof typeof PROTOCOLS, port: number): boolean {
+  const containers = longContainers(pod);
+  const owners = containers.filter(({ ports }) =>
+    ports.some((one) => one.containerPort === port && one.protocol === protocol),
+  );
+  const all = owners.length > 0 ? owners : containers;
+  return all.length > 0 && all.every(({ name }) => whyStopped(pod, name) !== undefined);
+}
+
+/** What a pod's HTTP server knows: its own name, and the paths that its probes ask for. */
+export function podSite(pod: Pod): Site {
+  const { namespace, name } = pod;
+  const probes = runningContainers(pod).flatMap(({ livenessProbe, readinessProbe, startupProbe }) => [
+    livenessProbe,
+    readinessProbe,
+    startupProbe,
+  ]);
+  const paths = probes.flatMap((probe) =>
+    probe?.httpGet === undefined ? [] : [probe.httpGet.path.replace(/\?.*/, '')],
+  );
+  return { name: `pod ${namespace}/${name}`, paths: ['/', ...paths] };
+}
+
+/** Why a port of a pod is taken as closed, as a sentence. */
+export function explainClosed(pod: Pod, protocol: PortProtocol, port: number): string {
+  const whose = `Pod ${pod.namespace}/${pod.name}`;
+  const stopped = longContainers(pod).flatMap(({ name, ports }) => {
+    const declares = ports.some((one) => one.containerPort === port && PROTOCOLS[one.protocol] === protocol);
+    const why = whyStopped(pod, name);
+    return why === undefined ? [] : [{ name, why, declares }];
+  });
+  const [owner] = [...stopped.filter(({ declares }) => declares), ...stopped];
+  const noneRuns = stopped.length > 0 && stopped.length === longContainers(pod).length;
+  if (owner !== undefined && (owner.declares || noneRuns))
+    return `Port ${port}/${protocol} is closed: container ${owner.name} of ${whose} does not run (${owner.why}).`;
+  return (
+    `Port ${port}/${protocol} is taken as closed: no container of ${whose} declares it, ` +
+    'no Service that selects the pod has it as a target port, and no HostConfig lists it.'
+  );
+}
