@@ -3,7 +3,7 @@
 import { ChainIndex } from './chain-index.js';
 import type { RulePacket } from './packet.js';
 import { type Counters, OPERATION, type Rule } from './rule.js';
-import { type RuleEntry, ruleOf, sameEntries } from './rule-entry.js';
+import { type RuleEntry, ruleOf, sameEntries, UnreadRule } from './rule-entry.js';
 import { RuleRows } from './rule-rows.js';
 
 export type Policy = 'ACCEPT' | 'DROP';
@@ -133,11 +133,11 @@ export class Chain {
 
   /** `iptables -Z`: of the rule at that position, from 1, or of all and of the policy. */
   zeroCounters(position?: number): void {
-    // What nobody has read has counted nothing.
-    this.#rules?.forEach((rule, i) => {
-      if (position !== undefined && position !== i + 1) return;
-      rule.packets = 0;
-      rule.bytes = 0;
+    this.#entries.forEach((entry, i) => {
+      // What nobody has read has counted nothing.
+      if (entry instanceof UnreadRule || (position !== undefined && position !== i + 1)) return;
+      entry.packets = 0;
+      entry.bytes = 0;
     });
     if (position === undefined) this.setCounters({ packets: 0, bytes: 0 });
   }

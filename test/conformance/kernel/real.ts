@@ -70,6 +70,21 @@ function run(program: string, args: readonly string[], input: string): Promise<R
   });
 }
 
+/**
+ * Keeps a program, and all that it starts, on one processor: there a server answers once what came with its question has
+ * been received, as in the emulator. On several it depends on what else they have to do.
+ */
+const ON_ONE_PROCESSOR = `
+import os, sys
+processors = sorted(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {processors[int(sys.argv[1]) % len(processors)]})
+os.execvp(sys.argv[2], sys.argv[2:])
+`;
+
+/** Another number for each of the duels that are under way at once. */
+const processorOf = (prefix: string): number =>
+  [...prefix].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0);
+
 /** What is known of a round before it is run. It decides how long the referee waits, and nothing else. */
 export type Patience = (round: number) => {
   /** Somebody waits for an answer with a timer. */
@@ -91,10 +106,14 @@ export class RealRun {
     this.#places = emulated.places;
   }
 
+  #run(command: readonly string[], input: string): Promise<Ran> {
+    return run('python3', ['-c', ON_ONE_PROCESSOR, String(processorOf(this.#prefix)), ...command], input);
+  }
+
   /** Makes the namespaces. What the script says on its standard error is a mistake of ours. */
   async up(): Promise<void> {
     const started = performance.now();
-    const { status, stderr } = await run('bash', ['-s', 'up'], this.script);
+    const { status, stderr } = await this.#run(['bash', '-s', 'up'], this.script);
     this.#buildMs = performance.now() - started;
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.includes('this kernel has no: netem'));
     if (status !== 0 || complaints.length > 0) throw new Error(`the exported script: ${complaints.join('\n')}`);
@@ -106,7 +125,7 @@ export class RealRun {
 
   async run(orders: readonly Order[], patient: Patience): Promise<RunRecord> {
     const started = performance.now();
-    const { status, stdout, stderr } = await run('python3', [REFEREE], this.job(orders, patient));
+    const { status, stdout, stderr } = await this.#run(['python3', REFEREE], this.job(orders, patient));
     if (status !== 0) throw new Error(`the referee: ${stderr}`);
     return this.record(stdout, { build: this.#buildMs, run: performance.now() - started });
   }
