@@ -127,9 +127,24 @@ export function calicoNode(store: Store, name: string): CalicoNodeView | undefin
 
 /** All nodes of either kind, by name. */
 export function calicoNodes(store: Store): readonly CalicoNodeView[] {
-  const names = new Set([...store.list('Node'), ...store.list('CalicoNode')].map(({ name }) => name));
-  return [...names].sort().flatMap((name) => calicoNode(store, name) ?? []);
+  const [nodes, resources] = [store.list('Node'), store.list('CalicoNode')];
+  const held = VIEWS.get(store);
+  if (held?.nodes === nodes && held.resources === resources) return held.views;
+  const names = new Set([...nodes, ...resources].map(({ name }) => name));
+  const views = [...names].sort().flatMap((name) => calicoNode(store, name) ?? []);
+  VIEWS.set(store, { nodes, resources, views });
+  return views;
 }
+
+/** The last answer, which is right as long as both lists are what they were. */
+const VIEWS = new WeakMap<
+  Store,
+  {
+    readonly nodes: readonly unknown[];
+    readonly resources: readonly unknown[];
+    readonly views: readonly CalicoNodeView[];
+  }
+>();
 
 export type EnvValue =
   | { readonly kind: 'text'; readonly text: string }

@@ -20,12 +20,51 @@ interface Named {
 const byName = (a: Named, b: Named): number =>
   a.namespace === b.namespace ? (a.name < b.name ? -1 : 1) : a.namespace < b.namespace ? -1 : 1;
 
+const isSameName = (a: Named, b: Named): boolean => a.namespace === b.namespace && a.name === b.name;
+
+/** By namespace and name. Objects that take the place of others are put in when somebody asks, many at a time. */
+class SortedList<T extends Named> {
+  #list: readonly T[];
+  #replacing: T[] = [];
+
+  constructor(list: readonly T[]) {
+    this.#list = list;
+  }
+
+  replace(object: T): void {
+    this.#replacing.push(object);
+  }
+
+  /** Another list where something is different in it. */
+  get current(): readonly T[] {
+    if (this.#replacing.length === 0) return this.#list;
+    const list = [...this.#list];
+    for (const object of this.#replacing) list[this.#positionOf(object)] = object;
+    this.#replacing = [];
+    this.#list = list;
+    return list;
+  }
+
+  #positionOf(object: T): number {
+    const list = this.#list;
+    let low = 0;
+    let high = list.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const there = list[middle];
+      if (there !== undefined && !isSameName(there, object) && byName(there, object) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
 /** The objects of one kind. Lists are ordered by namespace and name, whatever the order of arrival. */
 export class Table<T extends Named> {
   readonly #namespaces = new Map<string, Map<string, T>>();
   readonly #listeners = new Set<Listener<T>>();
-  /** The sorted lists that have been asked for since the last change. '' holds that of all namespaces. */
-  readonly #lists = new Map<string, readonly T[]>();
+  /** The sorted lists that have been asked for since an object came or went. '' holds that of all namespaces. */
+  readonly #lists = new Map<string, SortedList<T>>();
 
   list(): readonly T[] {
     return this.#sorted('', () => [...this.#namespaces.values()].flatMap((objects) => [...objects.values()]));
@@ -37,11 +76,9 @@ export class Table<T extends Named> {
   }
 
   #sorted(key: string, gather: () => T[]): readonly T[] {
-    const held = this.#lists.get(key);
-    if (held !== undefined) return held;
-    const list = gather().sort(byName);
-    this.#lists.set(key, list);
-    return list;
+    const held = this.#lists.get(key) ?? new SortedList(gather().sort(byName));
+    this.#lists.set(key, held);
+    return held.current;
   }
 
   get(namespace: string, name: string): T | undefined {
@@ -53,7 +90,8 @@ export class Table<T extends Named> {
     this.#namespaces.set(object.namespace, objects);
     const old = objects.get(object.name);
     objects.set(object.name, object);
-    this.#lists.clear();
+    if (old === undefined) this.#lists.clear();
+    else for (const key of ['', object.namespace]) this.#lists.get(key)?.replace(object);
     this.#tell(old === undefined ? { type: 'added', object } : { type: 'modified', object, old });
   }
 

@@ -1,5 +1,6 @@
 /** Felix' input out of the store: the cluster's part, and the layers of parameters of one node. */
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   ALL_KINDS,
   calicoNode,
@@ -117,6 +118,8 @@ export class FelixDatastore {
   readonly #store: Store;
   readonly #ipam: IpamStore;
   readonly #conversions = new PolicyConversions();
+  /** By pod. */
+  readonly #known = new Map<string, WorkloadEndpoint>();
   readonly #endpoint: (pod: Pod) => { readonly endpoint: WorkloadEndpoint | undefined };
   /** Lists keep their identity while their elements are the same, for what is worked out of whole lists. */
   readonly #endpoints = rememberedList((list: readonly WorkloadEndpoint[]) => list);
@@ -137,8 +140,18 @@ export class FelixDatastore {
   constructor(store: Store, ipam: IpamStore, interfacePrefix?: string) {
     this.#store = store;
     this.#ipam = ipam;
-    this.#endpoint = remembered((pod: Pod) => ({ endpoint: podToEndpoint(pod, interfacePrefix) }));
+    this.#endpoint = remembered((pod: Pod) => ({ endpoint: this.#kept(pod, podToEndpoint(pod, interfacePrefix)) }));
     this.#profiles = rememberedList(() => [...storedProfiles(store), ...this.#conversions.profiles(store)]);
+  }
+
+  /** The endpoint that the pod had before, where nothing of it is different: what the plugin notes down is no change. */
+  #kept({ namespace, name }: Pod, endpoint: WorkloadEndpoint | undefined): WorkloadEndpoint | undefined {
+    const key = `${namespace}/${name}`;
+    const before = this.#known.get(key);
+    if (isDeepStrictEqual(before, endpoint)) return before;
+    if (endpoint === undefined) this.#known.delete(key);
+    else this.#known.set(key, endpoint);
+    return endpoint;
   }
 
   /** Endpoints of all pods, each the same object as long as its pod is. */

@@ -46,11 +46,14 @@ export const storedIpam = (store: Store): IpamStore => loadIpam(ipamObjects(stor
 
 /** What IPAM reads beside its own state. */
 export function ipamContext(store: Store, nowNs: () => bigint): IpamContext {
-  const labels = new Map(storedNodes(store).map((node) => [node.name, node.labels]));
+  let labels: ReadonlyMap<string, Labels> | undefined;
   return {
     pools: storedPools(store),
     reservations: storedReservations(store),
-    nodeLabels: (name) => labels.get(name),
+    nodeLabels: (name) => {
+      labels ??= new Map(storedNodes(store).map((node) => [node.name, node.labels]));
+      return labels.get(name);
+    },
     nowNs,
   };
 }

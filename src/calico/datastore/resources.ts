@@ -14,6 +14,7 @@ import {
   type Profile,
   type WorkloadEndpoint,
 } from '../model.js';
+import { remembered } from '../memo.js';
 import { addressFromStore, cidrFromStore } from './addresses.js';
 
 function nodeOf({ name, labels, bgp, ...view }: CalicoNodeView): CalicoNode {
@@ -34,8 +35,10 @@ function nodeOf({ name, labels, bgp, ...view }: CalicoNodeView): CalicoNode {
   };
 }
 
+const nodesOf = remembered((views: readonly CalicoNodeView[]): readonly CalicoNode[] => views.map(nodeOf));
+
 /** Nodes of either kind, by name. */
-export const storedNodes = (store: Store): CalicoNode[] => calicoNodes(store).map(nodeOf);
+export const storedNodes = (store: Store): readonly CalicoNode[] => nodesOf(calicoNodes(store));
 
 /** By name. */
 export const storedPools = (store: Store): IpPool[] =>

@@ -22,6 +22,8 @@ export class SourceFile {
   readonly text: string;
   /** `#newlines[i]` is the number of newlines before character `i * STRETCH`. */
   readonly #newlines: number[] = [0];
+  /** The last newline that was looked for: from where on there is none before it. */
+  #next = { asked: 0, found: -1 };
 
   constructor(source: SourceText) {
     this.file = source.file;
@@ -30,8 +32,17 @@ export class SourceFile {
 
   #count(from: number, to: number): number {
     let count = 0;
-    for (let at = this.text.indexOf('\n', from); at >= 0 && at < to; at = this.text.indexOf('\n', at + 1)) count++;
+    for (let at = this.#nextNewline(from); at < to; at = this.#nextNewline(at + 1)) count++;
     return count;
+  }
+
+  /** Infinite where there is none. What was found is kept: a line may be as long as the text. */
+  #nextNewline(from: number): number {
+    const { asked, found } = this.#next;
+    if (from >= asked && from <= found) return found;
+    const at = this.text.indexOf('\n', from);
+    this.#next = { asked: from, found: at < 0 ? Number.POSITIVE_INFINITY : at };
+    return this.#next.found;
   }
 
   /** The n-th line of the block scalar (`key: |`) that begins at `offset`, or undefined where there is none. */
