@@ -81,9 +81,8 @@ os.sched_setaffinity(0, {processors[int(sys.argv[1]) % len(processors)]})
 os.execvp(sys.argv[2], sys.argv[2:])
 `;
 
-/** Another number for each of the duels that are under way at once. */
-const processorOf = (prefix: string): number =>
-  [...prefix].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0);
+/** Another number for each of the duels that are under way at once: prefixes end with the number of the job. */
+const processorOf = (prefix: string): number => prefix.charCodeAt(prefix.length - 1);
 
 /** What is known of a round before it is run. It decides how long the referee waits, and nothing else. */
 export type Patience = (round: number) => {
