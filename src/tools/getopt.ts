@@ -56,6 +56,31 @@ export type OrderedOption =
   | { readonly letter: string; readonly value: string | undefined; readonly written: string }
   | { readonly letter: undefined; readonly value: string };
 
+/** Goes through options and words, of which an option may take the one behind it though getopt did not. */
+export class OptionCursor {
+  readonly #options: readonly OrderedOption[];
+  #next = 0;
+
+  constructor(options: readonly OrderedOption[]) {
+    this.#options = options;
+  }
+
+  /** Undefined at the end. */
+  take(): OrderedOption | undefined {
+    const one = this.#options[this.#next];
+    this.#next += 1;
+    return one;
+  }
+
+  /** The word that is next, taken, where it is no option and does not begin with `!`. */
+  takeWord(): string | undefined {
+    const next = this.#options[this.#next];
+    if (next === undefined || next.letter !== undefined || next.value.startsWith('!')) return undefined;
+    this.#next += 1;
+    return next.value;
+  }
+}
+
 export interface OrderedOptions {
   readonly options: readonly OrderedOption[];
   /** Behind `--`. */

@@ -3,7 +3,7 @@
  * attached or behind, and the beginnings of long names.
  */
 
-import { type LongOption, orderedOptions, type OrderedOption, type WrongOption } from './getopt.js';
+import { type LongOption, OptionCursor, type OrderedOption, orderedOptions, type WrongOption } from './getopt.js';
 import { IPTABLES_USAGE } from './iptables-usage.js';
 import { failure, ok, type ToolResult } from './tool.js';
 
@@ -95,25 +95,20 @@ class Reader {
   warnings = '';
   chain: string | undefined = undefined;
   position: number | undefined = undefined;
-  readonly #options: readonly OrderedOption[];
-  #next = 0;
+  readonly #options: OptionCursor;
 
   constructor(options: readonly OrderedOption[]) {
-    this.#options = options;
+    this.#options = new OptionCursor(options);
   }
 
   /** xs_has_arg(): the word behind, where it is no option. */
   #word(): string | undefined {
-    const next = this.#options[this.#next];
-    if (next === undefined || next.letter !== undefined || next.value.startsWith('!')) return undefined;
-    this.#next += 1;
-    return next.value;
+    return this.#options.takeWord();
   }
 
   /** Reads all; the complaint about the first that is wrong. */
   read(): ToolResult | undefined {
-    for (let one = this.#options[0]; one !== undefined; one = this.#options[this.#next]) {
-      this.#next += 1;
+    for (let one = this.#options.take(); one !== undefined; one = this.#options.take()) {
       const ended =
         one.letter === undefined
           ? failure(2, `Bad argument \`${one.value}'\n${TRY_HELP}`)

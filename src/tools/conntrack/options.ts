@@ -5,7 +5,7 @@
 
 import { parseProtocol } from '../../kernel/index.js';
 import { IP_PROTOCOL } from '../../packet/index.js';
-import { type LongOption, type OrderedOption, orderedOptions } from '../getopt.js';
+import { type LongOption, OptionCursor, type OrderedOption, orderedOptions } from '../getopt.js';
 import { refuse } from './refused.js';
 
 const SHORT = '-L::I::U::D::G::E::F::A::C::SVhs:d:r:q:p:t:u:e:zm:i:f:o:n::g::j::c:b:w:l:';
@@ -163,25 +163,20 @@ class Reader {
   table: CtTable = 'conntrack';
   protocol: number | undefined = undefined;
   readonly given = new Map<string, string>();
-  readonly #options: readonly OrderedOption[];
-  #next = 0;
+  readonly #options: OptionCursor;
 
   constructor(options: readonly OrderedOption[]) {
-    this.#options = options;
+    this.#options = new OptionCursor(options);
   }
 
   /** get_optional_arg(): the word behind, where it is no option. */
   #word(): string | undefined {
-    const next = this.#options[this.#next];
-    if (next === undefined || next.letter !== undefined || next.value.startsWith('!')) return undefined;
-    this.#next += 1;
-    return next.value;
+    return this.#options.takeWord();
   }
 
   /** Words that belong to no option are passed over. @throws Refused */
   read(): void {
-    for (let one = this.#options[0]; one !== undefined; one = this.#options[this.#next]) {
-      this.#next += 1;
+    for (let one = this.#options.take(); one !== undefined; one = this.#options.take()) {
       const { letter, value } = one;
       if (letter === undefined) continue;
       if (isCommand(letter)) this.#choose(letter, value);
