@@ -50,9 +50,11 @@ export async function openPage(
     readonly ask: Asked['ask'];
     readonly hash?: string;
     readonly context?: BrowserContextOptions;
+    /** Done before anything is loaded. */
+    readonly prepare?: (page: Page) => Promise<unknown>;
   },
 ): Promise<Opened> {
-  const { server, ask, hash = '', context: options = {} } = given;
+  const { server, ask, hash = '', context: options = {}, prepare } = given;
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ...options });
   t.teardown(() => context.close());
   const page = await context.newPage();
@@ -66,6 +68,7 @@ export async function openPage(
     if (!request.url().startsWith(server.url) && !/^(?:data|blob):/.test(request.url())) complaints.push(request.url());
   });
   mkdirSync(SCREENSHOTS, { recursive: true });
+  await prepare?.(page);
   await page.goto(`${server.url}/${hash}`);
   return {
     server,

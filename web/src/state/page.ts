@@ -30,6 +30,11 @@ import { askTargets, NOTHING_TO_SEND, suggestedEnds, withFlow } from './targets.
 
 const TOKEN_KEY = 'podwire.token';
 
+interface Missing {
+  readonly kind: 'cluster' | 'scenario';
+  readonly name: string;
+}
+
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
   readonly api = new Api(() => this.token.value);
@@ -46,8 +51,13 @@ export class PageState {
   readonly scenarios = signal<readonly Scenario[]>([]);
   /** How the scenario's expectations were met that was loaded last. */
   readonly scenarioRun = signal<ScenarioRun | undefined>(undefined);
-  /** What a link names that there is none of. */
-  readonly missing = signal<{ readonly kind: 'cluster' | 'scenario'; readonly name: string } | undefined>(undefined);
+  /** What a link named last that there is none of. */
+  readonly #nothing = signal<Missing | undefined>(undefined);
+  /** What the link names that is shown, if there is none. */
+  readonly missing = computed(() => {
+    const nothing = this.#nothing.value;
+    return nothing !== undefined && this.route.value[nothing.kind] === nothing.name ? nothing : undefined;
+  });
   /** A name while one is being loaded. */
   readonly loading = signal<string | undefined>(undefined);
   readonly problem = signal<Problem | undefined>(undefined);
@@ -68,7 +78,7 @@ export class PageState {
     onChange: () => void this.#refreshSoon(),
     onTime: () => void this.readClock(),
     isThere: (name) => this.#isThere(name),
-    onGone: (name) => this.#showMissing('cluster', name),
+    onGone: (name) => this.#showMissing({ kind: 'cluster', name }),
   });
 
   readonly tool = signal<Tool>('answer');
@@ -116,14 +126,16 @@ export class PageState {
 
   /** What the server has at the start. */
   async start(): Promise<void> {
-    const { cluster, scenario } = this.route.value;
     await this.attempt('open', async () => {
       this.clusters.value = await this.api.clusters();
       this.needsToken.value = false;
       const [first] = this.clusters.value;
+      const { cluster, scenario } = this.route.value;
       if (cluster === undefined && scenario === undefined && first !== undefined)
         this.go({ cluster: first.name }, true);
     });
+    // Not what was linked to at first: meanwhile it may be another.
+    const { cluster, scenario } = this.route.value;
     if (cluster !== undefined) await this.#visit(cluster);
     if (scenario !== undefined) await this.#runScenario(scenario);
     await this.attempt('load', async () => {
@@ -138,22 +150,21 @@ export class PageState {
     return this.clusters.value.some(({ name, id }) => name === wanted || id === wanted);
   }
 
-  #showMissing(kind: 'cluster' | 'scenario', name: string): void {
+  #showMissing(missing: Missing): void {
     this.live.close();
     this.current.value = undefined;
-    this.missing.value = { kind, name };
+    this.#nothing.value = missing;
   }
 
   /** Opens what a link names, or says that there is no such cluster. */
   async #visit(name: string): Promise<void> {
-    this.missing.value = undefined;
     if (name === this.current.peek()) return;
     await this.attempt('open', async () => {
       const there = await this.#isThere(name);
       // Meanwhile it may have been opened, or another been asked for.
       if (name === this.current.peek() || name !== this.route.peek().cluster) return;
       if (there) await this.open(name);
-      else this.#showMissing('cluster', name);
+      else this.#showMissing({ kind: 'cluster', name });
     });
   }
 
@@ -192,6 +203,7 @@ export class PageState {
   /** Shows a cluster: its machines first, then what happens in it. */
   async open(name: string): Promise<void> {
     this.current.value = name;
+    this.#nothing.value = undefined;
     this.live.close();
     this.#forget();
     const opened = await this.attempt('open', async () => {
@@ -355,10 +367,10 @@ export class PageState {
   async #runScenario(name: string): Promise<void> {
     if (this.#scenario === name) return;
     this.#scenario = name;
-    this.missing.value = undefined;
     await this.attempt('load', async () => {
       this.scenarios.value = await this.api.scenarios();
-      if (!this.scenarios.value.some((one) => one.name === name)) return this.#showMissing('scenario', name);
+      if (name !== this.route.peek().scenario) return;
+      if (!this.scenarios.value.some((one) => one.name === name)) return this.#showMissing({ kind: 'scenario', name });
       if (!(await this.#isThere(name))) {
         this.loading.value = name;
         this.scenarioRun.value = await this.api.runScenario(name);
