@@ -185,7 +185,7 @@ function walks(services: number): void {
   globalThis.gc?.();
   const heapBefore = process.memoryUsage().heapUsed;
   const restore = cpuSeconds(() => {
-    const problems = netns.netfilter.iptables.restore(sync.text, { noflush: true, causes: sync.causes });
+    const problems = netns.netfilter.iptables.restore(sync.blocks, { noflush: true });
     if (problems.length > 0) throw new Error(problems[0]?.message);
   }, 1);
   told(`restore ${services} Services × ${ENDPOINTS} into the kernel`, ms(restore));

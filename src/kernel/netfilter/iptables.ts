@@ -10,6 +10,7 @@ import { commitTable, detachRule } from './table-commit.js';
 import { TableDraft } from './table-draft.js';
 import { SAVE_ORDER } from './table-kinds.js';
 import { parseRule } from './text/rule-parser.js';
+import type { RestoreBlock } from './text/lines-alike.js';
 import { type RestoreOptions, type RestoreProblem, Restorer } from './text/restore.js';
 import { splitWords } from './text/tokenize.js';
 
@@ -57,7 +58,7 @@ export class Iptables {
    * iptables-restore: each table as a whole, at its COMMIT. An error leaves its table, and those after it, as they
    * were; everything wrong in the text is reported.
    */
-  restore(text: string, options: RestoreOptions = {}): readonly RestoreProblem[] {
+  restore(text: string | readonly RestoreBlock[], options: RestoreOptions = {}): readonly RestoreProblem[] {
     const from = options.noflush === true ? 'as-is' : 'empty';
     const restorer = new Restorer(
       {
@@ -154,10 +155,8 @@ export class Iptables {
       });
     }
     if (problems.some((problem) => problem.severity === 'error')) return problems;
-    for (const { entry, chain, message } of commitTable(draft, this.#netns)) {
-      const position = (draft.chains.get(chain)?.entries.indexOf(entry) ?? -1) + 1;
-      problems.push({ table: state.name, chain, position, severity: 'error', message });
-    }
+    for (const { chain, at, message } of commitTable(draft, this.#netns))
+      problems.push({ table: state.name, chain, position: at + 1, severity: 'error', message });
     if (!problems.some((problem) => problem.severity === 'error')) this.#tables.set(table.name, table);
     return problems;
   }

@@ -1,6 +1,6 @@
 /**
  * What stands in a chain: a rule, or a line that is read when somebody wants the rule. Of the hundred thousand rules that a
- * node of a large cluster has, packets meet some hundred.
+ * node of a large cluster has, packets meet some hundred. Lines may stand in chains of many namespaces; rules are of one.
  */
 
 import type { Cause } from '../../trace/index.js';
@@ -16,7 +16,6 @@ export class UnreadRule {
   readonly leadsTo: string | undefined;
   readonly because: readonly Cause[];
   readonly #read: ReadLine;
-  #rule: Rule | undefined = undefined;
 
   constructor(
     text: string,
@@ -34,16 +33,15 @@ export class UnreadRule {
     this.#read = about.read;
   }
 
-  /** The same each time. */
-  get rule(): Rule {
-    this.#rule ??= this.#read(this.text, this.because);
-    return this.#rule;
+  /** Another each time. */
+  read(): Rule {
+    return this.#read(this.text, this.because);
   }
 }
 
 export type RuleEntry = Rule | UnreadRule;
 
-export const ruleOf = (entry: RuleEntry): Rule => (entry instanceof Rule ? entry : entry.rule);
+export const ruleOf = (entry: RuleEntry): Rule => (entry instanceof Rule ? entry : entry.read());
 
 /** For all that rules of one shape have in common: matches, target, tables and hooks that they may stand in. */
 export const likeOf = (entry: RuleEntry): Rule => (entry instanceof Rule ? entry : entry.like);

@@ -9,8 +9,9 @@ import type { TableDraft } from './table-draft.js';
 import { findFault, fitsTable } from './validate.js';
 
 export interface CommitProblem {
-  readonly entry: RuleEntry;
   readonly chain: string;
+  /** Place in the chain, from 0. */
+  readonly at: number;
   readonly message: string;
 }
 
@@ -26,22 +27,23 @@ function strayOption({ chains }: TableDraft, { action }: Rule): string | undefin
 function checkRules(draft: TableDraft): CommitProblem[] {
   const problems: CommitProblem[] = [];
   for (const [chain, { entries }] of draft.chains) {
-    const complain = (entry: RuleEntry, message: string): void => {
-      problems.push({ entry, chain, message });
+    const complain = (at: number, message: string): void => {
+      problems.push({ chain, at, message });
     };
-    for (const entry of entries) {
-      if (!draft.lines.has(entry)) continue;
+    const allNew = draft.areNew(entries);
+    for (const [i, entry] of entries.entries()) {
+      if (!allNew && !draft.lines.has(entry)) continue;
       const like = likeOf(entry);
       const stray = strayOption(draft, like);
       if (stray !== undefined) {
-        complain(entry, `unknown option "${stray}"`);
+        complain(i, `unknown option "${stray}"`);
         continue;
       }
       const next = leadsTo(entry);
       const to = next === undefined ? undefined : draft.chains.get(next);
-      if (next !== undefined && to === undefined) complain(entry, `Chain '${next}' does not exist`);
-      else if (to?.builtin === true) complain(entry, refused(chain, 'Operation not supported'));
-      else if (!fitsTable(like, draft.table.name)) complain(entry, refused(chain, 'Invalid argument'));
+      if (next !== undefined && to === undefined) complain(i, `Chain '${next}' does not exist`);
+      else if (to?.builtin === true) complain(i, refused(chain, 'Operation not supported'));
+      else if (!fitsTable(like, draft.table.name)) complain(i, refused(chain, 'Invalid argument'));
     }
   }
   return problems;
@@ -52,7 +54,7 @@ function checkTable(draft: TableDraft): CommitProblem[] {
   if (problems.length > 0) return problems;
   const fault = findFault(draft.table.name, (chain) => draft.chains.get(chain)?.entries ?? []);
   if (fault === undefined) return [];
-  return [{ entry: fault.entry, chain: fault.chain, message: refused(fault.chain, fault.error) }];
+  return [{ chain: fault.chain, at: fault.at, message: refused(fault.chain, fault.error) }];
 }
 
 function attachables(rule: Rule): { attach?(netns: Netns): void; detach?(netns: Netns): void }[] {
@@ -85,15 +87,16 @@ function attachNew(draft: TableDraft, netns: Netns): CommitProblem[] {
   const problems: CommitProblem[] = [];
   const attached: Rule[] = [];
   for (const [chain, { entries }] of draft.chains) {
-    for (const entry of entries) {
-      // A line is left unread only where its rule needs nothing.
+    // A line is left unread only where its rule needs nothing.
+    if (draft.areNew(entries)) continue;
+    for (const [at, entry] of entries.entries()) {
       if (!(entry instanceof Rule) || !draft.lines.has(entry)) continue;
       try {
         attachRule(entry, netns);
         attached.push(entry);
       } catch (error) {
         if (!(error instanceof RuleError)) throw error;
-        problems.push({ entry, chain, message: error.message });
+        problems.push({ chain, at, message: error.message });
       }
     }
   }
@@ -113,7 +116,8 @@ function place(draft: TableDraft): void {
     chain.replaceRules(wanted.entries);
     chains.set(name, chain);
   }
-  for (const chain of chains.values()) chain.lead((name) => chains.get(name));
+  const chainOf = (name: string): Chain | undefined => chains.get(name);
+  for (const chain of chains.values()) chain.lead(chainOf);
   for (const rule of draft.zeroed) {
     rule.packets = 0;
     rule.bytes = 0;

@@ -60,6 +60,12 @@ export class DraftChain {
     this.#entries = rules;
   }
 
+  /** All of them, which other chains have too. */
+  share(entries: readonly RuleEntry[]): void {
+    this.#own = undefined;
+    this.#entries = entries;
+  }
+
   append(entry: RuleEntry): void {
     this.#own ??= [...this.#entries];
     this.#own.push(entry);
@@ -99,6 +105,8 @@ export class TableDraft {
   readonly chains = new Map<string, DraftChain>();
   /** Lines of what is new, for messages. */
   readonly lines = new Map<RuleEntry, number>();
+  /** The first lines of chains that are new as a whole. */
+  readonly #blocks = new Map<readonly RuleEntry[], number>();
   /** Rules whose counters become zero with the commit. */
   readonly zeroed = new Set<Rule>();
   /** Rules whose matches live on in a renamed copy. */
@@ -124,7 +132,30 @@ export class TableDraft {
     this.touched = true;
     const chain = this.chains.get(name);
     if (chain === undefined) throw new RuleError(NO_CHAIN);
+    return this.#open(chain);
+  }
+
+  /** To be changed: from now on its new lines are known one by one. */
+  #open(chain: DraftChain): DraftChain {
+    const { entries } = chain;
+    const first = this.#blocks.get(entries);
+    if (first === undefined) return chain;
+    this.#blocks.delete(entries);
+    entries.forEach((entry, i) => this.lines.set(entry, first + i));
     return chain;
+  }
+
+  /** None of them was in the table before. */
+  areNew(entries: readonly RuleEntry[]): boolean {
+    return this.#blocks.has(entries);
+  }
+
+  /** The line of the rule at that place, from 0, if it is new. */
+  lineOf(name: string, at: number): number | undefined {
+    const entries = this.chains.get(name)?.entries ?? [];
+    const first = this.#blocks.get(entries);
+    const entry = entries[at];
+    return first !== undefined ? first + at : entry === undefined ? undefined : this.lines.get(entry);
   }
 
   /** `:NAME POLICY [packets:bytes]`: a user chain is emptied or made, a built-in one gets its policy. */
@@ -190,14 +221,16 @@ export class TableDraft {
     this.chains.set(to, chain);
     for (const each of this.chains.values()) {
       if (!leads(each, from)) continue;
-      const rules = each.read(this.lines).map((rule) => {
-        if (leadsTo(rule) !== from) return rule;
-        const renamed = rule.renamed(to);
-        const line = this.lines.get(rule);
-        if (line === undefined) this.inherited.add(rule);
-        else this.lines.set(renamed, line);
-        return renamed;
-      });
+      const rules = this.#open(each)
+        .read(this.lines)
+        .map((rule) => {
+          if (leadsTo(rule) !== from) return rule;
+          const renamed = rule.renamed(to);
+          const line = this.lines.get(rule);
+          if (line === undefined) this.inherited.add(rule);
+          else this.lines.set(renamed, line);
+          return renamed;
+        });
       each.replace(rules);
     }
   }
@@ -218,6 +251,19 @@ export class TableDraft {
     const made = this.#rule(rule);
     this.require(name).append(made);
     return made;
+  }
+
+  /** `-A` of lines that can be read later, the first of them at that line. */
+  appendBlock(name: string, entries: readonly RuleEntry[], line: number): void {
+    const chain = this.require(name);
+    if (chain.entries.length === 0 && !this.#blocks.has(entries)) {
+      chain.share(entries);
+      this.#blocks.set(entries, line);
+    } else
+      entries.forEach((entry, i) => {
+        chain.append(entry);
+        this.lines.set(entry, line + i);
+      });
   }
 
   /** The same of a line that can be read later. */

@@ -13,7 +13,8 @@ export const MAX_JUMPS = 16;
 
 export interface Fault {
   readonly chain: string;
-  readonly entry: RuleEntry;
+  /** Place in the chain, from 0. */
+  readonly at: number;
   /** errno text. */
   readonly error: 'Invalid argument' | 'Too many links';
 }
@@ -56,11 +57,14 @@ function walkHook(hook: HookName, entriesOf: EntriesOf): Fault | undefined {
   const visit = (chain: string, depth: number): Fault | undefined => {
     if ((depths.get(chain) ?? 0) >= depth) return undefined;
     depths.set(chain, depth);
-    for (const entry of entriesOf(chain)) {
-      if (!fitsHook(likeOf(entry), hook)) return { chain, entry, error: 'Invalid argument' };
+    const entries = entriesOf(chain);
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at];
+      if (entry === undefined) continue;
+      if (!fitsHook(likeOf(entry), hook)) return { chain, at, error: 'Invalid argument' };
       const next = leadsTo(entry);
       if (next === undefined) continue;
-      if (depth >= MAX_JUMPS) return { chain, entry, error: 'Too many links' };
+      if (depth >= MAX_JUMPS) return { chain, at, error: 'Too many links' };
       const fault = visit(next, depth + 1);
       if (fault !== undefined) return fault;
     }

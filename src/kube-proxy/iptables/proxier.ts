@@ -3,6 +3,7 @@
  * It remembers what it has synced, so as to write only what has changed; it touches no kernel.
  */
 
+import type { RestoreBlock } from '../../kernel/index.js';
 import { formatIp, type IpAddress } from '../../kubernetes/index.js';
 import type { Cause } from '../../trace/index.js';
 import { type Categories, categorizeEndpoints } from '../categories/categorize.js';
@@ -11,7 +12,7 @@ import { type Endpoint, endpointsForNode, NO_ENDPOINTS } from '../tracker/endpoi
 import { portKey, type ServicePort } from '../tracker/service-port.js';
 import type { Tracked, TrackedService } from '../tracker/tracker.js';
 import { CHAIN, isServiceChain } from './names.js';
-import { formatRestore, type RestoreText, TableText } from './render/restore-text.js';
+import { TableText } from './render/restore-text.js';
 import { blockOf, renderService, type ServiceRules } from './render/service-rules.js';
 import { forwardRules, LOCALNET_RULE, markMasqRules, nodePortTail, postroutingRules } from './render/static-rules.js';
 import type { IptablesSettings } from './settings.js';
@@ -29,12 +30,25 @@ export interface SyncContext {
   readonly syncPeriodNs: number;
 }
 
-export interface Sync extends RestoreText {
+/** What is written for iptables-restore. */
+export class Sync {
+  readonly blocks: readonly RestoreBlock[];
   /** A partial text leaves out chains of Services that have not changed: it is no state. */
   readonly full: boolean;
   /** Services whose chains are in the text. */
   readonly rendered: number;
   readonly rules: RuleCounts;
+
+  constructor({ blocks, full, rendered, rules }: Pick<Sync, 'blocks' | 'full' | 'rendered' | 'rules'>) {
+    this.blocks = blocks;
+    this.full = full;
+    this.rendered = rendered;
+    this.rules = rules;
+  }
+
+  get text(): string {
+    return this.blocks.map(({ text }) => text).join('');
+  }
 }
 
 /** Rules that are kube-proxy's, and those of them that the last text held. */
@@ -56,15 +70,10 @@ interface Rendered {
   readonly large: boolean;
   readonly categories: Categories;
   readonly rules: ServiceRules;
-  readonly because: readonly Cause[];
 }
 
 const byKey = (a: { readonly key: string }, b: { readonly key: string }): number =>
   a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
-
-const causeOf = ({ namespace, name, portName, port, protocol }: ServicePort): readonly Cause[] => [
-  { kind: 'Service', namespace, name, detail: `port ${portName === '' ? `${port}/${protocol}` : portName}` },
-];
 
 export class IptablesProxier {
   readonly settings: IptablesSettings;
@@ -102,7 +111,7 @@ export class IptablesProxier {
     this.#begin(filter, nat);
     const rendered = this.#renderAll(tracked, large);
     const written = this.#writeServices(rendered, { filter, nat, full, tracked });
-    filter.append(CHAIN.forward, blockOf(CHAIN.forward, forwardRules(this.settings)), this.#because);
+    filter.append(CHAIN.forward, blockOf(CHAIN.forward, forwardRules(this.settings), this.#because));
     this.#dropStale(nat, rendered, { large, context });
     this.#writeTail(nat, context);
     this.#synced = new Map(tracked.services.map((service) => [service.key, service]));
@@ -113,7 +122,8 @@ export class IptablesProxier {
       filter: { total: last.filter, last: last.filter },
       nat: { total: last.nat + written.skippedRules, last: last.nat },
     };
-    return { ...formatRestore([filter, nat]), full, rendered: written.services, rules };
+    const blocks = [...filter.blocks(), ...nat.blocks()];
+    return new Sync({ blocks, full, rendered: written.services, rules });
   }
 
   /** The kernel refused the text: the next one is a full one. */
@@ -125,10 +135,10 @@ export class IptablesProxier {
     for (const name of [CHAIN.services, CHAIN.externalServices, CHAIN.forward, CHAIN.nodePorts, CHAIN.proxyFirewall])
       filter.declare(name);
     if (this.settings.localhostNodePorts)
-      filter.append(CHAIN.kubeletFirewall, blockOf(CHAIN.kubeletFirewall, [LOCALNET_RULE]), this.#because);
+      filter.append(CHAIN.kubeletFirewall, blockOf(CHAIN.kubeletFirewall, [LOCALNET_RULE], this.#because));
     for (const name of [CHAIN.services, CHAIN.nodePorts]) nat.declare(name);
-    nat.append(CHAIN.postrouting, blockOf(CHAIN.postrouting, postroutingRules(this.settings)), this.#because);
-    nat.append(CHAIN.markMasq, blockOf(CHAIN.markMasq, markMasqRules(this.settings)), this.#because);
+    nat.append(CHAIN.postrouting, blockOf(CHAIN.postrouting, postroutingRules(this.settings), this.#because));
+    nat.append(CHAIN.markMasq, blockOf(CHAIN.markMasq, markMasqRules(this.settings), this.#because));
   }
 
   /** Every port in the order of its name in comments. */
@@ -149,7 +159,7 @@ export class IptablesProxier {
     const { settings } = this;
     const categories = categorizeEndpoints(port, endpoints, settings);
     const rules = renderService({ port, categories, settings, large });
-    return { port, endpoints, large, categories, rules, because: held?.port === port ? held.because : causeOf(port) };
+    return { port, endpoints, large, categories, rules };
   }
 
   #writeServices(
@@ -163,16 +173,16 @@ export class IptablesProxier {
       if (full || this.#synced.get(service.key) !== service)
         for (const port of service.ports) changed.add(portKey(port));
     }
-    for (const [key, { rules, because }] of rendered) {
+    for (const [key, { rules }] of rendered) {
       const { shared, chains } = rules;
-      nat.append(CHAIN.services, shared.natServices, because);
-      nat.append(CHAIN.nodePorts, shared.natNodePorts, because);
-      filter.append(CHAIN.services, shared.filterServices, because);
-      filter.append(CHAIN.externalServices, shared.filterExternalServices, because);
-      filter.append(CHAIN.nodePorts, shared.filterNodePorts, because);
-      filter.append(CHAIN.proxyFirewall, shared.filterProxyFirewall, because);
+      nat.append(CHAIN.services, shared.natServices);
+      nat.append(CHAIN.nodePorts, shared.natNodePorts);
+      filter.append(CHAIN.services, shared.filterServices);
+      filter.append(CHAIN.externalServices, shared.filterExternalServices);
+      filter.append(CHAIN.nodePorts, shared.filterNodePorts);
+      filter.append(CHAIN.proxyFirewall, shared.filterProxyFirewall);
       for (const { name, block } of chains) {
-        if (changed.has(key)) nat.append(name, block, because);
+        if (changed.has(key)) nat.append(name, block);
         else skippedRules += block.lines;
       }
     }
@@ -199,6 +209,6 @@ export class IptablesProxier {
     const addresses = this.settings.nodePortAddresses
       .select(nodeAddresses)
       .map((address) => ({ text: formatIp(address), loopback: isLoopback(address) }));
-    nat.append(CHAIN.services, blockOf(CHAIN.services, nodePortTail(this.settings, addresses)), this.#because);
+    nat.append(CHAIN.services, blockOf(CHAIN.services, nodePortTail(this.settings, addresses), this.#because));
   }
 }

@@ -5,7 +5,7 @@
 
 import t from 'tap';
 import fc from 'fast-check';
-import type { Netns } from '../../../src/kernel/index.js';
+import type { Netns, RestoreBlock } from '../../../src/kernel/index.js';
 import { UnreadRule } from '../../../src/kernel/netfilter/rule-entry.js';
 import { shapeOf } from '../../../src/kernel/netfilter/text/line-shape.js';
 import { newNetns } from './hosts.js';
@@ -45,35 +45,45 @@ const oddSocket = fc.constantFrom(
 const mostly = (usual: fc.Arbitrary<string>, odd: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: odd });
 
-/** The words of a line; what stands between braces is put in. */
-const line = fc
-  .record({
-    chain: fc.constantFrom(...CHAINS),
-    form: fc.constantFrom(
-      '-s {address} -j {to}',
-      '! -s {address} -d {address} -j {to}',
-      '-m comment --comment {comment} -j {to}',
-      '-m comment --comment {comment} -m statistic --mode random --probability {chance} -j {to}',
-      '-m comment --comment {comment} -m tcp -p tcp -j DNAT --to-destination {socket}',
-      '-p tcp -m tcp -d {address} --dport {port} -g {to}',
-      '-p udp --dport {port} -j {to}',
-      '-m statistic --mode nth --every 3 --packet 0 -j {to}',
-      '-m limit --limit 1/second -s {address} -j {to}',
-      '-m recent --name {port} --set -j {to}',
-      '-j MASQUERADE -d {address}',
-      '-j MARK --or-mark 0x4000 -s {address}',
-    ),
-    address: mostly(address, oddAddress),
-    comment: mostly(comment, oddComment),
-    port: mostly(port, oddPort),
-    chance: mostly(chance, oddChance),
-    socket: mostly(socket, oddSocket),
-    to: mostly(to, oddTo),
-  })
-  .map(
-    ({ chain, form, ...values }) =>
-      `-A ${chain} ${form.replace(/\{(\w+)\}/g, (_, name: keyof typeof values) => values[name])}`,
-  );
+/** Lines of those forms; what stands between braces is put in. */
+const lineOf = (...forms: readonly string[]): fc.Arbitrary<string> =>
+  fc
+    .record({
+      chain: fc.constantFrom(...CHAINS),
+      form: fc.constantFrom(...forms),
+      address: mostly(address, oddAddress),
+      comment: mostly(comment, oddComment),
+      port: mostly(port, oddPort),
+      chance: mostly(chance, oddChance),
+      socket: mostly(socket, oddSocket),
+      to: mostly(to, oddTo),
+    })
+    .map(
+      ({ chain, form, ...values }) =>
+        `-A ${chain} ${form.replace(/\{(\w+)\}/g, (_, name: keyof typeof values) => values[name])}`,
+    );
+
+const line = lineOf(
+  '-s {address} -j {to}',
+  '! -s {address} -d {address} -j {to}',
+  '-m comment --comment {comment} -j {to}',
+  '-m comment --comment {comment} -m statistic --mode random --probability {chance} -j {to}',
+  '-m comment --comment {comment} -m tcp -p tcp -j DNAT --to-destination {socket}',
+  '-p tcp -m tcp -d {address} --dport {port} -g {to}',
+  '-p udp --dport {port} -j {to}',
+  '-m statistic --mode nth --every 3 --packet 0 -j {to}',
+  '-m limit --limit 1/second -s {address} -j {to}',
+  '-m recent --name {port} --set -j {to}',
+  '-j MASQUERADE -d {address}',
+  '-j MARK --or-mark 0x4000 -s {address}',
+);
+
+/** They can wait. */
+const usualLine = lineOf(
+  '-s {address} -j {to}',
+  '-m comment --comment {comment} -j {to}',
+  '-p udp --dport {port} -j {to}',
+);
 
 /** Commands that look at what is there. */
 const command = fc.constantFrom(
@@ -99,9 +109,9 @@ const text = (...rows: readonly string[]): string => `${DECLARED}${rows.join('\n
 const FIRST_LINE = text().split('\n').length - 2;
 
 /** Lines that are refused, from 0, and why; what is restored is kept. */
-function oneByOne(netns: Netns, rows: readonly string[]): Map<number, string> {
+function oneByOne(netns: Netns, rows: readonly string[], more: readonly string[] = []): Map<number, string> {
   const { iptables } = netns.netfilter;
-  iptables.restore(`${DECLARED}COMMIT\n`);
+  iptables.restore(`${DECLARED}${more.map((name) => `:${name} - [0:0]\n`).join('')}COMMIT\n`);
   const refused = new Map<number, string>();
   for (const [i, row] of rows.entries()) {
     for (const { severity, message } of iptables.restore(`*nat\n${row}\nCOMMIT\n`, { noflush: true }))
@@ -167,6 +177,97 @@ t.test('what is refused is refused in its line, in the same words', (t) => {
     { numRuns: 300, seed: 4712 },
   );
   t.ok(met > 100, `${met} lines`);
+  t.end();
+});
+
+/** Rows cut into blocks, at those places. */
+function blocksOf(rows: readonly string[], cuts: ReadonlySet<number>): RestoreBlock[] {
+  const blocks: string[][] = [];
+  for (const [i, row] of rows.entries()) {
+    if (i === 0 || cuts.has(i)) blocks.push([]);
+    blocks.at(-1)?.push(row);
+  }
+  return blocks.map((of) => ({ text: `${of.join('\n')}\n`, lines: of.length, because: [] }));
+}
+
+const block = (...rows: readonly string[]): RestoreBlock[] => blocksOf(rows, new Set());
+
+t.test('blocks are what their text is, in every namespace that they are given to', (t) => {
+  /** Chains of which some get one block alone. */
+  const OWN = Array.from({ length: 12 }, (_, i) => `OWN-${i}`);
+  const runs = fc
+    .array(
+      fc
+        .tuple(
+          fc.constantFrom(...CHAINS, ...OWN),
+          fc.array(fc.oneof({ weight: 9, arbitrary: usualLine }, { weight: 1, arbitrary: line }), {
+            minLength: 1,
+            maxLength: 5,
+          }),
+        )
+        .map(([chain, rows]) => rows.map((row) => row.replace(/^-A \S+/, `-A ${chain}`))),
+      { minLength: 8, maxLength: 24, size: 'max' },
+    )
+    .map((all) => ({ rows: all.flat(), cuts: all.map((run) => run.length) }));
+  let shared = 0;
+  let good = 0;
+  fc.assert(
+    fc.property(runs, fc.array(command, { maxLength: 2 }), fc.boolean(), ({ rows, cuts }, commands, onlyGood) => {
+      const refused = onlyGood ? oneByOne(newNetns(), rows, OWN) : new Map<number, string>();
+      const starts = new Set<number>();
+      let at = 0;
+      for (const count of cuts) starts.add((at += count));
+      const kept = rows.map((row, i) => (refused.has(i) ? '# nothing' : row));
+      const blocks = [
+        ...block('*nat', ...[...CHAINS.slice(0, 3), ...OWN].map((name) => `:${name} - [0:0]`)),
+        ...blocksOf(kept, starts),
+        ...block(...commands, 'COMMIT'),
+      ];
+      const whole = blocks.map((one) => one.text).join('');
+      const again = [...block('*nat', ':B - [0:0]'), ...blocks.slice(1, -1), ...block('COMMIT')];
+      const wholeAgain = again.map((one) => one.text).join('');
+      const asText = newNetns().netfilter.iptables;
+      const problems = asText.restore(whole);
+      if (problems.length === 0) good += 1;
+      for (let namespace = 0; namespace < 2; namespace += 1) {
+        const netns = newNetns();
+        const { iptables } = netns.netfilter;
+        t.same(iptables.restore(blocks), problems, whole);
+        t.equal(netns.netfilter.iptables.save(), asText.save(), whole);
+      }
+      const twice = newNetns().netfilter.iptables;
+      twice.restore(blocks);
+      t.same(twice.restore(again, { noflush: true }), asText.restore(wholeAgain, { noflush: true }), wholeAgain);
+      t.same(twice.state(), asText.state(), wholeAgain);
+      const third = newNetns();
+      third.netfilter.iptables.restore(blocks);
+      const entries = [...(third.netfilter.iptables.table('nat')?.chains.values() ?? [])].map((one) => one.entries);
+      const fourth = newNetns();
+      fourth.netfilter.iptables.restore(blocks);
+      for (const { entries: own } of fourth.netfilter.iptables.table('nat')?.chains.values() ?? [])
+        if (own.length > 0 && entries.includes(own)) shared += 1;
+    }),
+    { numRuns: 300, seed: 4713 },
+  );
+  t.ok(good > 100, `${good} without a problem`);
+  t.ok(shared > 50, `${shared} chains that two namespaces share`);
+  t.end();
+});
+
+t.test('namespaces that share lines count apart', (t) => {
+  const blocks = [
+    ...block('*filter', ':A - [0:0]', '-A INPUT -j A', '-A OUTPUT -s 10.0.0.1 -j A'),
+    ...block('-A A -s 10.0.0.1 -j RETURN', '-A A -s 10.0.0.2 -j RETURN'),
+    ...block('COMMIT'),
+  ];
+  const [one, two] = [newNetns(), newNetns()];
+  for (const { netfilter } of [one, two]) t.same(netfilter.iptables.restore(blocks), []);
+  const rulesOf = (netns: Netns) => netns.netfilter.iptables.table('filter')?.chains.get('A')?.rules ?? [];
+  for (const rule of rulesOf(one)) rule.packets = 7;
+  t.same(
+    rulesOf(two).map(({ packets }) => packets),
+    [0, 0],
+  );
   t.end();
 });
 

@@ -1,9 +1,9 @@
 /** Lines that need not be read before somebody wants their rules, since lines of their shape have been read. */
 
-import { NO_CAUSE, type TableName } from '../../../trace/index.js';
+import { type Cause, NO_CAUSE, type TableName } from '../../../trace/index.js';
 import { assert } from '../../errors.js';
 import { Rule, type RuleParts } from '../rule.js';
-import type { ReadLine, UnreadRule } from '../rule-entry.js';
+import { type ReadLine, UnreadRule } from '../rule-entry.js';
 import { shapeOf } from './line-shape.js';
 import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
 import { splitWords } from './tokenize.js';
@@ -19,7 +19,33 @@ function canWait({ matches, action }: RuleParts): boolean {
   );
 }
 
-export type Unread = Pick<UnreadRule, 'like' | 'leadsTo'> & { readonly chain: string; readonly read: ReadLine };
+type Unread = Pick<UnreadRule, 'like' | 'leadsTo'> & { readonly chain: string; readonly read: ReadLine };
+
+/**
+ * Whole lines of one cause, each with its end. Who gives the same object again, to whichever namespace, spares its being
+ * read again.
+ */
+export interface RestoreBlock {
+  readonly text: string;
+  readonly lines: number;
+  readonly because: readonly Cause[];
+}
+
+/** A block of rules of one chain, in the order of its lines. */
+export interface UnreadBlock {
+  readonly table: TableName;
+  readonly chain: string;
+  readonly entries: readonly UnreadRule[];
+}
+
+/** Nothing of them is of the namespace that they were first restored in. */
+const BLOCKS = new WeakMap<RestoreBlock, UnreadBlock>();
+
+export function linesOf(text: string): string[] {
+  const lines = text.split('\n');
+  if (text.endsWith('\n')) lines.pop();
+  return lines;
+}
 
 /** Of one restore. */
 export class LinesAlike {
@@ -41,8 +67,33 @@ export class LinesAlike {
     this.#known.set(`${table} ${shaped.shape}`, new Rule(parts, { because: NO_CAUSE }));
   }
 
+  /** Undefined for a block of which some line has to be read now, or that is not of one chain. */
+  unreadBlock(block: RestoreBlock, table: TableName): UnreadBlock | undefined {
+    const known = BLOCKS.get(block);
+    if (known?.table === table) return known;
+    const entries: UnreadRule[] = [];
+    let chain: string | undefined;
+    for (const line of linesOf(block.text)) {
+      const unread = this.#unread(line, table);
+      if (unread === undefined || (chain !== undefined && unread.chain !== chain)) return undefined;
+      chain = unread.chain;
+      entries.push(new UnreadRule(line, { ...unread, because: block.because }));
+    }
+    if (chain === undefined) return undefined;
+    const made = { table, chain, entries };
+    BLOCKS.set(block, made);
+    return made;
+  }
+
   /** Undefined for a line that has to be read now. */
-  unread(line: string, table: TableName): Unread | undefined {
+  unread(line: string, table: TableName, because: readonly Cause[]): { chain: string; entry: UnreadRule } | undefined {
+    const unread = this.#unread(line, table);
+    return unread === undefined
+      ? undefined
+      : { chain: unread.chain, entry: new UnreadRule(line, { ...unread, because }) };
+  }
+
+  #unread(line: string, table: TableName): Unread | undefined {
     const shaped = shapeOf(line);
     if (shaped === undefined) return undefined;
     const like = this.#known.get(`${table} ${shaped.shape}`);

@@ -4,11 +4,10 @@ import type { Cause, TableName } from '../../../trace/index.js';
 import { NO_CAUSE } from '../../../trace/index.js';
 import { RuleError } from '../extension.js';
 import type { Counters } from '../rule.js';
-import { UnreadRule } from '../rule-entry.js';
 import type { NewRule, TableDraft } from '../table-draft.js';
 import { isTableName } from '../table-kinds.js';
 import type { CommitProblem } from '../table-commit.js';
-import { LinesAlike } from './lines-alike.js';
+import { LinesAlike, linesOf, type RestoreBlock } from './lines-alike.js';
 import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
 import { splitWords } from './tokenize.js';
 
@@ -26,7 +25,7 @@ export interface RestoreOptions {
   readonly noflush?: boolean;
   /** Counters in the text are taken over. */
   readonly counters?: boolean;
-  /** Why the rule of a line exists. */
+  /** Why the rule of a line of a text exists; blocks say so themselves. */
   readonly causes?: (line: number) => readonly Cause[];
 }
 
@@ -60,6 +59,10 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['-Z', '-Z'],
   ['--zero', '-Z'],
 ]);
+
+/** Behind the name of a chain that a program declares. */
+const UNCOUNTED = ' - [0:0]';
+const NONE_COUNTED: Counters = { packets: 0, bytes: 0 };
 
 const COUNTERS = /^\[(\d+):(\d+)\]$/;
 
@@ -99,18 +102,35 @@ export class Restorer {
     this.#options = options;
   }
 
-  run(text: string): readonly RestoreProblem[] {
-    for (const line of text.split('\n')) {
+  run(text: string | readonly RestoreBlock[]): readonly RestoreProblem[] {
+    if (typeof text === 'string') this.#readLines(text.split('\n'), (line) => this.#options.causes?.(line) ?? NO_CAUSE);
+    else for (const block of text) this.#readBlock(block);
+    if (this.#draft !== undefined) this.#error(`COMMIT expected at line ${this.#line}`);
+    return this.#problems;
+  }
+
+  #readBlock(block: RestoreBlock): void {
+    const draft = this.#draft;
+    const unread = draft === undefined ? undefined : this.#alike.unreadBlock(block, draft.table.name);
+    // Where there is no such chain, each of the lines is wrong.
+    if (draft === undefined || unread === undefined || !draft.chains.has(unread.chain)) {
+      this.#readLines(linesOf(block.text), () => block.because);
+      return;
+    }
+    draft.appendBlock(unread.chain, unread.entries, this.#line + 1);
+    this.#line += unread.entries.length;
+  }
+
+  #readLines(lines: readonly string[], causes: (line: number) => readonly Cause[]): void {
+    for (const line of lines) {
       this.#line += 1;
       try {
-        this.#readLine(line);
+        this.#readLine(line, causes);
       } catch (error) {
         if (!(error instanceof RuleError)) throw error;
         this.#error(error.message);
       }
     }
-    if (this.#draft !== undefined) this.#error(`COMMIT expected at line ${this.#line}`);
-    return this.#problems;
   }
 
   #error(message: string, line: number = this.#line): void {
@@ -118,7 +138,7 @@ export class Restorer {
     this.#problems.push({ line, table: this.#draft?.table.name, severity: 'error', message });
   }
 
-  #readLine(line: string): void {
+  #readLine(line: string, causes: (line: number) => readonly Cause[]): void {
     const first = line.charAt(0);
     if (first === '#' || line.trim() === '') return;
     if (first === '*' && this.#draft === undefined) this.#begin(line.slice(1).trim());
@@ -126,7 +146,7 @@ export class Restorer {
       this.#error(line.trim() === 'COMMIT' ? 'COMMIT without a table' : 'no table is open');
     else if (line.trim() === 'COMMIT') this.#commit(this.#draft);
     else if (first === ':') this.#declare(this.#draft, line.slice(1));
-    else this.#command(this.#draft, line);
+    else this.#command(this.#draft, line, causes(this.#line));
   }
 
   #begin(name: string): void {
@@ -136,14 +156,22 @@ export class Restorer {
 
   #commit(draft: TableDraft): void {
     if (!this.#failed) {
-      for (const { entry, message } of this.#target.commit(draft)) {
-        this.#error(message, draft.lines.get(entry) ?? this.#line);
+      for (const { chain, at, message } of this.#target.commit(draft)) {
+        this.#error(message, draft.lineOf(chain, at) ?? this.#line);
       }
     }
     this.#draft = undefined;
   }
 
   #declare(draft: TableDraft, text: string): void {
+    if (text.endsWith(UNCOUNTED)) {
+      // The most of them by far.
+      const name = text.slice(0, -UNCOUNTED.length);
+      if (!/\s/.test(name)) {
+        draft.declare(name, '-', this.#options.counters === true ? NONE_COUNTED : undefined);
+        return;
+      }
+    }
     const [name = '', policy, counters] = text.split(/\s+/);
     if (policy === undefined || policy === '') throw new RuleError(`invalid policy for chain '${name}'`);
     const given = counters === undefined ? undefined : parseCounters(counters);
@@ -153,11 +181,10 @@ export class Restorer {
     draft.declare(name, policy, this.#options.counters === true ? given : undefined);
   }
 
-  #command(draft: TableDraft, line: string): void {
-    const unread = this.#alike.unread(line, draft.table.name);
+  #command(draft: TableDraft, line: string, because: readonly Cause[]): void {
+    const unread = this.#alike.unread(line, draft.table.name, because);
     if (unread !== undefined) {
-      const because = this.#options.causes?.(this.#line) ?? NO_CAUSE;
-      draft.appendUnread(unread.chain, new UnreadRule(line, { ...unread, because }), this.#line);
+      draft.appendUnread(unread.chain, unread.entry, this.#line);
       return;
     }
     const split = splitWords(line);
@@ -168,7 +195,7 @@ export class Restorer {
     const command = COMMANDS.get(given);
     if (command === undefined)
       throw new RuleError(given.startsWith('-') ? `unknown option "${given}"` : `Bad argument \`${given}'`);
-    if ('-A-I-D-R-C'.includes(command)) this.#ruleCommand(draft, { command, words, counters, text: line });
+    if ('-A-I-D-R-C'.includes(command)) this.#ruleCommand(draft, { command, words, counters, because, text: line });
     else chainCommand(draft, command, words);
   }
 
@@ -178,10 +205,11 @@ export class Restorer {
       readonly command: string;
       readonly words: readonly string[];
       readonly counters: Counters | undefined;
+      readonly because: readonly Cause[];
       readonly text: string;
     },
   ): void {
-    const { command, words } = given;
+    const { command, words, because } = given;
     const chain = requireWord(words, 1, command);
     const position = command === '-A' || command === '-C' ? undefined : parsePosition(words[2]);
     if (command === '-R' && position === undefined) throw new RuleError('-R requires a rule number');
@@ -194,7 +222,6 @@ export class Restorer {
       chain,
       pool: this.#pool,
     });
-    const because = this.#options.causes?.(this.#line) ?? NO_CAUSE;
     const counters = parsed.counters ?? (this.#options.counters === true ? given.counters : undefined);
     const line = this.#line;
     const rules: NewRule[] = parsed.rules.map((parts) => ({ parts, counters, because, line }));

@@ -6,52 +6,17 @@
  * that all Services share first, then the others by name; rules of one chain by Service; `-X` last.
  */
 
-import { assert } from '../../../kernel/index.js';
-import type { Cause, TableName } from '../../../trace/index.js';
-import type { RuleBlock } from './service-rules.js';
-
-/** Rules that follow one another and have one cause. */
-interface Block {
-  readonly block: RuleBlock;
-  readonly because: readonly Cause[];
-}
-
-export interface RestoreText {
-  readonly text: string;
-  /** By the number of a line, from 1. */
-  readonly causes: (line: number) => readonly Cause[];
-}
-
-/** Runs of lines with one cause, in the order of their first lines. */
-class Causes {
-  readonly #first: number[] = [];
-  readonly #because: (readonly Cause[])[] = [];
-
-  add(line: number, because: readonly Cause[]): void {
-    if (this.#because.at(-1) === because) return;
-    this.#first.push(line);
-    this.#because.push(because);
-  }
-
-  /** Of the last run that begins at or before the line. */
-  at(line: number): readonly Cause[] {
-    let low = 0;
-    let high = this.#first.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#first[middle] ?? 0) <= line) low = middle + 1;
-      else high = middle;
-    }
-    return this.#because[low - 1] ?? [];
-  }
-}
+import { assert, type RestoreBlock } from '../../../kernel/index.js';
+import { NO_CAUSE, type TableName } from '../../../trace/index.js';
 
 const SHARED_FIRST = ['KUBE-NODEPORTS', 'KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES'];
+
+const plain = (text: string, lines: number): RestoreBlock => ({ text, lines, because: NO_CAUSE });
 
 /** One table of the text. */
 export class TableText {
   readonly name: TableName;
-  readonly #chains = new Map<string, Block[]>();
+  readonly #chains = new Map<string, RestoreBlock[]>();
   readonly #deleted: string[] = [];
 
   constructor(name: TableName) {
@@ -64,9 +29,9 @@ export class TableText {
   }
 
   /** `-A`, to a chain that was declared or is declared by this. */
-  append(chain: string, block: RuleBlock, because: readonly Cause[]): void {
+  append(chain: string, block: RestoreBlock): void {
     const blocks = this.#chains.get(chain);
-    const added = block.lines === 0 ? [] : [{ block, because }];
+    const added = block.lines === 0 ? [] : [block];
     if (blocks === undefined) this.#chains.set(chain, added);
     else blocks.push(...added);
   }
@@ -80,7 +45,7 @@ export class TableText {
   /** Rules of all chains. */
   get rules(): number {
     let count = 0;
-    for (const blocks of this.#chains.values()) for (const { block } of blocks) count += block.lines;
+    for (const blocks of this.#chains.values()) for (const { lines } of blocks) count += lines;
     return count;
   }
 
@@ -90,40 +55,13 @@ export class TableText {
     return [...shared, ...others.sort()];
   }
 
-  writeTo(writer: Writer): void {
-    const own: readonly Cause[] = [];
+  *blocks(): Generator<RestoreBlock, void> {
     const order = this.#order();
     assert(order.length > 0, 'a table is written for its chains');
-    writer.write(`*${this.name}\n`, 1, own);
-    writer.write(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length, own);
-    for (const name of order) {
-      for (const { block, because } of this.#chains.get(name) ?? []) writer.write(block.text, block.lines, because);
-    }
-    for (const name of this.#deleted.sort()) writer.write(`-X ${name}\n`, 1, own);
-    writer.write('COMMIT\n', 1, own);
+    yield plain(`*${this.name}\n`, 1);
+    yield plain(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length);
+    for (const name of order) yield* this.#chains.get(name) ?? [];
+    for (const name of this.#deleted.sort()) yield plain(`-X ${name}\n`, 1);
+    yield plain('COMMIT\n', 1);
   }
-}
-
-/** Pieces of a text, and which lines are whose. */
-class Writer {
-  readonly #pieces: string[] = [];
-  readonly #causes = new Causes();
-  #next = 1;
-
-  write(text: string, lines: number, because: readonly Cause[]): void {
-    this.#causes.add(this.#next, because);
-    this.#pieces.push(text);
-    this.#next += lines;
-  }
-
-  finish(): RestoreText {
-    const causes = this.#causes;
-    return { text: this.#pieces.join(''), causes: (line) => causes.at(line) };
-  }
-}
-
-export function formatRestore(tables: readonly TableText[]): RestoreText {
-  const writer = new Writer();
-  for (const table of tables) table.writeTo(writer);
-  return writer.finish();
 }

@@ -8,63 +8,72 @@
  *     SVC (endpoints of the cluster), SVL (of this node) ─► SEP, one an endpoint: DNAT
  */
 
+import type { RestoreBlock } from '../../../kernel/index.js';
 import { cidrContains, formatCidr } from '../../../kubernetes/index.js';
+import { type Cause, NO_CAUSE, type TableName } from '../../../trace/index.js';
 import type { Categories } from '../../categories/categorize.js';
 import type { Endpoint } from '../../tracker/endpoint.js';
 import { externallyAccessible, type ServicePort } from '../../tracker/service-port.js';
 import { CHAIN, endpointChain, type ServiceChains, serviceChains } from '../names.js';
 import { type IptablesSettings, LOCALHOST_COUNTER } from '../settings.js';
 
-/** Rules of one chain as they are written: `-A CHAIN …` lines, each with its end. */
-export interface RuleBlock {
-  readonly text: string;
-  readonly lines: number;
-}
-
 /** A chain of its own. */
 export interface OwnChain {
   readonly name: string;
-  readonly block: RuleBlock;
+  readonly block: RestoreBlock;
 }
 
-const NO_RULES: RuleBlock = { text: '', lines: 0 };
+const NO_RULES: RestoreBlock = { text: '', lines: 0, because: NO_CAUSE };
 
 /** A block of rules, from the words behind `-A CHAIN `. Joined, since it is kept: a concatenation keeps all its parts. */
-export function blockOf(chain: string, rules: readonly string[]): RuleBlock {
+export function blockOf(chain: string, rules: readonly string[], because: readonly Cause[]): RestoreBlock {
   if (rules.length === 0) return NO_RULES;
   const head = `-A ${chain} `;
   const pieces: string[] = [];
   for (const rule of rules) pieces.push(head, rule, '\n');
-  return { text: pieces.join(''), lines: rules.length };
+  return { text: pieces.join(''), lines: rules.length, because };
 }
 
 export interface ServiceRules {
   /** Rules in chains that all Services share, by chain. */
   readonly shared: {
-    readonly natServices: RuleBlock;
-    readonly natNodePorts: RuleBlock;
-    readonly filterServices: RuleBlock;
-    readonly filterExternalServices: RuleBlock;
-    readonly filterNodePorts: RuleBlock;
-    readonly filterProxyFirewall: RuleBlock;
+    readonly natServices: RestoreBlock;
+    readonly natNodePorts: RestoreBlock;
+    readonly filterServices: RestoreBlock;
+    readonly filterExternalServices: RestoreBlock;
+    readonly filterNodePorts: RestoreBlock;
+    readonly filterProxyFirewall: RestoreBlock;
   };
   /** Chains of the nat table that are this port's alone. */
   readonly chains: readonly OwnChain[];
 }
 
-/**
- * Chains of endpoints by the port and the endpoint that they are of, without comments or with: the same on every node, and
- * most of all that there is.
- */
-const ENDPOINT_CHAINS = new WeakMap<ServicePort, { readonly large: boolean; readonly byText: Map<string, OwnChain> }>();
-
-function endpointChainsOf(port: ServicePort, large: boolean): Map<string, OwnChain> {
-  const held = ENDPOINT_CHAINS.get(port);
-  if (held?.large === large) return held.byText;
-  const byText = new Map<string, OwnChain>();
-  ENDPOINT_CHAINS.set(port, { large, byText });
-  return byText;
+/** What one port's rules are on any node. */
+interface PortRules {
+  readonly because: readonly Cause[];
+  /** Chains of endpoints by the endpoint, without comments or with: most of all that there is. */
+  readonly endpoints: { readonly large: Map<string, OwnChain>; readonly small: Map<string, OwnChain> };
+  /** Blocks by table and chain, as the node had them that was asked last: nearly all nodes have the same. */
+  readonly blocks: Map<string, RestoreBlock>;
 }
+
+const PORT_RULES = new WeakMap<ServicePort, PortRules>();
+
+function rulesOfPort(port: ServicePort): PortRules {
+  const present = PORT_RULES.get(port);
+  if (present !== undefined) return present;
+  const made = {
+    because: causeOf(port),
+    endpoints: { large: new Map<string, OwnChain>(), small: new Map<string, OwnChain>() },
+    blocks: new Map<string, RestoreBlock>(),
+  };
+  PORT_RULES.set(port, made);
+  return made;
+}
+
+const causeOf = ({ namespace, name, portName, port, protocol }: ServicePort): readonly Cause[] => [
+  { kind: 'Service', namespace, name, detail: `port ${portName === '' ? `${port}/${protocol}` : portName}` },
+];
 
 export interface ServiceInput {
   readonly port: ServicePort;
@@ -84,6 +93,7 @@ class ServiceRenderer {
   readonly #categories: Categories;
   readonly #settings: IptablesSettings;
   readonly #large: boolean;
+  readonly #ofPort: PortRules;
   readonly #names: ServiceChains;
   readonly #protocol: string;
   readonly #internal: { readonly chain: string; readonly usable: boolean };
@@ -94,6 +104,7 @@ class ServiceRenderer {
     this.#categories = categories;
     this.#settings = settings;
     this.#large = large;
+    this.#ofPort = rulesOfPort(port);
     this.#names = serviceChains(port);
     this.#protocol = `-m ${port.protocol} -p ${port.protocol}`;
     this.#internal = this.#policy(port.internalPolicyLocal);
@@ -119,15 +130,27 @@ class ServiceRenderer {
   render(): ServiceRules {
     return {
       shared: {
-        natServices: blockOf(CHAIN.services, this.#natServices()),
-        natNodePorts: blockOf(CHAIN.nodePorts, this.#natNodePorts()),
-        filterServices: blockOf(CHAIN.services, this.#filterServices()),
-        filterExternalServices: blockOf(CHAIN.externalServices, this.#filterExternalServices()),
-        filterNodePorts: blockOf(CHAIN.nodePorts, this.#healthCheck()),
-        filterProxyFirewall: blockOf(CHAIN.proxyFirewall, this.#proxyFirewall()),
+        natServices: this.#block('nat', CHAIN.services, this.#natServices()),
+        natNodePorts: this.#block('nat', CHAIN.nodePorts, this.#natNodePorts()),
+        filterServices: this.#block('filter', CHAIN.services, this.#filterServices()),
+        filterExternalServices: this.#block('filter', CHAIN.externalServices, this.#filterExternalServices()),
+        filterNodePorts: this.#block('filter', CHAIN.nodePorts, this.#healthCheck()),
+        filterProxyFirewall: this.#block('filter', CHAIN.proxyFirewall, this.#proxyFirewall()),
       },
       chains: this.#ownChains(),
     };
+  }
+
+  /** That of another node, where that is the same. */
+  #block(table: TableName, chain: string, rules: readonly string[]): RestoreBlock {
+    const { blocks, because } = this.#ofPort;
+    const made = blockOf(chain, rules, because);
+    if (made === NO_RULES) return made;
+    const key = `${table} ${chain}`;
+    const present = blocks.get(key);
+    if (present?.text === made.text) return present;
+    blocks.set(key, made);
+    return made;
   }
 
   #to(address: string): string {
@@ -202,7 +225,7 @@ class ServiceRenderer {
     const names = new Map(reachable.map(({ text }, i) => [text, own[i]?.name ?? '']));
     const chains: OwnChain[] = [];
     const add = (name: string, rules: readonly string[]): void => {
-      chains.push({ name, block: blockOf(name, rules) });
+      chains.push({ name, block: this.#block('nat', name, rules) });
     };
     for (const [name, endpoints] of [
       [this.#names.cluster, cluster],
@@ -218,11 +241,12 @@ class ServiceRenderer {
   }
 
   #endpointChain(endpoint: Endpoint): OwnChain {
-    const known = endpointChainsOf(this.#port, this.#large);
+    const { endpoints, because } = this.#ofPort;
+    const known = endpoints[this.#large ? 'large' : 'small'];
     const present = known.get(endpoint.text);
     if (present !== undefined) return present;
     const name = endpointChain(this.#port, endpoint.text);
-    const made = { name, block: blockOf(name, this.#endpointRules(endpoint, name)) };
+    const made = { name, block: blockOf(name, this.#endpointRules(endpoint, name), because) };
     known.set(endpoint.text, made);
     return made;
   }
