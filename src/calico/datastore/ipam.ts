@@ -79,6 +79,9 @@ export const blockSummaries = (ipam: IpamStore): BlockSummary[] =>
 type Recorded = 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle' | 'IPAMConfig';
 type Spec<K extends Recorded> = ObjectOf<K>['spec'];
 
+/** What nobody wrote: one for all, since there is a handle for every pod. */
+const OWN = unwritten('<ipam>');
+
 /** An object of IPAM's that the datastore did not have. */
 function created<K extends Recorded>(kind: K, name: string, labels: Labels) {
   return {
@@ -91,7 +94,7 @@ function created<K extends Recorded>(kind: K, name: string, labels: Labels) {
     uid: undefined,
     ownerReferences: [],
     terminating: false,
-    source: unwritten('<ipam>'),
+    source: OWN,
   };
 }
 
@@ -157,6 +160,15 @@ function recordAffinities(store: Store, ipam: IpamStore): void {
 
 function recordHandles(store: Store, ipam: IpamStore): void {
   const names = new Set<string>();
+  /** Most handles have one address, of a block in which others have theirs. */
+  const shared = new Map<string, Spec<'IPAMHandle'>['block']>();
+  const shareable = (block: Spec<'IPAMHandle'>['block'], keys: readonly string[]): Spec<'IPAMHandle'>['block'] => {
+    const [cidr = ''] = keys;
+    if (keys.length !== 1 || block[cidr] !== 1) return block;
+    const present = shared.get(cidr) ?? block;
+    shared.set(cidr, present);
+    return present;
+  };
   for (const [handleID, blocks] of ipam.handles()) {
     const name = handleID.toLowerCase();
     names.add(name);
@@ -167,7 +179,7 @@ function recordHandles(store: Store, ipam: IpamStore): void {
     if (held !== undefined && same && keys.every((key) => held.spec.block[key] === block[key])) continue;
     store.put('IPAMHandle', {
       ...(held ?? created('IPAMHandle', name, {})),
-      spec: { handleID, block, deleted: false },
+      spec: { handleID, block: shareable(block, keys), deleted: false },
     });
   }
   for (const { name } of store.list('IPAMHandle')) if (!names.has(name)) store.delete('IPAMHandle', '', name);

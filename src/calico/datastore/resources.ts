@@ -112,16 +112,25 @@ export function storedProfiles(store: Store): Profile[] {
     .list('ServiceAccount')
     .map(({ namespace, name, labels }) => serviceAccountProfile(namespace, name, labels));
   const known = new Set([...namespaces, ...accounts].map(({ name }) => name));
-  const implied = new Map<string, Profile>();
+  const implied: Profile[] = [];
+  /** Of a namespace, the accounts that pods of it have. */
+  const met = new Map<string, Set<string>>();
+  const imply = (profile: Profile): void => {
+    if (!known.has(profile.name)) implied.push(profile);
+  };
   for (const { namespace, spec } of store.list('Pod')) {
-    for (const profile of [
-      namespaceProfile(namespace, {}),
-      serviceAccountProfile(namespace, spec.serviceAccountName, {}),
-    ]) {
-      if (!known.has(profile.name)) implied.set(profile.name, profile);
+    const { serviceAccountName } = spec;
+    let accountsMet = met.get(namespace);
+    if (accountsMet === undefined) {
+      accountsMet = new Set();
+      met.set(namespace, accountsMet);
+      imply(namespaceProfile(namespace, {}));
     }
+    if (accountsMet.has(serviceAccountName)) continue;
+    accountsMet.add(serviceAccountName);
+    imply(serviceAccountProfile(namespace, serviceAccountName, {}));
   }
-  return [...namespaces, ...accounts, ...implied.values()];
+  return [...namespaces, ...accounts, ...implied];
 }
 
 /** Addresses that IPAM is not to give out. */

@@ -22,9 +22,10 @@ export interface AllocationAttribute {
 }
 
 const sameAttribute = (a: AllocationAttribute, b: AllocationAttribute): boolean => {
+  // Nearly always that tells them apart.
+  if (a.handleId !== b.handleId) return false;
   const names = Object.keys(a.attributes);
   return (
-    a.handleId === b.handleId &&
     names.length === Object.keys(b.attributes).length &&
     names.every((name) => a.attributes[name] === b.attributes[name])
   );

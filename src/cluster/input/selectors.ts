@@ -52,7 +52,7 @@ export const selectorChecks: FieldChecks = (kind) => {
   if (paths === undefined) return undefined;
   return (document) =>
     paths.flatMap((path) =>
-      [...places(document, ['spec', ...path])].flatMap(({ at, value }) => {
+      places(document, ['spec', ...path]).flatMap(({ at, value }) => {
         // calicoctl takes true and 7 for text.
         if (typeof value === 'object') return [];
         const why = problem(String(value));

@@ -52,7 +52,9 @@ const kubeadmCorefile = (domain: string): string => `.:53 {
 
 /** `registry.k8s.io/coredns/coredns:v1.12.1`; a container of that name counts too. */
 export const isCoreDns = (pod: Pod): boolean =>
-  pod.spec.containers.some(({ name, image }) => name === 'coredns' || /(?:^|\/)coredns(?:[:@]|$)/.test(image));
+  pod.spec.containers.some(
+    ({ name, image }) => name === 'coredns' || (image.includes('coredns') && /(?:^|\/)coredns(?:[:@]|$)/.test(image)),
+  );
 
 interface Corefile {
   readonly text: string;
@@ -84,6 +86,7 @@ export class DnsPods {
   readonly #request: DnsPodsRequest;
   readonly #reported = new Set<string>();
   #directory: Directory | undefined = undefined;
+  #looked: { readonly pods: readonly Pod[]; readonly found: boolean } | undefined = undefined;
 
   constructor(request: DnsPodsRequest) {
     this.#request = request;
@@ -91,7 +94,9 @@ export class DnsPods {
 
   /** Whether any pod answers for the cluster's names. */
   get present(): boolean {
-    return this.#request.store.list('Pod').some(isCoreDns);
+    const pods = this.#request.store.list('Pod');
+    if (this.#looked?.pods !== pods) this.#looked = { pods, found: pods.some(isCoreDns) };
+    return this.#looked.found;
   }
 
   /** Starts CoreDNS in a pod that has it, undefined for any other; of what many pods share, findings are told once. */

@@ -102,22 +102,28 @@ export class Places {
   /** Made of the list of pods that is there. */
   #byAddress: { readonly pods: readonly Pod[]; readonly index: ReadonlyMap<Ipv4Addr, readonly Pod[]> } | undefined =
     undefined;
-  /** By `host netns`: what a person calls the place. */
-  readonly #podOfNetns = new Map<string, string>();
+  /** By node and netns: what a person calls the place. Of nodes that somebody has asked about. */
+  readonly #podsOfNetns = new Map<string, ReadonlyMap<string, string>>();
 
   constructor({ store, underlay, kubelets, findings }: PlacesOptions) {
     this.#store = store;
     this.#underlay = underlay;
     this.#kubelets = kubelets;
     this.#findings = findings;
-    this.renamePods();
   }
 
   /** After pods have come and gone. */
   renamePods(): void {
-    this.#podOfNetns.clear();
-    for (const pod of this.#store.list('Pod'))
-      this.#podOfNetns.set(`${pod.spec.nodeName} ${netnsName(pod)}`, `pod/${podName(pod)}`);
+    this.#podsOfNetns.clear();
+  }
+
+  #podsOf(node: string): ReadonlyMap<string, string> {
+    const present = this.#podsOfNetns.get(node);
+    if (present !== undefined) return present;
+    const pods = this.#store.list('Pod').filter(({ spec }) => spec.nodeName === node);
+    const names = new Map(pods.map((pod) => [netnsName(pod), `pod/${podName(pod)}`]));
+    this.#podsOfNetns.set(node, names);
+    return names;
   }
 
   /** The node's machine, built now if nobody asked for it before. @throws UnknownEndpoint */
@@ -190,7 +196,7 @@ export class Places {
 
   /** What a person calls a place: `pod/NS/NAME`, `node/NAME`, `host/NAME`. */
   readonly nameOf = ({ host, netns }: Place): string => {
-    if (netns !== '') return this.#podOfNetns.get(`${host} ${netns}`) ?? `netns/${host}/${netns}`;
+    if (netns !== '') return this.#podsOf(host).get(netns) ?? `netns/${host}/${netns}`;
     return this.isNode(host) ? `node/${host}` : `host/${host}`;
   };
 

@@ -12,7 +12,7 @@ export type { NfacctObject, NfacctTable } from './nfacct-table.js';
 export type { RecentEntry, RecentList, RecentTable } from './recent-table.js';
 export type { Rule } from './rule.js';
 export type { Table } from './table.js';
-export type { RestoreBlock } from './text/lines-alike.js';
+export { RestoreBlock } from './text/lines-alike.js';
 export type { RestoreOptions, RestoreProblem } from './text/restore.js';
 export { formatIcmpType } from './text/icmp-names.js';
 export { formatProtocol, parseProtocol } from './text/protocol-names.js';

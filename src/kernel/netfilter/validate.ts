@@ -73,9 +73,68 @@ function walkHook(hook: HookName, entriesOf: EntriesOf): Fault | undefined {
   return visit(builtinName(hook), 1);
 }
 
+/** What is reached from a chain: how many chains in a row, itself included, and the hooks that all of it may be reached from. */
+interface Reach {
+  readonly chains: number;
+  readonly hooks: number;
+}
+
+/** A chain that leads back to itself. */
+const LOOP: Reach = { chains: Number.POSITIVE_INFINITY, hooks: 0 };
+
+/** All chains are looked at once, whatever hooks lead to them: in a table without a fault that is all there is to do. */
+class Survey {
+  readonly #hooks: readonly HookName[];
+  readonly #entriesOf: EntriesOf;
+  readonly #reached = new Map<string, Reach>();
+  /** By rule that others are like: a bit for each hook. */
+  readonly #fitting = new Map<Rule, number>();
+
+  constructor(hooks: readonly HookName[], entriesOf: EntriesOf) {
+    this.#hooks = hooks;
+    this.#entriesOf = entriesOf;
+  }
+
+  fits(hook: HookName): boolean {
+    const { chains, hooks } = this.#reach(builtinName(hook));
+    return chains <= MAX_JUMPS && (hooks & (1 << this.#hooks.indexOf(hook))) !== 0;
+  }
+
+  #reach(chain: string): Reach {
+    const known = this.#reached.get(chain);
+    if (known !== undefined) return known;
+    this.#reached.set(chain, LOOP);
+    let chains = 1;
+    let hooks = -1;
+    for (const entry of this.#entriesOf(chain)) {
+      hooks &= this.#hooksOf(likeOf(entry));
+      const next = leadsTo(entry);
+      if (next === undefined) continue;
+      const below = this.#reach(next);
+      chains = Math.max(chains, below.chains + 1);
+      hooks &= below.hooks;
+    }
+    const reach = { chains, hooks };
+    this.#reached.set(chain, reach);
+    return reach;
+  }
+
+  #hooksOf(rule: Rule): number {
+    const known = this.#fitting.get(rule);
+    if (known !== undefined) return known;
+    let fitting = 0;
+    for (const [i, hook] of this.#hooks.entries()) if (fitsHook(rule, hook)) fitting |= 1 << i;
+    this.#fitting.set(rule, fitting);
+    return fitting;
+  }
+}
+
 /** The first thing wrong, or undefined. */
 export function findFault(table: TableName, entriesOf: EntriesOf): Fault | undefined {
-  for (const hook of TABLE_KINDS[table].hooks) {
+  const { hooks } = TABLE_KINDS[table];
+  const survey = new Survey(hooks, entriesOf);
+  for (const hook of hooks) {
+    if (survey.fits(hook)) continue;
     const fault = walkHook(hook, entriesOf);
     if (fault !== undefined) return fault;
   }

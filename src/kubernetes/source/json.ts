@@ -17,21 +17,42 @@ export const isList = (value: Json | undefined): value is readonly Json[] => Arr
 export const field = (value: Json | undefined, name: string): Json | undefined =>
   isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
-/** Every place that `path` leads to; `*` stands for every element of a list. */
-export function* places(
-  value: Json,
-  path: readonly string[],
-  at: FieldPath = [],
-): Generator<{ readonly at: FieldPath; readonly value: Json }> {
-  const [step, ...rest] = path;
-  if (step === undefined) yield { at, value };
-  else if (step === '*') {
-    if (!isList(value)) return;
-    for (const [i, element] of value.entries()) yield* places(element, rest, [...at, i]);
-  } else if (isObject(value)) {
+interface PlacedValue {
+  readonly at: FieldPath;
+  readonly value: Json;
+}
+
+/** Every place that `path` leads to, with its value; `*` stands for every element of a list. */
+export function places(document: Json, path: readonly string[]): readonly PlacedValue[] {
+  const found: PlacedValue[] = [];
+  collect(found, { path, depth: 0, indexes: [] }, document);
+  return found;
+}
+
+/** How far along a path one has come, and by which elements of lists. */
+interface Way {
+  readonly path: readonly string[];
+  readonly depth: number;
+  readonly indexes: readonly number[];
+}
+
+/** Most paths lead nowhere, in a hundred thousand pods: what is made for that is little. */
+function collect(found: PlacedValue[], { path, depth, indexes }: Way, from: Json): void {
+  let value = from;
+  for (let at = depth; at < path.length; at++) {
+    const step = path[at] ?? '';
+    if (step === '*') {
+      if (isList(value))
+        for (const [i, element] of value.entries())
+          collect(found, { path, depth: at + 1, indexes: [...indexes, i] }, element);
+      return;
+    }
     const inner = field(value, step);
-    if (inner !== undefined) yield* places(inner, rest, [...at, step]);
+    if (inner === undefined) return;
+    value = inner;
   }
+  let passed = 0;
+  found.push({ at: path.map((step) => (step === '*' ? (indexes[passed++] ?? 0) : step)), value });
 }
 
 const PLAIN_NAME = /^[A-Za-z_][\w-]*$/;

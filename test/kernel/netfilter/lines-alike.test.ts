@@ -5,7 +5,7 @@
 
 import t from 'tap';
 import fc from 'fast-check';
-import type { Netns, RestoreBlock } from '../../../src/kernel/index.js';
+import { type Netns, RestoreBlock } from '../../../src/kernel/index.js';
 import { UnreadRule } from '../../../src/kernel/netfilter/rule-entry.js';
 import { shapeOf } from '../../../src/kernel/netfilter/text/line-shape.js';
 import { newNetns } from './hosts.js';
@@ -187,7 +187,7 @@ function blocksOf(rows: readonly string[], cuts: ReadonlySet<number>): RestoreBl
     if (i === 0 || cuts.has(i)) blocks.push([]);
     blocks.at(-1)?.push(row);
   }
-  return blocks.map((of) => ({ text: `${of.join('\n')}\n`, lines: of.length, because: [] }));
+  return blocks.map((of) => new RestoreBlock(`${of.join('\n')}\n`, of.length));
 }
 
 const block = (...rows: readonly string[]): RestoreBlock[] => blocksOf(rows, new Set());

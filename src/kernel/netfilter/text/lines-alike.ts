@@ -21,25 +21,28 @@ function canWait({ matches, action }: RuleParts): boolean {
 
 type Unread = Pick<UnreadRule, 'like' | 'leadsTo'> & { readonly chain: string; readonly read: ReadLine };
 
-/**
- * Whole lines of one cause, each with its end. Who gives the same object again, to whichever namespace, spares its being
- * read again.
- */
-export interface RestoreBlock {
-  readonly text: string;
-  readonly lines: number;
-  readonly because: readonly Cause[];
-}
-
-/** A block of rules of one chain, in the order of its lines. */
+/** Rules of one chain, in the order of their lines. Nothing of them is of the namespace that they were first restored in. */
 export interface UnreadBlock {
   readonly table: TableName;
   readonly chain: string;
   readonly entries: readonly UnreadRule[];
 }
 
-/** Nothing of them is of the namespace that they were first restored in. */
-const BLOCKS = new WeakMap<RestoreBlock, UnreadBlock>();
+/** Whole lines of one cause. Who gives the same object again, to whichever namespace, spares its being read again. */
+export class RestoreBlock {
+  /** Each line with its end. */
+  readonly text: string;
+  readonly lines: number;
+  readonly because: readonly Cause[];
+  /** Once they were read, if they can wait. */
+  unread: UnreadBlock | undefined = undefined;
+
+  constructor(text: string, lines: number, because: readonly Cause[] = NO_CAUSE) {
+    this.text = text;
+    this.lines = lines;
+    this.because = because;
+  }
+}
 
 export function linesOf(text: string): string[] {
   const lines = text.split('\n');
@@ -69,8 +72,7 @@ export class LinesAlike {
 
   /** Undefined for a block of which some line has to be read now, or that is not of one chain. */
   unreadBlock(block: RestoreBlock, table: TableName): UnreadBlock | undefined {
-    const known = BLOCKS.get(block);
-    if (known?.table === table) return known;
+    if (block.unread?.table === table) return block.unread;
     const entries: UnreadRule[] = [];
     let chain: string | undefined;
     for (const line of linesOf(block.text)) {
@@ -80,9 +82,8 @@ export class LinesAlike {
       entries.push(new UnreadRule(line, { ...unread, because: block.because }));
     }
     if (chain === undefined) return undefined;
-    const made = { table, chain, entries };
-    BLOCKS.set(block, made);
-    return made;
+    block.unread = { table, chain, entries };
+    return block.unread;
   }
 
   /** Undefined for a line that has to be read now. */

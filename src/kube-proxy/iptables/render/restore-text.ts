@@ -6,12 +6,10 @@
  * that all Services share first, then the others by name; rules of one chain by Service; `-X` last.
  */
 
-import { assert, type RestoreBlock } from '../../../kernel/index.js';
-import { NO_CAUSE, type TableName } from '../../../trace/index.js';
+import { assert, RestoreBlock } from '../../../kernel/index.js';
+import type { TableName } from '../../../trace/index.js';
 
 const SHARED_FIRST = ['KUBE-NODEPORTS', 'KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES'];
-
-const plain = (text: string, lines: number): RestoreBlock => ({ text, lines, because: NO_CAUSE });
 
 /** One table of the text. */
 export class TableText {
@@ -58,10 +56,10 @@ export class TableText {
   *blocks(): Generator<RestoreBlock, void> {
     const order = this.#order();
     assert(order.length > 0, 'a table is written for its chains');
-    yield plain(`*${this.name}\n`, 1);
-    yield plain(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length);
+    yield new RestoreBlock(`*${this.name}\n`, 1);
+    yield new RestoreBlock(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length);
     for (const name of order) yield* this.#chains.get(name) ?? [];
-    for (const name of this.#deleted.sort()) yield plain(`-X ${name}\n`, 1);
-    yield plain('COMMIT\n', 1);
+    for (const name of this.#deleted.sort()) yield new RestoreBlock(`-X ${name}\n`, 1);
+    yield new RestoreBlock('COMMIT\n', 1);
   }
 }

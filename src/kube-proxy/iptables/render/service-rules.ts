@@ -8,9 +8,9 @@
  *     SVC (endpoints of the cluster), SVL (of this node) ─► SEP, one an endpoint: DNAT
  */
 
-import type { RestoreBlock } from '../../../kernel/index.js';
+import { RestoreBlock } from '../../../kernel/index.js';
 import { cidrContains, formatCidr } from '../../../kubernetes/index.js';
-import { type Cause, NO_CAUSE, type TableName } from '../../../trace/index.js';
+import type { Cause, TableName } from '../../../trace/index.js';
 import type { Categories } from '../../categories/categorize.js';
 import type { Endpoint } from '../../tracker/endpoint.js';
 import { externallyAccessible, type ServicePort } from '../../tracker/service-port.js';
@@ -23,7 +23,7 @@ export interface OwnChain {
   readonly block: RestoreBlock;
 }
 
-const NO_RULES: RestoreBlock = { text: '', lines: 0, because: NO_CAUSE };
+const NO_RULES = new RestoreBlock('', 0);
 
 /** A block of rules, from the words behind `-A CHAIN `. Joined, since it is kept: a concatenation keeps all its parts. */
 export function blockOf(chain: string, rules: readonly string[], because: readonly Cause[]): RestoreBlock {
@@ -31,7 +31,7 @@ export function blockOf(chain: string, rules: readonly string[], because: readon
   const head = `-A ${chain} `;
   const pieces: string[] = [];
   for (const rule of rules) pieces.push(head, rule, '\n');
-  return { text: pieces.join(''), lines: rules.length, because };
+  return new RestoreBlock(pieces.join(''), rules.length, because);
 }
 
 export interface ServiceRules {
