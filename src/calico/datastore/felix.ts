@@ -18,6 +18,7 @@ import { felixEnvironment, type ParameterLayer } from '../felix/parameters.js';
 import type { IpamStore } from '../ipam/store.js';
 import { remembered, rememberedList } from '../memo.js';
 import {
+  type BlockSummary,
   cause,
   type FelixParameters,
   type HostEndpoint,
@@ -123,6 +124,7 @@ export class FelixDatastore {
   readonly #endpoint: (pod: Pod) => { readonly endpoint: WorkloadEndpoint | undefined };
   /** Lists keep their identity while their elements are the same, for what is worked out of whole lists. */
   readonly #endpoints = rememberedList((list: readonly WorkloadEndpoint[]) => list);
+  readonly #blocks = rememberedList((list: readonly BlockSummary[]) => list);
   readonly #hostEndpoints = rememberedList((list: readonly HostEndpoint[]) => list);
   readonly #networkSets = rememberedList((list: readonly NetworkSet[]) => list);
   readonly #slices = rememberedList((list: readonly ServiceSlice[]) => list);
@@ -193,7 +195,7 @@ export class FelixDatastore {
     return {
       nodes: storedNodes(store),
       pools: storedPools(store),
-      blocks: blockSummaries(this.#ipam),
+      blocks: this.#blocks(blockSummaries(this.#ipam)),
       profiles: this.#profiles(PROFILE_KINDS.map((kind) => store.list(kind))),
       serviceCidrs: storedServiceCidrs(store),
       policies: this.#conversions.policies(store),

@@ -1,5 +1,6 @@
 /** IPAM's recorded state out of the store, and what Felix has to know of it. */
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   formatCidr as formatStored,
   type Labels,
@@ -68,13 +69,30 @@ function borrowed(block: AllocationBlock, host: string | undefined): BlockSummar
   });
 }
 
+interface Summarized {
+  readonly sequenceNumber: bigint;
+  readonly affinity: string | undefined;
+  readonly summary: BlockSummary;
+}
+
+/** Of each block as it was written last. */
+const SUMMARIES = new WeakMap<AllocationBlock, Summarized>();
+
+/** The same object as long as nothing of it is different: few writes of a block change what others see of it. */
+function summaryOf(block: AllocationBlock): BlockSummary {
+  const { sequenceNumber, affinity, cidr } = block;
+  const before = SUMMARIES.get(block);
+  if (before?.sequenceNumber === sequenceNumber && before.affinity === affinity) return before.summary;
+  const owner = parseAffinity(affinity ?? '');
+  const host = owner?.type === 'host' ? owner.host : undefined;
+  const now = { cidr, ...(host !== undefined && { host }), borrowed: borrowed(block, host) };
+  const summary = before !== undefined && isDeepStrictEqual(before.summary, now) ? before.summary : now;
+  SUMMARIES.set(block, { sequenceNumber, affinity, summary });
+  return summary;
+}
+
 /** Blocks as Felix sees them. */
-export const blockSummaries = (ipam: IpamStore): BlockSummary[] =>
-  ipam.blocks().map((block) => {
-    const owner = parseAffinity(block.affinity ?? '');
-    const host = owner?.type === 'host' ? owner.host : undefined;
-    return { cidr: block.cidr, ...(host !== undefined && { host }), borrowed: borrowed(block, host) };
-  });
+export const blockSummaries = (ipam: IpamStore): BlockSummary[] => ipam.blocks().map(summaryOf);
 
 type Recorded = 'IPAMBlock' | 'BlockAffinity' | 'IPAMHandle' | 'IPAMConfig';
 type Spec<K extends Recorded> = ObjectOf<K>['spec'];

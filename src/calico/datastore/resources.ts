@@ -1,6 +1,13 @@
 /** Nodes, pools, endpoints and profiles, out of the store of objects. */
 
-import { calicoNodes, type CalicoNodeView, isFinished, type Pod, type Store } from '../../kubernetes/index.js';
+import {
+  calicoNodes,
+  type CalicoNodeView,
+  isFinished,
+  type ObjectOf,
+  type Pod,
+  type Store,
+} from '../../kubernetes/index.js';
 import { parseMac } from '../../packet/index.js';
 import { type Address, type Cidr, hostCidr, parseCidrOrAddress } from '../cidr.js';
 import { namespaceProfile, podEndpoint, serviceAccountProfile } from '../conversion.js';
@@ -40,9 +47,8 @@ const nodesOf = remembered((views: readonly CalicoNodeView[]): readonly CalicoNo
 /** Nodes of either kind, by name. */
 export const storedNodes = (store: Store): readonly CalicoNode[] => nodesOf(calicoNodes(store));
 
-/** By name. */
-export const storedPools = (store: Store): IpPool[] =>
-  store.list('IPPool').map(({ name, spec, terminating }) => ({
+const poolsOf = remembered((list: readonly ObjectOf<'IPPool'>[]): readonly IpPool[] =>
+  list.map(({ name, spec, terminating }) => ({
     name,
     cidr: cidrFromStore(spec.cidr),
     blockSize: spec.blockSize,
@@ -56,7 +62,11 @@ export const storedPools = (store: Store): IpPool[] =>
     namespaceSelector: spec.namespaceSelector,
     allowedUses: spec.allowedUses,
     assignmentMode: spec.assignmentMode,
-  }));
+  })),
+);
+
+/** By name; the same list as long as nothing of them changes. */
+export const storedPools = (store: Store): readonly IpPool[] => poolsOf(store.list('IPPool'));
 
 const POD_IPS = 'cni.projectcalico.org/podIPs';
 const POD_IP = 'cni.projectcalico.org/podIP';
