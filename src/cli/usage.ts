@@ -7,8 +7,8 @@ const CLUSTER = `  PATH       files or folders of YAML or JSON; - is standard in
   --seed N   draws other random numbers; the default is 1
 `;
 
-const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; TO also svc/NAMESPACE/NAME,
-             lb/NAMESPACE/NAME or a DNS name
+const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address; deployment/NAMESPACE/NAME, sts/… or
+             another workload for one of its pods; TO also svc/NAMESPACE/NAME, lb/NAMESPACE/NAME or a DNS name
   PORT       a number, or the name that a Service or a container gives its port
 `;
 
@@ -41,7 +41,7 @@ Exit status: 0 nothing changes, 1 some flow does, 2 bad input.
       runs a tool on a host or in a pod: ip, bridge, iptables, iptables-save, ipset, conntrack, sysctl, ping,
       traceroute, nc, dig, nslookup, getent, curl, birdc, calicoctl, cat, ls, hostname, sh -c
 `,
-    more: `  HOST       pod/NAMESPACE/NAME, node/NAME or host/NAME
+    more: `  HOST       pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME or another workload, node/NAME or host/NAME
 ${CLUSTER}
 sh -c 'COMMAND; COMMAND' runs one after the other in the same cluster. Exit status: that of the tool, 2 for bad input.
 `,

@@ -26,6 +26,6 @@ export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';
 export { type ConnectionRequest, runConnection } from './trace/connection.js';
 export { type Asker, awaitLookup, resolverOf } from './trace/name-resolution.js';
-export { UnknownEndpoint } from './trace/places.js';
+export { UnknownEndpoint } from './trace/unknown-endpoint.js';
 export { startServer } from './node/servers.js';
 export type { TraceRequest } from './trace/tracing.js';

@@ -177,7 +177,7 @@ export const PodSchema = Type.Object(
 export const Target = Type.String({
   minLength: 1,
   maxLength: 512,
-  description: 'pod/NAMESPACE/NAME, node/NAME or host/NAME',
+  description: 'pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME or another workload, node/NAME or host/NAME',
 });
 
 export const ExecRequest = Type.Object(
@@ -201,7 +201,8 @@ export const TraceRequestSchema = Type.Object(
     from: Type.String({
       minLength: 1,
       maxLength: 512,
-      description: 'pod/NAMESPACE/NAME, node/NAME, host/NAME or an address',
+      description:
+        'pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME or another workload, node/NAME, host/NAME or an address',
     }),
     to: Type.String({ minLength: 1, maxLength: 512, description: 'the same or svc/NAMESPACE/NAME, with :PORT' }),
     protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp'], { default: 'tcp' }),

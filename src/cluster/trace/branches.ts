@@ -11,7 +11,8 @@
 import type { Emulation } from '../../kernel/index.js';
 import { choicesOf, type ConnectionTrace, type TraceBranch, type TraceBranches } from '../../trace/index.js';
 import { finalDestination } from './conclude.js';
-import { type LocatedEndpoint, UnknownEndpoint } from './places.js';
+import { type LocatedEndpoint } from './places.js';
+import { UnknownEndpoint } from './unknown-endpoint.js';
 
 interface Decision {
   readonly probability: number;

@@ -8,9 +8,34 @@ export type EndpointName =
   | { readonly kind: 'svc'; readonly namespace: string; readonly name: string }
   /** A Service by the address of its load balancer: only a destination. */
   | { readonly kind: 'lb'; readonly namespace: string; readonly name: string }
+  | WorkloadName
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'host'; readonly name: string }
   | { readonly kind: 'address'; readonly address: Ipv4Addr };
+
+/** One of the pods of a workload, as `kubectl exec deployment/web` picks it. */
+export interface WorkloadName {
+  readonly kind: 'workload';
+  readonly resource: Workload;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type Workload = 'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'ReplicationController';
+
+/** kubectl's names of resources, singular, plural and short. */
+const WORKLOADS: ReadonlyMap<string, Workload> = new Map(
+  (
+    [
+      ['Deployment', ['deploy', 'deployment', 'deployments']],
+      ['ReplicaSet', ['rs', 'replicaset', 'replicasets']],
+      ['StatefulSet', ['sts', 'statefulset', 'statefulsets']],
+      ['DaemonSet', ['ds', 'daemonset', 'daemonsets']],
+      ['Job', ['job', 'jobs']],
+      ['ReplicationController', ['rc', 'replicationcontroller', 'replicationcontrollers']],
+    ] as const
+  ).flatMap(([workload, names]) => names.map((name) => [name, workload] as const)),
+);
 
 /** A name for the sender's resolver, `db.shop` or `www.example.com`: only a destination. */
 export interface DnsEndpoint {
@@ -30,7 +55,8 @@ export interface NameProblem {
   readonly problem: string;
 }
 
-const FORMS = 'pod/NAMESPACE/NAME, svc/NAMESPACE/NAME, lb/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
+const FORMS =
+  'pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME (or another workload), svc/NAMESPACE/NAME, lb/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 address';
 
 export const isNameProblem = (value: object): value is NameProblem => 'problem' in value;
 
@@ -48,12 +74,13 @@ export function parseEndpointName(text: string): EndpointName | NameProblem {
   if (address !== undefined) return { kind: 'address', address };
   if (isIpv6(text)) return ipv6Problem(text);
   if (isLikeIpv4(text)) return { problem: `"${text}" is no IPv4 address: that is four numbers from 0 to 255` };
-  const [kind, first = '', second, extra] = text.split('/');
-  if ((kind === 'pod' || kind === 'svc' || kind === 'lb') && first !== '' && extra === undefined) {
+  const [kind = '', first = '', second, extra] = text.split('/');
+  if (first !== '' && extra === undefined) {
     // As kubectl has it, one without a namespace is in `default`.
-    return second === undefined
-      ? { kind, namespace: 'default', name: first }
-      : { kind, namespace: first, name: second };
+    const object = second === undefined ? { namespace: 'default', name: first } : { namespace: first, name: second };
+    if (kind === 'pod' || kind === 'svc' || kind === 'lb') return { kind, ...object };
+    const resource = WORKLOADS.get(kind);
+    if (resource !== undefined) return { kind: 'workload', resource, ...object };
   }
   if ((kind === 'node' || kind === 'host') && first !== '' && second === undefined) return { kind, name: first };
   return { problem: `"${text}" is none of ${FORMS}` };
@@ -80,7 +107,8 @@ export function parseDestination(text: string): Destination | NameProblem {
   return { endpoint, port };
 }
 
-const hasNamedPorts = ({ kind }: Destination['endpoint']): boolean => kind === 'svc' || kind === 'lb' || kind === 'pod';
+const hasNamedPorts = ({ kind }: Destination['endpoint']): boolean =>
+  kind === 'svc' || kind === 'lb' || kind === 'pod' || kind === 'workload';
 
 /** RFC 6335 §5.1, as Kubernetes' IsValidPortName has it, and what a Service's port may be called besides (a DNS label). */
 const isPortName = (text: string): boolean => /^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
@@ -96,6 +124,8 @@ export function formatEndpointName(
     case 'svc':
     case 'lb':
       return `${endpoint.kind}/${endpoint.namespace}/${endpoint.name}`;
+    case 'workload':
+      return `${endpoint.resource.toLowerCase()}/${endpoint.namespace}/${endpoint.name}`;
     case 'address':
       return format(endpoint.address);
     default:

@@ -4,7 +4,7 @@
  */
 
 import { type Declared, type KindDefinition, schema, type Value } from '../../kubernetes/index.js';
-import { UnknownEndpoint } from './places.js';
+import { UnknownEndpoint } from './unknown-endpoint.js';
 import { PODWIRE_GROUP } from '../../underlay/index.js';
 import { formatIpv4, Ipv4 } from '../../packet/index.js';
 import { type ConnectionTrace, type PacketStory, stepsOf, stepsOfKind, VERDICTS } from '../../trace/index.js';

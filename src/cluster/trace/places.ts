@@ -7,24 +7,15 @@ import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../../packet/index.js';
 import type { Place, TraceEnd } from '../../trace/index.js';
 import type { MachinePlan, Underlay } from '../../underlay/index.js';
 import { recordedAddresses } from '../addresses/allocations.js';
-import { type Destination, type EndpointName, formatEndpointName } from './endpoint-name.js';
+import { type Destination, type EndpointName, formatEndpointName, type WorkloadName } from './endpoint-name.js';
 import type { Kubelet, Sandbox } from '../node/kubelet.js';
 import { externalAddress } from '../node/load-balancers.js';
 import { ASSUMED } from '../input/network.js';
 import { netnsName } from '../input/sandbox.js';
 import { podListeners } from '../node/listeners.js';
 import { serviceAddress } from './service-name.js';
-
-/** A name that names nothing, with the names that it may have meant. */
-export class UnknownEndpoint extends Error {
-  readonly near: readonly string[];
-
-  constructor(message: string, near: readonly string[] = []) {
-    super(near.length === 0 ? message : `${message}; did you mean ${near.join(' or ')}?`);
-    this.name = 'UnknownEndpoint';
-    this.near = near;
-  }
-}
+import { nearNames, podName, UnknownEndpoint } from './unknown-endpoint.js';
+import { podOfWorkload } from './workload.js';
 
 /** Where packets of an endpoint start, and its address. */
 export interface LocatedEndpoint extends TraceEnd {
@@ -43,32 +34,6 @@ interface PlacesOptions {
 
 /** Findings that tell why a pod has no network. */
 const WHY_ABSENT: ReadonlySet<Finding['code']> = new Set(['cni-failed', 'no-address', 'pod-refused']);
-
-const podName = ({ namespace, name }: Named): string => `${namespace}/${name}`;
-
-interface Named {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-const MAX_NEAR = 3;
-
-/** Names that may have been meant: the same in another namespace first, then like ones. */
-function nearNames(wanted: Named, candidates: readonly Named[]): readonly string[] {
-  const others = candidates.filter((one) => podName(one) !== podName(wanted));
-  const alike = new Set(
-    nearMatches(
-      wanted.name,
-      others.map(({ name }) => name),
-    ),
-  );
-  const near = [
-    ...others.filter(({ name }) => name === wanted.name).map(podName),
-    ...nearMatches(podName(wanted), others.map(podName)),
-    ...others.filter(({ name }) => alike.has(name)).map(podName),
-  ];
-  return [...new Set(near)].slice(0, MAX_NEAR);
-}
 
 /** For as long as the object is the pod's. */
 const RECORDED_IPV4 = new WeakMap<Pod, readonly Ipv4Addr[]>();
@@ -154,6 +119,15 @@ export class Places {
     throw new UnknownEndpoint(`there is no pod "${namespace}/${name}"`, near);
   }
 
+  /** A workload's name stands for one of its pods. @throws UnknownEndpoint where it has none */
+  named(endpoint: EndpointName): Exclude<EndpointName, WorkloadName>;
+  named(endpoint: Destination['endpoint']): Exclude<Destination['endpoint'], WorkloadName>;
+  named(endpoint: Destination['endpoint']): Exclude<Destination['endpoint'], WorkloadName> {
+    if (endpoint.kind !== 'workload') return endpoint;
+    const { namespace, name } = podOfWorkload(this.#store, endpoint);
+    return { kind: 'pod', namespace, name };
+  }
+
   /** @throws UnknownEndpoint for a pod that does not run */
   podNetns(pod: Pod): Netns {
     const netns = this.#runningNetns(pod);
@@ -201,7 +175,8 @@ export class Places {
   };
 
   /** Where programs of an endpoint run. @throws UnknownEndpoint where none do */
-  netnsOf(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
+  netnsOf(named: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
+    const endpoint = this.named(named);
     const label = formatEndpointName(endpoint, formatIpv4);
     switch (endpoint.kind) {
       case 'pod': {
@@ -230,7 +205,8 @@ export class Places {
   }
 
   /** Where packets go to. A pod that does not run has its address on record still. @throws UnknownEndpoint */
-  locate(endpoint: EndpointName): LocatedEndpoint {
+  locate(named: EndpointName): LocatedEndpoint {
+    const endpoint = this.named(named);
     const label = formatEndpointName(endpoint, formatIpv4);
     if (endpoint.kind === 'address') return this.locateAddress(endpoint.address, label);
     if (endpoint.kind === 'pod') {

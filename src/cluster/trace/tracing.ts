@@ -19,7 +19,8 @@ import { type Destination, type EndpointName, formatEndpointName } from './endpo
 import { podListeners, type PortProtocol } from '../node/listeners.js';
 import type { LoadBalancers } from '../node/load-balancers.js';
 import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resolution.js';
-import { type LocatedEndpoint, type Places, UnknownEndpoint } from './places.js';
+import { type LocatedEndpoint, type Places } from './places.js';
+import { UnknownEndpoint } from './unknown-endpoint.js';
 import { namedPort, onlyPort } from './service-name.js';
 import type { Routing } from '../routing.js';
 import type { ClusterServices } from '../node/services.js';
@@ -84,7 +85,13 @@ export class Tracing {
     return { ...trace, explanation: [...trace.explanation, more] };
   }
 
-  #trace(request: TraceRequest): ConnectionTrace {
+  #trace(asked: TraceRequest): ConnectionTrace {
+    const { places } = this.#with;
+    const to = { ...asked.to, endpoint: places.named(asked.to.endpoint) };
+    return this.#traceTo({ ...asked, to });
+  }
+
+  #traceTo(request: TraceRequest): ConnectionTrace {
     const from = this.#sender(request.from);
     const { protocol } = request;
     const resolved = this.#resolve(from, request.to);
