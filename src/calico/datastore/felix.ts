@@ -16,7 +16,7 @@ import {
 import { type ClusterResources, FelixCluster } from '../felix/calc/input.js';
 import { felixEnvironment, type ParameterLayer } from '../felix/parameters.js';
 import type { IpamStore } from '../ipam/store.js';
-import { remembered, rememberedList } from '../memo.js';
+import { followedList, rememberedList } from '../memo.js';
 import {
   type BlockSummary,
   cause,
@@ -121,9 +121,9 @@ export class FelixDatastore {
   readonly #conversions = new PolicyConversions();
   /** By pod. */
   readonly #known = new Map<string, WorkloadEndpoint>();
-  readonly #endpoint: (pod: Pod) => { readonly endpoint: WorkloadEndpoint | undefined };
   /** Lists keep their identity while their elements are the same, for what is worked out of whole lists. */
   readonly #endpoints = rememberedList((list: readonly WorkloadEndpoint[]) => list);
+  readonly #ofPods: (pods: readonly Pod[]) => readonly (WorkloadEndpoint | undefined)[];
   readonly #blocks = rememberedList((list: readonly BlockSummary[]) => list);
   readonly #hostEndpoints = rememberedList((list: readonly HostEndpoint[]) => list);
   readonly #networkSets = rememberedList((list: readonly NetworkSet[]) => list);
@@ -142,7 +142,7 @@ export class FelixDatastore {
   constructor(store: Store, ipam: IpamStore, interfacePrefix?: string) {
     this.#store = store;
     this.#ipam = ipam;
-    this.#endpoint = remembered((pod: Pod) => ({ endpoint: this.#kept(pod, podToEndpoint(pod, interfacePrefix)) }));
+    this.#ofPods = followedList((pod: Pod) => this.#kept(pod, podToEndpoint(pod, interfacePrefix)));
     this.#profiles = rememberedList(() => [...storedProfiles(store), ...this.#conversions.profiles(store)]);
   }
 
@@ -160,7 +160,7 @@ export class FelixDatastore {
   get endpoints(): readonly WorkloadEndpoint[] {
     const pods = this.#store.list('Pod');
     if (this.#pods?.list !== pods) {
-      const endpoints = this.#endpoints(pods.flatMap((pod) => this.#endpoint(pod).endpoint ?? []));
+      const endpoints = this.#endpoints(this.#ofPods(pods).filter((endpoint) => endpoint !== undefined));
       this.#pods = { list: pods, endpoints };
     }
     return this.#pods.endpoints;
