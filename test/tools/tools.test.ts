@@ -49,6 +49,8 @@ blackhole 192.168.166.128/26 proto 80
   ],
   [CLIENT, 'hostname', 'client\n'],
   [NODE, 'hostname', 'node1\n'],
+  [NODE, 'hostname -i', '127.0.1.1\n'],
+  [NODE, 'getent hosts node1', '127.0.1.1       node1\n'],
   [NODE, 'conntrack -L', ''],
 ];
 

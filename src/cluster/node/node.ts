@@ -137,10 +137,20 @@ function equipNode(
   return { kubelet, findings: [...findings, ...kubelet.findings] };
 }
 
-/** What a distribution's installer leaves behind; documents may say otherwise. */
+/** A machine's own name stands for 127.0.1.1 (Debian Reference, 5.1.1), so that it is known without DNS. */
+const hostsFile = (name: string): string => `127.0.0.1\tlocalhost
+127.0.1.1\t${name}
+
+# The following lines are desirable for IPv6 capable hosts
+::1     localhost ip6-localhost ip6-loopback
+ff02::1 ip6-allnodes
+ff02::2 ip6-allrouters
+`;
+
+/** What Debian's installer leaves behind; documents may say otherwise. */
 function installFiles({ name, files }: Host): void {
   files.set('/etc/hostname', `${name}\n`);
-  files.set('/etc/hosts', '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n');
+  files.set('/etc/hosts', hostsFile(name));
 }
 
 /** Makes of a machine what it is: a node of the cluster, or what the network's document and HostConfigs say. */
