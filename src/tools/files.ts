@@ -79,6 +79,28 @@ const binaries = ({ cluster, netns, pod }: ToolPlace): readonly (readonly [strin
 const files = (place: ToolPlace): ReadonlyMap<string, string> =>
   new Map([...kernelFiles(place.netns), ...binaries(place), ...place.cluster.filesAt(place.netns.host, place.pod)]);
 
+/** The text of a file, or why there is none. */
+export function readFile(place: ToolPlace, path: string): { readonly text: string } | { readonly problem: string } {
+  const known = files(place);
+  const text = path.startsWith(`${CNI_BIN_DIR}/`) ? undefined : known.get(path);
+  if (text !== undefined) return { text };
+  if (known.has(path)) return { problem: 'a program is no text, and is not shown here' };
+  return { problem: isFolder(known, path) ? 'Is a directory' : 'No such file or directory' };
+}
+
+/** Files and folders that a shell's pattern names, as the source of a regular expression. */
+export function matchingPaths(place: ToolPlace, pattern: string): readonly string[] {
+  const wanted = new RegExp(`^${pattern}$`);
+  const paths = new Set<string>();
+  for (const path of files(place).keys())
+    for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
+      const one = end < 0 ? path : path.slice(0, end);
+      if (wanted.test(one)) paths.add(one);
+      if (end < 0) break;
+    }
+  return [...paths].sort();
+}
+
 const together = (results: readonly ToolResult[]): ToolResult =>
   results.reduce(
     (all, one) => ({
@@ -99,17 +121,13 @@ function numbered(text: string): string {
 }
 
 /** `cat [-n] FILE...`. */
-export const cat: Tool = (place, args) => {
+export const cat: Tool = (place, args, input = '') => {
   const given = getopt(args, 'nu');
   if (isBadOption(given)) return failure(1, `cat: ${given.problem}\nTry 'cat --help' for more information.`);
-  const known = files(place);
   const result = together(
-    given.rest.map((path): ToolResult => {
-      if (path.startsWith(`${CNI_BIN_DIR}/`) && known.has(path))
-        return failure(1, `cat: ${path}: a program is no text, and is not shown here`);
-      const content = known.get(path);
-      if (content !== undefined) return ok(content);
-      return failure(1, `cat: ${path}: ${isFolder(known, path) ? 'Is a directory' : 'No such file or directory'}`);
+    (given.rest.length === 0 ? ['-'] : given.rest).map((path): ToolResult => {
+      const file = path === '-' ? { text: input } : readFile(place, path);
+      return 'text' in file ? ok(file.text) : failure(1, `cat: ${path}: ${file.problem}`);
     }),
   );
   return given.flags.has('n') ? { ...result, stdout: numbered(result.stdout) } : result;

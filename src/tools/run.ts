@@ -18,9 +18,14 @@ import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
 import { ping } from './ping.js';
-import { shell } from './shell.js';
+import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
+import { grepOf } from './text/grep.js';
+import { head, tail } from './text/head-tail.js';
+import { echo, fail, sleep, success } from './text/plain.js';
+import { sort, uniq } from './text/sort.js';
+import { wc } from './text/wc.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 import { wget } from './wget.js';
@@ -36,7 +41,13 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   conntrack,
   curl,
   dig,
+  echo,
+  egrep: grepOf('extended'),
+  false: fail,
+  fgrep: grepOf('fixed'),
   getent,
+  grep: grepOf('basic'),
+  head,
   hostname,
   ip,
   ipset,
@@ -49,9 +60,15 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   nslookup,
   ping,
   sh: (place, args) => shell(place, args, runIn),
+  sleep,
+  sort,
   ss,
   sysctl,
+  tail,
   traceroute,
+  true: success,
+  uniq,
+  wc,
   wget,
 };
 
@@ -66,26 +83,26 @@ export function runTool(cluster: Cluster, endpoint: EndpointName, command: reado
   const { netns, pod } = cluster.locate(endpoint);
   const { emulation } = cluster;
   const before = emulation.packetsMade;
-  const result = runIn({ cluster, netns, pod }, command);
+  const result = runIn({ cluster, netns, pod }, command, '');
   // No time passes where nothing is on its way, and none for a command that has sent nothing.
   if (emulation.packetsMade > before) emulation.run(() => false, emulation.clock.nowNs + FAREWELL_NS);
   return result;
 }
 
-function runIn(place: ToolPlace, command: readonly string[]): ToolResult {
+function runIn(place: ToolPlace, command: readonly string[], input: string): ToolResult {
   const [path = '', ...args] = command;
   const name = path.replace(FOLDER, '');
-  if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2));
+  if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2), input);
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
   if (tool === undefined)
     return failure(127, `${path}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
-  return tool(place, args);
+  return tool(place, args, input);
 }
 
 /** `ip netns exec NAME COMMAND`: files stay those of the machine. */
-function runInNetns(place: ToolPlace, [name = '', ...command]: readonly string[]): ToolResult {
+function runInNetns(place: ToolPlace, [name = '', ...command]: readonly string[], input: string): ToolResult {
   const netns = place.netns.host.namedNetns(name);
   if (netns === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
   if (command.length === 0) return failure(255, 'No command specified');
-  return runIn({ ...place, netns, pod: undefined }, command);
+  return runIn({ ...place, netns, pod: undefined }, command, input);
 }

@@ -18,7 +18,8 @@ export interface ToolPlace {
   readonly pod: Pod | undefined;
 }
 
-export type Tool = (place: ToolPlace, args: readonly string[]) => ToolResult;
+/** `input`: its standard input, the whole of it. */
+export type Tool = (place: ToolPlace, args: readonly string[], input?: string) => ToolResult;
 
 export const ok = (stdout: string): ToolResult => ({ exitCode: 0, stdout, stderr: '' });
 export const failure = (exitCode: number, message: string, stdout = ''): ToolResult => ({

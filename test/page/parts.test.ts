@@ -20,7 +20,7 @@ import { chosenByKey } from '../../web/src/next-choice.js';
 import { formatRoute, parseRoute } from '../../web/src/state/route.js';
 import { en } from '../../web/src/texts/en.js';
 import { zh } from '../../web/src/texts/zh.js';
-import { completeCommand, splitWords } from '../../web/src/terminal/commands.js';
+import { commandOf, completeCommand, splitWords } from '../../web/src/terminal/commands.js';
 import { commonPrefix, keysOf, LineEditor } from '../../web/src/terminal/line-editor.js';
 import { counterKey, parseCounters } from '../../web/src/trace/counters.js';
 import { passesOf } from '../../web/src/trace/passes.js';
@@ -324,6 +324,10 @@ t.test('a line is typed, recalled and completed', async (t) => {
     { text: 'd', at: 9 },
   ]);
   t.equal(splitWords('a "b'), undefined);
+  const run = (line: string): readonly string[] => commandOf(line, splitWords(line) ?? []);
+  t.strictSame(run(`curl 'http://web/?a=1&b=2'`), ['curl', 'http://web/?a=1&b=2']);
+  t.strictSame(run('ip a | grep "inet 10"'), ['sh', '-c', 'ip a | grep "inet 10"']);
+  t.strictSame(run('getent hosts "$(hostname)"'), ['sh', '-c', 'getent hosts "$(hostname)"']);
 });
 
 t.test('a request over HTTP goes to a place or a host, with port and path; names in DNS have no ports', async (t) => {

@@ -31,11 +31,27 @@ t.test('sh -c takes words apart as a shell does', (t) => {
   t.match(sh(NODE, 'sysctl \'net.ipv4.ip_forward\' "net.ipv4.conf.lo.forwarding"'), { exitCode: 0, stderr: '' });
   t.equal(sh(NODE, 'cat "/etc/host"name').stdout, 'node1\n');
   t.equal(sh(NODE, 'cat /etc/host\\name').stdout, 'node1\n');
-  for (const script of ['ip a | cat', 'hostname > x', 'cat $HOME', 'cat "$HOME"', 'ls *', '(hostname)', 'hostname &'])
-    t.match(sh(NODE, script), { exitCode: 2, stdout: '', stderr: /^sh: "." is not offered here/ }, script);
+  for (const script of [
+    'hostname > x',
+    'cat $HOME',
+    'cat "$HOME"',
+    '(hostname)',
+    'hostname &',
+    'for i in 1 2; do hostname; done',
+  ])
+    t.match(sh(NODE, script), { exitCode: 2, stdout: '', stderr: /^sh: "\S+" is not offered here/ }, script);
   t.match(sh(NODE, "hostname 'x"), { exitCode: 2, stderr: /^sh: "'" is not/ }, 'a quote that is not closed');
   t.match(sh(NODE, '&& hostname'), { exitCode: 2, stderr: /"&&" unexpected/ });
   t.match(sh(NODE, 'hostname &&'), { exitCode: 2, stderr: /end of file unexpected/ });
+  t.end();
+});
+
+t.test('sh -c hands on what commands print, and knows names of files', (t) => {
+  t.equal(sh(NODE, 'ip -4 addr | grep -c inet; iptables-save | grep -q nope || echo none').stdout, '3\nnone\n');
+  t.equal(sh(NODE, 'getent hosts $(hostname) | wc -l').stdout, '1\n');
+  t.equal(sh(NODE, 'grep . /proc/sys/net/ipv4/conf/e*0/forwarding').stdout, '1\n');
+  t.match(sh(NODE, 'cat /nope 2>&1 | grep -c such; ls /nope 2>/dev/null; echo $?'), { stdout: '1\n2\n', stderr: '' });
+  t.match(sh(CLIENT, `ping -c1 ${WEB} >/dev/null; sleep 3600; ip neigh | grep -c REACHABLE`), { stdout: '0\n' });
   t.end();
 });
 

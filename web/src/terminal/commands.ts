@@ -99,3 +99,12 @@ export function splitWords(line: string): readonly Word[] | undefined {
   }
   return words;
 }
+
+/** What only a shell acts upon, where nobody has quoted it. */
+const OPERATORS = /[|;&<>$*]/;
+
+/** What is run for a line: a program with its words, or a shell for one that has more than that. */
+export function commandOf(line: string, words: readonly Word[]): readonly string[] {
+  const unquoted = line.replaceAll(/'[^']*'|"[^"$]*"/g, '');
+  return OPERATORS.test(unquoted) ? ['sh', '-c', line] : words.map(({ text }) => text);
+}

@@ -10,7 +10,7 @@ import { ApiError } from '../state/api.js';
 import { placeOf, placeOfPod } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import { secondsText } from '../time.js';
-import { addressOf, completeCommand, splitWords, type Word } from './commands.js';
+import { addressOf, commandOf, completeCommand, splitWords, type Word } from './commands.js';
 import { keysOf, LineEditor } from './line-editor.js';
 import { linkNames, type Tcpdump, tcpdumpOf, tcpdumpText } from './tcpdump.js';
 
@@ -131,7 +131,7 @@ class Shell {
     if (words === undefined) this.#say('a quotation mark is left open');
     else if (words[0]?.text === 'clear') this.#screen.clear();
     else if (words[0]?.text === 'tcpdump') await this.#tcpdump(line, words);
-    else if (words.length > 0) await this.#exec(words.map(({ text }) => text));
+    else if (words.length > 0) await this.#exec(commandOf(line, words));
     if (!this.#busy) this.#ready();
   }
 
