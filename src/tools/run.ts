@@ -17,6 +17,7 @@ import { ipset } from './ipset.js';
 import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
+import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
 import { ping } from './ping.js';
 import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
@@ -50,6 +51,8 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   head,
   hostname,
   ip,
+  ip6tables: forIpv6('ip6tables'),
+  'ip6tables-save': forIpv6('ip6tables-save'),
   ipset,
   iptables,
   'iptables-nft': iptables,
@@ -59,6 +62,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   nc,
   nslookup,
   ping,
+  ping6: forIpv6('ping6'),
   sh: (place, args) => shell(place, args, runIn),
   sleep,
   sort,
@@ -66,6 +70,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   sysctl,
   tail,
   traceroute,
+  traceroute6: forIpv6('traceroute6'),
   true: success,
   uniq,
   wc,
@@ -95,8 +100,10 @@ function runIn(place: ToolPlace, command: readonly string[], input: string): Too
   if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2), input);
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
   if (tool === undefined)
-    return failure(127, `${path}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`);
-  return tool(place, args, input);
+    return (
+      notOffered(name) ?? failure(127, `${path}: command not found; podwire offers ${Object.keys(TOOLS).join(', ')}`)
+    );
+  return asksForIpv6(name, args) ? noIpv6(name) : tool(place, args, input);
 }
 
 /** `ip netns exec NAME COMMAND`: files stay those of the machine. */

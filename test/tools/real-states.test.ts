@@ -139,8 +139,6 @@ const SHOWN = [
   'bridge -j link',
   'ip addr show dev nope',
   'ip -4 -br addr',
-  'ip -6 route',
-  'ip -6 addr',
   'ip -br -j addr',
   'ip -p -j rule',
   'ip route get 1.2.3.4 from 10.0.0.1',

@@ -75,7 +75,6 @@ const COMMANDS = [
   '-tulnH',
   '-tlnH',
   '-tnl4',
-  '-tn6',
   '--tcp --listening --numeric',
   '-nt state established',
   '-tn state listening',

@@ -460,6 +460,35 @@ t.test('a namespace of the node is reached by its name', (t) => {
   t.end();
 });
 
+t.test('who asks for IPv6 is told that there is none, and who listens why that is in vain', (t) => {
+  const cluster = fresh();
+  const commands: readonly (readonly [command: string, exitCode: number])[] = [
+    ['ip -6 route', 1],
+    ['ip -f inet6 -j addr show eth0', 1],
+    ['ip route get fd00::1', 1],
+    ['ss -tln6', 1],
+    ['ip6tables -S', 2],
+    ['ip6tables-save', 2],
+    ['ping -6 -c 1 node1', 2],
+    ['ping -c 1 fd00::1', 2],
+    ['nc -z fd00::1 80', 2],
+    ['traceroute -6 node2', 2],
+    ['curl -g http://[fd00::1]:80/', 2],
+    ['wget http://[fd00::1]/', 2],
+    ['dig @fd00::10 web', 2],
+  ];
+  for (const [command, exitCode] of commands)
+    t.match(toolIn(cluster, NODE, command), { exitCode, stdout: '', stderr: /: IPv6 is not modelled: / }, command);
+  t.match(toolIn(cluster, NODE, 'ss -46tln'), { exitCode: 0 });
+  t.match(toolIn(cluster, NODE, 'ip link set address 02:00:00:00:00:01 dev eth0'), { stderr: /only what shows/ });
+  t.match(toolIn(cluster, NODE, 'tcpdump -ni eth0'), {
+    exitCode: 2,
+    stderr: /podwire trace -f PATH -o pcapng.*podwire serve/s,
+  });
+  t.match(toolIn(cluster, NODE, 'nft list ruleset'), { exitCode: 2, stderr: /^nft: .*iptables-save/ });
+  t.end();
+});
+
 t.test('what is not offered says so', (t) => {
   const cluster = fresh();
   t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });

@@ -1,6 +1,7 @@
 /** `ip`: objects and verbs may be abbreviated, as in iproute2. Only what shows is offered. */
 
 import { type Netns, Veth } from '../../kernel/index.js';
+import { isIpv6, noIpv6 } from '../not-modelled.js';
 import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
 import { devicesOf } from './device.js';
@@ -197,6 +198,8 @@ const commandName = (object: IpObject): string => (object.startsWith('neigh') ? 
 
 function run(netns: Netns, { options, words }: Parsed, object: IpObject): ToolResult {
   const [word, ...args] = words;
+  if (options.family === 'inet6' || words.some((one) => isIpv6(one.replace(/\/\d+$/, ''))))
+    return noIpv6(`ip ${object}`, 1);
   if (word === undefined) return show(netns, options, object, []);
   const verb = word === '' ? undefined : VERBS[object].find((one) => one.startsWith(word));
   if (verb === undefined) return failure(255, `Command "${word}" is unknown, try "ip ${commandName(object)} help".`);

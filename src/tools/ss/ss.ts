@@ -6,6 +6,7 @@ import { type LongOption, orderedOptions } from '../getopt.js';
 import { filterOf } from './filter.js';
 import { type SocketState, STATE_NAMES, stateOf } from './states.js';
 import { SS_USAGE } from './usage.js';
+import { noIpv6 } from '../not-modelled.js';
 import { failure, ok, type Tool, type ToolResult } from '../tool.js';
 
 /** `-o`, `-e`, `-m` and `-i` say more of a socket than is known here. */
@@ -194,6 +195,7 @@ export const ss: Tool = ({ netns }, args) => {
   if (flags.has('h')) return ok(`${SS_USAGE}\n`);
   if (flags.has('V')) return ok('ss utility, iproute2-6.1.0\n');
   const missing = Object.keys(NOT_OFFERED).find((letter) => flags.has(letter));
+  if (flags.has('6') && !flags.has('4')) return noIpv6('ss -6', 1);
   if (missing !== undefined) return failure(1, `ss: -${missing}: ${NOT_OFFERED[missing]} not modelled`);
   const filter = filterOf(words);
   if ('exitCode' in filter) return filter;
@@ -209,7 +211,7 @@ export const ss: Tool = ({ netns }, args) => {
     netid: chosen.length > 1,
     state: every.size > 1,
   };
-  const entries = flags.has('6') && !flags.has('4') ? [] : [...netns.sockets.entries(), ...kernelSockets(netns)];
+  const entries = [...netns.sockets.entries(), ...kernelSockets(netns)];
   const rows = chosen.flatMap(({ protocol, usual }) =>
     entries
       .filter((entry) => entry.protocol === protocol && states(usual).has(stateOf(entry)) && filter.holds(entry))
