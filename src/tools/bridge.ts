@@ -2,6 +2,7 @@
 
 import { Bridge, type BridgeVlan, type Device, type Netns, NS_PER_S, Vxlan } from '../kernel/index.js';
 import { formatIpv4, formatMac, MAC_ZERO, parseMac } from '../packet/index.js';
+import { linkGroupsOf } from './groups.js';
 import { devicesOf, displayName, flagsOf, noteName } from './ip/device.js';
 import { formatJson, type JsonValue, type OutputForm, printRows, Row } from './ip/row.js';
 import { isResult, readSelector, type Selector, wrongArgument } from './ip/selector.js';
@@ -25,16 +26,8 @@ interface FdbLine {
   readonly usedNs?: number;
 }
 
-/** 224.0.0.1, which every device with IPv4 listens to; 224.0.0.106 of bridges, who look for routers (RFC 4286). */
-const ALL_SYSTEMS = '01:00:5e:00:00:01';
-const ALL_SNOOPERS = '01:00:5e:00:00:6a';
-
-/** The link-layer groups that a device listens to (net/core/rtnetlink.c:ndo_dflt_fdb_dump()), of IPv4 alone. */
-function groupsOf(dev: Device): readonly string[] {
-  const hasGroups = dev.up && !dev.noArp && !(dev instanceof Vxlan);
-  if (!hasGroups) return [];
-  return dev instanceof Bridge ? [ALL_SNOOPERS, ALL_SYSTEMS] : [ALL_SYSTEMS];
-}
+/** net/core/rtnetlink.c:ndo_dflt_fdb_dump(); a VXLAN device has a dump of its own. */
+const groupsOf = (dev: Device): readonly string[] => (dev instanceof Vxlan ? [] : linkGroupsOf(dev));
 
 function* vxlanLines(dev: Vxlan): Generator<FdbLine, void> {
   for (const { mac, remote, permanent, usedNs } of dev.entries())

@@ -7,21 +7,10 @@ import { CNI_BIN_DIR } from '../cni/index.js';
 import { type Device, type Netns, sysctlFile } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { flagsOf, linkAddress, operstateOf } from './ip/device.js';
+import { flagsOf, IFF, linkAddress, operstateOf } from './ip/device.js';
 import { procNetFiles } from './proc-net.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
-/** include/uapi/linux/if.h, include/uapi/linux/if_arp.h. */
-const IFF: Readonly<Record<string, number>> = {
-  UP: 0x1,
-  BROADCAST: 0x2,
-  LOOPBACK: 0x8,
-  POINTOPOINT: 0x10,
-  NOARP: 0x80,
-  PROMISC: 0x100,
-  ALLMULTI: 0x200,
-  MULTICAST: 0x1000,
-};
 const STATISTICS = [
   'collisions',
   'multicast',

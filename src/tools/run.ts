@@ -17,6 +17,10 @@ import { ipset } from './ipset.js';
 import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
 import { nc } from './nc.js';
+import { arp } from './net-tools/arp.js';
+import { ifconfig } from './net-tools/ifconfig.js';
+import { netstat } from './net-tools/netstat.js';
+import { route } from './net-tools/route.js';
 import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
 import { ping } from './ping.js';
 import { shell } from './shell/shell.js';
@@ -33,6 +37,7 @@ import { wget } from './wget.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
+  arp,
   bash: (place, args) => shell(place, args, runIn),
   birdc,
   birdcl: birdc,
@@ -50,6 +55,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   grep: grepOf('basic'),
   head,
   hostname,
+  ifconfig,
   ip,
   ip6tables: forIpv6('ip6tables'),
   'ip6tables-save': forIpv6('ip6tables-save'),
@@ -60,9 +66,11 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   'iptables-save': iptablesSave,
   ls,
   nc,
+  netstat,
   nslookup,
   ping,
   ping6: forIpv6('ping6'),
+  route,
   sh: (place, args) => shell(place, args, runIn),
   sleep,
   sort,

@@ -138,6 +138,17 @@ const SHOWN = [
   'bridge -d link',
   'bridge -j link',
   'ip addr show dev nope',
+  'ip maddr',
+  'ip m s dev br0',
+  'ip -4 maddr',
+  'ip -0 maddr show v0',
+  'ip -4 -j maddr',
+  'ip -4 -p -j maddr show dev br0',
+  'ip -o maddr',
+  'ip maddr show dev nope',
+  'ip maddr show d0 d1',
+  'ip maddr show dev',
+  'ip maddr foo',
   'ip -4 -br addr',
   'ip -br -j addr',
   'ip -p -j rule',
@@ -381,6 +392,10 @@ function alike(command: string, { exitCode, stdout, stderr }: ToolResult): ToolR
     .replace(/(?:used (?:\d+\/){1,2}\d+|"(?:used|confirmed|updated)":\d+)/g, (seconds) =>
       seconds.replace(/\d+/g, (digits) => `${Math.floor(Number(digits) / step) * step}`),
     );
+  if (/ (?:m|maddr)\b/.test(command)) {
+    const own = text.replaceAll(/^.*(?:33:33:|inet6).*\n/gm, '');
+    return { exitCode, stdout: own.replaceAll(/^\d+:\t\S+\n(?!\t)/gm, ''), stderr };
+  }
   if (!/\b(?:n|neigh|fdb)\b/.test(command)) return { exitCode, stdout: text, stderr };
   const parts = text.startsWith('[') ? text.slice(1, -2).split(/(?<=\}),/) : text.split('\n');
   const kept = parts.filter((part) => !group.test(part));

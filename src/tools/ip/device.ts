@@ -6,6 +6,19 @@ import { failure, type ToolResult } from '../tool.js';
 import type { Row } from './row.js';
 import { type Selector, wrongArgument } from './selector.js';
 
+/** include/uapi/linux/if.h. */
+export const IFF: Readonly<Record<string, number>> = {
+  UP: 0x1,
+  BROADCAST: 0x2,
+  LOOPBACK: 0x8,
+  POINTOPOINT: 0x10,
+  RUNNING: 0x40,
+  NOARP: 0x80,
+  PROMISC: 0x100,
+  ALLMULTI: 0x200,
+  MULTICAST: 0x1000,
+};
+
 const isLoopback = (dev: Device): boolean => dev instanceof Loopback;
 
 function kindFlags(dev: Device): string[] {

@@ -6,6 +6,7 @@ import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
 import { devicesOf } from './device.js';
 import { showLinks } from './link.js';
+import { showGroups } from './maddress.js';
 import { getNeighbour, showNeighbours } from './neighbour.js';
 import { showRoutes } from './route.js';
 import { getRoute } from './route-get.js';
@@ -143,7 +144,7 @@ function parseOptions(args: readonly string[]): Parsed {
   return { options, words: args.slice(at) };
 }
 
-const OBJECTS = ['address', 'link', 'route', 'rule', 'neighbour', 'neighbor', 'netns'] as const;
+const OBJECTS = ['address', 'maddress', 'link', 'route', 'rule', 'neighbour', 'neighbor', 'netns'] as const;
 type IpObject = (typeof OBJECTS)[number];
 /** iproute2's table: where a beginning could be several, the first of these is meant. */
 const objectOf = (word: string): IpObject | undefined =>
@@ -152,7 +153,6 @@ const objectOf = (word: string): IpObject | undefined =>
 /** What else iproute2 6.1 has. */
 const OTHER_OBJECTS = [
   'addrlabel',
-  'maddress',
   'ntable',
   'ntbl',
   'l2tp',
@@ -190,11 +190,15 @@ const VERBS: Readonly<Record<IpObject, readonly string[]>> = {
   rule: ['list', 'lst', 'show', 'save', 'restore', 'showdump', 'add', 'delete', 'flush'],
   neighbour: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
   neighbor: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
+  maddress: ['add', 'delete', 'list', 'show', 'lst'],
   netns: ['list', 'show', 'lst', 'list-id', 'add', 'set', 'delete', 'identify', 'pids', 'exec', 'monitor', 'attach'],
 };
 
 /** As messages name an object. */
-const commandName = (object: IpObject): string => (object.startsWith('neigh') ? 'neigh' : object);
+function commandName(object: IpObject): string {
+  if (object === 'maddress') return 'maddr';
+  return object.startsWith('neigh') ? 'neigh' : object;
+}
 
 function run(netns: Netns, { options, words }: Parsed, object: IpObject): ToolResult {
   const [word, ...args] = words;
@@ -214,6 +218,7 @@ function show(netns: Netns, options: Options, object: IpObject, args: readonly s
   if (object === 'netns') return ok(lines(namespaces(netns)));
   if (object === 'link') return showLinks(netns, args, options);
   if (object === 'address') return showAddresses(netns, args, options);
+  if (object === 'maddress') return showGroups(netns, args, options);
   if (family !== 'any' && family !== 'inet') return ok(json ? '[]\n' : '');
   if (object === 'route') return showRoutes(netns, args, options);
   if (object === 'rule') return showRules(netns, args, options);

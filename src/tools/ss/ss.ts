@@ -74,6 +74,11 @@ function kernelSockets(netns: Netns): SocketEntry[] {
   }));
 }
 
+export const socketsOf = (netns: Netns): readonly SocketEntry[] => [
+  ...netns.sockets.entries(),
+  ...kernelSockets(netns),
+];
+
 interface Form {
   readonly numeric: boolean;
   readonly header: boolean;
@@ -211,7 +216,7 @@ export const ss: Tool = ({ netns }, args) => {
     netid: chosen.length > 1,
     state: every.size > 1,
   };
-  const entries = [...netns.sockets.entries(), ...kernelSockets(netns)];
+  const entries = socketsOf(netns);
   const rows = chosen.flatMap(({ protocol, usual }) =>
     entries
       .filter((entry) => entry.protocol === protocol && states(usual).has(stateOf(entry)) && filter.holds(entry))
