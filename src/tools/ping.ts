@@ -3,6 +3,7 @@
 import { type Device, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
+import { numberOption } from './number-option.js';
 import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
@@ -63,16 +64,6 @@ interface Options {
 
 const wrong = (message: string): ToolResult => failure(2, `ping: ${message}`);
 
-/** Numbers in their range, or the tool's complaint. */
-function number(text: string | undefined, limits: { min: number; max: number }): number | ToolResult | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) return failure(1, `ping: invalid argument: '${text}'`);
-  if (value < limits.min || value > limits.max)
-    return failure(1, `ping: invalid argument: '${text}': out of range: ${limits.min} <= value <= ${limits.max}`);
-  return value;
-}
-
 const LIMITS = {
   c: { min: 1, max: Number.MAX_SAFE_INTEGER },
   s: { min: 0, max: 65_507 },
@@ -91,7 +82,7 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
   const { values, flags, rest } = given;
   const numbers = new Map<string, number>();
   for (const [letter, limits] of Object.entries(LIMITS)) {
-    const value = number(values.get(letter), limits);
+    const value = numberOption('ping', values.get(letter), limits);
     if (typeof value === 'object') return value;
     if (value !== undefined) numbers.set(letter, value);
   }

@@ -2,6 +2,7 @@
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
 import { NS_PER_MS } from '../kernel/index.js';
+import { arping } from './arping.js';
 import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
@@ -38,6 +39,7 @@ import { wget } from './wget.js';
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
   arp,
+  arping,
   bash: (place, args) => shell(place, args, runIn),
   birdc,
   birdcl: birdc,
