@@ -80,9 +80,9 @@ export interface Asked {
   readonly numbered: boolean;
 }
 
-const TRY_HELP = "Try `iptables -h' or 'iptables --help' for more information.";
+export const TRY_HELP = "Try `iptables -h' or 'iptables --help' for more information.";
 /** xtables_error(PARAMETER_PROBLEM). */
-const wrongUse = (why: string): ToolResult => failure(2, `${NAME}: ${why}\n${TRY_HELP}`);
+export const wrongUse = (why: string): ToolResult => failure(2, `${NAME}: ${why}\n${TRY_HELP}`);
 
 const optionProblem = ({ written, why }: WrongOption): string =>
   why === 'unknown' ? `unknown option "${written}"` : `option "${written}" requires an argument`;
@@ -146,8 +146,8 @@ class Reader {
         this.flags.add('j');
         return undefined;
       default:
-        if (/[A-Z]/.test(letter) && letter !== 'M')
-          return failure(2, `${NAME}: ${written}: only what shows is offered here`);
+        // Read before, where its name is whole.
+        if (/[A-Z]/.test(letter) && letter !== 'M') return wrongUse(`unknown option "${written}"`);
         this.flags.add(letter);
         return undefined;
     }

@@ -1,8 +1,9 @@
-/** `iptables -L`, `-S` and `-Z` 1.8.9 (nf_tables): what shows, and what sets counters to zero. */
+/** `iptables` 1.8.9 (nf_tables): `-L`, `-S` and `-Z`; what changes rules is in iptables-change.ts. */
 
 import { type Chain, formatProtocol, type Netns, type Rule } from '../kernel/index.js';
 import { formatIpv4, ipv4 } from '../packet/index.js';
 import type { TableName } from '../trace/index.js';
+import { change, readChange } from './iptables-change.js';
 import { type ListForm, listMatch, listTarget } from './iptables-list.js';
 import { type Asked, NAME, readIptables } from './iptables-options.js';
 import { failure, lines, type Tool, type ToolResult } from './tool.js';
@@ -161,6 +162,12 @@ function zero(netns: Netns, name: TableName, { chain, position, verbose }: Asked
 }
 
 export const iptables: Tool = ({ netns }, args) => {
+  const wanted = readChange(args);
+  if (wanted !== undefined) {
+    if ('exitCode' in wanted) return wanted;
+    const of = tableNamed(wanted.table);
+    return typeof of === 'object' ? of : change(netns, of, wanted);
+  }
   const asked = readIptables(args);
   if ('exitCode' in asked) return asked;
   const table = tableNamed(asked.table);

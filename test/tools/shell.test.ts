@@ -55,6 +55,22 @@ t.test('sh -c hands on what commands print, and knows names of files', (t) => {
   t.end();
 });
 
+t.test('a rule that was made by hand decides over what is sent behind it', (t) => {
+  const cluster = fresh();
+  const drop = 'iptables -I FORWARD -p tcp --dport 80 -m comment --comment "by hand" -j DROP';
+  t.equal(
+    sh(NODE, `${drop} && iptables -C FORWARD -p tcp --dport 80 -m comment --comment "by hand" -j DROP`, cluster)
+      .exitCode,
+    0,
+  );
+  t.equal(sh(CLIENT, `nc -z -w 1 ${WEB} 80`, cluster).exitCode, 1);
+  t.match(outputOf(cluster, NODE, 'iptables -nvL FORWARD 1'), /^ +[1-9] +\d+ DROP .* tcp dpt:80 \/\* by hand \*\/$/m);
+  t.equal(sh(NODE, 'iptables -D FORWARD 1', cluster).exitCode, 0);
+  t.equal(sh(CLIENT, `nc -z -w 1 ${WEB} 80`, cluster).exitCode, 0);
+  t.match(sh(CLIENT, `iptables -P OUTPUT DROP; ping -c 1 ${WEB}`, cluster), { exitCode: 1 });
+  t.end();
+});
+
 t.test('programs are found by their paths too', (t) => {
   const cluster = fresh();
   t.equal(outputOf(cluster, NODE, '/sbin/ip route'), outputOf(cluster, NODE, 'ip route'));

@@ -218,8 +218,19 @@ export class RuleReader {
     return table !== undefined && spellings(table).has(name) ? this.#load(matchName) : undefined;
   }
 
-  #readExtension(name: string, given: { inverted: boolean; value: string | undefined }): void {
-    const owner = this.#ownerOf(name) ?? this.#last;
+  /** getopt_long(): the beginning of one option's name alone means that option (`-j DNAT --to`). */
+  #begunBy(beginning: string): string | undefined {
+    const loaded = [...this.#matches, ...(this.#target === undefined ? [] : [this.#target])];
+    const all = loaded.flatMap(({ table }) => (table === undefined ? [] : [...spellings(table)]));
+    const begun = new Set(all.filter(([spelling]) => spelling.startsWith(beginning)).map(([, { name }]) => name));
+    const [only] = begun;
+    return begun.size === 1 && beginning.length > 2 ? only : undefined;
+  }
+
+  #readExtension(written: string, given: { inverted: boolean; value: string | undefined }): void {
+    const exact = this.#ownerOf(written);
+    const name = exact === undefined ? (this.#begunBy(written) ?? written) : written;
+    const owner = exact ?? this.#ownerOf(name) ?? this.#last;
     if (owner === undefined) throw new RuleError(`unknown option "${name}"`);
     const known = owner.table === undefined ? undefined : spellings(owner.table).get(name);
     if (given.inverted) owner.verbatim.push('!');
