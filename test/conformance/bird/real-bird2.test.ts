@@ -3,7 +3,8 @@
 import t from 'tap';
 import type { BirdDaemon, Dialect } from '../../../src/bird/index.js';
 import { Fabric } from '../../bird/fabric.js';
-import { Bridge, RealBird, whyNoBird2 } from './real-bird2.js';
+import { Bridge, freePort } from './bridge.js';
+import { RealBird, whyNoBird2 } from './real-bird2.js';
 
 const skip = whyNoBird2() ?? false;
 
@@ -112,7 +113,8 @@ function attributes(real: RealBird, net: string): string[] {
 }
 
 async function withReal(config: (port: number) => string, run: (real: RealBird) => Promise<void>): Promise<void> {
-  const real = await RealBird.start(config);
+  const port = await freePort();
+  const real = await RealBird.start(port, config(port));
   try {
     await run(real);
   } finally {
