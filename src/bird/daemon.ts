@@ -1,6 +1,6 @@
 /** A BIRD: one process in a namespace, with its configuration, its protocols and its `birdc`. */
 
-import { type Netns, NS_PER_S, type Timer } from '../kernel/index.js';
+import { type Netns, NS_PER_S, type TcpSocket, type Timer } from '../kernel/index.js';
 import { type Cause, NO_CAUSE } from '../trace/index.js';
 import type { Family } from './address.js';
 import { BgpListeners } from './bgp/listeners.js';
@@ -9,8 +9,9 @@ import type { ConfigureOutcome, ConfigureRequest } from './birdc/configure.js';
 import { type ParseResult, parseConfig } from './config/config.js';
 import type { Dialect } from './config/keywords.js';
 import type { ConfigFiles, ConfigProblem } from './config/source.js';
-import type { BirdConfig, ConfigFinding, ProtocolConfig } from './config/types.js';
+import type { BgpConfig, BirdConfig, ConfigFinding, ProtocolConfig } from './config/types.js';
 import { BgpProtocol } from './protocols/bgp.js';
+import { BgpRangeProtocol, sessionOfRange } from './protocols/bgp-range.js';
 import { DeviceProtocol } from './protocols/device.js';
 import { DirectProtocol } from './protocols/direct.js';
 import { KernelProtocol } from './protocols/kernel.js';
@@ -54,6 +55,8 @@ export interface ProtocolStatus {
   readonly bgpState: string | undefined;
   /** Why it is not up, in BIRD's words. */
   readonly reason: string;
+  /** Of BGP: what it was configured as, or made as for a neighbour of a range. */
+  readonly session: BgpConfig | undefined;
 }
 
 const NO_LOG = (): void => undefined;
@@ -104,6 +107,7 @@ export class BirdDaemon {
       info: protocol.info.trimEnd(),
       bgpState: protocol instanceof BgpProtocol ? protocol.bgpState : undefined,
       reason: protocol instanceof BgpProtocol ? protocol.reason : '',
+      session: protocol instanceof BgpProtocol ? protocol.config : undefined,
     }));
   }
 
@@ -162,7 +166,25 @@ export class BirdDaemon {
       }
       case 'bgp':
         return new BgpProtocol(router, config, this.#requireListeners());
+      case 'bgp-range':
+        return new BgpRangeProtocol(router, config, {
+          listeners: this.#requireListeners(),
+          isNameTaken: (name) => this.#isNameTaken(router, name),
+          spawn: (session, socket) => this.#spawn(router, session, socket),
+        });
     }
+  }
+
+  #isNameTaken(router: Router, name: string): boolean {
+    return router.config.scope.lookup(name) !== undefined || this.#protocols.some((each) => each.name === name);
+  }
+
+  /** bgp_spawn(), proto_spawn(). */
+  #spawn(router: Router, config: BgpConfig, socket: TcpSocket): void {
+    const protocol = new BgpProtocol(router, config, this.#requireListeners());
+    this.#protocols.push(protocol);
+    protocol.start();
+    if (!protocol.accept(socket)) socket.close();
   }
 
   #requireListeners(): BgpListeners {
@@ -301,6 +323,11 @@ export class BirdDaemon {
       replaced.push(old);
       return this.#make(router, each);
     });
+    for (const [name, old] of before) {
+      if (!this.#staysInRange(old, config)) continue;
+      before.delete(name);
+      this.#protocols.push(old);
+    }
     const ending = [...replaced, ...before.values()].some(({ state }) => state !== 'down');
     for (const old of replaced) this.#replace(old);
     for (const gone of before.values()) {
@@ -308,6 +335,13 @@ export class BirdDaemon {
       gone.shutdown('remove');
     }
     return ending;
+  }
+
+  /** protos_commit(): what a range has made goes on where the range does, and is the same. */
+  #staysInRange(old: Protocol, { protocols }: BirdConfig): boolean {
+    if (!(old instanceof BgpProtocol) || old.config.parent === undefined) return false;
+    const parent = protocols.find(({ name }) => name === old.config.parent);
+    return parent?.kind === 'bgp-range' && reconfigureProtocol(old, sessionOfRange(parent, old.config));
   }
 
   #begin(router: Router, config: ProtocolConfig): Protocol {

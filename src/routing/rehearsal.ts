@@ -23,8 +23,6 @@ const REST_S = 5;
 /** After the last timer: what was withdrawn is told on, and kernels are scanned. */
 const MARGIN_S = 60;
 
-const isBgp = (config: { readonly kind: string }): config is BgpConfig => config.kind === 'bgp';
-
 export interface RehearsalParts {
   readonly speakers: ReadonlyMap<string, Speaker>;
   readonly confd: ConfdFiles | undefined;
@@ -74,7 +72,7 @@ export class Rehearsal implements Daemons {
     for (let second = 0; second < LIMIT_S && rested < REST_S; second += 1) {
       emulation.advance(NS_PER_S);
       const all = [...this.#daemons.values()].every(({ protocols }) =>
-        protocols.every(({ kind, state }) => kind !== 'BGP' || state === 'up'),
+        protocols.every(({ session, state }) => session === undefined || state === 'up'),
       );
       rested = all ? rested + 1 : 0;
     }
@@ -85,7 +83,8 @@ export class Rehearsal implements Daemons {
   readonly faultsChanged = (): void => undefined; // kernels see it by themselves
 
   get longestTimerNs(): number {
-    const sessions = [...this.#daemons.values()].flatMap(({ config }) => config?.protocols.filter(isBgp) ?? []);
+    const protocols = [...this.#daemons.values()].flatMap((daemon) => daemon.protocols);
+    const sessions = protocols.flatMap(({ session }) => session ?? []);
     const longest = sessions.map(({ holdTime, gracefulRestartTime }) => holdTime + gracefulRestartTime);
     return (Math.max(0, ...longest) + MARGIN_S) * NS_PER_S;
   }
@@ -184,11 +183,9 @@ export class Rehearsal implements Daemons {
 
   readonly sessions = (name: string): readonly Session[] => {
     const daemon = this.#daemons.get(name);
-    const configs = new Map((daemon?.config?.protocols ?? []).filter(isBgp).map((config) => [config.name, config]));
     return (daemon?.protocols ?? []).flatMap((protocol): Session[] => {
-      const config = configs.get(protocol.name);
+      const { session: config, bgpState = 'Down', reason, state } = protocol;
       if (config === undefined) return [];
-      const { bgpState = 'Down', reason, state } = protocol;
       return [{ config, up: state === 'up', bgpState, reason }];
     });
   };

@@ -201,7 +201,7 @@ class Rest {
       const local = typeof address === 'number' ? (address as typeof INADDR_ANY) : INADDR_ANY;
       startServer(host.netns, { protocol: 'tcp', address: local, port, process: 'bird', because });
     };
-    const sessions = config.protocols.filter((each) => each.kind === 'bgp');
+    const sessions = config.protocols.filter((each) => each.kind === 'bgp' || each.kind === 'bgp-range');
     if (config.dialect === 'bird-2') {
       for (const { strictBind, localAddress, localPort } of sessions)
         listen(strictBind ? localAddress : undefined, localPort);
@@ -222,17 +222,9 @@ class Rest {
   #sessionsOf(name: string) {
     const bird = this.#birds.get(name);
     if (bird === undefined) return [];
-    const written = bird.config.protocols.filter((each) => each.kind === 'bgp');
+    const sessions = this.#network.sessions(name);
     // bird.cfg lists them by name.
-    const configs =
-      bird.mesh === undefined
-        ? written
-        : [...written, ...bird.mesh.sessions()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const states = new Map(this.#network.sessions(name).map((session) => [session.name, session]));
-    return configs.flatMap((config) => {
-      const found = states.get(config.name);
-      return found === undefined ? [] : [{ ...found, config }];
-    });
+    return bird.mesh === undefined ? sessions : [...sessions].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   readonly birdc = (name: string, command: string): string | undefined => {

@@ -12,9 +12,18 @@ export const BGP_TOS = 0xc0;
 /** Takes a connection, or does not know its other end. */
 export type Acceptor = (socket: TcpSocket) => boolean;
 
+export interface ListenAt {
+  /** Undefined: any. */
+  readonly address: IpAddr | undefined;
+  readonly port: number;
+}
+
 interface Listening {
+  readonly key: string;
   readonly listener: TcpListener;
   readonly acceptors: Set<Acceptor>;
+  /** Those who take anybody of a network, whom no other knows. */
+  readonly ranges: Set<Acceptor>;
 }
 
 export interface ListenerContext {
@@ -35,15 +44,12 @@ export class BgpListeners {
 
   /** Listens there too; what it answers with lets go again. Undefined where the socket cannot be had. */
   acquire(
-    { address, port }: { readonly address: IpAddr | undefined; readonly port: number },
+    { address, port }: ListenAt,
     { remoteAddress, password }: Pick<BgpConfig, 'remoteAddress' | 'password'>,
     acceptor: Acceptor,
   ): (() => void) | undefined {
-    if (!this.#context.listens) return () => undefined;
-    if (address !== undefined && typeof address !== 'number') return undefined;
-    const local: Ipv4Addr = address ?? INADDR_ANY;
-    const key = `${local}:${port}`;
-    const listening = this.#open.get(key) ?? this.#listen(local, port, key);
+    const listening = this.#at({ address, port });
+    if (listening === 'nobody') return () => undefined;
     if (listening === undefined) return undefined;
     const { md5Keys } = listening.listener;
     // bgp_setup_auth(): the listening socket has the keys of all who may come.
@@ -52,17 +58,45 @@ export class BgpListeners {
     return () => {
       listening.acceptors.delete(acceptor);
       if (password !== undefined && typeof remoteAddress === 'number') md5Keys.delete(remoteAddress);
-      if (listening.acceptors.size > 0) return;
-      listening.listener.close();
-      this.#open.delete(key);
+      this.#release(listening);
     };
+  }
+
+  /** The same for a range of neighbours. */
+  acquireRange(at: ListenAt, acceptor: Acceptor): (() => void) | undefined {
+    const listening = this.#at(at);
+    if (listening === 'nobody') return () => undefined;
+    listening?.ranges.add(acceptor);
+    return (
+      listening &&
+      (() => {
+        listening.ranges.delete(acceptor);
+        this.#release(listening);
+      })
+    );
+  }
+
+  #at({ address, port }: ListenAt): Listening | 'nobody' | undefined {
+    if (!this.#context.listens) return 'nobody';
+    if (address !== undefined && typeof address !== 'number') return undefined;
+    const local: Ipv4Addr = address ?? INADDR_ANY;
+    const key = `${local}:${port}`;
+    return this.#open.get(key) ?? this.#listen(local, port, key);
+  }
+
+  #release({ listener, acceptors, ranges, key }: Listening): void {
+    if (acceptors.size > 0 || ranges.size > 0) return;
+    listener.close();
+    this.#open.delete(key);
   }
 
   #listen(address: Ipv4Addr, port: number, key: string): Listening | undefined {
     const { netns, log, because } = this.#context;
     const acceptors = new Set<Acceptor>();
+    const ranges = new Set<Acceptor>();
+    // bgp_find_proto(): of several ranges the last one.
     const onConnection = (socket: TcpSocket): void => {
-      for (const acceptor of acceptors) if (acceptor(socket)) return;
+      for (const acceptor of [...acceptors, ...[...ranges].toReversed()]) if (acceptor(socket)) return;
       log(`BGP: Unexpected connect from unknown address ${formatIp(socket.remoteAddress)} (port ${socket.remotePort})`);
       socket.close();
     };
@@ -78,7 +112,7 @@ export class BgpListeners {
         because,
         onConnection,
       });
-      const listening = { listener, acceptors };
+      const listening = { key, listener, acceptors, ranges };
       this.#open.set(key, listening);
       return listening;
     } catch (error) {

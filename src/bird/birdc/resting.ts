@@ -62,10 +62,16 @@ class RestingProtocol extends Protocol {
   }
 }
 
+/** A range of neighbours waits for them for ever. */
+function restOf({ disabled, kind }: ProtocolConfig): { readonly state: ProtocolState; readonly info: string } {
+  if (disabled) return { state: 'down', info: '' };
+  return kind === 'bgp-range' ? { state: 'start', info: 'Passive'.padEnd(14) } : { state: 'up', info: '' };
+}
+
 function protocolsOf(router: Router, { config, sessions }: RestingDaemon): Protocol[] {
   const others = config.protocols.filter(({ kind }) => kind !== 'bgp');
   return [
-    ...others.map((each) => new RestingProtocol(router, each, { state: each.disabled ? 'down' : 'up', info: '' })),
+    ...others.map((each) => new RestingProtocol(router, each, restOf(each))),
     ...sessions.map((session) => {
       const { bgpState, reason, state } = session;
       const info = state === 'down' ? reason : `${bgpState.padEnd(14)}${reason}`;

@@ -4,9 +4,10 @@ import { BGP_PORT } from '../../packet/index.js';
 import { formatIp, formatQuad } from '../address.js';
 import { bgpFamily, sameFamily, type PeerCapabilities, readCapabilities, makeOpen } from '../bgp/capabilities.js';
 import { channelOptions } from '../bgp/session.js';
-import type { RouteLimit } from '../config/types.js';
+import type { BgpRangeConfig, RouteLimit } from '../config/types.js';
 import { filterName } from '../filter/syntax.js';
 import { BgpProtocol } from '../protocols/bgp.js';
+import { BgpRangeProtocol } from '../protocols/bgp-range.js';
 import type { Channel, LimitKind } from '../protocols/channel.js';
 import { KIND_NAMES, type Protocol } from '../protocols/protocol.js';
 import type { Router } from '../router.js';
@@ -238,15 +239,30 @@ function bgpLines2(p: BgpProtocol, time: TimeContext): string[] {
   ];
 }
 
+/** Of a range that waits for neighbours. */
+function rangeLines(p: Protocol, config: BgpRangeConfig): string[] {
+  return [
+    `  BGP state:          ${p.state === 'down' ? 'Down' : 'Passive'}`,
+    `    Neighbor range:   ${config.range.toString()}`,
+    `    Neighbor AS:      ${config.remoteAs}`,
+    `    Local AS:         ${config.localAs}`,
+    ...p.channels.flatMap((channel) => [...channelLines(p, channel), ...igpTableLines(channel)]),
+  ];
+}
+
+function igpTableLines({ config }: Channel): string[] {
+  const { gateway, igpTable } = channelOptions(config);
+  if (gateway !== 'recursive' && igpTable === undefined) return [];
+  return [`    IGP ${config.family === 'ipv4' ? 'IPv4' : 'IPv6'} table: ${igpTable ?? config.table}`];
+}
+
 function bgpChannelLines(p: BgpProtocol, channel: Channel): string[] {
   const options = channelOptions(channel.config);
-  const table = options.igpTable ?? channel.config.table;
-  const family = channel.config.family === 'ipv4' ? 'IPv4' : 'IPv6';
   const own = options.nextHopAddress ?? p.sourceAddress;
   return [
     ...(p.restart.active ? [`    Neighbor GR:    ${channel.refreshing ? 'Active' : 'None'}`] : []),
     ...(channelState(p, channel) === 'UP' && own !== undefined ? [`    BGP Next hop:   ${formatIp(own)}`] : []),
-    ...(options.gateway === 'recursive' || options.igpTable !== undefined ? [`    IGP ${family} table: ${table}`] : []),
+    ...igpTableLines(channel),
   ];
 }
 
@@ -265,7 +281,7 @@ function summaryLine(protocol: Protocol, { router, time }: ShowProtocolsContext)
     return `${protocol.name.padEnd(8)} ${kind.padEnd(8)} ${table.padEnd(8)} ${protocol.stateName.padEnd(5)}  ${since.padEnd(10)}  ${protocol.info}`;
   }
   const table =
-    protocol.kind === 'bgp' || protocol.kind === 'direct' ? '---' : (protocol.mainChannel?.table.name ?? '---');
+    protocol.kind.startsWith('bgp') || protocol.kind === 'direct' ? '---' : (protocol.mainChannel?.table.name ?? '---');
   return `${protocol.name.padEnd(10)} ${kind.padEnd(10)} ${table.padEnd(10)} ${protocol.stateName.padEnd(6)} ${since.padEnd(12)}  ${protocol.info}`;
 }
 
@@ -280,11 +296,13 @@ function detailLines(protocol: Protocol, { router, time }: ShowProtocolsContext)
     const bgp = protocol instanceof BgpProtocol ? bgpLines16(protocol, time) : [];
     return [...head, ...basic16(protocol), ...bgp, ''];
   }
-  const body =
-    protocol instanceof BgpProtocol
-      ? bgpLines2(protocol, time)
-      : protocol.channels.flatMap((channel) => channelLines(protocol, channel));
-  return [...head, ...body, ''];
+  return [...head, ...detailLines2(protocol, time), ''];
+}
+
+function detailLines2(protocol: Protocol, time: TimeContext): string[] {
+  if (protocol instanceof BgpProtocol) return bgpLines2(protocol, time);
+  if (protocol instanceof BgpRangeProtocol) return rangeLines(protocol, protocol.config);
+  return protocol.channels.flatMap((channel) => channelLines(protocol, channel));
 }
 
 export function showProtocols(

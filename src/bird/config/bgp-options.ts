@@ -1,6 +1,7 @@
 /** `protocol bgp { … }` (proto/bgp/config.Y of both dialects). */
 
 import { ADD_PATH } from '../../packet/index.js';
+import { parseCeaseMask } from './cease-mask.js';
 import { CHANNEL_OPTIONS, parseChannelBody, parseFamily, parseTableName, skipDebugMask } from './common-options.js';
 import { type BgpChannelDraft, type BgpDraft, type ChannelDraft, newBgpChannel, newChannel } from './draft.js';
 import { type OptionHandler, OptionTable } from './options.js';
@@ -10,32 +11,8 @@ import type { NextHopRule } from './types.js';
 const GRACEFUL = { true: 'on', false: 'off' } as const;
 const onOff = (value: boolean): 'on' | 'off' => GRACEFUL[`${value}`];
 
-/** Subcodes of Cease by their words (RFC 4486). */
-const CEASE: readonly (readonly [readonly string[], number])[] = [
-  [['cease'], 0],
-  [['prefix', 'limit', 'hit'], 1],
-  [['administrative', 'shutdown'], 2],
-  [['peer', 'deconfigured'], 3],
-  [['administrative', 'reset'], 4],
-  [['connection', 'rejected'], 5],
-  [['configuration', 'change'], 6],
-  [['connection', 'collision'], 7],
-  [['out', 'of', 'resources'], 8],
-];
-/** All but a collision's. */
-const CEASE_ALL = 0x1ff & ~(1 << 7);
-
-function parseCeaseMask(p: Parsing): number {
-  if (!p.take('{')) return p.bool() ? CEASE_ALL : 0;
-  let mask = 0;
-  do {
-    const found = CEASE.find(([words]) => p.takeKeyword(...words));
-    if (found === undefined) return p.unexpected();
-    mask |= 1 << found[1];
-  } while (p.take(','));
-  p.expect('}');
-  return mask;
-}
+/** SYM_MAX_LEN, less what a number takes. */
+const DYNAMIC_NAME_LENGTH = 48;
 
 /** The options of a boolean each, by their words. */
 const FLAGS = {
@@ -95,11 +72,18 @@ function parseZone(p: Parsing, draft: BgpDraft): void {
   if (p.take('%')) draft.iface = p.name().text;
 }
 
+function checkOnlyNeighbor(p: Parsing, { remoteAddress, range }: BgpDraft): void {
+  if (remoteAddress !== undefined || range !== undefined) p.fail('Only one neighbor per BGP instance is allowed');
+}
+
 function parseNeighbor(p: Parsing, draft: BgpDraft): void {
-  if (p.isBird2 && p.isKeyword('range')) p.notModelled('neighbor range');
-  if (p.startsIp || p.is('symbol')) {
+  if (p.isBird2 && p.takeKeyword('range')) {
+    const range = p.net();
+    checkOnlyNeighbor(p, draft);
+    draft.range = range;
+  } else if (p.startsIp || p.is('symbol')) {
     const addr = p.ip();
-    if (draft.remoteAddress !== undefined) p.fail('Only one neighbor per BGP instance is allowed');
+    checkOnlyNeighbor(p, draft);
     draft.remoteAddress = addr;
     parseZone(p, draft);
   }
@@ -303,9 +287,13 @@ const BGP_2 = new OptionTable<BgpDraft>({
   },
   confederation: (p) => p.notModelled('confederation', p.previous),
   'require roles': (p) => p.notModelled('require roles', p.previous),
-  'dynamic name': (p) => {
-    if (!p.takeKeyword('digits')) p.text();
-    else p.expr();
+  'dynamic name': (p, draft) => {
+    draft.dynamicName = p.text();
+    if (draft.dynamicName.includes('%')) p.fail("Forbidden character '%' in dynamic name");
+    if (draft.dynamicName.length > DYNAMIC_NAME_LENGTH) p.fail('Dynamic name too long');
+  },
+  'dynamic name digits': (p, draft) => {
+    draft.dynamicNameDigits = p.ranged(0, 10, 'Dynamic name digits must be at most 10');
   },
 });
 

@@ -4,7 +4,7 @@ import { isLinkLocalIp } from '../address.js';
 import type { BgpDraft, ChannelDraft, ProtocolDraft } from './draft.js';
 import { newBgpChannel } from './draft.js';
 import type { Parsing } from './parsing.js';
-import type { BgpConfig, ChannelConfig, ProtocolConfig, TableConfig } from './types.js';
+import type { BgpConfig, BgpRangeConfig, ChannelConfig, ProtocolConfig, TableConfig } from './types.js';
 
 const finishChannel = (channel: ChannelDraft): ChannelConfig => {
   const { importSet: _import, exportSet: _export, ...rest } = channel;
@@ -13,7 +13,7 @@ const finishChannel = (channel: ChannelDraft): ChannelConfig => {
 
 function checkEnds(p: Parsing, draft: BgpDraft, internal: boolean): void {
   if (draft.localAs === 0) p.fail('Local AS number must be set', p.previous);
-  if (draft.remoteAddress === undefined) p.fail('Neighbor must be configured', p.previous);
+  if (draft.remoteAddress === undefined && draft.range === undefined) p.fail('Neighbor must be configured', p.previous);
   if (draft.strictBind && draft.localAddress === undefined) {
     p.fail('Local address must be configured for strict bind', p.previous);
   }
@@ -22,7 +22,8 @@ function checkEnds(p: Parsing, draft: BgpDraft, internal: boolean): void {
   }
   if (draft.peerType === 'internal' && !internal) p.fail('IBGP cannot have different ASNs', p.previous);
   if (draft.peerType === 'external' && internal) p.fail('EBGP cannot have the same ASNs', p.previous);
-  if (isLinkLocalIp(draft.remoteAddress) && draft.iface === undefined) {
+  const linkLocal = draft.remoteAddress !== undefined && isLinkLocalIp(draft.remoteAddress);
+  if (linkLocal && draft.iface === undefined) {
     p.fail('Link-local neighbor address requires specified interface', p.previous);
   }
   if (!(draft.capabilities && draft.as4) && draft.remoteAs > 0xffff) {
@@ -65,7 +66,7 @@ function finishBgpChannel(
   return { ...finishChannel(channel), bgp };
 }
 
-function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig {
+function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig | BgpRangeConfig {
   if (draft.remoteAs === 0 && draft.peerType === 'internal') draft.remoteAs = draft.localAs;
   const internal = draft.localAs === draft.remoteAs;
   const multihop = draft.multihop ?? (internal ? 64 : 0);
@@ -80,15 +81,18 @@ function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig {
   if (p.isBird2 && internal && draft.enforceFirstAs) {
     p.fail('Enforce first AS check is requires EBGP sessions', p.previous);
   }
-  const { peerType: _peerType, remoteAddress, ...rest } = draft;
-  if (remoteAddress === undefined) return p.unexpected();
-  return {
+  const { peerType: _peerType, remoteAddress, range, dynamicName, dynamicNameDigits, ...rest } = draft;
+  const session = {
     ...rest,
-    remoteAddress,
     multihop,
     longLived: draft.longLived ?? (draft.gracefulRestart === 'off' ? 'off' : 'aware'),
     channels: draft.channels.map((channel) => finishBgpChannel(p, channel, { draft, internal, multihop, tables })),
-  };
+  } as const;
+  if (range !== undefined) {
+    if (draft.password !== undefined) p.notModelled('a password of a range of neighbors', p.previous);
+    return { ...session, kind: 'bgp-range', range, dynamicName, dynamicNameDigits };
+  }
+  return remoteAddress === undefined ? p.unexpected() : { ...session, remoteAddress };
 }
 
 /** The finished protocol; mistakes are reported at its closing brace, as BIRD does. */

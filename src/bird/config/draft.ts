@@ -1,6 +1,6 @@
 /** Protocols in the making: what a template hands on, and what options change. */
 
-import type { Family } from '../address.js';
+import type { Family, Net } from '../address.js';
 import type { FilterChoice } from '../filter/syntax.js';
 import type { Position } from './source.js';
 import type {
@@ -37,6 +37,9 @@ export type BgpDraft = Omit<DraftOf<BgpConfig>, 'remoteAddress' | 'multihop' | '
   multihop: number | undefined;
   longLived: BgpConfig['longLived'] | undefined;
   peerType: 'internal' | 'external' | undefined;
+  range: Net | undefined;
+  dynamicName: string;
+  dynamicNameDigits: number;
 };
 
 export type ProtocolDraft = DeviceDraft | DirectDraft | KernelDraft | StaticDraft | BgpDraft;
@@ -170,6 +173,10 @@ export const newBgp = (context: DraftContext): BgpDraft => ({
   longLived: undefined,
   longLivedStaleTime: 3600,
   checkLink: false,
+  parent: undefined,
+  range: undefined,
+  dynamicName: 'dynbgp',
+  dynamicNameDigits: 0,
 });
 
 const copyChannel = (channel: ChannelDraft): ChannelDraft => ({

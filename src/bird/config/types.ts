@@ -171,9 +171,20 @@ export interface BgpConfig extends ProtocolBase {
   readonly longLived: 'off' | 'on' | 'aware';
   readonly longLivedStaleTime: number;
   readonly checkLink: boolean;
+  /** The protocol with a range of neighbours that it was made by. */
+  readonly parent: string | undefined;
 }
 
-export type ProtocolConfig = DeviceConfig | DirectConfig | KernelConfig | StaticConfig | BgpConfig;
+/** `neighbor range`: whoever of a network calls gets a session of its own. */
+export interface BgpRangeConfig extends Omit<BgpConfig, 'kind' | 'remoteAddress'> {
+  readonly kind: 'bgp-range';
+  readonly range: Net;
+  /** What the names of those sessions begin with. */
+  readonly dynamicName: string;
+  readonly dynamicNameDigits: number;
+}
+
+export type ProtocolConfig = DeviceConfig | DirectConfig | KernelConfig | StaticConfig | BgpConfig | BgpRangeConfig;
 
 export interface TableConfig {
   readonly name: string;

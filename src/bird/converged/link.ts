@@ -149,6 +149,16 @@ function* addressesOf({ node, address }: Side): Iterable<IpAddr> {
   for (const iface of node.speaker.interfaces) if (iface.up) for (const { ip } of iface.addresses) yield ip;
 }
 
+/** Where a session's connections come from; undefined where it makes none. */
+export function callingAddress(node: ConvergedNode, config: BgpConfig): IpAddr | undefined {
+  const own = sideOf(node, config);
+  if ('reason' in own || config.passive) return undefined;
+  if (own.address !== undefined) return own.address;
+  const onLink = node.speaker.interfaces.neighbor(config.remoteAddress)?.address.ip;
+  const [first] = addressesOf(own);
+  return onLink ?? first;
+}
+
 const hopsOf = ({ multihop }: BgpConfig): number => (multihop === 0 ? 1 : multihop);
 
 /** Whether a connection of `from` is heard by `to`; text: why not. */

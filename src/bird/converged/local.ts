@@ -94,7 +94,7 @@ class Collector {
   }
 
   take(config: ProtocolConfig): void {
-    if (config.disabled || config.kind === 'device' || config.kind === 'bgp') return;
+    if (config.disabled || config.kind === 'device' || config.kind === 'bgp' || config.kind === 'bgp-range') return;
     const origin: RouteOrigin = { name: config.name, kind: config.kind };
     const preference = config.channels[0]?.preference ?? PREFERENCES[config.kind];
     const { speaker } = this.#facts;

@@ -8,7 +8,7 @@
  */
 
 import { hostNet, type IpAddr, type Net } from '../address.js';
-import type { KernelConfig } from '../config/types.js';
+import type { BgpConfig, KernelConfig } from '../config/types.js';
 import type { NextHopFinder } from '../bgp/import.js';
 import { runFilter } from '../filter/filter.js';
 import { kernelExport } from '../protocols/kernel.js';
@@ -17,7 +17,7 @@ import { type HostEntry, resolveNextHop, type Resolution, UNRESOLVED } from '../
 import type { Route } from '../rib/route.js';
 import { sameRoute } from '../rib/same-route.js';
 import { type Offer, offersOf, takeOffer } from './exchange.js';
-import { isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
+import { callingAddress, isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
 import { Edge, Place } from './place.js';
@@ -35,6 +35,8 @@ export interface ConvergedOptions {
 export interface ConvergedSession {
   readonly name: string;
   readonly remoteAddress: IpAddr;
+  /** As it is written, or as it was made for a neighbour of a range. */
+  readonly config: BgpConfig;
   readonly state: 'up' | 'start' | 'down';
   readonly bgpState: string;
   readonly reason: string;
@@ -89,6 +91,21 @@ export class ConvergedNetwork {
       hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => this.#hostEntry(node, table, addr),
     };
     for (const speaker of options.speakers) this.#nodes.set(speaker.name, new ConvergedNode(speaker, context));
+    for (const node of this.#nodes.values()) if (node.ranges.length > 0) this.#callAll(node);
+  }
+
+  /** Everybody who has a session to it calls once, in the order of the speakers. */
+  #callAll(called: ConvergedNode): void {
+    const addresses = [...called.speaker.interfaces].flatMap((iface) => iface.addresses.map(({ ip }) => ip));
+    for (const node of this.#nodes.values()) {
+      if (node === called) continue;
+      for (const address of addresses) {
+        for (const config of node.sessionsTo(address)) {
+          const from = callingAddress(node, config);
+          if (from !== undefined) called.call(from);
+        }
+      }
+    }
   }
 
   // What is asked.
@@ -165,10 +182,10 @@ export class ConvergedNetwork {
       const link = links[i];
       if (link === undefined || isFailure(link)) {
         const { state = 'start', bgpState = 'Idle', reason = '' } = link ?? {};
-        return { name: config.name, remoteAddress, state, bgpState, reason, peer: undefined };
+        return { name: config.name, remoteAddress, config, state, bgpState, reason, peer: undefined };
       }
       const peer = link.other.node.name;
-      return { name: config.name, remoteAddress, state: 'up', bgpState: 'Established', reason: '', peer };
+      return { name: config.name, remoteAddress, config, state: 'up', bgpState: 'Established', reason: '', peer };
     });
   }
 

@@ -1,10 +1,11 @@
 /** A router of a converged network: its own routes, and what its sessions are. */
 
-import { type IpAddr, maxLength, Net } from '../address.js';
+import { type IpAddr, maxLength, Net, netContainsIp } from '../address.js';
 import { isInternal } from '../bgp/session.js';
-import type { BgpConfig, BirdConfig } from '../config/types.js';
+import type { BgpConfig, BgpRangeConfig, BirdConfig } from '../config/types.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import type { Command, FilterChoice } from '../filter/syntax.js';
+import { nameInRange, sessionOfRange } from '../protocols/bgp-range.js';
 import { PREFERENCES } from '../protocols/protocol.js';
 import type { HostEntry } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
@@ -13,6 +14,7 @@ import type { Speaker } from './speaker.js';
 
 const keyOf = (addr: IpAddr): Net['key'] => new Net(addr, maxLength(addr)).key;
 const isBgp = (config: BirdConfig['protocols'][number]): config is BgpConfig => config.kind === 'bgp';
+const isRange = (config: BirdConfig['protocols'][number]): config is BgpRangeConfig => config.kind === 'bgp-range';
 
 /** Whether what one session told may be told by another at all. */
 function passesOn(sessions: readonly BgpConfig[]): boolean {
@@ -53,6 +55,12 @@ const preferenceOf = (config: BgpConfig): number =>
     ),
   );
 
+/** The session with somebody who calls. Whether it would call itself, once it is there, makes no difference then. */
+const callerOf = (range: BgpRangeConfig, remoteAddress: IpAddr): BgpConfig => ({
+  ...sessionOfRange(range, { name: range.name, remoteAddress }),
+  passive: true,
+});
+
 export interface NodeContext {
   readonly hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => HostEntry;
 }
@@ -65,6 +73,9 @@ export class ConvergedNode {
   readonly isTransit: boolean;
   /** The most that a route of a neighbour can be preferred. */
   readonly highestPreference: number;
+  /** Ranges of neighbours who have sessions when they call. */
+  readonly ranges: readonly BgpRangeConfig[];
+  readonly #called = new Map<Net['key'], BgpConfig>();
   readonly #context: NodeContext;
   readonly #configured: ReadonlyMap<Net['key'], readonly BgpConfig[]>;
   #local: ReadonlyMap<string, LocalNets> | undefined = undefined;
@@ -87,7 +98,10 @@ export class ConvergedNode {
     };
     const bgp = config.protocols.filter(isBgp);
     const enabled = bgp.filter(({ disabled }) => !disabled);
-    const known = mesh === undefined ? enabled : [...enabled, mesh.like, mesh.like];
+    this.ranges = config.protocols.filter(isRange).filter(({ disabled }) => !disabled);
+    // Of what may be many, two.
+    const many = [...this.ranges.map((range) => callerOf(range, range.range.addr)), ...(mesh ? [mesh.like] : [])];
+    const known = [...enabled, ...many, ...many];
     this.isTransit = passesOn(known) || config.protocols.some(isRecursive);
     this.highestPreference = Math.max(0, ...known.map(preferenceOf));
     const configured = new Map<Net['key'], BgpConfig[]>();
@@ -104,20 +118,29 @@ export class ConvergedNode {
 
   /** Whether anything listens for neighbours. */
   get hasBgp(): boolean {
-    return this.#configured.size > 0 || this.speaker.mesh !== undefined;
+    return this.#configured.size > 0 || this.ranges.length > 0 || this.speaker.mesh !== undefined;
   }
 
   /** All sessions, in the order of the configuration. */
   *sessions(): Iterable<BgpConfig> {
     for (const config of this.speaker.config.protocols) if (isBgp(config)) yield config;
     if (this.speaker.mesh !== undefined) yield* this.speaker.mesh.sessions();
+    yield* this.#called.values();
+  }
+
+  /** A neighbour calls: he has a session from then on, if he is of a range and of no other session. */
+  call(from: IpAddr): void {
+    const range = this.ranges.findLast((each) => netContainsIp(each.range, from));
+    if (range === undefined || this.sessionsTo(from).length > 0) return;
+    const before = [...this.#called.values()].filter(({ parent }) => parent === range.name).length;
+    this.#called.set(keyOf(from), { ...callerOf(range, from), name: nameInRange(range, before + 1) });
   }
 
   /** Sessions with a neighbour of that address. */
   sessionsTo(remote: IpAddr): readonly BgpConfig[] {
     const configured = this.#configured.get(keyOf(remote));
     if (configured !== undefined) return configured;
-    const made = this.speaker.mesh?.to(remote);
+    const made = this.#called.get(keyOf(remote)) ?? this.speaker.mesh?.to(remote);
     return made === undefined ? [] : [made];
   }
 

@@ -127,7 +127,7 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     const own = router.isBird2;
     const address = own ? (config.strictBind ? config.localAddress : undefined) : router.config.listenBgpAddress;
     const port = own ? config.localPort : router.config.listenBgpPort;
-    this.#releaseListener = this.#listeners.acquire({ address, port }, config, (socket) => this.#accept(socket));
+    this.#releaseListener = this.#listeners.acquire({ address, port }, config, (socket) => this.accept(socket));
     if (this.#releaseListener === undefined) {
       this.disabled = true;
       this.storeError(undefined, { kind: 'misc', error: 'no-socket' });
@@ -261,8 +261,8 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     });
   }
 
-  /** bgp_incoming_connection(). */
-  #accept(socket: TcpSocket): boolean {
+  /** bgp_incoming_connection(); false where it is another neighbour's. */
+  accept(socket: TcpSocket): boolean {
     const { config, incoming } = this;
     if (!ipEquals(config.remoteAddress, socket.remoteAddress)) return false;
     if (config.strictBind && config.localAddress !== undefined && !ipEquals(config.localAddress, socket.localAddress)) {

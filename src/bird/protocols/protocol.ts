@@ -24,17 +24,18 @@ export type DownReason =
   | 'import-limit'
   | 'export-limit';
 
-/** How the five kinds are called in listings. */
+/** How the kinds are called in listings. */
 export const KIND_NAMES = {
   device: 'Device',
   direct: 'Direct',
   kernel: 'Kernel',
   static: 'Static',
   bgp: 'BGP',
+  'bgp-range': 'BGP',
 } as const;
 
 /** DEF_PREF_*. */
-export const PREFERENCES = { device: 240, direct: 240, kernel: 10, static: 200, bgp: 100 } as const;
+export const PREFERENCES = { device: 240, direct: 240, kernel: 10, static: 200, bgp: 100, 'bgp-range': 100 } as const;
 
 export abstract class Protocol implements ChannelOwner {
   readonly router: Router;

@@ -321,3 +321,61 @@ t.test(
     }
   },
 );
+
+const RANGE = (local: string, range: string): string => `
+router id 2.2.2.2;
+protocol device { }
+protocol bgp rack {
+  local ${local} as 65000; strict bind yes;
+  neighbor range ${range} external;
+  dynamic name "node"; dynamic name digits 2; multihop 2; graceful restart on;
+  ipv4 { import all; export all; };
+}
+`;
+
+t.test(
+  'a range of neighbors: who calls the real daemon has a session there, and both say the same of one',
+  { skip },
+  async (t) => {
+    await withReal(
+      (port) => RANGE(`127.0.0.2 port ${port}`, '127.0.0.0/25'),
+      async (real) => {
+        const { fabric, daemon, bridge } = await start(
+          real,
+          OURS_EXTERNAL('').replace('external', 'as 65000'),
+          'bird-2',
+        );
+        t.ok(
+          await bridge.until(() => real.birdc('show route protocol node01').includes('10.1.1.0/24')),
+          'it has our routes',
+        );
+        t.ok(isUp(daemon));
+        // Ours with the same text, and one that calls it.
+        fabric.plug('third', 'eth0', 'lan', '10.9.0.3/24');
+        const third = fabric.bird('third', RANGE('10.9.0.3', '10.9.0.0/25'));
+        fabric.plug('caller', 'eth0', 'lan', '10.9.0.4/24');
+        const calling = OURS_EXTERNAL('')
+          .replace('external', 'as 65000')
+          .replace(THEM, '10.9.0.3')
+          .replace(US, '10.9.0.4');
+        fabric.bird('caller', calling.replace('1.1.1.1', '4.4.4.4'));
+        t.ok(await bridge.until(() => third.birdc('show route protocol node01').includes('10.1.1.0/24')));
+        const same = (text: string): string[] =>
+          text
+            .split('\n')
+            .filter((line) => !/^BIRD|timer:|Neighbor (ID|address)|Source address|Next hop/.test(line.trim()))
+            .map((line) =>
+              line
+                .replace(/\d\d:\d\d:\d\d\.\d+/, 'T')
+                .replace(/range: .*/, 'range:')
+                .trimEnd(),
+            );
+        for (const name of ['rack', 'node01']) {
+          t.strictSame(same(third.birdc(`show protocols all ${name}`)), same(real.birdc(`show protocols all ${name}`)));
+        }
+        bridge.close();
+        fabric.end();
+      },
+    );
+  },
+);
