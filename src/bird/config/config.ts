@@ -11,7 +11,7 @@ import { tokenize } from './lexer.js';
 import { Parsing } from './parsing.js';
 import { parseProtocol, type ProtocolContext } from './protocol.js';
 import { type ConfigSymbol, Scope } from './scope.js';
-import { BirdSyntaxError, type ConfigFiles, type ConfigProblem } from './source.js';
+import { BirdSyntaxError, type ConfigFiles, type ConfigProblem, type Position } from './source.js';
 import { parseFilter, parseFunction } from './statement.js';
 import type { BirdConfig, ConfigFinding, InterfacePattern, ProtocolConfig, TableConfig } from './types.js';
 
@@ -70,6 +70,14 @@ class ConfigParser {
     if (bird6 && this.#draft.routerId === undefined) {
       this.#p.fail('Router ID must be configured manually on IPv6 routers', end);
     }
+    this.#checkScanTimes(end);
+  }
+
+  /** krt_postconfig() with CONFIG_ALL_TABLES_AT_ONCE: 1.6 reads all tables of the kernel by one timer. */
+  #checkScanTimes(end: Position): void {
+    const times = this.#draft.protocols.flatMap((each) => (each.kind === 'kernel' ? [each.scanTime] : []));
+    if (this.#p.isBird2 || new Set(times).size < 2) return;
+    this.#p.fail('All kernel syncers must use the same table scan interval', end);
   }
 
   #statement(): void {

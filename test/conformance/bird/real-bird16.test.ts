@@ -79,6 +79,8 @@ const SAMPLES: readonly string[] = [
   `${HEAD}protocol kernel { merge paths on limit 0; }`,
   `${HEAD}protocol kernel { scan time 0; }`,
   `${HEAD}protocol kernel { }\nprotocol kernel { }`,
+  `${HEAD}table t;\nprotocol kernel { scan time 2; }\nprotocol kernel { table t; kernel table 10; scan time 5; }`,
+  `${HEAD}table t;\nprotocol kernel { scan time 5; }\nprotocol kernel { table t; kernel table 10; scan time 5; }`,
   `${HEAD}protocol kernel { kernel table 10; }\nprotocol kernel { table master; }`,
   `${HEAD}protocol direct { interface -"cali*", "*"; }`,
   `${HEAD}protocol direct { interface "eth*" 10.0.0.0/8; }`,
