@@ -192,8 +192,8 @@ export class BirdDaemon {
     return this.#listeners;
   }
 
-  /** Ends in order: neighbours are told, and the kernel is cleaned unless `persist` says otherwise. */
-  stop(): void {
+  /** Ends in order: neighbours are told, the kernel is cleaned unless `persist` says otherwise; or, to restart, neither. */
+  stop(reason: 'shutdown' | 'graceful-restart' = 'shutdown'): void {
     const router = this.#router;
     if (router === undefined) return;
     const ended = (): void => {
@@ -202,7 +202,7 @@ export class BirdDaemon {
     };
     for (const protocol of this.#protocols) {
       protocol.disabled = true;
-      protocol.shutdown('shutdown');
+      protocol.shutdown(reason);
       protocol.whenDown(() => router.defer(ended));
     }
     router.defer(ended);
@@ -380,7 +380,7 @@ export class BirdDaemon {
         undoLeft: () =>
           this.#undoTimer?.pending === true ? (this.#undoTimer.dueNs - router.nowNs) / NS_PER_S : undefined,
       },
-      shutDown: () => this.stop(),
+      shutDown: (reason) => this.stop(reason),
     };
     return runBirdc(words, context);
   }

@@ -319,6 +319,23 @@ t.test('the neighbour’s death under graceful restart keeps its routes until it
   t.end();
 });
 
+t.test('birdc graceful restart: the neighbour is not told, and keeps the routes; so does the kernel', (t) => {
+  const more = 'graceful restart on;';
+  const { fabric, a, b } = pair({ more }, { more });
+  t.ok(fabric.runUntil(() => known(a).length === 1 && known(b).length === 1, 20));
+  t.equal(a.birdc('graceful restart'), 'BIRD 2.0.12 ready.\nGraceful restart requested\n');
+  fabric.run(1);
+  t.notOk(a.running);
+  t.match(b.birdc('show protocols all peer1'), /Neighbor graceful restart active/);
+  t.strictSame(known(b), ['10.1.0.0/16'], 'kept');
+  t.ok(fabric.routes('a').some((line) => line.startsWith('10.2.0.0/16')));
+  fabric.bird('a', config(0, { more }), { recover: true });
+  t.ok(fabric.runUntil(() => isUp(b), 20));
+  t.strictSame(known(b), ['10.1.0.0/16']);
+  fabric.end();
+  t.end();
+});
+
 t.test('both begin at once: one connection stays', (t) => {
   const { fabric, a, b } = pair();
   fabric.run(30);

@@ -31,7 +31,7 @@ export interface BirdcContext {
   readonly configuredNs: number;
   readonly file: string;
   readonly configurable: Configurable;
-  readonly shutDown: () => void;
+  readonly shutDown: (reason: 'shutdown' | 'graceful-restart') => void;
 }
 
 /** What a daemon of that dialect says when a client comes. */
@@ -81,7 +81,8 @@ class Birdc {
     if (p.takeKeyword('show')) return this.#show();
     const { configurable, file } = this.#context;
     if (p.takeKeyword('configure')) return runConfigure(p, configurable, { file, end: () => void this.#end([], '') });
-    if (p.takeKeyword('down')) return this.#down();
+    if (p.takeKeyword('down')) return this.#down('shutdown');
+    if (p.isBird2 && p.takeKeyword('graceful', 'restart')) return this.#down('graceful-restart');
     if (p.takeKeyword('debug') || p.takeKeyword('mrtdump')) return this.#unheard();
     if (p.takeKeyword('dump')) return [];
     if (p.takeKeyword('quit') || p.takeKeyword('exit')) return [];
@@ -92,10 +93,10 @@ class Birdc {
     return this.#notModelled();
   }
 
-  #down(): string[] {
+  #down(reason: 'shutdown' | 'graceful-restart'): string[] {
     this.#end([]);
-    this.#context.shutDown();
-    return ['Shutdown requested'];
+    this.#context.shutDown(reason);
+    return [reason === 'shutdown' ? 'Shutdown requested' : 'Graceful restart requested'];
   }
 
   /** What a log or a dump would have in it that nobody keeps; BIRD says nothing of it. */

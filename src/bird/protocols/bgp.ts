@@ -149,12 +149,12 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
     const limited = reason === 'import-limit' || reason === 'export-limit';
     this.storeError(undefined, { kind: limited ? 'automatic' : 'manual' });
     this.errors.startupDelay = 0;
-    this.stop(ceaseFor(reason, this.message));
+    this.stop(ceaseFor(reason, this.message, this.config.gracefulRestart));
     return this.state;
   }
 
   /** bgp_stop(): both connections end, and then the protocol. */
-  stop(cease: BgpProblem | undefined): void {
+  stop(cease: BgpProblem | 'silent' | undefined): void {
     if (this.state === 'down' || this.state === 'stop') return;
     this.setState('stop');
     for (const connection of [this.outgoing, this.incoming]) {
@@ -166,7 +166,8 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
         case 'OpenSent':
         case 'OpenConfirm':
         case 'Established':
-          this.fail(connection, cease ?? bgpProblem(BGP_ERROR.cease, 0));
+          if (cease === 'silent') connection.enterIdle();
+          else this.fail(connection, cease ?? bgpProblem(BGP_ERROR.cease, 0));
           break;
         case 'Idle':
         case 'Close':

@@ -62,9 +62,9 @@ export class KernelProtocol extends Protocol {
     return 'up';
   }
 
-  protected end(_reason: DownReason): ProtocolState {
+  protected end(reason: DownReason): ProtocolState {
     this.#timer?.cancel();
-    if (this.#initialized && !this.#config.persist) {
+    if (this.#initialized && !this.#config.persist && reason !== 'graceful-restart') {
       for (const { route } of this.#installed.values()) this.#programmer.remove(route.net, this.#config);
     }
     for (const stop of this.#stopListening) stop();

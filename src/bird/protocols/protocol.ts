@@ -21,6 +21,7 @@ export type DownReason =
   | 'command-disable'
   | 'command-restart'
   | 'shutdown'
+  | 'graceful-restart'
   | 'import-limit'
   | 'export-limit';
 
