@@ -1,11 +1,49 @@
 /** Arguments of the commands, and the cluster that they name. */
 
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { Cluster } from '../cluster/index.js';
-import { type ConfigError, type Finding, formatConfigError, formatFinding } from '../kubernetes/index.js';
+import { type ConfigError, type Finding, formatConfigError, formatFinding, nearMatches } from '../kubernetes/index.js';
 
 /** What the user got wrong on the command line. */
 export class UsageError extends Error {}
+
+/** Options of other programs, and what is meant by them here. */
+const MEANT: Readonly<Record<string, string>> = {
+  address: 'listen',
+  bind: 'listen',
+  cluster: 'file',
+  format: 'output',
+  host: 'listen',
+  p: 'listen',
+  port: 'listen',
+  timeout: 'time-limit',
+  topology: 'file',
+  verbose: 'log',
+};
+
+/** `util.parseArgs`, and for an option that is not known one that may be meant. @throws UsageError */
+export function parseArguments<T extends ParseArgsConfig & { readonly args: string[] }>(
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(unknownOption(config) ?? (error instanceof Error ? error.message : String(error)));
+  }
+}
+
+function unknownOption({ args, options = {} }: ParseArgsConfig & { readonly args: string[] }): string | undefined {
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
+    const meant = MEANT[token.name];
+    const near =
+      meant !== undefined && Object.hasOwn(options, meant) ? [meant] : nearMatches(token.name, Object.keys(options));
+    const hint = near.length === 0 ? '' : `; did you mean ${near.map((name) => `--${name}`).join(' or ')}?`;
+    return `unknown option ${token.rawName}${hint}`;
+  }
+  return undefined;
+}
 
 /** Everything behind `--` apart from the rest. */
 export function splitCommand(args: readonly string[]): {
@@ -46,27 +84,22 @@ const SPEC = {
 
 /** @throws UsageError */
 export function parseOptions(args: readonly string[]): CommonOptions {
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options: SPEC, allowPositionals: true });
-    if (!/^\d{1,9}$/.test(values.seed)) throw new UsageError(`--seed wants a whole number, not "${values.seed}"`);
-    const files = values.file ?? [];
-    if (files.length === 0) throw new UsageError('no cluster: name files or folders with -f');
-    return {
-      files,
-      positionals,
-      protocol: values.proto,
-      output: values.output,
-      seed: Number(values.seed),
-      quiet: values.quiet,
-      every: values.all,
-      branches: values.branches,
-      backend: values.backend,
-      prefix: values.prefix,
-    };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const { values, positionals } = parseArguments({ args: [...args], options: SPEC, allowPositionals: true });
+  if (!/^\d{1,9}$/.test(values.seed)) throw new UsageError(`--seed wants a whole number, not "${values.seed}"`);
+  const files = values.file ?? [];
+  if (files.length === 0) throw new UsageError('no cluster: name files or folders with -f');
+  return {
+    files,
+    positionals,
+    protocol: values.proto,
+    output: values.output,
+    seed: Number(values.seed),
+    quiet: values.quiet,
+    every: values.all,
+    branches: values.branches,
+    backend: values.backend,
+    prefix: values.prefix,
+  };
 }
 
 const MAX_SHOWN = 20;

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { formatConfigError, readSources } from '../kubernetes/index.js';
 import {
   DEFAULT_PORT,
@@ -14,7 +13,7 @@ import {
   ServeError,
   type ServeOptions,
 } from '../server/index.js';
-import { UsageError } from './options.js';
+import { parseArguments, UsageError } from './options.js';
 
 const SPEC = {
   file: { type: 'string', short: 'f', multiple: true },
@@ -79,11 +78,10 @@ function optionsOf(args: readonly string[]): ServeOptions {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: SPEC, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const { values, positionals } = parseArguments({ args: [...args], options: SPEC, allowPositionals: true });
+  const [first] = positionals;
+  if (first !== undefined) throw new UsageError(`serve takes no "${first}": name a cluster's files or folders with -f`);
+  return values;
 }
 
 function limitsOf(values: ReturnType<typeof parse>): Partial<Limits> {

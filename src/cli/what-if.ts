@@ -1,7 +1,6 @@
 /** `podwire what-if`: which flows would come out otherwise after a change, and what decides them. */
 
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { allPairs, compareFlows, type Flow, formatComparisons } from '../analysis/index.js';
 import {
   Cluster,
@@ -27,7 +26,7 @@ import {
   type RefusedObject,
 } from '../kubernetes/index.js';
 import type { TraceProtocol } from '../trace/index.js';
-import { printErrors, UsageError, withUsage } from './options.js';
+import { parseArguments, printErrors, UsageError, withUsage } from './options.js';
 
 const SPEC = {
   file: { type: 'string', short: 'f', multiple: true },
@@ -178,11 +177,7 @@ function optionsOf(args: readonly string[]): Options {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: SPEC, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  return parseArguments({ args: [...args], options: SPEC, allowPositionals: true });
 }
 
 interface About {

@@ -175,6 +175,21 @@ t.test('help is for those who ask', { skip }, (t) => {
   t.end();
 });
 
+t.test('an option that there is none of is told with one that is near', { skip }, (t) => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['serve', '--port', '8080'], 'unknown option --port; did you mean --listen?'],
+    [['serve', '-p', '8080'], 'unknown option -p; did you mean --listen?'],
+    [['serve', '--tokenfile=t'], 'unknown option --tokenfile; did you mean --token-file or --file?'],
+    [['serve', 'topologies/dns'], 'serve takes no "topologies/dns": name a cluster\'s files or folders with -f'],
+    [[...CLIENT_TO_WEB, '--format', 'json'], 'unknown option --format; did you mean --output?'],
+    [['what-if', '--filename', 'x'], 'unknown option --filename; did you mean --file?'],
+    [['exec', ...VXLAN, '--port', '80', 'node/node1', '--', 'ip', '--port'], 'unknown option --port'],
+    [['serve', '--quite-another'], 'unknown option --quite-another'],
+  ];
+  for (const [args, told] of cases) t.match(run(args), { status: 2, stderr: `podwire: ${told}\n` }, args.join(' '));
+  t.end();
+});
+
 const TRACES: readonly (readonly [string, readonly string[]])[] = [
   ['through the tunnel', CLIENT_TO_WEB],
   ['to a host outside', ['trace', ...VXLAN, 'pod/default/client', 'host/internet:443']],
