@@ -71,27 +71,43 @@ export class Clusters {
     if (this.#clusters.size >= this.#limits.clusters)
       throw new Problem('limit-reached', `this server has at most ${this.#limits.clusters} clusters: delete one`);
     const id = randomUUID();
-    const given = name ?? `cluster-${id.slice(0, 8)}`;
-    requireClusterName(given, '/name');
-    if (this.list().some((one) => one.name === given))
-      throw new Problem('conflict', `there is a cluster "${given}" already`);
+    const made = name ?? `cluster-${id.slice(0, 8)}`;
+    this.#requireFree(made);
     const { onRestart } = this.#events;
     const thread = new ClusterThread({
-      name: given,
+      // A snapshot has a name of its own, which is known when it has been read.
+      name: origin.kind === 'snapshot' ? name : made,
       origin,
       limits: this.#limits,
       workerUrl: this.#workerUrl,
-      onRestart: (why) => onRestart({ id, name: given }, why),
+      onRestart: (why) => onRestart({ id, name: this.#clusters.get(id)?.name ?? made }, why),
     });
-    const cluster = { id, name: given, createdAt: new Date().toISOString(), thread };
+    const cluster = { id, name: made, createdAt: new Date().toISOString(), thread };
     this.#clusters.set(id, cluster);
     try {
-      await thread.ready;
+      return this.#called(await thread.ready, cluster);
     } catch (error) {
       this.#clusters.delete(id);
+      await thread.close();
       throw error;
     }
-    return cluster;
+  }
+
+  /** @throws Problem */
+  #requireFree(name: string, hint = ''): void {
+    requireClusterName(name, '/name');
+    if (!this.list().some((one) => one.name === name)) return;
+    const message = `there is a cluster "${name}" already${hint}`;
+    throw new Problem('conflict', message, [{ message, field: '/name' }]);
+  }
+
+  /** A cluster that has been loaded, by the name that it turned out to have. @throws Problem */
+  #called(name: string, cluster: ServedCluster): ServedCluster {
+    if (name === cluster.name) return cluster;
+    this.#requireFree(name, ", which is the snapshot's own name: give another with ?name=");
+    const called = { ...cluster, name };
+    this.#clusters.set(cluster.id, called);
+    return called;
   }
 
   /** @throws Problem */

@@ -144,6 +144,22 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
     'unreachable',
   );
 
+  const taken = await ask('POST', '/clusters', snapshot.bytes, cbor);
+  t.match(taken.json, {
+    type: 'urn:podwire:problem:conflict',
+    status: 409,
+    detail: `there is a cluster "${VXLAN}" already, which is the snapshot's own name: give another with ?name=`,
+    errors: [{ field: '/name' }],
+  });
+  t.equal((await ask('GET', '/clusters')).json.total, 2, 'nothing is left of it');
+  await ask('DELETE', `/clusters/${VXLAN}`);
+  const own = await ask('POST', '/clusters', snapshot.bytes, cbor);
+  t.match(own, { status: 201, json: { name: VXLAN } }, 'it takes its own name where that is free');
+  t.match((await ask('GET', own.headers.get('location')?.replace('/api/v1', '') ?? '')).json, { name: VXLAN });
+  const { bytes } = await ask('GET', '/clusters/again/snapshot');
+  await ask('DELETE', '/clusters/again');
+  t.match((await ask('POST', '/clusters', bytes, cbor)).json, { name: 'again' }, 'what it was called when it was taken');
+
   const same = await ask('POST', '/clusters?name=same&seed=1', snapshot.bytes, cbor);
   t.match(same.json, { name: 'same', seed: 1 }, 'its own seed may be said');
   await ask('DELETE', '/clusters/same');
@@ -167,6 +183,10 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
     ],
     ['before the start', encodeCbor({ ...whole, nowNs: -1 }), /before the start/],
   ];
+  t.match((await ask('POST', '/clusters', encodeCbor({ ...whole, name: '../etc' }), cbor)).json, {
+    status: 400,
+    errors: [{ field: '/name' }],
+  });
   for (const [name, bytes, words] of cases) {
     const refused = await ask('POST', '/clusters?name=bad', bytes, cbor);
     t.equal(refused.status, 400, name);

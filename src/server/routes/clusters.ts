@@ -92,11 +92,11 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         operationId: 'createCluster',
         summary: 'Load a cluster',
         description:
-          'From texts (JSON with `sources`), from one YAML text, or from a snapshot (CBOR). Name and seed stand in the query or in the JSON; both may, where they say the same. A snapshot is a cluster of another name, and has its seed with it.',
+          'From texts (JSON with `sources`), from one YAML text, or from a snapshot (CBOR). Name and seed stand in the query or in the JSON; both may, where they say the same. A snapshot has its seed and its name with it; where a cluster has that name already (409), another is wanted.',
         consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
         querystring: Type.Object({
           name: Type.Optional(
-            Type.String({ maxLength: 63, description: 'lower case letters, digits and "-"; left out, one is made' }),
+            Type.String({ maxLength: 63, description: 'lower case letters, digits and "-"; left out, it is that of the snapshot, or one is made' }),
           ),
           seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999, description: '1 where left out' })),
         }),
@@ -156,7 +156,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         operationId: 'downloadSnapshot',
         summary: 'Take a snapshot',
         description:
-          'Objects, what was settled (nodes and addresses of pods), faults and the time, as CBOR. POST it to /clusters to have the cluster again. Connections, learned neighbours and counters are not in it.',
+          'Objects, what was settled (nodes and addresses of pods), faults and the time, as CBOR. POST it to /clusters to have the cluster again, of the same name or another. Connections, learned neighbours and counters are not in it.',
         params: ClusterParams,
         response: { 200: { description: 'CBOR', content: { [CBOR_TYPE]: { schema: {} } } }, ...ERRORS },
       },

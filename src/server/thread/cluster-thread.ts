@@ -55,7 +55,7 @@ export class ClusterThread {
   #failure = '';
   #nextCall = 1;
   readonly #waiting = new Map<number, Waiting>();
-  #ready: Promise<void>;
+  #ready: Promise<string>;
   readonly #restarts: number[] = [];
   #lastEnd: string | undefined = undefined;
   #compacting = false;
@@ -79,12 +79,12 @@ export class ClusterThread {
     return this.#lastEnd;
   }
 
-  /** Once the cluster is loaded. @throws Problem where it cannot be */
-  get ready(): Promise<void> {
+  /** The name of the cluster, once it is loaded. @throws Problem where it cannot be */
+  get ready(): Promise<string> {
     return this.#ready;
   }
 
-  #start(): Promise<void> {
+  #start(): Promise<string> {
     this.#state = 'loading';
     const { limits, name, workerUrl } = this.#options;
     const data: ThreadData = { origin: this.#origin, name, limits, changes: this.#changes, left: this.#left };
@@ -96,7 +96,7 @@ export class ClusterThread {
       execArgv: [],
     });
     this.#worker = worker;
-    return new Promise<void>((resolve, reject) => {
+    return new Promise<string>((resolve, reject) => {
       const timer = setTimeout(() => {
         refuse(new Problem('timeout', `loading took longer than ${limits.loadMs / 1000} s`));
       }, limits.loadMs);
@@ -110,7 +110,7 @@ export class ClusterThread {
         if (answer.kind === 'ready') {
           clearTimeout(timer);
           this.#state = 'ready';
-          resolve();
+          resolve(answer.name);
         } else if (answer.kind === 'refused') refuse(Problem.from(answer.problem));
         else if (answer.kind === 'left') this.#left = answer.left;
         else if (answer.kind === 'batch') this.#readers.get(answer.batch.reader)?.onBatch(answer.batch);

@@ -53,8 +53,8 @@ interface WithLeft {
 
 export type Answer =
   | { readonly kind: 'left'; readonly left: Left }
-  /** The cluster is there. */
-  | { readonly kind: 'ready' }
+  /** The cluster is there, of that name: given, or its snapshot's. */
+  | { readonly kind: 'ready'; readonly name: string }
   /** It could not be loaded. */
   | { readonly kind: 'refused'; readonly problem: ProblemDetail }
   | ({ readonly kind: 'result'; readonly id: number; readonly result: unknown } & WithLeft)

@@ -87,7 +87,7 @@ function start({ changes, left, ...request }: ThreadData): void {
     else void answer(session, message, whereabouts);
   });
   whereabouts.tell();
-  send({ kind: 'ready' });
+  send({ kind: 'ready', name: session.name });
 }
 
 try {
