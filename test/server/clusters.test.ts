@@ -158,7 +158,11 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
   t.match((await ask('GET', own.headers.get('location')?.replace('/api/v1', '') ?? '')).json, { name: VXLAN });
   const { bytes } = await ask('GET', '/clusters/again/snapshot');
   await ask('DELETE', '/clusters/again');
-  t.match((await ask('POST', '/clusters', bytes, cbor)).json, { name: 'again' }, 'what it was called when it was taken');
+  t.match(
+    (await ask('POST', '/clusters', bytes, cbor)).json,
+    { name: 'again' },
+    'what it was called when it was taken',
+  );
 
   const same = await ask('POST', '/clusters?name=same&seed=1', snapshot.bytes, cbor);
   t.match(same.json, { name: 'same', seed: 1 }, 'its own seed may be said');

@@ -234,6 +234,7 @@ const WALK: readonly Walk[] = [
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: DENY_WEB, headers: YAML, status: 201 },
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: DENY_WEB, headers: YAML, status: 409 },
   { operation: `POST ${OF}/objects`, path: `${AT}/objects`, body: 'kind: [', headers: YAML, status: 400 },
+  { operation: `POST ${OF}/objects`, path: `${AT}/objects?apply=true`, body: DENY_WEB, headers: YAML, status: 200 },
   { operation: `GET ${ONE}`, path: POLICY, status: 200 },
   { operation: `PUT ${ONE}`, path: POLICY, body: DENY_WEB, headers: YAML, status: 200 },
   { operation: `PATCH ${ONE}`, path: POLICY, body: '{"metadata":{"labels":{"a":"b"}}}', headers: MERGE, status: 200 },

@@ -210,6 +210,23 @@ t.test('of objects that are applied twice in one request the last holds, and it 
   t.equal((await ask('GET', `${OBJECTS}/core/ConfigMap/default/m`)).status, 404, 'the first does not come back');
 });
 
+t.test('what is applied answers with 201 where some of it is new, with 200 where all was there', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const apply = async (body: string) => ask('POST', `${OBJECTS}?apply=true`, body, YAML);
+  const other = DENY_WEB.replace('deny-web', 'deny-other');
+  for (const [body, status] of [
+    [DENY_WEB, 201],
+    [DENY_WEB, 200],
+    [DENY_WEB.replace('app: web', 'app: db'), 200],
+    [`${DENY_WEB}---\n${other}`, 201],
+    [`${DENY_WEB}---\n${other}`, 200],
+  ] as const) {
+    const applied = await apply(body);
+    t.equal(applied.status, status, body);
+    t.strictSame(Object.keys(applied.json).toSorted(), ['change', 'findings', 'objects']);
+  }
+});
+
 t.test('nodes and addresses of what nobody changed stay as they are', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const pods = async () =>

@@ -96,7 +96,10 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
         querystring: Type.Object({
           name: Type.Optional(
-            Type.String({ maxLength: 63, description: 'lower case letters, digits and "-"; left out, it is that of the snapshot, or one is made' }),
+            Type.String({
+              maxLength: 63,
+              description: 'lower case letters, digits and "-"; left out, it is that of the snapshot, or one is made',
+            }),
           ),
           seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 999_999_999, description: '1 where left out' })),
         }),

@@ -164,17 +164,28 @@ export function objectRoutes(app: App, context: RouteContext): void {
           ...manifests,
           operationId: 'createObjects',
           summary: 'Create objects, or apply them',
-          description: `One object or many, as JSON or YAML: all of them or none. One that is there already, or stands in the request twice, is a conflict (409). With \`apply=true\` those that are there are replaced, and of several of one name the last holds, which a finding tells. ${LIVE}`,
+          description: `One object or many, as JSON or YAML: all of them or none. One that is there already, or stands in the request twice, is a conflict (409). With \`apply=true\` those that are there are replaced, and of several of one name the last holds, which a finding tells; the answer is 201 where one of them is new, 200 where none is. ${LIVE}`,
           params: ClusterParams,
-          querystring: Type.Object({ apply: Type.Boolean({ default: false }) }),
-          response: { 201: ChangedObjects, ...ERRORS },
+          querystring: Type.Object({
+            apply: Type.Boolean({ default: false, description: 'those that are there already are replaced' }),
+          }),
+          response: {
+            200: { ...ChangedObjects, description: 'Applied: all of them were there already' },
+            201: { ...ChangedObjects, description: 'Created, or of those that were applied at least one' },
+            ...ERRORS,
+          },
         },
       },
       async ({ params, body, headers, query }, reply) => {
         const text = textOf(body, headers['content-type']);
         const thread = threadOf(context, params.cluster);
-        reply.code(201);
-        return query.apply ? thread.call('applyObjects', text) : thread.call('createObjects', text);
+        if (!query.apply) {
+          reply.code(201);
+          return thread.call('createObjects', text);
+        }
+        const { created, ...changed } = await thread.call('applyObjects', text);
+        reply.code(created ? 201 : 200);
+        return changed;
       },
     );
     scope.put(

@@ -1,6 +1,6 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
-import type { Finding, ObjectKey } from '../../kubernetes/index.js';
+import { type Finding, formatKey, type ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
@@ -86,13 +86,14 @@ export const METHODS = {
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, { text, file }: TextRequest) =>
     withRows(session.take(createObjects(session.declared, text, file))),
-  applyObjects: (session: Session, text: TextRequest) =>
-    withRows(session.take(applyObjects(session.declared, session.cluster, text))),
+  applyObjects: (session: Session, text: TextRequest) => {
+    const applied = applyObjects(session.declared, session.cluster, text);
+    const created = applied.added.some(({ id }) => !session.declared.byId.has(id));
+    return { created, ...withRows(session.take(applied)) };
+  },
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
-    const before = session.generation;
-    const isNew = !session.declared.byId.has(`${key.group}/${key.kind}/${key.namespace}/${key.name}`);
-    const changed = session.take(replaceObject(session.declared, session.cluster, key, text));
-    return { created: isNew && session.generation > before, ...withRows(changed) };
+    const created = !session.declared.byId.has(formatKey(key));
+    return { created, ...withRows(session.take(replaceObject(session.declared, session.cluster, key, text))) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
     withRows(session.take(patchObject(session.declared, session.cluster, request))),
