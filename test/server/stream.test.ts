@@ -162,6 +162,39 @@ t.test('captures of the same interfaces have each frame once, as has whoever rea
     );
 });
 
+t.test('endpoints that were there before anybody asked for them are no news', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const client = await connect(t, server.url, { path: '/api/v1/clusters/shop/stream' });
+  client.say(subscribe(['events']));
+  await client.next(isKind('subscribed'));
+  const map = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  const objects = '/clusters/shop/objects';
+  const pool = `${objects}/projectcalico.org/IPPool/-/default-ipv4-ippool`;
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  await ask('POST', objects, map('first'));
+  const rebuilt = await ask('PATCH', pool, '{"spec":{"natOutgoing":false}}', merge);
+  t.ok(rebuilt.json.change.rebuilt);
+  await ask('POST', objects, map('second'));
+  await client.next(({ messages = [] }) =>
+    messages.some(({ subject }: Parsed) => subject === 'ConfigMap default/second'),
+  );
+  t.strictSame(
+    client.messages.map(({ event, subject }) => `${event} ${subject}`),
+    [
+      'object-added ConfigMap default/first',
+      'object-changed IPPool default-ipv4-ippool',
+      'rebuilt shop',
+      'object-added ConfigMap default/second',
+    ],
+  );
+  await ask('PATCH', `${objects}/core/Pod/shop/web-1`, '{"metadata":{"labels":{"app":"other"}}}', merge);
+  await client.next(({ messages = [] }) =>
+    messages.some(({ event, detail }: Parsed) => event === 'endpoint-removed' && detail.includes('web-1')),
+  );
+  const ofEndpoints = client.messages.filter(({ event }) => event.startsWith('endpoint-'));
+  t.ok(ofEndpoints.length > 0 && ofEndpoints.every(({ detail }) => detail.includes('web-1')), 'what changes is');
+});
+
 t.test('pods that come and go, faults and the clock are events; counters are told once a second', async (t) => {
   const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const client = await connect(t, server.url);

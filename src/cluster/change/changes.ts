@@ -107,11 +107,13 @@ export class Changes {
 
   /** Runs something that programs, and tells whoever listens what has become different. */
   observed(objects: readonly ObjectChange[], run: () => void): void {
-    const { store, underlay, kubelets } = this.#parts;
+    const { store, underlay, kubelets, context, findings } = this.#parts;
     if (this.listener === undefined) {
       run();
       return;
     }
+    // What nobody has asked for so far is as it was, and no news.
+    findings.push(...context.services.writeEndpoints());
     const observation = new Observation({
       store,
       hosts: underlay.built,
