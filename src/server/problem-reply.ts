@@ -20,9 +20,16 @@ const byStatus = (status: number): ProblemKind =>
   (Object.keys(PROBLEMS) as ProblemKind[]).find((kind) => PROBLEMS[kind].status === status) ??
   (status < 500 ? 'bad-request' : 'internal');
 
-/** `/items/0/name` of the part that was looked at: body, querystring, params. */
-function mistakesOf(error: FastifyError): Mistake[] {
-  return (error.validation ?? []).map(({ instancePath, message = 'is wrong', params, keyword, ...about }) => {
+interface Refused {
+  readonly instancePath: string;
+  readonly message?: string;
+  readonly params: Record<string, unknown>;
+  readonly keyword: string;
+}
+
+/** `/items/0/name` of what a schema was held against: body, querystring, params, a message. */
+export function mistakesOf(refused: readonly Refused[]): Mistake[] {
+  return refused.map(({ instancePath, message = 'is wrong', params, keyword, ...about }) => {
     if (keyword === 'discriminator') return wrongKind(instancePath, String(params['tag']), about);
     if (keyword === 'additionalProperties')
       return unknownField(instancePath, String(params['additionalProperty']), about);
@@ -33,6 +40,10 @@ function mistakesOf(error: FastifyError): Mistake[] {
     return { message: `${message}${allowed}`, field: instancePath };
   });
 }
+
+/** All of them in one line. */
+export const wordsOf = (mistakes: readonly Mistake[]): string =>
+  mistakes.map(({ field = '', message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
 
 /** As of query parameters (queries.ts). */
 function unknownField(path: string, name: string, about: object): Mistake {
@@ -54,9 +65,8 @@ function wrongKind(path: string, tag: string, about: object): Mistake {
 function invalid(error: FastifyError, { body }: FastifyRequest): Problem {
   const { validationContext: where = 'request' } = error;
   if (where === 'body' && body === undefined) return new Problem('bad-request', 'a body is wanted: JSON');
-  const mistakes = mistakesOf(error);
-  const words = mistakes.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');
-  return new Problem('bad-request', `${where}: ${words}`, mistakes);
+  const mistakes = mistakesOf(error.validation ?? []);
+  return new Problem('bad-request', `${where}: ${wordsOf(mistakes)}`, mistakes);
 }
 
 function problemOf(error: FastifyError | Problem, request: FastifyRequest): Problem {

@@ -379,13 +379,32 @@ t.test('nonsense is told, and too much of it ends the connection; others go on',
     ['no JSON', () => client.socket.send('{'), { problem: { status: 400, detail: /no JSON/ } }],
     ['no operation', () => client.say({ op: 'explode' }), { problem: { errors: [{ field: '/op' }] } }],
     ['prototypes', () => client.say({ op: 'constructor' }), { problem: { errors: [{ field: '/op' }] } }],
-    ['a kind', () => client.say(subscribe(['rumours'])), { problem: { errors: [{ field: '/kinds/0' }] } }],
+    [
+      'a kind',
+      () => client.say(subscribe(['rumours'])),
+      {
+        about: 'a',
+        problem: {
+          detail: /allowed values: frames, steps, traces, events, counters$/,
+          errors: [{ field: '/kinds/0' }],
+        },
+      },
+    ],
+    [
+      'a frame that is not kept',
+      () => client.say({ op: 'dissect', seq: 4711 }),
+      { seq: 4711, problem: { status: 404 } },
+    ],
     [
       'a filter',
       () => client.say(subscribe(['frames'], { filter: 'tcp.prt' })),
       { about: 'a', problem: { type: /bad-filter/, errors: [{ field: '/filter', column: 1 }] } },
     ],
-    ['a field', () => client.say(subscribe(['frames'], { speed: 1 })), { problem: { errors: [{ field: '/speed' }] } }],
+    [
+      'a field',
+      () => client.say(subscribe(['frames'], { filtre: 'tcp' })),
+      { about: 'a', problem: { errors: [{ field: '/filtre', near: ['filter'] }] } },
+    ],
     [
       'nobody’s subscription',
       () => client.say({ op: 'unsubscribe', subscription: 'b' }),

@@ -15,7 +15,8 @@ cannot set headers says its token as a second subprotocol, \`bearer.TOKEN\`. The
     {"op": "unsubscribe", "subscription": "a"}
     {"op": "dissect", "seq": 4711}
 
-and gets \`subscribed\`, \`batch\`, \`dissection\`, \`unsubscribed\`, \`restarted\` and \`error\` (with a problem document). Kinds of streams: ${STREAM_KINDS.join(', ')}.
+and gets \`subscribed\`, \`batch\`, \`dissection\`, \`unsubscribed\`, \`restarted\` and \`error\` (with a problem document, and in \`about\` the
+subscription or in \`seq\` the frame that was asked for). Kinds of streams: ${STREAM_KINDS.join(', ')}.
 Events: ${EVENT_NAMES.join(', ')}.
 
 ## Filters

@@ -5,7 +5,7 @@ import { Ajv } from 'ajv';
 import type { RawData, WebSocket } from 'ws';
 import type { Metrics } from '../metrics.js';
 import { Problem } from '../problem.js';
-import { problemBody } from '../problem-reply.js';
+import { mistakesOf, problemBody, wordsOf } from '../problem-reply.js';
 import { decodeCbor } from '../session/cbor.js';
 import { type ControlMessage, STREAM_KINDS, type StreamKind } from '../stream/messages.js';
 import { encode, type Format } from '../stream/encode.js';
@@ -21,7 +21,8 @@ const MAX_MISTAKES = 16;
 export const CLOSE = { goingAway: 1001, policyViolation: 1008, tryAgainLater: 1013 } as const;
 
 const closed = { additionalProperties: false } as const;
-const Name = Type.String({ minLength: 1, maxLength: 64 });
+const LONGEST_NAME = 64;
+const Name = Type.String({ minLength: 1, maxLength: LONGEST_NAME });
 const Subscribe = Type.Object(
   {
     op: Type.Literal('subscribe'),
@@ -38,7 +39,7 @@ const Subscribe = Type.Object(
 const Unsubscribe = Type.Object({ op: Type.Literal('unsubscribe'), subscription: Name }, closed);
 const Dissect = Type.Object({ op: Type.Literal('dissect'), seq: Type.Integer({ minimum: 1 }) }, closed);
 
-const ajv = new Ajv({ allErrors: true, strict: false });
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
 const VALIDATE = {
   subscribe: ajv.compile<Static<typeof Subscribe>>(Subscribe),
   unsubscribe: ajv.compile<Static<typeof Unsubscribe>>(Unsubscribe),
@@ -56,12 +57,16 @@ function validated(value: unknown): Asked {
     throw new Problem('bad-request', message, [{ message, field: '/op' }]);
   }
   if (validate(value)) return value;
-  const mistakes = (validate.errors ?? []).map(({ instancePath, message = 'is wrong', params }) => {
-    const extra = 'additionalProperty' in params ? `/${String(params['additionalProperty'])}` : '';
-    const missing = 'missingProperty' in params ? `/${String(params['missingProperty'])}` : '';
-    return { message, field: `${instancePath}${extra}${missing}` };
-  });
-  throw new Problem('bad-request', mistakes.map(({ field, message }) => `${field} ${message}`).join('; '), mistakes);
+  const mistakes = mistakesOf(validate.errors ?? []);
+  throw new Problem('bad-request', wordsOf(mistakes), mistakes);
+}
+
+/** What a message is about, whatever else may be wrong with it. */
+function aboutOf(message: unknown): Pick<Extract<ControlMessage, { type: 'error' }>, 'about' | 'seq'> {
+  if (typeof message !== 'object' || message === null) return {};
+  const { subscription, seq }: { readonly subscription?: unknown; readonly seq?: unknown } = message;
+  if (typeof subscription === 'string' && subscription.length <= LONGEST_NAME) return { about: subscription };
+  return typeof seq === 'number' ? { seq } : {};
 }
 
 const bytesOf = (data: RawData): Uint8Array =>
@@ -155,14 +160,14 @@ export class Connection {
   }
 
   async #said(data: RawData, isBinary: boolean): Promise<void> {
-    let about: string | undefined;
+    let about = {};
     try {
-      const asked = validated(parsed(data, isBinary));
-      about = 'subscription' in asked ? asked.subscription : undefined;
-      await this.#do(asked);
+      const message = parsed(data, isBinary);
+      about = aboutOf(message);
+      await this.#do(validated(message));
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem('internal', String(error));
-      this.#send({ type: 'error', problem: problemBody(problem), ...(about === undefined ? {} : { about }) });
+      this.#send({ type: 'error', problem: problemBody(problem), ...about });
       this.#mistakes += 1;
       if (this.#mistakes >= MAX_MISTAKES) this.#socket.close(CLOSE.policyViolation, 'too many mistakes');
     }

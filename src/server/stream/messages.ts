@@ -137,4 +137,5 @@ export type ControlMessage =
   | { readonly type: 'dissection'; readonly seq: number; readonly dissection: DissectedNode }
   /** The cluster was built anew without being asked; the subscriptions go on in a new epoch. */
   | { readonly type: 'restarted'; readonly why: string }
-  | { readonly type: 'error'; readonly problem: object; readonly about?: string };
+  /** `about` is the subscription, `seq` the frame that was asked for. */
+  | { readonly type: 'error'; readonly problem: object; readonly about?: string; readonly seq?: number };
