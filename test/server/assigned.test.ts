@@ -67,7 +67,7 @@ t.test('what a Service was given is put back without becoming its own', async (t
   await ask('PATCH', SERVICE, '{"spec":{"type":"NodePort"}}', MERGE);
   const again = (await ask('GET', SERVICE)).json.object;
   const applied = await ask('POST', `${OBJECTS}?apply=true`, { ...again, spec: { ...again.spec, type: 'ClusterIP' } });
-  t.equal(applied.status, 201, 'and so when it is applied');
+  t.equal(applied.status, 200, 'and so when it is applied');
   t.notOk('nodePort' in (await ask('GET', SERVICE)).json.object.spec.ports[0]);
 
   const other = await ask('PUT', SERVICE, { ...read, spec: { ...read.spec, clusterIP: '10.96.0.200' } });
@@ -108,7 +108,7 @@ t.test('what a Service of another type has no use for goes, though it was declar
   );
 
   const applied = await ask('POST', `${OBJECTS}?apply=true`, DECLARED.replace('10.96.0.77', ''), YAML);
-  t.equal(applied.status, 201, applied.text);
+  t.equal(applied.status, 200, applied.text);
   const other = { spec: { type: 'ClusterIP', ports: [{ name: 'http', port: 80, nodePort: 32_102 }] } };
   const refused = await ask('PATCH', SERVICE, JSON.stringify(other), MERGE);
   t.equal(refused.status, 400, 'another node port is somebody’s wish, and refused');
@@ -224,4 +224,60 @@ t.test('a pod shows the defaults of the API server; one of a controller has no c
   const made = items.filter(({ origin }: Parsed) => origin === 'controller');
   t.ok(made.length > 0);
   for (const { object: one } of made) t.notOk('containers' in one.spec);
+});
+
+t.test(
+  'an EndpointSlice of a controller shows where its Service leads, a ReplicaSet how many pods it has',
+  async (t) => {
+    const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+    const objects = '/clusters/shop/objects';
+    const slices = (await ask('GET', `${objects}?kind=EndpointSlice&labels=kubernetes.io/service-name=web&full=true`))
+      .json.items;
+    // Its target port is a name, and another number in each pod: a slice for each.
+    t.match(
+      slices.map(({ origin, object }: Parsed) => ({ origin, ...object })),
+      [8081, 8080].map((port) => ({
+        origin: 'controller',
+        apiVersion: 'discovery.k8s.io/v1',
+        addressType: 'IPv4',
+        ports: [{ name: 'http', protocol: 'TCP', port }],
+      })),
+    );
+    const pods = (await ask('GET', '/clusters/shop/pods?namespace=shop&labels=app=web')).json.items;
+    t.strictSame(
+      slices.flatMap(({ object }: Parsed) => object.endpoints),
+      pods.toReversed().map(({ name, node, addresses }: Parsed) => ({
+        addresses,
+        conditions: { ready: true, serving: true, terminating: false },
+        nodeName: node,
+        targetRef: { kind: 'Pod', namespace: 'shop', name },
+      })),
+    );
+
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'd', namespace: 'shop' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'd' } },
+        template: { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'c', image: 'c' }] } },
+      },
+    };
+    t.equal((await ask('POST', objects, deployment)).status, 201);
+    const [set] = (await ask('GET', `${objects}?kind=ReplicaSet&namespace=shop&full=true`)).json.items;
+    const hash = set.object.metadata.labels['pod-template-hash'];
+    t.match(set.object.spec, { replicas: 2, selector: { matchLabels: { app: 'd', 'pod-template-hash': hash } } });
+  },
+);
+
+t.test('a pod on the network of its machine has the addresses of that, whatever is on record', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('services-iptables', 'shop')] });
+  const addressOf = async (node: string) => {
+    const { object } = (await ask('GET', `/clusters/shop/objects/core/Node/-/${node}`)).json;
+    return object.status.addresses.find(({ type }: Parsed) => type === 'InternalIP').address;
+  };
+  const { items } = (await ask('GET', '/clusters/shop/pods?fieldSelector=spec.hostNetwork=true')).json;
+  t.ok(items.length > 0);
+  for (const { name, node, addresses } of items) t.strictSame(addresses, [await addressOf(node)], name);
 });

@@ -8,7 +8,7 @@ import type { MachinePlan } from '../../underlay/index.js';
 import { runTool, type ToolResult } from '../../tools/index.js';
 import { Problem } from '../problem.js';
 import { mending } from './mending.js';
-import { podAddresses } from './names.js';
+import { reportedAddresses } from './names.js';
 import { shownPod } from './objects.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 import { selectorOf, type SelectorQuery } from './selectors.js';
@@ -75,7 +75,8 @@ export interface PodQuery extends PageRequest, SelectorQuery {
 }
 
 /** @throws Problem */
-export function listPods(declared: Declared, { store }: Cluster, query: PodQuery): Page<PodSummary> {
+export function listPods(declared: Declared, cluster: Cluster, query: PodQuery): Page<PodSummary> {
+  const { store } = cluster;
   const selects = selectorOf(query, 'Pod');
   const pods = store.list('Pod', query.namespace).filter(({ namespace, name, labels }) => {
     const key = { kind: 'Pod', namespace, name };
@@ -87,7 +88,7 @@ export function listPods(declared: Declared, { store }: Cluster, query: PodQuery
       name: pod.name,
       node: pod.spec.nodeName,
       hostNetwork: pod.spec.hostNetwork,
-      addresses: podAddresses(pod),
+      addresses: reportedAddresses(cluster, pod),
       labels: pod.labels,
     }),
   );

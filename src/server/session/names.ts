@@ -2,7 +2,7 @@
 
 import { formatAddress } from '../../calico/index.js';
 import { type Cluster, recordedAddresses } from '../../cluster/index.js';
-import { isIpv4, type ObjectKey, type Pod, type Store } from '../../kubernetes/index.js';
+import { formatIp, isIpv4, type ObjectKey, type Pod, type Store } from '../../kubernetes/index.js';
 import { parseIpv4 } from '../../packet/index.js';
 import type { AddressNames, NameLookup } from '../filter/facts.js';
 
@@ -11,6 +11,14 @@ export const podAddresses = (pod: Pod): readonly string[] =>
   recordedAddresses(pod)
     .map(formatAddress)
     .filter((address) => parseIpv4(address) !== undefined);
+
+/** The IPv4 addresses that a kubelet reports of a pod: on the machine's network those of the machine, whatever is on record. */
+export function reportedAddresses({ store }: Pick<Cluster, 'store'>, pod: Pod): readonly string[] {
+  const { hostNetwork, nodeName } = pod.spec;
+  if (!hostNetwork) return podAddresses(pod);
+  const { internalIPs = [] } = store.get('Node', '', nodeName)?.status ?? {};
+  return internalIPs.filter(isIpv4).map(formatIp);
+}
 
 /** Pods by their addresses on record, Services by theirs, machines by those of their interfaces. */
 export function nameLookup(cluster: Cluster): NameLookup {

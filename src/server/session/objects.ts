@@ -4,7 +4,6 @@ import type { Cluster } from '../../cluster/index.js';
 import {
   type JsonObject,
   isObject,
-  type Kind,
   KINDS,
   nearMatches,
   type Store,
@@ -22,7 +21,8 @@ import {
   requestedGroup,
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
-import { shownObject, withAssigned, withoutAssigned } from './assigned.js';
+import { shownObject, withoutAssigned } from './assigned.js';
+import { MADE, renderMade } from './made.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
@@ -57,9 +57,6 @@ interface Row {
   readonly render: () => Omit<ListedObject, keyof ObjectKey>;
 }
 
-/** Kinds of which controllers make objects that nobody wrote. */
-const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
-
 const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
   const { metadata } = document.value;
   const labels = isObject(metadata) ? metadata['labels'] : undefined;
@@ -68,26 +65,6 @@ const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
     Object.entries(labels).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
 };
-
-/** What is known of an object that a controller made; not every field of the real one. */
-function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): JsonObject {
-  const object = store.get(kind, key.namespace, key.name);
-  if (object === undefined) return {};
-  const { apiVersion, labels, annotations, uid, ownerReferences } = object;
-  const metadata: JsonObject = {
-    name: key.name,
-    namespace: key.namespace,
-    labels,
-    annotations,
-    ...(uid === undefined ? {} : { uid }),
-    ownerReferences: ownerReferences.map(({ kind: owner, name, controller }) => ({ kind: owner, name, controller })),
-  };
-  const made = { apiVersion, kind, metadata };
-  const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
-  if (pod === undefined) return made;
-  const { hostNetwork } = pod.spec;
-  return withAssigned({ ...made, spec: { hostNetwork }, status: {} }, key, store);
-}
 
 /** A pod as it is read, whoever made it. */
 export function shownPod(declared: Declared, store: Store, { namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>) {

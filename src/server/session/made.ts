@@ -1,0 +1,89 @@
+/** Objects that controllers made, as a reader sees them: what is known of them, which is not every field of the real one. */
+
+import {
+  type EndpointSlice,
+  formatIp,
+  type JsonObject,
+  type Kind,
+  type LabelSelector,
+  type ObjectKey,
+  type ReplicaSet,
+  type Store,
+} from '../../kubernetes/index.js';
+import { withAssigned } from './assigned.js';
+
+/** Kinds of which controllers make objects that nobody wrote. */
+export const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
+
+/** Without texts and lists that are empty, and what is not there. */
+const filled = (fields: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject =>
+  Object.fromEntries(
+    Object.entries(fields).filter(
+      (entry): entry is [string, JsonObject[string]] =>
+        entry[1] !== undefined && entry[1] !== '' && !(Array.isArray(entry[1]) && entry[1].length === 0),
+    ),
+  );
+
+function sliceParts({ addressType, endpoints, ports }: EndpointSlice): JsonObject {
+  return {
+    addressType,
+    endpoints: endpoints.map(({ addresses, conditions, targetRef, hints, ...endpoint }) =>
+      filled({
+        addresses: addresses.map(formatIp),
+        conditions: { ...conditions },
+        hostname: endpoint.hostname,
+        nodeName: endpoint.nodeName,
+        zone: endpoint.zone,
+        targetRef: targetRef && filled({ ...targetRef }),
+        hints:
+          hints &&
+          filled({
+            forZones: hints.forZones.map((name) => ({ name })),
+            forNodes: hints.forNodes.map((name) => ({ name })),
+          }),
+      }),
+    ),
+    // The name of a port is there even where it has none.
+    ports: ports.map(({ name, ...port }) => ({ name, ...filled({ ...port }) })),
+  };
+}
+
+const selectorParts = ({ matchLabels, matchExpressions }: LabelSelector): JsonObject =>
+  filled({
+    matchLabels: { ...matchLabels },
+    matchExpressions: matchExpressions.map(({ key, operator, values }) =>
+      filled({ key, operator, values: [...values] }),
+    ),
+  });
+
+const setParts = ({ spec }: ReplicaSet): JsonObject => ({
+  spec: {
+    replicas: spec.replicas,
+    selector: selectorParts(spec.selector),
+    template: { metadata: { labels: spec.template.labels, annotations: spec.template.annotations } },
+  },
+});
+
+function partsOf(store: Store, kind: (typeof MADE)[number], { namespace, name }: ObjectKey): JsonObject {
+  const slice = kind === 'EndpointSlice' ? store.get(kind, namespace, name) : undefined;
+  if (slice !== undefined) return sliceParts(slice);
+  const set = kind === 'ReplicaSet' ? store.get(kind, namespace, name) : undefined;
+  if (set !== undefined) return setParts(set);
+  const pod = kind === 'Pod' ? store.get(kind, namespace, name) : undefined;
+  return pod === undefined ? {} : { spec: { hostNetwork: pod.spec.hostNetwork }, status: {} };
+}
+
+export function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): JsonObject {
+  const object = store.get(kind, key.namespace, key.name);
+  if (object === undefined) return {};
+  const { apiVersion, labels, annotations, uid, ownerReferences } = object;
+  const metadata: JsonObject = {
+    name: key.name,
+    namespace: key.namespace,
+    labels,
+    annotations,
+    ...(uid === undefined ? {} : { uid }),
+    ownerReferences: ownerReferences.map(({ kind: owner, name, controller }) => ({ kind: owner, name, controller })),
+  };
+  return withAssigned({ apiVersion, kind, metadata, ...partsOf(store, kind, key) }, key, store);
+}
