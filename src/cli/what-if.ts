@@ -13,6 +13,8 @@ import {
 } from '../cluster/index.js';
 import {
   Declared,
+  deletedByUpdates,
+  type DeletedPod,
   deleteFrom,
   describeKey,
   formatConfigError,
@@ -61,7 +63,8 @@ async function whatIf(options: Options): Promise<number> {
   // What is deleted and comes again is another object, of which everything may be new.
   const deletion = deleteFrom(declared, before.store, keys);
   const changed = withChanges(deletion.declared, changes, before);
-  const after = await clusterOf(changed, options.seed, withoutPods(before.recorded, deletion.pods));
+  const gone = [...deletion.pods, ...changed.deletedPods];
+  const after = await clusterOf(changed.declared, options.seed, withoutPods(before.recorded, gone));
   if (after === undefined) return 2;
   const refused = after.refusedSince(before);
   if (refused.length > 0) {
@@ -107,8 +110,9 @@ const textsOf = (files: readonly string[]): readonly ChangeText[] =>
   });
 
 /** Objects that are there are replaced, where the API server lets them become that; others are added. @throws UsageError */
-function withChanges(declared: Declared, texts: readonly ChangeText[], { store }: Cluster): Declared {
+function withChanges(declared: Declared, texts: readonly ChangeText[], { store }: Cluster) {
   let changed = declared;
+  const deletedPods: DeletedPod[] = [];
   for (const { file, text } of texts) {
     const next = changed.with({ file, text });
     refuse(next.declared.errors.slice(changed.errors.length).map((error) => formatConfigError(error)));
@@ -117,9 +121,11 @@ function withChanges(declared: Declared, texts: readonly ChangeText[], { store }
     const anew = [...new Set(refused.map(({ object }) => `--delete ${pathOf(object.key)}`))].join(' ');
     if (refused.length > 0)
       refuse([...refused.map((one) => formatRefusedObject(file, one)), `to delete it and make it anew: ${anew}`]);
-    changed = next.declared;
+    const deletion = deletedByUpdates(next.added, { before: changed, after: next.declared, store });
+    changed = deletion.declared;
+    deletedPods.push(...deletion.pods);
   }
-  return changed;
+  return { declared: changed, deletedPods };
 }
 
 function formatRefusedObject(file: string, refused: RefusedObject): string {

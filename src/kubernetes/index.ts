@@ -124,3 +124,4 @@ export { UNMODELLED_FIELDS } from './unmodelled.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';
 export { droppedByType } from './updates/service-update.js';
 export { refusedAmong, type RefusedObject } from './updates/updates.js';
+export { deletedByUpdates } from './updates/workloads.js';

@@ -65,8 +65,9 @@ export class PodOwnership {
     return [...this.owned(owner.namespace, owner.kind, owner.name), ...adopted];
   }
 
+  /** Without those that its selector does not select any more: they are released (controller_ref_manager.go:ClaimPods()). */
   activePodsOf(owner: Owner, selector: LabelSelector): readonly Pod[] {
-    return this.podsOf(owner, selector).filter(isActive);
+    return this.podsOf(owner, selector).filter((pod) => isActive(pod) && matchesSelector(selector, pod.labels));
   }
 
   exists(namespace: string, name: string): boolean {

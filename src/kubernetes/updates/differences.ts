@@ -19,6 +19,12 @@ export interface Comparison {
   readonly filledIn: ReadonlySet<string>;
 }
 
+/** The same of what lies further down. */
+export const below = (prefix: string, { defaults, filledIn }: Comparison): Comparison => ({
+  defaults: new Map([...defaults].map(([name, value]) => [`${prefix}.${name}`, value])),
+  filledIn: new Set([...filledIn].map((name) => `${prefix}.${name}`)),
+});
+
 const PLAIN: Comparison = { defaults: new Map(), filledIn: new Set() };
 
 const nameOf = (path: FieldPath): string => path.filter((step) => typeof step === 'string').join('.');

@@ -4,7 +4,7 @@
  */
 
 import { type FieldPath, field, formatPath, isList, isObject, type Json, type JsonObject } from '../source/json.js';
-import { type Comparison, type Difference, differences, isSame } from './differences.js';
+import { below, type Comparison, type Difference, differences, isSame } from './differences.js';
 import { forbidden, invalid, type RefusedUpdate } from './refused-update.js';
 
 const UPDATABLE = [
@@ -40,8 +40,8 @@ const CONTAINER_DEFAULTS: readonly (readonly [string, Json])[] = [
   ...PROBES.flatMap((probe) => PROBE_DEFAULTS.map(([name, value]) => [`${probe}.${name}`, value] as const)),
 ];
 
-/** Below `spec` of a pod, and of a template. */
-export const POD_SPEC: Comparison = {
+/** Below `spec` of a pod. */
+const POD_SPEC: Comparison = {
   defaults: new Map<string, Json>([
     ['dnsPolicy', 'ClusterFirst'],
     ['restartPolicy', 'Always'],
@@ -66,6 +66,9 @@ export const POD_SPEC: Comparison = {
     ...CONTAINERS.flatMap((list) => [`${list}.imagePullPolicy`, `${list}.resources.requests`]),
   ]),
 };
+
+/** Of a pod template. */
+export const POD_TEMPLATE: Comparison = below('spec', POD_SPEC);
 
 /** Admission mounts the service account's token where nobody else does (plugin/pkg/admission/serviceaccount). */
 const TOKEN_VOLUME = /^(?:kube-api-access-|.*-token-)[a-z0-9]{5}$/;

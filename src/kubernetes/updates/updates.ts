@@ -10,7 +10,7 @@ import type { Declared, DeclaredObject } from '../source/declared.js';
 import { type FieldPath, field, isList, isObject, type Json, type JsonObject } from '../source/json.js';
 import type { Store } from '../store.js';
 import { type Comparison, isSame } from './differences.js';
-import { POD_SPEC, refusedPodUpdate } from './pod-update.js';
+import { POD_TEMPLATE, refusedPodUpdate } from './pod-update.js';
 import { forbidden, IMMUTABLE, invalid, type RefusedUpdate } from './refused-update.js';
 import { refusedServiceUpdate } from './service-update.js';
 
@@ -38,12 +38,6 @@ const all =
   (...rules: readonly Rule[]): Rule =>
   (update) =>
     rules.flatMap((rule) => rule(update));
-
-/** Below another path than the pod's own `spec`. */
-const below = (prefix: string, { defaults, filledIn }: Comparison): Comparison => ({
-  defaults: new Map([...defaults].map(([name, value]) => [`${prefix}.${name}`, value])),
-  filledIn: new Set([...filledIn].map((name) => `${prefix}.${name}`)),
-});
 
 const SELECTOR = fixed(['spec', 'selector']);
 
@@ -82,7 +76,7 @@ const job: Rule = (update) => {
     indexed ? () => [] : fixed(['spec', 'completions'], { defaults: new Map([['', 1]]), filledIn: new Set() }),
     // The controller's own selector and labels need not be written.
     at(update.before, ['spec', 'manualSelector']) === true ? SELECTOR : () => [],
-    fixed(['spec', 'template'], below('spec', POD_SPEC)),
+    fixed(['spec', 'template'], POD_TEMPLATE),
     fixed(['spec', 'completionMode'], { defaults: new Map([['', 'NonIndexed']]), filledIn: new Set() }),
     fixed(['spec', 'podFailurePolicy']),
     fixed(['spec', 'backoffLimitPerIndex']),

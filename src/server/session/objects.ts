@@ -9,6 +9,8 @@ import {
   type Store,
   type Declared,
   type DeclaredObject,
+  deletedByUpdates,
+  type DeletedPod,
   deleteFrom,
   type Deletion,
   describeKey,
@@ -269,10 +271,26 @@ function requireUpdatable(declared: Declared, { store }: Cluster, objects: reado
   );
 }
 
+interface ObjectsAdded {
+  readonly declared: Declared;
+  readonly added: readonly DeclaredObject[];
+}
+
+interface ChangeOfPods {
+  /** Pods of controllers, in whose place they make others. */
+  readonly deletedPods: readonly DeletedPod[];
+}
+
 interface TextOfObjects {
   readonly text: string;
   /** What messages call it. */
   readonly file: string;
+}
+
+/** What controllers of workloads that are others now take away. */
+function withControllers<T extends ObjectsAdded>(before: Declared, { store }: Cluster, next: T): T & ChangeOfPods {
+  const { declared, pods } = deletedByUpdates(next.added, { before, after: next.declared, store });
+  return { ...next, declared, deletedPods: pods };
 }
 
 /** Creates what is not there and replaces what is, as `kubectl apply` does: of several of one name the last holds. @throws Problem */
@@ -283,7 +301,8 @@ export function applyObjects(declared: Declared, cluster: Cluster, { text, file 
   // One object may have been read before; of several, each says what it says.
   if (one !== undefined && second === undefined) return replaceObject(declared, cluster, one.key, { text, file });
   const gone = new Set(overwritten(next.added));
-  return { ...next, added: next.added.filter((object) => !gone.has(object)) };
+  const held = next.added.filter((object) => !gone.has(object));
+  return withControllers(declared, cluster, { ...next, added: held });
 }
 
 /** One object of a name, in place of the one that is there. @throws Problem */
@@ -308,9 +327,10 @@ function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, f
 export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
   const next = inPlace(declared, cluster, key, { text, file });
   const own = withoutAssigned(renderObject(next.object), declared.byId.get(formatKey(key)), cluster.store);
-  if (own === undefined) return next;
+  if (own === undefined) return withControllers(declared, cluster, next);
   // Its lines are those of the text that is kept.
-  return inPlace(declared, cluster, key, { text: JSON.stringify(own, null, 2), file: file.replace(/\.\w+$/, '.json') });
+  const kept = { text: JSON.stringify(own, null, 2), file: file.replace(/\.\w+$/, '.json') };
+  return withControllers(declared, cluster, inPlace(declared, cluster, key, kept));
 }
 
 /** What nobody declared and can go all the same: a controller's pod, for which another comes, and a namespace that is only used. */
@@ -332,5 +352,6 @@ export function patchObject(
   const current = declaredObject(declared, cluster, key);
   const patched = applyPatch(shownObject(current, cluster.store), patch);
   const own = isObject(patched) ? withoutAssigned(patched, current, cluster.store) : undefined;
-  return inPlace(declared, cluster, key, { text: JSON.stringify(own ?? patched, null, 2), file });
+  const text = JSON.stringify(own ?? patched, null, 2);
+  return withControllers(declared, cluster, inPlace(declared, cluster, key, { text, file }));
 }

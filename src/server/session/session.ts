@@ -296,9 +296,8 @@ export class Session {
   }
 
   /** Objects out of a text. @throws Problem */
-  take(change: { readonly declared: Declared; readonly added: readonly DeclaredObject[] }): ChangedObjects {
-    const { declared, added } = change;
-    const taken = this.change({ declared });
+  take({ added, ...wanted }: Wanted & { readonly added: readonly DeclaredObject[] }): ChangedObjects {
+    const taken = this.change(wanted);
     return {
       objects: added.map((one) => shownObject(one, this.#cluster.store)),
       change: taken,

@@ -96,13 +96,18 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
   const faults: FaultRequest[] = [];
   for (const [i, change] of changes.entries()) {
     const file = `change-${i + 1}`;
-    if (change.apply !== undefined)
-      ({ declared } = applyObjects(declared, session.cluster, { text: textOf(change.apply), file }));
+    if (change.apply !== undefined) {
+      const applied = applyObjects(declared, session.cluster, { text: textOf(change.apply), file });
+      ({ declared } = applied);
+      deletedPods.push(...applied.deletedPods);
+    }
     if (change.patch !== undefined) {
       const { patch, ...named } = change.patch;
       const form = { kind: Array.isArray(patch) ? 'json' : 'merge', patch, at: `/changes/${i}/patch/patch` } as const;
       const request = { key: keyOf(declared, named), patch: form, file };
-      ({ declared } = patchObject(declared, session.cluster, request));
+      const patched = patchObject(declared, session.cluster, request);
+      ({ declared } = patched);
+      deletedPods.push(...patched.deletedPods);
     }
     if (change.delete !== undefined) {
       const deletion = deleteObject(declared, session.cluster, keyOf(declared, change.delete));

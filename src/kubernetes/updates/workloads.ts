@@ -1,0 +1,159 @@
+/**
+ * Pods that a workload's controller takes away when it is updated: those that are too many, and those of another template
+ * (pkg/controller/{deployment,replicaset,statefulset,daemon}). What comes in their place its controller makes.
+ */
+
+import { controllerOf, isActive, isReady } from '../pods.js';
+import { labelOf, matchesSelector } from '../selector.js';
+import type { Store } from '../store.js';
+import type { Deployment, Pod, ReplicaSet } from '../types.js';
+import { deleteFrom, type Deletion } from '../source/cascade.js';
+import { type Declared, type DeclaredObject, formatKey, type ObjectKey } from '../source/declared.js';
+import { field, type Json } from '../source/json.js';
+import { isSame } from './differences.js';
+import { POD_TEMPLATE } from './pod-update.js';
+
+/** An object as it was and as it shall be. */
+interface Update {
+  readonly before: Json;
+  readonly after: Json;
+  readonly key: ObjectKey;
+  readonly store: Store;
+  /** Whether somebody wrote the pod: others come and go with what their controller wants. */
+  readonly isDeclared: (pod: Pod) => boolean;
+  /** Whether it comes with the update, which knows what it says. */
+  readonly isGiven: (pod: Pod) => boolean;
+}
+
+const at = (object: Json, ...path: readonly string[]): Json | undefined =>
+  path.reduce<Json | undefined>((value, name) => field(value, name), object);
+
+const numberAt = (object: Json, path: readonly string[], otherwise: number): number => {
+  const value = at(object, ...path);
+  return typeof value === 'number' ? value : otherwise;
+};
+
+const replicasOf = (object: Json): number => numberAt(object, ['spec', 'replicas'], 1);
+
+const hasOtherTemplate = ({ before, after }: Update): boolean =>
+  !isSame(at(before, 'spec', 'template'), at(after, 'spec', 'template'), POD_TEMPLATE);
+
+const keyOf = (kind: 'Pod' | 'ReplicaSet', { namespace, name }: Pod | ReplicaSet): ObjectKey => ({
+  group: kind === 'Pod' ? '' : 'apps',
+  kind,
+  namespace,
+  name,
+});
+
+const isOwnedBy = (owner: Pick<ObjectKey, 'kind' | 'name'>, owned: Pod | ReplicaSet): boolean => {
+  const controller = controllerOf(owned);
+  return controller?.kind === owner.kind && controller.name === owner.name;
+};
+
+const podsOf = (store: Store, { kind, namespace, name }: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>): Pod[] =>
+  store.list('Pod', namespace).filter((pod) => isActive(pod) && isOwnedBy({ kind, name }, pod));
+
+const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
+
+/** controller_utils.go:ActivePodsWithRanks: who goes first. What is not recorded of a pod, its age, does not count. */
+function byRank(pods: readonly Pod[]): readonly Pod[] {
+  const onNode = new Map<string, number>();
+  for (const { spec } of pods) onNode.set(spec.nodeName, (onNode.get(spec.nodeName) ?? 0) + 1);
+  const ranks = (pod: Pod): readonly number[] => [
+    pod.spec.nodeName === '' ? 0 : 1,
+    isReady(pod) ? 1 : 0,
+    Number(labelOf(pod.annotations, DELETION_COST) ?? 0),
+    -(onNode.get(pod.spec.nodeName) ?? 0),
+  ];
+  return pods.toSorted((a, b) => {
+    const [one, other] = [ranks(a), ranks(b)];
+    const i = one.findIndex((rank, j) => rank !== other[j]);
+    return i < 0 ? (a.name < b.name ? 1 : -1) : (one[i] ?? 0) - (other[i] ?? 0);
+  });
+}
+
+/** Of those that somebody wrote so many that no more than `replicas` are left. */
+const tooMany = (pods: readonly Pod[], { after, isDeclared, isGiven }: Update): readonly Pod[] => {
+  const written = pods.filter(isDeclared);
+  const excess = Math.max(0, written.length - replicasOf(after));
+  return byRank(written.filter((pod) => !isGiven(pod))).slice(0, excess);
+};
+
+const ownsSet = ({ namespace, name, spec }: Deployment, set: ReplicaSet): boolean =>
+  set.namespace === namespace &&
+  (controllerOf(set) === undefined
+    ? matchesSelector(spec.selector, set.labels)
+    : isOwnedBy({ kind: 'Deployment', name }, set));
+
+/** A rollout that has come to its end: ReplicaSets of other templates, which keep no pods, are let go. */
+function ofDeployment(update: Update): readonly ObjectKey[] {
+  const { key, store, after } = update;
+  const deployment = store.get('Deployment', key.namespace, key.name);
+  if (deployment === undefined) return [];
+  const sets = store.list('ReplicaSet', key.namespace).filter((set) => ownsSet(deployment, set));
+  const pods = sets.flatMap(({ namespace, name }) => podsOf(store, { kind: 'ReplicaSet', namespace, name }));
+  const rollsOut = hasOtherTemplate(update) && at(after, 'spec', 'paused') !== true;
+  if (!rollsOut) return tooMany(pods, update).map((pod) => keyOf('Pod', pod));
+  return [...sets.map((set) => keyOf('ReplicaSet', set)), ...pods.map((pod) => keyOf('Pod', pod))];
+}
+
+const replacesPods = ({ after }: Update): boolean => at(after, 'spec', 'updateStrategy', 'type') !== 'OnDelete';
+
+const ordinalOf = ({ name }: Pod): number => Number(/-(\d+)$/.exec(name)?.[1] ?? -1);
+
+function ofStatefulSet(update: Update): readonly ObjectKey[] {
+  const { after, key, store, isDeclared } = update;
+  const first = numberAt(after, ['spec', 'ordinals', 'start'], 0);
+  const end = first + replicasOf(after);
+  const updatedFrom = numberAt(after, ['spec', 'updateStrategy', 'rollingUpdate', 'partition'], 0);
+  const rollsOut = hasOtherTemplate(update) && replacesPods(update);
+  return podsOf(store, key)
+    .filter((pod) => {
+      const ordinal = ordinalOf(pod);
+      const isExtra = ordinal < first || ordinal >= end;
+      return isExtra ? isDeclared(pod) : rollsOut && ordinal >= updatedFrom;
+    })
+    .map((pod) => keyOf('Pod', pod));
+}
+
+function ofDaemonSet(update: Update): readonly ObjectKey[] {
+  if (!hasOtherTemplate(update) || !replacesPods(update)) return [];
+  return podsOf(update.store, update.key).map((pod) => keyOf('Pod', pod));
+}
+
+/** One that a Deployment is over has as many as that says. */
+function ofReplicaSet(update: Update): readonly ObjectKey[] {
+  const { key, store } = update;
+  const set = key.kind === 'ReplicaSet' ? store.get('ReplicaSet', key.namespace, key.name) : undefined;
+  if (set !== undefined && store.list('Deployment', key.namespace).some((one) => ownsSet(one, set))) return [];
+  return tooMany(podsOf(store, key), update).map((pod) => keyOf('Pod', pod));
+}
+
+const CONTROLLERS: ReadonlyMap<string, (update: Update) => readonly ObjectKey[]> = new Map([
+  ['apps/Deployment', ofDeployment],
+  ['apps/StatefulSet', ofStatefulSet],
+  ['apps/DaemonSet', ofDaemonSet],
+  ['apps/ReplicaSet', ofReplicaSet],
+  ['/ReplicationController', ofReplicaSet],
+]);
+
+/** What goes as `objects` take the places of those of their names in `before`; `store` has the cluster as it is. */
+export function deletedByUpdates(
+  objects: readonly DeclaredObject[],
+  { before, after, store }: { readonly before: Declared; readonly after: Declared; readonly store: Store },
+): Deletion {
+  const given = new Set(objects.map(({ id }) => id));
+  const isDeclared = (pod: Pod): boolean => after.byId.has(formatKey(keyOf('Pod', pod)));
+  const isGiven = (pod: Pod): boolean => given.has(formatKey(keyOf('Pod', pod)));
+  const keys = objects.flatMap(({ id, key, document }) => {
+    const old = before.byId.get(id);
+    const controller = CONTROLLERS.get(`${key.group}/${key.kind}`);
+    if (old === undefined || controller === undefined) return [];
+    return controller({ before: old.document.value, after: document.value, key, store, isDeclared, isGiven });
+  });
+  return deleteFrom(
+    after,
+    store,
+    keys.filter((key) => !given.has(formatKey(key))),
+  );
+}
