@@ -25,6 +25,7 @@ import {
   pathOf,
   readSources,
   refusedAmong,
+  refusedDeletion,
   type RefusedObject,
 } from '../kubernetes/index.js';
 import type { TraceProtocol } from '../trace/index.js';
@@ -159,6 +160,8 @@ function keysOf(declared: Declared, deletions: readonly string[]): readonly Obje
         .map(({ key }) => describeKey(key))
         .join(', ')} twice`,
     );
+  const refused = keys.flatMap((key) => refusedDeletion(key, declared, keys) ?? []);
+  refuse(refused.map((words) => `--delete: ${words}`));
   return keys;
 }
 

@@ -123,5 +123,6 @@ export * from './types.js';
 export { UNMODELLED_FIELDS } from './unmodelled.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';
 export { droppedByType } from './updates/service-update.js';
+export { refusedDeletion } from './updates/refused-deletion.js';
 export { refusedAmong, type RefusedObject } from './updates/updates.js';
 export { deletedByUpdates } from './updates/workloads.js';

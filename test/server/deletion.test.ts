@@ -96,6 +96,48 @@ t.test('a Node can be deleted whatever the cluster is made of', async (t) => {
   }
 });
 
+t.test('what every cluster has may not be deleted, nor a tier with policies', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const objects = '/clusters/vx/objects';
+  const tier = (apiVersion: string, name: string) => ({
+    apiVersion,
+    kind: 'Tier',
+    metadata: { name },
+    spec: { order: 5 },
+  });
+  const policy = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'GlobalNetworkPolicy',
+    metadata: { name: 'security.p' },
+    spec: { tier: 'security', selector: 'all()' },
+  };
+  for (const one of [
+    tier('projectcalico.org/v3', 'security'),
+    tier('projectcalico.org/v3', 'empty'),
+    { ...tier('projectcalico.org/v3', 'default'), spec: {} },
+    policy,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } },
+  ])
+    t.equal((await ask('POST', objects, one)).status, 201);
+  for (const [path, detail] of [
+    ['core/Namespace/-/default', 'namespaces "default" is forbidden: this namespace may not be deleted'],
+    ['core/Namespace/-/kube-system', 'namespaces "kube-system" is forbidden: this namespace may not be deleted'],
+    [
+      'projectcalico.org/Tier/-/security',
+      'operation delete is not supported on security: Cannot delete a non-empty tier',
+    ],
+    ['projectcalico.org/Tier/-/default', 'operation Delete is not supported on default: Cannot delete default tier'],
+  ])
+    t.match((await ask('DELETE', `${objects}/${path}`)).json, { status: 409, detail });
+  t.equal((await ask('DELETE', `${objects}/projectcalico.org/Tier/-/empty`)).status, 200);
+  t.equal((await ask('DELETE', `${objects}/projectcalico.org/GlobalNetworkPolicy/-/security.p`)).status, 200);
+  t.equal((await ask('DELETE', `${objects}/projectcalico.org/Tier/-/security`)).status, 200);
+  t.equal((await ask('POST', objects, tier('crd.projectcalico.org/v1', 'security'))).status, 201);
+  t.equal((await ask('POST', objects, policy)).status, 201);
+  const bare = await ask('DELETE', `${objects}/projectcalico.org/Tier/-/security`);
+  t.equal(bare.status, 200, 'nobody watches over custom resources');
+});
+
 t.test('what-if without a Node says which flows end', async (t) => {
   const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
   const answer = await ask('POST', '/clusters/vx/what-if', {

@@ -19,6 +19,7 @@ import {
   formatRefusedUpdate,
   type ObjectKey,
   refusedAmong,
+  refusedDeletion,
   renderObject,
   requestedGroup,
 } from '../../kubernetes/index.js';
@@ -340,6 +341,8 @@ const isDeletable = ({ store }: Cluster, { group, kind, namespace, name }: Objec
 /** The object and what goes with it. @throws Problem */
 export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKey): Deletion {
   if (!isDeletable(cluster, key)) declaredObject(declared, cluster, key);
+  const refused = refusedDeletion(key, declared, [key]);
+  if (refused !== undefined) throw new Problem('conflict', refused, [{ message: refused, object: describeKey(key) }]);
   return deleteFrom(declared, cluster.store, [key]);
 }
 
