@@ -839,7 +839,10 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       prepare: (one) =>
         one.route(CLUSTERS, async (route) => {
           asked++;
-          if (asked === 2) await new Promise<void>((resolve) => released.push(resolve));
+          if (asked === 2)
+            await new Promise<void>((resolve) => {
+              released.push(resolve);
+            });
           await route.continue();
         }),
     });

@@ -13,6 +13,7 @@ import { wayBetween } from '../../web/src/picture/way-between.js';
 import { pointOn, tieWays } from '../../web/src/picture/tie-ways.js';
 import { sessionsIn } from '../../web/src/picture/ties.js';
 import { glanceAt } from '../../web/src/state/frames.js';
+import { InOrder, Repeated } from '../../web/src/state/in-order.js';
 import { bestTarget, servedProtocols } from '../../web/src/state/targets.js';
 import { toldOf } from '../../web/src/state/problem.js';
 import { dnsName, httpTarget } from '../../web/src/state/queries.js';
@@ -468,4 +469,36 @@ t.test('the page takes the packets of src, and nothing else of it but types', as
     for (const [, type, from = ''] of text.matchAll(/^import (type )?[^;]*?from '([^']+)';/gm))
       if (from.includes('/src/') && type === undefined) t.match(from, /\/src\/packet\/index\.js$/, `${file}: ${from}`);
   }
+});
+
+t.test('of answers that overtake one another the last that was asked for is shown', async (t) => {
+  const asked: ((answer: string) => void)[] = [];
+  const shown: string[] = [];
+  const order = new InOrder();
+  const show = (): Promise<void> =>
+    order.show(
+      () =>
+        new Promise<string>((resolve) => {
+          asked.push(resolve);
+        }),
+      (answer) => shown.push(answer),
+    );
+  const all = [show(), show(), show()];
+  asked[1]?.('second');
+  await all[1];
+  asked[0]?.('first');
+  asked[2]?.('third');
+  await Promise.all(all);
+  t.strictSame(shown, ['second', 'third']);
+});
+
+t.test('what is wanted again while it is done is done once more, however often', async (t) => {
+  let times = 0;
+  const repeated = new Repeated(async () => {
+    times++;
+    if (times === 1) for (let i = 0; i < 5; i++) void repeated.again();
+    await Promise.resolve();
+  });
+  await repeated.again();
+  t.equal(times, 2);
 });

@@ -156,7 +156,7 @@ function Workbench({ trace }: { readonly trace: string | undefined }) {
       <main class={`workbench pane-${pane.value} ${trace === undefined ? '' : 'tracing'}`}>
         <div class="main">
           <Picture />
-          {trace !== undefined && <TraceView id={trace} />}
+          {trace !== undefined && <TraceView key={trace} id={trace} />}
         </div>
         {trace === undefined && <Tools />}
         <div class="below">

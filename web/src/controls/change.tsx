@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import type { Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
+import { InOrder } from '../state/in-order.js';
 import { namespaceOf } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import { toldOf } from '../state/problem.js';
@@ -66,13 +67,13 @@ const flowOf = ({ from, to, protocol }: TraceRequest) => ({ from, to, protocol }
 
 /** What becomes of every flow now. @throws ApiError */
 async function outcomes(
-  page: PageState,
+  { api }: PageState,
+  cluster: string,
   flows: readonly TraceRequest[],
 ): Promise<readonly (TraceSummary | undefined)[]> {
-  const name = page.current.value ?? '';
   const found: (TraceSummary | undefined)[] = [];
   // Of a flow whose end is gone there is nothing to say.
-  for (const flow of flows) found.push(await page.api.trace(name, { ...flow, branches: 'one' }).catch(() => undefined));
+  for (const flow of flows) found.push(await api.trace(cluster, { ...flow, branches: 'one' }).catch(() => undefined));
   return found;
 }
 
@@ -82,11 +83,11 @@ interface Compared<T> {
 }
 
 /** Does it, and compares the flows before and after. @throws ApiError */
-async function compared<T>(page: PageState, act: () => Promise<T>): Promise<Compared<T>> {
+async function compared<T>(page: PageState, cluster: string, act: () => Promise<T>): Promise<Compared<T>> {
   const flows = page.flows.value.slice(0, MAX_FLOWS);
-  const before = await outcomes(page, flows);
+  const before = await outcomes(page, cluster, flows);
   const done = await act();
-  const after = await outcomes(page, flows);
+  const after = await outcomes(page, cluster, flows);
   // What is sent takes time, too.
   await page.refresh();
   const changes = flows.flatMap((flow, i) => {
@@ -97,21 +98,21 @@ async function compared<T>(page: PageState, act: () => Promise<T>): Promise<Comp
 }
 
 /** @throws ApiError */
-async function applied(page: PageState, text: string): Promise<Outcome> {
-  const { done, flows } = await compared(page, () => page.api.apply(page.current.value ?? '', text));
+async function applied(page: PageState, cluster: string, text: string): Promise<Outcome> {
+  const { done, flows } = await compared(page, cluster, () => page.api.apply(cluster, text));
   return { text: 'applied', flows, findings: findingsOf(done, page.findings.value) };
 }
 
 /** @throws ApiError */
-async function removed(page: PageState, object: ListedObject): Promise<Outcome> {
-  const { flows } = await compared(page, () => page.api.remove(page.current.value ?? '', object));
+async function removed(page: PageState, cluster: string, object: ListedObject): Promise<Outcome> {
+  const { flows } = await compared(page, cluster, () => page.api.remove(cluster, object));
   return { text: 'removed', flows, findings: [] };
 }
 
 /** What would become of the flows; nothing is changed. @throws ApiError */
-async function asked(page: PageState, change: Wanted): Promise<Outcome> {
+async function asked(page: PageState, cluster: string, change: Wanted): Promise<Outcome> {
   const flows = page.flows.value.slice(0, MAX_FLOWS).map(flowOf);
-  const answer = await page.api.whatIf(page.current.value ?? '', { changes: [change], flows });
+  const answer = await page.api.whatIf(cluster, { changes: [change], flows });
   return { text: 'onlyAsked', flows: answer.flows, findings: answer.findings ?? [] };
 }
 
@@ -147,38 +148,49 @@ function useEditor(text: Signal<string>, onApply: () => void) {
   return { place, editor };
 }
 
-export function Change() {
+/** One thing at a time, in the cluster that is shown; its outcome is marked in the editor. */
+function useWork(outcome: Signal<Outcome | undefined>, mark: (remarks: readonly Remark[]) => void) {
   const page = usePage();
-  const say = useTexts();
-  const objects = useSignal<readonly ListedObject[]>([]);
-  const chosen = useSignal<ListedObject | undefined>(undefined);
   const busy = useSignal(false);
-  const outcome = useSignal<Outcome | undefined>(undefined);
-  useObjects(objects);
-
-  const work = async (act: () => Promise<Outcome>): Promise<void> => {
+  const work = async (act: (cluster: string) => Promise<Outcome>): Promise<void> => {
     if (busy.value) return;
     busy.value = true;
     outcome.value = undefined;
-    editor.current?.mark([]);
+    mark([]);
+    const marked = (cluster: string): Promise<Outcome> =>
+      act(cluster).catch((error: unknown) => {
+        if (error instanceof ApiError) mark(mistakesIn(error));
+        throw error;
+      });
     try {
-      await page.attempt('change', async () => {
-        outcome.value = await act().catch((error: unknown) => {
-          if (error instanceof ApiError) editor.current?.mark(mistakesIn(error));
-          throw error;
-        });
-        editor.current?.mark(remarksOf(outcome.value.findings));
+      await page.attemptHere('change', marked, (found) => {
+        outcome.value = found;
+        mark(remarksOf(found.findings));
       });
     } finally {
       busy.value = false;
     }
   };
+  return { busy, work };
+}
+
+export function Change() {
+  const page = usePage();
+  const say = useTexts();
+  const objects = useSignal<readonly ListedObject[]>([]);
+  const chosen = useSignal<ListedObject | undefined>(undefined);
+  const outcome = useSignal<Outcome | undefined>(undefined);
+  useObjects(objects);
+  const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
   const text = (): string => editor.current?.text ?? '';
-  const apply = (): void => void work(() => applied(page, text()));
+  const apply = (): void => {
+    const written = text();
+    void work((cluster) => applied(page, cluster, written));
+  };
   const { place, editor } = useEditor(page.draft, apply);
   const remove = (object: ListedObject): void => {
     chosen.value = undefined;
-    void work(() => removed(page, object));
+    void work((cluster) => removed(page, cluster, object));
   };
   const edit = (object: ListedObject | undefined): void => {
     chosen.value = object;
@@ -197,13 +209,16 @@ export function Change() {
         <button type="button" class="primary" aria-busy={busy.value} onClick={apply}>
           {say(busy.value ? 'applying' : 'apply')}
         </button>
-        <button type="button" onClick={() => void work(() => asked(page, { apply: text() }))}>
+        <button type="button" onClick={() => void work((cluster) => asked(page, cluster, { apply: text() }))}>
           {say('whatIf')}
         </button>
         {object !== undefined && (
           <>
             <span class="grow" />
-            <button type="button" onClick={() => void work(() => asked(page, { delete: keyOnly(object) }))}>
+            <button
+              type="button"
+              onClick={() => void work((cluster) => asked(page, cluster, { delete: keyOnly(object) }))}
+            >
               {say('whatIfRemoved')}
             </button>
             <RemoveButton key={keyOf(object)} object={object} onRemove={() => remove(object)} />
@@ -242,13 +257,14 @@ function RemoveButton({ object, onRemove }: { readonly object: ListedObject; rea
 /** Objects of the kinds that are worth it, as they are after every change. */
 function useObjects(objects: Signal<readonly ListedObject[]>): void {
   const page = usePage();
+  const { current: reads } = useRef(new InOrder());
   useSignalEffect(() => {
     const name = page.current.value;
     if (name === undefined || page.live.events.value.length < 0) return;
-    void page.api
-      .objects(name)
-      .then((found) => (objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && origin === 'file')))
-      .catch(() => undefined);
+    const show = (found: readonly ListedObject[]): void => {
+      objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && origin === 'file');
+    };
+    void reads.show(() => page.api.objects(name), show).catch(() => undefined);
   });
 }
 

@@ -23,10 +23,7 @@ export function ClockControls() {
   });
   /** When one event was asked for and none was waiting. */
   const idleNs = useSignal<number | undefined>(undefined);
-  const does = (action: (name: string) => Promise<Clock>) => (): void =>
-    void page.attempt('clock', async () => {
-      page.clock.value = await action(page.current.value ?? '');
-    });
+  const does = (action: (name: string) => Promise<Clock>) => (): void => void page.turnClock(action);
   const step = does(async (name) => {
     const stepped = await page.api.stepClock(name);
     idleNs.value = stepped.ran === 0 ? stepped.nowNs : undefined;

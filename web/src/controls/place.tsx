@@ -143,9 +143,11 @@ function Programmed({ host }: { readonly host: Host }) {
     if (page.place.value !== undefined || page.pods.value.length > 0) state.value = undefined;
   });
   const read = (): void =>
-    void page.attempt('read', async () => {
-      state.value = await page.api.hostState(page.current.value ?? '', host.name);
-    });
+    void page.attemptHere(
+      'read',
+      (cluster) => page.api.hostState(cluster, host.name),
+      (found) => (state.value = found),
+    );
   const own = state.value?.name === host.name ? state.value.netns.find(({ name }) => name === '') : undefined;
   return own === undefined ? (
     <button type="button" onClick={read}>

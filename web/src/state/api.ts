@@ -156,3 +156,15 @@ export class Api {
   readonly runScenario = (name: string): Promise<ScenarioRun> =>
     this.#post(`/scenarios/${encodeURIComponent(name)}/run`, {});
 }
+
+/** Machines, pods, Services, faults and findings, as they are now. @throws ApiError */
+export async function readCluster(api: Api, name: string) {
+  const [hosts, pods, services, faults, findings] = await Promise.all([
+    api.hosts(name),
+    api.pods(name),
+    api.objects(name, '&kind=Service'),
+    api.faults(name),
+    api.findings(name),
+  ]);
+  return { hosts, pods, services, faults, findings };
+}

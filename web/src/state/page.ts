@@ -5,7 +5,6 @@ import type {
   AnyFault,
   Clock,
   Cluster,
-  ExecAnswer,
   Fault,
   Finding,
   Host,
@@ -17,23 +16,19 @@ import type {
   TraceSummary,
 } from '../api-types.js';
 import type { Language } from '../texts/language.js';
-import { Api, ApiError, type Source } from './api.js';
+import { Api, ApiError, readCluster, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
-import { firstLanguage, firstTheme, LANGUAGE_KEY, THEME_KEY, type Theme } from './looks.js';
-import { namesOf, placeOfPod } from './names.js';
+import { InOrder, Repeated } from './in-order.js';
+import { firstLanguage, firstTheme, keepLooks, type Theme } from './looks.js';
+import { namesOf } from './names.js';
 import { type Action, isAway, type Problem } from './problem.js';
-import type { Asking, QueryAnswer } from './queries.js';
+import type { Answered, Asking, Printed, QueryAnswer } from './queries.js';
 import type { Pane, Tool } from './panes.js';
-import { formatRoute, parseRoute, type Route } from './route.js';
-import { askTargets, NOTHING_TO_SEND, suggestedEnds, withFlow } from './targets.js';
+import { formatRoute, type Missing, parseRoute, type Route } from './route.js';
+import { NOTHING_TO_SEND, suggestFlow, withFlow } from './targets.js';
 
 const TOKEN_KEY = 'podwire.token';
-
-interface Missing {
-  readonly kind: 'cluster' | 'scenario';
-  readonly name: string;
-}
 
 export class PageState {
   readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? undefined);
@@ -75,7 +70,7 @@ export class PageState {
 
   /** What happens in the cluster that is shown. */
   readonly live = new Live({
-    onChange: () => void this.#refreshSoon(),
+    onChange: () => void this.#refreshed.again(),
     onTime: () => void this.readClock(),
     isThere: (name) => this.#isThere(name),
     onGone: (name) => this.#showMissing({ kind: 'cluster', name }),
@@ -88,9 +83,7 @@ export class PageState {
   readonly place = signal<string | undefined>(undefined);
   readonly answer = signal<TraceSummary | undefined>(undefined);
   /** What a command printed that was run beside the trace. */
-  readonly commandAnswer = signal<{ readonly command: readonly string[]; readonly answer: ExecAnswer } | undefined>(
-    undefined,
-  );
+  readonly commandAnswer = signal<Printed | undefined>(undefined);
   readonly sending = signal(false);
   /** Connections that were sent, the last first, without repetition. */
   readonly flows = signal<readonly TraceRequest[]>([]);
@@ -103,14 +96,7 @@ export class PageState {
     window.addEventListener('hashchange', () => {
       this.route.value = parseRoute(window.location.hash);
     });
-    effect(() => {
-      document.documentElement.dataset['theme'] = this.theme.value;
-      localStorage.setItem(THEME_KEY, this.theme.value);
-    });
-    effect(() => {
-      document.documentElement.lang = this.language.value === 'zh' ? 'zh-CN' : 'en';
-      localStorage.setItem(LANGUAGE_KEY, this.language.value);
-    });
+    keepLooks(this.theme, this.language);
     effect(() => {
       const wanted = this.route.value.cluster;
       if (wanted !== undefined) void this.#visit(wanted);
@@ -185,6 +171,20 @@ export class PageState {
     }
   }
 
+  /** Does it to the cluster that is shown. Of one that is shown no more nothing is shown, and no mistake told. */
+  attemptHere<T>(action: Action, ask: (cluster: string) => Promise<T>, show: (answer: T) => void): Promise<boolean> {
+    const { value: name } = this.current;
+    const isShown = (): boolean => this.current.peek() === name;
+    return this.attempt(action, async () => {
+      try {
+        const answer = await ask(name ?? '');
+        if (isShown()) show(answer);
+      } catch (error) {
+        if (isShown()) throw error;
+      }
+    });
+  }
+
   signIn(token: string): void {
     this.tokenRefused.value = false;
     this.token.value = token;
@@ -208,7 +208,7 @@ export class PageState {
     this.#forget();
     const opened = await this.attempt('open', async () => {
       await this.refresh();
-      this.suggest();
+      if (this.current.value === name) void suggestFlow(this.api, name, this);
     });
     // Meanwhile another may have been asked for.
     if (this.current.value !== name) return;
@@ -219,7 +219,7 @@ export class PageState {
     if (this.route.value.packet !== undefined) this.tool.value = 'packet';
     this.live.open(name, this.token.value);
     const last = (await this.api.traces(name).catch(() => [])).toSorted((a, b) => b.timeNs - a.timeNs)[0];
-    this.answer.value ??= last;
+    if (this.current.value === name) this.answer.value ??= last;
   }
 
   #forget(): void {
@@ -235,106 +235,92 @@ export class PageState {
     this.terminalTarget.value = undefined;
     this.clock.value = undefined;
     this.sender.value = NOTHING_TO_SEND;
+    this.#asking = undefined;
+    this.sending.value = false;
   }
 
-  #refreshing = false;
-  #outdated = false;
-
-  /** As often as the server answers, however often something happens. */
-  async #refreshSoon(): Promise<void> {
-    this.#outdated = true;
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    while (this.#outdated) {
-      this.#outdated = false;
-      await this.refresh().catch(() => undefined);
-    }
-    this.#refreshing = false;
-  }
+  readonly #reads = new InOrder();
+  readonly #clockReads = new InOrder();
+  readonly #refreshed = new Repeated(() => this.refresh().catch(() => undefined));
 
   /** Machines, pods, Services, faults, findings and the clock, as they are now. @throws ApiError */
   async refresh(): Promise<void> {
     const name = this.current.value;
     if (name === undefined) return;
-    const [hosts, pods, services, faults, findings, clock] = await Promise.all([
-      this.api.hosts(name),
-      this.api.pods(name),
-      this.api.objects(name, '&kind=Service'),
-      this.api.faults(name),
-      this.api.findings(name),
-      this.api.clock(name),
-    ]);
-    if (this.current.value !== name) return;
-    this.hosts.value = hosts;
-    this.pods.value = pods;
-    this.services.value = services;
-    this.faults.value = faults;
-    this.findings.value = findings;
-    this.clock.value = clock;
+    const read = this.#reads.show(
+      () => readCluster(this.api, name),
+      ({ hosts, pods, services, faults, findings }) => {
+        if (this.current.value !== name) return;
+        this.hosts.value = hosts;
+        this.pods.value = pods;
+        this.services.value = services;
+        this.faults.value = faults;
+        this.findings.value = findings;
+      },
+    );
+    await Promise.all([read, this.#askClock(name, this.api.clock)]);
   }
 
-  /** Two pods on different nodes, or what there is: something to send at once. */
-  suggest(): void {
-    const ends = suggestedEnds(this.pods.value);
-    const [first] = ends?.targets ?? [];
-    if (ends === undefined || first === undefined) return;
-    const suggested = {
-      from: placeOfPod(ends.from),
-      to: placeOfPod(first),
-      protocol: 'icmp',
-      branches: 'one',
-    } as const;
-    this.sender.value = suggested;
-    void this.#suggestPort(suggested, ends.targets);
-  }
-
-  async #suggestPort(suggested: TraceRequest, targets: readonly Pod[]): Promise<void> {
-    const best = await askTargets(this.api, this.current.value ?? '', targets);
-    if (best === undefined || this.sender.value !== suggested) return;
-    const { pod, port } = best;
-    const to = `pod/${pod.namespace}/${pod.name}:${port.containerPort}`;
-    this.sender.value = { ...suggested, to, protocol: port.protocol };
+  /** @throws ApiError */
+  #askClock(name: string, ask: (cluster: string) => Promise<Clock>): Promise<void> {
+    return this.#clockReads.show(
+      () => ask(name),
+      (clock) => {
+        if (this.current.value === name) this.clock.value = clock;
+      },
+    );
   }
 
   async readClock(): Promise<void> {
     const name = this.current.value;
     if (name !== undefined && this.live.connection.value !== 'lost')
-      this.clock.value = await this.api.clock(name).catch(() => this.clock.value);
+      await this.#askClock(name, this.api.clock).catch(() => undefined);
+  }
+
+  /** Runs it, stops it, or moves it on. */
+  async turnClock(turn: (cluster: string) => Promise<Clock>): Promise<void> {
+    await this.attemptHere(
+      'clock',
+      (name) => this.#askClock(name, turn),
+      () => undefined,
+    );
   }
 
   /** Sends a connection; its answer is shown. */
   send(request: TraceRequest): Promise<void> {
-    return this.#asking(async (name) => {
-      this.answer.value = await this.api.trace(name, request);
-      this.commandAnswer.value = undefined;
-      this.flows.value = withFlow(this.flows.value, request);
-    });
+    return this.#ask(async (name) => ({ trace: await this.api.trace(name, request), request }));
   }
 
   /** Asks by DNS or HTTP: what became of the connection, and what the command prints. */
   query(from: string, query: (asking: Asking) => Promise<QueryAnswer>): Promise<void> {
-    return this.#asking(async (name) => {
-      const { trace, request, command, answer } = await query({
+    return this.#ask((name) =>
+      query({
         trace: (wanted) => this.api.trace(name, wanted),
         exec: (words) => this.api.exec(name, from, words),
-      });
-      this.answer.value = trace;
-      this.commandAnswer.value = { command, answer };
-      this.flows.value = withFlow(this.flows.value, request);
-    });
+      }),
+    );
   }
 
+  /** The question that is under way, of the cluster that is shown. */
+  #asking: object | undefined = undefined;
+
   /** One at a time; the tool that shows answers is opened. */
-  async #asking(ask: (cluster: string) => Promise<void>): Promise<void> {
-    const name = this.current.value;
-    if (name === undefined || this.sending.value || this.#knownAway) return;
+  async #ask(ask: (cluster: string) => Promise<Answered>): Promise<void> {
+    if (this.current.value === undefined || this.sending.value || this.#knownAway) return;
+    const asking = {};
+    this.#asking = asking;
     this.sending.value = true;
     if (!isAway(this.problem.value)) this.problem.value = undefined;
-    const went = await this.attempt('send', async () => {
-      await ask(name);
+    const went = await this.attemptHere('send', ask, ({ trace, request, printed }) => {
+      if (this.#asking !== asking) return;
+      this.answer.value = trace;
+      this.commandAnswer.value = printed;
+      this.flows.value = withFlow(this.flows.value, request);
       this.problem.value = undefined;
       this.tool.value = 'answer';
     });
+    // Meanwhile another cluster may have been opened.
+    if (this.#asking !== asking) return;
     this.sending.value = false;
     if (went) void this.readClock();
     else {
@@ -350,12 +336,14 @@ export class PageState {
   }
 
   async load(name: string, sources: readonly Source[]): Promise<void> {
+    const { value: route } = this.route;
     this.loading.value = name;
     this.problem.value = undefined;
     await this.attempt('load', async () => {
       const { name: given } = await this.api.load(name, sources);
       this.clusters.value = await this.api.clusters();
-      this.go({ cluster: given });
+      // Where the user has gone elsewhere it is among the clusters.
+      if (this.route.value === route) this.go({ cluster: given });
     });
     this.loading.value = undefined;
   }
@@ -376,26 +364,24 @@ export class PageState {
         this.scenarioRun.value = await this.api.runScenario(name);
         this.clusters.value = await this.api.clusters();
       }
-      this.go({ cluster: name }, true);
+      if (name === this.route.peek().scenario) this.go({ cluster: name }, true);
     });
+    if (this.#scenario !== name) return;
     this.loading.value = undefined;
     this.#scenario = undefined;
   }
 
-  async breakIt(fault: AnyFault): Promise<void> {
-    const name = this.current.value ?? '';
-    await this.attempt('break', async () => {
-      await this.api.breakIt(name, fault);
-      await this.refresh();
-    });
+  breakIt(fault: AnyFault): Promise<void> {
+    return this.#changeFaults((name) => this.api.breakIt(name, fault));
   }
 
-  async mend(id: string): Promise<void> {
-    const name = this.current.value ?? '';
-    await this.attempt('break', async () => {
-      await this.api.mend(name, id);
-      await this.refresh();
-    });
+  mend(id: string): Promise<void> {
+    return this.#changeFaults((name) => this.api.mend(name, id));
+  }
+
+  async #changeFaults(change: (cluster: string) => Promise<unknown>): Promise<void> {
+    const act = (name: string): Promise<void> => change(name).then(() => this.refresh());
+    await this.attemptHere('break', act, () => undefined);
   }
 
   select(place: string | undefined): void {

@@ -18,11 +18,21 @@ export interface Asking {
   readonly exec: (command: readonly string[]) => Promise<ExecAnswer>;
 }
 
-export interface QueryAnswer {
-  readonly trace: TraceSummary;
-  readonly request: TraceRequest;
+export interface Printed {
   readonly command: readonly string[];
   readonly answer: ExecAnswer;
+}
+
+/** What is shown of something that was sent. */
+export interface Answered {
+  readonly trace: TraceSummary;
+  readonly request: TraceRequest;
+  /** By a command that was run beside the trace. */
+  readonly printed?: Printed;
+}
+
+export interface QueryAnswer extends Answered {
+  readonly printed: Printed;
 }
 
 /** The first name server of a resolv.conf. */
@@ -44,7 +54,7 @@ export async function lookUp({ from, branches }: Target, name: string, { trace, 
   const command = ['dig', '+search', name];
   const answer = await exec(command);
   const absent = server !== undefined && digStatus(answer.stdout) === 'NXDOMAIN';
-  return { trace: absent ? await trace(to(name)) : asked, request, command, answer };
+  return { trace: absent ? await trace(to(name)) : asked, request, printed: { command, answer } };
 }
 
 /** `svc/shop/web` → `web.shop.svc.cluster.local`. */
@@ -88,5 +98,5 @@ export async function fetchUrl(
   const request: TraceRequest = { from, to, protocol: 'tcp', branches };
   const traced = await trace(request);
   const command = ['curl', '-sv', url];
-  return { trace: traced, request, command, answer: await exec(command) };
+  return { trace: traced, request, printed: { command, answer: await exec(command) } };
 }

@@ -17,6 +17,12 @@ const decoded = (part: string | undefined): string => {
   }
 };
 
+/** What a link names and there is none of. */
+export interface Missing {
+  readonly kind: 'cluster' | 'scenario';
+  readonly name: string;
+}
+
 export function parseRoute(hash: string): Route {
   const [first, second, third] = hash.replace(/^#\/?/, '').split('/');
   if (first === undefined || first === '') return {};

@@ -1,7 +1,9 @@
 /** What a form suggests to send, and by which protocol. */
 
+import type { Signal } from '@preact/signals';
 import type { ListedObject, Pod, TraceRequest } from '../api-types.js';
 import type { Api } from './api.js';
+import { placeOfPod } from './names.js';
 
 /** Pods that are asked for their ports before one is suggested. */
 const MAX_TARGETS = 6;
@@ -91,13 +93,32 @@ export function bestTarget(pods: readonly ListedObject[]): Target | undefined {
 }
 
 /** The best of the first ones. */
-export async function askTargets(api: Api, cluster: string, pods: readonly Pod[]): Promise<Target | undefined> {
+async function askTargets(api: Api, cluster: string, pods: readonly Pod[]): Promise<Target | undefined> {
   const asked = pods
     .slice(0, MAX_TARGETS)
     .map(({ namespace, name }) =>
       api.objects(cluster, `&kind=Pod&namespace=${namespace}&name=${name}`).catch(() => []),
     );
   return bestTarget((await Promise.all(asked)).flat());
+}
+
+interface Suggesting {
+  readonly pods: Signal<readonly Pod[]>;
+  readonly sender: Signal<TraceRequest>;
+}
+
+/** Two pods on different nodes, or what there is: something to send at once; then with a port that is served there. */
+export async function suggestFlow(api: Api, cluster: string, { pods, sender }: Suggesting): Promise<void> {
+  const ends = suggestedEnds(pods.value);
+  const [first] = ends?.targets ?? [];
+  if (ends === undefined || first === undefined) return;
+  const suggested = { from: placeOfPod(ends.from), to: placeOfPod(first), protocol: 'icmp', branches: 'one' } as const;
+  sender.value = suggested;
+  const best = await askTargets(api, cluster, ends.targets);
+  if (best === undefined || sender.value !== suggested) return;
+  const { pod, port } = best;
+  const to = `pod/${pod.namespace}/${pod.name}:${port.containerPort}`;
+  sender.value = { ...suggested, to, protocol: port.protocol };
 }
 
 interface ServiceSpec {

@@ -55,21 +55,23 @@ export function TraceView({ id }: { readonly id: string }) {
   const read = useSignal<Read | 'gone' | undefined>(undefined);
   const branch = useSignal(0);
   const choice = useSignal<Choice>({ packet: 0, hop: 0, step: undefined });
-  useEffect(() => {
-    branch.value = 0;
-  }, [id]);
   useSignalEffect(() => {
     const name = page.current.value ?? '';
+    let isWanted = true;
+    const show = (found: Read | 'gone'): void => {
+      if (!isWanted) return;
+      if (found !== 'gone') choice.value = firstChoice(found.document);
+      read.value = found;
+    };
     void readTrace(page.api, { name, id, branch: branch.value })
-      .then((found) => {
-        choice.value = firstChoice(found.document);
-        read.value = found;
-        return found;
-      })
       .catch((error: unknown) => {
         if (!(error instanceof ApiError)) throw error;
-        read.value = 'gone';
-      });
+        return 'gone' as const;
+      })
+      .then(show);
+    return () => {
+      isWanted = false;
+    };
   });
   useEscape(() => page.go({ cluster: page.current.value ?? '' }));
   if (read.value === undefined)
@@ -205,11 +207,15 @@ function CountedHop({
   const counters = useSignal<Counters>(new Map());
   const target = hop.place;
   useEffect(() => {
+    let isWanted = true;
     counters.value = new Map();
     void page.api
       .exec(page.current.value ?? '', target, ['iptables-save', '-c'])
-      .then(({ stdout }) => (counters.value = parseCounters(stdout)))
+      .then(({ stdout }) => isWanted && (counters.value = parseCounters(stdout)))
       .catch(() => undefined);
+    return () => {
+      isWanted = false;
+    };
   }, [target]);
   return <HopView packet={packet} hop={hop} choice={choice} counters={counters.value} />;
 }

@@ -1,0 +1,136 @@
+/** Answers of the server that come when something else is shown already: held back by the browser until then. */
+
+import type { Browser, Page } from 'playwright-core';
+import t from 'tap';
+import { cluster, running } from '../server/running.js';
+import { buildPage, launch, NO_BROWSER, openPage } from './browser.js';
+
+const VXLAN = 'two-nodes-vxlan';
+const SHOP = 'shop';
+
+const sendButton = (page: Page) => page.getByRole('button', { name: 'Send', exact: true });
+const live = (page: Page) => page.getByText('Live', { exact: true });
+
+/** Answers to such requests are kept, as they were, until they are let go. */
+async function hold(
+  page: Page,
+  method: string,
+  path: RegExp,
+): Promise<{ held(): Promise<void>; letGo(): Promise<void> }> {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let came = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    came = resolve;
+  });
+  await page.route(path, async (route) => {
+    if (route.request().method() !== method) return route.continue();
+    const response = await route.fetch();
+    came();
+    await released;
+    return route.fulfill({ response });
+  });
+  return {
+    held: () => held,
+    letGo: async () => {
+      const late = page.waitForResponse((response) => path.test(response.url()));
+      release();
+      await late;
+      await page.waitForTimeout(200);
+    },
+  };
+}
+
+t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
+  const pageFolder = buildPage();
+  const browser: Browser = await launch();
+  t.teardown(() => browser.close());
+  const two = { pageFolder, clusters: [cluster(VXLAN), cluster('services-iptables', SHOP)] };
+  const showShop = async (page: Page): Promise<void> => {
+    await page.getByRole('combobox', { name: 'Cluster' }).selectOption(SHOP);
+    const suggested = page.getByLabel('From', { exact: true });
+    for (let i = 0; i < 100 && !(await suggested.inputValue()).startsWith('pod/shop/'); i++)
+      await page.waitForTimeout(100);
+    await live(page).waitFor();
+  };
+
+  await t.test('an answer of one cluster is not shown in another, which can be asked meanwhile', async (t) => {
+    const { server, ask } = await running(t, two);
+    const { page, complaints } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    await live(page).waitFor();
+    const traces = await hold(page, 'POST', new RegExp(`/clusters/${VXLAN}/traces`));
+    await sendButton(page).click();
+    await traces.held();
+    await showShop(page);
+    await page.getByLabel('From', { exact: true }).fill('pod/shop/client');
+    await page.getByLabel('To', { exact: true }).fill('svc/shop/web:80');
+    await page.getByRole('radio', { name: 'TCP' }).click();
+    await sendButton(page).click();
+    const answer = page.locator('.answer[data-verdict="answered"]').filter({ hasText: 'svc/shop/web' });
+    await answer.waitFor();
+    await traces.letGo();
+    t.ok(await answer.isVisible());
+    t.equal(await page.locator('.answer').filter({ hasText: 'pod/default/web' }).count(), 0);
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a cluster that is deleted while it is asked says that it is gone, and nothing else', async (t) => {
+    const { server, ask } = await running(t, two);
+    const { page } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    await live(page).waitFor();
+    await page.route(new RegExp(`/clusters/${VXLAN}/traces`), async (route) => {
+      await ask('DELETE', `/clusters/${VXLAN}`);
+      await page.getByRole('alert').getByText(`There is no cluster ${VXLAN} on this server.`).waitFor();
+      await route.continue();
+    });
+    const late = page.waitForResponse((one) => one.status() === 404 && one.url().endsWith('/traces'));
+    await sendButton(page).click();
+    await late;
+    await page.waitForTimeout(200);
+    t.equal(await page.getByRole('alert').count(), 1);
+    await page.getByRole('alert').getByRole('link', { name: SHOP }).click();
+    await live(page).waitFor();
+    t.ok(await sendButton(page).isEnabled());
+  });
+
+  await t.test('a change is made to the cluster in which it was asked for', async (t) => {
+    const { server, ask } = await running(t, two);
+    const { page, complaints } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    await live(page).waitFor();
+    await sendButton(page).click();
+    await page.locator('.answer[data-verdict="answered"]').waitFor();
+    await page.getByRole('tab', { name: 'Change' }).click();
+    const apply = page.locator('.change-tool').getByRole('button', { name: 'Apply', exact: true });
+    await apply.waitFor();
+    // The flow is sent once more before anything is changed.
+    const traces = await hold(page, 'POST', new RegExp(`/clusters/${VXLAN}/traces`));
+    await apply.click();
+    await traces.held();
+    await showShop(page);
+    await traces.letGo();
+    const policies = async (name: string): Promise<number> =>
+      (await ask('GET', `/clusters/${name}/objects?kind=NetworkPolicy`)).json.total;
+    for (let i = 0; i < 50 && (await policies(VXLAN)) === 0; i++) await page.waitForTimeout(100);
+    t.equal(await policies(VXLAN), 1);
+    t.equal(await policies(SHOP), 0);
+    t.equal(await page.locator('.change-tool .flows').count(), 0, 'and its outcome is not told in the other');
+    t.strictSame(complaints, []);
+  });
+
+  await t.test('a scenario that has been loaded does not take the place of what is shown by then', async (t) => {
+    const { server, ask } = await running(t, two);
+    const { page } = await openPage(t, browser, { server, ask, hash: '' });
+    await live(page).waitFor();
+    const run = await hold(page, 'POST', /\/scenarios\/same-node\/run/);
+    await page.evaluate(`location.hash = '#/scenario/same-node'`);
+    await run.held();
+    await page.evaluate(`location.hash = '#/${SHOP}'`);
+    await live(page).waitFor();
+    await run.letGo();
+    t.match(page.url(), new RegExp(`#/${SHOP}$`));
+    await page.getByRole('combobox', { name: 'Cluster' }).selectOption('same-node');
+    t.ok(await live(page).isVisible(), 'it is there to be chosen');
+  });
+});
