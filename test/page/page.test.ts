@@ -956,6 +956,35 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     }
   });
 
+  await t.test('long names of pods are read whole where there is little room', async (t) => {
+    const name = 'kubectl-dump';
+    const { page, shoot } = await openCluster(t, browser, { pageFolder, name, clusters: [cluster(name)] });
+    const whole = (selector: string): string =>
+      `(() => {
+        const found = [...document.querySelectorAll(${JSON.stringify(selector)})];
+        return found.length > 1 && found.every((one) => {
+          const { right } = one.getBoundingClientRect();
+          const { clientWidth } = one.closest('.outline, .sender');
+          return one.scrollWidth <= one.clientWidth && right <= one.closest('.outline, .sender').getBoundingClientRect().left + clientWidth;
+        });
+      })()`;
+    await send(page, 'pod/shop/storefront-24wf8jdtd-5lbx7', 'pod/shop/storefront-24wf8jdtd-fctfh:8080');
+    await page.getByRole('button', { name: 'Open the trace' }).click();
+    await page.locator('.hops button').first().waitFor();
+    for (const width of [1440, 1280, 1024, 768, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      t.ok(await becomes(page, whole('.outline .hops button')), `${width}: places of the trace`);
+    }
+    t.ok(await becomes(page, whole('.sender .name input')), 'ends, on a phone');
+    const titles = `[...document.querySelectorAll('.netfilter .stage')].every((one) => {
+      const [box, title] = [one.querySelector('rect'), one.querySelector('text.title')].map((part) => part.getBoundingClientRect());
+      return title.left > box.left + 1 && title.right < box.right - 1;
+    })`;
+    await page.setViewportSize({ width: 1280, height: 800 });
+    t.ok(await becomes(page, titles), 'names of devices lie in their boxes');
+    await shoot('long-names');
+  });
+
   await t.test('a server with a token asks for it, and the page works with it', async (t) => {
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)], token: 'open-sesame' });
     const { page } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });

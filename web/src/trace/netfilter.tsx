@@ -161,6 +161,9 @@ export function Netfilter({ pass, chosen, onChoose }: NetfilterProps) {
   );
 }
 
+/** Of a letter of a title, at most; the box has its rim besides. */
+const TITLE_WIDTH = 7.6;
+
 function Plain({
   stage,
   title,
@@ -175,6 +178,7 @@ function Plain({
   readonly onClick: () => void;
 }) {
   const { x, y, width, height } = AT[stage];
+  const most = Math.floor(width / TITLE_WIDTH);
   const words =
     below === undefined || below === '' ? [title] : [title, below.length > 20 ? `${below.slice(0, 19)}…` : below];
   return (
@@ -187,7 +191,7 @@ function Plain({
           y={y + height / 2 + 4 + (i - (words.length - 1) / 2) * 13}
           class={i === 0 ? 'title' : 'small'}
         >
-          {word.length > 13 && i === 0 ? `${word.slice(0, 12)}…` : word}
+          {word.length > most && i === 0 ? `${word.slice(0, most - 1)}…` : word}
         </text>
       ))}
       {below !== undefined && <title>{below}</title>}
