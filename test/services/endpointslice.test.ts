@@ -417,6 +417,24 @@ t.test('the Service kubernetes leads to the API servers that kubeadm runs', (t) 
   t.same(endpoints(slices), ['172.18.0.2 ready serving', '172.18.0.3 ready serving']);
   t.equal(slices[0]?.name, 'kubernetes');
   t.match(slicesOf(NODE, kubernetes).findings, [{ code: 'endpoints', severity: 'notice' }]);
+
+  const other = (name: string, command: readonly string[]) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'kube-system', labels: { component: 'kube-apiserver' } },
+    spec: { hostNetwork: true, nodeName: 'a', containers: [{ name: 'c', command }] },
+  });
+  const machine = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'a' },
+    status: { addresses: [{ type: 'InternalIP', address: '172.18.0.7' }] },
+  };
+  const flags = ['kube-apiserver', '--advertise-address=172.18.0.9', '--secure-port=443'];
+  const told = slicesOf(NODE, kubernetes, other('one', flags)).slices;
+  t.same([ports(told), endpoints(told)], [['https 443/TCP'], ['172.18.0.9 ready serving']], 'by its flags');
+  const silent = slicesOf(machine, kubernetes, other('one', ['kube-apiserver'])).slices;
+  t.same([ports(silent), endpoints(silent)], [['https 6443/TCP'], ['172.18.0.7 ready serving']], 'its machine');
   t.end();
 });
 
