@@ -92,7 +92,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         operationId: 'createCluster',
         summary: 'Load a cluster',
         description:
-          'From texts (JSON with `sources`), from one YAML text, or from a snapshot (CBOR). Name and seed stand in the query or in the JSON; both may, where they say the same. A snapshot has its seed and its name with it; where a cluster has that name already (409), another is wanted.',
+          'From texts (JSON with `sources`), from one YAML text (what `kubectl get -o json` prints is YAML too, sent as application/yaml), or from a snapshot (CBOR). Name and seed stand in the query or in the JSON; both may, where they say the same. A snapshot has its seed and its name with it; where a cluster has that name already (409), another is wanted.',
         consumes: ['application/json', ...YAML_TYPES, CBOR_TYPE],
         querystring: Type.Object({
           name: Type.Optional(
