@@ -111,6 +111,24 @@ t.test(
   },
 );
 
+t.test('a password of a range is asked of everybody in it', (t) => {
+  const fabric = new Fabric();
+  fabric.plug('rack', 'eth0', 'lan', '10.0.0.1/24');
+  const daemon = fabric.bird('rack', RACK('rack', 'password "secret";'));
+  for (const [index, password] of [
+    [2, 'password "secret";'],
+    [3, 'password "other";'],
+    [4, ''],
+  ] as const) {
+    fabric.plug(`n${index}`, 'eth0', 'lan', `10.0.0.${index}/24`);
+    fabric.bird(`n${index}`, NODE(index).replace('ipv4 { import', `${password} ipv4 { import`));
+  }
+  fabric.run(30);
+  t.strictSame(sessionsOf(daemon), ['rack start Passive', 'node01 up Established']);
+  fabric.end();
+  t.end();
+});
+
 t.test('without messages it comes to the same sessions and routes', (t) => {
   const { fabric, daemon, nodes } = rack([2, 3, 4, 200]);
   const speakers = [daemon, ...nodes].flatMap(({ config, netns }) =>

@@ -3,8 +3,8 @@
 import { type Ipv4Addr, INADDR_ANY } from '../../packet/index.js';
 import { KernelError, type Netns, type TcpListener, type TcpSocket } from '../../kernel/index.js';
 import type { Cause } from '../../trace/index.js';
-import { formatIp, type IpAddr } from '../address.js';
-import type { BgpConfig } from '../config/types.js';
+import { formatIp, hostNet, type IpAddr, type Net } from '../address.js';
+import type { BgpConfig, BirdConfig } from '../config/types.js';
 
 /** IPTOS_PREC_INTERNETCONTROL. */
 export const BGP_TOS = 0xc0;
@@ -18,12 +18,31 @@ export interface ListenAt {
   readonly port: number;
 }
 
-interface Listening {
+/** 1.6 listens in one place, BIRD 2 where each session says. */
+export const listenAt = (
+  { dialect, listenBgpAddress, listenBgpPort }: BirdConfig,
+  { strictBind, localAddress, localPort }: Pick<BgpConfig, 'strictBind' | 'localAddress' | 'localPort'>,
+): ListenAt =>
+  dialect === 'bird-2'
+    ? { address: strictBind ? localAddress : undefined, port: localPort }
+    : { address: listenBgpAddress, port: listenBgpPort };
+
+/** Who is expected: one neighbour, or those of a network whom nobody else expects. */
+export interface Callers {
+  readonly kind: 'neighbor' | 'range';
+  readonly net: Net;
+  readonly password: string | undefined;
+}
+
+export const neighborOf = ({ remoteAddress, password }: BgpConfig): Callers => ({
+  kind: 'neighbor',
+  net: hostNet(remoteAddress),
+  password,
+});
+
+interface Listening extends Readonly<Record<Callers['kind'], Set<Acceptor>>> {
   readonly key: string;
   readonly listener: TcpListener;
-  readonly acceptors: Set<Acceptor>;
-  /** Those who take anybody of a network, whom no other knows. */
-  readonly ranges: Set<Acceptor>;
 }
 
 export interface ListenerContext {
@@ -43,37 +62,22 @@ export class BgpListeners {
   }
 
   /** Listens there too; what it answers with lets go again. Undefined where the socket cannot be had. */
-  acquire(
-    { address, port }: ListenAt,
-    { remoteAddress, password }: Pick<BgpConfig, 'remoteAddress' | 'password'>,
-    acceptor: Acceptor,
-  ): (() => void) | undefined {
-    const listening = this.#at({ address, port });
+  acquire(at: ListenAt, from: Callers, acceptor: Acceptor): (() => void) | undefined {
+    const listening = this.#at(at);
     if (listening === 'nobody') return () => undefined;
     if (listening === undefined) return undefined;
     const { md5Keys } = listening.listener;
+    const { net, password } = from;
     // bgp_setup_auth(): the listening socket has the keys of all who may come.
-    if (password !== undefined && typeof remoteAddress === 'number') md5Keys.set(remoteAddress, password);
-    listening.acceptors.add(acceptor);
+    const prefix = typeof net.addr === 'number' ? { addr: net.addr, length: net.length } : undefined;
+    if (prefix !== undefined && password !== undefined) md5Keys.set(prefix, password);
+    const acceptors = listening[from.kind];
+    acceptors.add(acceptor);
     return () => {
-      listening.acceptors.delete(acceptor);
-      if (password !== undefined && typeof remoteAddress === 'number') md5Keys.delete(remoteAddress);
+      acceptors.delete(acceptor);
+      if (prefix !== undefined && password !== undefined) md5Keys.delete(prefix);
       this.#release(listening);
     };
-  }
-
-  /** The same for a range of neighbours. */
-  acquireRange(at: ListenAt, acceptor: Acceptor): (() => void) | undefined {
-    const listening = this.#at(at);
-    if (listening === 'nobody') return () => undefined;
-    listening?.ranges.add(acceptor);
-    return (
-      listening &&
-      (() => {
-        listening.ranges.delete(acceptor);
-        this.#release(listening);
-      })
-    );
   }
 
   #at({ address, port }: ListenAt): Listening | 'nobody' | undefined {
@@ -84,19 +88,19 @@ export class BgpListeners {
     return this.#open.get(key) ?? this.#listen(local, port, key);
   }
 
-  #release({ listener, acceptors, ranges, key }: Listening): void {
-    if (acceptors.size > 0 || ranges.size > 0) return;
+  #release({ listener, neighbor, range, key }: Listening): void {
+    if (neighbor.size > 0 || range.size > 0) return;
     listener.close();
     this.#open.delete(key);
   }
 
   #listen(address: Ipv4Addr, port: number, key: string): Listening | undefined {
     const { netns, log, because } = this.#context;
-    const acceptors = new Set<Acceptor>();
-    const ranges = new Set<Acceptor>();
+    const neighbor = new Set<Acceptor>();
+    const range = new Set<Acceptor>();
     // bgp_find_proto(): of several ranges the last one.
     const onConnection = (socket: TcpSocket): void => {
-      for (const acceptor of [...acceptors, ...[...ranges].toReversed()]) if (acceptor(socket)) return;
+      for (const acceptor of [...neighbor, ...[...range].toReversed()]) if (acceptor(socket)) return;
       log(`BGP: Unexpected connect from unknown address ${formatIp(socket.remoteAddress)} (port ${socket.remotePort})`);
       socket.close();
     };
@@ -112,7 +116,7 @@ export class BgpListeners {
         because,
         onConnection,
       });
-      const listening = { key, listener, acceptors, ranges };
+      const listening = { key, listener, neighbor, range };
       this.#open.set(key, listening);
       return listening;
     } catch (error) {

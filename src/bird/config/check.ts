@@ -88,10 +88,7 @@ function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig | Bgp
     longLived: draft.longLived ?? (draft.gracefulRestart === 'off' ? 'off' : 'aware'),
     channels: draft.channels.map((channel) => finishBgpChannel(p, channel, { draft, internal, multihop, tables })),
   } as const;
-  if (range !== undefined) {
-    if (draft.password !== undefined) p.notModelled('a password of a range of neighbors', p.previous);
-    return { ...session, kind: 'bgp-range', range, dynamicName, dynamicNameDigits };
-  }
+  if (range !== undefined) return { ...session, kind: 'bgp-range', range, dynamicName, dynamicNameDigits };
   return remoteAddress === undefined ? p.unexpected() : { ...session, remoteAddress };
 }
 

@@ -5,7 +5,7 @@
 
 import type { TcpSocket } from '../../kernel/index.js';
 import { type IpAddr, ipEquals, netContainsIp } from '../address.js';
-import type { BgpListeners } from '../bgp/listeners.js';
+import { type BgpListeners, listenAt } from '../bgp/listeners.js';
 import { sameSession } from '../bgp/same-session.js';
 import type { BgpConfig, BgpRangeConfig, ProtocolConfig } from '../config/types.js';
 import type { Router } from '../router.js';
@@ -49,9 +49,10 @@ export class BgpRangeProtocol extends Protocol {
   }
 
   protected begin(): ProtocolState {
-    const { strictBind, localAddress, localPort } = this.config;
-    const at = { address: strictBind ? localAddress : undefined, port: localPort };
-    this.#release = this.#context.listeners.acquireRange(at, (socket) => this.#accept(socket));
+    const { range: net, password } = this.config;
+    const from = { kind: 'range', net, password } as const;
+    const at = listenAt(this.router.config, this.config);
+    this.#release = this.#context.listeners.acquire(at, from, (socket) => this.#accept(socket));
     if (this.#release !== undefined) return 'start';
     this.disabled = true;
     return 'down';

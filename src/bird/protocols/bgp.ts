@@ -20,7 +20,7 @@ import { dial, type DialFrom, guardSocket, makeSocket } from '../bgp/dial.js';
 import { ErrorHistory } from '../bgp/error-history.js';
 import { formatLastError, type LastError } from '../bgp/error-text.js';
 import type { ChannelFeed } from '../bgp/feed.js';
-import type { BgpListeners } from '../bgp/listeners.js';
+import { type BgpListeners, listenAt, neighborOf } from '../bgp/listeners.js';
 import { NeighborRestart } from '../bgp/neighbor-restart.js';
 import { receiveMessage } from '../bgp/receive.js';
 import { sameSession } from '../bgp/same-session.js';
@@ -124,10 +124,8 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
 
   #initiate(): void {
     const { router, config } = this;
-    const own = router.isBird2;
-    const address = own ? (config.strictBind ? config.localAddress : undefined) : router.config.listenBgpAddress;
-    const port = own ? config.localPort : router.config.listenBgpPort;
-    this.#releaseListener = this.#listeners.acquire({ address, port }, config, (socket) => this.accept(socket));
+    const at = listenAt(router.config, config);
+    this.#releaseListener = this.#listeners.acquire(at, neighborOf(config), (socket) => this.accept(socket));
     if (this.#releaseListener === undefined) {
       this.disabled = true;
       this.storeError(undefined, { kind: 'misc', error: 'no-socket' });

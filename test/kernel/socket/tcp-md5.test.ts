@@ -2,10 +2,10 @@
 
 import t from 'tap';
 import { Emulation } from '../../../src/kernel/emulation.js';
-import { checkSignature } from '../../../src/kernel/socket/tcp/md5.js';
+import { checkSignature, Md5Keys } from '../../../src/kernel/socket/tcp/md5.js';
 import { parseSegment, type Segment } from '../../../src/kernel/socket/tcp/segment.js';
 import type { TcpSocket } from '../../../src/kernel/socket/index.js';
-import { INADDR_ANY, Ipv4 } from '../../../src/packet/index.js';
+import { hostPrefix, INADDR_ANY, Ipv4, ipv4Network } from '../../../src/packet/index.js';
 import { A, B, JoinedHosts, octets, text } from './joined-hosts.js';
 
 /** From 127.0.0.1:40000 to 127.0.0.2:179 with the key `secret`, captured on lo of a Linux 6.18: SYN, SYN-ACK, `hello`. */
@@ -51,7 +51,7 @@ function connected(keys: { readonly a?: string; readonly b?: string }) {
     port: 179,
     onConnection: (socket) => accepted.push(socket),
   });
-  if (keys.b !== undefined) listener.md5Keys.set(A, keys.b);
+  if (keys.b !== undefined) listener.md5Keys.set(hostPrefix(A), keys.b);
   const client = hosts.a.sockets.tcp();
   client.md5Key = keys.a;
   let up = false;
@@ -76,6 +76,16 @@ t.test('both ends with one key talk, and every segment is signed', async (t) => 
   t.equal(syn?.tcp.headerLength, 52);
   t.equal(syn?.tcp.parseOptions().timestamps, undefined, 'there is no room for timestamps beside it');
   t.same([hosts.a.drops, hosts.b.drops], [[], []]);
+});
+
+t.test('of the keys of networks the longest that holds an address counts', async (t) => {
+  const keys = new Md5Keys();
+  const network = { addr: ipv4Network(A, 24), length: 24 };
+  keys.set(hostPrefix(A), 'one');
+  keys.set(network, 'all');
+  t.same([keys.of(A), keys.of(B)], ['one', 'all']);
+  keys.delete(hostPrefix(A));
+  t.same([keys.of(A), keys.of(INADDR_ANY)], ['all', undefined]);
 });
 
 t.test('a long stream fits its segments beside the signature', async (t) => {

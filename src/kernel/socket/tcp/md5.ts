@@ -1,7 +1,16 @@
 /** TCP MD5 signatures (RFC 2385; net/ipv4/tcp_ipv4.c:tcp_v4_md5_hash_skb(), tcp.c:tcp_inbound_md5_hash()). */
 
 import { createHash } from 'node:crypto';
-import { bytesOf, type Ipv4Addr, IP_PROTOCOL, TCP_HEADER_LENGTH, type TcpOptions } from '../../../packet/index.js';
+import {
+  bytesOf,
+  formatPrefix,
+  type Ipv4Addr,
+  type Ipv4Prefix,
+  IP_PROTOCOL,
+  prefixContains,
+  TCP_HEADER_LENGTH,
+  type TcpOptions,
+} from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import type { Skb } from '../../skb.js';
 import type { Segment } from './segment.js';
@@ -37,6 +46,30 @@ function digestOf(skb: Skb, { source, destination, headerLength }: Signed, key: 
     .update(bytesOf(skb.view, skb.data + headerLength, skb.tail))
     .update(key)
     .digest();
+}
+
+/** Keys of peers by network (TCP_MD5SIG_EXT): the longest that holds an address counts (tcp_md5_do_lookup()). */
+export class Md5Keys {
+  readonly #keys = new Map<string, { readonly prefix: Ipv4Prefix; readonly key: string }>();
+
+  set(prefix: Ipv4Prefix, key: string): void {
+    this.#keys.set(formatPrefix(prefix), { prefix, key });
+  }
+
+  delete(prefix: Ipv4Prefix): void {
+    this.#keys.delete(formatPrefix(prefix));
+  }
+
+  of(addr: Ipv4Addr): string | undefined {
+    let length = -1;
+    let found: string | undefined;
+    for (const { prefix, key } of this.#keys.values()) {
+      if (prefix.length <= length || !prefixContains(prefix, addr)) continue;
+      ({ length } = prefix);
+      found = key;
+    }
+    return found;
+  }
 }
 
 /** Writes the digest into a segment that is whole but for its checksum. `data` stands at the TCP header. */

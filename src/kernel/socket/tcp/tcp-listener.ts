@@ -1,11 +1,11 @@
 /** A listening socket (RFC 9293 §3.10.7.2; net/ipv4/inet_connection_sock.c). */
 
-import { type Ipv4Addr, IP_PROTOCOL } from '../../../packet/index.js';
+import { IP_PROTOCOL } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import { Socket, type SocketEntry } from '../socket.js';
 import type { SocketNetns } from '../stack.js';
 import { RECEIVE_WINDOW } from './handshake.js';
-import { checkSignature } from './md5.js';
+import { checkSignature, Md5Keys } from './md5.js';
 import { sendReset } from './reply.js';
 import type { Segment } from './segment.js';
 import { advance } from './sequence.js';
@@ -21,7 +21,7 @@ export class TcpListener extends Socket {
   /** accept(2): called with each connection when its handshake is complete, before any octet of it. */
   onConnection: (connection: TcpSocket) => void;
   /** TCP_MD5SIG: keys of peers, whose segments must be signed with them; connections take theirs along. */
-  readonly md5Keys = new Map<Ipv4Addr, string>();
+  readonly md5Keys = new Md5Keys();
   readonly #options: TcpSocketOptions;
   readonly #requests = new Set<TcpRequest>();
 
@@ -58,7 +58,7 @@ export class TcpListener extends Socket {
   /** tcp_rcv_state_process() in LISTEN. `iss` is given where a connection in TIME_WAIT makes room for a new one. */
   receive(segment: Segment, iss?: number): DropReason | undefined {
     const { netns } = this;
-    const forged = checkSignature(segment, this.md5Keys.get(segment.source));
+    const forged = checkSignature(segment, this.md5Keys.of(segment.source));
     if (forged !== undefined) return forged;
     if (segment.rst) return 'tcp-reset';
     if (segment.ack) {

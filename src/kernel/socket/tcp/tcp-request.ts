@@ -70,7 +70,7 @@ export class TcpRequest {
     this.remotePort = syn.sourcePort;
     this.irs = syn.sequence;
     this.iss = choice.iss;
-    this.md5Key = listener.md5Keys.get(syn.source);
+    this.md5Key = listener.md5Keys.of(syn.source);
     this.agreed = agreeSigned(negotiate(netns, syn.options), this.md5Key);
     this.tsRecent = syn.options.timestamps?.value ?? 0;
     this.peerWindow = syn.window;
