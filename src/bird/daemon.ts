@@ -10,14 +10,11 @@ import { type ParseResult, parseConfig } from './config/config.js';
 import type { Dialect } from './config/keywords.js';
 import type { ConfigFiles, ConfigProblem } from './config/source.js';
 import type { BgpConfig, BirdConfig, ConfigFinding, ProtocolConfig } from './config/types.js';
+import { makeProtocol } from './make-protocol.js';
 import { BgpProtocol } from './protocols/bgp.js';
-import { BgpRangeProtocol, sessionOfRange } from './protocols/bgp-range.js';
-import { DeviceProtocol } from './protocols/device.js';
-import { DirectProtocol } from './protocols/direct.js';
+import { sessionOfRange } from './protocols/bgp-range.js';
 import { KernelProtocol } from './protocols/kernel.js';
-import { netnsProgrammer } from './protocols/kernel-routes.js';
 import { KIND_NAMES, type Protocol, type ProtocolState } from './protocols/protocol.js';
-import { StaticProtocol } from './protocols/static.js';
 import { reconfigureProtocol } from './reconfigure.js';
 import type { Route } from './rib/route.js';
 import { Router } from './router.js';
@@ -47,7 +44,7 @@ export interface BirdOptions {
 /** A line of `show protocols`. */
 export interface ProtocolStatus {
   readonly name: string;
-  readonly kind: 'Device' | 'Direct' | 'Kernel' | 'Static' | 'BGP';
+  readonly kind: 'Device' | 'BFD' | 'Direct' | 'Kernel' | 'Static' | 'BGP';
   readonly table: string | undefined;
   readonly state: string;
   readonly info: string;
@@ -153,26 +150,13 @@ export class BirdDaemon {
   }
 
   #make(router: Router, config: ProtocolConfig): Protocol {
-    switch (config.kind) {
-      case 'device':
-        return new DeviceProtocol(router, config);
-      case 'direct':
-        return new DirectProtocol(router, config);
-      case 'static':
-        return new StaticProtocol(router, config);
-      case 'kernel': {
-        const because = this.options.becauseOf ?? (() => this.options.because ?? NO_CAUSE);
-        return new KernelProtocol(router, config, netnsProgrammer(this.netns, because));
-      }
-      case 'bgp':
-        return new BgpProtocol(router, config, this.#requireListeners());
-      case 'bgp-range':
-        return new BgpRangeProtocol(router, config, {
-          listeners: this.#requireListeners(),
-          isNameTaken: (name) => this.#isNameTaken(router, name),
-          spawn: (session, socket) => this.#spawn(router, session, socket),
-        });
-    }
+    const { becauseOf, because = NO_CAUSE } = this.options;
+    return makeProtocol(router, config, {
+      becauseOf: becauseOf ?? (() => because),
+      listeners: this.#requireListeners(),
+      isNameTaken: (name) => this.#isNameTaken(router, name),
+      spawn: (session, socket) => this.#spawn(router, session, socket),
+    });
   }
 
   #isNameTaken(router: Router, name: string): boolean {

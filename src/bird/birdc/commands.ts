@@ -204,6 +204,8 @@ class Birdc {
   #absent(kind: string): string[] {
     const p = this.#p;
     if (p.is('keyword')) p.next();
+    if (kind === 'BFD' && this.#context.protocols.some(({ config }) => config.kind === 'bfd'))
+      this.#p.notModelled('BFD');
     if (!p.is('symbol')) return [`There is no ${kind} protocol running`];
     const named = this.#protocolNamed(p.next(), 'END or CF_SYM_KNOWN');
     return [`${named.name}: Not a ${kind} protocol`];

@@ -1,8 +1,16 @@
 /** `protocol bgp { … }` (proto/bgp/config.Y of both dialects). */
 
 import { ADD_PATH } from '../../packet/index.js';
+import { parseBfdSession } from './bfd-options.js';
 import { parseCeaseMask } from './cease-mask.js';
-import { CHANNEL_OPTIONS, parseChannelBody, parseFamily, parseTableName, skipDebugMask } from './common-options.js';
+import {
+  CHANNEL_OPTIONS,
+  parseChannelBody,
+  parseFamily,
+  parseTableName,
+  skipDebugMask,
+  skipRpkiReload,
+} from './common-options.js';
 import { type BgpChannelDraft, type BgpDraft, type ChannelDraft, newBgpChannel, newChannel } from './draft.js';
 import { type OptionHandler, OptionTable } from './options.js';
 import type { Parsing } from './parsing.js';
@@ -119,8 +127,9 @@ function parseHoldTime(p: Parsing, draft: BgpDraft): void {
 
 function parseBfd(p: Parsing): void {
   const at = p.previous;
-  if (p.isBird2 && p.isPunctuation('{')) p.notModelled('bfd with options of its own');
-  const on = p.takeKeyword('graceful') || p.bool();
+  const described = p.isBird2 && p.take('{');
+  if (described) parseBfdSession(p);
+  const on = described || p.takeKeyword('graceful') || p.bool();
   if (on) p.finding('BFD is not modelled: the session lives by its own timers', at);
 }
 
@@ -312,6 +321,7 @@ const CHANNEL_2 = new OptionTable<ChannelDraft>({
   ...CHANNEL_OPTIONS,
   ...Object.fromEntries(Object.entries(CHANNEL_COMMON).map(([words, handler]) => [words, onBgp(handler)])),
   debug: skipDebugMask,
+  'rpki reload': skipRpkiReload,
   'next hop self': onBgp((p, bgp) => {
     bgp.nextHopSelf = parseNextHopRule(p);
   }),

@@ -73,13 +73,14 @@ export const CHANNEL_OPTIONS: Readonly<Record<string, OptionHandler<ChannelDraft
   },
 };
 
+export const skipRpkiReload = (p: Parsing): void => {
+  if (p.bool()) p.finding('RPKI is not modelled: nothing is reloaded by it', p.previous);
+};
+
 const CHANNEL_OPTIONS_2 = new OptionTable<ChannelDraft>({
   ...CHANNEL_OPTIONS,
   debug: skipDebugMask,
-  'rpki reload': (p) => {
-    p.bool();
-    p.finding('RPKI is not modelled: nothing is reloaded by it');
-  },
+  'rpki reload': skipRpkiReload,
 });
 
 const PROTOCOL_OPTIONS = new OptionTable<ProtocolDraft>({

@@ -4,6 +4,7 @@ import type { Family, Net } from '../address.js';
 import type { FilterChoice } from '../filter/syntax.js';
 import type { Position } from './source.js';
 import type {
+  BfdConfig,
   BgpChannelConfig,
   BgpConfig,
   ChannelConfig,
@@ -28,6 +29,7 @@ type BaseDraft = Mutable<Omit<ProtocolBase, 'channels'>> & { channels: ChannelDr
 type DraftOf<T extends ProtocolBase> = Mutable<Omit<T, keyof ProtocolBase>> & BaseDraft;
 
 export type DeviceDraft = DraftOf<DeviceConfig>;
+export type BfdDraft = DraftOf<BfdConfig>;
 export type DirectDraft = DraftOf<DirectConfig>;
 export type KernelDraft = DraftOf<KernelConfig>;
 export type StaticDraft = DraftOf<StaticConfig>;
@@ -42,7 +44,7 @@ export type BgpDraft = Omit<DraftOf<BgpConfig>, 'remoteAddress' | 'multihop' | '
   dynamicNameDigits: number;
 };
 
-export type ProtocolDraft = DeviceDraft | DirectDraft | KernelDraft | StaticDraft | BgpDraft;
+export type ProtocolDraft = DeviceDraft | BfdDraft | DirectDraft | KernelDraft | StaticDraft | BgpDraft;
 
 export interface DraftContext {
   readonly position: Position;
@@ -89,6 +91,8 @@ const base = ({ position, channels }: DraftContext): BaseDraft => ({
 });
 
 export const newDevice = (context: DraftContext): DeviceDraft => ({ ...base(context), kind: 'device', scanTime: 60 });
+
+export const newBfd = (context: DraftContext): BfdDraft => ({ ...base(context), kind: 'bfd' });
 
 export const newDirect = (context: DraftContext): DirectDraft => ({
   ...base(context),

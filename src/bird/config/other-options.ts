@@ -1,6 +1,7 @@
 /** `protocol kernel`, `device`, `direct` and `static` (sysdep/unix/krt.Y, nest/config.Y, proto/static/config.Y). */
 
 import type { Command } from '../filter/syntax.js';
+import { parseBfdOption } from './bfd-options.js';
 import {
   parseChannelBody,
   parseChannelOption,
@@ -202,12 +203,15 @@ function parseChannel(p: Parsing, draft: ProtocolDraft): boolean {
 
 /** One option of a protocol that is not BGP. */
 export function parseOtherOption(p: Parsing, draft: Exclude<ProtocolDraft, { kind: 'bgp' }>): boolean {
-  if (p.isBird2 && draft.kind !== 'device' && parseChannel(p, draft)) return true;
+  const hasChannels = draft.kind !== 'device' && draft.kind !== 'bfd';
+  if (p.isBird2 && hasChannels && parseChannel(p, draft)) return true;
   switch (draft.kind) {
     case 'kernel':
       return KERNEL.parse(p, draft);
     case 'device':
       return DEVICE.parse(p, draft);
+    case 'bfd':
+      return parseBfdOption(p, draft);
     case 'direct':
       return DIRECT.parse(p, draft);
     case 'static':

@@ -8,6 +8,7 @@ import {
   type ChannelDraft,
   copyDraft,
   type DraftContext,
+  newBfd,
   newBgp,
   newBgpChannel,
   newChannel,
@@ -30,18 +31,8 @@ export interface ProtocolContext {
   readonly kernels: Map<string, string>;
 }
 
-const KINDS: ReadonlySet<string> = new Set(['device', 'direct', 'kernel', 'static', 'bgp']);
-const NOT_MODELLED: ReadonlySet<string> = new Set([
-  'ospf',
-  'rip',
-  'babel',
-  'bfd',
-  'pipe',
-  'radv',
-  'mrt',
-  'rpki',
-  'perf',
-]);
+const KINDS: ReadonlySet<string> = new Set(['device', 'bfd', 'direct', 'kernel', 'static', 'bgp']);
+const NOT_MODELLED: ReadonlySet<string> = new Set(['ospf', 'rip', 'babel', 'pipe', 'radv', 'mrt', 'rpki', 'perf']);
 
 /** BIRD 2's kernel protocol writes with this metric unless told otherwise. */
 const KERNEL_METRIC_2 = 32;
@@ -50,6 +41,8 @@ function newDraft(p: Parsing, kind: string, context: DraftContext): ProtocolDraf
   switch (kind) {
     case 'device':
       return newDevice(context);
+    case 'bfd':
+      return newBfd(context);
     case 'direct':
       return newDirect(context);
     case 'kernel':
@@ -107,7 +100,10 @@ export function parseProtocol(
 ): ProtocolConfig | undefined {
   const position = p.previous;
   const kind = p.expectKind('keyword').text;
-  if (NOT_MODELLED.has(kind)) p.notModelled(`protocol ${kind}`, p.previous);
+  const absent = NOT_MODELLED.has(kind) || (kind === 'bfd' && !p.isBird2);
+  if (absent) p.notModelled(`protocol ${kind}`, p.previous);
+  if (kind === 'bfd' && as === 'protocol')
+    p.finding('BFD is not modelled: nobody looks after neighbours by it', p.previous);
   if (!KINDS.has(kind)) p.unexpected(p.previous);
   const { file, line, column } = position;
   const channels = channelsOf(p, kind, context.family);

@@ -67,6 +67,11 @@ export interface DeviceConfig extends ProtocolBase {
   readonly scanTime: number;
 }
 
+/** BFD (RFC 5880), which is read and does nothing. */
+export interface BfdConfig extends ProtocolBase {
+  readonly kind: 'bfd';
+}
+
 export interface DirectConfig extends ProtocolBase {
   readonly kind: 'direct';
   /** Lists of patterns; the first that matches a list decides. No list takes every interface. */
@@ -184,7 +189,14 @@ export interface BgpRangeConfig extends Omit<BgpConfig, 'kind' | 'remoteAddress'
   readonly dynamicNameDigits: number;
 }
 
-export type ProtocolConfig = DeviceConfig | DirectConfig | KernelConfig | StaticConfig | BgpConfig | BgpRangeConfig;
+export type ProtocolConfig =
+  | DeviceConfig
+  | BfdConfig
+  | DirectConfig
+  | KernelConfig
+  | StaticConfig
+  | BgpConfig
+  | BgpRangeConfig;
 
 export interface TableConfig {
   readonly name: string;

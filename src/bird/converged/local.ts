@@ -54,6 +54,11 @@ export class LocalNet {
   }
 }
 
+type LocalConfig = Extract<ProtocolConfig, { readonly kind: 'direct' | 'static' | 'kernel' }>;
+
+const hasLocalRoutes = (config: ProtocolConfig): config is LocalConfig =>
+  config.kind === 'direct' || config.kind === 'static' || config.kind === 'kernel';
+
 export type LocalNets = Map<Net['key'], LocalNet>;
 
 export interface LocalFacts {
@@ -94,7 +99,7 @@ class Collector {
   }
 
   take(config: ProtocolConfig): void {
-    if (config.disabled || config.kind === 'device' || config.kind === 'bgp' || config.kind === 'bgp-range') return;
+    if (config.disabled || !hasLocalRoutes(config)) return;
     const origin: RouteOrigin = { name: config.name, kind: config.kind };
     const preference = config.channels[0]?.preference ?? PREFERENCES[config.kind];
     const { speaker } = this.#facts;

@@ -28,6 +28,7 @@ export type DownReason =
 /** How the kinds are called in listings. */
 export const KIND_NAMES = {
   device: 'Device',
+  bfd: 'BFD',
   direct: 'Direct',
   kernel: 'Kernel',
   static: 'Static',
@@ -36,7 +37,15 @@ export const KIND_NAMES = {
 } as const;
 
 /** DEF_PREF_*. */
-export const PREFERENCES = { device: 240, direct: 240, kernel: 10, static: 200, bgp: 100, 'bgp-range': 100 } as const;
+export const PREFERENCES = {
+  device: 240,
+  bfd: 0,
+  direct: 240,
+  kernel: 10,
+  static: 200,
+  bgp: 100,
+  'bgp-range': 100,
+} as const;
 
 export abstract class Protocol implements ChannelOwner {
   readonly router: Router;
