@@ -13,7 +13,7 @@ import type { NextHopFinder } from '../bgp/import.js';
 import { bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
 import type { BgpConfig } from '../config/types.js';
 import type { Neighbor } from '../interfaces.js';
-import type { Route } from '../rib/route.js';
+import type { Route, RouteOrigin } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
 import type { Channel, ExportChange } from './channel.js';
@@ -33,6 +33,7 @@ export abstract class BgpRoutes extends Protocol {
   /** Where the session is with a directly connected one. */
   protected neighbor: Neighbor | undefined = undefined;
   #session: BgpSession | undefined = undefined;
+  #origin: RouteOrigin | undefined = undefined;
 
   constructor(router: Router, config: BgpConfig) {
     super(router, config);
@@ -69,8 +70,14 @@ export abstract class BgpRoutes extends Protocol {
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.connection?.peer.longLivedAware ?? false,
-      origin: bgpOrigin(config, { dialect, remoteAs, remoteId, rrClusterId, neighborIface }),
+      origin: this.#originAs(bgpOrigin(config, { dialect, remoteAs, remoteId, rrClusterId, neighborIface })),
     };
+  }
+
+  /** One object as long as it says the same: a route that comes again from it is no other (struct rte_src). */
+  #originAs(origin: RouteOrigin): RouteOrigin {
+    if (this.#origin === undefined || JSON.stringify(this.#origin) !== JSON.stringify(origin)) this.#origin = origin;
+    return this.#origin;
   }
 
   nextHops(channel: Channel): NextHopFinder {
