@@ -15,7 +15,7 @@ import { BgpProtocol } from './protocols/bgp.js';
 import { sessionOfRange } from './protocols/bgp-range.js';
 import { KernelProtocol } from './protocols/kernel.js';
 import { KIND_NAMES, type Protocol, type ProtocolState } from './protocols/protocol.js';
-import { reconfigureProtocol } from './reconfigure.js';
+import { inOrder16, reconfigureProtocol } from './reconfigure.js';
 import type { Route } from './rib/route.js';
 import { Router } from './router.js';
 
@@ -298,7 +298,8 @@ export class BirdDaemon {
     if (routerId !== undefined) router.routerId = routerId;
     else if (routerIdFrom !== undefined) router.routerId = router.interfaces.routerId(routerIdFrom) ?? router.routerId;
     const replaced: Protocol[] = [];
-    const before = new Map(this.#protocols.map((protocol) => [protocol.name, protocol]));
+    const listed = this.#protocols;
+    const before = new Map(listed.map((protocol) => [protocol.name, protocol]));
     this.#protocols = config.protocols.map((each) => {
       const old = before.get(each.name);
       before.delete(each.name);
@@ -307,6 +308,7 @@ export class BirdDaemon {
       replaced.push(old);
       return this.#make(router, each);
     });
+    if (!router.isBird2) this.#protocols = inOrder16(this.#protocols, { before: listed, replaced });
     for (const [name, old] of before) {
       if (!this.#staysInRange(old, config)) continue;
       before.delete(name);

@@ -4,6 +4,20 @@ import type { ChannelConfig, ProtocolConfig } from './config/types.js';
 import { filterSignature } from './filter/signature.js';
 import type { Protocol } from './protocols/protocol.js';
 
+/** glob_node of 1.6: who goes on keeps the place, who is new comes behind them, and last of all who begins anew. */
+export function inOrder16(
+  now: readonly Protocol[],
+  { before, replaced }: { readonly before: readonly Protocol[]; readonly replaced: readonly Protocol[] },
+): Protocol[] {
+  const anew = new Set(replaced.map(({ name }) => name));
+  const others = now.filter((each) => !before.includes(each));
+  return [
+    ...before.filter((each) => now.includes(each)),
+    ...others.filter(({ name }) => !anew.has(name)),
+    ...others.filter(({ name }) => anew.has(name)),
+  ];
+}
+
 interface Difference {
   /** It cannot go on: it ends, and begins anew. */
   readonly restart: boolean;

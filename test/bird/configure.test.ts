@@ -137,3 +137,38 @@ t.test('a route that is refused and kept counts as a withdrawal of nothing', (t)
   fabric.end();
   t.end();
 });
+
+t.test(
+  'after a reconfiguration 1.6 lists what is new last, and what begins anew behind it; BIRD 2 goes by the text',
+  (t) => {
+    const text = (dialect: Dialect, first: string, table: string): string => {
+      const [own, channel] =
+        dialect === 'bird-2' ? [`ipv4 ${table && `{ ${table} }`};`, 'ipv4 table t2;'] : [table, 'table t2;'];
+      const plain = dialect === 'bird-2' ? 'ipv4;' : '';
+      return `router id 10.0.0.1; ${channel} protocol device { } ${first.replace('OWN', plain)}
+protocol static aa { ${plain} route 10.1.0.0/16 blackhole; }
+protocol static bb { ${own} route 10.2.0.0/16 blackhole; }
+protocol static cc { ${plain} route 10.3.0.0/16 blackhole; }\n`;
+    };
+    for (const [dialect, expected] of [
+      ['bird-1.6', ['device1', 'aa', 'cc', 'zz', 'bb']],
+      ['bird-2', ['device1', 'zz', 'aa', 'bb', 'cc']],
+    ] as const) {
+      const fabric = new Fabric();
+      const daemon = fabric.bird('a', text(dialect, '', ''), { dialect });
+      fabric.run(1);
+      fabric
+        .machine('a')
+        .host.files.set(FILE, text(dialect, 'protocol static zz { OWN route 10.9.0.0/16 blackhole; }', 'table t2;'));
+      daemon.configure();
+      fabric.run(1);
+      t.strictSame(
+        daemon.protocols.map(({ name }) => name),
+        expected,
+        dialect,
+      );
+      fabric.end();
+    }
+    t.end();
+  },
+);
