@@ -27,6 +27,7 @@ import { ping } from './ping.js';
 import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
+import { tc } from './tc.js';
 import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
@@ -79,6 +80,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ss,
   sysctl,
   tail,
+  tc,
   traceroute,
   traceroute6: forIpv6('traceroute6'),
   true: success,

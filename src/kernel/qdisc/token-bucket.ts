@@ -20,6 +20,10 @@ export class TokenBucket {
   #tokens: number;
   #filledNs: number;
   #waiting = false;
+  /** Packets that found no room. */
+  dropped = 0;
+  /** How often there were too few tokens for a packet. */
+  overlimits = 0;
 
   constructor(clock: Clock, state: TokenBucketState) {
     this.#clock = clock;
@@ -30,7 +34,10 @@ export class TokenBucket {
 
   /** tbf_enqueue(): false where the packet is dropped. `send` is called for each packet in its turn. */
   enqueue(skb: Skb, send: (skb: Skb) => void): boolean {
-    if (skb.length > this.state.burst || this.#queued + skb.length > this.state.limit) return false;
+    if (skb.length > this.state.burst || this.#queued + skb.length > this.state.limit) {
+      this.dropped += 1;
+      return false;
+    }
     this.#queue.push(skb);
     this.#queued += skb.length;
     if (!this.#waiting) this.#dequeue(send);
@@ -45,6 +52,7 @@ export class TokenBucket {
       const missing = next.length - this.#tokens;
       if (missing > 0) {
         this.#waiting = true;
+        this.overlimits += 1;
         this.#clock.schedule(Math.ceil((missing * NS_PER_S) / this.state.rate), () => this.#dequeue(send));
         return;
       }
@@ -53,6 +61,11 @@ export class TokenBucket {
       this.#tokens -= next.length;
       send(next);
     }
+  }
+
+  /** What is in the queue. */
+  get waiting(): { readonly octets: number; readonly packets: number } {
+    return { octets: this.#queued, packets: this.#queue.length };
   }
 
   #fill(): void {

@@ -55,7 +55,7 @@ export function operstateOf(dev: Device): string {
 }
 
 /** A device has a queueing discipline from when it is first up. */
-function qdiscOf(dev: Device): string {
+export function qdiscOf(dev: Device): string {
   if (dev.qdisc !== undefined) return 'tbf';
   if (!dev.activated) return 'noop';
   return dev.kind === 'ethernet' ? 'pfifo_fast' : 'noqueue';
