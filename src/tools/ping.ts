@@ -3,6 +3,7 @@
 import { type Device, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
 import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
+import { HostNames } from './host-names.js';
 import { numberOption } from './number-option.js';
 import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
@@ -53,6 +54,8 @@ interface Options {
   readonly tos: number;
   readonly mark: number;
   readonly quiet: boolean;
+  /** `-n`, or a destination that is an address. */
+  readonly numeric: boolean;
   /** `-O`: tells of a request that has no answer when the next one is sent. */
   readonly outstanding: boolean;
   /** `-D`: the time before each line. */
@@ -99,7 +102,8 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
   if (bound !== undefined && source === undefined && device === undefined) return wrong(`unknown iface: ${bound}`);
   const wait = numbers.get('w');
   return {
-    name,
+    // AI_CANONNAME
+    name: resolved.canonicalName ?? name,
     destination: resolved.address,
     count: numbers.get('c') ?? DEFAULT_COUNT,
     size: numbers.get('s') ?? 56,
@@ -110,6 +114,7 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
     tos: numbers.get('Q') ?? 0,
     mark: numbers.get('m') ?? 0,
     quiet: flags.has('q'),
+    numeric: flags.has('n') || parseIpv4(name) !== undefined || name.includes('/'),
     outstanding: flags.has('O'),
     stamped: flags.has('D'),
     device,
@@ -126,10 +131,18 @@ function milliseconds(ns: number): string {
   return us >= 1_000 ? (us / 1_000).toFixed(2) : (us / 1_000).toFixed(3);
 }
 
+/** A line that names who has answered: the name is asked for at the end, since time stands still for nobody before. */
+interface Answered {
+  readonly from: Ipv4Addr;
+  readonly before: string;
+  readonly after: string;
+}
+
 class Ping {
   readonly #netns: Netns;
   readonly #options: Options;
-  readonly #rows: string[] = [];
+  readonly #names: HostNames;
+  readonly #rows: (string | Answered)[] = [];
   readonly #complaints: string[] = [];
   readonly #sentNs: number[] = [];
   readonly #timesNs: number[] = [];
@@ -142,7 +155,9 @@ class Ping {
   /** When a request was last sent: the statistics count until then. */
   #lastNs: number;
 
-  constructor(netns: Netns, options: Options) {
+  constructor(place: ToolPlace, options: Options) {
+    const { netns } = place;
+    this.#names = new HostNames(place, 'ping');
     this.#netns = netns;
     this.#options = options;
     this.#lastNs = netns.emulation.clock.nowNs;
@@ -213,7 +228,7 @@ class Ping {
     }
     if (errno !== 'EMSGSIZE') {
       const call = errno === 'ENETUNREACH' || errno === 'EACCES' ? 'connect' : 'sendmsg';
-      return { ...wrong(`${call}: ${ERRNO_TEXT[errno]}`), stdout: call === 'connect' ? '' : lines(this.#rows) };
+      return { ...wrong(`${call}: ${ERRNO_TEXT[errno]}`), stdout: call === 'connect' ? '' : this.#text() };
     }
     const route = this.#netns.ipv4.route({ destination, source: INADDR_ANY });
     this.#acknowledge(sequence);
@@ -222,11 +237,22 @@ class Ping {
     return undefined;
   }
 
-  /** A line of what happens. */
-  #say(text: string): void {
+  /** A line of what happens, or the two sides of who has answered. */
+  #say(before: string, answer?: { readonly from: Ipv4Addr; readonly after: string }): void {
     const us = Math.floor(this.#netns.emulation.clock.nowNs / NS_PER_US);
-    const stamp = `[${Math.floor(us / 1e6)}.${String(us % 1e6).padStart(6, '0')}] `;
-    this.#rows.push(this.#options.stamped ? stamp + text : text);
+    const stamp = this.#options.stamped ? `[${Math.floor(us / 1e6)}.${String(us % 1e6).padStart(6, '0')}] ` : '';
+    this.#rows.push(answer === undefined ? stamp + before : { ...answer, before: stamp + before });
+  }
+
+  /** pr_addr(). */
+  #text(): string {
+    const whole = (row: string | Answered): string => {
+      if (typeof row === 'string') return row;
+      const address = formatIpv4(row.from);
+      const name = this.#options.numeric ? undefined : this.#names.nameOf(row.from);
+      return `${row.before}${name === undefined ? address : `${name} (${address})`}${row.after}`;
+    };
+    return lines(this.#rows.map(whole));
   }
 
   #waitUntil(ns: number): void {
@@ -268,7 +294,10 @@ class Ping {
     // Room for a time of its own is needed to measure one.
     const time = this.#options.size >= 16 ? ` time=${milliseconds(timeNs)} ms` : '';
     const twice = again ? ' (DUP!)' : '';
-    this.#say(`${payload.length + 8} bytes from ${formatIpv4(source)}: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`);
+    this.#say(`${payload.length + 8} bytes from `, {
+      from: source,
+      after: `: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`,
+    });
   }
 
   #refused(report: { from: Ipv4Addr; sequence: number; type: number; code: number; mtu: number }): void {
@@ -279,7 +308,7 @@ class Ping {
       this.#complaints.push(`ping: sendmsg: ${ERRNO_TEXT.EPERM}`);
     if (this.#options.quiet) return;
     const text = icmpText(report.type, report.code, report.mtu);
-    this.#say(`From ${formatIpv4(report.from)} icmp_seq=${report.sequence} ${text}`);
+    this.#say('From ', { from: report.from, after: ` icmp_seq=${report.sequence} ${text}` });
   }
 
   /** finish(). */
@@ -300,7 +329,7 @@ class Ping {
     this.#rows.push([spread, pipe].filter((part) => part !== '').join(', '));
     const { count, deadlineNs } = this.#options;
     const enough = received > 0 && (deadlineNs === undefined || received >= count);
-    return { exitCode: enough ? 0 : 1, stdout: lines(this.#rows), stderr: lines(this.#complaints) };
+    return { exitCode: enough ? 0 : 1, stdout: this.#text(), stderr: lines(this.#complaints) };
   }
 }
 
@@ -319,5 +348,5 @@ function spreadOf(times: readonly number[]): string {
 
 export const ping: Tool = (place, args) => {
   const options = read(place, args);
-  return 'exitCode' in options ? options : new Ping(place.netns, options).run();
+  return 'exitCode' in options ? options : new Ping(place, options).run();
 };

@@ -7,7 +7,8 @@ import { FAILURE_TEXT, type LookupFailure } from '../services/index.js';
 import type { ToolPlace } from './tool.js';
 
 export type Resolved =
-  | { readonly kind: 'address'; readonly address: Ipv4Addr }
+  /** With the name that the resolver has found it by, where it was asked. */
+  | { readonly kind: 'address'; readonly address: Ipv4Addr; readonly canonicalName?: string }
   | { readonly kind: 'failed'; readonly why: LookupFailure };
 
 /** Like `pod/shop/db` and `node/worker-1`, which only podwire knows. */
@@ -32,7 +33,9 @@ function find(place: ToolPlace, text: string, process: string): Resolved {
   const found = awaitLookup(place.netns, (done) => resolver.addressesOf(text, done));
   if (found.kind === 'failed') return found;
   const first = found.addresses.find(isIpv4);
-  return first === undefined ? { kind: 'failed', why: 'NO_DATA' } : { kind: 'address', address: first };
+  return first === undefined
+    ? { kind: 'failed', why: 'NO_DATA' }
+    : { kind: 'address', address: first, canonicalName: found.canonicalName };
 }
 
 export function resolveInPlace(place: ToolPlace, text: string, process: string): Ipv4Addr | undefined {

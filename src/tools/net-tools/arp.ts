@@ -1,10 +1,11 @@
 /** `arp` of net-tools 2.10: the neighbours that ARP has found, as /proc/net/arp has them. */
 
+import { HostNames } from '../host-names.js';
 import { formatIpv4, parseIpv4 } from '../../packet/index.js';
 import { type LongOption, orderedOptions } from '../getopt.js';
 import { resolve, resolveFailure } from '../resolve.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
-import { HostNames, onlyShows, procRows } from './proc.js';
+import { onlyShows, procRows } from './proc.js';
 
 const SHORT = 'A:H:adfp:nsei:t:vhDV';
 const LONG: readonly LongOption[] = [

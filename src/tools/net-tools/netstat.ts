@@ -1,5 +1,6 @@
 /** `netstat` of net-tools 2.10: sockets of TCP and UDP, routes (`-r`), devices (`-i`), groups (`-g`). */
 
+import { HostNames } from '../host-names.js';
 import { type SocketEntry, serviceOfPort } from '../../kernel/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import { type LongOption, orderedOptions } from '../getopt.js';
@@ -9,7 +10,6 @@ import { noIpv6 } from '../not-modelled.js';
 import { socketsOf } from '../ss/ss.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { interfacesOf, longForm, shortForm } from './ifconfig.js';
-import { HostNames } from './proc.js';
 import { routeTable } from './route.js';
 
 const SHORT = 'A:CFMN64acdeghilnoprstuvwxzWUSZ';

@@ -1,10 +1,11 @@
 /** `route` of net-tools 2.10, and `netstat -r`: the table main, as /proc/net/route has it. */
 
+import { HostNames } from '../host-names.js';
 import { formatIpv4, INADDR_ANY, INADDR_BROADCAST, type Ipv4Addr } from '../../packet/index.js';
 import { type LongOption, orderedOptions } from '../getopt.js';
 import { noIpv6 } from '../not-modelled.js';
 import { failure, lines, ok, type Tool, type ToolPlace } from '../tool.js';
-import { addressOfHex, HostNames, onlyShows, procRows } from './proc.js';
+import { addressOfHex, onlyShows, procRows } from './proc.js';
 
 /** include/uapi/linux/route.h. */
 const RTF = { up: 0x0001, gateway: 0x0002, host: 0x0004, reject: 0x0200 } as const;
