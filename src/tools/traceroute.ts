@@ -3,6 +3,7 @@
 import { type Device, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
+import { HostNames } from './host-names.js';
 import { resolve, resolveFailure } from './resolve.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
@@ -137,8 +138,8 @@ function probe(netns: Netns, options: Options, at: { ttl: number; index: number 
   return answers[0] ?? 'silence';
 }
 
-/** The name of a host is printed where it changes from one probe to the next; nobody here has another name. */
-function hopText(answers: readonly (Answer | 'silence')[], numeric: boolean): string {
+/** The name of a host is printed where it changes from one probe to the next. */
+function hopText(answers: readonly (Answer | 'silence')[], names: HostNames | undefined): string {
   let last: Ipv4Addr | undefined;
   let text = '';
   for (const answer of answers) {
@@ -147,7 +148,8 @@ function hopText(answers: readonly (Answer | 'silence')[], numeric: boolean): st
       continue;
     }
     const address = formatIpv4(answer.from);
-    if (answer.from !== last) text += numeric ? ` ${address}` : ` ${address} (${address})`;
+    if (answer.from !== last)
+      text += names === undefined ? ` ${address}` : ` ${names.textOf(answer.from)} (${address})`;
     last = answer.from;
     text += `  ${(answer.timeNs / NS_PER_MS).toFixed(3)} ms${answer.mark}`;
   }
@@ -161,12 +163,16 @@ export const traceroute: Tool = (place, args) => {
   const { name, destination, firstTtl, maxTtl, queries, length } = options;
   const route = netns.ipv4.route({ destination, source: (options.source ?? 0) as Ipv4Addr });
   if (typeof route === 'string') return failure(1, 'connect: Network is unreachable');
-  const rows = [`traceroute to ${name} (${formatIpv4(destination)}), ${maxTtl} hops max, ${length} byte packets`];
+  const head = `traceroute to ${name} (${formatIpv4(destination)}), ${maxTtl} hops max, ${length} byte packets`;
+  const hops: (readonly (Answer | 'silence')[])[] = [];
   for (let ttl = firstTtl; ttl <= maxTtl; ttl++) {
     const first = (ttl - firstTtl) * queries;
     const answers = Array.from({ length: queries }, (_, i) => probe(netns, options, { ttl, index: first + i }));
-    rows.push(`${String(ttl).padStart(2)} ${hopText(answers, options.numeric)}`);
+    hops.push(answers);
     if (answers.some((answer) => answer !== 'silence' && answer.final)) break;
   }
-  return ok(lines(rows));
+  // Names are asked for when nothing is measured any more.
+  const names = options.numeric ? undefined : new HostNames(place, 'traceroute');
+  const rows = hops.map((answers, i) => `${String(firstTtl + i).padStart(2)} ${hopText(answers, names)}`);
+  return ok(lines([head, ...rows]));
 };

@@ -49,6 +49,12 @@ const shows: readonly (readonly [string, string, string | RegExp])[] = [
     /^PING db-0\.db\.shop\.svc\.cluster\.local \(10\.244\.189\.66\) 56\(84\) bytes of data\.\n64 bytes from db-0\.db\.shop\.svc\.cluster\.local \(10\.244\.189\.66\): icmp_seq=1 .*\n\n--- db-0\.db\.shop\.svc\.cluster\.local ping/,
   ],
   [CART, 'ping -n -c 1 db-0.db.shop', /^PING db-0\.db\.shop\.svc.*\n64 bytes from 10\.244\.189\.66: icmp_seq=1 /],
+  [
+    CART,
+    'traceroute -q 1 db-0.db.shop',
+    / {2}db-0\.db\.shop\.svc\.cluster\.local \(10\.244\.189\.66\) {2}[\d.]+ ms\n$/,
+  ],
+  [CART, 'traceroute -n -q 1 db-0.db.shop', / {2}10\.244\.189\.66 {2}[\d.]+ ms\n$/],
   [CART, 'ping -c 1 10.244.189.66', /^PING 10\.244\.189\.66 \(10.*\n64 bytes from 10\.244\.189\.66: icmp_seq=1 /],
   [CART, 'curl http://web.shop/', 'pod shop/web-1, port 8080\n'],
   [CART, 'curl -s -o /dev/null -w %{http_code}/%{remote_ip} http://web/missing', '404/10.96.0.20'],
