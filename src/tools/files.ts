@@ -4,11 +4,12 @@
  */
 
 import { CNI_BIN_DIR } from '../cni/index.js';
-import { type Device, type Netns, sysctlFile } from '../kernel/index.js';
+import { type Device, type Netns } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
 import { flagsOf, IFF, linkAddress, operstateOf } from './ip/device.js';
 import { procNetFiles } from './proc-net.js';
+import { sysctlFiles } from './proc-sys.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 const STATISTICS = [
@@ -57,7 +58,7 @@ function deviceFiles(dev: Device): readonly (readonly [name: string, content: st
 }
 
 function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
-  const sysctls = netns.sysctl.list().map(([path, value]) => [`/proc/sys/${sysctlFile(path)}`, `${value}\n`] as const);
+  const sysctls = sysctlFiles(netns).map(([path, value]) => [`/proc/sys/${path}`, `${value}\n`] as const);
   return [...sysctls, ...procNetFiles(netns), ...[...netns.devices].flatMap(deviceFiles)];
 }
 

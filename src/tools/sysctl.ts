@@ -1,7 +1,7 @@
 /** `sysctl` of procps 4.0.2: what shows. */
 
-import { sysctlFile } from '../kernel/index.js';
 import { type LongOption, orderedOptions, type WrongOption } from './getopt.js';
+import { sysctlFiles } from './proc-sys.js';
 import { failure, ok, type Tool, type ToolResult } from './tool.js';
 
 const USAGE = `
@@ -133,7 +133,7 @@ export const sysctl: Tool = ({ netns }, args) => {
   if (flags.has('h')) return ok(USAGE);
   if (flags.has('V')) return ok('sysctl from procps-ng 4.0.2\n');
   if (flags.has('p')) return failure(1, 'sysctl: files of values are not read: only what shows is offered here');
-  const all = netns.sysctl.list().map(([path, value]): Variable => [sysctlFile(path), value]);
+  const all = [...sysctlFiles(netns)];
   if (flags.has('a')) return ok(show(asked, all));
   if (keys.length === 0) return failure(1, "sysctl: no variables specified\nTry `sysctl --help' for more information.");
   let stdout = '';

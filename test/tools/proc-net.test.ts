@@ -57,6 +57,11 @@ t.test('/proc/net/nf_conntrack and /sys/class/net have what went by', (t) => {
     outputOf(cluster, 'node/node1', 'cat /proc/net/nf_conntrack'),
     /^ipv4 {5}2 icmp {5}1 \d+ src=192\.168\.166\.129 dst=192\.168\.104\.1 .* mark=\d+ zone=0 use=2$/m,
   );
+  t.equal(
+    outputOf(cluster, 'node/node1', 'sysctl -n net.netfilter.nf_conntrack_count'),
+    outputOf(cluster, 'node/node1', 'conntrack -C'),
+  );
+  t.equal(outputOf(cluster, 'node/node1', 'cat /proc/sys/net/netfilter/nf_conntrack_count'), '1\n');
   const count = (name: string): number =>
     Number(outputOf(cluster, 'pod/default/client', `cat /sys/class/net/eth0/statistics/${name}`));
   t.ok(count('tx_packets') >= 2);
