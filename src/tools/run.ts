@@ -28,6 +28,7 @@ import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
 import { tc } from './tc.js';
+import { awk, cut } from './text/columns.js';
 import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
@@ -41,6 +42,7 @@ import { wget } from './wget.js';
 export const TOOLS: Readonly<Record<string, Tool>> = {
   arp,
   arping,
+  awk,
   bash: (place, args) => shell(place, args, runIn),
   birdc,
   birdcl: birdc,
@@ -49,6 +51,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   cat,
   conntrack,
   curl,
+  cut,
   dig,
   echo,
   egrep: grepOf('extended'),
