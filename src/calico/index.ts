@@ -21,6 +21,7 @@ export {
 export * from './cni-plugin/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { bgpFindings } from './datastore/bgp-findings.js';
+export { felixFindings } from './datastore/felix-findings.js';
 export { poolFindings } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, type ConfdOptions, confdOptions, storedBackend } from './datastore/daemons.js';

@@ -104,6 +104,23 @@ t.test('a variable that ends calico-node is told where it was written', async (t
   ]);
 });
 
+t.test('a setting that the environment goes before is told where it stands', async (t) => {
+  const env = `        - {name: FELIX_DEFAULTENDPOINTTOHOSTACTION, value: ACCEPT}
+        - {name: FELIX_LOGSEVERITYSCREEN, value: info}`;
+  const more = `
+apiVersion: crd.projectcalico.org/v1
+kind: FelixConfiguration
+metadata: {name: default}
+spec:
+  defaultEndpointToHostAction: Drop
+  logSeverityScreen: Info
+  removeExternalRoutes: false
+`;
+  t.same(told(start(env, { more })), [
+    'cluster.yaml:32:32: warning: FelixConfiguration default: has no effect: FELIX_DEFAULTENDPOINTTOHOSTACTION=ACCEPT in the environment of calico-node (DaemonSet kube-system/calico-node) goes before it',
+  ]);
+});
+
 t.test('where calico-node does not start there is no pool, no BIRD and no network for pods', async (t) => {
   const more = `
 apiVersion: v1

@@ -38,6 +38,16 @@ kind: Job
 metadata: {name: once, namespace: shop}
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: x}]}}}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: shop}
+spec: {ports: [{port: 80}]}
+---
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: nowhere}
@@ -67,6 +77,12 @@ t.test('a workload is one of its pods, in whatever of kubectl’s words', async 
   t.match(located('job/shop/once'), /^pod\/shop\/once-/);
   const set = cluster.store.list('ReplicaSet', 'shop')[0]?.name;
   if (set !== undefined) t.equal(located(`rs/shop/${set}`), `pod/shop/${first?.name}`);
+});
+
+t.test('programs of a Service run in one of its pods', async (t) => {
+  t.equal(located('svc/shop/web'), located('deploy/shop/web'));
+  t.equal(located('svc/shop/outside'), 'Service "shop/outside" has no selector: name a pod, a node or a host');
+  t.equal(located('svc/shop/wob'), 'there is no Service "shop/wob"; did you mean shop/web?');
 });
 
 t.test('what there is none of', async (t) => {

@@ -150,10 +150,9 @@ t.test('a backend picks its branch; a name that leads nowhere is told at its fie
     ]);
   }
   const fromService = await ask('POST', '/clusters/shop/traces', { ...to, from: 'svc/shop/web' });
-  t.match(fromService.json, {
-    status: 404,
-    detail: 'svc/shop/web is an address that nobody has: name a pod, a node or a host',
-  });
+  t.match(fromService.json, { from: { label: 'pod/shop/web-1' } }, 'one of its pods sends');
+  const fromNothing = await ask('POST', '/clusters/shop/traces', { ...to, from: 'svc/shop/wob' });
+  t.match(fromNothing.json, { status: 404, detail: 'there is no Service "shop/wob"; did you mean shop/web?' });
   const wrong = await ask('POST', '/clusters/shop/traces', { ...to, backend: 'web' });
   t.equal(wrong.status, 400);
   t.match(wrong.json, { errors: [{ field: '/backend' }] });

@@ -50,7 +50,8 @@ function parameterText(value: Json): string {
   return value.map((item) => (isObject(item) ? protoPortText(item) : scalarText(item))).join(',');
 }
 
-const parametersOf = (fields: JsonObject): FelixParameters =>
+/** Of a FelixConfiguration's spec, by the names of its fields. */
+export const parametersOf = (fields: JsonObject): FelixParameters =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, parameterText(value)]));
 
 /** The environment of a node's calico-node container; values that only a secret knows are left out. */

@@ -75,7 +75,8 @@ const YAML_NAMES: Readonly<Record<string, string>> = {
   externalnodeslist: 'externalnodescidrlist',
 };
 
-const canonical = (name: string): string => {
+/** One name for all ways to write it. */
+export const canonicalParameter = (name: string): string => {
   const lower = name.toLowerCase();
   return YAML_NAMES[lower] ?? lower;
 };
@@ -139,16 +140,17 @@ class ParameterReader {
   /** The strongest layer first. */
   constructor(layers: readonly ParameterLayer[]) {
     for (const { parameters, because } of layers.toReversed()) {
-      for (const [name, value] of Object.entries(parameters)) this.#values.set(canonical(name), { value, because });
+      for (const [name, value] of Object.entries(parameters))
+        this.#values.set(canonicalParameter(name), { value, because });
     }
   }
 
   sourceOf(parameter: string): readonly Cause[] {
-    return this.#values.get(canonical(parameter))?.because ?? [];
+    return this.#values.get(canonicalParameter(parameter))?.because ?? [];
   }
 
   optional<T>(name: string, parse: Parse<T>): T | undefined {
-    const value = this.#values.get(canonical(name))?.value;
+    const value = this.#values.get(canonicalParameter(name))?.value;
     if (value === undefined || value === '') return undefined;
     const parsed = parse(value);
     if (parsed === undefined) this.problems.push(`${name}: "${value}" cannot be read, the default applies`);
@@ -283,7 +285,7 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
   return { config, problems: reader.problems };
 }
 
-const ENVIRONMENT_PREFIX = 'felix_';
+export const ENVIRONMENT_PREFIX = 'felix_';
 
 /** The FELIX_* variables of an environment, without the prefix. */
 export const felixEnvironment = (environment: Readonly<Record<string, string>>): FelixParameters =>

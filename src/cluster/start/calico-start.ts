@@ -19,6 +19,7 @@ import {
   networkingBackend,
   nodeEnvironment,
   nodeInterfaces,
+  felixFindings,
   poolFindings,
   startNode,
   StartupError,
@@ -151,6 +152,7 @@ class Start {
     // Before pools are added: the recorded state is held against those that were written.
     const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
     if (!otherIpam) this.findings.push(...poolFindings(this.#store));
+    this.findings.push(...felixFindings(this.#store));
     this.#operate();
     for (const node of this.#store.list('Node'))
       this.#attempt(node, () => {

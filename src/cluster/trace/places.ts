@@ -15,7 +15,7 @@ import { netnsName } from '../input/sandbox.js';
 import { podListeners } from '../node/listeners.js';
 import { serviceAddress } from './service-name.js';
 import { nearNames, podName, UnknownEndpoint } from './unknown-endpoint.js';
-import { podOfWorkload } from './workload.js';
+import { podOfService, podOfWorkload } from './workload.js';
 
 /** Where packets of an endpoint start, and its address. */
 export interface LocatedEndpoint extends TraceEnd {
@@ -187,11 +187,15 @@ export class Places {
         return { netns: this.node(endpoint.name).netns, pod: undefined, label };
       case 'host':
         return { netns: this.host(endpoint.name).netns, pod: undefined, label };
+      case 'svc': {
+        const pod = podOfService(this.#store, endpoint);
+        return { netns: this.podNetns(pod), pod, label: `pod/${podName(pod)}` };
+      }
       default: {
         const { netns, pod, address } = this.locate(endpoint);
         if (netns !== undefined) return { netns, pod, label };
         if (pod !== undefined) this.podNetns(pod); // says why it has none
-        if (endpoint.kind === 'svc' || endpoint.kind === 'lb')
+        if (endpoint.kind === 'lb')
           throw new UnknownEndpoint(`${label} is an address that nobody has: name a pod, a node or a host`);
         throw new UnknownEndpoint(`nobody here has the address ${formatIpv4(address)}`);
       }
@@ -200,8 +204,10 @@ export class Places {
 
   /** Where packets come from: something that runs and has an address. @throws UnknownEndpoint */
   sender(endpoint: EndpointName): LocatedEndpoint & { readonly netns: Netns } {
-    const { netns } = this.netnsOf(endpoint);
-    return { ...this.locate(endpoint), netns };
+    const { netns, pod } = this.netnsOf(endpoint);
+    // One of its pods sends for a Service.
+    if (endpoint.kind !== 'svc' || pod === undefined) return { ...this.locate(endpoint), netns };
+    return { ...this.locate({ kind: 'pod', namespace: pod.namespace, name: pod.name }), netns };
   }
 
   /** Where packets go to. A pod that does not run has its address on record still. @throws UnknownEndpoint */

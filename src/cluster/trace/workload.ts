@@ -1,13 +1,33 @@
 /** Workloads in the place of their pods. */
 
-import { controllerOf, isReady, matchesSelector, phaseOf, type Pod, type Store } from '../../kubernetes/index.js';
+import {
+  controllerOf,
+  isReady,
+  labelOf,
+  matchesSelector,
+  phaseOf,
+  type Pod,
+  type Store,
+} from '../../kubernetes/index.js';
 import type { WorkloadName } from './endpoint-name.js';
 import { nearNames, UnknownEndpoint } from './unknown-endpoint.js';
 
 /**
- * polymorphichelpers/attachablepodforobject.go, podutils.ActivePods: of the pods that the selector means one that has a
- * node, runs and is ready goes before others. Of equals the first by name, where kubectl takes the oldest.
+ * polymorphichelpers/attachablepodforobject.go, podutils.ActivePods: one that has a node, runs and is ready goes before others.
+ * Of equals the first by name, where kubectl takes the oldest.
  */
+function firstOf(pods: readonly Pod[]): Pod | undefined {
+  const rank = (pod: Pod): number =>
+    (pod.spec.nodeName === '' ? 0 : 4) + (phaseOf(pod) === 'Running' ? 2 : 0) + (isReady(pod) ? 1 : 0);
+  return pods.toSorted((a, b) => rank(b) - rank(a))[0];
+}
+
+interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Of the pods that the workload's selector means. @throws UnknownEndpoint */
 export function podOfWorkload(store: Store, { resource, namespace, name }: WorkloadName): Pod {
   const workload = store.get(resource, namespace, name);
   if (workload === undefined)
@@ -21,12 +41,24 @@ export function podOfWorkload(store: Store, { resource, namespace, name }: Workl
     const owner = controllerOf(pod);
     return owner?.kind === resource && owner.name === name;
   };
-  const rank = (pod: Pod): number =>
-    (pod.spec.nodeName === '' ? 0 : 4) + (phaseOf(pod) === 'Running' ? 2 : 0) + (isReady(pod) ? 1 : 0);
-  const [first] = store
-    .list('Pod', namespace)
-    .filter(isOwn)
-    .sort((a, b) => rank(b) - rank(a));
+  const first = firstOf(store.list('Pod', namespace).filter(isOwn));
   if (first === undefined) throw new UnknownEndpoint(`${resource} "${namespace}/${name}" has no pod`);
+  return first;
+}
+
+/** Of the pods that the Service selects: where programs of it run. @throws UnknownEndpoint */
+export function podOfService(store: Store, { namespace, name }: Named): Pod {
+  const service = store.get('Service', namespace, name);
+  if (service === undefined)
+    throw new UnknownEndpoint(
+      `there is no Service "${namespace}/${name}"`,
+      nearNames({ namespace, name }, store.list('Service')),
+    );
+  const selector = Object.entries(service.spec.selector);
+  if (selector.length === 0)
+    throw new UnknownEndpoint(`Service "${namespace}/${name}" has no selector: name a pod, a node or a host`);
+  const isOwn = ({ labels }: Pod): boolean => selector.every(([key, value]) => labelOf(labels, key) === value);
+  const first = firstOf(store.list('Pod', namespace).filter(isOwn));
+  if (first === undefined) throw new UnknownEndpoint(`Service "${namespace}/${name}" selects no pod`);
   return first;
 }
