@@ -182,12 +182,14 @@ function walks(services: number): void {
   const proxier = new IptablesProxier(settings());
   const sync = proxier.next(contextOf(tracker));
   const netns = nodeOf();
+  const restoreInto = (node: Netns): number =>
+    cpuSeconds(() => {
+      const problems = node.netfilter.iptables.restore(sync.blocks, { noflush: true });
+      if (problems.length > 0) throw new Error(problems[0]?.message);
+    }, 1);
   globalThis.gc?.();
   const heapBefore = process.memoryUsage().heapUsed;
-  const restore = cpuSeconds(() => {
-    const problems = netns.netfilter.iptables.restore(sync.blocks, { noflush: true });
-    if (problems.length > 0) throw new Error(problems[0]?.message);
-  }, 1);
+  const restore = restoreInto(netns);
   told(`restore ${services} Services × ${ENDPOINTS} into the kernel`, ms(restore));
   const dev = netns.devices.named('eth0');
   const { netfilter } = netns;
@@ -199,7 +201,14 @@ function walks(services: number): void {
   told('the very first packet after that', us(cpuSeconds(() => through(packet(netns, 0x0a60_0100, 1)), 1)));
   // Behind a collection, what that leaves to sweep would be the packet's.
   globalThis.gc?.();
-  told('  heap for it', `${((process.memoryUsage().heapUsed - heapBefore) / 2 ** 20).toFixed(0)} MiB`);
+  const mib = (since: number): string => `${((process.memoryUsage().heapUsed - since) / 2 ** 20).toFixed(0)} MiB`;
+  told('  heap for it', mib(heapBefore));
+  const other = nodeOf();
+  const heapBeforeOther = process.memoryUsage().heapUsed;
+  told('the same rules into the kernel of another machine', ms(restoreInto(other)));
+  globalThis.gc?.();
+  told('  heap for it', mib(heapBeforeOther));
+  told('  chains of nat in it', String(other.netfilter.iptables.table('nat')?.chains.size ?? 0));
   const count = 5000;
   let port = 1024;
   const first = cpuSeconds(() => {
