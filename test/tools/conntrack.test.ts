@@ -3,7 +3,6 @@
  * of what `-o save` prints, and both are asked the same.
  */
 
-import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, type Netns, runIpCommand } from '../../src/kernel/index.js';
@@ -12,8 +11,7 @@ import { conntrack } from '../../src/tools/conntrack/conntrack.js';
 import type { Tool, ToolResult } from '../../src/tools/index.js';
 import { nc } from '../../src/tools/nc.js';
 import { ping } from '../../src/tools/ping.js';
-
-const NETNS = `pwht-conntrack-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 const RULES = `*nat
 -A OUTPUT -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080
@@ -51,21 +49,9 @@ const ours = (netns: Netns, args: string): ToolResult =>
     args.split(' ').filter((word) => word !== ''),
   );
 
-function real(args: string): ToolResult {
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, 'conntrack', ...args.split(' ')]);
-  return { exitCode: status ?? -1, stdout: stdout?.toString() ?? '', stderr: stderr?.toString() ?? '' };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  spawnSync('ip', ['netns', 'delete', NETNS]);
-  const added = spawnSync('ip', ['netns', 'add', NETNS]);
-  if (added.status !== 0) return `no network namespaces here: ${added.stderr?.toString() ?? ''}`;
-  const { stdout } = real('-V');
-  return stdout.includes('v1.4.7') ? false : `conntrack here is ${stdout.trim() || 'missing'}, not 1.4.7`;
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'conntrack');
+const real = (args: string): ToolResult => namespace.run(`conntrack ${args}`);
+const skip = namespace.isNot('conntrack -V', 'v1.4.7');
 
 /** The seconds that pass, the numbers of entries, and the order of a hash. */
 function alike({ exitCode, stdout, stderr }: ToolResult): ToolResult {
@@ -248,10 +234,9 @@ const DELETIONS = [
 ] as const;
 
 t.test('conntrack lists, looks up and deletes what the real one does, and refuses with its words', { skip }, (t) => {
-  t.teardown(() => spawnSync('ip', ['netns', 'delete', NETNS]));
   const netns = machine();
   // Nothing is tracked where no rule asks for it.
-  spawnSync('ip', ['netns', 'exec', NETNS, 'iptables-restore'], { input: RULES });
+  namespace.run('iptables-restore', RULES);
   const saved = ours(netns, '-L -o save').stdout;
   t.equal(saved.split('\n').length - 1, TRAFFIC.length);
   for (const line of saved.trimEnd().split('\n')) {

@@ -1,13 +1,11 @@
 /** arp, route, ifconfig and netstat beside those of net-tools 2.10, in a namespace that was made by the same commands. */
 
-import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
 import { TOOLS, type ToolResult } from '../../src/tools/index.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
-
-const NETNS = `pwht-net-tools-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 const SETUP = [
   'ip link set lo up',
@@ -83,22 +81,10 @@ const SHOWN = [
   'netstat -gn',
 ];
 
-function real(command: string): ToolResult {
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, ...command.split(' ')], {
-    encoding: 'utf8',
-  });
-  return { exitCode: status ?? -1, stdout, stderr };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  if (spawnSync('ip', ['netns', 'add', NETNS]).status !== 0) return 'no network namespaces here';
-  t.teardown(() => spawnSync('ip', ['netns', 'delete', NETNS]));
-  for (const which of ['all', 'default']) real(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
-  return real('arp -V').stdout.includes('net-tools 2.10') ? false : 'net-tools 2.10 are missing';
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'net-tools');
+const real = (command: string): ToolResult => namespace.run(command);
+if (namespace.missing === false) namespace.withoutIpv6();
+const skip = namespace.isNot('arp -V', 'net-tools 2.10');
 
 /** What cannot be alike: what devices have counted, groups of IPv6, and the order of a hash. */
 function alike(command: string, { exitCode, stdout, stderr }: ToolResult): ToolResult {

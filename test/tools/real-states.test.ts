@@ -3,15 +3,13 @@
  * and each way of showing must print the same, refuse with the same words, and end with the same status.
  */
 
-import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
 import { bridge } from '../../src/tools/bridge.js';
 import { ip } from '../../src/tools/ip/ip.js';
 import type { ToolResult } from '../../src/tools/index.js';
-
-const NETNS = `pw-tools-states-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 const SETUP = [
   'ip link set lo up',
@@ -360,22 +358,10 @@ const SHOWN = [
   'bridge',
 ] as const;
 
-function real(command: string): ToolResult {
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, ...command.split(' ')]);
-  return { exitCode: status ?? -1, stdout: stdout?.toString() ?? '', stderr: stderr?.toString() ?? '' };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  spawnSync('ip', ['netns', 'delete', NETNS]);
-  const added = spawnSync('ip', ['netns', 'add', NETNS]);
-  if (added.status !== 0) return `no network namespaces here: ${added.stderr?.toString() ?? ''}`;
-  for (const which of ['all', 'default']) real(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
-  const version = /iproute2-(\S+)/.exec(real('ip -V').stdout)?.[1] ?? 'none';
-  return version.startsWith('6.1.') ? false : `iproute2 here is ${version}, not 6.1`;
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'states');
+const real = (command: string): ToolResult => namespace.run(command);
+if (namespace.missing === false) namespace.withoutIpv6();
+const skip = namespace.isNot('ip -V', 'iproute2-6.1.');
 
 /**
  * What cannot be alike: groups that a device with IPv6 listens to, timers of a spanning tree, queues for several
@@ -403,7 +389,6 @@ function alike(command: string, { exitCode, stdout, stderr }: ToolResult): ToolR
 }
 
 t.test('ip and bridge show what iproute2 shows, in every form', { skip }, (t) => {
-  t.teardown(() => spawnSync('ip', ['netns', 'delete', NETNS]));
   const { netns } = new Host(new Emulation(), 'machine');
   const place = { cluster: new Cluster([]), netns, pod: undefined };
   for (const command of SETUP) {

@@ -1,6 +1,6 @@
 /** `ss` beside the real one, in namespaces with the same sockets. */
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
@@ -9,8 +9,7 @@ import { INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../../src/packet/index.js'
 import { ss } from '../../src/tools/ss/ss.js';
 import type { ToolResult } from '../../src/tools/index.js';
 import { loadTopology, outputOf } from './run-in.js';
-
-const NETNS = `pwht-ss-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 const LOOPBACK: Ipv4Addr = parseIpv4('127.0.0.1') ?? INADDR_ANY;
 
@@ -110,22 +109,9 @@ const COMMANDS = [
 
 const words = (args: string): string[] => args.split(' ').filter((word) => word !== '');
 
-function real(args: string): ToolResult {
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, 'ss', ...words(args)]);
-  return { exitCode: status ?? -1, stdout: stdout?.toString() ?? '', stderr: stderr?.toString() ?? '' };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  spawnSync('ip', ['netns', 'delete', NETNS]);
-  const added = spawnSync('ip', ['netns', 'add', NETNS]);
-  if (added.status !== 0) return `no network namespaces here: ${added.stderr?.toString() ?? ''}`;
-  if (spawnSync('python3', ['--version']).status !== 0) return 'there is no python3 to open sockets';
-  const { stdout } = real('-V');
-  return stdout.includes('iproute2-6.1') ? false : `ss here is ${stdout.trim() || 'missing'}, not iproute2 6.1`;
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'ss');
+const real = (args: string): ToolResult => namespace.run(`ss ${args}`);
+const skip = namespace.isNot('ss -V', 'iproute2-6.1') || namespace.isNot('python3 --version', 'Python 3');
 
 /** Ports that were drawn, numbers of processes, and the order of a hash. */
 const alike = ({ exitCode, stdout, stderr }: ToolResult): ToolResult => ({
@@ -140,12 +126,9 @@ const alike = ({ exitCode, stdout, stderr }: ToolResult): ToolResult => ({
 });
 
 t.test('ss lists what the real one does, and refuses with its words', { skip }, async (t) => {
-  spawnSync('ip', ['-n', NETNS, 'link', 'set', 'lo', 'up']);
-  const program = spawn('ip', ['netns', 'exec', NETNS, 'python3', '-c', PROGRAM]);
-  t.teardown(() => {
-    program.stdin.end();
-    spawnSync('ip', ['netns', 'delete', NETNS]);
-  });
+  namespace.run('ip link set lo up');
+  const program = spawn('ip', ['netns', 'exec', namespace.name, 'python3', '-c', PROGRAM]);
+  t.teardown(() => program.stdin.end());
   await once(program.stdout, 'data');
   const netns = emulated();
   for (const args of COMMANDS)

@@ -1,14 +1,12 @@
 /** `sysctl` beside the real one, in a namespace with the same devices, and dots in the names of devices. */
 
-import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
 import { sysctl } from '../../src/tools/sysctl.js';
 import type { ToolResult } from '../../src/tools/index.js';
 import { loadTopology, outputOf } from './run-in.js';
-
-const NETNS = `pwht-sysctl-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 const SETUP = ['ip link set lo up', 'ip link add vxlan.calico type veth peer name v1'];
 
@@ -64,28 +62,14 @@ const COMMANDS = [
   '',
 ];
 
-function real(args: string): ToolResult {
-  const words = args.split(' ').filter((word) => word !== '');
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, 'sysctl', ...words]);
-  return { exitCode: status ?? -1, stdout: stdout?.toString() ?? '', stderr: stderr?.toString() ?? '' };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  spawnSync('ip', ['netns', 'delete', NETNS]);
-  const added = spawnSync('ip', ['netns', 'add', NETNS]);
-  if (added.status !== 0) return `no network namespaces here: ${added.stderr?.toString() ?? ''}`;
-  const { stdout } = real('-V');
-  return stdout.includes('procps-ng 4.0.2') ? false : `sysctl here is ${stdout.trim() || 'missing'}, not procps 4.0.2`;
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'sysctl');
+const real = (args: string): ToolResult => namespace.run(`sysctl ${args}`);
+const skip = namespace.isNot('sysctl -V', 'procps-ng 4.0.2');
 
 t.test('sysctl shows and refuses what the real one does', { skip }, (t) => {
-  t.teardown(() => spawnSync('ip', ['netns', 'delete', NETNS]));
   const { netns } = new Host(new Emulation(), 'machine');
   for (const command of SETUP) {
-    spawnSync('ip', ['netns', 'exec', NETNS, ...command.split(' ')]);
+    namespace.run(command);
     t.equal(runIpCommand(netns, command, []), undefined, command);
   }
   // The machine may have other defaults.

@@ -1,13 +1,12 @@
 /** tc beside that of iproute2 6.1, for devices with one queue. */
 
-import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, runIpCommand, TokenBucket } from '../../src/kernel/index.js';
+import type { ToolResult } from '../../src/tools/index.js';
 import { tc } from '../../src/tools/tc.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
-
-const NETNS = `pwht-tc-${process.pid}`;
+import { RealNetns } from './real-netns.js';
 
 /** Rate in octets a second, burst in octets, and how long a packet may wait. */
 const BUCKETS = [
@@ -49,22 +48,10 @@ const SHOWN = [
   'tc filter show',
 ] as const;
 
-function real(command: string): { exitCode: number; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', NETNS, ...command.split(' ')], {
-    encoding: 'utf8',
-  });
-  return { exitCode: status ?? -1, stdout, stderr };
-}
-
-function whyNot(): string | false {
-  if (process.getuid?.() !== 0) return 'namespaces need root';
-  if (spawnSync('ip', ['netns', 'add', NETNS]).status !== 0) return 'no network namespaces here';
-  t.teardown(() => spawnSync('ip', ['netns', 'delete', NETNS]));
-  for (const which of ['all', 'default']) real(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
-  return real('tc -V').stdout.includes('iproute2-6.1') ? false : 'tc here is not of iproute2 6.1';
-}
-
-const skip = whyNot();
+const namespace = new RealNetns(t, 'tc');
+const real = (command: string): ToolResult => namespace.run(command);
+if (namespace.missing === false) namespace.withoutIpv6();
+const skip = namespace.isNot('tc -V', 'iproute2-6.1');
 
 /** The kernel lists devices by a hash of their names. */
 const alike = <R extends { stdout: string }>(result: R): R => ({
