@@ -221,19 +221,36 @@ const ourPath =
   ({ path = [] }: ToldRoute): number[] =>
     dialect === 'bird-1.6' ? [...path, as] : [as, ...path];
 
+interface Heard {
+  readonly here: readonly HeardRoute[];
+  readonly there: readonly HeardRoute[];
+}
+
+/** Each end of an internal session has heard all of the other's, as it was told. */
+function heardAll(
+  t: Test,
+  { here, there }: Heard,
+  told: { readonly theirs: readonly ToldRoute[]; readonly ours: readonly ToldRoute[] },
+  why = 'all that was told, as it was told',
+): void {
+  t.strictSame(
+    here,
+    told.theirs.map((route) => heardOf(route, THEM)),
+    why,
+  );
+  t.strictSame(
+    there,
+    told.ours.map((route) => heardOf(route, addressOf(1))),
+    why,
+  );
+}
+
 async function internalSession(t: Test, kind: SpeakerKind, dialect: Dialect): Promise<void> {
   await meet(kind, dialect, { routes: THEIRS }, async (meeting) => {
     const us: Ours = { machine: 1, routes: OURS };
     const daemon = meeting.start(us);
     const first = await meeting.heard(daemon, 1, [4, 4]);
-    t.strictSame(
-      first.here,
-      THEIRS.map((route) => heardOf(route, THEM)),
-    );
-    t.strictSame(
-      first.there,
-      OURS.map((route) => heardOf(route, addressOf(1))),
-    );
+    heardAll(t, first, { theirs: THEIRS, ours: OURS });
     // A route is changed, another goes, by either end.
     const kept = ({ net }: ToldRoute): boolean => /\.(128|192)\/26$/.test(net);
     const ours = [{ net: '10.244.1.0/26', communities: ['64512:1'] }, ...OURS.filter(kept)];
@@ -242,14 +259,7 @@ async function internalSession(t: Test, kind: SpeakerKind, dialect: Dialect): Pr
     meeting.real.announce(changed);
     meeting.real.withdraw('10.244.2.64/26');
     const then = await meeting.heard(daemon, 1, [3, 3]);
-    t.strictSame(
-      then.here,
-      [changed, ...THEIRS.filter(kept)].map((route) => heardOf(route, THEM)),
-    );
-    t.strictSame(
-      then.there,
-      ours.map((route) => heardOf(route, addressOf(1))),
-    );
+    heardAll(t, then, { theirs: [changed, ...THEIRS.filter(kept)], ours });
   });
 }
 
@@ -331,15 +341,7 @@ async function weRestart(t: Test, kind: SpeakerKind, dialect: Dialect): Promise<
     const fewer = OURS.slice(1);
     const again = meeting.start({ machine: 1, routes: fewer }, true);
     const { here, there } = await meeting.heard(again, 1, [4, 3]);
-    t.strictSame(
-      here,
-      THEIRS.map((route) => heardOf(route, THEM)),
-    );
-    t.strictSame(
-      there,
-      fewer.map((route) => heardOf(route, addressOf(1))),
-      'what is not told again goes',
-    );
+    heardAll(t, { here, there }, { theirs: THEIRS, ours: fewer }, 'what is not told again goes');
   });
 }
 
@@ -353,14 +355,7 @@ async function theyRestart(t: Test, kind: SpeakerKind, dialect: Dialect): Promis
     await back;
     t.ok(await meeting.bridge.until(() => isUp(daemon)), 'they are back');
     const { here, there } = await meeting.heard(daemon, 1, [4, 4]);
-    t.strictSame(
-      here,
-      THEIRS.map((route) => heardOf(route, THEM)),
-    );
-    t.strictSame(
-      there,
-      OURS.map((route) => heardOf(route, addressOf(1))),
-    );
+    heardAll(t, { here, there }, { theirs: THEIRS, ours: OURS });
   });
 }
 
@@ -429,14 +424,7 @@ async function refreshes(t: Test, kind: SpeakerKind, dialect: Dialect): Promise<
       t.ok(await bridge.until(() => bridge.sent(asks, BGP_MESSAGE.routeRefresh) > requests), `${asks} asks`);
       t.ok(await bridge.until(() => bridge.sent(answers, BGP_MESSAGE.update) > updates), `${answers} answers`);
       const { here, there } = await meeting.heard(daemon, 1, [4, 4]);
-      t.strictSame(
-        here,
-        THEIRS.map((route) => heardOf(route, THEM)),
-      );
-      t.strictSame(
-        there,
-        OURS.map((route) => heardOf(route, addressOf(1))),
-      );
+      heardAll(t, { here, there }, { theirs: THEIRS, ours: OURS });
     }
     t.ok(isUp(daemon));
   });
