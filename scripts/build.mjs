@@ -1,12 +1,13 @@
 /**
  * Bundles the command line and the library to dist/ with esbuild. The library is ESM with code splitting. The command
- * line is one script, since V8 keeps compiled code of scripts only (src/cli/launch.ts); `serve`, whose start-up
- * nobody waits for, and the thread of a cluster stay modules. The page is built beside them (build-page.mjs).
+ * line is one script without blanks, since V8 keeps compiled code of scripts only and a short one is read sooner
+ * (src/cli/launch.ts); its names stay, for stack traces. `serve`, whose start-up nobody waits for, and the thread of a
+ * cluster stay modules. The page is built beside them (build-page.mjs).
  */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { buildPage, FINGERPRINT } from './build-page.mjs';
 import { bundle, PROJECT, removeAllBut } from './project.mjs';
@@ -15,9 +16,9 @@ const CLI = 'dist/cli/main.js';
 
 /** Name below dist/ (without .js) → source. */
 const ENTRY_POINTS = {
-  'cli/serve': 'src/cli/serve.ts',
   index: 'src/index.ts',
   packet: 'src/packet/index.ts',
+  'server/serve': 'src/cli/serve.ts',
   'server/worker': 'src/server/thread/worker.ts',
 };
 
@@ -47,21 +48,26 @@ const [script = ''] = await bundle({
   outExtension: { '.js': '.cjs' },
   entryNames: '[name]-[hash]',
   format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
   // As launch.ts calls it.
   banner: { js: '(function (require, __url, module) {' },
   footer: { js: '})' },
   define: { 'import.meta.url': '__url' },
 });
 
+// No module: Node starts one some 6 ms later.
 const launcher = await bundle({
   entryPoints: { main: 'src/cli/launch.ts' },
   outdir: 'dist/cli',
-  external: ['./serve.js'],
-  define: { COMMAND_LINE: JSON.stringify(basename(script)) },
+  format: 'cjs',
+  external: ['../server/serve.js'],
+  banner: { js: '#!/usr/bin/env node\n// podwire, Apache-2.0' },
+  define: { 'import.meta.dirname': '__dirname', COMMAND_LINE: JSON.stringify(basename(script)) },
 });
-const text = await readFile(`${PROJECT}/${CLI}`, 'utf8');
-await writeFile(`${PROJECT}/${CLI}`, `#!/usr/bin/env node\n// podwire, Apache-2.0\n${text}`);
 await chmod(`${PROJECT}/${CLI}`, 0o755);
+const COMMONJS = 'dist/cli/package.json';
+await writeFile(`${PROJECT}/${COMMONJS}`, '{ "type": "commonjs" }\n');
 
 const warmed = spawnSync(process.execPath, ['scripts/code-cache.mjs', script], {
   cwd: PROJECT,
@@ -69,6 +75,15 @@ const warmed = spawnSync(process.execPath, ['scripts/code-cache.mjs', script], {
 });
 if (warmed.status !== 0) throw new Error('the command line does not trace the demo');
 
-await removeAllBut('dist', [...modules, script, `${script}.cache`, ...launcher, 'dist/types', 'dist/web', FINGERPRINT]);
+await removeAllBut('dist', [
+  ...modules,
+  script,
+  `${script}.cache`,
+  ...launcher,
+  COMMONJS,
+  'dist/types',
+  'dist/web',
+  FINGERPRINT,
+]);
 
 await buildPage();

@@ -55,6 +55,7 @@ export {
 } from './felix/calc/input.js';
 export {
   applyFelix,
+  applyFelixDevices,
   endConnections,
   type FelixOwnership,
   type WorkloadInterfaces,
@@ -63,7 +64,7 @@ export {
 export { type DroppingRule, explainDroppingRule, undecidedBy } from './felix/explain.js';
 export { explainUndecided, type UndecidedPacket } from './felix/explain-rules.js';
 export type { AskedPacket } from './felix/explain-transport.js';
-export { computeFelix, workloadRoutes } from './felix/felix.js';
+export { computeFelix, computeFelixDevices, workloadRoutes } from './felix/felix.js';
 export { lacksMarks } from './felix/rules/config.js';
 export { formatIpsets, formatTable, formatTables } from './felix/format.js';
 export {

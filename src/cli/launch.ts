@@ -6,7 +6,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
 /** Written in by the build: the script's name, which has a hash of its content. */
@@ -15,8 +16,7 @@ declare const COMMAND_LINE: string;
 export type CommandLine = (require: NodeJS.Require, url: string, module: { exports: unknown }) => void;
 
 function runScript(): void {
-  const url = new URL(COMMAND_LINE, import.meta.url);
-  const filename = fileURLToPath(url);
+  const filename = join(import.meta.dirname, COMMAND_LINE);
   const cache = `${filename}.cache`;
   // The build writes ASCII only, and Latin-1 is read without decoding.
   const script = new Script(readFileSync(filename, 'latin1'), {
@@ -24,12 +24,17 @@ function runScript(): void {
     ...(existsSync(cache) ? { cachedData: readFileSync(cache) } : {}),
   });
   const run = script.runInThisContext() as CommandLine;
-  run(createRequire(url), url.href, { exports: {} });
+  run(createRequire(filename), pathToFileURL(filename).href, { exports: {} });
+}
+
+/** A module, as the packages are that it needs. */
+async function runServer(args: readonly string[]): Promise<void> {
+  // Beside the thread of a cluster, where the build puts it.
+  const path: string = '../server/serve.js';
+  const { run } = (await import(path)) as typeof import('./serve.js');
+  process.exitCode = await run(args);
 }
 
 const [name, ...args] = process.argv.slice(2);
-// A module, as the packages are that it needs.
-if (name === 'serve' && !args.includes('--help') && !args.includes('-h')) {
-  const { run } = await import('./serve.js');
-  process.exitCode = await run(args);
-} else runScript();
+if (name === 'serve' && !args.includes('--help') && !args.includes('-h')) void runServer(args);
+else runScript();

@@ -414,7 +414,7 @@ t.test('a trace loads nothing of the server', { skip }, (t) => {
     loaded.filter((name) => SERVERS.test(name)),
     [],
   );
-  t.match(readFileSync('dist/cli/serve.js', 'utf8'), /from "fastify"/, 'serve does');
+  t.match(readFileSync('dist/server/serve.js', 'utf8'), /from "fastify"/, 'serve does');
   t.end();
 });
 

@@ -26,7 +26,16 @@ import {
 } from './calc/route-managers.js';
 import { rulesConfig } from './calc/rules-config.js';
 import { renderTables } from './calc/tables.js';
-import type { FelixRoute, FelixState, FelixSysctl, IpipDevice, Mtus, Vtep, VxlanDevice } from './state.js';
+import type {
+  FelixDevices,
+  FelixRoute,
+  FelixState,
+  FelixSysctl,
+  IpipDevice,
+  Mtus,
+  Vtep,
+  VxlanDevice,
+} from './state.js';
 
 const VXLAN_DEVICE = 'vxlan.calico';
 
@@ -181,13 +190,28 @@ function hostSysctls({ node }: FelixHost): FelixSysctl[] {
 const validEndpoints = ({ config, endpoints }: FelixHost): readonly WorkloadEndpoint[] =>
   config.sourceSpoofing ? endpoints : endpoints.filter(({ spoofedSources }) => spoofedSources.length === 0);
 
+function devices(cluster: FelixCluster, host: FelixHost, on: Encapsulations): FelixDevices {
+  const mtu = mtus(host.interfaces, host.config, on);
+  const vxlan = vxlanDevice(cluster, host, on, mtu.vxlan);
+  const ipip = ipipDevice(cluster, host, on, mtu.ipip);
+  return {
+    ...(vxlan && { vxlan }),
+    ...(ipip && { ipip }),
+    ipipUnused: on.ipip || host.config.ipipEnabled !== undefined ? 'left alone' : 'unused',
+    mtu,
+  };
+}
+
+/** The part of `computeFelix` that other parts wait for. */
+export const computeFelixDevices = (cluster: FelixCluster, host: FelixHost): FelixDevices =>
+  devices(cluster, host, encapsulations(cluster.pools, host.config));
+
 /** Everything that Felix wants on one host. */
 export function computeFelix(cluster: FelixCluster, given: FelixHost): FelixState {
   const host = { ...given, endpoints: validEndpoints(given) };
   const on = encapsulations(cluster.pools, host.config);
-  const mtu = mtus(host.interfaces, host.config, on);
-  const vxlan = vxlanDevice(cluster, host, on, mtu.vxlan);
-  const ipip = ipipDevice(cluster, host, on, mtu.ipip);
+  const links = devices(cluster, host, on);
+  const { mtu, vxlan } = links;
   const view = hostView(cluster, host);
   const config = rulesConfig(cluster, host, on, 4);
   const sets = {
@@ -204,11 +228,8 @@ export function computeFelix(cluster: FelixCluster, given: FelixHost): FelixStat
     insertMode: host.config.chainInsertMode,
     ipsets: [...staticIpsets(sets), ...policyIpsets(sets)],
     routes: routes({ cluster, host, on, mtu, vxlan }),
-    ...(vxlan && { vxlan }),
-    ...(ipip && { ipip }),
-    ipipUnused: on.ipip || host.config.ipipEnabled !== undefined ? 'left alone' : 'unused',
+    ...links,
     sysctls: [...hostSysctls(host), ...host.endpoints.filter(({ active }) => active).flatMap(endpointSysctls)],
-    mtu,
     files: { '/var/lib/calico/mtu': `${mtu.pod}` },
   };
 }

@@ -120,17 +120,21 @@ export interface Mtus {
   readonly pod: number;
 }
 
-export interface FelixState {
+/** What Felix makes of the host's links before all else: what it computes depends on the interfaces that are there. */
+export interface FelixDevices {
+  readonly vxlan?: VxlanDevice;
+  readonly ipip?: IpipDevice;
+  /** Without a tunnel device: whether addresses from before are cleaned up, as they are where pools alone decide. */
+  readonly ipipUnused: 'unused' | 'left alone';
+  readonly mtu: Mtus;
+}
+
+export interface FelixState extends FelixDevices {
   readonly node: string;
   readonly tables: Readonly<Record<CalicoTableName, FelixTable>>;
   readonly insertMode: 'insert' | 'append';
   readonly ipsets: readonly FelixIpset[];
   readonly routes: readonly FelixRoute[];
-  readonly vxlan?: VxlanDevice;
-  readonly ipip?: IpipDevice;
-  /** Without a tunnel device: whether addresses from before are cleaned up, as they are where pools alone decide. */
-  readonly ipipUnused: 'unused' | 'left alone';
   readonly sysctls: readonly FelixSysctl[];
-  readonly mtu: Mtus;
   readonly files: Readonly<Record<string, string>>;
 }

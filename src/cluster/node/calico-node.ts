@@ -1,18 +1,19 @@
 /** Calico on one node in the converged mode: its files, its CNI plugins, Felix. */
 
-import { isDeepStrictEqual } from 'node:util';
 import {
   applyFelix,
+  applyFelixDevices,
   calicoIpam,
   calicoPlugin,
   computeFelix,
+  computeFelixDevices,
   endConnections,
   type FelixCluster,
   type FelixConfig,
   FelixDatastore,
+  type FelixHost,
   felixLayers,
   type FelixRoute,
-  type FelixState,
   type HostInterface,
   lacksMarks,
   parseCidr,
@@ -107,13 +108,13 @@ export class CalicoCluster {
     host.files.set(`/etc/cni/net.d/${file}`, content);
     if (!this.#runsOn(host.name)) return;
     host.files.set('/var/lib/calico/nodename', host.name);
-    const { mtu: mtus, ipip } = this.#compute(host);
+    const { mtu: mtus, ipip } = computeFelixDevices(this.felix, this.#host(host));
     host.files.set('/var/lib/calico/mtu', String(mtus.pod));
     // Felix runs before the first pod does: the module is there, and with it tunl0 in every pod's namespace.
     if (ipip !== undefined) host.loadModule('ipip');
   }
 
-  /** Felix with everything that is on the node now, once more where its tunnel device is another then; what the kernel refused. */
+  /** Felix with everything that is on the node now, its own tunnel devices among it; what the kernel refused. */
   runFelix(host: Host): readonly Finding[] {
     if (!this.#runsOn(host.name)) return [];
     const node = this.#store.get('Node', '', host.name);
@@ -128,28 +129,27 @@ export class CalicoCluster {
     const ownership = this.#config(host);
     const tooFew = lacksMarks(ownership.markMask);
     if (tooFew !== undefined) return [tooFew];
-    const first = this.#compute(host);
-    const interfaces = hostInterfaces(host);
-    const refused = applyFelix(first, host, ownership);
+    applyFelixDevices(computeFelixDevices(this.felix, this.#host(host)), host);
+    const state = computeFelix(this.felix, this.#host(host));
+    const refused = applyFelix(state, host, ownership);
     const before = this.#workloads.get(host);
-    const now = workloadInterfaces(first);
+    const now = workloadInterfaces(state);
     if (before !== undefined) endConnections(host.netns, before, now);
     this.#workloads.set(host, now);
-    const settled = isDeepStrictEqual(interfaces, hostInterfaces(host));
-    return settled ? refused : applyFelix(this.#compute(host), host, ownership);
+    return refused;
   }
 
   #config(host: Host): FelixConfig {
     return readFelixConfig(felixLayers(this.#store, host.name)).config;
   }
 
-  #compute(host: Host): FelixState {
-    return computeFelix(this.felix, {
+  #host(host: Host): FelixHost {
+    return {
       node: host.name,
       config: this.#config(host),
       interfaces: hostInterfaces(host),
       endpoints: this.#datastore.endpointsOf(host.name),
-    });
+    };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { type Host, KernelError, type StateProblem } from '../../../kernel/index.js';
-import type { FelixState } from '../state.js';
+import type { FelixDevices, FelixState } from '../state.js';
 import { applyIpip } from './ipip.js';
 import { applyIpset } from './ipsets.js';
 import { applyRoutes, type FelixOwnership } from './routes.js';
@@ -19,12 +19,17 @@ const OWN_IPSET = /^cali[46][0t]/;
 /** FelixConfiguration's defaults. */
 const DEFAULT_OWNERSHIP: FelixOwnership = { interfacePrefixes: ['cali'], removeExternalRoutes: true };
 
+/** The tunnels alone, whose devices are among the interfaces that the rest is computed from. */
+export function applyFelixDevices(devices: FelixDevices, host: Host): void {
+  applyVxlan(host.netns, devices.vxlan);
+  applyIpip(host, devices.ipip ?? devices.ipipUnused);
+}
+
 /** What the kernel refused, one sentence each. */
 export function applyFelix(state: FelixState, host: Host, ownership: FelixOwnership = DEFAULT_OWNERSHIP): string[] {
   const { netns } = host;
   for (const [path, content] of Object.entries(state.files)) host.files.set(path, content);
-  applyVxlan(netns, state.vxlan);
-  applyIpip(host, state.ipip ?? state.ipipUnused);
+  applyFelixDevices(state, host);
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   const wanted = state.ipsets.filter(({ version }) => version === 4);
   for (const set of wanted) applyIpset(netns.ipsets, set);
