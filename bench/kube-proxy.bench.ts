@@ -184,7 +184,7 @@ function walks(services: number): void {
   const netns = nodeOf();
   const restoreInto = (node: Netns): number =>
     cpuSeconds(() => {
-      const problems = node.netfilter.iptables.restore(sync.blocks, { noflush: true });
+      const problems = node.netfilter.iptables.restore(sync.parts, { noflush: true });
       if (problems.length > 0) throw new Error(problems[0]?.message);
     }, 1);
   globalThis.gc?.();

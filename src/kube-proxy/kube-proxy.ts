@@ -134,7 +134,7 @@ export class KubeProxy {
     for (let attempt = 1; ; attempt += 1) {
       const sync = this.#proxier.next(this.#context(tracked));
       const { iptables } = this.#netns.netfilter;
-      const problems = iptables.restore(sync.blocks, { noflush: true, counters: true });
+      const problems = iptables.restore(sync.parts, { noflush: true, counters: true });
       if (problems.length === 0) {
         this.#health.updated();
         this.#metrics.synced({ rules: sync.rules, timeNs: this.#netns.emulation.clock.nowNs });

@@ -78,6 +78,7 @@ export class Chain {
   #sourcePortBounds: Int32Array = NO_WORDS;
   #destinationPortBounds: Int32Array = NO_WORDS;
   #entries: readonly RuleEntry[] = NO_ENTRIES;
+  #given: readonly RuleEntry[] = NO_ENTRIES;
   /** Of `#entries`, once somebody has wanted them. */
   #rules: readonly Rule[] | undefined = NO_RULES;
   #chainOf: ChainOf = () => undefined;
@@ -94,6 +95,11 @@ export class Chain {
 
   get entries(): readonly RuleEntry[] {
     return this.#entries;
+  }
+
+  /** The list that it was given last, before anybody read its lines. */
+  get given(): readonly RuleEntry[] {
+    return this.#given;
   }
 
   /** How many rules it has. */
@@ -120,6 +126,7 @@ export class Chain {
   /** A commit gives all chains their rules anew, most of them those that they have. */
   replaceRules(entries: readonly RuleEntry[]): void {
     if (sameEntries(entries, this.#entries)) return;
+    this.#given = entries;
     this.#entries = entries;
     this.#rules = undefined;
     this.#finder = undefined;

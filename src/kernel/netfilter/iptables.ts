@@ -10,8 +10,7 @@ import { commitTable, detachRule } from './table-commit.js';
 import { TableDraft } from './table-draft.js';
 import { SAVE_ORDER } from './table-kinds.js';
 import { parseRule } from './text/rule-parser.js';
-import type { RestoreBlock } from './text/lines-alike.js';
-import { type RestoreOptions, type RestoreProblem, Restorer } from './text/restore.js';
+import { type RestoreOptions, type RestorePart, type RestoreProblem, Restorer } from './text/restore.js';
 import { splitWords } from './text/tokenize.js';
 
 export interface SaveOptions {
@@ -58,7 +57,7 @@ export class Iptables {
    * iptables-restore: each table as a whole, at its COMMIT. An error leaves its table, and those after it, as they
    * were; everything wrong in the text is reported.
    */
-  restore(text: string | readonly RestoreBlock[], options: RestoreOptions = {}): readonly RestoreProblem[] {
+  restore(text: string | readonly RestorePart[], options: RestoreOptions = {}): readonly RestoreProblem[] {
     const from = options.noflush === true ? 'as-is' : 'empty';
     const restorer = new Restorer(
       {
@@ -113,7 +112,7 @@ export class Iptables {
   #remove(name: TableName): void {
     const table = this.#tables.get(name);
     if (table === undefined) return;
-    for (const { entries } of table.chains.values())
+    for (const { entries } of table.chains.own)
       for (const entry of entries) if (entry instanceof Rule) detachRule(entry, this.#netns);
     this.#tables.delete(name);
   }
@@ -126,8 +125,8 @@ export class Iptables {
       if (chain.policy === undefined) draft.declare(chain.name, '-', undefined);
       else if (chain.counting !== false || chain.policy !== 'ACCEPT') draft.setPolicy(chain.name, chain.policy);
       const present = table.chains.get(chain.name);
-      const builtin = draft.chains.get(chain.name);
-      if (present !== undefined && builtin !== undefined) builtin.counters = undefined;
+      const wanted = draft.chains.get(chain.name);
+      if (present !== undefined && wanted !== undefined) wanted.counters = undefined;
     }
     for (const chain of state.chains) {
       const reusable = rulesByText(table.chains.get(chain.name)?.rules ?? []);

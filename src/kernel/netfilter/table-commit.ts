@@ -23,10 +23,22 @@ function strayOption({ chains }: TableDraft, { action }: Rule): string | undefin
   return /--?\S+/.exec(action.unknown.toString())?.[0];
 }
 
+/** Whether nothing is wrong with rules that are brought as a whole: each is like one of few, and leads to one of few chains. */
+function broughtFit({ chains, table }: TableDraft): boolean {
+  const { brought } = chains;
+  if (brought === undefined) return true;
+  for (const name of chains.gone) if (brought.has(name)) return false;
+  return (
+    brought.outside.every((name) => chains.kindOf(name) === 'user') &&
+    [...brought.likes].every((like) => fitsTable(like, table.name))
+  );
+}
+
 /** What is wrong with new rules, one by one. */
 function checkRules(draft: TableDraft): CommitProblem[] {
+  if (!broughtFit(draft)) draft.chains.takeAllBrought();
   const problems: CommitProblem[] = [];
-  for (const [chain, { entries }] of draft.chains) {
+  for (const [chain, { entries }] of draft.chains.own) {
     const complain = (at: number, message: string): void => {
       problems.push({ chain, at, message });
     };
@@ -40,9 +52,9 @@ function checkRules(draft: TableDraft): CommitProblem[] {
         continue;
       }
       const next = leadsTo(entry);
-      const to = next === undefined ? undefined : draft.chains.get(next);
+      const to = next === undefined ? undefined : draft.chains.kindOf(next);
       if (next !== undefined && to === undefined) complain(i, `Chain '${next}' does not exist`);
-      else if (to?.builtin === true) complain(i, refused(chain, 'Operation not supported'));
+      else if (to === 'built-in') complain(i, refused(chain, 'Operation not supported'));
       else if (!fitsTable(like, draft.table.name)) complain(i, refused(chain, 'Invalid argument'));
     }
   }
@@ -50,9 +62,10 @@ function checkRules(draft: TableDraft): CommitProblem[] {
 }
 
 function checkTable(draft: TableDraft): CommitProblem[] {
+  draft.chains.takeDeclared();
   const problems = checkRules(draft);
   if (problems.length > 0) return problems;
-  const fault = findFault(draft.table.name, (chain) => draft.chains.get(chain)?.entries ?? []);
+  const fault = findFault(draft.table.name, draft.chains);
   if (fault === undefined) return [];
   return [{ chain: fault.chain, at: fault.at, message: refused(fault.chain, fault.error) }];
 }
@@ -86,7 +99,7 @@ function attachRule(rule: Rule, netns: Netns): void {
 function attachNew(draft: TableDraft, netns: Netns): CommitProblem[] {
   const problems: CommitProblem[] = [];
   const attached: Rule[] = [];
-  for (const [chain, { entries }] of draft.chains) {
+  for (const [chain, { entries }] of draft.chains.own) {
     // A line is left unread only where its rule needs nothing.
     if (draft.areNew(entries)) continue;
     for (const [at, entry] of entries.entries()) {
@@ -107,8 +120,11 @@ function attachNew(draft: TableDraft, netns: Netns): CommitProblem[] {
 /** Chains keep their identity by name. */
 function place(draft: TableDraft): void {
   const { chains } = draft.table;
-  for (const name of chains.keys()) if (!draft.chains.has(name)) chains.delete(name);
-  for (const [name, wanted] of draft.chains) {
+  if (draft.from === 'empty') chains.retain((name) => draft.chains.has(name));
+  else for (const name of draft.chains.gone) chains.delete(name);
+  const { brought } = draft.chains;
+  if (brought !== undefined) chains.share(brought);
+  for (const [name, wanted] of draft.chains.own) {
     const chain = chains.get(name) ?? new Chain(name, wanted.policy);
     chain.policy = wanted.policy;
     chain.counting = wanted.counting;
@@ -116,25 +132,24 @@ function place(draft: TableDraft): void {
     chain.replaceRules(wanted.entries);
     chains.set(name, chain);
   }
-  const chainOf = (name: string): Chain | undefined => chains.get(name);
-  for (const chain of chains.values()) chain.lead(chainOf);
+  chains.lead();
   for (const rule of draft.zeroed) {
     rule.packets = 0;
     rule.bytes = 0;
   }
-  for (const chain of chains.values()) chain.prepare();
+  for (const chain of chains.own) chain.prepare();
 }
 
 /** Of chains that have changed; what nobody has read has nothing to let go of. */
 function rulesThatGo(draft: TableDraft): Rule[] {
-  const kept = new Set<RuleEntry>(draft.inherited);
   const former: Rule[] = [];
-  for (const [name, { entries }] of draft.table.chains) {
-    if (draft.chains.get(name)?.entries === entries) continue;
+  for (const { name, entries } of draft.table.chains.own) {
+    if (draft.chains.entriesOf(name) === entries) continue;
     for (const entry of entries) if (entry instanceof Rule) former.push(entry);
   }
   if (former.length === 0) return former;
-  for (const { entries } of draft.chains.values()) for (const entry of entries) kept.add(entry);
+  const kept = new Set<RuleEntry>(draft.inherited);
+  for (const entries of draft.chains.kept()) for (const entry of entries) kept.add(entry);
   return former.filter((rule) => !kept.has(rule));
 }
 

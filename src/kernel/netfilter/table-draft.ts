@@ -5,85 +5,14 @@
 
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import type { Policy } from './chain.js';
+import { type DraftChain, DraftChains, emptyChain, ZERO } from './draft-chains.js';
 import { RuleError } from './extension.js';
 import { type Counters, Rule, type RuleParts } from './rule.js';
-import { leadsTo, type RuleEntry, ruleOf, UnreadRule } from './rule-entry.js';
+import { leadsTo, type RuleEntry, UnreadRule } from './rule-entry.js';
+import type { SharedChains } from './shared-chains.js';
 import type { Table } from './table.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 import { targetKind } from './target/index.js';
-
-interface DraftChainFields {
-  readonly builtin: boolean;
-  readonly policy: Policy | undefined;
-  readonly counters: Counters | undefined;
-  readonly counting: boolean;
-  readonly entries: readonly RuleEntry[];
-}
-
-export class DraftChain {
-  readonly builtin: boolean;
-  policy: Policy | undefined;
-  /** Undefined: as they are now. */
-  counters: Counters | undefined;
-  /** nf_tables counts at a policy only where somebody has ever declared, set or zeroed it. */
-  counting: boolean;
-  #entries: readonly RuleEntry[];
-  /** Of this draft alone. */
-  #own: RuleEntry[] | undefined = undefined;
-
-  constructor({ builtin, policy, counters, counting, entries }: DraftChainFields) {
-    this.builtin = builtin;
-    this.policy = policy;
-    this.counters = counters;
-    this.counting = counting;
-    this.#entries = entries;
-  }
-
-  get entries(): readonly RuleEntry[] {
-    return this.#entries;
-  }
-
-  /** All rules, to be changed in place: what stood in `lines` as a line that nobody had read stands there as a rule. */
-  read(lines: Map<RuleEntry, number>): Rule[] {
-    const rules = this.#entries.map((entry) => {
-      const rule = ruleOf(entry);
-      const line = lines.get(entry);
-      if (line !== undefined) lines.set(rule, line);
-      return rule;
-    });
-    this.replace(rules);
-    return rules;
-  }
-
-  replace(rules: Rule[]): void {
-    this.#own = rules;
-    this.#entries = rules;
-  }
-
-  /** All of them, which other chains have too. */
-  share(entries: readonly RuleEntry[]): void {
-    this.#own = undefined;
-    this.#entries = entries;
-  }
-
-  append(entry: RuleEntry): void {
-    this.#own ??= [...this.#entries];
-    this.#own.push(entry);
-    this.#entries = this.#own;
-  }
-}
-
-const ZERO: Counters = { packets: 0, bytes: 0 };
-
-/** Without rules. */
-const emptyChain = (builtin: boolean): DraftChain =>
-  new DraftChain({
-    builtin,
-    policy: builtin ? 'ACCEPT' : undefined,
-    counters: ZERO,
-    counting: false,
-    entries: [],
-  });
 
 /** XT_EXTENSION_MAXNAMELEN: names must be shorter. */
 const NAME_LIMIT = 29;
@@ -102,7 +31,7 @@ export interface NewRule {
 
 export class TableDraft {
   readonly table: Table;
-  readonly chains = new Map<string, DraftChain>();
+  readonly chains: DraftChains;
   /** Lines of what is new, for messages. */
   readonly lines = new Map<RuleEntry, number>();
   /** The first lines of chains that are new as a whole. */
@@ -119,13 +48,12 @@ export class TableDraft {
     this.table = table;
     this.from = from;
     const builtin = new Set(TABLE_KINDS[table.name].hooks.map(builtinName));
-    for (const [name, chain] of table.chains) {
-      const isBuiltin = builtin.has(name);
-      if (from === 'as-is') {
-        const { policy, counting, entries } = chain;
-        this.chains.set(name, new DraftChain({ builtin: isBuiltin, policy, counters: undefined, counting, entries }));
-      } else if (isBuiltin) this.chains.set(name, emptyChain(true));
-    }
+    this.chains = new DraftChains(
+      from === 'as-is' ? table.chains : undefined,
+      (name) => builtin.has(name),
+      (entries, line) => this.#blocks.set(entries, line),
+    );
+    if (from === 'empty') for (const name of builtin) this.chains.set(name, emptyChain(true));
   }
 
   require(name: string): DraftChain {
@@ -152,8 +80,8 @@ export class TableDraft {
 
   /** The line of the rule at that place, from 0, if it is new. */
   lineOf(name: string, at: number): number | undefined {
-    const entries = this.chains.get(name)?.entries ?? [];
-    const first = this.#blocks.get(entries);
+    const entries = this.chains.entriesOf(name) ?? [];
+    const first = this.#blocks.get(entries) ?? this.chains.broughtAt(name);
     const entry = entries[at];
     return first !== undefined ? first + at : entry === undefined ? undefined : this.lines.get(entry);
   }
@@ -161,14 +89,34 @@ export class TableDraft {
   /** `:NAME POLICY [packets:bytes]`: a user chain is emptied or made, a built-in one gets its policy. */
   declare(name: string, policy: string, counters: Counters | undefined): void {
     this.touched = true;
-    const chain = this.chains.get(name);
-    if (chain?.builtin === true) {
+    const kind = this.chains.kindOf(name);
+    if (kind === 'built-in') {
+      const chain = this.require(name);
       if (policy !== '-') setPolicy(chain, parsePolicy(policy));
       if (counters !== undefined) chain.counters = counters;
       return;
     }
-    if (chain === undefined) checkName(name);
+    if (kind === undefined) checkName(name);
     this.chains.set(name, emptyChain(false));
+  }
+
+  /** The same of many user chains at once. */
+  declareAll(chains: SharedChains): void {
+    this.touched = true;
+    this.chains.declareAll(chains);
+  }
+
+  /**
+   * Their rules, each chain's from that line on. False where somebody has looked at one of the chains since they were
+   * declared.
+   */
+  fillAll(chains: SharedChains, lineOf: (name: string) => number): boolean {
+    return this.chains.fillAll(chains, lineOf);
+  }
+
+  /** Whether a user chain may have that name. */
+  mayBeUserChain(name: string): boolean {
+    return this.chains.kindOf(name) !== 'built-in' && nameFault(name) === undefined;
   }
 
   /** `-N`. */
@@ -189,13 +137,14 @@ export class TableDraft {
   /** `-F`, of all chains without a name. */
   flush(name: string | undefined): void {
     if (name !== undefined) this.require(name).replace([]);
-    else for (const chain of this.chains.values()) chain.replace([]);
+    else for (const [, chain] of this.chains.all()) chain.replace([]);
   }
 
-  /** `-X`, of all user chains without a name. */
+  /** `-X`, of all user chains without a name, in the order in which iptables has them: that of their names. */
   delete(name: string | undefined): void {
     if (name === undefined) {
-      for (const [each, chain] of this.chains) if (!chain.builtin) this.#deleteUser(each, chain);
+      const all = [...this.chains.all()].sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [each, chain] of all) if (!chain.builtin) this.#deleteUser(each, chain);
       return;
     }
     const chain = this.require(name);
@@ -204,8 +153,7 @@ export class TableDraft {
   }
 
   #deleteUser(name: string, chain: DraftChain): void {
-    const isUsed = [...this.chains.values()].some((other) => other !== chain && leads(other, name));
-    if (isUsed || chain.entries.length > 0) {
+    if (chain.entries.length > 0 || this.chains.leadTo(name)) {
       throw new RuleError(`CHAIN_DEL failed (Device or resource busy): chain ${name}`);
     }
     this.chains.delete(name);
@@ -219,8 +167,8 @@ export class TableDraft {
     checkName(to);
     this.chains.delete(from);
     this.chains.set(to, chain);
-    for (const each of this.chains.values()) {
-      if (!leads(each, from)) continue;
+    for (const [, each] of this.chains.all()) {
+      if (!each.entries.some((entry) => leadsTo(entry) === from)) continue;
       const rules = this.#open(each)
         .read(this.lines)
         .map((rule) => {
@@ -315,7 +263,7 @@ export class TableDraft {
   /** `-Z`, of everything, a chain, or one rule. */
   zero(name: string | undefined, position: number | undefined): void {
     if (name === undefined) {
-      for (const chain of this.chains.values()) this.#zeroChain(chain);
+      for (const [, chain] of this.chains.all()) this.#zeroChain(chain);
       return;
     }
     const chain = this.require(name);
@@ -336,8 +284,6 @@ export class TableDraft {
   }
 }
 
-const leads = ({ entries }: DraftChain, to: string): boolean => entries.some((entry) => leadsTo(entry) === to);
-
 /** A policy that is set begins to count anew. */
 function setPolicy(chain: DraftChain, policy: Policy): void {
   chain.policy = policy;
@@ -350,14 +296,17 @@ function parsePolicy(text: string): Policy {
   return text;
 }
 
+/** Why a chain may not have that name. */
+function nameFault(name: string): string | undefined {
+  if (name.length >= NAME_LIMIT) return `chain name \`${name}' too long (must be under ${NAME_LIMIT} chars)`;
+  if (name.startsWith('-') || name.startsWith('!')) return "chain name not allowed to start with `-' or `!'";
+  if (/\s/.test(name)) return `Invalid chain name \`${name}'`;
+  if (name === '' || VERDICTS.has(name) || targetKind(name) !== undefined)
+    return 'chain name may not clash with target name';
+  return undefined;
+}
+
 function checkName(name: string): void {
-  if (name.length >= NAME_LIMIT) {
-    throw new RuleError(`chain name \`${name}' too long (must be under ${NAME_LIMIT} chars)`);
-  }
-  if (name.startsWith('-') || name.startsWith('!'))
-    throw new RuleError("chain name not allowed to start with `-' or `!'");
-  if (/\s/.test(name)) throw new RuleError(`Invalid chain name \`${name}'`);
-  if (name === '' || VERDICTS.has(name) || targetKind(name) !== undefined) {
-    throw new RuleError('chain name may not clash with target name');
-  }
+  const fault = nameFault(name);
+  if (fault !== undefined) throw new RuleError(fault);
 }

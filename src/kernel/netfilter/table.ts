@@ -4,12 +4,13 @@ import type { HookName, TableName } from '../../trace/index.js';
 import type { IptablesTableState } from '../host-state.js';
 import { Chain } from './chain.js';
 import { likeOf } from './rule-entry.js';
+import { TableChains } from './table-chains.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 
 export class Table {
   readonly name: TableName;
   /** Built-in chains first, in the order of their hooks. */
-  readonly chains = new Map<string, Chain>();
+  readonly chains = new TableChains();
   readonly #builtin = new Map<HookName, Chain>();
 
   constructor(name: TableName) {
@@ -44,8 +45,7 @@ export class Table {
   }
 
   get needsConntrack(): boolean {
-    for (const { entries } of this.chains.values())
-      if (entries.some((entry) => likeOf(entry).needsConntrack)) return true;
+    for (const entries of this.chains.lists()) if (entries.some((entry) => likeOf(entry).needsConntrack)) return true;
     return false;
   }
 

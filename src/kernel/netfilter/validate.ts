@@ -6,6 +6,7 @@
 import type { HookName, TableName } from '../../trace/index.js';
 import type { Rule } from './rule.js';
 import { leadsTo, likeOf, type RuleEntry } from './rule-entry.js';
+import type { SharedChains } from './shared-chains.js';
 import { builtinName, TABLE_KINDS } from './table-kinds.js';
 
 /** NFT_JUMP_STACK_SIZE: chains in a row, the built-in one included. A loop is a way that is too long. */
@@ -19,7 +20,16 @@ export interface Fault {
   readonly error: 'Invalid argument' | 'Too many links';
 }
 
-type EntriesOf = (chain: string) => readonly RuleEntry[];
+/** The chains of a table that is to be. */
+interface Chains {
+  entriesOf(chain: string): readonly RuleEntry[] | undefined;
+  /** The chains that are shared, if that is one of them and as they have it. */
+  sharedOf(chain: string): SharedChains | undefined;
+  /** Of shared chains those that are something else here. */
+  replaced(shared: SharedChains): Iterable<string>;
+}
+
+const NO_ENTRIES: readonly RuleEntry[] = [];
 
 /** Not to be any address at all: nf_tables refuses a comparison of no octets. */
 const isNobody = (test: { readonly mask: number; readonly inverted: boolean } | undefined): boolean =>
@@ -52,12 +62,12 @@ function fitsHook({ matches, action }: Rule, hook: HookName): boolean {
  * Walks one hook's chains. Depth by longest way: a chain is looked at again only where it is reached deeper
  * than before, so that many ways to one chain cost nothing.
  */
-function walkHook(hook: HookName, entriesOf: EntriesOf): Fault | undefined {
+function walkHook(hook: HookName, chains: Chains): Fault | undefined {
   const depths = new Map<string, number>();
   const visit = (chain: string, depth: number): Fault | undefined => {
     if ((depths.get(chain) ?? 0) >= depth) return undefined;
     depths.set(chain, depth);
-    const entries = entriesOf(chain);
+    const entries = chains.entriesOf(chain) ?? NO_ENTRIES;
     for (let at = 0; at < entries.length; at++) {
       const entry = entries[at];
       if (entry === undefined) continue;
@@ -82,17 +92,22 @@ interface Reach {
 /** A chain that leads back to itself. */
 const LOOP: Reach = { chains: Number.POSITIVE_INFINITY, hooks: 0 };
 
-/** All chains are looked at once, whatever hooks lead to them: in a table without a fault that is all there is to do. */
+/**
+ * All chains are looked at once, whatever hooks lead to them: in a table without a fault that is all there is to do. Shared
+ * chains are looked at as if each of them led wherever any of them does: what fits then fits all the more as it is.
+ */
 class Survey {
   readonly #hooks: readonly HookName[];
-  readonly #entriesOf: EntriesOf;
-  readonly #reached = new Map<string, Reach>();
+  readonly #chains: Chains;
+  readonly #sharedAtOnce: boolean;
+  readonly #reached = new Map<string | SharedChains, Reach>();
   /** By rule that others are like: a bit for each hook. */
   readonly #fitting = new Map<Rule, number>();
 
-  constructor(hooks: readonly HookName[], entriesOf: EntriesOf) {
+  constructor(hooks: readonly HookName[], chains: Chains, { sharedAtOnce }: { readonly sharedAtOnce: boolean }) {
     this.#hooks = hooks;
-    this.#entriesOf = entriesOf;
+    this.#chains = chains;
+    this.#sharedAtOnce = sharedAtOnce;
   }
 
   fits(hook: HookName): boolean {
@@ -101,12 +116,20 @@ class Survey {
   }
 
   #reach(chain: string): Reach {
-    const known = this.#reached.get(chain);
+    const shared = this.#sharedAtOnce ? this.#chains.sharedOf(chain) : undefined;
+    const key = shared ?? chain;
+    const known = this.#reached.get(key);
     if (known !== undefined) return known;
-    this.#reached.set(chain, LOOP);
+    this.#reached.set(key, LOOP);
+    const reach = shared === undefined ? this.#reachOf(chain) : this.#reachOfShared(shared);
+    this.#reached.set(key, reach);
+    return reach;
+  }
+
+  #reachOf(chain: string): Reach {
     let chains = 1;
     let hooks = -1;
-    for (const entry of this.#entriesOf(chain)) {
+    for (const entry of this.#chains.entriesOf(chain) ?? NO_ENTRIES) {
       hooks &= this.#hooksOf(likeOf(entry));
       const next = leadsTo(entry);
       if (next === undefined) continue;
@@ -114,9 +137,20 @@ class Survey {
       chains = Math.max(chains, below.chains + 1);
       hooks &= below.hooks;
     }
-    const reach = { chains, hooks };
-    this.#reached.set(chain, reach);
-    return reach;
+    return { chains, hooks };
+  }
+
+  #reachOfShared(shared: SharedChains): Reach {
+    let below = 0;
+    let hooks = -1;
+    for (const like of shared.likes) hooks &= this.#hooksOf(like);
+    const replaced = [...this.#chains.replaced(shared)].filter((name) => shared.leadTo(name));
+    for (const name of [...shared.outside, ...replaced]) {
+      const reach = this.#reach(name);
+      below = Math.max(below, reach.chains);
+      hooks &= reach.hooks;
+    }
+    return { chains: shared.depth + below, hooks };
   }
 
   #hooksOf(rule: Rule): number {
@@ -130,12 +164,14 @@ class Survey {
 }
 
 /** The first thing wrong, or undefined. */
-export function findFault(table: TableName, entriesOf: EntriesOf): Fault | undefined {
+export function findFault(table: TableName, chains: Chains): Fault | undefined {
   const { hooks } = TABLE_KINDS[table];
-  const survey = new Survey(hooks, entriesOf);
+  for (const sharedAtOnce of [true, false]) {
+    const survey = new Survey(hooks, chains, { sharedAtOnce });
+    if (hooks.every((hook) => survey.fits(hook))) return undefined;
+  }
   for (const hook of hooks) {
-    if (survey.fits(hook)) continue;
-    const fault = walkHook(hook, entriesOf);
+    const fault = walkHook(hook, chains);
     if (fault !== undefined) return fault;
   }
   return undefined;

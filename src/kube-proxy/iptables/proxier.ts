@@ -3,7 +3,7 @@
  * It remembers what it has synced, so as to write only what has changed; it touches no kernel.
  */
 
-import type { RestoreBlock } from '../../kernel/index.js';
+import type { RestorePart } from '../../kernel/index.js';
 import { formatIp, type IpAddress } from '../../kubernetes/index.js';
 import type { Cause } from '../../trace/index.js';
 import { type Categories, categorizeEndpoints } from '../categories/categorize.js';
@@ -13,7 +13,7 @@ import { portKey, type ServicePort } from '../tracker/service-port.js';
 import type { Tracked, TrackedService } from '../tracker/tracker.js';
 import { CHAIN, isServiceChain } from './names.js';
 import { TableText } from './render/restore-text.js';
-import { blockOf, renderService, type ServiceRules } from './render/service-rules.js';
+import { blockOf, chainsOfServices, renderService, type ServiceRules } from './render/service-rules.js';
 import { forwardRules, LOCALNET_RULE, markMasqRules, nodePortTail, postroutingRules } from './render/static-rules.js';
 import type { IptablesSettings } from './settings.js';
 
@@ -32,22 +32,22 @@ export interface SyncContext {
 
 /** What is written for iptables-restore. */
 export class Sync {
-  readonly blocks: readonly RestoreBlock[];
+  readonly parts: readonly RestorePart[];
   /** A partial text leaves out chains of Services that have not changed: it is no state. */
   readonly full: boolean;
   /** Services whose chains are in the text. */
   readonly rendered: number;
   readonly rules: RuleCounts;
 
-  constructor({ blocks, full, rendered, rules }: Pick<Sync, 'blocks' | 'full' | 'rendered' | 'rules'>) {
-    this.blocks = blocks;
+  constructor({ parts, full, rendered, rules }: Pick<Sync, 'parts' | 'full' | 'rendered' | 'rules'>) {
+    this.parts = parts;
     this.full = full;
     this.rendered = rendered;
     this.rules = rules;
   }
 
   get text(): string {
-    return this.blocks.map(({ text }) => text).join('');
+    return this.parts.map(({ text }) => text).join('');
   }
 }
 
@@ -122,8 +122,8 @@ export class IptablesProxier {
       filter: { total: last.filter, last: last.filter },
       nat: { total: last.nat + written.skippedRules, last: last.nat },
     };
-    const blocks = [...filter.blocks(), ...nat.blocks()];
-    return new Sync({ blocks, full, rendered: written.services, rules });
+    const parts = [...filter.parts(), ...nat.parts()];
+    return new Sync({ parts, full, rendered: written.services, rules });
   }
 
   /** The kernel refused the text: the next one is a full one. */
@@ -181,11 +181,13 @@ export class IptablesProxier {
       filter.append(CHAIN.externalServices, shared.filterExternalServices);
       filter.append(CHAIN.nodePorts, shared.filterNodePorts);
       filter.append(CHAIN.proxyFirewall, shared.filterProxyFirewall);
+      if (full) continue;
       for (const { name, block } of chains) {
         if (changed.has(key)) nat.append(name, block);
         else skippedRules += block.lines;
       }
     }
+    if (full) nat.addWhole(chainsOfServices([...rendered.values()].flatMap(({ rules }) => rules.chains)));
     return { services: changed.size, skippedRules };
   }
 

@@ -5,7 +5,13 @@
 
 import t from 'tap';
 import fc from 'fast-check';
-import { type Netns, RestoreBlock } from '../../../src/kernel/index.js';
+import {
+  type ChainBlock,
+  type Netns,
+  RestoreBlock,
+  RestoreChains,
+  type RestorePart,
+} from '../../../src/kernel/index.js';
 import { UnreadRule } from '../../../src/kernel/netfilter/rule-entry.js';
 import { shapeOf } from '../../../src/kernel/netfilter/text/line-shape.js';
 import { newNetns } from './hosts.js';
@@ -252,6 +258,108 @@ t.test('blocks are what their text is, in every namespace that they are given to
   );
   t.ok(good > 100, `${good} without a problem`);
   t.ok(shared > 50, `${shared} chains that two namespaces share`);
+  t.end();
+});
+
+/** A text with whole chains among others of the nat table. */
+function partsWith(
+  whole: RestoreChains,
+  others: ReadonlyMap<string, readonly string[]>,
+  commands: readonly string[],
+): RestorePart[] {
+  const names = [...others.keys()].sort();
+  const parts: RestorePart[] = block('*nat');
+  for (const part of whole.among('declarations', names))
+    parts.push(...('name' in part ? block(`:${part.name} - [0:0]`) : [part]));
+  for (const part of whole.among('rules', names)) {
+    if (!('name' in part)) parts.push(part);
+    else for (const row of others.get(part.name) ?? []) parts.push(...block(row));
+  }
+  return [...parts, ...block(...commands, 'COMMIT')];
+}
+
+t.test('whole chains are what their text is, in every namespace that they are given to', (t) => {
+  const OWN = Array.from({ length: 9 }, (_, i) => `OWN-${i}`);
+  const rowsOf = (chain: string, rows: fc.Arbitrary<string>, maxLength: number): fc.Arbitrary<string[]> =>
+    fc.array(
+      rows.map((row) => row.replace(/^-A \S+/, `-A ${chain}`)),
+      { maxLength },
+    );
+  // To chains behind it, and now and then anywhere.
+  const own = fc.tuple(
+    ...OWN.map((name, i) => {
+      const to = fc.constantFrom('ACCEPT', 'KUBE-SEP-2', ...OWN.slice(i + 1));
+      const usual = fc.tuple(usualLine, to).map(([row, target]) => row.replace(/(?<=-j )\S+$/, target));
+      return rowsOf(name, fc.oneof({ weight: 60, arbitrary: usual }, { weight: 1, arbitrary: line }), 4);
+    }),
+  );
+  const plain = lineOf('-s {address} -j ACCEPT', '-j MARK --or-mark 0x4000 -s {address}');
+  const others = fc.tuple(
+    ...['A', 'B', 'OWN-4x', 'KUBE-SEP-2'].map((name) =>
+      rowsOf(name, fc.oneof({ weight: 9, arbitrary: plain }, { weight: 1, arbitrary: line }), 2),
+    ),
+  );
+  const odd = fc.constantFrom(
+    '-F OWN-3',
+    '-X OWN-5',
+    '-E OWN-2 OWN-Z',
+    '-A OWN-1 -j A',
+    '-Z',
+    '-X',
+    '-F',
+    '-D OWN-0 1',
+    '-Z OWN-0',
+  );
+  const commands = fc.array(fc.oneof(command, odd), { maxLength: 2 });
+  /** What a later text does to a table that has shared chains. */
+  const later = fc.array(
+    fc.oneof(odd, command, line, fc.constantFrom(':OWN-6 - [0:0]', '-A PREROUTING -j OWN-0', '-A OWN-7 -j OWN-8')),
+    { minLength: 1, maxLength: 4 },
+  );
+  let good = 0;
+  let waiting = 0;
+  fc.assert(
+    fc.property(own, others, commands, later, fc.boolean(), (ownRows, otherRows, last, more, tidy) => {
+      const rows = new Map(['A', 'B', 'OWN-4x', 'KUBE-SEP-2'].map((name, i) => [name, otherRows[i] ?? []]));
+      const entry = ['-A PREROUTING -j OWN-0', '-A PREROUTING -j OWN-8'];
+      const tail = tidy ? entry : [...entry, ...last];
+      const chains = OWN.map((name, i): ChainBlock => {
+        const all = ownRows[i] ?? [];
+        return {
+          name,
+          block: all.length === 0 ? new RestoreBlock('', 0) : new RestoreBlock(`${all.join('\n')}\n`, all.length),
+        };
+      });
+      const parts = partsWith(new RestoreChains(chains.toReversed()), rows, tail);
+      const whole = parts.map((part) => part.text).join('');
+      const asText = newNetns().netfilter.iptables;
+      const problems = asText.restore(whole);
+      if (problems.length === 0) good += 1;
+      const change = `*nat\n${more.join('\n')}\nCOMMIT\n`;
+      const changed = newNetns().netfilter.iptables;
+      changed.restore(whole);
+      const changeProblems = changed.restore(change, { noflush: true });
+      const again = changed.restore(whole, { noflush: true });
+      for (let namespace = 0; namespace < 2; namespace += 1) {
+        const netns = newNetns();
+        const { iptables } = netns.netfilter;
+        t.same(iptables.restore(parts), problems, whole);
+        const { shared } = iptables.table('nat')?.chains ?? {};
+        waiting += [...(shared?.names ?? [])].length;
+        if (namespace === 0) t.equal(iptables.save(), asText.save(), whole);
+        t.same(iptables.restore(change, { noflush: true }), changeProblems, `${whole}${change}`);
+        t.same(iptables.restore(parts, { noflush: true }), again, `${whole}${change}`);
+        t.equal(iptables.save(), changed.save(), `${whole}${change}`);
+        t.same(iptables.state(), changed.state(), whole);
+        for (const [, chain] of iptables.table('nat')?.chains ?? [])
+          for (const { jumpsTo } of chain.rules)
+            t.ok(jumpsTo === undefined || jumpsTo === iptables.table('nat')?.chains.get(jumpsTo.name));
+      }
+    }),
+    { numRuns: 400, seed: 4714 },
+  );
+  t.ok(good > 40, `${good} without a problem`);
+  t.ok(waiting > 1000, `${waiting} chains that waited`);
   t.end();
 });
 

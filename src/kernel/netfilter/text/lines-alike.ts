@@ -2,10 +2,13 @@
 
 import { type Cause, NO_CAUSE, type TableName } from '../../../trace/index.js';
 import { assert } from '../../errors.js';
+import { RuleError } from '../extension.js';
 import { Rule, type RuleParts } from '../rule.js';
 import { type ReadLine, UnreadRule } from '../rule-entry.js';
+import { SharedChains } from '../shared-chains.js';
 import { shapeOf } from './line-shape.js';
 import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
+import type { ChainBlock, ReadChains, RestoreChains } from './restore-chains.js';
 import { splitWords } from './tokenize.js';
 
 /** Rules of that shape need nothing of the namespace, and are the same whenever they are made. */
@@ -44,6 +47,8 @@ export class RestoreBlock {
   }
 }
 
+const NO_LINES: readonly UnreadRule[] = [];
+
 export function linesOf(text: string): string[] {
   const lines = text.split('\n');
   if (text.endsWith('\n')) lines.pop();
@@ -67,6 +72,9 @@ export class LinesAlike {
     if (parts === undefined || rules.length > 1 || counters !== undefined || unmodelled.length > 0) return;
     const shaped = shapeOf(line);
     if (shaped === undefined || !canWait(parts)) return;
+    const { kind } = parts.action;
+    // Where a line leads must be seen without reading it.
+    if ((kind === 'jump' || kind === 'goto') !== (shaped.leadsTo !== undefined)) return;
     this.#known.set(`${table} ${shaped.shape}`, new Rule(parts, { because: NO_CAUSE }));
   }
 
@@ -84,6 +92,45 @@ export class LinesAlike {
     if (chain === undefined) return undefined;
     block.unread = { table, chain, entries };
     return block.unread;
+  }
+
+  /** Chains of one name alone, and of names that `mayBe`, are shared if all of their lines can wait. */
+  readChains(chains: RestoreChains, table: TableName, mayBe: (name: string) => boolean): ReadChains {
+    if (chains.read?.table === table) return chains.read;
+    const shared = new Map<string, readonly UnreadRule[]>();
+    const others = new Set<ChainBlock>();
+    for (const chain of chains.chains) {
+      const { name, block } = chain;
+      const lines = mayBe(name) && !shared.has(name) ? this.#linesOfChain(name, block, table) : undefined;
+      if (lines === undefined) others.add(chain);
+      else shared.set(name, lines);
+    }
+    chains.read = { table, shared: new SharedChains(shared), others };
+    return chains.read;
+  }
+
+  /** Undefined where one of them has to be read now. */
+  #linesOfChain(name: string, block: RestoreBlock, table: TableName): readonly UnreadRule[] | undefined {
+    if (block.lines === 0) return NO_LINES;
+    const unread = this.unreadBlock(block, table) ?? this.#learn(block, table);
+    return unread?.chain === name ? unread.entries : undefined;
+  }
+
+  /** Reads the lines that are like none before. */
+  #learn(block: RestoreBlock, table: TableName): UnreadBlock | undefined {
+    for (const line of linesOf(block.text)) {
+      const shaped = shapeOf(line);
+      if (shaped === undefined) return undefined;
+      if (this.#known.has(`${table} ${shaped.shape}`)) continue;
+      try {
+        const { words } = splitWords(line);
+        this.haveRead(line, table, parseRule(words, 2, { table, chain: shaped.chain, pool: this.#pool }));
+      } catch (error) {
+        if (error instanceof RuleError) return undefined;
+        throw error;
+      }
+    }
+    return this.unreadBlock(block, table);
   }
 
   /** Undefined for a line that has to be read now. */

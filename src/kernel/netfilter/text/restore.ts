@@ -2,12 +2,14 @@
 
 import type { Cause, TableName } from '../../../trace/index.js';
 import { NO_CAUSE } from '../../../trace/index.js';
+import { assert } from '../../errors.js';
 import { RuleError } from '../extension.js';
 import type { Counters } from '../rule.js';
 import type { NewRule, TableDraft } from '../table-draft.js';
 import { isTableName } from '../table-kinds.js';
 import type { CommitProblem } from '../table-commit.js';
 import { LinesAlike, linesOf, type RestoreBlock } from './lines-alike.js';
+import { type ChainBlock, ChainsPlace, type RestoreChains } from './restore-chains.js';
 import { type MatchPool, type ParsedRule, parseRule } from './rule-parser.js';
 import { splitWords } from './tokenize.js';
 
@@ -28,6 +30,9 @@ export interface RestoreOptions {
   /** Why the rule of a line of a text exists; blocks say so themselves. */
   readonly causes?: (line: number) => readonly Cause[];
 }
+
+/** A piece of a text. */
+export type RestorePart = RestoreBlock | ChainsPlace;
 
 /** What the text works on. */
 export interface RestoreTarget {
@@ -85,6 +90,29 @@ function parsePosition(word: string | undefined): number | undefined {
   return position;
 }
 
+/** Where in the text rules of whole chains stand. */
+class FilledPlaces {
+  readonly of: RestoreChains;
+  /** Ascending, of each piece the place of its first chain and the line of its first rule. */
+  readonly #pieces: { readonly from: number; readonly line: number }[] = [];
+
+  constructor(of: RestoreChains) {
+    this.of = of;
+  }
+
+  add(from: number, line: number): void {
+    this.#pieces.push({ from, line });
+  }
+
+  /** Of the first rule of that chain. */
+  lineOf(name: string): number {
+    const place = this.of.placeOf(name);
+    const piece = this.#pieces.findLast(({ from }) => from <= place);
+    assert(piece !== undefined, 'a chain has its place in a piece');
+    return piece.line + this.of.linesBefore(place) - this.of.linesBefore(piece.from);
+  }
+}
+
 /** Reads one restore text. */
 export class Restorer {
   readonly #target: RestoreTarget;
@@ -93,6 +121,8 @@ export class Restorer {
   readonly #pool: MatchPool = new Map();
   readonly #alike = new LinesAlike(this.#pool);
   #draft: TableDraft | undefined = undefined;
+  /** Chains that have got their rules as a whole. */
+  #filled: FilledPlaces | undefined = undefined;
   /** Something is wrong with the table that is open, or was with one before: nothing is committed any more. */
   #failed = false;
   #line = 0;
@@ -102,9 +132,14 @@ export class Restorer {
     this.#options = options;
   }
 
-  run(text: string | readonly RestoreBlock[]): readonly RestoreProblem[] {
+  run(text: string | readonly RestorePart[]): readonly RestoreProblem[] {
     if (typeof text === 'string') this.#readLines(text.split('\n'), (line) => this.#options.causes?.(line) ?? NO_CAUSE);
-    else for (const block of text) this.#readBlock(block);
+    else
+      for (const part of text) {
+        if (!(part instanceof ChainsPlace)) this.#readBlock(part);
+        else if (part.what === 'declarations') this.#declareChains(part);
+        else this.#fillChains(part);
+      }
     if (this.#draft !== undefined) this.#error(`COMMIT expected at line ${this.#line}`);
     return this.#problems;
   }
@@ -119,6 +154,37 @@ export class Restorer {
     }
     draft.appendBlock(unread.chain, unread.entries, this.#line + 1);
     this.#line += unread.entries.length;
+  }
+
+  #declareChains({ of, from, chains }: ChainsPlace): void {
+    const draft = this.#draft;
+    if (draft !== undefined && from === 0) {
+      const { shared } = this.#alike.readChains(of, draft.table.name, (name) => draft.mayBeUserChain(name));
+      draft.declareAll(shared);
+    }
+    for (const chain of chains) {
+      if (draft !== undefined && this.#isShared(of, chain, draft)) this.#line += 1;
+      else this.#readLines([`:${chain.name}${UNCOUNTED}`], () => NO_CAUSE);
+    }
+  }
+
+  #isShared({ read }: RestoreChains, chain: ChainBlock, { table }: TableDraft): boolean {
+    return read?.table === table.name && !read.others.has(chain);
+  }
+
+  #fillChains({ of, from, chains }: ChainsPlace): void {
+    const draft = this.#draft;
+    const { read } = of;
+    if (draft !== undefined && from === 0 && read?.table === draft.table.name) {
+      const places = new FilledPlaces(of);
+      if (draft.fillAll(read.shared, (name) => places.lineOf(name))) this.#filled = places;
+    }
+    this.#filled?.add(from, this.#line + 1);
+    for (const chain of chains) {
+      if (draft !== undefined && this.#filled?.of === of && this.#isShared(of, chain, draft))
+        this.#line += chain.block.lines;
+      else this.#readBlock(chain.block);
+    }
   }
 
   #readLines(lines: readonly string[], causes: (line: number) => readonly Cause[]): void {
@@ -156,11 +222,13 @@ export class Restorer {
 
   #commit(draft: TableDraft): void {
     if (!this.#failed) {
-      for (const { chain, at, message } of this.#target.commit(draft)) {
-        this.#error(message, draft.lineOf(chain, at) ?? this.#line);
-      }
+      const problems = this.#target
+        .commit(draft)
+        .map(({ chain, at, message }) => ({ message, line: draft.lineOf(chain, at) ?? this.#line }));
+      for (const { message, line } of problems.sort((a, b) => a.line - b.line)) this.#error(message, line);
     }
     this.#draft = undefined;
+    this.#filled = undefined;
   }
 
   #declare(draft: TableDraft, text: string): void {

@@ -6,7 +6,7 @@
  * that all Services share first, then the others by name; rules of one chain by Service; `-X` last.
  */
 
-import { assert, RestoreBlock } from '../../../kernel/index.js';
+import { RestoreBlock, RestoreChains, type RestorePart } from '../../../kernel/index.js';
 import type { TableName } from '../../../trace/index.js';
 
 const SHARED_FIRST = ['KUBE-NODEPORTS', 'KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES'];
@@ -16,6 +16,7 @@ export class TableText {
   readonly name: TableName;
   readonly #chains = new Map<string, RestoreBlock[]>();
   readonly #deleted: string[] = [];
+  #whole = new RestoreChains([]);
 
   constructor(name: TableName) {
     this.name = name;
@@ -34,6 +35,11 @@ export class TableText {
     else blocks.push(...added);
   }
 
+  /** Chains that are declared and filled by this alone. */
+  addWhole(chains: RestoreChains): void {
+    this.#whole = chains;
+  }
+
   /** `-X`; a chain must be empty to go. */
   delete(chain: string): void {
     this.declare(chain);
@@ -42,24 +48,25 @@ export class TableText {
 
   /** Rules of all chains. */
   get rules(): number {
-    let count = 0;
+    let count = this.#whole.lines;
     for (const blocks of this.#chains.values()) for (const { lines } of blocks) count += lines;
     return count;
   }
 
-  #order(): string[] {
+  *parts(): Generator<RestorePart, void> {
     const shared = SHARED_FIRST.filter((name) => this.#chains.has(name));
-    const others = [...this.#chains.keys()].filter((name) => !SHARED_FIRST.includes(name));
-    return [...shared, ...others.sort()];
-  }
-
-  *blocks(): Generator<RestoreBlock, void> {
-    const order = this.#order();
-    assert(order.length > 0, 'a table is written for its chains');
+    const others = [...this.#chains.keys()].filter((name) => !SHARED_FIRST.includes(name)).sort();
     yield new RestoreBlock(`*${this.name}\n`, 1);
-    yield new RestoreBlock(`:${order.join(' - [0:0]\n:')} - [0:0]\n`, order.length);
-    for (const name of order) yield* this.#chains.get(name) ?? [];
+    yield* shared.map(declaration);
+    for (const part of this.#whole.among('declarations', others)) yield 'name' in part ? declaration(part.name) : part;
+    for (const name of shared) yield* this.#chains.get(name) ?? [];
+    for (const part of this.#whole.among('rules', others)) {
+      if ('name' in part) yield* this.#chains.get(part.name) ?? [];
+      else yield part;
+    }
     for (const name of this.#deleted.sort()) yield new RestoreBlock(`-X ${name}\n`, 1);
     yield new RestoreBlock('COMMIT\n', 1);
   }
 }
+
+const declaration = (name: string): RestoreBlock => new RestoreBlock(`:${name} - [0:0]\n`, 1);

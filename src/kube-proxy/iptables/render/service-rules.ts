@@ -8,7 +8,7 @@
  *     SVC (endpoints of the cluster), SVL (of this node) ─► SEP, one an endpoint: DNAT
  */
 
-import { RestoreBlock } from '../../../kernel/index.js';
+import { type ChainBlock, RestoreBlock, RestoreChains } from '../../../kernel/index.js';
 import { cidrContains, formatCidr } from '../../../kubernetes/index.js';
 import type { Cause, TableName } from '../../../trace/index.js';
 import type { Categories } from '../../categories/categorize.js';
@@ -16,12 +16,6 @@ import type { Endpoint } from '../../tracker/endpoint.js';
 import { externallyAccessible, type ServicePort } from '../../tracker/service-port.js';
 import { CHAIN, endpointChain, type ServiceChains, serviceChains } from '../names.js';
 import { type IptablesSettings, LOCALHOST_COUNTER } from '../settings.js';
-
-/** A chain of its own. */
-export interface OwnChain {
-  readonly name: string;
-  readonly block: RestoreBlock;
-}
 
 const NO_RULES = new RestoreBlock('', 0);
 
@@ -45,14 +39,14 @@ export interface ServiceRules {
     readonly filterProxyFirewall: RestoreBlock;
   };
   /** Chains of the nat table that are this port's alone. */
-  readonly chains: readonly OwnChain[];
+  readonly chains: readonly ChainBlock[];
 }
 
 /** What one port's rules are on any node. */
 interface PortRules {
   readonly because: readonly Cause[];
   /** Chains of endpoints by the endpoint, without comments or with: most of all that there is. */
-  readonly endpoints: { readonly large: Map<string, OwnChain>; readonly small: Map<string, OwnChain> };
+  readonly endpoints: { readonly large: Map<string, ChainBlock>; readonly small: Map<string, ChainBlock> };
   /** Blocks by table and chain, as the node had them that was asked last: nearly all nodes have the same. */
   readonly blocks: Map<string, RestoreBlock>;
 }
@@ -64,7 +58,7 @@ function rulesOfPort(port: ServicePort): PortRules {
   if (present !== undefined) return present;
   const made = {
     because: causeOf(port),
-    endpoints: { large: new Map<string, OwnChain>(), small: new Map<string, OwnChain>() },
+    endpoints: { large: new Map<string, ChainBlock>(), small: new Map<string, ChainBlock>() },
     blocks: new Map<string, RestoreBlock>(),
   };
   PORT_RULES.set(port, made);
@@ -219,11 +213,11 @@ class ServiceRenderer {
     return this.#port.loadBalancerVips.map((ip) => `${words} ${this.#to(ip)} -j DROP`);
   }
 
-  #ownChains(): OwnChain[] {
+  #ownChains(): ChainBlock[] {
     const { cluster, local, reachable } = this.#categories;
     const own = reachable.map((endpoint) => this.#endpointChain(endpoint));
     const names = new Map(reachable.map(({ text }, i) => [text, own[i]?.name ?? '']));
-    const chains: OwnChain[] = [];
+    const chains: ChainBlock[] = [];
     const add = (name: string, rules: readonly string[]): void => {
       chains.push({ name, block: this.#block('nat', name, rules) });
     };
@@ -240,7 +234,7 @@ class ServiceRenderer {
     return chains.concat(own);
   }
 
-  #endpointChain(endpoint: Endpoint): OwnChain {
+  #endpointChain(endpoint: Endpoint): ChainBlock {
     const { endpoints, because } = this.#ofPort;
     const known = endpoints[this.#large ? 'large' : 'small'];
     const present = known.get(endpoint.text);
@@ -323,6 +317,25 @@ class ServiceRenderer {
       `${head}${remember}${this.#protocol} -j DNAT --to-destination ${text}`,
     ];
   }
+}
+
+/** By the first of them, as they were asked for last: nearly all nodes have the same. */
+const CHAINS_OF_SERVICES = new WeakMap<
+  RestoreBlock,
+  { readonly of: readonly ChainBlock[]; readonly made: RestoreChains }
+>();
+
+const sameChains = (a: readonly ChainBlock[], b: readonly ChainBlock[]): boolean =>
+  a.length === b.length && a.every(({ name, block }, i) => b[i]?.block === block && b[i].name === name);
+
+/** All chains of Services, as whole chains of a text. */
+export function chainsOfServices(chains: readonly ChainBlock[]): RestoreChains {
+  const [first] = chains;
+  const present = first === undefined ? undefined : CHAINS_OF_SERVICES.get(first.block);
+  if (present !== undefined && sameChains(present.of, chains)) return present.made;
+  const made = new RestoreChains(chains);
+  if (first !== undefined) CHAINS_OF_SERVICES.set(first.block, { of: chains, made });
+  return made;
 }
 
 export const renderService = (input: ServiceInput): ServiceRules => new ServiceRenderer(input).render();
