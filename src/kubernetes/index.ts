@@ -64,6 +64,7 @@ export {
   type ObjectOf,
 } from './kinds/table.js';
 export type { DeletedPod } from './controllers/pods.js';
+export { byParts, GroupedList, replacedSince } from './list-versions.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export {
   type FieldChecks,

@@ -4,6 +4,7 @@
  */
 
 import { ALL_KINDS, type Kind, type ObjectOf } from './kinds/table.js';
+import { noteReplaced } from './list-versions.js';
 
 export type StoreEvent<T> =
   | { readonly type: 'added'; readonly object: T }
@@ -39,7 +40,9 @@ class SortedList<T extends Named> {
   get current(): readonly T[] {
     if (this.#replacing.length === 0) return this.#list;
     const list = [...this.#list];
-    for (const object of this.#replacing) list[this.#positionOf(object)] = object;
+    const places = this.#replacing.map((object) => this.#positionOf(object));
+    for (const [i, object] of this.#replacing.entries()) list[places[i] ?? 0] = object;
+    noteReplaced(list, this.#list, places);
     this.#replacing = [];
     this.#list = list;
     return list;

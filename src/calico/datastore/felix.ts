@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   ALL_KINDS,
+  byParts,
   calicoNode,
   type CalicoNodeSettings,
   calicoNodeSettings,
@@ -109,8 +110,8 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
   ];
 }
 
-/** What profiles are made of. */
-const PROFILE_KINDS = ['Namespace', 'ServiceAccount', 'Pod', 'Profile'] as const;
+/** What profiles are made of, besides the service accounts that pods name. */
+const PROFILE_KINDS = ['Namespace', 'ServiceAccount', 'Profile'] as const;
 
 /**
  * The cluster's part of Felix' input, made of the store whenever somebody asks and something has changed. What
@@ -129,6 +130,11 @@ export class FelixDatastore {
   readonly #hostEndpoints = rememberedList((list: readonly HostEndpoint[]) => list);
   readonly #networkSets = rememberedList((list: readonly NetworkSet[]) => list);
   readonly #slices = rememberedList((list: readonly ServiceSlice[]) => list);
+  /** Another object where pods name other service accounts than before. */
+  readonly #accounts = byParts<Pod, object>(
+    ({ spec }) => [spec.serviceAccountName],
+    () => ({}),
+  );
   readonly #profiles: (sources: readonly unknown[]) => readonly Profile[];
   #pods: { readonly list: readonly Pod[]; readonly endpoints: readonly WorkloadEndpoint[] } | undefined = undefined;
   #byNode:
@@ -197,7 +203,7 @@ export class FelixDatastore {
       nodes: storedNodes(store),
       pools: storedPools(store),
       blocks: this.#blocks(blockSummaries(this.#ipam)),
-      profiles: this.#profiles(PROFILE_KINDS.map((kind) => store.list(kind))),
+      profiles: this.#profiles([...PROFILE_KINDS.map((kind) => store.list(kind)), this.#accounts(store.list('Pod'))]),
       serviceCidrs: storedServiceCidrs(store),
       policies: this.#conversions.policies(store),
       tiers: storedTiers(store),

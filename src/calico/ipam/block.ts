@@ -22,7 +22,6 @@ export interface AllocationAttribute {
 }
 
 const sameAttribute = (a: AllocationAttribute, b: AllocationAttribute): boolean => {
-  // Nearly always that tells them apart.
   if (a.handleId !== b.handleId) return false;
   const names = Object.keys(a.attributes);
   return (
@@ -43,7 +42,9 @@ export class AllocationBlock {
   readonly allocations: (number | null)[];
   /** Free ordinals in the order in which they will be handed out. */
   unallocated: number[];
-  attributes: AllocationAttribute[] = [];
+  #attributes: readonly AllocationAttribute[] = [];
+  /** By handle, the places in `attributes`; made when an owner is looked for. */
+  #places: Map<string | undefined, number[]> | undefined = undefined;
   /** Counts writes of the block, from a start that no earlier block of this CIDR had. */
   sequenceNumber = 0n;
   /** By ordinal: the block's sequence number when the address was taken. */
@@ -54,6 +55,15 @@ export class AllocationBlock {
     const size = Number(cidrSize(cidr));
     this.allocations = Array.from({ length: size }, () => null);
     this.unallocated = Array.from({ length: size }, (_, ordinal) => ordinal);
+  }
+
+  get attributes(): readonly AllocationAttribute[] {
+    return this.#attributes;
+  }
+
+  set attributes(attributes: readonly AllocationAttribute[]) {
+    this.#attributes = attributes;
+    this.#places = undefined;
   }
 
   get size(): number {
@@ -125,8 +135,29 @@ export class AllocationBlock {
   }
 
   #attributeIndex(attribute: AllocationAttribute): number {
-    const found = this.attributes.findIndex((other) => sameAttribute(other, attribute));
-    return found >= 0 ? found : this.attributes.push(attribute) - 1;
+    const { handleId } = attribute;
+    const places = this.#placesByHandle();
+    const ofHandle = places.get(handleId) ?? [];
+    for (const place of ofHandle) {
+      const other = this.#attributes[place];
+      if (other !== undefined && sameAttribute(other, attribute)) return place;
+    }
+    const place = this.#attributes.length;
+    this.#attributes = [...this.#attributes, attribute];
+    places.set(handleId, [...ofHandle, place]);
+    return place;
+  }
+
+  #placesByHandle(): Map<string | undefined, number[]> {
+    if (this.#places === undefined) {
+      this.#places = new Map();
+      for (const [place, { handleId }] of this.#attributes.entries()) {
+        const known = this.#places.get(handleId);
+        if (known === undefined) this.#places.set(handleId, [place]);
+        else known.push(place);
+      }
+    }
+    return this.#places;
   }
 
   ordinalsOfHandle(handleId: string): number[] {

@@ -2,6 +2,7 @@
 
 import type { Host, Netns } from '../../kernel/index.js';
 import {
+  byParts,
   type ConfigMap,
   type Finding,
   finding,
@@ -86,7 +87,10 @@ export class DnsPods {
   readonly #request: DnsPodsRequest;
   readonly #reported = new Set<string>();
   #directory: Directory | undefined = undefined;
-  #looked: { readonly pods: readonly Pod[]; readonly found: boolean } | undefined = undefined;
+  readonly #anyCoreDns = byParts(
+    ({ spec }: Pod) => [spec.containers],
+    (pods) => pods.some(isCoreDns),
+  );
 
   constructor(request: DnsPodsRequest) {
     this.#request = request;
@@ -94,9 +98,7 @@ export class DnsPods {
 
   /** Whether any pod answers for the cluster's names. */
   get present(): boolean {
-    const pods = this.#request.store.list('Pod');
-    if (this.#looked?.pods !== pods) this.#looked = { pods, found: pods.some(isCoreDns) };
-    return this.#looked.found;
+    return this.#anyCoreDns(this.#request.store.list('Pod'));
   }
 
   /** Starts CoreDNS in a pod that has it, undefined for any other; of what many pods share, findings are told once. */

@@ -14,6 +14,7 @@ import {
 } from '../../cni/index.js';
 import type { Host, Netns } from '../../kernel/index.js';
 import {
+  GroupedList,
   type Finding,
   finding,
   formatIp,
@@ -87,9 +88,21 @@ const LOOPBACK: NetworkList = {
   plugins: [{ type: 'loopback' }],
 };
 
+const BY_NODE = new WeakMap<Store, GroupedList<Pod>>();
+
+function podsByNode(store: Store): GroupedList<Pod> {
+  const present = BY_NODE.get(store);
+  if (present !== undefined) return present;
+  const made = new GroupedList<Pod>(({ spec }) => spec.nodeName);
+  BY_NODE.set(store, made);
+  return made;
+}
+
 /** The pods that a node runs, in the order in which they start: by namespace and name, those with an address first. */
 export function podsOf(store: Store, node: string): Pod[] {
-  const pods = store.list('Pod').filter((pod) => pod.spec.nodeName === node && !isFinished(pod));
+  const pods = podsByNode(store)
+    .of(store.list('Pod'), node)
+    .filter((pod) => !isFinished(pod));
   const recorded = (pod: Pod): number => (recordedAddresses(pod).length > 0 ? 0 : 1);
   return pods.sort((a, b) => recorded(a) - recorded(b));
 }

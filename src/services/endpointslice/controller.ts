@@ -43,7 +43,7 @@ const managedBy = ({ labels }: EndpointSlice): string => labelOf(labels, MANAGED
 const isMirror = (slice: EndpointSlice): boolean => managedBy(slice) === MIRRORING_CONTROLLER;
 
 const sameMembers = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((member, i) => member === b[i]);
+  a === b || (a.length === b.length && a.every((member, i) => member === b[i]));
 
 export class EndpointSliceController {
   readonly #context: EndpointContext;
