@@ -50,6 +50,8 @@ const [script = ''] = await bundle({
   format: 'cjs',
   minifySyntax: true,
   minifyWhitespace: true,
+  // An exception that nobody catches is printed with its line.
+  lineLimit: 160,
   // As launch.ts calls it.
   banner: { js: '(function (require, __url, module) {' },
   footer: { js: '})' },

@@ -3,6 +3,7 @@
 import { REFERENCE_PLUGINS } from '../cni/index.js';
 import { Emulation, type Host, type Netns, NS_PER_S } from '../kernel/index.js';
 import {
+  append,
   type ClusterInput,
   type ConfigError,
   type DeletedPod,
@@ -82,7 +83,7 @@ export class Cluster {
         settings: kubelet,
         addressesOf: (pod) => services.addressesOf(pod),
         seconds: () => Math.floor(this.emulation.clock.nowNs / NS_PER_S),
-        writeEndpoints: () => this.#findings.push(...services.writeEndpoints()),
+        writeEndpoints: () => append(this.#findings, services.writeEndpoints()),
       });
     this.#context = {
       kubelet,
@@ -98,16 +99,13 @@ export class Cluster {
       isDown: (pod) => this.#podFaults.isDown(pod),
     };
     this.#loadBalancers = this.#balance(addresses, settled.networks[0]);
-    this.#findings.push(...this.#loadBalancers.findings);
-    this.underlay = this.#underlay(settled.plan, settled.networks[0]);
-    const { underlay } = this;
+    append(this.#findings, this.#loadBalancers.findings);
+    const underlay = this.#underlay(settled.plan, settled.networks[0]);
+    this.underlay = underlay;
     this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: () => this.findings });
     this.#prober = this.#probe(options.probes ?? true);
-    this.#podFaults = new PodFaults({
-      store,
-      kubeletOf: (node) => this.#kubelets.get(node),
-      prober: this.#prober,
-    });
+    const kubeletOf = (node: string): Kubelet | undefined => this.#kubelets.get(node);
+    this.#podFaults = new PodFaults({ store, kubeletOf, prober: this.#prober });
     this.#changes = new Changes({
       seed,
       settled,
@@ -135,8 +133,8 @@ export class Cluster {
       nodeOf: (name) => (this.#places.isNode(name) ? this.underlay.host(name) : undefined),
       sandboxOf: (pod) => this.#places.sandboxOf(pod),
       addressOf: (pod) => this.#places.podAddress(pod),
-      report: (findings) => this.#findings.push(...findings),
-      changed: () => this.#changes.observed([], () => this.#findings.push(...services.resync(this.underlay.built))),
+      report: (findings) => append(this.#findings, findings),
+      changed: () => this.#changes.observed([], () => append(this.#findings, services.resync(this.underlay.built))),
     });
   }
 
@@ -146,8 +144,8 @@ export class Cluster {
       emulation: this.emulation,
       document,
       addresses,
-      writeEndpoints: () => this.#findings.push(...this.#context.services.writeEndpoints()),
-      report: (findings) => this.#findings.push(...findings),
+      writeEndpoints: () => append(this.#findings, this.#context.services.writeEndpoints()),
+      report: (findings) => append(this.#findings, findings),
       hostOf: (name) => this.underlay.host(name),
     });
   }
@@ -273,7 +271,7 @@ export class Cluster {
     const { host } = netns;
     if (pod !== undefined && !this.#askedDns) {
       this.#askedDns = true;
-      this.#findings.push(...clusterDnsFindings(this.store, this.#context.kubelet, pod));
+      append(this.#findings, clusterDnsFindings(this.store, this.#context.kubelet, pod));
     }
     return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
   }
@@ -281,7 +279,7 @@ export class Cluster {
   /** EndpointSlices as the controllers leave them, for whoever reads the store before a packet has gone. */
   settleEndpoints(): void {
     this.#prober.settle();
-    this.#findings.push(...this.#context.services.writeEndpoints());
+    append(this.#findings, this.#context.services.writeEndpoints());
   }
 
   /** Whether routing daemons run on any machine: `birdc` has an answer there. */
@@ -379,7 +377,7 @@ export class Cluster {
     const { kubelet, findings } = equipMachine(host, plan, this.#context);
     if (kubelet !== undefined) this.#kubelets.set(host.name, kubelet);
     if (plan.role === 'balancer') this.#loadBalancers.equipBalancer(host);
-    this.#findings.push(...findings, ...this.#context.services.program(host), ...(this.#routing?.equip(host) ?? []));
+    append(this.#findings, findings, this.#context.services.program(host), this.#routing?.equip(host) ?? []);
   }
 
   /** The pod's sandbox crashes, or is made anew. @throws UnknownEndpoint */

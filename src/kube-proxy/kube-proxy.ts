@@ -5,6 +5,7 @@
 
 import type { Netns } from '../kernel/index.js';
 import {
+  append,
   type Finding,
   finding,
   isIpv4,
@@ -85,7 +86,7 @@ export class KubeProxy {
       },
       'IPv4',
     );
-    this.findings.push(...findings);
+    append(this.findings, findings);
     this.#settings = settings;
     this.#proxier = new IptablesProxier(settings);
     this.#health = new ProxyHealth(netns, () => this.#node);

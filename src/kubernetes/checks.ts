@@ -1,5 +1,6 @@
 /** What can be said only of the whole cluster: names that name nothing, and what a real cluster would suffer from. */
 
+import { append } from './append.js';
 import { cidrEquals, cidrsOverlap, formatCidr, formatIp, parseCidr, parseIp } from './address.js';
 import { parseAsNumber } from './as-number.js';
 import { calicoNodeSettings, NODE_ANNOTATIONS, parseNodeAddress } from './calico-node.js';
@@ -215,7 +216,7 @@ function poolReferences(store: Store, broken: Broken): Checked {
       const checked = checkPoolAnnotation(subject, annotation, { store, broken });
       // Pods of one template repeat its mistake: it is told once.
       for (const error of checked.errors) errors.set(`${error.file}:${error.line}:${error.column} ${error.got}`, error);
-      findings.push(...checked.findings);
+      append(findings, checked.findings);
     }
   }
   return { errors: [...errors.values()], findings };

@@ -65,6 +65,7 @@ export {
 } from './kinds/table.js';
 export type { DeletedPod } from './controllers/pods.js';
 export { byParts, GroupedList, replacedSince } from './list-versions.js';
+export { append } from './append.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export {
   type FieldChecks,

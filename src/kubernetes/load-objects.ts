@@ -1,5 +1,6 @@
 /** Documents to objects: each kind's schema is applied, and everything that is wrong or doubtful is put down. */
 
+import { append } from './append.js';
 import { seededSuffix } from './names.js';
 import { type KindDefinition, type Meta, metadata, groupOf } from './schema/kind.js';
 import { INVALID, type Problem, Reader } from './schema/schema.js';
@@ -185,7 +186,7 @@ function loadKnown<K extends Kind>(kind: K, table: Table<ObjectOf<K>>, { documen
   const object = { ...read.meta, kind, ...read.body };
   loading.noteReplaced({ ...object, kind: document.kind }, table.get(object.namespace, object.name)?.source);
   table.put(object);
-  loading.findings.push(...unmodelledFields(kind, { ...object, kind: document.kind }, document.value));
+  append(loading.findings, unmodelledFields(kind, { ...object, kind: document.kind }, document.value));
 }
 
 const knownKindNames: readonly string[] = [...new Set(ALL_KINDS.map((kind) => KINDS[kind].kind))];

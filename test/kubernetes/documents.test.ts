@@ -2,7 +2,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { formatConfigError, loadDocuments, parseEmbedded, readSources } from '../../src/kubernetes/index.js';
+import { Declared, formatConfigError, loadDocuments, parseEmbedded, readSources } from '../../src/kubernetes/index.js';
 import { podDump } from './kubectl-dump.js';
 
 const load = (text: string, file = 'in.yaml') => loadDocuments([{ file, text }]);
@@ -161,6 +161,21 @@ t.test('text inside a field is read as a document', (t) => {
   t.same(parseEmbedded('a:\n  b: 1\n'), { a: { b: 1 } });
   t.same(parseEmbedded('["pool-a"]'), ['pool-a']);
   t.equal(parseEmbedded('a: b: c'), undefined);
+  t.end();
+});
+
+t.test('a list of as many objects as a large cluster has is read', (t) => {
+  const COUNT = 200_000;
+  const items = Array.from({ length: COUNT }, (_, i) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `c${i}`, namespace: 'a' },
+  }));
+  const { byId, errors } = Declared.read({
+    sources: [{ file: 'many.json', text: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), dropped: [] }],
+  });
+  t.equal(byId.size, COUNT);
+  t.strictSame(errors, []);
   t.end();
 });
 

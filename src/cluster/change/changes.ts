@@ -3,6 +3,7 @@
  * the difference, and whoever listens is told what has become different.
  */
 
+import { append } from '../../kubernetes/index.js';
 import type { ClusterInput, DeletedPod, Finding, Pod, Store } from '../../kubernetes/index.js';
 import type { Underlay } from '../../underlay/index.js';
 import { whyAnew } from './anew.js';
@@ -96,13 +97,13 @@ export class Changes {
     context.services.installation = next.installation;
     this.#reprogram();
     const routing = this.#parts.routing();
-    if (routing !== undefined && concernsDaemons(objects)) findings.push(...tellDaemons(routing, underlay.built));
+    if (routing !== undefined && concernsDaemons(objects)) append(findings, tellDaemons(routing, underlay.built));
   }
 
   #reprogram(): void {
     const { context, kubelets, prober, underlay, findings } = this.#parts;
     const { services, calico } = context;
-    findings.push(...reprogram({ kubelets, prober, services, calico, built: () => underlay.built }));
+    append(findings, reprogram({ kubelets, prober, services, calico, built: () => underlay.built }));
   }
 
   /** Runs something that programs, and tells whoever listens what has become different. */
@@ -113,7 +114,7 @@ export class Changes {
       return;
     }
     // What nobody has asked for so far is as it was, and no news.
-    findings.push(...context.services.writeEndpoints());
+    append(findings, context.services.writeEndpoints());
     const observation = new Observation({
       store,
       hosts: underlay.built,

@@ -1,7 +1,7 @@
 /** What has become different on machines that run, and among endpoints: the programmed state before and after is compared. */
 
 import { formatRoute, type FibRoute, type Host, type Rule, type Table } from '../../kernel/index.js';
-import { formatIp, labelOf, type Store } from '../../kubernetes/index.js';
+import { append, formatIp, labelOf, type Store } from '../../kubernetes/index.js';
 import { type Cause, formatCause, type TableName } from '../../trace/index.js';
 import type { Sandbox } from '../node/kubelet.js';
 
@@ -102,7 +102,10 @@ function ruleEvents(host: string, table: TableName, [before, after]: readonly [C
     chains.push(name);
     added += come.length;
     removed += gone.length;
-    because.push(...[...come, ...gone].flatMap((rule) => rule.because));
+    append(
+      because,
+      [...come, ...gone].flatMap((rule) => rule.because),
+    );
   }
   if (chains.length === 0) return [];
   return [{ kind: 'rules-rewritten', host, table, chains, added, removed, because: unique(because) }];
@@ -209,7 +212,7 @@ export class Observation {
             after.tables.get(table) ?? NO_CHAINS,
           ]),
         );
-      events.push(...setEvents(host, before, after), ...routeEvents(host, before, after));
+      append(events, setEvents(host, before, after), routeEvents(host, before, after));
     }
     return events.map((event) => ({ ...event, because: because(event, changed) }));
   }

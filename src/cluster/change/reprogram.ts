@@ -1,5 +1,6 @@
 /** Components of a running cluster, brought up to date with its objects. */
 
+import { append } from '../../kubernetes/index.js';
 import type { Host } from '../../kernel/index.js';
 import type { Finding, Kind, Pod } from '../../kubernetes/index.js';
 import type { Kubelet } from '../node/kubelet.js';
@@ -22,11 +23,11 @@ export function reprogram({ kubelets, prober, services, calico, built }: Compone
   for (const kubelet of kubelets.values()) {
     const known = kubelet.findings.length;
     for (const { type, pod } of kubelet.update()) if (type === 'stopped') stopped.push(pod);
-    findings.push(...kubelet.findings.slice(known));
+    append(findings, kubelet.findings.slice(known));
   }
   prober.podsChanged(stopped);
-  findings.push(...services.resync(built()));
-  for (const host of built()) if (kubelets.has(host.name)) findings.push(...(calico?.runFelix(host) ?? []));
+  append(findings, services.resync(built()));
+  for (const host of built()) if (kubelets.has(host.name)) append(findings, calico?.runFelix(host) ?? []);
   return findings;
 }
 

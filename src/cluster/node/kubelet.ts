@@ -14,6 +14,7 @@ import {
 } from '../../cni/index.js';
 import type { Host, Netns } from '../../kernel/index.js';
 import {
+  append,
   GroupedList,
   type Finding,
   finding,
@@ -258,7 +259,7 @@ export class Kubelet {
     this.sandboxes.set(key, sandbox);
     const ofDns = this.#dns.start(pod, { netns, files, addresses });
     if (ofDns === undefined) this.#listen(key, sandbox);
-    else this.findings.push(...ofDns);
+    else append(this.findings, ofDns);
     if (this.#isDown(pod)) this.crash(pod);
   }
 

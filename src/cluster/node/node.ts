@@ -2,7 +2,7 @@
 
 import { type PluginBinaries, REFERENCE_PLUGINS } from '../../cni/index.js';
 import { Emulation, type Host, KernelError, runIpBatch } from '../../kernel/index.js';
-import { type Finding, finding, isIpv4, isIpv4Cidr, type Pod, type Store } from '../../kubernetes/index.js';
+import { append, type Finding, finding, isIpv4, isIpv4Cidr, type Pod, type Store } from '../../kubernetes/index.js';
 import type { CalicoCluster } from './calico-node.js';
 import type { HostConfigObject } from '../input/documents.js';
 import type { DnsPods } from './dns-pods.js';
@@ -89,7 +89,7 @@ function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Fi
       because,
     });
   }
-  if (corefile !== undefined) findings.push(...dns.startOn(host, corefile, config));
+  if (corefile !== undefined) append(findings, dns.startOn(host, corefile, config));
   return findings;
 }
 
@@ -128,7 +128,7 @@ function equipNode(
   });
   // Felix keeps its rules above kube-proxy's: it is the one who looks again.
   context.services.start(host);
-  findings.push(...(context.calico?.runFelix(host) ?? []));
+  append(findings, context.calico?.runFelix(host) ?? []);
   const node = context.store.get('Node', '', host.name);
   if (node !== undefined) {
     for (const message of unwritten)
@@ -163,12 +163,12 @@ export function equipMachine(
   installFiles(host);
   let kubelet: Kubelet | undefined;
   if (plan.role === 'node') {
-    findings.push(...context.services.prepare());
+    append(findings, context.services.prepare());
     const node = equipNode(host, context);
     kubelet = node.kubelet;
-    findings.push(...node.findings);
+    append(findings, node.findings);
   } else
-    for (const config of configsFor(context, host.name)) findings.push(...applyHostConfig(host, config, context.dns));
+    for (const config of configsFor(context, host.name)) append(findings, applyHostConfig(host, config, context.dns));
   if (plan.bird !== undefined) host.files.set(BIRD_CONF, plan.bird.text);
   for (const { protocol, port, address } of plan.listen)
     startServer(host.netns, { protocol, port, address, process: plan.name, because: plan.because });

@@ -7,6 +7,7 @@ import { formatAddress } from '../../calico/index.js';
 import type { Host } from '../../kernel/index.js';
 import { type Installation, KubeProxy, otherProxyOf, ServiceTracker } from '../../kube-proxy/index.js';
 import {
+  append,
   type EndpointSlice,
   type Finding,
   formatObject,
@@ -93,9 +94,9 @@ export class ClusterServices {
     const findings: Finding[] = [];
     try {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        findings.push(...this.#controller.run());
+        append(findings, this.#controller.run());
         next.sync();
-        findings.push(...next.findings);
+        append(findings, next.findings);
       }
     } finally {
       this.#programming = false;

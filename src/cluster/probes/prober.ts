@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Emulation, type Host, type Netns, NS_PER_S } from '../../kernel/index.js';
 import {
+  append,
   type Container,
   type Finding,
   finding,
@@ -84,7 +85,7 @@ export class Prober {
     if (pods.length === 0) return;
     for (const { spec } of pods) nodeOf(spec.nodeName);
     this.#pods = [...this.#pods, ...pods.flatMap((pod) => this.#probed(pod) ?? [])];
-    const longest = Math.max(...pods.flatMap((pod) => longContainers(pod).map(longestS)));
+    const longest = pods.flatMap((pod) => longContainers(pod).map(longestS)).reduce((a, b) => Math.max(a, b), 0);
     this.#resume();
     const settled = (): boolean => !this.#dirty && this.#all().every((container) => container.settled);
     emulation.run(settled, emulation.clock.nowNs + longest * NS_PER_S);
@@ -219,7 +220,7 @@ export class Prober {
         const message = `${failure === '' ? `container ${name} has not become ready` : failure}: ${outcome}`;
         findings.push(finding(pod, path, { code: 'probe', severity: 'warning', message }));
       }
-      findings.push(...assumed(pod));
+      append(findings, assumed(pod));
     }
     this.#request.report(findings);
   }

@@ -27,6 +27,7 @@ import {
   storedPools,
 } from '../../calico/index.js';
 import {
+  append,
   calicoNode,
   calicoNodes,
   calicoNodeSettings,
@@ -151,8 +152,8 @@ class Start {
   run(firstNode: KubeNode): void {
     // Before pools are added: the recorded state is held against those that were written.
     const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
-    if (!otherIpam) this.findings.push(...poolFindings(this.#store));
-    this.findings.push(...felixFindings(this.#store));
+    if (!otherIpam) append(this.findings, poolFindings(this.#store));
+    append(this.findings, felixFindings(this.#store));
     this.#operate();
     for (const node of this.#store.list('Node'))
       this.#attempt(node, () => {
@@ -160,20 +161,20 @@ class Start {
         this.#makePools(node);
       });
     const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
-    this.findings.push(...bgpFindings(this.#store, namespace), ...this.#ineffective());
+    append(this.findings, bgpFindings(this.#store, namespace), this.#ineffective());
   }
 
   /** The operator, where its Installation is there: what it makes of that and the input leaves out. */
   #operate(): void {
     const store = this.#store;
-    this.findings.push(...otherInstallations(store));
+    append(this.findings, otherInstallations(store));
     const [felix, bgp] = [installationFelix(store), installationBgp(store)];
     if (felix !== undefined) store.put('FelixConfiguration', felix);
     if (bgp !== undefined) store.put('BGPConfiguration', bgp);
     if (store.list('IPPool').length > 0) return;
     const { pools, findings } = installationPools(store);
     for (const pool of pools) store.put('IPPool', pool);
-    this.findings.push(...findings);
+    append(this.findings, findings);
   }
 
   /** Set by many older manifests; v3.32.1 takes back what it announces as soon as its own Node arrives. */

@@ -1,6 +1,6 @@
 /** Endpoints of a Service port, out of EndpointSlices (pkg/proxy/endpointslicecache.go). */
 
-import { type EndpointSlice, formatIp, labelOf } from '../../kubernetes/index.js';
+import { append, type EndpointSlice, formatIp, labelOf } from '../../kubernetes/index.js';
 import { type IpFamily, joinHostPort } from '../family.js';
 import { portKey, serviceKey, unwatchedFor } from './service-port.js';
 
@@ -72,7 +72,7 @@ export function serviceEndpoints(
       if (port === undefined) continue;
       const key = portKey({ spn: name === '' ? service : `${service}:${name}`, protocol: PROTOCOLS[protocol] });
       const list = found.get(key) ?? [];
-      list.push(...endpointsOfSlice(slice, port));
+      append(list, endpointsOfSlice(slice, port));
       found.set(key, list);
     }
   }

@@ -3,6 +3,7 @@
  * value and leaves the old one as it was, so that a change that is refused has changed nothing.
  */
 
+import { append } from '../append.js';
 import { KINDS, kindOf } from '../kinds/table.js';
 import type { ConfigError } from '../messages.js';
 import { groupOf } from '../schema/kind.js';
@@ -121,8 +122,8 @@ export class Declared {
     const texts = sources.map(({ file, text, dropped }) => ({ file, text, dropped: new Set(dropped) }));
     texts.forEach((text, source) => {
       const read = loadDocuments([text]);
-      errors.push(...read.errors);
-      objects.push(...objectsOf(read.documents, source, text.dropped));
+      append(errors, read.errors);
+      append(objects, objectsOf(read.documents, source, text.dropped));
     });
     return new Declared(texts, objects, errors);
   }

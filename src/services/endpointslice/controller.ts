@@ -4,6 +4,7 @@
  */
 
 import {
+  append,
   type EndpointSlice,
   type Finding,
   finding,
@@ -71,7 +72,10 @@ export class EndpointSliceController {
       const before = this.#memos.get(key);
       const answer = this.of(service, given.get(key) ?? []);
       if (answer === before?.answer) continue;
-      findings.push(...answer.findings.filter(({ message }) => !this.#wasTold(before, key, message)));
+      append(
+        findings,
+        answer.findings.filter(({ message }) => !this.#wasTold(before, key, message)),
+      );
       this.#put(key, answer.slices);
     }
     for (const key of this.#own.keys()) {

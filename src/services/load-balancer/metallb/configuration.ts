@@ -1,6 +1,7 @@
 /** MetalLB's objects as its controller and speakers understand them (internal/config/config.go). */
 
 import {
+  append,
   type BgpAdvertisement,
   type Finding,
   finding,
@@ -90,7 +91,10 @@ export function metalLbConfiguration(store: Store): MetalLbConfiguration {
       findings.push(finding(object, [], { code: 'load-balancer', severity: 'warning', message }));
     }
   }
-  findings.push(...store.list('BGPAdvertisement').flatMap((object) => advertisementFindings(store, object)));
+  append(
+    findings,
+    store.list('BGPAdvertisement').flatMap((object) => advertisementFindings(store, object)),
+  );
   const communities = new Map(
     store.list('Community').flatMap(({ spec }) => spec.communities.map(({ name, value }) => [name, value] as const)),
   );
