@@ -35,6 +35,8 @@ function cloneBlock(block: AllocationBlock): AllocationBlock {
   return copy;
 }
 
+const NO_BLOCKS: HandleBlocks = new Map();
+
 export class IpamStore {
   readonly #blocks = new Map<string, AllocationBlock>();
   /** Until one comes or goes. */
@@ -43,6 +45,8 @@ export class IpamStore {
   /** Names of the affinities of each owner. */
   readonly #byOwner = new Map<string, Set<string>>();
   readonly #handles = new Map<string, Map<string, number>>();
+  /** In their order, until one comes or goes. */
+  #handleIds: readonly string[] | undefined = undefined;
   /** Counts changes of affinities: who has read them knows by it whether to read again. */
   affinityRevision = 0;
   /** Undefined until something asked for it, or an IPAMConfig object was loaded. */
@@ -135,7 +139,13 @@ export class IpamStore {
 
   /** Sorted by handle. */
   handles(): [string, HandleBlocks][] {
-    return [...this.#handles].sort(([a], [b]) => compareText(a, b));
+    this.#handleIds ??= [...this.#handles.keys()].sort(compareText);
+    return this.#handleIds.map((id) => [id, this.#handles.get(id) ?? NO_BLOCKS]);
+  }
+
+  #keepHandle(id: string, blocks: Map<string, number>): void {
+    if (!this.#handles.has(id)) this.#handleIds = undefined;
+    this.#handles.set(id, blocks);
   }
 
   handle(id: string): HandleBlocks | undefined {
@@ -149,11 +159,12 @@ export class IpamStore {
   }
 
   putHandle(id: string, blocks: HandleBlocks): void {
-    this.#handles.set(id, new Map(blocks));
+    this.#keepHandle(id, new Map(blocks));
   }
 
   /** Whether it was there. */
   deleteHandle(id: string): boolean {
+    this.#handleIds = undefined;
     return this.#handles.delete(sanitizeHandle(id));
   }
 
@@ -161,7 +172,7 @@ export class IpamStore {
     const blocks = this.#handles.get(id) ?? new Map<string, number>();
     const name = formatCidr(block);
     blocks.set(name, (blocks.get(name) ?? 0) + count);
-    this.#handles.set(id, blocks);
+    this.#keepHandle(id, blocks);
   }
 
   /** A handle vanishes when nothing is left under it. */
@@ -177,7 +188,9 @@ export class IpamStore {
     }
     if (left > 0) blocks.set(name, left);
     else blocks.delete(name);
-    if (blocks.size === 0) this.#handles.delete(id);
+    if (blocks.size > 0) return;
+    this.#handleIds = undefined;
+    this.#handles.delete(id);
   }
 
   /** How many addresses of one family a handle has. */
