@@ -240,7 +240,9 @@ export class Kubelet {
       this.#runtime.add(LOOPBACK, { ...attachment, ifName: 'lo', capabilities: {} });
       const result = this.#runtime.add(this.#runtime.network(), attachment);
       const address = result.ips.map((ip) => parseIpv4Prefix(ip.address)?.addr).find((one) => one !== undefined);
-      this.#run({ pod, netns, address, attachment });
+      // Calico's plugin has noted down on it what it did.
+      const noted = this.#store.get('Pod', pod.namespace, pod.name) ?? pod;
+      this.#run({ pod: noted, netns, address, attachment });
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
       this.#host.deleteNetns(netns.name);

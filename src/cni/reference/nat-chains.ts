@@ -5,9 +5,11 @@ import type { ChainState, IptablesTableState, Netns, RuleTextState } from '../..
 
 const MAX_CHAIN_LENGTH = 28;
 
+const PREFIX = 'CNI-';
+
 /** utils.FormatChainNameWithPrefix(): `CNI-` + a part of SHA-512 of network and container. */
 export const chainName = (network: string, containerId: string, infix = ''): string =>
-  `CNI-${infix}${createHash('sha512')
+  `${PREFIX}${infix}${createHash('sha512')
     .update(network + containerId)
     .digest('hex')}`.slice(0, MAX_CHAIN_LENGTH);
 
@@ -17,20 +19,20 @@ export const comment = (network: string, containerId: string): string =>
 
 const KERNEL_CHAINS = ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'];
 
-/** The nat table as a draft: nothing is programmed before `commit`. */
+/** Whether the plugins look into that chain. */
+const concernsPlugins = (chain: string): boolean => chain.startsWith(PREFIX) || KERNEL_CHAINS.includes(chain);
+
+/** The plugins' part of the nat table as a draft: nothing is programmed before `commit`. */
 export class NatTable {
   readonly #netns: Netns;
-  readonly #others: readonly IptablesTableState[];
-  #chains: ChainState[];
+  readonly #before: IptablesTableState | undefined;
+  #chains: readonly ChainState[];
 
   constructor(netns: Netns) {
     this.#netns = netns;
-    const tables = netns.netfilter.iptables.state();
-    this.#others = tables.filter(({ name }) => name !== 'nat');
-    const there = tables.find(({ name }) => name === 'nat');
-    this.#chains = [
-      ...(there?.chains ?? KERNEL_CHAINS.map((name): ChainState => ({ name, policy: 'ACCEPT', rules: [] }))),
-    ];
+    this.#before = netns.netfilter.iptables.table('nat')?.state(concernsPlugins);
+    this.#chains =
+      this.#before?.chains ?? KERNEL_CHAINS.map((name): ChainState => ({ name, policy: 'ACCEPT', rules: [] }));
   }
 
   rules(chain: string): readonly RuleTextState[] | undefined {
@@ -39,7 +41,7 @@ export class NatTable {
 
   /** `iptables -N`, where it is missing. */
   ensureChain(name: string): void {
-    if (this.rules(name) === undefined) this.#chains.push({ name, rules: [] });
+    if (this.rules(name) === undefined) this.#chains = [...this.#chains, { name, rules: [] }];
   }
 
   /** Adds a rule unless an equal one is there; texts are in the spelling of iptables-save. */
@@ -77,7 +79,8 @@ export class NatTable {
   }
 
   commit(): void {
-    this.#netns.netfilter.iptables.apply([...this.#others, { name: 'nat', chains: this.#chains }]);
+    const { iptables } = this.#netns.netfilter;
+    iptables.change(this.#before === undefined ? [] : [this.#before], [{ name: 'nat', chains: this.#chains }]);
   }
 
   #edit(name: string, change: (rules: readonly RuleTextState[]) => readonly RuleTextState[]): void {

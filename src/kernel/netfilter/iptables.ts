@@ -1,7 +1,7 @@
 /** The rules of a namespace as iptables sees them: restored from text, printed as text, and as state. */
 
 import type { TableName } from '../../trace/index.js';
-import type { IptablesTableState } from '../host-state.js';
+import type { ChainState, IptablesTableState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import { RuleError } from './extension.js';
 import { Rule } from './rule.js';
@@ -92,8 +92,9 @@ export class Iptables {
     return text;
   }
 
-  state(): IptablesTableState[] {
-    return this.tables.map((table) => table.state());
+  /** Of all chains, or of those alone that are asked for. */
+  state(isWanted?: (chain: string) => boolean): IptablesTableState[] {
+    return this.tables.map((table) => table.state(isWanted));
   }
 
   /**
@@ -104,7 +105,20 @@ export class Iptables {
     const problems: StateProblem[] = [];
     const wanted = new Set(state.map((table) => table.name));
     for (const name of this.#tables.keys()) if (!wanted.has(name)) this.#remove(name);
-    for (const table of state) problems.push(...this.#applyTable(table));
+    for (const table of state) problems.push(...this.#applyTable(table, 'empty'));
+    this.#changed();
+    return problems;
+  }
+
+  /** The same of some chains: those that are in `before` and not in `after` go, all that is in neither stays as it is. */
+  change(before: readonly IptablesTableState[], after: readonly IptablesTableState[]): readonly StateProblem[] {
+    const problems: StateProblem[] = [];
+    for (const table of after) {
+      const wanted = new Set(table.chains.map(({ name }) => name));
+      const former = before.find(({ name }) => name === table.name)?.chains ?? [];
+      const gone = former.map(({ name }) => name).filter((name) => !wanted.has(name));
+      problems.push(...this.#applyTable(table, 'as-is', gone));
+    }
     this.#changed();
     return problems;
   }
@@ -117,41 +131,25 @@ export class Iptables {
     this.#tables.delete(name);
   }
 
-  #applyTable(state: IptablesTableState): StateProblem[] {
+  #applyTable(
+    state: IptablesTableState,
+    from: TableDraft['from'],
+    gone: readonly string[] = [],
+  ): readonly StateProblem[] {
     const table = this.#tables.get(state.name) ?? new Table(state.name);
-    const draft = new TableDraft(table, 'empty');
+    const draft = new TableDraft(table, from);
     const problems: StateProblem[] = [];
-    for (const chain of state.chains) {
-      if (chain.policy === undefined) draft.declare(chain.name, '-', undefined);
-      else if (chain.counting !== false || chain.policy !== 'ACCEPT') draft.setPolicy(chain.name, chain.policy);
-      const present = table.chains.get(chain.name);
-      const wanted = draft.chains.get(chain.name);
-      if (present !== undefined && wanted !== undefined) wanted.counters = undefined;
-    }
-    for (const chain of state.chains) {
-      const reusable = rulesByText(table.chains.get(chain.name)?.rules ?? []);
-      chain.rules.forEach(({ text, because }, i) => {
-        const place = { table: state.name, chain: chain.name, position: i + 1 };
-        const same = takeRule(reusable, text);
-        if (same !== undefined) {
-          same.because = because;
-          draft.require(chain.name).append(same);
-          return;
-        }
-        try {
-          const parsed = parseRule(splitWords(text).words, 0, place);
-          const given = parsed.rules.length === 1 ? text : undefined;
-          for (const parts of parsed.rules) {
-            draft.append(chain.name, { parts, because, counters: parsed.counters, line: i + 1, given });
-          }
-          for (const name of parsed.unmodelled) {
-            problems.push({ ...place, severity: 'unmodelled', message: `${name} is not modelled` });
-          }
-        } catch (error) {
-          if (!(error instanceof RuleError)) throw error;
-          problems.push({ ...place, severity: 'error', message: error.message });
-        }
-      });
+    for (const chain of state.chains) declareChain(draft, table, chain);
+    for (const { name } of state.chains) draft.flush(name);
+    for (const name of gone) draft.flush(name);
+    for (const chain of state.chains) problems.push(...fillChain(draft, table, chain));
+    for (const name of gone) {
+      try {
+        draft.delete(name);
+      } catch (error) {
+        if (!(error instanceof RuleError)) throw error;
+        problems.push({ table: state.name, chain: name, position: 0, severity: 'error', message: error.message });
+      }
     }
     if (problems.some((problem) => problem.severity === 'error')) return problems;
     for (const { chain, at, message } of commitTable(draft, this.#netns))
@@ -159,6 +157,44 @@ export class Iptables {
     if (!problems.some((problem) => problem.severity === 'error')) this.#tables.set(table.name, table);
     return problems;
   }
+}
+
+/** As it is wanted, and without rules. */
+function declareChain(draft: TableDraft, table: Table, { name, policy, counting }: ChainState): void {
+  const held = table.chains.has(name) ? draft.chains.get(name) : undefined;
+  const asBefore = held?.policy === policy && held?.counting === counting;
+  if (policy === undefined) draft.declare(name, '-', undefined);
+  else if (!asBefore && (counting !== false || policy !== 'ACCEPT')) draft.setPolicy(name, policy);
+  const wanted = draft.chains.get(name);
+  // Who is there already goes on counting.
+  if (table.chains.has(name) && wanted !== undefined) wanted.counters = undefined;
+}
+
+/** Rules that are there already are taken, and keep their counters. */
+function fillChain(draft: TableDraft, table: Table, { name, rules }: ChainState): StateProblem[] {
+  const problems: StateProblem[] = [];
+  const reusable = rulesByText(table.chains.get(name)?.rules ?? []);
+  for (const [i, { text, because }] of rules.entries()) {
+    const place = { table: table.name, chain: name, position: i + 1 };
+    const same = takeRule(reusable, text);
+    if (same !== undefined) {
+      same.because = because;
+      draft.require(name).append(same);
+      continue;
+    }
+    try {
+      const parsed = parseRule(splitWords(text).words, 0, place);
+      const given = parsed.rules.length === 1 ? text : undefined;
+      for (const parts of parsed.rules)
+        draft.append(name, { parts, because, counters: parsed.counters, line: i + 1, given });
+      for (const one of parsed.unmodelled)
+        problems.push({ ...place, severity: 'unmodelled', message: `${one} is not modelled` });
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error;
+      problems.push({ ...place, severity: 'error', message: error.message });
+    }
+  }
+  return problems;
 }
 
 const textsOf = (rule: Rule): ReadonlySet<string> => new Set([rule.given ?? rule.toString(), rule.toString()]);

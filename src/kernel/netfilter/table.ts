@@ -44,15 +44,27 @@ export class Table {
     yield* users.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  *#chosen(isWanted: (chain: string) => boolean): Generator<Chain, void> {
+    for (const chain of this.#builtin.values()) if (isWanted(chain.name)) yield chain;
+    const builtin = new Set([...this.#builtin.values()].map(({ name }) => name));
+    const names = [...this.chains.keys()].filter((name) => !builtin.has(name) && isWanted(name));
+    for (const name of names.sort()) {
+      const chain = this.chains.get(name);
+      if (chain !== undefined) yield chain;
+    }
+  }
+
   get needsConntrack(): boolean {
     for (const entries of this.chains.lists()) if (entries.some((entry) => likeOf(entry).needsConntrack)) return true;
     return false;
   }
 
-  state(): IptablesTableState {
+  /** Of all chains, or of those alone that are asked for: the others are not read for it. */
+  state(isWanted?: (chain: string) => boolean): IptablesTableState {
+    const chains = isWanted === undefined ? this.ordered() : this.#chosen(isWanted);
     return {
       name: this.name,
-      chains: [...this.ordered()].map(({ name, policy, counting, rules }) => ({
+      chains: [...chains].map(({ name, policy, counting, rules }) => ({
         name,
         ...(policy === undefined ? {} : { policy, counting }),
         rules: rules.map((rule) => ({ text: rule.toString(), because: rule.because })),

@@ -8,7 +8,7 @@ import type { FelixDevices, FelixState } from '../state.js';
 import { applyIpip } from './ipip.js';
 import { applyIpset } from './ipsets.js';
 import { applyRoutes, type FelixOwnership } from './routes.js';
-import { programTables } from './tables.js';
+import { concernsFelix, programTables } from './tables.js';
 import { applyVxlan } from './vxlan.js';
 
 export { endConnections, type FelixOwnership, type WorkloadInterfaces, workloadInterfaces } from './routes.js';
@@ -33,7 +33,9 @@ export function applyFelix(state: FelixState, host: Host, ownership: FelixOwners
   for (const { path, value } of state.sysctls) setSwitch(host, path, value);
   const wanted = state.ipsets.filter(({ version }) => version === 4);
   for (const set of wanted) applyIpset(netns.ipsets, set);
-  const problems = netns.netfilter.iptables.apply(programTables(netns.netfilter.iptables.state(), state));
+  const { iptables } = netns.netfilter;
+  const tables = iptables.state(concernsFelix);
+  const problems = iptables.change(tables, programTables(tables, state));
   const names = new Set(wanted.map(({ name }) => name));
   for (const { name } of Array.from(netns.ipsets))
     if (OWN_IPSET.test(name) && !names.has(name)) netns.ipsets.destroy(name);

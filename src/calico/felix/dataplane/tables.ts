@@ -16,6 +16,11 @@ const KERNEL_CHAINS: Readonly<Record<CalicoTableName, readonly string[]>> = {
   filter: ['INPUT', 'FORWARD', 'OUTPUT'],
 };
 
+const ALL_KERNEL_CHAINS: ReadonlySet<string> = new Set(Object.values(KERNEL_CHAINS).flat());
+
+/** Whether Felix looks into that chain. */
+export const concernsFelix = (chain: string): boolean => chain.startsWith(CHAIN_PREFIX) || ALL_KERNEL_CHAINS.has(chain);
+
 /** A rule is Felix' own if it bears a hash, whatever the hash. */
 const OWN_RULE = new RegExp(`--comment "?${RULE_HASH_PREFIX}`);
 
