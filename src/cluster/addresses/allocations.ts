@@ -7,6 +7,7 @@ import {
   type Address,
   addressOfIpv4,
   assignAddress,
+  assignmentOf,
   autoAssign,
   type CalicoNode,
   type Cidr,
@@ -198,9 +199,10 @@ class Allocation {
     // A pool that is disabled gives no addresses any more; those that it has given stay.
     const pools = this.#context.pools.map((pool) => ({ ...pool, disabled: false }));
     try {
+      if (assignmentOf(this.ipam, address, this.#context) !== undefined) return;
       assignAddress(this.ipam, address, { host, ...about }, { ...this.#context, pools });
     } catch (error) {
-      // Already assigned, or in no pool of Calico's: recorded all the same.
+      // In no pool of Calico's: recorded all the same.
       if (!(error instanceof IpamError)) throw error;
     }
   }
