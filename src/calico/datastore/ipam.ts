@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   formatCidr as formatStored,
   type Labels,
+  type OwnerReference,
   type ObjectOf,
   type Store,
   unwritten,
@@ -99,6 +100,9 @@ type Spec<K extends Recorded> = ObjectOf<K>['spec'];
 
 /** What nobody wrote: one for all, since there is a handle for every pod. */
 const OWN = unwritten('<ipam>');
+/** The same of all: there is a handle for each pod. */
+const NO_TEXTS: Labels = {};
+const NO_OWNERS: readonly OwnerReference[] = [];
 
 /** An object of IPAM's that the datastore did not have. */
 function created<K extends Recorded>(kind: K, name: string, labels: Labels) {
@@ -108,9 +112,9 @@ function created<K extends Recorded>(kind: K, name: string, labels: Labels) {
     namespace: '',
     name,
     labels,
-    annotations: {},
+    annotations: NO_TEXTS,
     uid: undefined,
-    ownerReferences: [],
+    ownerReferences: NO_OWNERS,
     terminating: false,
     source: OWN,
   };
@@ -196,7 +200,7 @@ function recordHandles(store: Store, ipam: IpamStore): void {
     const same = keys.length === Object.keys(held?.spec.block ?? {}).length;
     if (held !== undefined && same && keys.every((key) => held.spec.block[key] === block[key])) continue;
     store.put('IPAMHandle', {
-      ...(held ?? created('IPAMHandle', name, {})),
+      ...(held ?? created('IPAMHandle', name, NO_TEXTS)),
       spec: { handleID, block: shareable(block, keys), deleted: false },
     });
   }

@@ -8,7 +8,12 @@ import type { Flaw } from './yaml-full.js';
 
 const LITERAL = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null/y;
 
+/** A backslash, or a control character, which must be written by one: all that is not from the blank on without that. */
+const ESCAPED = /[^ -[\]-\uffff]/;
+
+/** Between its quotes. */
 function isJsonString(text: string): boolean {
+  if (!ESCAPED.test(text)) return true;
   try {
     return typeof JSON.parse(text) === 'string';
   } catch {
