@@ -44,7 +44,7 @@ export interface BirdOptions {
 /** A line of `show protocols`. */
 export interface ProtocolStatus {
   readonly name: string;
-  readonly kind: 'Device' | 'BFD' | 'Direct' | 'Kernel' | 'Static' | 'BGP';
+  readonly kind: 'Device' | 'BFD' | 'Direct' | 'Kernel' | 'Static' | 'Pipe' | 'BGP';
   readonly table: string | undefined;
   readonly state: string;
   readonly info: string;

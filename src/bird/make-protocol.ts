@@ -9,6 +9,7 @@ import { DeviceProtocol } from './protocols/device.js';
 import { DirectProtocol } from './protocols/direct.js';
 import { KernelProtocol } from './protocols/kernel.js';
 import { netnsProgrammer } from './protocols/kernel-routes.js';
+import { PipeProtocol } from './protocols/pipe.js';
 import type { Protocol } from './protocols/protocol.js';
 import { StaticProtocol } from './protocols/static.js';
 import type { Route } from './rib/route.js';
@@ -31,6 +32,8 @@ export function makeProtocol(router: Router, config: ProtocolConfig, context: Ma
       return new StaticProtocol(router, config);
     case 'kernel':
       return new KernelProtocol(router, config, netnsProgrammer(router.netns, context.becauseOf));
+    case 'pipe':
+      return new PipeProtocol(router, config);
     case 'bgp':
       return new BgpProtocol(router, config, context.listeners);
     case 'bgp-range':

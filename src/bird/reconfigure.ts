@@ -60,6 +60,6 @@ export function reconfigureProtocol(protocol: Protocol, config: ProtocolConfig):
   }
   if (protocol.state === 'down') return true;
   if (difference.imports && !protocol.reloadImports()) return false;
-  if (difference.exports) for (const channel of protocol.channels) protocol.feedAgain(channel);
+  if (difference.exports) protocol.feedAgain();
   return true;
 }

@@ -9,9 +9,11 @@ import {
   type Speaker,
 } from '../../src/bird/index.js';
 import { Fabric } from './fabric.js';
-import { addressOf, configOf, nameOf, type Topology, topology } from './topologies.js';
+import { addressOf, configOf, nameOf, SIDE_KERNEL_TABLE, type Topology, topology } from './topologies.js';
 
 const SETTLE_S = 60;
+const MAIN = 254;
+const REJECTED: ReadonlySet<string> = new Set(['blackhole', 'unreachable']);
 
 interface Running {
   readonly fabric: Fabric;
@@ -60,11 +62,22 @@ function tableOf(nets: readonly (readonly Route[])[]): Record<string, unknown> {
   return Object.fromEntries(sorted.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-const programmed = (network: ConvergedNetwork, name: string): string[] =>
+const programmed = (network: ConvergedNetwork, name: string, table: number): string[] =>
   network
     .kernels(name)
-    .flatMap(({ routes }) =>
-      routes.map(({ net, dest }) => `${dest === 'blackhole' ? 'blackhole ' : ''}${net.toString()}`),
+    .filter(({ config }) => config.kernelTable === table)
+    .flatMap(({ routes }) => routes.map(({ net, dest }) => `${REJECTED.has(dest) ? `${dest} ` : ''}${net.toString()}`))
+    .toSorted();
+
+/** Networks with the word before them that says what becomes of packets. */
+const inKernel = (lines: readonly string[]): string[] =>
+  lines
+    .filter((line) => line.includes('proto bird'))
+    .map((line) =>
+      line
+        .split(' ')
+        .slice(0, REJECTED.has(line.split(' ')[0] ?? '') ? 2 : 1)
+        .join(' '),
     )
     .toSorted();
 
@@ -75,8 +88,10 @@ t.test('what is computed is what messages come to', (t) => {
       const network = converge(of, running);
       running.daemons.forEach((daemon, index) => {
         const name = nameOf(index);
-        const expected = tableOf(daemon.routes());
-        t.strictSame(tableOf(network.routes(name).map(({ routes }) => routes)), expected, `routes of ${name}`);
+        for (const table of daemon.config?.tables ?? []) {
+          const computed = network.routes(name, table.name).map(({ routes }) => routes);
+          t.strictSame(tableOf(computed), tableOf(daemon.routes(table.name)), `${table.name} of ${name}`);
+        }
         const up = daemon.protocols
           .filter(({ kind, state }) => kind === 'BGP' && state === 'up')
           .map((each) => each.name);
@@ -86,14 +101,10 @@ t.test('what is computed is what messages come to', (t) => {
           up,
           `sessions of ${name}`,
         );
-        const kernel = running.fabric
-          .routes(name)
-          .filter((line) => line.includes('proto bird'))
-          .map((line) =>
-            line.startsWith('blackhole') ? line.split(' ').slice(0, 2).join(' ') : (line.split(' ')[0] ?? ''),
-          )
-          .toSorted();
-        t.strictSame(programmed(network, name), kernel, `kernel of ${name}`);
+        for (const table of [MAIN, SIDE_KERNEL_TABLE]) {
+          const kernel = inKernel(running.fabric.machine(name).fib.listRoutes(table));
+          t.strictSame(programmed(network, name, table), kernel, `table ${table} of the kernel of ${name}`);
+        }
       });
       t.strictSame(network.unstable, []);
       running.fabric.end();

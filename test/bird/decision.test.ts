@@ -1,7 +1,8 @@
 import t from 'tap';
-import type { Attributes, Route } from '../../src/bird/index.js';
+import type { Attributes, Dialect, Route } from '../../src/bird/index.js';
 import { ipv4 } from '../../src/packet/index.js';
 import { Net } from '../../src/bird/address.js';
+import { staticOrigin } from '../../src/bird/protocols/local-routes.js';
 import { isBetter, isMergable } from '../../src/bird/rib/decision.js';
 import { type BgpDecisionOptions, type BgpOrigin, makeRoute, RTS } from '../../src/bird/rib/route.js';
 
@@ -129,5 +130,21 @@ t.test('what may share traffic', (t) => {
   t.equal(isMergable(bgp(), bgp({ attributes: { localPref: 99 } })), false);
   t.equal(isMergable(bgp(), bgp({ route: { igpMetric: 5 } })), false);
   t.equal(isMergable(bgp(), bgp({ route: { dest: 'unreachable' } })), false);
+  t.end();
+});
+
+t.test('static routes: the lower metric wins in 2, and such with the same may share traffic; in 1.6 all may', (t) => {
+  const route = (name: string, dialect: Dialect, igpMetric?: number): Route =>
+    bgp({
+      route: { origin: staticOrigin(name, dialect), attributes: igpMetric === undefined ? {} : { igpMetric } },
+    });
+  const [near, far, none] = [route('s1', 'bird-2', 10), route('s2', 'bird-2', 20), route('s3', 'bird-2')];
+  t.equal(isBetter(near, far), true);
+  t.equal(isBetter(far, near), false);
+  t.equal(isBetter(far, none), true, 'none is the worst');
+  t.equal(isMergable(near, far), false);
+  t.equal(isMergable(far, route('s4', 'bird-2', 20)), true);
+  t.equal(isBetter(route('s1', 'bird-1.6', 10), route('s2', 'bird-1.6', 20)), false);
+  t.equal(isMergable(route('s1', 'bird-1.6', 10), route('s2', 'bird-1.6', 20)), true);
   t.end();
 });

@@ -37,6 +37,8 @@ export interface SpeakerPlan {
   /** Of BIRD 2: a MED that its static routes have by themselves. */
   readonly med: boolean;
   readonly mergePaths: boolean;
+  /** A table beside the usual one, with a route of its own, and which way a pipe leads. */
+  readonly side: 'none' | 'out' | 'in' | 'both';
 }
 
 export interface Topology {
@@ -68,6 +70,7 @@ const speaker = (as: fc.Arbitrary<number>): fc.Arbitrary<SpeakerPlan> =>
     rank: fc.nat(2),
     med: fc.boolean(),
     mergePaths: fc.boolean(),
+    side: fc.constantFrom('none', 'none', 'none', 'out', 'in', 'both'),
   });
 
 const session = (a: number, b: number, client: SessionPlan['client']): fc.Arbitrary<SessionPlan> =>
@@ -217,6 +220,29 @@ function staticText({ dialect, prefixes, rank, med }: SpeakerPlan): string {
     : `protocol static { import ${filter}; ${routes} }`;
 }
 
+const SIDE_TABLE = 'side';
+export const SIDE_KERNEL_TABLE = 100;
+
+const NARROW =
+  'filter { if net ~ [10.1.0.0/16+, 10.9.0.0/16+] then { bgp_community.add((65000, 50)); accept; } reject; }';
+
+/** The side table has one that the usual one has as well, and one of its own. */
+function sideText({ dialect, side }: SpeakerPlan): string {
+  if (side === 'none') return '';
+  const [out, into] = [side === 'in' ? 'none' : 'all', side === 'out' ? 'none' : NARROW];
+  const filters = `export ${out}; import ${into};`;
+  const routes = 'route 10.9.0.0/24 blackhole; route 10.2.0.0/16 unreachable;';
+  const kernel = `kernel table ${SIDE_KERNEL_TABLE};`;
+  if (dialect === 'bird-2') {
+    return `ipv4 table ${SIDE_TABLE}; protocol pipe { table master4; peer table ${SIDE_TABLE}; ${filters} }
+protocol static beside { ipv4 { table ${SIDE_TABLE}; preference 150; }; ${routes} }
+protocol kernel { ipv4 { table ${SIDE_TABLE}; export all; }; ${kernel} }`;
+  }
+  return `table ${SIDE_TABLE}; protocol pipe { peer table ${SIDE_TABLE}; ${filters} }
+protocol static beside { table ${SIDE_TABLE}; preference 150; ${routes} }
+protocol kernel { table ${SIDE_TABLE}; export all; ${kernel} }`;
+}
+
 export function configOf(topology: Topology, index: number): string {
   const plan = topology.speakers[index];
   if (plan === undefined) throw new RangeError(`no speaker ${index}`);
@@ -235,6 +261,7 @@ export function configOf(topology: Topology, index: number): string {
     'protocol device { scan time 2; }',
     kernel,
     staticText(plan),
+    sideText(plan),
     ...sessions,
     '',
   ].join('\n');

@@ -4,7 +4,8 @@ import { ADD_PATH, encodeRouteRefresh, ROUTE_REFRESH } from '../../packet/index.
 import type { Net } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
 import type { BgpConfig } from '../config/types.js';
-import type { Channel, ExportChange, Exported } from '../protocols/channel.js';
+import type { Channel } from '../protocols/channel.js';
+import type { ExportChange, Exported } from '../protocols/channel-exports.js';
 import type { Attributes } from '../rib/attributes.js';
 import { bgpFamily, type PeerCapabilities, peerAddPath, peerHasFamily } from './capabilities.js';
 import { finishExport2, outgoingAttributes } from './export.js';

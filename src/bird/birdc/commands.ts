@@ -1,18 +1,14 @@
 /** `birdc`: commands as they are typed, answers as they are printed (nest/cmds.c, client/client.c). */
 
-import { formatQuad, type IpAddr, maxLength, type Net, netContainsIp } from '../address.js';
+import { formatQuad } from '../address.js';
 import { tokenize, type Token } from '../config/lexer.js';
 import { parseTerm } from '../config/expression.js';
 import { Parsing } from '../config/parsing.js';
 import { Scope } from '../config/scope.js';
 import { BirdSyntaxError } from '../config/source.js';
-import { parseFilterReference, parseWhere } from '../config/statement.js';
 import { patternMatches } from '../filter/match.js';
-import type { FilterChoice } from '../filter/syntax.js';
 import { formatValue } from '../filter/value.js';
 import type { Protocol } from '../protocols/protocol.js';
-import { inFibOrder } from '../rib/fib-order.js';
-import type { NetEntry, Table } from '../rib/table.js';
 import type { Router } from '../router.js';
 import { type Configurable, runConfigure } from './configure.js';
 import { expandCommand } from './expand.js';
@@ -20,7 +16,7 @@ import { interfacesSummary, showInterfaces } from './show-interfaces.js';
 import { showProtocols } from './show-protocols.js';
 import { showStatic } from './show-static.js';
 import { showSymbols } from './show-symbols.js';
-import { type ShowRouteRequest, showTables } from './show-route.js';
+import { RouteCommand } from './route-command.js';
 import { longTime, type TimeContext } from './time.js';
 
 export interface BirdcContext {
@@ -40,26 +36,6 @@ const VERSIONS = { 'bird-1.6': 'BIRD v0.3.3+birdv1.6.8', 'bird-2': 'BIRD 2.0.12'
 
 /** Protocols that are not modelled, by the words of their commands. */
 const ABSENT = { babel: 'Babel', bfd: 'BFD', ospf: 'OSPF', rip: 'RIP' } as const;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** A network: the very one, the one that packets to it take, or all inside it. */
-interface Wanted {
-  readonly net: Net;
-  readonly how: 'equal' | 'for' | 'in';
-}
-
-const contains = (net: Net, inside: Net): boolean =>
-  net.family === inside.family && net.length <= inside.length && netContainsIp(net, inside.addr);
-
-/** What stands behind `show route`. */
-interface RouteArguments {
-  readonly request: ShowRouteRequest;
-  /** Named ones. */
-  readonly tables: readonly Table[];
-  readonly wanted: Wanted | undefined;
-  readonly counting: 'stats' | 'count' | undefined;
-}
 
 class Birdc {
   readonly #context: BirdcContext;
@@ -126,7 +102,7 @@ class Birdc {
     if (p.takeKeyword('interfaces', 'summary')) return this.#end(interfacesSummary(this.#context.router));
     if (p.takeKeyword('interfaces')) return this.#end(showInterfaces(this.#context.router), 'END or SUMMARY');
     if (p.takeKeyword('protocols')) return this.#protocols();
-    if (p.takeKeyword('route')) return this.#routes();
+    if (p.takeKeyword('route')) return this.#route();
     if (p.takeKeyword('static')) return this.#static();
     if (p.takeKeyword('symbols')) return this.#end(showSymbols(p, this.#context.router.config.scope));
     for (const [word, kind] of Object.entries(ABSENT)) if (p.takeKeyword(word)) return this.#absent(kind);
@@ -146,6 +122,12 @@ class Birdc {
       ...(router.recovering ? ['Graceful restart recovery in progress'] : []),
       'Daemon is up and running',
     ];
+  }
+
+  #route(): string[] {
+    const { router, protocols } = this.#context;
+    const context = { router, protocols, time: this.#time };
+    return new RouteCommand(this.#p, context, (token, expecting) => this.#protocolNamed(token, expecting)).run();
   }
 
   // Protocols
@@ -256,117 +238,8 @@ class Birdc {
     // One that is not up has no routes, and nothing to say.
     if (protocol.state !== 'up') return undefined;
     if (how.direction !== 'out' && !protocol.reloadImports()) return 'reload failed';
-    if (how.direction !== 'in') for (const channel of protocol.channels) protocol.feedAgain(channel);
+    if (how.direction !== 'in') protocol.feedAgain();
     return 'reloading';
-  }
-
-  // Routes
-
-  #only(args: RouteArguments, wanted: Wanted): Wanted {
-    return args.wanted === undefined ? wanted : this.#p.fail('Only one prefix expected');
-  }
-
-  #routeArguments(): RouteArguments {
-    const p = this.#p;
-    const request: Mutable<ShowRouteRequest> = {
-      verbose: false,
-      primary: false,
-      filtered: false,
-      exportMode: undefined,
-      exportProtocol: undefined,
-      protocol: undefined,
-      filter: 'all',
-    };
-    const args: Mutable<RouteArguments> = { request, tables: [], wanted: undefined, counting: undefined };
-    while (!p.is('end')) {
-      if (p.takeKeyword('all')) request.verbose = true;
-      else if (p.takeKeyword('primary')) request.primary = true;
-      else if (p.takeKeyword('filtered')) request.filtered = true;
-      else if (p.takeKeyword('stats')) args.counting = 'stats';
-      else if (p.takeKeyword('count')) args.counting = 'count';
-      else if (p.takeKeyword('for')) args.wanted = this.#only(args, { net: p.netOrIp(), how: 'for' });
-      else if (p.isBird2 && p.takeKeyword('in')) args.wanted = this.#only(args, { net: p.net(), how: 'in' });
-      else if (p.takeKeyword('table')) args.tables = [...args.tables, ...this.#tablesNamed()];
-      else if (p.isKeyword('where') || p.isKeyword('filter')) request.filter = this.#filter();
-      else if (p.takeKeyword('protocol')) request.protocol = this.#protocolNamed(p.name());
-      else if (p.isKeyword('export') || p.isKeyword('preexport') || p.isKeyword('noexport')) {
-        request.exportMode = p.next().text as 'export' | 'preexport' | 'noexport';
-        const expecting = request.exportMode === 'export' ? 'CF_SYM_KNOWN or TABLE' : 'CF_SYM_KNOWN';
-        request.exportProtocol = this.#protocolNamed(p.name(), expecting);
-      } else if (p.is('ip')) args.wanted = this.#only(args, { net: p.net(), how: 'equal' });
-      else if (p.is('symbol') && !p.isBird2) p.fail('IP address expected');
-      else p.unexpected();
-    }
-    return args;
-  }
-
-  #routes(): string[] {
-    const { router, protocols } = this.#context;
-    const { request, tables: named, wanted, counting } = this.#routeArguments();
-    if (router.isBird2 && request.filtered && (request.primary || request.exportMode !== undefined)) {
-      return this.#p.fail('Incompatible show route options');
-    }
-    const tables = this.#tables(named, request, wanted?.net.addr);
-    if (!router.isBird2 && request.exportProtocol !== undefined && request.exportProtocol.state !== 'up') {
-      return ['Protocol is down'];
-    }
-    if (tables.length === 0) return ['No valid tables'];
-    const context = { router, protocols, time: this.#time };
-    const found = tables.map((table) => ({ table, nets: [...this.#nets(table, wanted)] }));
-    const one = wanted !== undefined && wanted.how !== 'in';
-    if (one && found.every(({ nets }) => nets.length === 0)) {
-      return [router.isBird2 ? 'Network not found' : 'Network not in table'];
-    }
-    // Of a single network nothing is counted.
-    const counts = one ? undefined : counting;
-    if (one && counting === 'count') return [];
-    return showTables(context, request, { found, counting: counts, headings: named.length > 0 && !one });
-  }
-
-  #filter(): FilterChoice {
-    const p = this.#p;
-    if (p.isKeyword('where')) return parseWhere(p);
-    p.next();
-    return parseFilterReference(p);
-  }
-
-  /** A name, or of 2 all of them. */
-  #tablesNamed(): readonly Table[] {
-    const { tables, isBird2, config } = this.#context.router;
-    const p = this.#p;
-    if (isBird2 && p.takeKeyword('all')) return [...tables.values()];
-    const token = p.name();
-    const found = tables.get(token.text);
-    if (found !== undefined) return [found];
-    const defined = config.scope.lookup(token.text) !== undefined;
-    return isBird2 && !defined
-      ? p.unexpected(token, 'CF_SYM_KNOWN or ALL')
-      : p.fail(`${token.text} is not a table`, token);
-  }
-
-  #tables(named: readonly Table[], request: ShowRouteRequest, addr: IpAddr | undefined): readonly Table[] {
-    const { router } = this.#context;
-    if (named.length > 0) return named;
-    const exporting = request.exportProtocol?.channels.filter((channel) => !router.isBird2 || channel.exporting);
-    const ofProtocol = (exporting ?? request.protocol?.channels)?.map((channel) => channel.table);
-    const all = ofProtocol ?? Array.from(router.tables.values());
-    const fitting = all.filter((each) => addr === undefined || maxLength(addr) === (each.family === 'ipv4' ? 32 : 128));
-    if (router.isBird2)
-      return ofProtocol === undefined ? fitting.filter(({ name }) => /^master[46]$/.test(name)) : fitting;
-    return ofProtocol === undefined ? fitting.slice(0, 1) : fitting;
-  }
-
-  *#nets(table: Table, wanted: Wanted | undefined): Generator<NetEntry, void> {
-    const { dialect } = this.#context.router.config;
-    if (wanted === undefined || wanted.how === 'in') {
-      for (const entry of inFibOrder(table.entries(), dialect)) {
-        if (wanted === undefined || contains(wanted.net, entry.net)) yield entry;
-      }
-      return;
-    }
-    const { net, how } = wanted;
-    const entry = how === 'for' ? table.route(net.addr, net.length) : table.find(net);
-    if (entry !== undefined) yield entry;
   }
 }
 

@@ -89,7 +89,7 @@ function routerOf(daemon: RestingDaemon): Router {
       if (best === undefined) continue;
       // Whatever is no better than the best comes right behind it.
       for (const route of [best, ...others.toReversed()])
-        table.update(route.net, route, { origin: route.origin.name, pathId: route.pathId });
+        table.update(route.net, route, { origin: route.origin.name, pathId: route.pathId, sender: route.sender });
     }
   }
   return router;

@@ -9,6 +9,7 @@ import { filterName } from '../filter/syntax.js';
 import { BgpProtocol } from '../protocols/bgp.js';
 import { BgpRangeProtocol } from '../protocols/bgp-range.js';
 import type { Channel, LimitKind } from '../protocols/channel.js';
+import { PipeProtocol } from '../protocols/pipe.js';
 import { KIND_NAMES, type Protocol } from '../protocols/protocol.js';
 import type { Router } from '../router.js';
 import { remaining, shortTime, type TimeContext } from './time.js';
@@ -19,18 +20,27 @@ export interface ShowProtocolsContext {
 }
 
 const count = (value: number): string => String(value).padStart(10);
+const DASHES = '       ---';
 
 function statsLines(channel: Channel, indent: string): string[] {
   const { stats: s, config } = channel;
   const filtered = config.keepFiltered ? `${s.filteredRoutes} filtered, ` : '';
-  const dashes = '       ---';
   return [
     `${indent}Routes:         ${s.importedRoutes} imported, ${filtered}${s.exportedRoutes} exported, ${channel.preferredRoutes} preferred`,
     `${indent}Route change stats:     received   rejected   filtered    ignored   accepted`,
     `${indent}  Import updates:     ${[s.importUpdatesReceived, s.importUpdatesInvalid, s.importUpdatesFiltered, s.importUpdatesIgnored, s.importUpdatesAccepted].map(count).join(' ')}`,
-    `${indent}  Import withdraws:   ${count(s.importWithdrawsReceived)} ${count(s.importWithdrawsInvalid)} ${dashes} ${count(s.importWithdrawsIgnored)} ${count(s.importWithdrawsAccepted)}`,
-    `${indent}  Export updates:     ${count(s.exportUpdatesReceived)} ${count(s.exportUpdatesRejected)} ${count(s.exportUpdatesFiltered)} ${dashes} ${count(s.exportUpdatesAccepted)}`,
-    `${indent}  Export withdraws:   ${count(s.exportWithdrawsReceived)} ${dashes} ${dashes} ${dashes} ${count(s.exportWithdrawsAccepted)}`,
+    `${indent}  Import withdraws:   ${count(s.importWithdrawsReceived)} ${count(s.importWithdrawsInvalid)} ${DASHES} ${count(s.importWithdrawsIgnored)} ${count(s.importWithdrawsAccepted)}`,
+    `${indent}  Export updates:     ${count(s.exportUpdatesReceived)} ${count(s.exportUpdatesRejected)} ${count(s.exportUpdatesFiltered)} ${DASHES} ${count(s.exportUpdatesAccepted)}`,
+    `${indent}  Export withdraws:   ${count(s.exportWithdrawsReceived)} ${DASHES} ${DASHES} ${DASHES} ${count(s.exportWithdrawsAccepted)}`,
+  ];
+}
+
+/** channel_show_limit(). */
+function limitOf(limit: RouteLimit | undefined, text: string, of: { readonly hit: boolean; readonly indent: string }) {
+  if (limit === undefined) return [];
+  return [
+    `${of.indent}${text.padEnd(16)}${limit.limit}${of.hit ? ' [HIT]' : ''}`,
+    `${of.indent}  Action:       ${limit.action}`,
   ];
 }
 
@@ -41,14 +51,61 @@ function limitLines(channel: Channel, indent: string): string[] {
     ['import', 'Import limit:', config.importLimit],
     ['export', 'Export limit:', config.exportLimit],
   ];
-  return limits.flatMap(([kind, text, limit]) =>
-    limit === undefined
-      ? []
-      : [
-          `${indent}${text.padEnd(16)}${limit.limit}${channel.limitState(kind) ? ' [HIT]' : ''}`,
-          `${indent}  Action:       ${limit.action}`,
-        ],
-  );
+  return limits.flatMap(([kind, text, limit]) => limitOf(limit, text, { hit: channel.limitState(kind), indent }));
+}
+
+// Pipes
+
+/** pipe_show_stats(): a route that goes through is exported from one table, and then imported into the other. */
+function pipeCounts({ stats: out }: Channel, { stats: into }: Channel, text: string): string[] {
+  const updates = [
+    out.exportUpdatesReceived,
+    out.exportUpdatesRejected + into.importUpdatesInvalid,
+    out.exportUpdatesFiltered,
+    into.importUpdatesIgnored,
+    into.importUpdatesAccepted,
+  ];
+  const withdraws = [into.importWithdrawsIgnored, into.importWithdrawsAccepted];
+  return [
+    `    ${`${text} updates:`.padEnd(20)}${updates.map(count).join(' ')}`,
+    `    ${`${text} withdraws:`.padEnd(20)}${count(out.exportWithdrawsReceived)} ${count(into.importWithdrawsInvalid)} ${DASHES} ${withdraws.map(count).join(' ')}`,
+  ];
+}
+
+function pipeStats(table: Channel, peer: Channel): string[] {
+  return [
+    `  Routes:         ${table.stats.importedRoutes} imported, ${peer.stats.importedRoutes} exported`,
+    '  Route change stats:     received   rejected   filtered    ignored   accepted',
+    ...pipeCounts(peer, table, 'Import'),
+    ...pipeCounts(table, peer, 'Export'),
+  ];
+}
+
+/** pipe_show_proto_info(). */
+function pipeLines(pipe: PipeProtocol): string[] {
+  const [table, peer] = pipe.channels;
+  if (table === undefined || peer === undefined) return [];
+  const { isBird2 } = pipe.router;
+  const state = ({ exporting }: Channel): string => (exporting ? 'up' : 'down');
+  const [into, out] = [filterName(peer.config.exportFilter), filterName(table.config.exportFilter)];
+  const head = isBird2
+    ? [
+        '  Channel main',
+        `    Table:          ${table.table.name}`,
+        `    Peer table:     ${peer.table.name}`,
+        `    Import state:   ${state(peer)}`,
+        `    Export state:   ${state(table)}`,
+        `    Import filter:  ${into}`,
+        `    Export filter:  ${out}`,
+      ]
+    : [`  Preference:     ${pipe.preferenceOf(table)}`, `  Input filter:   ${into}`, `  Output filter:  ${out}`];
+  const indent = isBird2 ? '    ' : '  ';
+  return [
+    ...head,
+    ...limitOf(table.config.importLimit, 'Import limit:', { hit: table.limitState('import'), indent }),
+    ...limitOf(peer.config.importLimit, 'Export limit:', { hit: peer.limitState('import'), indent }),
+    ...(pipe.state === 'down' ? [] : pipeStats(table, peer)),
+  ];
 }
 
 // 1.6
@@ -280,8 +337,8 @@ function summaryLine(protocol: Protocol, { router, time }: ShowProtocolsContext)
     const table = protocol.mainChannel?.table.name ?? 'master';
     return `${protocol.name.padEnd(8)} ${kind.padEnd(8)} ${table.padEnd(8)} ${protocol.stateName.padEnd(5)}  ${since.padEnd(10)}  ${protocol.info}`;
   }
-  const table =
-    protocol.kind.startsWith('bgp') || protocol.kind === 'direct' ? '---' : (protocol.mainChannel?.table.name ?? '---');
+  const hasOneTable = protocol.kind === 'kernel' || protocol.kind === 'static';
+  const table = (hasOneTable ? protocol.mainChannel?.table.name : undefined) ?? '---';
   return `${protocol.name.padEnd(10)} ${kind.padEnd(10)} ${table.padEnd(10)} ${protocol.stateName.padEnd(6)} ${since.padEnd(12)}  ${protocol.info}`;
 }
 
@@ -292,6 +349,7 @@ function detailLines(protocol: Protocol, { router, time }: ShowProtocolsContext)
     ...(message === undefined ? [] : [`  Message:        ${message}`]),
     ...(config.routerId === undefined ? [] : [`  Router ID:      ${formatQuad(config.routerId)}`]),
   ];
+  if (protocol instanceof PipeProtocol) return [...head, ...pipeLines(protocol), ''];
   if (!router.isBird2) {
     const bgp = protocol instanceof BgpProtocol ? bgpLines16(protocol, time) : [];
     return [...head, ...basic16(protocol), ...bgp, ''];

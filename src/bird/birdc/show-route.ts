@@ -3,7 +3,7 @@
 import { asPathLast } from '../../packet/index.js';
 import { formatIp, ipEquals } from '../address.js';
 import type { FilterChoice } from '../filter/syntax.js';
-import { runFilter } from '../filter/filter.js';
+import { type FilterOutcome, runFilter } from '../filter/filter.js';
 import type { Channel } from '../protocols/channel.js';
 import { KernelProtocol } from '../protocols/kernel.js';
 import type { Protocol } from '../protocols/protocol.js';
@@ -18,8 +18,7 @@ export interface ShowRouteRequest {
   readonly verbose: boolean;
   readonly primary: boolean;
   readonly filtered: boolean;
-  readonly exportMode: 'export' | 'preexport' | 'noexport' | undefined;
-  readonly exportProtocol: Protocol | undefined;
+  readonly exportMode: 'export' | 'preexport' | 'noexport' | 'exported' | undefined;
   readonly protocol: Protocol | undefined;
   readonly filter: FilterChoice;
 }
@@ -28,6 +27,12 @@ export interface ShowRouteContext {
   readonly router: Router;
   readonly protocols: readonly Protocol[];
   readonly time: TimeContext;
+}
+
+/** A table that is shown, and the channel whose exports are. */
+export interface ShownTable {
+  readonly table: Table;
+  readonly channel: Channel | undefined;
 }
 
 /** A route as it is shown, and whether it is the best. */
@@ -76,28 +81,31 @@ function infoOf(route: Route, isBird2: boolean): string {
   return ` (${preference}${metric === undefined ? '' : `/${metric}`})`;
 }
 
+/** A route that may be shown. */
+type Candidate = Pick<FilterOutcome, 'route' | 'copied'>;
+
+const asItIs = (route: Route): Candidate => ({ route, copied: false });
+
 class RouteLister {
   readonly #context: ShowRouteContext;
   readonly #request: ShowRouteRequest;
+  readonly #shown: ShownTable;
   readonly lines: string[] = [];
-  #tableShown = '';
 
-  constructor(context: ShowRouteContext, request: ShowRouteRequest) {
+  constructor(context: ShowRouteContext, request: ShowRouteRequest, shown: ShownTable) {
     this.#context = context;
     this.#request = request;
+    this.#shown = shown;
   }
 
   get #isBird2(): boolean {
     return this.#context.router.isBird2;
   }
 
-  net(table: Table, entry: NetEntry): void {
+  net(entry: NetEntry): void {
     let prefix = entry.net.toString();
     for (const shown of this.#select(entry)) {
-      if (this.#isBird2 && this.#tableShown !== table.name) {
-        this.lines.push(`Table ${table.name}:`);
-        this.#tableShown = table.name;
-      }
+      if (this.#isBird2 && this.lines.length === 0) this.lines.push(`Table ${this.#shown.table.name}:`);
       this.#route(prefix, shown);
       prefix = '';
     }
@@ -106,32 +114,40 @@ class RouteLister {
   /** Which routes of a network are shown, after filters and exports. */
   *#select({ routes, net }: NetEntry): Generator<Shown, void> {
     const request = this.#request;
-    const channel = this.#exportChannel;
+    const { channel } = this.#shown;
     for (const [i, route] of routes.entries()) {
       if (route.filtered !== request.filtered) continue;
-      const exported = channel === undefined ? route : this.#exported({ routes, net }, route, channel);
+      const exported = channel === undefined ? asItIs(route) : this.#exported({ routes, net }, route, channel);
       const wanted = request.protocol === undefined || request.protocol.name === route.origin.name;
       if (exported !== undefined && wanted) {
-        const outcome = runFilter(request.filter, exported, this.#context.router.environment);
-        if (outcome.verdict === 'accept') yield { route: outcome.route, primary: i === 0 };
+        const outcome = runFilter(request.filter, exported.route, this.#context.router.environment);
+        // To 1.6 a copy is no route of the table.
+        const copied = !this.#isBird2 && (exported.copied || outcome.copied);
+        if (outcome.verdict === 'accept') yield { route: outcome.route, primary: i === 0 && !copied };
       }
-      if (request.primary || (channel !== undefined && channel.mode !== 'any')) return;
+      if (request.primary || this.#isEnough(exported)) return;
     }
   }
 
-  get #exportChannel(): Channel | undefined {
-    return this.#request.exportProtocol?.mainChannel;
+  /** Whether no other route of a network is exported, whatever became of that one. */
+  #isEnough(exported: Candidate | undefined): boolean {
+    const { channel } = this.#shown;
+    const { exportMode } = this.#request;
+    if (channel === undefined || exportMode === 'exported' || channel.mode === 'any') return false;
+    return channel.mode !== 'accepted' || (exportMode === 'export' && exported !== undefined);
   }
 
-  #exported(entry: NetEntry, route: Route, channel: Channel): Route | undefined {
+  #exported(entry: NetEntry, route: Route, channel: Channel): Candidate | undefined {
     const { exportMode } = this.#request;
+    if (!channel.exporting) return undefined;
+    if (exportMode === 'exported') return channel.hasExported(entry, route) ? asItIs(route) : undefined;
     const merged = exportMode === 'export' && channel.mode === 'merged';
-    if (merged) return channel.exportOf(entry, 'silent')?.route;
+    if (merged) return channel.exportOf(entry, 'silent');
     const prepared = channel.owner.preexport(channel, route);
     if (prepared === undefined) return undefined;
-    if (exportMode === 'preexport') return prepared;
+    if (exportMode === 'preexport') return asItIs(prepared);
     const exported = channel.exportRoute(route, 'silent');
-    return exportMode === 'export' ? exported?.route : exported === undefined ? prepared : undefined;
+    return exportMode === 'export' ? exported : exported === undefined ? asItIs(prepared) : undefined;
   }
 
   #mark({ route, primary }: Shown): string {
@@ -175,16 +191,15 @@ class RouteLister {
   }
 }
 
-/** A table with those of its networks that are asked for. */
-interface FoundNets {
-  readonly table: Table;
+/** With those of its networks that are asked for. */
+interface FoundNets extends ShownTable {
   readonly nets: readonly NetEntry[];
 }
 
 /** The lines for those networks, under the table's name in 2. */
-function showNets(context: ShowRouteContext, request: ShowRouteRequest, { table, nets }: FoundNets): string[] {
-  const lister = new RouteLister(context, request);
-  for (const entry of nets) lister.net(table, entry);
+function showNets(context: ShowRouteContext, request: ShowRouteRequest, found: FoundNets): string[] {
+  const lister = new RouteLister(context, request, found);
+  for (const entry of found.nets) lister.net(entry);
   return lister.lines;
 }
 
@@ -203,8 +218,11 @@ const sum = (a: Counts, b: Counts): Counts => ({
 });
 
 /** Routes that the import filter refused, or the others, and networks that have any. */
-function countsOf(nets: readonly NetEntry[], filtered: boolean): Pick<Counts, 'routes' | 'nets'> {
-  const each = nets.map(({ routes }) => routes.filter((route) => route.filtered === filtered).length);
+function countsOf(nets: readonly NetEntry[], { filtered, primary }: ShowRouteRequest): Pick<Counts, 'routes' | 'nets'> {
+  const each = nets.map(({ routes }) => {
+    const count = routes.filter((route) => route.filtered === filtered).length;
+    return primary ? Math.min(count, 1) : count;
+  });
   return { routes: each.reduce((all, some) => all + some, 0), nets: each.filter((some) => some > 0).length };
 }
 
@@ -228,7 +246,7 @@ export function showTables(
     const { nets, table } = each;
     const counts = {
       shown: lines.filter(isRoute).length,
-      ...countsOf(nets, request.filtered),
+      ...countsOf(nets, request),
     };
     total = sum(total, counts);
     const heading =

@@ -1,10 +1,10 @@
 /** What a protocol must have, and what follows from its other options (proto/bgp/bgp.c: bgp_check_config() and its kin). */
 
 import { isLinkLocalIp } from '../address.js';
-import type { BgpDraft, ChannelDraft, ProtocolDraft } from './draft.js';
-import { newBgpChannel } from './draft.js';
+import type { BgpDraft, ChannelDraft, PipeDraft, ProtocolDraft } from './draft.js';
+import { newBgpChannel, NO_TABLE } from './draft.js';
 import type { Parsing } from './parsing.js';
-import type { BgpConfig, BgpRangeConfig, ChannelConfig, ProtocolConfig, TableConfig } from './types.js';
+import type { BgpConfig, BgpRangeConfig, ChannelConfig, PipeConfig, ProtocolConfig, TableConfig } from './types.js';
 
 const finishChannel = (channel: ChannelDraft): ChannelConfig => {
   const { importSet: _import, exportSet: _export, ...rest } = channel;
@@ -92,9 +92,45 @@ function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig | Bgp
   return remoteAddress === undefined ? p.unexpected() : { ...session, remoteAddress };
 }
 
+/** pipe_postconfig(). */
+function checkPipe(p: Parsing, { channels, peerTable }: PipeDraft): void {
+  const [channel] = channels;
+  if (channel?.table === NO_TABLE) p.fail('Primary routing table not specified', p.previous);
+  if (peerTable === undefined) {
+    return p.fail(
+      p.isBird2 ? 'Secondary routing table not specified' : 'Name of peer routing table not specified',
+      p.previous,
+    );
+  }
+  if (channel?.table === peerTable.name) p.fail('Primary table and peer table must be different', p.previous);
+  if (channel?.family !== peerTable.family) {
+    p.fail('Primary table and peer table must have the same type', p.previous);
+  }
+  const limits = 'Pipe protocol does not support receive limits';
+  if (p.isBird2 && channel?.receiveLimit !== undefined) p.fail(limits, p.previous);
+  if (channel.keepFiltered) p.fail('Pipe protocol prohibits keeping filtered routes', p.previous);
+  if (channel?.receiveLimit !== undefined) p.fail(limits, p.previous);
+}
+
+/** pipe_configure_channels(): filters stand where routes leave a table, limits where they come in. */
+function finishPipe(p: Parsing, draft: PipeDraft): PipeConfig {
+  checkPipe(p, draft);
+  const { peerTable, ...rest } = draft;
+  const ends = draft.channels.map(finishChannel).flatMap((channel): ChannelConfig[] => {
+    const { importFilter, importLimit, exportFilter, exportLimit } = channel;
+    const open = { ...channel, importFilter: 'all', exportLimit: undefined } as const;
+    return [
+      { ...open, exportFilter, importLimit },
+      { ...open, exportFilter: importFilter, importLimit: exportLimit, table: peerTable?.name ?? NO_TABLE },
+    ];
+  });
+  return { ...rest, channels: ends };
+}
+
 /** The finished protocol; mistakes are reported at its closing brace, as BIRD does. */
 export function finishProtocol(p: Parsing, draft: ProtocolDraft, tables: Tables): ProtocolConfig {
   if (draft.kind === 'bgp') return finishBgp(p, draft, tables);
+  if (draft.kind === 'pipe') return finishPipe(p, draft);
   if (p.isBird2 && draft.channels.length === 0 && (draft.kind === 'kernel' || draft.kind === 'static')) {
     p.fail('Channel not specified', p.previous);
   }

@@ -5,7 +5,7 @@ import type { ChannelDraft, ProtocolDraft } from './draft.js';
 import { type OptionHandler, OptionTable } from './options.js';
 import type { Parsing } from './parsing.js';
 import { parseImexport } from './statement.js';
-import type { InterfacePattern, LimitAction, RouteLimit } from './types.js';
+import type { InterfacePattern, LimitAction, RouteLimit, TableConfig } from './types.js';
 
 /** `all`, `off`, `{ states, … }`: what is logged. Nothing here depends on it. */
 function skipMask(p: Parsing, known: readonly string[]): void {
@@ -34,11 +34,11 @@ function parseLimit(p: Parsing): RouteLimit | undefined {
   return { limit, action };
 }
 
-export const parseTableName = (p: Parsing): { readonly name: string; readonly family: Family } => {
+export const parseTableName = (p: Parsing, expected = 'Table name expected'): TableConfig => {
   const name = p.name();
   const symbol = p.scope.lookup(name.text);
   if (symbol === undefined && p.isBird2) p.unexpected(name, 'CF_SYM_KNOWN');
-  return symbol?.kind === 'table' ? symbol.table : p.fail('Table name expected', name);
+  return symbol?.kind === 'table' ? symbol.table : p.fail(expected, name);
 };
 
 /** Filters, limits, table and preference of a channel. `import` and `export` mean three things each. */
@@ -76,6 +76,9 @@ export const CHANNEL_OPTIONS: Readonly<Record<string, OptionHandler<ChannelDraft
 export const skipRpkiReload = (p: Parsing): void => {
   if (p.bool()) p.finding('RPKI is not modelled: nothing is reloaded by it', p.previous);
 };
+
+/** Those of a protocol's one channel, where it has no braces of its own. */
+export const CHANNEL_ALONE = new OptionTable<ChannelDraft>({ ...CHANNEL_OPTIONS, 'rpki reload': skipRpkiReload });
 
 const CHANNEL_OPTIONS_2 = new OptionTable<ChannelDraft>({
   ...CHANNEL_OPTIONS,

@@ -11,8 +11,10 @@ import type {
   DeviceConfig,
   DirectConfig,
   KernelConfig,
+  PipeConfig,
   ProtocolBase,
   StaticConfig,
+  TableConfig,
 } from './types.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -33,6 +35,8 @@ export type BfdDraft = DraftOf<BfdConfig>;
 export type DirectDraft = DraftOf<DirectConfig>;
 export type KernelDraft = DraftOf<KernelConfig>;
 export type StaticDraft = DraftOf<StaticConfig>;
+/** With the one channel that its options speak of. */
+export type PipeDraft = DraftOf<PipeConfig> & { peerTable: TableConfig | undefined };
 /** What has a default that depends on other options is undefined until it is said. */
 export type BgpDraft = Omit<DraftOf<BgpConfig>, 'remoteAddress' | 'multihop' | 'longLived'> & {
   remoteAddress: BgpConfig['remoteAddress'] | undefined;
@@ -44,7 +48,7 @@ export type BgpDraft = Omit<DraftOf<BgpConfig>, 'remoteAddress' | 'multihop' | '
   dynamicNameDigits: number;
 };
 
-export type ProtocolDraft = DeviceDraft | BfdDraft | DirectDraft | KernelDraft | StaticDraft | BgpDraft;
+export type ProtocolDraft = DeviceDraft | BfdDraft | DirectDraft | KernelDraft | StaticDraft | PipeDraft | BgpDraft;
 
 export interface DraftContext {
   readonly position: Position;
@@ -123,6 +127,16 @@ export const newStatic = (context: DraftContext): StaticDraft => ({
   routes: [],
   checkLink: false,
   igpTable: undefined,
+});
+
+/** A pipe of BIRD 2 has no table until it is said. */
+export const NO_TABLE = '';
+
+export const newPipe = (context: DraftContext): PipeDraft => ({
+  ...base(context),
+  kind: 'pipe',
+  mode: 'transparent',
+  peerTable: undefined,
 });
 
 /** The defaults of proto/bgp/config.Y: bgp_proto_start. */

@@ -3,6 +3,7 @@
 import type { Command } from '../filter/syntax.js';
 import { parseBfdOption } from './bfd-options.js';
 import {
+  CHANNEL_ALONE,
   parseChannelBody,
   parseChannelOption,
   parseFamily,
@@ -14,6 +15,7 @@ import {
   type DirectDraft,
   type KernelDraft,
   newChannel,
+  type PipeDraft,
   type ProtocolDraft,
   type StaticDraft,
 } from './draft.js';
@@ -98,6 +100,25 @@ const STATIC = new OptionTable<StaticDraft>({
   },
   route: (p, draft) => {
     draft.routes = [...draft.routes, parseRoute(p, draft)];
+  },
+});
+
+/** A table of any family; the peer's must be of the same. */
+const PIPE = new OptionTable<PipeDraft>({
+  'peer table': (p, draft) => {
+    draft.peerTable = parseTableName(p, 'Routing table name expected');
+  },
+  table: (p, draft) => {
+    const { name, family } = parseTableName(p);
+    draft.channels = draft.channels.map((channel) => ({ ...channel, table: name, family }));
+  },
+  'mode opaque': (p, draft) => {
+    if (p.isBird2) p.unexpected();
+    draft.mode = 'opaque';
+  },
+  'mode transparent': (p, draft) => {
+    if (p.isBird2) p.unexpected();
+    draft.mode = 'transparent';
   },
 });
 
@@ -201,9 +222,15 @@ function parseChannel(p: Parsing, draft: ProtocolDraft): boolean {
   return true;
 }
 
+/** In BIRD 2 options of its one channel stand among those of the protocol, as they all do in 1.6. */
+function parsePipeOption(p: Parsing, draft: PipeDraft): boolean {
+  const [channel] = draft.channels;
+  return PIPE.parse(p, draft) || (channel !== undefined && CHANNEL_ALONE.parse(p, channel));
+}
+
 /** One option of a protocol that is not BGP. */
 export function parseOtherOption(p: Parsing, draft: Exclude<ProtocolDraft, { kind: 'bgp' }>): boolean {
-  const hasChannels = draft.kind !== 'device' && draft.kind !== 'bfd';
+  const hasChannels = draft.kind !== 'device' && draft.kind !== 'bfd' && draft.kind !== 'pipe';
   if (p.isBird2 && hasChannels && parseChannel(p, draft)) return true;
   switch (draft.kind) {
     case 'kernel':
@@ -216,5 +243,7 @@ export function parseOtherOption(p: Parsing, draft: Exclude<ProtocolDraft, { kin
       return DIRECT.parse(p, draft);
     case 'static':
       return STATIC.parse(p, draft);
+    case 'pipe':
+      return parsePipeOption(p, draft);
   }
 }

@@ -15,7 +15,9 @@ import {
   newDevice,
   newDirect,
   newKernel,
+  newPipe,
   newStatic,
+  NO_TABLE,
   type ProtocolDraft,
 } from './draft.js';
 import { parseOtherOption } from './other-options.js';
@@ -31,8 +33,8 @@ export interface ProtocolContext {
   readonly kernels: Map<string, string>;
 }
 
-const KINDS: ReadonlySet<string> = new Set(['device', 'bfd', 'direct', 'kernel', 'static', 'bgp']);
-const NOT_MODELLED: ReadonlySet<string> = new Set(['ospf', 'rip', 'babel', 'pipe', 'radv', 'mrt', 'rpki', 'perf']);
+const KINDS: ReadonlySet<string> = new Set(['device', 'bfd', 'direct', 'kernel', 'static', 'pipe', 'bgp']);
+const NOT_MODELLED: ReadonlySet<string> = new Set(['ospf', 'rip', 'babel', 'radv', 'mrt', 'rpki', 'perf']);
 
 /** BIRD 2's kernel protocol writes with this metric unless told otherwise. */
 const KERNEL_METRIC_2 = 32;
@@ -49,13 +51,15 @@ function newDraft(p: Parsing, kind: string, context: DraftContext): ProtocolDraf
       return newKernel(context, p.isBird2 ? KERNEL_METRIC_2 : 0);
     case 'static':
       return newStatic(context);
+    case 'pipe':
+      return newPipe(context);
     default:
       return newBgp(context);
   }
 }
 
 function channelsOf(p: Parsing, kind: string, family: Family): ChannelDraft[] {
-  if (p.isBird2) return [];
+  if (p.isBird2) return kind === 'pipe' ? [{ ...newChannel(family, NO_TABLE), exportFilter: 'all' }] : [];
   return [{ ...newChannel(family, 'master'), bgp: kind === 'bgp' ? newBgpChannel() : undefined }];
 }
 

@@ -123,6 +123,13 @@ export interface StaticConfig extends ProtocolBase {
   readonly igpTable: string | undefined;
 }
 
+/** Two channels: of its table, with what it exports, and of the peer table, with what it imports. */
+export interface PipeConfig extends ProtocolBase {
+  readonly kind: 'pipe';
+  /** Of 1.6: in an opaque one routes are its own. */
+  readonly mode: 'transparent' | 'opaque';
+}
+
 export interface BgpConfig extends ProtocolBase {
   readonly kind: 'bgp';
   readonly localAs: number;
@@ -195,6 +202,7 @@ export type ProtocolConfig =
   | DirectConfig
   | KernelConfig
   | StaticConfig
+  | PipeConfig
   | BgpConfig
   | BgpRangeConfig;
 

@@ -9,6 +9,7 @@ import {
   directRoutes,
   type KernelRoute,
   learnedRoutes,
+  staticOrigin,
   staticRoute,
   type StaticContext,
 } from '../protocols/local-routes.js';
@@ -100,11 +101,11 @@ class Collector {
 
   take(config: ProtocolConfig): void {
     if (config.disabled || !hasLocalRoutes(config)) return;
-    const origin: RouteOrigin = { name: config.name, kind: config.kind };
     const preference = config.channels[0]?.preference ?? PREFERENCES[config.kind];
     const { speaker } = this.#facts;
-    if (config.kind === 'static') this.#takeStatic(config, origin, preference);
-    else if (config.kind === 'direct') {
+    if (config.kind === 'static') return this.#takeStatic(config, preference);
+    const origin: RouteOrigin = { name: config.name, kind: config.kind };
+    if (config.kind === 'direct') {
       for (const route of directRoutes(config, speaker.interfaces, { origin, preference })) {
         this.#add(config, route.net, () => route);
       }
@@ -116,11 +117,11 @@ class Collector {
     }
   }
 
-  #takeStatic(config: StaticConfig, origin: RouteOrigin, preference: number): void {
+  #takeStatic(config: StaticConfig, preference: number): void {
     const { speaker, environment, hostEntry } = this.#facts;
     const table = config.igpTable ?? config.channels[0]?.table ?? '';
     const context: StaticContext = {
-      origin,
+      origin: staticOrigin(config.name, speaker.config.dialect),
       preference,
       interfaces: speaker.interfaces,
       environment,

@@ -20,6 +20,7 @@ import { type Offer, offersOf, takeOffer } from './exchange.js';
 import { callingAddress, isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
+import { addPiped, pipesInto } from './pipe-edge.js';
 import { Edge, Place } from './place.js';
 import type { Speaker } from './speaker.js';
 
@@ -154,10 +155,10 @@ export class ConvergedNetwork {
     if (channel === undefined) return [];
     const { environment } = node;
     const programmed: Route[] = [];
-    const exportRoute = (of: Route): { readonly route: Route } | undefined => {
+    const exportRoute = (of: Route): { readonly route: Route; readonly copied: boolean } | undefined => {
       const prepared = kernelExport(config, of, environment.dialect);
       const outcome = prepared && runFilter(channel.exportFilter, prepared, environment);
-      return outcome?.verdict === 'accept' ? { route: outcome.route } : undefined;
+      return outcome?.verdict === 'accept' ? outcome : undefined;
     };
     for (const { routes } of this.routes(node.name, channel.table)) {
       const [best] = routes;
@@ -212,7 +213,10 @@ export class ConvergedNetwork {
     if (known !== undefined) return known;
     const table = node.speaker.config.tables.find((each) => each.name === name);
     if (table === undefined) return undefined;
-    const place = new Place(node, table, { edges: (of) => this.#edges(of) });
+    const place = new Place(node, table, {
+      edges: (of) => this.#edges(of),
+      pipes: (of) => pipesInto(of, (other) => this.#place(node, other)),
+    });
     places.set(name, place);
     return place;
   }
@@ -292,15 +296,22 @@ export class ConvergedNetwork {
     for (const member of pending) {
       for (const edge of member.edgesFor(key)) {
         const { from } = edge;
-        if (from.solved.has(key) || !this.#decides(edge, key)) continue;
-        const hearers = solving.hearers.get(from);
-        if (hearers === undefined) solving.hearers.set(from, [member]);
-        else if (!hearers.includes(member)) hearers.push(member);
-        if (solving.routes.has(from)) continue;
-        solving.routes.set(from, []);
-        pending.push(from);
+        if (!this.#decides(edge, key)) continue;
+        if (this.#needs(solving, member, from)) pending.push(from);
       }
+      for (const { from } of member.pipes) if (this.#needs(solving, member, from)) pending.push(from);
     }
+  }
+
+  /** A place hears of another; whether that one is new among those that decide. */
+  #needs({ net, routes, hearers }: Solving, place: Place, from: Place): boolean {
+    if (from.solved.has(net.key)) return false;
+    const known = hearers.get(from);
+    if (known === undefined) hearers.set(from, [place]);
+    else if (!known.includes(place)) known.push(place);
+    if (routes.has(from)) return false;
+    routes.set(from, []);
+    return true;
   }
 
   /** Whether what comes by an edge depends on more than the other's own routes. */
@@ -336,6 +347,7 @@ export class ConvergedNetwork {
         if (route !== undefined) found.push(route);
       }
     }
+    addPiped(found, place.pipes, (from) => from.solved.get(key) ?? solving.routes.get(from) ?? []);
     return inOrder(found, place.table.sorted);
   }
 

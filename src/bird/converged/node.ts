@@ -23,6 +23,9 @@ function passesOn(sessions: readonly BgpConfig[]): boolean {
   return sessions.some((each) => each.rrClient || !isInternal(each) || each.localAs !== first?.localAs);
 }
 
+/** What one table has, another may have for it, with whatever preference. */
+const isPipe = ({ kind, disabled }: BirdConfig['protocols'][number]): boolean => kind === 'pipe' && !disabled;
+
 /** A static route whose next hop a neighbour may tell. */
 const isRecursive = (config: BirdConfig['protocols'][number]): boolean =>
   config.kind === 'static' && config.routes.some(({ target }) => target.kind === 'recursive');
@@ -102,8 +105,9 @@ export class ConvergedNode {
     // Of what may be many, two.
     const many = [...this.ranges.map((range) => callerOf(range, range.range.addr)), ...(mesh ? [mesh.like] : [])];
     const known = [...enabled, ...many, ...many];
-    this.isTransit = passesOn(known) || config.protocols.some(isRecursive);
-    this.highestPreference = Math.max(0, ...known.map(preferenceOf));
+    const piped = config.protocols.some(isPipe);
+    this.isTransit = passesOn(known) || piped || config.protocols.some(isRecursive);
+    this.highestPreference = piped ? Number.POSITIVE_INFINITY : Math.max(0, ...known.map(preferenceOf));
     const configured = new Map<Net['key'], BgpConfig[]>();
     for (const each of bgp) {
       const key = keyOf(each.remoteAddress);

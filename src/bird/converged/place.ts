@@ -11,6 +11,7 @@ import type { Link, LinkEnd, LinkFamily } from './link.js';
 import { inOrder } from './order.js';
 import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
+import type { PipeEdge } from './pipe-edge.js';
 
 type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
 /** What is told of final routes to a network. */
@@ -116,6 +117,8 @@ function channelKey({ options, channel }: LinkFamily, filters: FilterKeys): stri
 export interface PlaceContext {
   /** Edges into a table, of all its sessions that are up. */
   readonly edges: (place: Place) => readonly Edge[];
+  /** Pipes into a table. */
+  readonly pipes: (place: Place) => readonly PipeEdge[];
 }
 
 export class Place {
@@ -131,6 +134,7 @@ export class Place {
   readonly #told = new Map<string, Told>();
   readonly #decided = new Map<string, Decided>();
   #transitEdges: readonly Edge[] | undefined = undefined;
+  #pipes: readonly PipeEdge[] | undefined = undefined;
   #carriers: ReadonlyMap<Net['key'], readonly Edge[]> | undefined = undefined;
   #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
   #lengths: readonly number[] | undefined = undefined;
@@ -216,6 +220,11 @@ export class Place {
     return this.#transitEdges;
   }
 
+  get pipes(): readonly PipeEdge[] {
+    this.#pipes ??= this.#context.pipes(this);
+    return this.#pipes;
+  }
+
   /** Edges from the others, by the networks that they may offer. */
   get carriers(): ReadonlyMap<Net['key'], readonly Edge[]> {
     if (this.#carriers !== undefined) return this.#carriers;
@@ -254,7 +263,7 @@ export class Place {
     const seen = new Set<Place>([this]);
     for (const place of seen) {
       for (const net of place.#near()) found.set(net.key, net);
-      for (const { from } of place.transitEdges) seen.add(from);
+      for (const { from } of [...place.transitEdges, ...place.pipes]) seen.add(from);
     }
     this.#candidates = found;
     return found;

@@ -16,6 +16,8 @@ export interface FilterOutcome {
   readonly touched: ReadonlySet<AttributeId>;
   /** How often it set or unset one. */
   readonly settings: number;
+  /** Whether anything but attributes was set: 1.6 has a copy of the route then (rte_cow()). */
+  readonly copied: boolean;
 }
 
 const NOTHING: ReadonlySet<AttributeId> = new Set();
@@ -51,12 +53,13 @@ function execute(run: FilterRun, body: Execute): Verdict {
 }
 
 export function runFilter(filter: FilterChoice, route: Route, environment: FilterEnvironment): FilterOutcome {
-  if (filter === 'all') return { verdict: 'accept', route, touched: NOTHING, settings: 0 };
-  if (filter === 'none') return { verdict: 'reject', route, touched: NOTHING, settings: 0 };
+  if (filter === 'all') return { verdict: 'accept', route, touched: NOTHING, settings: 0, copied: false };
+  if (filter === 'none') return { verdict: 'reject', route, touched: NOTHING, settings: 0, copied: false };
   const run = new FilterRun(PROGRAM, environment, route);
   if (filter.slots > 0) run.frame = Array.from({ length: filter.slots }, () => ({ type: 'void' }));
   const verdict = execute(run, bodyOf(filter.body));
-  return { verdict, route: run.route ?? route, touched: run.touched, settings: run.settings };
+  const { touched, settings, copied } = run;
+  return { verdict, route: run.route ?? route, touched, settings, copied };
 }
 
 /**

@@ -60,6 +60,8 @@ export class FilterRun {
   #touched: Set<AttributeId> | undefined = undefined;
   /** How often an attribute was set or unset. */
   settings = 0;
+  /** Whether anything else was set. */
+  copied = false;
   /** The route's, where they are a copy of this run's. */
   #attributes: Partial<Record<AttributeId, AttributeValue>> | undefined = undefined;
   #line = '';
@@ -95,7 +97,8 @@ export class FilterRun {
     if (!this.#edited) this.#route = makeRoute(this.#route);
     this.#edited = true;
     Object.assign(this.#route, changes);
-    if (changes.attributes !== undefined) this.#attributes = undefined;
+    if (changes.attributes === undefined) this.copied = true;
+    else this.#attributes = undefined;
   }
 
   setAttribute(id: AttributeId, value: AttributeValue): void {

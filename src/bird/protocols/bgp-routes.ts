@@ -16,7 +16,8 @@ import type { Neighbor } from '../interfaces.js';
 import type { Route, RouteOrigin } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
-import type { Channel, ExportChange } from './channel.js';
+import type { Channel } from './channel.js';
+import type { ExportChange } from './channel-exports.js';
 import { Protocol } from './protocol.js';
 
 export abstract class BgpRoutes extends Protocol {

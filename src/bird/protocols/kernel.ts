@@ -10,7 +10,8 @@ import type { KernelConfig, ProtocolConfig } from '../config/types.js';
 import { isReachable, type Route, type RouteOrigin, RTS } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
-import type { Channel, Exported, ExportChange } from './channel.js';
+import type { Channel } from './channel.js';
+import type { Exported, ExportChange } from './channel-exports.js';
 import { type Inherited, InheritedRoutes } from './inherited-routes.js';
 import { type Programmer, sameInKernel } from './kernel-routes.js';
 import { kernelOwner, type LearnContext, learnedRoute, learnedRoutes } from './local-routes.js';
@@ -56,7 +57,6 @@ export class KernelProtocol extends Protocol {
   }
 
   protected begin(): ProtocolState {
-    for (const channel of this.channels) if (this.#config.mergePaths > 0) channel.mergeLimit = this.#config.mergePaths;
     if (this.#config.learn) this.#listen();
     this.#scheduleScan(FIRST_SCAN_S);
     return 'up';
@@ -77,6 +77,10 @@ export class KernelProtocol extends Protocol {
 
   override get exportWaits(): boolean {
     return this.router.recovering && this.#config.gracefulRestart;
+  }
+
+  override get mergeLimit(): number {
+    return this.#config.mergePaths;
   }
 
   override mode(_channel: Channel): AnnounceMode {

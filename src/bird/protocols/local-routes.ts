@@ -55,6 +55,12 @@ export function directRoutes(config: DirectConfig, interfaces: Iterable<Iface>, 
 
 // Static
 
+export const staticOrigin = (name: string, dialect: Dialect): RouteOrigin => ({
+  name,
+  kind: 'static',
+  comparesMetric: dialect === 'bird-2',
+});
+
 export interface StaticContext extends LocalContext {
   readonly interfaces: Interfaces;
   readonly environment: FilterEnvironment;

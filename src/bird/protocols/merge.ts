@@ -20,7 +20,7 @@ const mergeHops = (a: readonly RouteHop[], b: readonly RouteHop[], { hops, ifind
   sortHops([...a, ...b], ifindex).slice(0, hops);
 
 /** The best as it is exported, with the next hops of those that may share its traffic. */
-export function exportMerged<E extends { readonly route: Route }>(
+export function exportMerged<E extends { readonly route: Route; readonly copied: boolean }>(
   routes: readonly Route[],
   limits: MergeLimits,
   exportRoute: (route: Route, index: number) => E | undefined,
@@ -37,5 +37,11 @@ export function exportMerged<E extends { readonly route: Route }>(
   });
   if (hops.length === 0) return exported;
   hops = mergeHops(hops, hopsOf(exported.route), limits);
-  return hops.length < 2 ? exported : { ...exported, route: { ...exported.route, dest: 'multipath', hops } };
+  return hops.length < 2
+    ? exported
+    : {
+        ...exported,
+        route: { ...exported.route, dest: 'multipath', hops },
+        copied: true,
+      };
 }

@@ -9,7 +9,8 @@ import { inFibOrder } from '../rib/fib-order.js';
 import type { Route } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
-import { Channel, type ChannelOwner, type ExportChange, type LimitKind } from './channel.js';
+import { Channel, type ChannelOwner, type LimitKind } from './channel.js';
+import type { ExportChange } from './channel-exports.js';
 
 export type ProtocolState = 'down' | 'start' | 'up' | 'stop';
 
@@ -32,6 +33,7 @@ export const KIND_NAMES = {
   direct: 'Direct',
   kernel: 'Kernel',
   static: 'Static',
+  pipe: 'Pipe',
   bgp: 'BGP',
   'bgp-range': 'BGP',
 } as const;
@@ -43,6 +45,7 @@ export const PREFERENCES = {
   direct: 240,
   kernel: 10,
   static: 200,
+  pipe: 70,
   bgp: 100,
   'bgp-range': 100,
 } as const;
@@ -52,12 +55,15 @@ export abstract class Protocol implements ChannelOwner {
   config: ProtocolConfig;
   #channels: Channel[];
   #state: ProtocolState = 'down';
+  /** Channels whose table is to be told as it is. */
+  readonly #feeding = new Set<Channel>();
   /** Switched off by configuration, by command, or by itself. */
   disabled: boolean;
   stateChangedNs: number;
   /** What an administrator said, or a neighbour's (RFC 8203). */
   message: string | undefined = undefined;
   readonly keepsTemporary: boolean = false;
+  readonly withdrawsAll: boolean = false;
   /** Not there any more in the newest configuration: it goes when it is down. */
   #onDown: (() => void) | undefined = undefined;
 
@@ -119,6 +125,11 @@ export abstract class Protocol implements ChannelOwner {
     return 'optimal';
   }
 
+  /** Only the kernel's merges. */
+  get mergeLimit(): number {
+    return 0;
+  }
+
   /** Most protocols are only told. */
   preexport(_channel: Channel, _route: Route): Route | undefined {
     return undefined;
@@ -170,8 +181,11 @@ export abstract class Protocol implements ChannelOwner {
     if (before === state) return;
     this.#state = state;
     this.stateChangedNs = this.router.nowNs;
-    if (before === 'up') for (const channel of this.#channels) channel.stopExport();
-    if (state === 'up') this.router.defer(() => this.openExport());
+    if (before === 'up') {
+      for (const channel of this.#channels) channel.stopExport();
+      this.#feeding.clear();
+    }
+    if (state === 'up') this.openExport();
     if (state === 'stop' || state === 'down') for (const channel of this.#channels) channel.flush();
     if (state !== 'down') return;
     const next = this.#onDown;
@@ -185,23 +199,38 @@ export abstract class Protocol implements ChannelOwner {
     return false;
   }
 
-  /** proto_want_export_up(): the tables as they are, then every change. */
+  /** channel_start_export(): every change from now on, and soon the tables as they are. */
   openExport(): void {
     if (this.#state !== 'up' || this.exportWaits) return;
-    for (const channel of this.#channels) {
+    for (const channel of this.#inFeedOrder) {
       if (channel.exporting || !this.exports(channel)) continue;
-      this.feedBegin(channel, 'initial');
-      channel.startExport(inFibOrder(channel.table.entries(), this.router.config.dialect));
-      this.feedEnd(channel);
+      channel.startExport();
+      this.#scheduleFeed(channel, 'initial');
     }
   }
 
-  /** proto_request_feeding(). */
-  feedAgain(channel: Channel): void {
-    if (!channel.exporting) return;
-    this.feedBegin(channel, 'again');
-    channel.feed(inFibOrder(channel.table.entries(), this.router.config.dialect));
-    this.feedEnd(channel);
+  /** channel_request_feeding(): of one, or of all. */
+  feedAgain(only?: Channel): void {
+    for (const channel of this.#inFeedOrder) {
+      if (channel.exporting && (only ?? channel) === channel) this.#scheduleFeed(channel, 'again');
+    }
+  }
+
+  /** 1.6 has the newest announce hook first (add_announce_hook()). */
+  get #inFeedOrder(): readonly Channel[] {
+    return this.router.isBird2 ? this.#channels : this.#channels.toReversed();
+  }
+
+  /** channel_schedule_feed(): asked for twice, it is fed once. */
+  #scheduleFeed(channel: Channel, which: 'initial' | 'again'): void {
+    if (this.#feeding.has(channel)) return;
+    this.#feeding.add(channel);
+    this.router.defer(() => {
+      if (!this.#feeding.delete(channel) || !channel.exporting) return;
+      this.feedBegin(channel, which);
+      channel.feed(inFibOrder(channel.table.entries(), this.router.config.dialect), which);
+      this.feedEnd(channel);
+    });
   }
 
   /** Whether that channel is told of routes at all. */

@@ -6,7 +6,7 @@ import type { Route, RouteOrigin } from '../rib/route.js';
 import { sameRoute } from '../rib/same-route.js';
 import type { Router } from '../router.js';
 import type { Channel } from './channel.js';
-import { staticRoute, type StaticContext } from './local-routes.js';
+import { staticOrigin, staticRoute, type StaticContext } from './local-routes.js';
 import { Protocol, type ProtocolState } from './protocol.js';
 
 export class StaticProtocol extends Protocol {
@@ -19,12 +19,13 @@ export class StaticProtocol extends Protocol {
   constructor(router: Router, config: StaticConfig) {
     super(router, config);
     this.#config = config;
-    this.#origin = { name: config.name, kind: 'static' };
+    this.#origin = staticOrigin(config.name, router.config.dialect);
   }
 
   protected begin(): ProtocolState {
     this.#stopListening = this.router.onInterfaces(() => this.#sync());
-    this.router.defer(() => this.#sync());
+    this.setState('up');
+    this.#sync();
     return 'up';
   }
 

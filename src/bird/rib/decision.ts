@@ -6,13 +6,13 @@
 
 import { asPathFirst, asPathLength, WELL_KNOWN_COMMUNITY } from '../../packet/index.js';
 import { compareIp } from '../address.js';
-import { type BgpOrigin, isReachable, isResolvable, type Route } from './route.js';
+import { type BgpOrigin, IGP_METRIC_UNKNOWN, isReachable, isResolvable, type Route } from './route.js';
 
 const AS_PATH_MAX = 10_000;
 const ORIGIN_INCOMPLETE = 2;
 
 /** Where protocols have one preference, this order decides (BIRD compares where their code lies in memory). */
-const KIND_ORDER: Readonly<Record<string, number>> = { device: 0, direct: 1, kernel: 2, static: 3, bgp: 4 };
+const KIND_ORDER: Readonly<Record<string, number>> = { device: 0, direct: 1, kernel: 2, static: 3, bgp: 4, pipe: 5 };
 
 /** rte_stale(). */
 export const isStale = ({ attributes }: Route): boolean =>
@@ -88,6 +88,10 @@ function bgpBetter(candidate: Route, than: Route, suppressed: Suppressed): boole
   return last !== undefined && last < 0;
 }
 
+/** static_rte_better() of 2: less is better; 1.6 compares nothing. */
+const staticMetric = ({ origin, attributes }: Route): number =>
+  origin.comparesMetric === true ? (attributes.igpMetric ?? IGP_METRIC_UNKNOWN) : 0;
+
 /** rte_better(): whether `candidate` takes the place of `than`. Filtered routes never do. */
 export function isBetter(candidate: Route, than: Route | undefined, suppressed: Suppressed = NONE_SUPPRESSED): boolean {
   if (candidate.filtered) return false;
@@ -95,12 +99,15 @@ export function isBetter(candidate: Route, than: Route | undefined, suppressed: 
   if (candidate.preference !== than.preference) return candidate.preference > than.preference;
   const [kind, other] = [candidate.origin.kind, than.origin.kind];
   if (kind !== other) return (KIND_ORDER[kind] ?? 0) > (KIND_ORDER[other] ?? 0);
+  if (kind === 'static') return staticMetric(candidate) < staticMetric(than);
   return kind === 'bgp' && bgpBetter(candidate, than, suppressed);
 }
 
 /** rte_mergable(): whether `other` may share traffic with the best route `best`. */
 export function isMergable(best: Route, other: Route): boolean {
   if (best.filtered || other.filtered || best.preference !== other.preference) return false;
+  if (best.origin.kind === 'static' && other.origin.kind === 'static')
+    return staticMetric(best) === staticMetric(other);
   const a = best.origin.bgp;
   const b = other.origin.bgp;
   if (a === undefined || b === undefined || !isReachable(other)) return false;

@@ -19,7 +19,9 @@ export interface RouteHop {
 /** What decisions must know of the protocol that a route comes from (struct rte_src with its proto). */
 export interface RouteOrigin {
   readonly name: string;
-  readonly kind: 'static' | 'direct' | 'kernel' | 'bgp' | 'device';
+  readonly kind: 'static' | 'direct' | 'kernel' | 'bgp' | 'device' | 'pipe';
+  /** Of BIRD 2's static protocol: igp_metric decides (static_rte_better()). */
+  readonly comparesMetric?: boolean;
   /** Set for BGP: what the decision process compares of sessions. */
   readonly bgp?: BgpOrigin;
 }
@@ -53,6 +55,8 @@ export interface BgpDecisionOptions {
 export interface Route {
   readonly net: Net;
   readonly origin: RouteOrigin;
+  /** The protocol that brought it into the table: its own, or a pipe. */
+  readonly sender: string;
   /** Tells routes of one protocol to one network apart: a received path identifier, or an interface's index. */
   readonly pathId: number;
   readonly preference: number;
@@ -82,7 +86,7 @@ export interface Route {
 }
 
 /** An index of `SOURCES`. */
-export const RTS = { static: 1, inherit: 2, device: 3, staticDevice: 4, bgp: 11 } as const;
+export const RTS = { static: 1, inherit: 2, device: 3, staticDevice: 4, bgp: 11, pipe: 12 } as const;
 export const SCOPE_UNIVERSE = 4;
 
 /** IGP_METRIC_UNKNOWN. */
@@ -94,6 +98,7 @@ export type RouteFields = Pick<Route, 'net' | 'origin' | 'source' | 'dest' | 'pr
 export const makeRoute = (fields: RouteFields): Route => ({
   net: fields.net,
   origin: fields.origin,
+  sender: fields.sender ?? fields.origin.name,
   pathId: fields.pathId ?? 0,
   preference: fields.preference,
   source: fields.source,

@@ -53,7 +53,14 @@ export interface TableContext extends ResolveContext {
 
 const valid = (route: Route | undefined): Route | undefined => (route?.filtered === true ? undefined : route);
 
-const sameSource = (route: Route, origin: string, pathId: number): boolean =>
+/** Tells the routes to one network apart (struct rte_src), and who brings them. */
+export interface RouteSource {
+  readonly origin: string;
+  readonly pathId: number;
+  readonly sender: string;
+}
+
+const sameSource = (route: Route, { origin, pathId }: RouteSource): boolean =>
   route.origin.name === origin && route.pathId === pathId;
 
 export class Table {
@@ -66,6 +73,8 @@ export class Table {
   readonly #hosts = new Map<Net['key'], HostEntry>();
   readonly #suppressed = new RouteSet();
   #hostsOutdated = false;
+  /** A pipe tells the other table what has changed here. */
+  pipeBusy = false;
   /** Networks by prefix length that have any: what the longest match walks. */
   readonly #lengths: number[];
 
@@ -123,20 +132,22 @@ export class Table {
    * rte_recalculate(): the route of that source to that network is `route` now, or gone. Answers with what was
    * there before, and whether anything changed.
    */
-  update(net: Net, route: Route | undefined, source: { readonly origin: string; readonly pathId: number }): Update {
+  update(net: Net, route: Route | undefined, source: RouteSource): Update {
     const entry = this.#nets.get(net.key) ?? this.#create(net, route);
-    if (entry === undefined) return { old: undefined, changed: false };
+    if (entry === undefined) return { old: undefined, refused: false };
     const oldBest = entry.routes[0];
-    const at = entry.routes.findIndex((each) => sameSource(each, source.origin, source.pathId));
+    const at = entry.routes.findIndex((each) => sameSource(each, source));
     const old = at < 0 ? undefined : entry.routes[at];
-    if (old === undefined && route === undefined) return { old: undefined, changed: false };
+    if (old === undefined && route === undefined) return { old: undefined, refused: false };
+    // What came by one way is not taken away by another.
+    if (old !== undefined && old.sender !== source.sender) return { old: undefined, refused: true };
     const fresh = route && { ...route, modifiedNs: this.#context.nowNs() };
     if (at >= 0) entry.routes.splice(at, 1);
     if (fresh !== undefined) this.#insert(entry, fresh, { old, oldBest });
     else this.#removed(entry, old, oldBest);
     if (entry.routes.length === 0) this.#drop(entry);
     this.#announce({ entry, new: fresh, old, newBest: entry.routes[0], oldBest });
-    return { old, changed: true };
+    return { old, refused: false };
   }
 
   #create(net: Net, route: Route | undefined): NetEntry | undefined {
@@ -304,7 +315,8 @@ export class Table {
 
 export interface Update {
   readonly old: Route | undefined;
-  readonly changed: boolean;
+  /** Another protocol has brought the route of that source. */
+  readonly refused: boolean;
 }
 
 const sameGroup = (a: Route, b: Route): boolean => a.preference === b.preference && neighborAs(a) === neighborAs(b);
