@@ -5,7 +5,7 @@ import { type Cause, NO_CAUSE } from '../trace/index.js';
 import type { Family } from './address.js';
 import { BgpListeners } from './bgp/listeners.js';
 import { type BirdcContext, runBirdc } from './birdc/commands.js';
-import type { ConfigureOutcome, ConfigureRequest } from './birdc/configure.js';
+import type { ConfigureOutcome, ConfigureRequest, ReconfigurationType } from './birdc/configure.js';
 import { type ParseResult, parseConfig } from './config/config.js';
 import type { Dialect } from './config/keywords.js';
 import type { ConfigFiles, ConfigProblem } from './config/source.js';
@@ -246,7 +246,7 @@ export class BirdDaemon {
   }
 
   /** `birdc configure`: what changed is changed, and nothing else is touched. */
-  configure({ file, timeout }: ConfigureRequest = {}): ConfigureOutcome {
+  configure({ file, timeout, type = 'hard' }: ConfigureRequest = {}): ConfigureOutcome {
     const router = this.#router;
     if (router === undefined) {
       const errors = this.start();
@@ -254,17 +254,17 @@ export class BirdDaemon {
     }
     this.#forgetUndo();
     const before = router.config;
-    const outcome = file === undefined && !this.#changed() ? UNCHANGED : this.#reread(router, file);
+    const outcome = file === undefined && !this.#changed() ? UNCHANGED : this.#reread(router, file, type);
     if (outcome.kind === 'refused') return outcome;
     this.#before = before;
     if (timeout !== undefined) this.#undoTimer = router.after(timeout, () => this.#undo());
     return outcome;
   }
 
-  #reread(router: Router, file: string | undefined): ConfigureOutcome {
+  #reread(router: Router, file: string | undefined, type: ReconfigurationType): ConfigureOutcome {
     const { config, errors } = this.#read(file);
     if (config === undefined) return { kind: 'refused', errors };
-    return { kind: 'reconfigured', inProgress: this.#commit(router, config) };
+    return { kind: 'reconfigured', inProgress: this.#commit(router, config, type) };
   }
 
   /** config_free_old(): there is no way back any more. */
@@ -290,7 +290,7 @@ export class BirdDaemon {
   }
 
   /** protos_commit(); whether a protocol that runs must end for it. */
-  #commit(router: Router, config: BirdConfig): boolean {
+  #commit(router: Router, config: BirdConfig, type: ReconfigurationType = 'hard'): boolean {
     this.#configuredNs = router.nowNs;
     router.reconfigure(config);
     // global_commit(): once chosen it stays, unless it is to be chosen among interfaces.
@@ -304,13 +304,13 @@ export class BirdDaemon {
       const old = before.get(each.name);
       before.delete(each.name);
       if (old === undefined) return this.#begin(router, each);
-      if (reconfigureProtocol(old, each)) return old;
+      if (reconfigureProtocol(old, each, type)) return old;
       replaced.push(old);
       return this.#make(router, each);
     });
     if (!router.isBird2) this.#protocols = inOrder16(this.#protocols, { before: listed, replaced });
     for (const [name, old] of before) {
-      if (!this.#staysInRange(old, config)) continue;
+      if (!this.#staysInRange(old, config, type)) continue;
       before.delete(name);
       this.#protocols.push(old);
     }
@@ -324,10 +324,10 @@ export class BirdDaemon {
   }
 
   /** protos_commit(): what a range has made goes on where the range does, and is the same. */
-  #staysInRange(old: Protocol, { protocols }: BirdConfig): boolean {
+  #staysInRange(old: Protocol, { protocols }: BirdConfig, type: ReconfigurationType): boolean {
     if (!(old instanceof BgpProtocol) || old.config.parent === undefined) return false;
     const parent = protocols.find(({ name }) => name === old.config.parent);
-    return parent?.kind === 'bgp-range' && reconfigureProtocol(old, sessionOfRange(parent, old.config));
+    return parent?.kind === 'bgp-range' && reconfigureProtocol(old, sessionOfRange(parent, old.config), type);
   }
 
   #begin(router: Router, config: ProtocolConfig): Protocol {

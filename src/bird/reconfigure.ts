@@ -1,5 +1,6 @@
 /** From one configuration to the next (nest/proto.c: protos_commit(), proto_reconfigure()). */
 
+import type { ReconfigurationType } from './birdc/configure.js';
 import type { ChannelConfig, ProtocolConfig } from './config/types.js';
 import { filterSignature } from './filter/signature.js';
 import type { Protocol } from './protocols/protocol.js';
@@ -45,7 +46,7 @@ function compareChannels(before: readonly ChannelConfig[], after: readonly Chann
 }
 
 /** proto_reconfigure(): false where the protocol must be restarted with the new configuration. */
-export function reconfigureProtocol(protocol: Protocol, config: ProtocolConfig): boolean {
+export function reconfigureProtocol(protocol: Protocol, config: ProtocolConfig, type: ReconfigurationType): boolean {
   const before = protocol.config;
   if (before.kind !== config.kind || protocol.disabled !== config.disabled) return false;
   const difference = compareChannels(before.channels, config.channels);
@@ -58,7 +59,7 @@ export function reconfigureProtocol(protocol: Protocol, config: ProtocolConfig):
     if (!sameLimits(channel.config, next)) channel.forgetLimits();
     channel.config = next;
   }
-  if (protocol.state === 'down') return true;
+  if (protocol.state === 'down' || type === 'soft') return true;
   if (difference.imports && !protocol.reloadImports()) return false;
   if (difference.exports) protocol.feedAgain();
   return true;

@@ -73,6 +73,9 @@ const ANSWERS: readonly (readonly [command: string, answer: string])[] = [
   ['debug nosuch all', 'syntax error, unexpected CF_SYM_UNDEFINED, expecting CF_SYM_KNOWN or TEXT or ALL'],
   ['mrtdump', 'syntax error, unexpected END, expecting CF_SYM_KNOWN or TEXT or ALL'],
   ['dump routes', ''],
+  ['echo', "syntax error, unexpected END, expecting OFF or '{' or ALL"],
+  ['echo off', ''],
+  ['restrict', 'Access restricted'],
   ['reload all', 'device1: reloading\ns1: reloading\nb1: already disabled'],
 ];
 

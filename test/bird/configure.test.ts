@@ -172,3 +172,25 @@ protocol static cc { ${plain} route 10.3.0.0/16 blackhole; }\n`;
     t.end();
   },
 );
+
+t.test('what is configured softly is told when somebody reloads it', (t) => {
+  const fabric = new Fabric();
+  const text = (filter: string): string => `router id 1.1.1.1; ipv4 table t2; protocol device { }
+protocol static s1 { ipv4; route 10.1.0.0/16 blackhole; route 10.2.0.0/16 blackhole; }
+protocol pipe p1 { table master4; peer table t2; export ${filter}; import none; }\n`;
+  const daemon = fabric.bird('a', text('all'));
+  fabric.run(1);
+  const there = (): number => daemon.routes('t2').length;
+  fabric.machine('a').host.files.set(FILE, text('where net = 10.1.0.0/16'));
+  t.match(daemon.birdc('configure soft'), 'Reconfigured');
+  fabric.run(1);
+  t.equal(there(), 2);
+  daemon.birdc('configure');
+  fabric.run(1);
+  t.equal(there(), 2, 'the text is no other than before');
+  daemon.birdc('reload out p1');
+  fabric.run(1);
+  t.equal(there(), 1);
+  fabric.end();
+  t.end();
+});

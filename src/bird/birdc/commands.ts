@@ -60,6 +60,8 @@ class Birdc {
     if (p.takeKeyword('down')) return this.#down('shutdown');
     if (p.isBird2 && p.takeKeyword('graceful', 'restart')) return this.#down('graceful-restart');
     if (p.takeKeyword('debug') || p.takeKeyword('mrtdump')) return this.#unheard();
+    if (p.takeKeyword('echo')) return this.#echo();
+    if (p.takeKeyword('restrict')) return this.#end(['Access restricted']);
     if (p.takeKeyword('dump')) return [];
     if (p.takeKeyword('quit') || p.takeKeyword('exit')) return [];
     for (const command of ['disable', 'enable', 'restart', 'reload'] as const) {
@@ -82,6 +84,15 @@ class Birdc {
     if (p.is('end')) p.unexpected(undefined, names);
     if (!p.takeKeyword('all')) this.#chosen(names);
     while (!p.is('end')) p.next();
+    return [];
+  }
+
+  /** What of the log comes to this client, which is gone before anything does. */
+  #echo(): string[] {
+    const p = this.#p;
+    if (p.takeKeyword('all') || p.takeKeyword('off')) while (!p.is('end')) p.next();
+    else if (p.isPunctuation('{')) while (!p.is('end')) p.next();
+    else p.unexpected(undefined, "OFF or '{' or ALL");
     return [];
   }
 

@@ -16,7 +16,12 @@ export interface ConfigureRequest {
   readonly file?: string | undefined;
   /** Seconds until the change is taken back, if nobody confirms it. */
   readonly timeout?: number | undefined;
+  /** What new filters are about is told again, or not until somebody reloads it. */
+  readonly type?: ReconfigurationType;
 }
+
+/** RECONFIG_HARD, RECONFIG_SOFT. */
+export type ReconfigurationType = 'hard' | 'soft';
 
 /** What a daemon can be asked to do with its configuration. */
 export interface Configurable {
@@ -73,7 +78,7 @@ export function runConfigure(
     return statusLines(daemon);
   }
   const checks = p.takeKeyword('check');
-  if (!checks) p.takeKeyword('soft');
+  const type = !checks && p.takeKeyword('soft') ? 'soft' : 'hard';
   const file = parseFile(p);
   const timeout = checks ? undefined : parseTimeout(p);
   of.end();
@@ -82,7 +87,7 @@ export function runConfigure(
     const [problem] = daemon.check(file);
     return [reading, problem === undefined ? 'Configuration OK' : formatProblem(problem)];
   }
-  const outcome = daemon.configure({ file, timeout });
+  const outcome = daemon.configure({ file, timeout, type });
   const scheduled = timeout !== undefined && outcome.kind !== 'refused';
   return [reading, ...(scheduled ? [`Undo scheduled in ${timeout} s`] : []), outcomeLine(outcome)];
 }

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { ourAnswers, realAnswers, type Scene } from './beside.js';
+import { CONFIGURING } from './configuring.js';
 import { PIPES } from './pipes.js';
 import { whyNoBird16 } from './real-bird16.js';
 import { whyNoBird2 } from './real-bird2.js';
@@ -16,11 +17,13 @@ function whyNoNetns(): string | undefined {
 
 const skip = whyNoBird2() ?? whyNoBird16() ?? whyNoNetns() ?? false;
 
-const SCENES: readonly Scene[] = [...PIPES];
+t.setTimeout(900_000);
 
-for (const scene of SCENES) {
+const SCENES: readonly Scene[] = [...PIPES, ...CONFIGURING];
+
+for (const [number, scene] of SCENES.entries()) {
   t.test(scene.name, { skip }, async (t) => {
-    const real = await realAnswers(scene);
+    const real = await realAnswers(scene, number);
     const ours = ourAnswers(scene);
     for (const [asked, answer] of real) t.equal(ours.get(asked), answer, asked);
   });

@@ -34,7 +34,7 @@ const plain = (text: string): string =>
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?|\d\d:\d\d:\d\d(\.\d+)?/g, 'T')
     .replaceAll(/(timer|wait|delay): +[\d.]+\/(\d+)/g, '$1: X/$2')
     .replaceAll(/(undo in) [\d.]+ s/g, '$1 X s')
-    .replaceAll(/(from )\S+bird\.conf/g, '$1FILE')
+    .replaceAll(/\S+bird\.conf/g, 'FILE')
     .replaceAll(/[ \t]+$/gm, '')
     .trimEnd();
 
@@ -47,14 +47,15 @@ const label = (machine: string, action: string): string => `${machine}: ${action
 
 class RealMachines {
   readonly #folder = mkdtempSync(join(tmpdir(), 'beside-'));
-  readonly #prefix = `pwb${process.pid}`;
+  readonly #prefix: string;
   readonly #processes: ChildProcess[] = [];
   readonly #scene: Scene;
   readonly #segments = new Set<string>();
   #ports = 0;
 
-  constructor(scene: Scene) {
+  constructor(scene: Scene, number: number) {
     this.#scene = scene;
+    this.#prefix = `pwb${process.pid}-${number}`;
   }
 
   #ip(...words: readonly string[]): string {
@@ -150,7 +151,9 @@ class RealMachines {
   }
 }
 
-export const realAnswers = (scene: Scene): Promise<Map<string, string>> => new RealMachines(scene).answers();
+/** Numbers tell the namespaces of scenes apart. */
+export const realAnswers = (scene: Scene, number: number): Promise<Map<string, string>> =>
+  new RealMachines(scene, number).answers();
 
 // Ours
 
