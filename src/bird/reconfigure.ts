@@ -58,6 +58,7 @@ export function reconfigureProtocol(protocol: Protocol, config: ProtocolConfig, 
     if (next === undefined) continue;
     if (!sameLimits(channel.config, next)) channel.forgetLimits();
     channel.config = next;
+    channel.verifyLimits();
   }
   if (protocol.state === 'down' || type === 'soft') return true;
   if (difference.imports && !protocol.reloadImports()) return false;

@@ -14,6 +14,7 @@ const CEASE: Readonly<Record<DownReason, number>> = {
   'command-restart': 4,
   'import-limit': 1,
   'export-limit': 2,
+  'export-limit-restart': 4,
 };
 
 /** `silent` where the neighbour keeps our routes if it sees no more than the end of the connection. */

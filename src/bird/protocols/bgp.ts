@@ -144,9 +144,10 @@ export class BgpProtocol extends BgpRoutes implements ConnectionOwner {
   }
 
   protected end(reason: DownReason): ProtocolState {
-    const limited = reason === 'import-limit' || reason === 'export-limit';
+    const limited = reason === 'import-limit' || reason === 'export-limit' || reason === 'export-limit-restart';
     this.storeError(undefined, { kind: limited ? 'automatic' : 'manual' });
-    this.errors.startupDelay = 0;
+    if (limited && !this.disabled) this.delayStartup();
+    else this.errors.startupDelay = 0;
     this.stop(ceaseFor(reason, this.message, this.config.gracefulRestart));
     return this.state;
   }

@@ -47,7 +47,6 @@ export class ChannelExports {
     this.flowing = false;
     this.routes.clear();
     this.#channel.stats.exportedRoutes = 0;
-    this.limitHit = false;
   }
 
   feed(entries: Iterable<NetEntry>, which: Feeding): void {
@@ -205,7 +204,7 @@ export class ChannelExports {
     const { exportLimit } = config;
     if (exportLimit === undefined || old !== undefined) return fresh;
     this.limitHit ||= this.#channel.reached(exportLimit, this.routes.size, 'export');
-    if (!this.limitHit || exportLimit.action !== 'block') return fresh;
+    if (!this.limitHit || exportLimit.action === 'warn') return fresh;
     stats.exportUpdatesRejected += 1;
     return undefined;
   }

@@ -156,7 +156,7 @@ export class Channel implements TableListener {
     const { stats } = this;
     if (receiveLimit !== undefined && old === undefined) {
       this.#receiveHit ||= this.reached(receiveLimit, stats.importedRoutes + stats.filteredRoutes, 'receive');
-      if (this.#receiveHit && receiveLimit.action === 'block') {
+      if (this.#receiveHit && receiveLimit.action !== 'warn') {
         stats.importUpdatesIgnored += 1;
         return undefined;
       }
@@ -164,7 +164,7 @@ export class Channel implements TableListener {
     const grows = !route.filtered && (old === undefined || old.filtered);
     if (importLimit === undefined || !grows) return route;
     this.#importHit ||= this.reached(importLimit, stats.importedRoutes, 'import');
-    if (!this.#importHit || importLimit.action !== 'block') return route;
+    if (!this.#importHit || importLimit.action === 'warn') return route;
     stats.importUpdatesIgnored += 1;
     return this.config.keepFiltered ? { ...route, filtered: true } : undefined;
   }
@@ -187,7 +187,18 @@ export class Channel implements TableListener {
     this.stats = newStats();
   }
 
-  /** The limits are others now. */
+  /** channel_verify_limits(): what is there may be too much for limits that are others now. */
+  verifyLimits(): void {
+    const { receiveLimit, importLimit, exportLimit } = this.config;
+    const { importedRoutes, filteredRoutes, exportedRoutes } = this.stats;
+    const exceeded = (limit: RouteLimit | undefined, count: number, which: LimitKind): boolean =>
+      limit !== undefined && count > limit.limit && this.reached(limit, count, which);
+    this.#receiveHit ||= exceeded(receiveLimit, importedRoutes + filteredRoutes, 'receive');
+    this.#importHit ||= exceeded(importLimit, importedRoutes, 'import');
+    this.#exports.limitHit ||= exceeded(exportLimit, exportedRoutes, 'export');
+  }
+
+  /** The limits are others now, or the protocol is up again. */
   forgetLimits(): void {
     this.#importHit = false;
     this.#receiveHit = false;
@@ -217,8 +228,6 @@ export class Channel implements TableListener {
   flush(): void {
     this.#stale = undefined;
     for (const [key, imported] of this.#imported) this.#withdraw(key, imported, 'drop');
-    this.#importHit = false;
-    this.#receiveHit = false;
   }
 
   /** Runs the import filter again over what is there, as it came in (only of protocols that keep it). */

@@ -24,7 +24,8 @@ export type DownReason =
   | 'shutdown'
   | 'graceful-restart'
   | 'import-limit'
-  | 'export-limit';
+  | 'export-limit'
+  | 'export-limit-restart';
 
 /** How the kinds are called in listings. */
 export const KIND_NAMES = {
@@ -140,7 +141,8 @@ export abstract class Protocol implements ChannelOwner {
   limitHit(_channel: Channel, limit: RouteLimit, which: LimitKind): void {
     this.router.defer(() => {
       if (this.#state === 'down') return;
-      const reason = which === 'export' ? 'export-limit' : 'import-limit';
+      const ofExport = limit.action === 'restart' ? 'export-limit-restart' : 'export-limit';
+      const reason = which === 'export' ? ofExport : 'import-limit';
       if (limit.action === 'disable') this.disabled = true;
       this.shutdown(reason);
       if (limit.action === 'restart') this.whenDown(() => this.start());
@@ -185,7 +187,10 @@ export abstract class Protocol implements ChannelOwner {
       for (const channel of this.#channels) channel.stopExport();
       this.#feeding.clear();
     }
-    if (state === 'up') this.openExport();
+    if (state === 'up') {
+      for (const channel of this.#channels) channel.forgetLimits();
+      this.openExport();
+    }
     if (state === 'stop' || state === 'down') for (const channel of this.#channels) channel.flush();
     if (state !== 'down') return;
     const next = this.#onDown;
