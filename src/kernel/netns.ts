@@ -14,6 +14,7 @@ import type { Host } from './host.js';
 import { Ipv4Stack } from './ipv4/index.js';
 import { popTag, tagOf } from './link/bridge-vlan.js';
 import { Links } from './link/links.js';
+import { Mib } from './mib.js';
 import { Arp } from './neigh/arp.js';
 import { NeighbourTable } from './neigh/neighbour-table.js';
 import { IpsetTable, Netfilter } from './netfilter/index.js';
@@ -41,6 +42,8 @@ export class Netns {
   readonly ipv4: Ipv4Stack;
   readonly sockets: SocketTable;
   readonly frames = new FrameSockets();
+  /** What its protocols have counted since the start. */
+  readonly mib = new Mib();
   /** Drops by reason since the start (kfree_skb). */
   readonly drops = new Map<DropReason, number>();
 

@@ -1,8 +1,9 @@
-/** Files of /proc/net that show the state of a namespace: dev, arp, route, nf_conntrack. */
+/** Files of /proc/net that show the state of a namespace: dev, arp, route, nf_conntrack, and what proc-net-mib.ts counts. */
 
 import { type Device, type FibRoute, type Neighbour, type Netns, RT_TABLE } from '../kernel/index.js';
 import { formatIpv4, formatMac, ipv4Mask } from '../packet/index.js';
 import { devicesOf } from './ip/device.js';
+import { netstatText, snmpText, sockstatText } from './proc-net-mib.js';
 import { lines } from './tool.js';
 
 /** net/core/net-procfs.c:dev_seq_printf_stats(). */
@@ -98,6 +99,9 @@ const conntrack = ({ conntrack: table }: Netns): string =>
 export const procNetFiles = (netns: Netns): readonly (readonly [path: string, content: string])[] => [
   ['/proc/net/arp', arp(netns)],
   ['/proc/net/dev', dev(netns)],
+  ['/proc/net/netstat', netstatText(netns)],
   ['/proc/net/nf_conntrack', conntrack(netns)],
   ['/proc/net/route', route(netns)],
+  ['/proc/net/snmp', snmpText(netns)],
+  ['/proc/net/sockstat', sockstatText(netns)],
 ];

@@ -23,6 +23,7 @@ import { ifconfig } from './net-tools/ifconfig.js';
 import { netstat } from './net-tools/netstat.js';
 import { route } from './net-tools/route.js';
 import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
+import { nstat } from './nstat.js';
 import { ping } from './ping.js';
 import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
@@ -74,6 +75,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   nc,
   netstat,
   nslookup,
+  nstat,
   ping,
   ping6: forIpv6('ping6'),
   route,

@@ -68,6 +68,6 @@ t.test('/proc/net/nf_conntrack and /sys/class/net have what went by', (t) => {
   t.ok(count('rx_bytes') >= 2 * 98);
   t.equal(count('rx_over_errors'), 0);
   t.equal(outputOf(cluster, 'pod/default/client', 'ls /sys/class/net/eth0/statistics').split('\n').length - 1, 24);
-  t.equal(outputOf(cluster, 'node/node1', 'ls /proc/net'), 'arp\ndev\nnf_conntrack\nroute\n');
+  t.equal(outputOf(cluster, 'node/node1', 'ls /proc/net'), 'arp\ndev\nnetstat\nnf_conntrack\nroute\nsnmp\nsockstat\n');
   t.end();
 });

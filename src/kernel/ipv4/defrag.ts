@@ -14,6 +14,7 @@ import type { DropReason, Step, Tracer } from '../../trace/index.js';
 import { NS_PER_S, type Timer } from '../clock.js';
 import type { Device } from '../device.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
+import type { Mib } from '../mib.js';
 import { HEADROOM, type Skb } from '../skb.js';
 import type { NetnsSysctl } from '../sysctl.js';
 import { type DefragUser, type Fragment, FragmentQueue } from './fragment-queue.js';
@@ -28,6 +29,7 @@ export interface DefragContext {
     readonly tracer: Tracer | undefined;
   };
   readonly sysctl: { readonly values: Readonly<Record<NetnsSysctl, number>> };
+  readonly mib: Mib;
   readonly devices: { at(ifindex: number): Device | undefined };
   readonly fib: { routeInput(flow: Flow4 & { iif: Device }): RouteResult | DropReason };
   readonly ipv4: { readonly icmp: { send(skb: Skb, type: number, code: number): void } };
@@ -82,8 +84,13 @@ export class Defrag {
   gather(skb: Skb, user: DefragUser): 'complete' | 'queued' | DropReason {
     const header = new Ipv4(skb.view, skb.network);
     if (!header.isFragment) return 'complete';
-    const limit = this.#context.sysctl.values['ipv4.ipfrag_high_thresh'];
-    if (limit === 0 || this.#memory > limit) return 'proto-mem';
+    const { sysctl, mib } = this.#context;
+    mib.IpReasmReqds += 1;
+    const limit = sysctl.values['ipv4.ipfrag_high_thresh'];
+    if (limit === 0 || this.#memory > limit) {
+      mib.IpReasmFails += 1;
+      return 'proto-mem';
+    }
     const queue = this.#queueOf(header, user);
     this.#checkDistance(queue, header);
     return this.#add(queue, skb, header);
@@ -119,6 +126,7 @@ export class Defrag {
     peer.fragments += 1;
     queue.peerCount = peer.fragments;
     if (queue.isEmpty || peer.fragments - start <= limit) return;
+    this.#context.mib.IpReasmFails += 1;
     this.#memory -= queue.memory;
     this.#startTimer(queue);
     for (const { skb } of queue.restart()) this.#context.drop(skb, 'frag-too-far');
@@ -141,6 +149,7 @@ export class Defrag {
     const result = queue.insert({ skb, offset, end });
     if (result === 'duplicate') return 'dup-frag';
     if (result === 'overlap') {
+      this.#context.mib.IpExtReasmOverlaps += 1;
       this.#discard(queue, header, { reason: 'dup-frag', note: 'fragments overlap' });
       return 'dup-frag';
     }
@@ -175,6 +184,7 @@ export class Defrag {
       this.#discard(queue, header, { reason: 'not-specified', note }, skb);
       return 'not-specified';
     }
+    this.#context.mib.IpReasmOKs += 1;
     this.#forget(queue, header);
     join(this.#context.emulation.slabs, { into: skb, head: head.skb, fragments, length });
     adoptIdentity(skb, head.skb);
@@ -196,6 +206,8 @@ export class Defrag {
   #expire(queue: FragmentQueue): void {
     const { fragments } = queue;
     const first = fragments[0];
+    this.#context.mib.IpReasmFails += 1;
+    this.#context.mib.IpReasmTimeout += 1;
     if (first !== undefined) this.#forget(queue, first.skb.ipv4);
     if (first !== undefined && queue.firstSeen) this.#answer(first.skb, queue.iif, queue.user);
     for (const { skb } of fragments) this.#context.drop(skb, 'fragment-reasm-timeout');
@@ -216,6 +228,7 @@ export class Defrag {
 
   /** The queue ends; its fragments but `current`, whose fate the caller decides, are lost. */
   #discard(queue: FragmentQueue, header: Ipv4, { reason, note }: Fate, current?: Skb): void {
+    this.#context.mib.IpReasmFails += 1;
     this.#forget(queue, header);
     for (const { skb } of queue.fragments) if (skb !== current) this.#context.drop(skb, reason, note);
   }

@@ -7,18 +7,21 @@
 import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, type Ipv4Addr } from '../../packet/index.js';
 import { type Clock, NS_PER_MS, NS_PER_S } from '../clock.js';
 import type { InetPeers } from './inet-peer.js';
+import type { Netns } from '../netns.js';
 import type { Sysctls } from '../sysctl.js';
 
 export class IcmpLimits {
   readonly #sysctl: Sysctls;
   readonly #clock: Clock;
+  readonly #netns: Netns;
   readonly #peers: InetPeers;
   #credit = 0;
   #creditNs = Number.NEGATIVE_INFINITY;
 
-  constructor(sysctl: Sysctls, clock: Clock, peers: InetPeers) {
-    this.#sysctl = sysctl;
-    this.#clock = clock;
+  constructor(netns: Netns, peers: InetPeers) {
+    this.#netns = netns;
+    this.#sysctl = netns.sysctl;
+    this.#clock = netns.emulation.clock;
     this.#peers = peers;
   }
 
@@ -29,8 +32,14 @@ export class IcmpLimits {
     to: { readonly destination: Ipv4Addr; readonly loopback: boolean },
   ): string | undefined {
     if (!this.#limited(type, code) || to.loopback) return undefined;
-    if (!this.#globalAllow()) return 'limited by net.ipv4.icmp_msgs_per_sec';
-    return this.#peerAllow(to.destination) ? undefined : 'limited by net.ipv4.icmp_ratelimit';
+    const { mib } = this.#netns;
+    if (!this.#globalAllow()) {
+      mib.IcmpOutRateLimitGlobal += 1;
+      return 'limited by net.ipv4.icmp_msgs_per_sec';
+    }
+    if (this.#peerAllow(to.destination)) return undefined;
+    mib.IcmpOutRateLimitHost += 1;
+    return 'limited by net.ipv4.icmp_ratelimit';
   }
 
   /** icmpv4_mask_allow(). */

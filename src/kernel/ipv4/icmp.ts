@@ -12,6 +12,8 @@ import {
   Ipv4,
   type Ipv4Addr,
   isIcmpError,
+  UDP_HEADER_LENGTH,
+  Udp,
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import { timeOfDayMs } from '../clock.js';
@@ -19,6 +21,7 @@ import { directionOf, IPS } from '../conntrack/entry.js';
 import type { Flow4, RouteResult } from '../fib/index.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
+import { forbidden, TYPE_MAX } from './icmp-forbidden.js';
 import { IcmpLimits } from './icmp-limits.js';
 import type { InetPeers } from './inet-peer.js';
 import type { EchoedOptions } from './options.js';
@@ -29,11 +32,6 @@ const ERROR_LENGTH_MAX = 576;
 /** IPTOS_PREC_INTERNETCONTROL. */
 const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
-/** Types that icmp_pointers[] counts as errors: some that nobody uses, and router discovery, among them. */
-const UNANSWERED: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]);
-/** NR_ICMP_TYPES: types above are not known. */
-const TYPE_MAX = 18;
-
 /** An ICMP error that came about a packet of ours. Offsets are into `view`. */
 export interface QuotingError {
   readonly type: number;
@@ -58,13 +56,16 @@ export interface IcmpError extends QuotingError {
   learn(sender: Pick<Flow4, 'oif' | 'mark'>): void;
 }
 
+/** __ip_make_skb() counts the type of the flow, which icmp_reply() leaves at 0: every answer is counted as one of echo. */
+const countedAs = (type: number): number => (type === ICMP_TYPE.timestampReply ? ICMP_TYPE.echoReply : type);
+
 export class Icmp {
   readonly #netns: Netns;
   readonly #limits: IcmpLimits;
 
   constructor(netns: Netns, peers: InetPeers) {
     this.#netns = netns;
-    this.#limits = new IcmpLimits(netns.sysctl, netns.emulation.clock, peers);
+    this.#limits = new IcmpLimits(netns, peers);
   }
 
   timeExceeded(skb: Skb): void {
@@ -78,7 +79,7 @@ export class Icmp {
   /** __icmp_send(): an error about `skb`, unless one of its many conditions forbids it. `info` is the second word. */
   send(skb: Skb, type: number, code: number, info = 0): void {
     const about = skb.ipv4;
-    const note = this.#forbidden(skb, about, type);
+    const note = forbidden(skb, about, type);
     if (note !== undefined) {
       this.#step(skb, { type, code, to: about.source, note });
       return;
@@ -145,12 +146,18 @@ export class Icmp {
 
   /** icmp_rcv(). `data` stands at the ICMP header. */
   receive(skb: Skb): DropReason | undefined {
+    const { mib } = this.#netns;
+    mib.IcmpInMsgs += 1;
     const icmp = IcmpHeader.parse(skb.view, skb.data, skb.tail);
-    if (icmp === undefined) return 'pkt-too-small';
-    if (!icmp.checksumValid(skb.tail)) return 'icmp-csum';
-    if (icmp.type > TYPE_MAX) return 'unhandled-proto';
+    if (icmp === undefined) return this.#inError('pkt-too-small');
+    if (!icmp.checksumValid(skb.tail)) {
+      mib.IcmpInCsumErrors += 1;
+      return this.#inError('icmp-csum');
+    }
+    mib.countIcmpIn(icmp.type);
+    if (icmp.type > TYPE_MAX) return this.#inError('unhandled-proto');
     const toMany = skb.route?.type === 'broadcast' || skb.route?.type === 'multicast';
-    if (toMany && !this.#takesFromMany(icmp.type)) return 'not-specified';
+    if (toMany && !this.#takesFromMany(icmp.type)) return this.#inError('not-specified');
     switch (icmp.type) {
       case ICMP_TYPE.echoRequest:
         return this.#echo(skb, icmp);
@@ -167,6 +174,11 @@ export class Icmp {
       default:
         return 'not-specified';
     }
+  }
+
+  #inError(reason: DropReason): DropReason {
+    this.#netns.mib.IcmpInErrors += 1;
+    return reason;
   }
 
   /** RFC 1122 §3.2.2.6 and §3.2.2.8: what may be sent to everybody, and is answered only where that is wanted. */
@@ -189,7 +201,7 @@ export class Icmp {
 
   /** icmp_timestamp() (RFC 1122 §3.2.2.8): originate as it came, receive and transmit of now. */
   #timestamp(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
-    if (skb.tail - icmp.payloadOffset < 4) return 'pkt-too-small';
+    if (skb.tail - icmp.payloadOffset < 4) return this.#inError('pkt-too-small');
     const payload = new Uint8Array(12);
     const view = new DataView(payload.buffer);
     const now = timeOfDayMs(this.#netns.emulation.clock);
@@ -245,7 +257,8 @@ export class Icmp {
     },
   ): void {
     const { route, destination, tos, mark, options } = about;
-    const { emulation, ipv4, sockets } = this.#netns;
+    const { emulation, ipv4, sockets, mib } = this.#netns;
+    mib.countIcmpOut(countedAs(skb.view.getUint8(skb.data)));
     emulation.sendIcmp(() =>
       ipv4.output.send(skb, {
         source: route.source,
@@ -265,13 +278,16 @@ export class Icmp {
   /** icmp_unreach(), icmp_socket_deliver(): the sender of the quoted packet is told. */
   #error(skb: Skb, icmp: IcmpHeader): DropReason | undefined {
     const quotedAt = icmp.payloadOffset;
-    if (skb.tail - quotedAt < IPV4_HEADER_LENGTH) return 'pkt-too-small';
+    if (skb.tail - quotedAt < IPV4_HEADER_LENGTH) return this.#inError('pkt-too-small');
     const quoted = new Ipv4(skb.view, quotedAt);
-    if (quoted.headerLength < IPV4_HEADER_LENGTH || quotedAt + quoted.headerLength > skb.tail) return 'ip-inhdr';
+    if (quoted.headerLength < IPV4_HEADER_LENGTH || quotedAt + quoted.headerLength > skb.tail)
+      return this.#inError('ip-inhdr');
     const needsFragmentation =
       icmp.type === ICMP_TYPE.destinationUnreachable && icmp.code === ICMP_UNREACHABLE_CODE.fragmentationNeeded;
     const mtu = needsFragmentation ? this.#toldMtu(icmp, quoted) : 0;
     if (mtu === undefined) return undefined;
+    const whole = quoted.payloadOffset + 8 <= skb.tail;
+    if (!whole) this.#netns.mib.IcmpInErrors += 1;
     if (quoted.protocol === IP_PROTOCOL.ipip) {
       this.#tunnelError(skb, icmp, { quoted, mtu });
       return undefined;
@@ -283,8 +299,8 @@ export class Icmp {
       if (needsFragmentation) fib.learnPmtu(destination, mtu, flow);
       else if (icmp.type === ICMP_TYPE.redirect) this.#redirected(skb, icmp, flow);
     };
+    if (this.#aboutTunnel(quoted, skb)) return undefined;
     // icmp_err(): replies that the kernel has sent are nobody's else.
-    const whole = quoted.payloadOffset + 8 <= skb.tail;
     if (
       whole &&
       quoted.protocol === IP_PROTOCOL.icmp &&
@@ -303,6 +319,15 @@ export class Icmp {
       learn,
     });
     return undefined;
+  }
+
+  /** __udp4_lib_err_encap(): what is quoted went through a tunnel of ours, which wants to hear nothing of it. */
+  #aboutTunnel(quoted: Ipv4, skb: Skb): boolean {
+    if (quoted.protocol !== IP_PROTOCOL.udp) return false;
+    const payload = quoted.payloadOffset + UDP_HEADER_LENGTH;
+    if (payload > skb.tail) return false;
+    const { destinationPort } = new Udp(skb.view, quoted.payloadOffset);
+    return this.#netns.ipv4.udpTunnels.get(destinationPort)?.sent(skb.view, payload, skb.tail) === true;
   }
 
   /**
@@ -343,19 +368,6 @@ export class Icmp {
       end: skb.tail,
       skb,
     });
-  }
-
-  /** Why no error may be sent about this packet (RFC 1122 §3.2.2), or undefined. */
-  #forbidden(skb: Skb, about: Ipv4, type: number): string | undefined {
-    if (skb.route === undefined) return 'the packet was not routed';
-    if (skb.packetType === 'broadcast' || skb.packetType === 'multicast') return 'it came as a link-layer broadcast';
-    if (skb.route.type === 'broadcast' || skb.route.type === 'multicast') return 'it was sent to many';
-    if (about.fragmentOffset !== 0) return 'it is not the first fragment';
-    if (!isIcmpError(type) || about.protocol !== IP_PROTOCOL.icmp) return undefined;
-    const at = skb.network + about.headerLength;
-    if (at >= skb.tail) return 'its ICMP type is cut off';
-    const inner = skb.view.getUint8(at);
-    return UNANSWERED.has(inner) || inner > TYPE_MAX ? 'it is an ICMP error itself' : undefined;
   }
 
   /** The address that the packet was sent to where it is ours; else routing, or the way in by which it was routed, chooses. */

@@ -3,4 +3,4 @@ export { Defrag } from './defrag.js';
 export type { IcmpError } from './icmp.js';
 export { Icmp } from './icmp.js';
 export { Ipv4Output, type SendRequest } from './output.js';
-export { Ipv4Stack, type TunnelReceiver } from './stack.js';
+export { Ipv4Stack, type TunnelReceiver, type UdpTunnel } from './stack.js';

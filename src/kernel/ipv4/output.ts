@@ -84,7 +84,11 @@ export class Ipv4Output {
     skb.mark = request.mark ?? request.socket?.mark ?? 0;
     skb.socket = request.socket;
     skb.route = request.route;
-    return this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour', request.told);
+    const { mib } = this.#netns;
+    const refused = this.localOut(skb, request.ignoreDontFragment === true ? 'may-fragment' : 'honour', request.told);
+    // ip_send_skb()
+    if (refused !== undefined && request.appended === true) mib.IpOutDiscards += 1;
+    return refused;
   }
 
   /** A whole packet made here (a TCP reset by REJECT, a raw socket): routed by its own header, then sent. */
@@ -109,6 +113,7 @@ export class Ipv4Output {
   localOut(skb: Skb, dontFragment: 'honour' | 'may-fragment', told = false): Errno | undefined {
     const netns = this.#netns;
     const out = skb.route?.dev;
+    netns.mib.IpOutRequests += 1;
     if (netns.emulation.tracer !== undefined) this.#traceSend(skb, told);
     if (netns.netfilter.run('output', skb, undefined, out) !== 'accept') return netns.netfilter.error;
     return this.output(skb, dontFragment);
@@ -162,7 +167,9 @@ export class Ipv4Output {
       return undefined;
     }
     const honours = dontFragment === 'honour' && skb.fragMaxSize === 0;
+    const { mib } = netns;
     if (header.dontFragment && (honours || skb.fragMaxSize > mtu)) {
+      mib.IpFragFails += 1;
       netns.ipv4.icmp.fragmentationNeeded(skb, mtu);
       netns.drop(skb, 'pkt-too-big', `${skb.tail - skb.network} octets, MTU ${mtu}`);
       return 'EMSGSIZE';
@@ -170,6 +177,8 @@ export class Ipv4Output {
     const pieces = fragment(netns.emulation, skb, Math.max(mtu, IPV4_MIN_MTU));
     if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
     for (const piece of pieces) this.#transmit(piece);
+    mib.IpFragCreates += pieces.length;
+    mib.IpFragOKs += 1;
     return undefined;
   }
 
@@ -186,8 +195,22 @@ export class Ipv4Output {
     const { route } = skb;
     if (route?.dev === undefined) return;
     skb.data = skb.network;
+    this.#count(skb, route.type);
     this.#netns.neighbours.output(skb, route.dev, route.gateway ?? skb.ipv4.destination);
     this.#netns.emulation.endOfTransmission();
+  }
+
+  #count({ length }: Skb, type: RouteResult['type']): void {
+    const { mib } = this.#netns;
+    mib.IpOutTransmits += 1;
+    mib.IpExtOutOctets += length;
+    if (type === 'multicast') {
+      mib.IpExtOutMcastPkts += 1;
+      mib.IpExtOutMcastOctets += length;
+    } else if (type === 'broadcast') {
+      mib.IpExtOutBcastPkts += 1;
+      mib.IpExtOutBcastOctets += length;
+    }
   }
 
   /**

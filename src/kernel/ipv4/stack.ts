@@ -23,6 +23,7 @@ import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { portsOf } from './flow-ports.js';
+import { checkHeader } from './header.js';
 import { Icmp, type QuotingError } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
 import {
@@ -49,12 +50,19 @@ const UNREACHABLE_BY_ERROR: Readonly<Partial<Record<Errno, number>>> = {
 /** A tunnel that takes packets off the stack: UDP port or IP protocol. True where it took the packet. */
 export type TunnelReceiver = (skb: Skb) => boolean;
 
+export interface UdpTunnel {
+  /** encap_rcv. */
+  receive(skb: Skb): boolean;
+  /** encap_err_lookup: whether a datagram to its port, of which an ICMP error quotes the beginning, is one of its own. */
+  sent(view: DataView, payload: number, end: number): boolean;
+}
+
 export class Ipv4Stack {
   readonly icmp: Icmp;
   readonly output: Ipv4Output;
   readonly defrag: Defrag;
   /** UDP ports with an encapsulation socket (udp_tunnel_sock): VXLAN. */
-  readonly udpTunnels = new Map<number, TunnelReceiver>();
+  readonly udpTunnels = new Map<number, UdpTunnel>();
   /** IP protocols with a tunnel handler: IP-in-IP. */
   readonly protocolTunnels = new Map<number, TunnelReceiver>();
   /** What those handlers do about ICMP errors that quote their packets (net_protocol.err_handler). */
@@ -94,7 +102,10 @@ export class Ipv4Stack {
       netns.drop(skb, 'otherhost');
       return;
     }
-    const bad = checkHeader(skb);
+    const { mib } = netns;
+    mib.IpInReceives += 1;
+    mib.IpExtInOctets += skb.length;
+    const bad = checkHeader(skb, mib);
     if (bad !== undefined) {
       netns.drop(skb, bad);
       return;
@@ -124,6 +135,7 @@ export class Ipv4Stack {
         hashedAs: header.protocol === IP_PROTOCOL.icmp ? quotedBy(skb, header) : undefined,
       });
       if (typeof route === 'string') {
+        if (route === 'ip-rpfilter') netns.mib.TcpExtIPReversePathFilter += 1;
         netns.drop(skb, route);
         return;
       }
@@ -136,9 +148,13 @@ export class Ipv4Stack {
   /** dst_input(). */
   #dispatch(dev: Device, skb: Skb, route: RouteResult): void {
     switch (route.type) {
-      case 'local':
       case 'broadcast':
       case 'multicast':
+        this.#countForMany(skb, route.type);
+        this.#traceInput(skb);
+        this.localDeliver(skb);
+        return;
+      case 'local':
         this.#traceInput(skb);
         this.localDeliver(skb);
         return;
@@ -152,11 +168,24 @@ export class Ipv4Stack {
     }
   }
 
+  #countForMany(skb: Skb, type: 'broadcast' | 'multicast'): void {
+    const { mib } = this.#netns;
+    const length = skb.tail - skb.network;
+    if (type === 'multicast') {
+      mib.IpExtInMcastPkts += 1;
+      mib.IpExtInMcastOctets += length;
+    } else {
+      mib.IpExtInBcastPkts += 1;
+      mib.IpExtInBcastOctets += length;
+    }
+  }
+
   /** ip_error(), or dst_discard() for a blackhole. */
   #unroutable(dev: Device, skb: Skb, route: RouteResult): void {
     const netns = this.#netns;
     const by = route.route;
     if (dev.ipv4Conf.forwarding === 0 && route.route === undefined) {
+      netns.mib.IpInAddrErrors += 1;
       netns.drop(skb, 'ip-inaddrerrors', 'not an address of this host, and forwarding is off');
       return;
     }
@@ -164,7 +193,9 @@ export class Ipv4Stack {
       netns.drop(skb, 'ip-innoroutes', 'blackhole route', by);
       return;
     }
-    const code = UNREACHABLE_BY_ERROR[route.error ?? 'ENETUNREACH'];
+    const error = route.error ?? 'ENETUNREACH';
+    if (error === 'ENETUNREACH') netns.mib.IpExtInNoRoutes += 1;
+    const code = UNREACHABLE_BY_ERROR[error];
     if (code === undefined) {
       netns.drop(skb, 'ip-innoroutes', 'no route', by);
       return;
@@ -198,13 +229,19 @@ export class Ipv4Stack {
     skb.data = skb.network + header.headerLength;
     skb.transport = skb.data;
     const { protocol } = header;
+    const reason = this.#taken(skb, protocol) ? undefined : this.#handler(skb, protocol);
+    if (reason === 'ip-noproto') netns.mib.IpInUnknownProtos += 1;
+    else netns.mib.IpInDelivers += 1;
+    if (reason !== undefined) netns.drop(skb, reason);
+  }
+
+  /** A tunnel has it. */
+  #taken(skb: Skb, protocol: number): boolean {
     if (protocol === IP_PROTOCOL.udp && skb.tail - skb.data >= 8) {
       const tunnel = this.udpTunnels.get(skb.view.getUint16(skb.data + 2));
-      if (tunnel?.(skb) === true) return;
+      if (tunnel?.receive(skb) === true) return true;
     }
-    if (this.protocolTunnels.get(protocol)?.(skb) === true) return;
-    const reason = this.#handler(skb, protocol);
-    if (reason !== undefined) netns.drop(skb, reason);
+    return this.protocolTunnels.get(protocol)?.(skb) === true;
   }
 
   #handler(skb: Skb, protocol: number): DropReason | undefined {
@@ -238,13 +275,16 @@ export class Ipv4Stack {
     }
     const header = skb.ipv4;
     if (header.ttl <= 1) {
+      netns.mib.IpInHdrErrors += 1;
       this.icmp.timeExceeded(skb);
       netns.drop(skb, 'ip-inhdr', 'TTL exceeded');
       return;
     }
+    netns.mib.IpForwDatagrams += 1;
     const mtu = this.output.mtu(skb);
     const length = skb.tail - skb.network;
     if (length > mtu && header.dontFragment) {
+      netns.mib.IpFragFails += 1;
       this.icmp.fragmentationNeeded(skb, mtu);
       netns.drop(skb, 'pkt-too-big', `${length} octets, MTU ${mtu}, not to be fragmented`);
       return;
@@ -303,6 +343,7 @@ export class Ipv4Stack {
     const options = this.#readOptions(dev, skb, header);
     if ('pointer' in options) {
       skb.options = options.before;
+      this.#netns.mib.IpInHdrErrors += 1;
       this.icmp.send(skb, ICMP_TYPE.parameterProblem, 0, options.pointer << 24);
       this.#netns.drop(skb, 'ip-inhdr', 'malformed IP option');
       return false;
@@ -343,25 +384,6 @@ export class Ipv4Stack {
     if (this.#netns.emulation.tracer === undefined) return;
     traceRoute(this.#netns, skb, 'input');
   }
-}
-
-/** ip_rcv_core(): what is not even a header. The packet is cut to the length that its header says. */
-function checkHeader(skb: Skb): DropReason | undefined {
-  if (skb.length < IPV4_HEADER_LENGTH) return 'pkt-too-small';
-  const header = new Ipv4(skb.view, skb.network);
-  const { headerLength } = header;
-  if (header.version !== 4 || headerLength < IPV4_HEADER_LENGTH) return 'ip-inhdr';
-  if (skb.length < headerLength) return 'pkt-too-small';
-  if (!header.checksumValid()) return 'ip-csum';
-  const { totalLength } = header;
-  if (skb.length < totalLength) return 'pkt-too-small';
-  if (totalLength < headerLength) return 'ip-inhdr';
-  // IPCB is cleared: a bridge that has put a datagram together has forgotten here of what size.
-  skb.fragMaxSize = 0;
-  skb.options = undefined;
-  skb.tail = skb.network + totalLength;
-  skb.transport = skb.network + headerLength;
-  return undefined;
 }
 
 /** ip_multipath_l3_keys(): the header that an ICMP error quotes. */

@@ -17,6 +17,7 @@ import {
   Ipv4,
   type Ipv4Addr,
   IPV4_DONT_FRAGMENT,
+  IPV4_HEADER_LENGTH,
 } from '../../packet/index.js';
 import type { RouteResult } from '../fib/index.js';
 import { dissected } from '../ipv4/flow-ports.js';
@@ -43,10 +44,25 @@ function atNetworkHeader(skb: Skb, inside: () => boolean): boolean {
   return result;
 }
 
+/** By what br_validate_ipv4() counts it: `header` is there where it is the sum that is wrong. */
+function countBadHeader({ netns: { mib } }: Bridge, skb: Skb, header: Ipv4 | undefined): void {
+  const length = skb.tail - skb.network;
+  const whole = length >= IPV4_HEADER_LENGTH ? new Ipv4(skb.view, skb.network) : undefined;
+  const proper = whole?.version === 4 && whole.headerLength >= IPV4_HEADER_LENGTH && whole.headerLength <= length;
+  const rightSum = header === undefined && proper && whole.checksumValid();
+  if (rightSum && whole.totalLength > length) {
+    mib.IpExtInTruncatedPkts += 1;
+    return;
+  }
+  if (proper && !rightSum) mib.IpExtInCsumErrors += 1;
+  mib.IpInHdrErrors += 1;
+}
+
 /** br_validate_ipv4(): what iptables may look at. False where the frame has been dropped. */
 function validate(bridge: Bridge, skb: Skb): boolean {
   const header = Ipv4.parse(skb.view, skb.network, skb.tail);
   if (header === undefined || !header.checksumValid()) {
+    countBadHeader(bridge, skb, header);
     bridge.netns.drop(skb, 'ip-inhdr');
     return false;
   }
@@ -198,12 +214,15 @@ function cutToPort({ netns }: Bridge, skb: Skb, out: BridgePort): readonly Skb[]
   const length = skb.tail - skb.network;
   if (length <= mtu) return [skb];
   if (((skb.ipv4.flagsAndOffset & IPV4_DONT_FRAGMENT) !== 0 && fragMaxSize === 0) || fragMaxSize > mtu) {
+    netns.mib.IpFragFails += 1;
     netns.drop(skb, 'pkt-too-big', `${length} octets, MTU ${mtu} of port ${out.dev.name}`);
     return [];
   }
   const header = skb.slab.bytes.slice(skb.mac, skb.network);
   const pieces = fragment(netns.emulation, skb, mtu);
   if (netns.emulation.tracer !== undefined) netns.trace(skb, { kind: 'fragment', mtu, pieces: pieces.length });
+  netns.mib.IpFragCreates += pieces.length;
+  netns.mib.IpFragOKs += 1;
   for (const piece of pieces) {
     piece.push(header.length, netns.emulation.slabs);
     piece.slab.bytes.set(header, piece.data);

@@ -132,7 +132,7 @@ export class Links {
     const socket = this.#vxlanSockets.get(config.port) ?? new VxlanSocket();
     socket.add(dev);
     this.#vxlanSockets.set(config.port, socket);
-    this.#netns.ipv4.udpTunnels.set(config.port, (skb) => socket.receive(skb));
+    this.#netns.ipv4.udpTunnels.set(config.port, socket);
     const { group } = config;
     if (lower !== undefined && group !== undefined && isMulticast(group)) this.#netns.fib.joinGroup(lower, group);
     return this.#insert(dev, options);

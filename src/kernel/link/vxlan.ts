@@ -27,7 +27,9 @@ import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
 import { KernelError } from '../errors.js';
 import type { VxlanState } from '../host-state.js';
+import type { UdpTunnel } from '../ipv4/index.js';
 import type { Skb } from '../skb.js';
+import { parseDatagram } from '../socket/udp-socket.js';
 import { decapsulateEcn, encapsulateEcn } from './ecn.js';
 import { flowSourcePort, frameHash } from './flow-hash.js';
 
@@ -221,7 +223,7 @@ function decapsulateFrameEcn(skb: Skb, outerTos: number): boolean {
 }
 
 /** The UDP socket that the VXLAN devices of one port of a namespace share (struct vxlan_sock). */
-export class VxlanSocket {
+export class VxlanSocket implements UdpTunnel {
   readonly #byVni = new Map<number, Vxlan>();
 
   get empty(): boolean {
@@ -238,20 +240,23 @@ export class VxlanSocket {
     this.#byVni.delete(dev.config.vni);
   }
 
+  /** vxlan_err_lookup(). */
+  sent(view: DataView, payload: number, end: number): boolean {
+    const header = VxlanHeader.parse(view, payload, end);
+    return header?.flags === VXLAN_FLAG_VNI && this.#byVni.has(header.vni);
+  }
+
   /** udp_queue_rcv_one_skb() → vxlan_rcv(): always the owner of the packet. */
   receive(skb: Skb): boolean {
     const netns = skb.dev?.netns;
     if (netns === undefined) return false;
     const outer = skb.ipv4;
-    const udp = Udp.parse(skb.view, skb.data, skb.tail);
-    if (udp === undefined) {
-      netns.drop(skb, 'pkt-too-small');
+    const udp = parseDatagram(skb, outer, netns.mib);
+    if (typeof udp === 'string') {
+      netns.drop(skb, udp);
       return true;
     }
-    if (!udp.checksumValid(pseudoHeaderSum(outer.source, outer.destination, IP_PROTOCOL.udp, udp.length))) {
-      netns.drop(skb, 'udp-csum');
-      return true;
-    }
+    netns.mib.UdpInDatagrams += 1;
     const header = VxlanHeader.parse(skb.view, udp.payloadOffset, udp.end);
     if (
       header === undefined ||

@@ -190,10 +190,13 @@ export class Arp {
 
   /** arp_filter(): answer only where our own way to the sender leaves by this device. */
   #filtered(dev: Device, senderIp: Ipv4Addr, targetIp: Ipv4Addr): boolean {
-    const { fib, sysctl } = this.#netns;
+    const { fib, sysctl, mib } = this.#netns;
     if (!orConf(sysctl.all, dev.ipv4Conf, 'arp_filter')) return false;
     const route = fib.routeOutput({ destination: senderIp, source: targetIp });
-    return typeof route === 'string' || route.dev !== dev;
+    if (typeof route === 'string') return true;
+    if (route.dev === dev) return false;
+    mib.TcpExtArpFilter += 1;
+    return true;
   }
 
   /**

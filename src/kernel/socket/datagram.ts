@@ -32,8 +32,12 @@ export function routeDatagram(socket: Socket, flow: Flow4, options: DatagramOpti
   const source = options.source ?? flow.source;
   const tos = options.tos ?? socket.tos;
   const asked = source === flow.source && tos === (flow.tos ?? 0) ? flow : { ...flow, source, tos };
-  const route = socket.netns.ipv4.route(asked);
-  if (typeof route === 'string') return route;
+  const { netns } = socket;
+  const route = netns.ipv4.route(asked);
+  if (typeof route === 'string') {
+    if (route === 'ENETUNREACH') netns.mib.IpOutNoRoutes += 1;
+    return route;
+  }
   return route.type === 'broadcast' && !socket.broadcast ? 'EACCES' : route;
 }
 

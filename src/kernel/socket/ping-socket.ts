@@ -80,6 +80,7 @@ export class PingSocket extends Socket {
       const note = `ICMP echo request ${sequence} to ${formatIpv4(destination)}`;
       netns.trace(skb, { kind: 'send', protocol: this.protocol, note });
     }
+    netns.mib.countIcmpOut(ICMP_TYPE.echoRequest);
     const bound = request.source ?? this.localAddress;
     const source = bound === INADDR_ANY ? route.source : bound;
     return sendDatagram(this, { skb, source, destination, route, identification: undefined, options: request });

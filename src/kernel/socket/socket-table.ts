@@ -8,7 +8,7 @@ import type { IcmpError } from '../ipv4/icmp.js';
 import type { Skb } from '../skb.js';
 import { ConnectionTable } from './connection-table.js';
 import { quotedPacket } from './icmp-error.js';
-import type { SctpListenRequest, TcpListenRequest, UdpListenRequest } from './listen.js';
+import { listenerStates, type SctpListenRequest, type TcpListenRequest, type UdpListenRequest } from './listen.js';
 import { PingSocket } from './ping-socket.js';
 import { type Arrival, findPort, findUdpPort, PortTable } from './port-table.js';
 import type { SctpListener } from './sctp/sctp-listener.js';
@@ -16,10 +16,11 @@ import { SctpTable } from './sctp/sctp-table.js';
 import type { PacketSocket, Socket, SocketEntry, SocketOptions } from './socket.js';
 import type { SocketNetns } from './stack.js';
 import { sendReset } from './tcp/reply.js';
-import { describeSegment, parseSegment, type Segment } from './tcp/segment.js';
+import { parseSegment, type Segment, traceDelivery } from './tcp/segment.js';
 import { TcpListener } from './tcp/tcp-listener.js';
 import type { TcpRequest } from './tcp/tcp-request.js';
 import { type TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
+import { tcpUse, type TcpUse } from './tcp/use.js';
 import { parseDatagram, UdpSocket } from './udp-socket.js';
 
 type ListenRequest = TcpListenRequest | UdpListenRequest | SctpListenRequest;
@@ -118,15 +119,14 @@ export class SocketTable {
     return all.map(({ entry }) => entry);
   }
 
+  /** Of TCP, what /proc/net/sockstat and CurrEstab of /proc/net/snmp count. */
+  tcpUse(): TcpUse {
+    return tcpUse(this.#listeners, this.#connections);
+  }
+
   /** What listens, as programmed state: by protocol, port and address. */
   listeners(): ListenerState[] {
-    const states: ListenerState[] = [];
-    for (const listener of this.#listeners) states.push(listenerState('tcp', listener));
-    for (const socket of this.#udp) if (socket.remotePort === 0) states.push(listenerState('udp', socket));
-    for (const listener of this.sctp.listeners) states.push(listenerState('sctp', listener));
-    const key = ({ protocol, port, address }: ListenerState): string =>
-      `${protocol} ${String(port).padStart(5)} ${address}`;
-    return states.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    return listenerStates({ tcp: this.#listeners, udp: this.#udp, sctp: this.sctp.listeners });
   }
 
   /** The namespace goes: all sockets with it, without a word to anybody. */
@@ -159,17 +159,28 @@ export class SocketTable {
     const addresses = { localAddress: packet.source, remoteAddress: packet.destination, ifindex: error.skb.iif };
     if (packet.protocol === IP_PROTOCOL.tcp) {
       const { sourcePort, destinationPort } = new Tcp(view, packet.transport);
-      this.#connections.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort })?.icmpError(error);
+      this.#tellOf(
+        error,
+        this.#connections.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort }),
+      );
     } else if (packet.protocol === IP_PROTOCOL.udp) {
       const { sourcePort, destinationPort } = new Udp(view, packet.transport);
-      this.#udp.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort })?.icmpError(error);
+      this.#tellOf(error, this.#udp.lookup({ ...addresses, localPort: sourcePort, remotePort: destinationPort }));
     } else if (packet.protocol === IP_PROTOCOL.icmp) {
       const { type, identifier } = new Icmp(view, packet.transport);
       if (type === ICMP_TYPE.echoRequest) {
         this.#ping.lookup({ ...addresses, localPort: identifier, remotePort: 0 })?.icmpError(error);
       }
-    } else if (packet.protocol === IP_PROTOCOL.sctp) this.sctp.icmpError(error, packet);
+    } else if (packet.protocol === IP_PROTOCOL.udplite) this.#tellOf(error, undefined);
+    else if (packet.protocol === IP_PROTOCOL.sctp && this.#netns.host.hasModule('sctp'))
+      this.sctp.icmpError(error, packet);
     this.#cause = before;
+  }
+
+  /** tcp_v4_err(), __udp4_lib_err(): an error about nobody's packet is one itself. */
+  #tellOf(error: IcmpError, socket: { icmpError(error: IcmpError): void } | undefined): void {
+    if (socket === undefined) this.#netns.mib.IcmpInErrors += 1;
+    else socket.icmpError(error);
   }
 
   #dispatch(skb: Skb, protocol: number): DropReason | undefined {
@@ -189,18 +200,20 @@ export class SocketTable {
 
   /** tcp_v4_rcv(). */
   #deliverTcp(skb: Skb): DropReason | undefined {
-    const segment = parseSegment(skb);
+    const { mib } = this.#netns;
+    mib.TcpInSegs += 1;
+    const segment = parseSegment(skb, mib);
     if (typeof segment === 'string') return segment;
     const arrival = segment.arrival;
     const tracing = this.#netns.emulation.tracer !== undefined;
     const connection = this.#connections.lookup(arrival);
     if (connection !== undefined) {
-      if (tracing) this.#traceTcp(segment, connection);
+      if (tracing) traceDelivery(this.#netns, segment, connection.entry);
       return connection.receive(segment);
     }
     const listener = this.#listeners.lookup(arrival);
     if (listener !== undefined) {
-      if (tracing) this.#traceTcp(segment, listener);
+      if (tracing) traceDelivery(this.#netns, segment, listener.entry);
       return listener.receive(segment);
     }
     sendReset(this.#netns, segment);
@@ -210,7 +223,8 @@ export class SocketTable {
   /** __udp4_lib_rcv(). */
   #deliverUdp(skb: Skb): DropReason | undefined {
     const ip = skb.ipv4;
-    const udp = parseDatagram(skb, ip);
+    const { mib } = this.#netns;
+    const udp = parseDatagram(skb, ip, mib);
     if (typeof udp === 'string') return udp;
     const arrival: Arrival = {
       localAddress: ip.destination,
@@ -223,10 +237,14 @@ export class SocketTable {
     if (type === 'broadcast' || type === 'multicast') {
       const sockets = this.#udp.lookupAll(arrival);
       for (const socket of sockets) socket.take(skb, ip, udp);
-      return sockets.length === 0 ? 'no-socket' : undefined;
+      if (sockets.length > 0) return undefined;
+      mib.UdpIgnoredMulti += 1;
+      return 'no-socket';
     }
     const socket = this.#udp.lookup(arrival);
-    return socket === undefined ? 'no-socket' : socket.take(skb, ip, udp);
+    if (socket !== undefined) return socket.take(skb, ip, udp);
+    mib.UdpNoPorts += 1;
+    return 'no-socket';
   }
 
   /** ping_rcv(). The checksum was seen to by icmp_rcv(). */
@@ -245,19 +263,6 @@ export class SocketTable {
     if (socket === undefined) return 'no-socket';
     socket.take(skb, icmp);
     return undefined;
-  }
-
-  #traceTcp(segment: Segment, { entry }: { readonly entry: SocketEntry }): void {
-    const netns = this.#netns;
-    const what = describeSegment(segment.flags, segment.length);
-    const who = entry.process === undefined ? entry.state : `${entry.process}, ${entry.state}`;
-    netns.trace(segment.skb, {
-      kind: 'deliver',
-      protocol: IP_PROTOCOL.tcp,
-      port: entry.localPort,
-      note: `TCP ${what} (${who})`,
-      because: entry.because,
-    });
   }
 
   // What follows is for the sockets of this folder.
@@ -388,11 +393,3 @@ export class SocketTable {
     socket.localPort = chosen;
   }
 }
-
-const listenerState = (protocol: ListenerState['protocol'], socket: Socket): ListenerState => ({
-  protocol,
-  address: socket.localAddress,
-  port: socket.localPort,
-  process: socket.process ?? '',
-  because: socket.because,
-});

@@ -15,6 +15,7 @@ import {
 import type { DropReason } from '../../trace/index.js';
 import type { Errno } from '../errors.js';
 import type { IcmpError } from '../ipv4/icmp.js';
+import type { Mib } from '../mib.js';
 import type { Skb } from '../skb.js';
 import { type DatagramOptions, IPV4_PAYLOAD_MAXIMUM, routeDatagram, sendDatagram, sizeProblem } from './datagram.js';
 import { classifyIcmp, type IcmpErrorReport, icmpReport, isFragmentationNeeded, quotedPacket } from './icmp-error.js';
@@ -107,13 +108,18 @@ export class UdpSocket extends Socket {
     const bound = options.source ?? this.localAddress;
     const source = bound === INADDR_ANY ? route.source : bound;
     const skb = this.#datagram(bytes, { source, destination, port });
-    return sendDatagram(this, { skb, source, destination, route, identification: this.#nextIdentification(), options });
+    const identification = this.#nextIdentification();
+    const refused = sendDatagram(this, { skb, source, destination, route, identification, options });
+    if (refused === undefined) this.netns.mib.UdpOutDatagrams += 1;
+    return refused;
   }
 
   /** recvfrom(2) where no `onMessage` takes datagrams as they come. */
   receive(): { readonly bytes: Uint8Array; readonly from: UdpFrom } | undefined {
     const first = this.#queue.shift();
-    if (first !== undefined) this.#queued -= first.bytes.length + OVERHEAD;
+    if (first === undefined) return undefined;
+    this.#queued -= first.bytes.length + OVERHEAD;
+    this.netns.mib.UdpInDatagrams += 1;
     return first;
   }
 
@@ -138,8 +144,12 @@ export class UdpSocket extends Socket {
   /** udp_queue_rcv_skb(): a datagram for this socket. */
   take(skb: Skb, ip: Ipv4, udp: Udp): DropReason | undefined {
     const size = udp.end - udp.payloadOffset + OVERHEAD;
-    if (this.onMessage === undefined && this.#queued + size > this.#receiveBuffer) return 'socket-rcvbuff';
     const { netns } = this;
+    if (this.onMessage === undefined && this.#queued + size > this.#receiveBuffer) {
+      netns.mib.UdpRcvbufErrors += 1;
+      netns.mib.UdpInErrors += 1;
+      return 'socket-rcvbuff';
+    }
     if (netns.emulation.tracer !== undefined) {
       netns.trace(skb, {
         kind: 'deliver',
@@ -160,7 +170,12 @@ export class UdpSocket extends Socket {
     if (this.onMessage === undefined) {
       this.#queue.push({ bytes, from });
       this.#queued += size;
-    } else this.#tell(() => this.onMessage?.(bytes, from));
+    } else {
+      this.#tell(() => {
+        netns.mib.UdpInDatagrams += 1;
+        this.onMessage?.(bytes, from);
+      });
+    }
     return undefined;
   }
 
@@ -217,9 +232,15 @@ export class UdpSocket extends Socket {
 }
 
 /** udp_rcv() up to the socket: lengths and checksum. `data` stands at the UDP header. */
-export function parseDatagram(skb: Skb, ip: Ipv4): Udp | DropReason {
+export function parseDatagram(skb: Skb, ip: Ipv4, mib: Mib): Udp | DropReason {
   const udp = Udp.parse(skb.view, skb.data, skb.tail);
-  if (udp === undefined) return 'pkt-too-small';
+  if (udp === undefined) {
+    mib.UdpInErrors += 1;
+    return 'pkt-too-small';
+  }
   const pseudo = pseudoHeaderSum(ip.source, ip.destination, IP_PROTOCOL.udp, udp.length);
-  return udp.checksumValid(pseudo) ? udp : 'udp-csum';
+  if (udp.checksumValid(pseudo)) return udp;
+  mib.UdpInCsumErrors += 1;
+  mib.UdpInErrors += 1;
+  return 'udp-csum';
 }

@@ -1,5 +1,6 @@
 /** `ip addr` as iproute2 6.1 prints it. */
 
+import { fnmatchExpression } from '../fnmatch.js';
 import type { Device, InterfaceAddress, Netns } from '../../kernel/index.js';
 import { formatIpv4, ipv4Network } from '../../packet/index.js';
 import { ok, type ToolResult } from '../tool.js';
@@ -57,15 +58,6 @@ interface Choice {
   readonly byLabel: boolean;
 }
 
-/** fnmatch(): `*`, `?` and lists. */
-const globExpression = (glob: string): RegExp =>
-  new RegExp(
-    `^${glob
-      .replaceAll(/[\\^$.|+(){}]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-  );
-
 /** @throws Refused */
 function choiceOf({ values }: Selector, flags: readonly Chosen[]): Choice {
   const [scopeText, to, label] = [values.get('scope'), values.get('to'), values.get('label')];
@@ -73,7 +65,7 @@ function choiceOf({ values }: Selector, flags: readonly Chosen[]): Choice {
   if (scopeText !== undefined && scopeText !== 'all' && scope === undefined)
     refuse(wrongArgument(scopeText, 'invalid "scope"\n'));
   const prefix = to === undefined ? undefined : (parsePrefix(to) ?? refuse(noPrefix(to)));
-  const labels = label === undefined ? undefined : globExpression(label);
+  const labels = label === undefined ? undefined : fnmatchExpression(label);
   const chosen: Chosen = (address) =>
     (scope === undefined || address.scope === scope) &&
     (prefix === undefined || ipv4Network(address.address, prefix.length) === prefix.addr) &&

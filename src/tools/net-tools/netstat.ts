@@ -1,4 +1,4 @@
-/** `netstat` of net-tools 2.10: sockets of TCP and UDP, routes (`-r`), devices (`-i`), groups (`-g`). */
+/** `netstat` of net-tools 2.10: sockets of TCP and UDP, routes (`-r`), devices (`-i`), groups (`-g`), counters (`-s`). */
 
 import { HostNames } from '../host-names.js';
 import { type SocketEntry, serviceOfPort } from '../../kernel/index.js';
@@ -11,6 +11,7 @@ import { socketsOf } from '../ss/ss.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { interfacesOf, longForm, shortForm } from './ifconfig.js';
 import { routeTable } from './route.js';
+import { statistics } from './statistics.js';
 
 const SHORT = 'A:CFMN64acdeghilnoprstuvwxzWUSZ';
 const LONG: readonly LongOption[] = [
@@ -38,7 +39,6 @@ const LONG: readonly LongOption[] = [
 
 /** What is told of each that is not offered. */
 const NOT_OFFERED: Readonly<Record<string, string>> = {
-  s: "the kernel's counters of protocols are not kept here; ip -s link and /proc/net/dev have those of devices",
   M: 'conntrack -L shows what is masqueraded',
   c: 'each command ends here; sleep passes time between two',
   o: 'timers are not shown here',
@@ -135,6 +135,7 @@ function show(place: ToolPlace, flags: ReadonlySet<string>, extended: number): T
     return ok(
       routeTable(place, 'netstat', { numeric: flags.has('n'), extended: extended > 1 ? 2 : extended === 1 ? 0 : 1 }),
     );
+  if (flags.has('s')) return ok(statistics(place.netns, flags));
   return ok(sockets(place, flags));
 }
 
@@ -144,7 +145,7 @@ export const netstat: Tool = (place, args) => {
   const letters = options.flatMap(({ letter }) => letter ?? []);
   const flags = new Set(letters);
   if (flags.has('6') && !flags.has('4')) return noIpv6('netstat');
-  const missing = Object.keys(NOT_OFFERED).find((letter) => flags.has(letter));
+  const missing = Object.keys(NOT_OFFERED).find((letter) => flags.has(letter) && !(letter === 'w' && flags.has('s')));
   if (missing !== undefined) return failure(2, `netstat: -${missing}: ${NOT_OFFERED[missing]}`);
   if (rest.length > 0 || options.some(({ letter }) => letter === undefined))
     return failure(3, 'netstat: no words are taken but options');

@@ -7,7 +7,8 @@ import { filterOf } from './filter.js';
 import { type SocketState, STATE_NAMES, stateOf } from './states.js';
 import { SS_USAGE } from './usage.js';
 import { noIpv6 } from '../not-modelled.js';
-import { failure, ok, type Tool, type ToolResult } from '../tool.js';
+import { socketUse } from '../proc-net-mib.js';
+import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
 
 /** `-o`, `-e`, `-m` and `-i` say more of a socket than is known here. */
 const SHORT = '-halBrinmoeptuSwx46HOV0sE';
@@ -186,12 +187,36 @@ function read(args: readonly string[]): Asked | ToolResult {
 }
 
 const NOT_OFFERED: Readonly<Record<string, string>> = {
-  s: 'a summary is',
   w: 'raw sockets are',
   x: 'Unix sockets are',
   E: 'events are',
   '0': 'packet sockets are',
 };
+
+/** With these, sockets are listed behind a summary too. */
+const SHOWS_SOCKETS = ['t', 'u', 'S', '4'] as const;
+
+/** print_summary(). */
+function summaryOf(netns: Netns): string {
+  const { used, tcp, udp, fragments } = socketUse(netns);
+  const hashed = tcp.inUse + tcp.timeWait;
+  const closed = tcp.allocated - (hashed - tcp.timeWait);
+  const counts = `estab ${tcp.established}, closed ${closed}, orphaned ${tcp.orphans}, timewait ${tcp.timeWait}`;
+  const row = (name: string, count: number): string =>
+    `${name}\t  ${[count, count, 0].map((number) => String(number).padEnd(9)).join(' ')}`;
+  return lines([
+    `Total: ${used}`,
+    `TCP:   ${tcp.allocated + tcp.timeWait} (${counts})`,
+    '',
+    'Transport Total     IP        IPv6',
+    row('RAW', 0),
+    row('UDP', udp),
+    row('TCP', tcp.inUse),
+    row('INET', udp + tcp.inUse),
+    row('FRAG', fragments.queues),
+    '',
+  ]);
+}
 
 export const ss: Tool = ({ netns }, args) => {
   const asked = read(args);
@@ -204,6 +229,9 @@ export const ss: Tool = ({ netns }, args) => {
   if (missing !== undefined) return failure(1, `ss: -${missing}: ${NOT_OFFERED[missing]} not modelled`);
   const filter = filterOf(words);
   if ('exitCode' in filter) return filter;
+  const summary = flags.has('s') ? summaryOf(netns) : '';
+  // Alone it is all that is shown.
+  if (summary !== '' && words.length === 0 && !SHOWS_SOCKETS.some((letter) => flags.has(letter))) return ok(summary);
   const some = PROTOCOLS.filter(({ letter }) => flags.has(letter));
   const chosen = some.length === 0 ? PROTOCOLS : some;
   const states = (usual: ReadonlySet<SocketState>): ReadonlySet<SocketState> =>
@@ -222,5 +250,5 @@ export const ss: Tool = ({ netns }, args) => {
       .filter((entry) => entry.protocol === protocol && states(usual).has(stateOf(entry)) && filter.holds(entry))
       .map((entry) => cellsOf(entry, form)),
   );
-  return ok(table(rows, form));
+  return ok(summary + table(rows, form));
 };

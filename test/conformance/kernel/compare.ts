@@ -173,6 +173,7 @@ class Comparer {
 
   #state(place: string, emulated: Readonly<Record<string, string>>, real: Readonly<Record<string, string>>): void {
     for (const name of Object.keys(emulated) as StateName[]) {
+      if (name === 'counters' && real[name] === undefined) continue;
       const ours = (emulated[name] ?? '').split('\n');
       const theirs = this.#renamed(name, ours, (real[name] ?? '').split('\n'));
       if (DRAWN_IN.has(name)) {
@@ -186,7 +187,7 @@ class Comparer {
         ...only(ours, theirs).map((line) => `  emulated ${line}`),
         ...only(theirs, ours).map((line) => `  real     ${line}`),
       ];
-      this.#tell(-1, `${name} of ${place}`, `\n${told.slice(0, 8).join('\n') || '  in another order'}`);
+      this.#tell(-1, `${name} of ${place}`, `\n${told.slice(0, 12).join('\n') || '  in another order'}`);
     }
   }
 

@@ -3,7 +3,18 @@
 import type { Netns } from '../../../src/kernel/index.js';
 import { formatIpv4, formatMac } from '../../../src/packet/index.js';
 
-export type StateName = 'addresses' | 'routes' | 'rules' | 'neighbours' | 'iptables' | 'ipsets' | 'conntrack';
+export type StateName =
+  | 'addresses'
+  | 'routes'
+  | 'rules'
+  | 'neighbours'
+  | 'iptables'
+  | 'ipsets'
+  | 'conntrack'
+  | 'counters';
+
+/** What is compared as it is when all is over. */
+type Described = Record<Exclude<StateName, 'counters'>, string>;
 
 const linesOf = (text: string): string[] =>
   text
@@ -23,7 +34,7 @@ const routeLines = (text: string): string[] =>
       .trim(),
   );
 
-export function describeNetns(netns: Netns): Record<StateName, string> {
+export function describeNetns(netns: Netns): Described {
   const devices = [...netns.devices].toSorted((a, b) => a.ifindex - b.ifindex);
   return {
     addresses: join(
@@ -60,7 +71,7 @@ const withoutTimeout = (line: string): string =>
     .trim();
 
 /** What the real tools printed, in the same form. */
-export function normalizeReal(asked: Readonly<Record<string, string>>): Record<StateName, string> {
+export function normalizeReal(asked: Readonly<Record<string, string>>): Described {
   const of = (name: StateName): string => asked[name] ?? '';
   return {
     addresses: join(

@@ -19,6 +19,7 @@ import { formatConfigError } from '../../../src/kubernetes/index.js';
 import { fromHex, INADDR_ANY, type Ipv4Addr, parseIpv4, toHex } from '../../../src/packet/index.js';
 import { clusterExport, exportNetns, netnsFileName } from '../../../src/tools/index.js';
 import type { Place, Step, TracedPacket } from '../../../src/trace/index.js';
+import { countedBetween, countersText } from './counters.js';
 import { describeNetns } from './describe.js';
 import { injectedIds } from './injected.js';
 import {
@@ -209,6 +210,7 @@ export class EmulatedRun {
     emulation.tracer = { step: (place, packet: TracedPacket, step) => this.#note(place, packet, step) };
     if (real?.uptimeS !== undefined) emulation.upBeforeNs = real.uptimeS * NS_PER_S - emulation.clock.nowNs;
     const taken = injectedIds(orders);
+    const before = new Map([...this.#netns].map(([name, netns]) => [name, countersText(netns)]));
     for (const [name, netns] of this.#netns) {
       this.#watchIds(netns, taken);
       this.#drawPorts(netns, real?.drawnPort);
@@ -220,7 +222,12 @@ export class EmulatedRun {
       return this.#round(order, real?.tookMs(i) ?? 0);
     });
     emulation.tracer = undefined;
-    const states = new Map([...this.#netns].map(([name, netns]) => [name, describeNetns(netns)]));
+    const states = new Map(
+      [...this.#netns].map(([name, netns]) => {
+        const counters = countedBetween(before.get(name) ?? '', countersText(netns));
+        return [name, { ...describeNetns(netns), counters }];
+      }),
+    );
     return {
       rounds,
       states,

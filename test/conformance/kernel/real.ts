@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { COUNTERS_COMMAND, countedBetween } from './counters.js';
 import { normalizeReal } from './describe.js';
 import { EmulatedRun } from './emulated.js';
 import {
@@ -124,13 +125,16 @@ export class RealRun {
 
   async run(orders: readonly Order[], patient: Patience): Promise<RunRecord> {
     const started = performance.now();
-    const { status, stdout, stderr } = await this.#run(['python3', REFEREE], this.job(orders, patient));
+    const { status, stdout, stderr } = await this.#run(
+      ['python3', REFEREE],
+      this.job(orders, patient, { counters: COUNTERS_COMMAND }),
+    );
     if (status !== 0) throw new Error(`the referee: ${stderr}`);
     return this.record(stdout, { build: this.#buildMs, run: performance.now() - started });
   }
 
-  /** What the referee is told, on its standard input. */
-  job(orders: readonly Order[], patient: Patience): string {
+  /** What the referee is told, on its standard input. Counters are those of one version of Linux: it is asked for them here alone. */
+  job(orders: readonly Order[], patient: Patience, also: { readonly counters?: readonly string[] } = {}): string {
     return JSON.stringify({
       places: this.#places.map(({ name, devices }) => ({ netns: EmulatedRun.fileName(this.#prefix, name), devices })),
       orders: orders.map((order, i) => {
@@ -145,6 +149,7 @@ export class RealRun {
       quietMs: QUIET_MS,
       trace: true,
       ask: QUESTIONS,
+      ...also,
     });
   }
 
@@ -153,7 +158,16 @@ export class RealRun {
     const answer = JSON.parse(output) as RefereeAnswer;
     return {
       rounds: answer.rounds.map((round) => this.#round(round)),
-      states: new Map(this.#places.map(({ name }, i) => [name, normalizeReal(answer.states[i] ?? {})])),
+      states: new Map(
+        this.#places.map(({ name }, i) => {
+          const state = normalizeReal(answer.states[i] ?? {});
+          const counted = answer.counted?.[i];
+          return [
+            name,
+            counted === undefined ? state : { ...state, counters: countedBetween(counted.before, counted.after) },
+          ];
+        }),
+      ),
       uptimeS: answer.uptimeS,
       took,
     };

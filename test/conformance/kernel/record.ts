@@ -109,6 +109,8 @@ export interface RefereeAnswer {
     readonly tookMs: number;
   }[];
   readonly states: readonly Readonly<Record<string, string>>[];
+  /** What each place had counted of protocols before the first order, and when all was over, where that was asked. */
+  readonly counted?: readonly { readonly before: string; readonly after: string }[];
   /** When the first order was run, in seconds. */
   readonly uptimeS: number;
 }

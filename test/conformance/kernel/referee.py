@@ -298,6 +298,7 @@ class Referee:
 
     def run(self):
         rounds = []
+        before = [self.counters(place) for place in self.job['places']]
         uptime = time.monotonic()
         for order in self.job['orders']:
             frames = []
@@ -319,9 +320,19 @@ class Referee:
             rules = [tracer.read() if tracer else [] for tracer in self.tracers]
             rounds.append({'frames': frames, 'rules': rules, 'outcome': outcome,
                            'tookMs': (time.monotonic() - started) * 1000})
+        after = [self.counters(place) for place in self.job['places']]
         for sender in self.open:
             sender.close()
-        return {'rounds': rounds, 'states': [self.state(place) for place in self.job['places']], 'uptimeS': uptime}
+        return {'rounds': rounds, 'states': [self.state(place) for place in self.job['places']], 'uptimeS': uptime,
+                **({'counted': [{'before': one, 'after': other} for one, other in zip(before, after)]}
+                   if 'counters' in self.job else {})}
+
+    def counters(self, place):
+        """What a namespace has counted of its protocols."""
+        if 'counters' not in self.job:
+            return ''
+        enter(place['netns'])
+        return subprocess.run(self.job['counters'], capture_output=True, text=True).stdout
 
     def state(self, place):
         """What the tools print of a namespace when all is over."""

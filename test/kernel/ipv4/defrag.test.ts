@@ -5,6 +5,7 @@ import { Device } from '../../../src/kernel/device.js';
 import { Emulation } from '../../../src/kernel/emulation.js';
 import type { RouteResult } from '../../../src/kernel/fib/types.js';
 import { Defrag, type DefragContext, type DefragUser } from '../../../src/kernel/ipv4/defrag.js';
+import { Mib } from '../../../src/kernel/mib.js';
 import type { Skb } from '../../../src/kernel/skb.js';
 import { type NetnsSysctl, Sysctls } from '../../../src/kernel/sysctl.js';
 import { INADDR_ANY, Ipv4, viewOf } from '../../../src/packet/index.js';
@@ -35,6 +36,7 @@ class Host {
     const context: DefragContext = {
       emulation: this.emulation,
       sysctl: this.sysctl,
+      mib: new Mib(),
       devices: { at: (ifindex) => (ifindex === 2 ? this.dev : undefined) },
       fib: { routeInput: () => (this.routeType === 'ip-rpfilter' ? this.routeType : routeOf(this.routeType)) },
       ipv4: { icmp: { send: (skb, type, code) => this.errors.push({ id: skb.id, type, code }) } },

@@ -8,6 +8,7 @@ import { NS_PER_MS } from '../../../src/kernel/clock.js';
 import type { Errno } from '../../../src/kernel/errors.js';
 import type { Flow4, RouteResult } from '../../../src/kernel/fib/types.js';
 import type { SendRequest } from '../../../src/kernel/ipv4/output.js';
+import { Mib } from '../../../src/kernel/mib.js';
 import type { Skb } from '../../../src/kernel/skb.js';
 import { type SocketNetns, SocketTable } from '../../../src/kernel/socket/index.js';
 import { Sysctls } from '../../../src/kernel/sysctl.js';
@@ -75,7 +76,8 @@ export class TestHost implements SocketNetns {
   readonly address: Ipv4Addr;
   readonly emulation: Emulation;
   readonly sysctl = new Sysctls(() => []);
-  readonly host = { loadModule: (): void => {} };
+  readonly mib = new Mib();
+  readonly host = { hasModule: (): boolean => true, loadModule: (): void => {} };
   readonly devices: { readonly addresses: { readonly address: Ipv4Addr }[] }[];
   readonly sockets: SocketTable;
   readonly drops: DropReason[] = [];

@@ -31,7 +31,11 @@ function isOurs(asoc: Association, { view, end }: IcmpError, transport: number):
  */
 export function handleIcmp(asoc: Association, error: IcmpError): void {
   const packet = quotedPacket(error);
-  if (packet === undefined || asoc.state === 'CLOSED' || !isOurs(asoc, error, packet.transport)) return;
+  if (packet === undefined || asoc.state === 'CLOSED') return;
+  if (!isOurs(asoc, error, packet.transport)) {
+    asoc.socket.netns.mib.IcmpInErrors += 1;
+    return;
+  }
   error.learn({ oif: asoc.socket.device, mark: asoc.socket.mark });
   if (isFragmentationNeeded(error)) {
     retransmit(asoc, 'too-long');

@@ -126,12 +126,14 @@ export class SctpTable {
   /** sctp_err_lookup(). */
   icmpError(error: IcmpError, quoted: { source: Ipv4Addr; destination: Ipv4Addr; transport: number }): void {
     const { sourcePort, destinationPort } = new Sctp(error.view, quoted.transport);
-    this.#find({
+    const socket = this.#find({
       localAddress: quoted.source,
       localPort: sourcePort,
       remoteAddress: quoted.destination,
       remotePort: destinationPort,
-    })?.icmpError(error);
+    });
+    if (socket === undefined) this.#netns.mib.IcmpInErrors += 1;
+    else socket.icmpError(error);
   }
 
   /** __sctp_lookup_association(): from and to any of the addresses that its ends have. */

@@ -1,6 +1,7 @@
 /** What an acknowledgment says of what was sent (net/ipv4/tcp_input.c:tcp_ack()). */
 
 import { NS_PER_MS } from '../../clock.js';
+import type { MibName } from '../../mib.js';
 import { currentMss, retransmit, timestampNow, unsent } from './output.js';
 import type { Segment } from './segment.js';
 import type { SentSegment } from './send-queue.js';
@@ -80,6 +81,7 @@ function applySack(tcb: Tcb, segment: Segment): boolean {
       if (sent.sacked || before(sent.sequence, left) || after(sent.end, right)) continue;
       sent.sacked = true;
       sent.lost = false;
+      tcb.mib.TcpExtTCPDelivered += 1;
       marked = true;
     }
   }
@@ -89,6 +91,7 @@ function applySack(tcb: Tcb, segment: Segment): boolean {
 /** tcp_clean_rtx_queue(): something arrived that had not been acknowledged. */
 function progress(tcb: Tcb, segment: Segment): void {
   const gone = tcb.sending.acknowledge(tcb.sndUna);
+  countDelivered(tcb, gone);
   tcb.retransmits = 0;
   tcb.retransmitStartNs = undefined;
   tcb.duplicateAcks = 0;
@@ -97,6 +100,11 @@ function progress(tcb: Tcb, segment: Segment): void {
   if (tcb.lossProbeEnd !== undefined && !before(tcb.sndUna, tcb.lossProbeEnd)) tcb.lossProbeEnd = undefined;
   if (tcb.recoverEnd !== undefined) recover(tcb, gone.length);
   armLossProbe(tcb, tcb.nowNs);
+}
+
+/** tcp_newly_delivered(): what SACK has not told of before; a SYN-ACK is not tracked. */
+function countDelivered({ state, mib }: Tcb, gone: readonly SentSegment[]): void {
+  for (const { sacked, syn } of gone) if (!sacked && !(syn && state === 'SYN_RECV')) mib.TcpExtTCPDelivered += 1;
 }
 
 /**
@@ -141,6 +149,7 @@ function duplicate(tcb: Tcb): void {
     if (tcb.duplicateAcks < DUPLICATES_THRESHOLD || head === undefined) return;
     tcb.recoverEnd = tcb.sndNxt;
     tcb.recovery = 'fast';
+    tcb.mib[tcb.sack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery'] += 1;
     head.lost = true;
   }
   if (tcb.recovery !== 'fast') return;
@@ -163,7 +172,12 @@ function markLost(tcb: Tcb): void {
 /** tcp_xmit_retransmit_queue(). */
 function retransmitLost(tcb: Tcb, limit: number): void {
   const lost = tcb.sending.inFlight.filter((sent) => sent.lost);
-  for (const sent of lost.slice(0, limit)) retransmit(tcb, sent);
+  const counter = tcb.recovery === 'fast' ? 'TcpExtTCPFastRetrans' : 'TcpExtTCPSlowStartRetrans';
+  for (const sent of lost.slice(0, limit)) retransmitCounted(tcb, sent, counter);
+}
+
+function retransmitCounted(tcb: Tcb, sent: SentSegment, counter: MibName): void {
+  if (retransmit(tcb, sent) === undefined) tcb.mib[counter] += 1;
 }
 
 /** tcp_simple_retransmit(): the path became narrower; what does not fit any more never arrived. */
@@ -173,7 +187,8 @@ export function retransmitTooLong(tcb: Tcb): void {
     if (distance(sent.sequence, sent.end) <= mss || sent.sacked) continue;
     sent.lost = true;
   }
-  for (let lost = firstLost(tcb); lost !== undefined; lost = firstLost(tcb)) retransmit(tcb, lost);
+  for (let lost = firstLost(tcb); lost !== undefined; lost = firstLost(tcb))
+    retransmitCounted(tcb, lost, 'TcpExtTCPSlowStartRetrans');
 }
 
 /** A segment that is cut leaves its rest marked, so the queue is asked anew each time. */

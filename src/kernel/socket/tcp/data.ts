@@ -17,15 +17,18 @@ export function receiveData(tcb: Tcb, segment: Segment): DropReason | undefined 
   const start = segment.syn ? advance(segment.sequence, 1) : segment.sequence;
   if (start === segment.end) return undefined;
   if (!after(segment.end, tcb.rcvNxt)) {
+    tcb.mib.TcpExtDelayedACKLost += 1;
     acknowledgeAtOnce(tcb);
     return 'tcp-oldsequence';
   }
   const window = receiveWindow(tcb);
   if (!before(start, advance(tcb.rcvNxt, window)) && !(window === 0 && segment.length === 0 && start === tcb.rcvNxt)) {
+    if (start === tcb.rcvNxt) tcb.mib.TcpExtTCPZeroWindowDrop += 1;
     acknowledgeAtOnce(tcb);
     return 'tcp-oldsequence';
   }
   if (after(start, tcb.rcvNxt)) {
+    tcb.mib.TcpExtTCPOFOQueue += 1;
     tcb.received.hold(start, segment.payload(), segment.fin);
     dataReceived(tcb, segment);
     tcb.ackNow = true; // RFC 5681 §4.2: the sender must learn of the hole

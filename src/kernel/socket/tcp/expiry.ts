@@ -16,12 +16,16 @@ export function timerExpired(tcb: Tcb, kind: TimerKind): void {
   if (kind === 'retransmit') retransmitTimer(tcb);
   else if (kind === 'loss-probe') lossProbeTimer(tcb);
   else if (kind === 'probe') probeTimer(tcb);
-  else sendAck(tcb);
+  else {
+    sendAck(tcb);
+    tcb.mib.TcpExtDelayedACKs += 1;
+  }
 }
 
 /** After the probe the timeout runs anew. */
 function lossProbeTimer(tcb: Tcb): void {
   if (tcb.sending.inFlight.length === 0) return;
+  tcb.mib.TcpExtTCPLossProbes += 1;
   probeLoss(tcb);
   armRetransmit(tcb);
 }
@@ -30,10 +34,13 @@ function lossProbeTimer(tcb: Tcb): void {
 function retransmitTimer(tcb: Tcb): void {
   const head = tcb.sending.inFlight[0];
   if (head === undefined) return;
+  tcb.mib.TcpExtTCPTimeouts += 1;
   if (writeTimedOut(tcb)) {
-    tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
+    writeError(tcb);
     return;
   }
+  // sk_rethink_txhash(): other paths of the network are tried.
+  tcb.mib.TcpExtTcpTimeoutRehash += 1;
   enterLoss(tcb, head.sacked);
   retransmit(tcb, head);
   tcb.retransmits += 1;
@@ -45,11 +52,18 @@ function retransmitTimer(tcb: Tcb): void {
   armRetransmit(tcb);
 }
 
+/** tcp_write_err(). */
+function writeError(tcb: Tcb): void {
+  tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
+  tcb.mib.TcpExtTCPAbortOnTimeout += 1;
+}
+
 /**
  * tcp_enter_loss(): what was not selectively acknowledged is lost. A peer that has told of the first segment and still
  * does not acknowledge it has thrown it away, and perhaps the others (RFC 2018 §8).
  */
 function enterLoss(tcb: Tcb, reneged: boolean): void {
+  if (reneged) tcb.mib.TcpExtTCPSACKReneging += 1;
   for (const sent of tcb.sending.inFlight) {
     if (reneged) sent.sacked = false;
     sent.lost = !sent.sacked;
@@ -100,7 +114,7 @@ function probeTimer(tcb: Tcb): void {
     ? sysctl.values['ipv4.tcp_orphan_retries'] || ORPHAN_RETRIES
     : sysctl.values['ipv4.tcp_retries2'];
   if (tcb.probes >= limit) {
-    tcb.socket.fail(tcb.softError ?? 'ETIMEDOUT');
+    writeError(tcb);
     return;
   }
   probeWindow(tcb);

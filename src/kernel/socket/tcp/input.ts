@@ -5,6 +5,7 @@
 
 import type { DropReason } from '../../../trace/index.js';
 import { NS_PER_MS } from '../../clock.js';
+import type { MibName } from '../../mib.js';
 import { acknowledge, isOlderTimestamp } from './ack.js';
 import { receiveData, sendNeededAck } from './data.js';
 import { initialiseBuffers, initialiseReceiveMss } from './establish.js';
@@ -57,7 +58,10 @@ function synSent(tcb: Tcb, segment: Segment): DropReason | undefined {
   if (segment.ack) {
     const ack = segment.acknowledgment;
     if (!after(ack, tcb.sndUna) || after(ack, tcb.sndNxt)) return refuse(tcb, segment);
-    if (echoesTheFuture(tcb, segment)) return refuse(tcb, segment);
+    if (echoesTheFuture(tcb, segment)) {
+      tcb.mib.TcpExtPAWSActive += 1;
+      return refuse(tcb, segment);
+    }
     if (segment.rst) {
       tcb.socket.fail('ECONNREFUSED');
       return undefined;
@@ -130,13 +134,14 @@ function established(tcb: Tcb, segment: Segment): void {
 /** tcp_validate_incoming(): `reset` where the segment ended the connection. */
 function validate(tcb: Tcb, segment: Segment): DropReason | 'reset' | undefined {
   if (isTooOld(tcb, segment) && !segment.rst) {
-    answerInvalid(tcb, segment);
+    tcb.mib.TcpExtPAWSEstab += 1;
+    answerInvalid(tcb, segment, 'TcpExtTCPACKSkippedPAWS');
     return 'tcp-oldsequence';
   }
   if (!inWindow(tcb, segment)) {
     if (segment.rst) return resetsClosing(tcb, segment) ? reset(tcb) : 'tcp-oldsequence';
-    if (segment.syn) challenge(tcb);
-    else answerInvalid(tcb, segment);
+    if (segment.syn) challengeSyn(tcb);
+    else answerInvalid(tcb, segment, 'TcpExtTCPACKSkippedSeq');
     return 'tcp-oldsequence';
   }
   if (segment.rst) {
@@ -146,7 +151,7 @@ function validate(tcb: Tcb, segment: Segment): DropReason | 'reset' | undefined 
     return 'tcp-reset';
   }
   if (segment.syn && !isSynOfSimultaneousOpen(tcb, segment)) {
-    challenge(tcb); // RFC 5961 §4.2
+    challengeSyn(tcb);
     return 'tcp-flags';
   }
   return undefined;
@@ -185,18 +190,39 @@ function reset(tcb: Tcb): 'reset' {
   return 'reset';
 }
 
-/** tcp_send_challenge_ack(), RFC 5961 §7: not too often. */
-function challenge(tcb: Tcb): void {
+/** __tcp_oow_rate_limited(): answers that were not asked for do not go too often; `skipped` counts those that do not go. */
+function tooOften(tcb: Tcb, skipped: MibName): boolean {
   const { nowNs } = tcb;
-  if (tcb.lastChallengeNs !== undefined && nowNs - tcb.lastChallengeNs < INVALID_RATE_NS) return;
+  if (tcb.lastChallengeNs !== undefined && nowNs - tcb.lastChallengeNs < INVALID_RATE_NS) {
+    tcb.mib[skipped] += 1;
+    return true;
+  }
   tcb.lastChallengeNs = nowNs;
+  return false;
+}
+
+/** tcp_send_challenge_ack(), RFC 5961 §7. */
+function challenge(tcb: Tcb): void {
+  if (tooOften(tcb, 'TcpExtTCPACKSkippedChallenge')) return;
+  tcb.mib.TcpExtTCPChallengeACK += 1;
   sendAck(tcb, 'challenge');
 }
 
+/** RFC 5961 §4.2. */
+function challengeSyn(tcb: Tcb): void {
+  if (tcb.state === 'ESTABLISHED') tcb.mib.TcpInErrs += 1;
+  tcb.mib.TcpExtTCPSYNChallenge += 1;
+  challenge(tcb);
+}
+
 /** tcp_send_dupack(); segments with data are always answered (tcp_oow_rate_limited()). */
-function answerInvalid(tcb: Tcb, segment: Segment): void {
-  if (segment.sequence === segment.end) challenge(tcb);
-  else sendAck(tcb);
+function answerInvalid(tcb: Tcb, segment: Segment, skipped: MibName): void {
+  if (segment.sequence === segment.end) {
+    if (!tooOften(tcb, skipped)) sendAck(tcb, 'challenge');
+    return;
+  }
+  if (before(segment.sequence, tcb.rcvNxt)) tcb.mib.TcpExtDelayedACKLost += 1;
+  sendAck(tcb);
 }
 
 /** Our FIN has arrived; it is the last number that we used. */
@@ -229,6 +255,7 @@ function afterOurFin(tcb: Tcb, segment: Segment): boolean {
 function dataAfterClose(tcb: Tcb, segment: Segment): DropReason | undefined {
   if (!tcb.orphaned || (tcb.state !== 'FIN_WAIT1' && tcb.state !== 'FIN_WAIT2')) return undefined;
   if (!endsAfter(segment, tcb.rcvNxt)) return undefined;
+  tcb.mib.TcpExtTCPAbortOnData += 1;
   sendReset(tcb.socket.netns, segment);
   tcb.socket.fail('ECONNRESET');
   return 'tcp-close';

@@ -12,6 +12,7 @@ import {
   type TcpOptions,
 } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
+import type { Mib } from '../../mib.js';
 import type { Skb } from '../../skb.js';
 import type { Segment } from './segment.js';
 
@@ -78,12 +79,22 @@ export function signSegment(skb: Skb, signed: Signed, key: string): void {
 }
 
 /** Whether a segment is signed as its socket wants it: with that key, or not at all. */
-export function checkSignature(segment: Segment, key: string | undefined): DropReason | undefined {
+export function checkSignature(segment: Segment, key: string | undefined, mib: Mib): DropReason | undefined {
   const { md5 } = segment.options;
-  if (key === undefined) return md5 === undefined ? undefined : 'tcp-md5unexpected';
-  if (md5 === undefined) return 'tcp-md5notfound';
+  if (key === undefined && md5 === undefined) return undefined;
+  if (key === undefined) {
+    mib.TcpExtTCPMD5Unexpected += 1;
+    return 'tcp-md5unexpected';
+  }
+  if (md5 === undefined) {
+    mib.TcpExtTCPMD5NotFound += 1;
+    return 'tcp-md5notfound';
+  }
   const wanted = digestOf(segment.skb, segment, key);
-  if (wanted.some((octet, i) => octet !== md5[i])) return 'tcp-md5failure';
+  if (wanted.some((octet, i) => octet !== md5[i])) {
+    mib.TcpExtTCPMD5Failure += 1;
+    return 'tcp-md5failure';
+  }
   segment.md5Key = key;
   return undefined;
 }

@@ -106,8 +106,13 @@ export function selectWindow(tcb: Tcb): number {
 function advertiseWindow(tcb: Tcb): number {
   const current = receiveWindow(tcb);
   let window = selectWindow(tcb);
-  if (window < current) window = roundUp(current, tcb.receiveScale);
+  if (window < current) {
+    if (window === 0) tcb.mib.TcpExtTCPWantZeroWindowAdv += 1;
+    window = roundUp(current, tcb.receiveScale);
+  }
   window = Math.min(window, 65_535 * 2 ** tcb.receiveScale);
+  if (window === 0 && tcb.rcvWnd !== 0) tcb.mib.TcpExtTCPToZeroWindowAdv += 1;
+  else if (window !== 0 && tcb.rcvWnd === 0) tcb.mib.TcpExtTCPFromZeroWindowAdv += 1;
   tcb.rcvWnd = window;
   tcb.rcvWup = tcb.rcvNxt;
   return Math.floor(window / 2 ** tcb.receiveScale);
@@ -118,6 +123,12 @@ interface Emission {
   readonly flags: number;
   readonly payload: Uint8Array | undefined;
   readonly note: string | undefined;
+}
+
+/** A segment without octets of its own. */
+function emitBare(tcb: Tcb, emission: Emission): Errno | undefined {
+  tcb.mib.TcpOutSegs += 1;
+  return emit(tcb, emission);
 }
 
 /** __tcp_transmit_skb(): what every segment of a connection has in common. */
@@ -165,7 +176,7 @@ function acknowledgmentSent(tcb: Tcb): void {
 /** tcp_send_ack(). */
 export function sendAck(tcb: Tcb, note?: string): void {
   if (tcb.state === 'CLOSED') return;
-  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_ACK, payload: undefined, note });
+  emitBare(tcb, { sequence: acceptableSequence(tcb), flags: TCP_ACK, payload: undefined, note });
 }
 
 /** tcp_acceptable_seq(): the next number, or the window's edge where the peer took its window back. */
@@ -176,12 +187,15 @@ function acceptableSequence(tcb: Tcb): number {
 
 /** tcp_send_active_reset(): the application gave up. */
 export function sendActiveReset(tcb: Tcb): void {
-  emit(tcb, { sequence: acceptableSequence(tcb), flags: TCP_RST | TCP_ACK, payload: undefined, note: undefined });
+  tcb.mib.TcpOutRsts += 1;
+  const reset = { sequence: acceptableSequence(tcb), flags: TCP_RST | TCP_ACK, payload: undefined, note: undefined };
+  if (emitBare(tcb, reset) !== undefined) tcb.mib.TcpExtTCPAbortFailed += 1;
 }
 
 /** tcp_xmit_probe_skb(): an octet that was acknowledged already, so that the peer must answer. */
 function sendProbe(tcb: Tcb): void {
-  emit(tcb, { sequence: advance(tcb.sndUna, -1), flags: TCP_ACK, payload: undefined, note: 'window probe' });
+  tcb.mib.TcpExtTCPWinProbe += 1;
+  emitBare(tcb, { sequence: advance(tcb.sndUna, -1), flags: TCP_ACK, payload: undefined, note: 'window probe' });
 }
 
 /** tcp_transmit_skb() of a segment in the queue, for the first time or again. */
@@ -192,6 +206,7 @@ function sendSegment(tcb: Tcb, sent: SentSegment): Errno | undefined {
   const acknowledges = !sent.syn || tcb.state === 'SYN_RECV';
   sent.sentNs = tcb.nowNs;
   sent.transmissions += 1;
+  if (sent.transmissions === 1) tcb.mib.TcpOutSegs += 1;
   return emit(tcb, {
     sequence: sent.sequence,
     flags: (sent.syn ? TCP_SYN : 0) | (sent.fin ? TCP_FIN : 0) | (acknowledges ? TCP_ACK : 0) | (last ? TCP_PSH : 0),
@@ -219,6 +234,7 @@ function queueSegment(tcb: Tcb, octets: number, marks: { syn: boolean; fin: bool
     tcb.sndNxt = sent.sequence;
     return false;
   }
+  if (!marks.syn) tcb.mib.TcpExtTCPOrigDataSent += 1;
   const [first = sent] = tcb.sending.inFlight;
   if (marks.syn) armRetransmit(tcb);
   else if (first === sent || tcb.timerKind === 'loss-probe') armLossProbe(tcb, first.sentNs);
@@ -293,18 +309,29 @@ export function probeLoss(tcb: Tcb): void {
   const last = inFlight.at(-1);
   if (inFlight.length === before && last !== undefined) {
     refreshRoute(tcb);
-    sendSegment(tcb, last);
+    resend(tcb, last);
   }
   tcb.lossProbeEnd = tcb.sndNxt;
 }
 
+/** __tcp_retransmit_skb(): counted whether it leaves or not. */
+function resend(tcb: Tcb, sent: SentSegment): Errno | undefined {
+  const { mib } = tcb;
+  mib.TcpRetransSegs += 1;
+  if (sent.syn) mib.TcpExtTCPSynRetrans += 1;
+  const refused = sendSegment(tcb, sent);
+  if (refused !== undefined) mib.TcpExtTCPRetransFail += 1;
+  return refused;
+}
+
 /** tcp_retransmit_skb(): again, and shorter where the path has become narrower. */
-export function retransmit(tcb: Tcb, sent: SentSegment): void {
+export function retransmit(tcb: Tcb, sent: SentSegment): Errno | undefined {
   refreshRoute(tcb);
   const mss = currentMss(tcb);
   const length = distance(sent.sequence, sent.end) - (sent.syn ? 1 : 0) - (sent.fin ? 1 : 0);
   const part = length > mss ? tcb.sending.split(sent, mss) : sent;
   part.lost = false;
-  sendSegment(tcb, part);
+  const refused = resend(tcb, part);
   tcb.retransmitStartNs ??= tcb.nowNs;
+  return refused;
 }

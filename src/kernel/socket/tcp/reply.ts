@@ -27,6 +27,7 @@ export interface Reply {
 }
 
 export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
+  netns.mib.TcpOutSegs += 1;
   const ipOptions = netns.ipv4.echoedOptions(to.skb);
   if (ipOptions === 'invalid') return;
   const reflected = netns.sysctl.values['ipv4.fwmark_reflect'] === 0 ? 0 : to.skb.mark;
@@ -62,6 +63,7 @@ export function sendReset(netns: SocketNetns, to: Segment): void {
   if (to.skb.route !== undefined && to.skb.route.type !== 'local') return;
   const { tos } = to.skb.ipv4;
   const note = 'nobody to take it';
+  netns.mib.TcpOutRsts += 1;
   if (to.ack) {
     sendReply(netns, to, { sequence: to.acknowledgment, acknowledgment: 0, flags: TCP_RST, window: 0, tos, note });
   } else {

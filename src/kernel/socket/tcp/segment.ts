@@ -15,8 +15,11 @@ import {
   type TcpOptions,
 } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
+import type { Mib } from '../../mib.js';
 import type { Skb } from '../../skb.js';
 import type { Arrival } from '../port-table.js';
+import type { SocketEntry } from '../socket.js';
+import type { SocketNetns } from '../stack.js';
 import { advance } from './sequence.js';
 
 const NO_OPTIONS: TcpOptions = {};
@@ -94,12 +97,21 @@ export class Segment {
 }
 
 /** tcp_v4_rcv() up to the socket: lengths and checksum. `data` stands at the TCP header. */
-export function parseSegment(skb: Skb): Segment | DropReason {
+export function parseSegment(skb: Skb, mib: Mib): Segment | DropReason {
   const tcp = Tcp.parse(skb.view, skb.data, skb.tail);
-  if (tcp === undefined) return 'pkt-too-small';
+  if (tcp === undefined) {
+    // What is cut off is not counted, but a header that calls itself shorter than any.
+    const whole = skb.length >= TCP_HEADER_LENGTH;
+    if (whole && new Tcp(skb.view, skb.data).headerLength < TCP_HEADER_LENGTH) mib.TcpInErrs += 1;
+    return 'pkt-too-small';
+  }
   const ip = skb.ipv4;
   const pseudo = pseudoHeaderSum(ip.source, ip.destination, IP_PROTOCOL.tcp, skb.length);
-  if (!tcp.checksumValid(pseudo, skb.tail)) return 'tcp-csum';
+  if (!tcp.checksumValid(pseudo, skb.tail)) {
+    mib.TcpInCsumErrors += 1;
+    mib.TcpInErrs += 1;
+    return 'tcp-csum';
+  }
   return new Segment(skb, tcp);
 }
 
@@ -116,4 +128,17 @@ export function describeSegment(flags: number, length: number): string {
   const names = FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
   const text = names.length === 0 ? 'no flags' : names.join(',');
   return length === 0 ? text : `${text}, ${length} octets`;
+}
+
+/** Says who takes a segment. Call only where somebody listens. */
+export function traceDelivery(netns: SocketNetns, segment: Segment, entry: SocketEntry): void {
+  const what = describeSegment(segment.flags, segment.length);
+  const who = entry.process === undefined ? entry.state : `${entry.process}, ${entry.state}`;
+  netns.trace(segment.skb, {
+    kind: 'deliver',
+    protocol: IP_PROTOCOL.tcp,
+    port: entry.localPort,
+    note: `TCP ${what} (${who})`,
+    because: entry.because,
+  });
 }

@@ -7,6 +7,7 @@ import type { Timer } from '../../clock.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
 import type { EchoedOptions } from '../../ipv4/options.js';
+import type { Mib } from '../../mib.js';
 import { ReceiveQueue } from './receive-queue.js';
 import { RTO_INITIAL_NS, RttEstimator } from './rtt.js';
 import { SendQueue } from './send-queue.js';
@@ -139,6 +140,15 @@ export class Tcb {
 
   constructor(socket: TcpSocket) {
     this.socket = socket;
+  }
+
+  /** struct inet_timewait_sock: the connection is remembered, and nobody's: in TIME_WAIT, or in FIN_WAIT2 without a program. */
+  get isTimeWait(): boolean {
+    return this.state === 'TIME_WAIT' || (this.state === 'FIN_WAIT2' && this.waitTimer !== undefined);
+  }
+
+  get mib(): Mib {
+    return this.socket.netns.mib;
   }
 
   get nowNs(): number {

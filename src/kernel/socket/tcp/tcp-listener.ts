@@ -58,7 +58,7 @@ export class TcpListener extends Socket {
   /** tcp_rcv_state_process() in LISTEN. `iss` is given where a connection in TIME_WAIT makes room for a new one. */
   receive(segment: Segment, iss?: number): DropReason | undefined {
     const { netns } = this;
-    const forged = checkSignature(segment, this.md5Keys.of(segment.source));
+    const forged = checkSignature(segment, this.md5Keys.of(segment.source), netns.mib);
     if (forged !== undefined) return forged;
     if (segment.rst) return 'tcp-reset';
     if (segment.ack) {
@@ -66,14 +66,20 @@ export class TcpListener extends Socket {
       return 'tcp-flags';
     }
     if (!segment.syn || segment.fin) return 'tcp-flags';
-    if (segment.skb.route !== undefined && segment.skb.route.type !== 'local') return 'tcp-flags';
+    if (segment.skb.route !== undefined && segment.skb.route.type !== 'local') return this.#drop('tcp-flags');
     // Differs: no SYN cookies
-    if (this.#requests.size >= BACKLOG) return 'proto-mem';
+    if (this.#requests.size >= BACKLOG) {
+      netns.mib.TcpExtTCPReqQFullDrop += 1;
+      return this.#drop('proto-mem');
+    }
     const route = netns.ipv4.route({
       ...this.flowTo(segment.source, segment.sourcePort),
       source: segment.destination,
     });
-    if (typeof route === 'string') return 'ip-outnoroutes';
+    if (typeof route === 'string') {
+      netns.mib.IpOutNoRoutes += 1;
+      return this.#drop('ip-outnoroutes');
+    }
     const request = new TcpRequest(this, segment, { route, iss: iss ?? netns.emulation.random.u32() });
     this.#requests.add(request);
     netns.sockets.insertRequest(request);
@@ -81,10 +87,17 @@ export class TcpListener extends Socket {
     return undefined;
   }
 
+  /** tcp_listendrop(). */
+  #drop(reason: DropReason): DropReason {
+    this.netns.mib.TcpExtListenDrops += 1;
+    return reason;
+  }
+
   /** tcp_v4_syn_recv_sock(), tcp_child_process(): the request becomes a connection, which takes the segment. */
   establish(request: TcpRequest, segment: Segment): DropReason | undefined {
     request.drop();
     const child = new TcpSocket(this.netns, this.#options);
+    this.netns.mib.TcpPassiveOpens += 1;
     child.localAddress = request.localAddress;
     child.localPort = request.localPort;
     child.remoteAddress = request.remoteAddress;

@@ -122,9 +122,10 @@ export class TcpRequest {
 
   /** tcp_check_req(). */
   receive(segment: Segment): DropReason | undefined {
-    const forged = checkSignature(segment, this.md5Key);
-    if (forged !== undefined) return forged;
     const { listener } = this;
+    const { mib } = listener.netns;
+    const forged = checkSignature(segment, this.md5Key, mib);
+    if (forged !== undefined) return forged;
     const stamp = this.agreed.timestamps ? segment.options.timestamps?.value : undefined;
     const old = stamp !== undefined && before(stamp, this.tsRecent);
     const opensAgain = segment.syn && !segment.ack && !segment.rst && segment.sequence === this.irs;
@@ -142,13 +143,16 @@ export class TcpRequest {
     const first = advance(this.irs, 1);
     if (old || before(segment.end, first) || after(segment.sequence, advance(first, this.window.window))) {
       if (!segment.rst && !this.#challenged()) this.#sendAck(segment);
+      if (old) mib.TcpExtPAWSEstab += 1;
       return 'tcp-oldsequence';
     }
     if (stamp !== undefined && !after(segment.sequence, first)) this.tsRecent = stamp;
     const syn = segment.syn && segment.sequence !== this.irs;
     if (segment.rst || syn) {
+      mib.TcpAttemptFails += 1;
       if (!segment.rst) sendReset(listener.netns, segment);
       this.drop();
+      mib.TcpExtEmbryonicRsts += 1;
       return segment.rst ? undefined : 'tcp-flags';
     }
     return segment.ack ? listener.establish(this, segment) : 'tcp-flags';
@@ -157,10 +161,17 @@ export class TcpRequest {
   /** tcp_req_err(): only what says that the peer cannot be reached ends it. */
   icmpError(error: IcmpError): void {
     const packet = quotedPacket(error);
-    if (packet === undefined || isFragmentationNeeded(error)) return;
-    if (new Tcp(error.view, packet.transport).sequence !== this.iss) return;
+    if (packet === undefined) return;
+    const { mib } = this.listener.netns;
+    if (new Tcp(error.view, packet.transport).sequence !== this.iss) {
+      mib.TcpExtOutOfWindowIcmps += 1;
+      return;
+    }
+    if (isFragmentationNeeded(error)) return;
     const errno = classifyIcmp(error.type, error.code)?.errno;
-    if (errno === 'ENETUNREACH' || errno === 'EHOSTUNREACH' || errno === 'EPROTONOSUPPORT') this.drop();
+    if (errno !== 'ENETUNREACH' && errno !== 'EHOSTUNREACH' && errno !== 'EPROTONOSUPPORT') return;
+    this.drop();
+    mib.TcpExtListenDrops += 1;
   }
 
   drop(): void {
@@ -178,6 +189,7 @@ export class TcpRequest {
     const { netns } = this.listener;
     const delay = Math.min(RTO_INITIAL_NS * 2 ** this.#timeouts, RTO_MAX_NS);
     this.#timer = netns.emulation.clock.schedule(delay, () => {
+      netns.mib.TcpExtTCPTimeouts += 1;
       if (this.#timeouts >= netns.sysctl.values['ipv4.tcp_synack_retries']) {
         this.drop();
         return;
@@ -190,7 +202,10 @@ export class TcpRequest {
 
   #challenged(): boolean {
     const now = this.#nowNs;
-    if (this.#lastChallengeNs !== undefined && now - this.#lastChallengeNs < INVALID_RATE_NS) return true;
+    if (this.#lastChallengeNs !== undefined && now - this.#lastChallengeNs < INVALID_RATE_NS) {
+      this.listener.netns.mib.TcpExtTCPACKSkippedSynRecv += 1;
+      return true;
+    }
     this.#lastChallengeNs = now;
     return false;
   }
@@ -211,7 +226,9 @@ export class TcpRequest {
       ...(agreed.timestamps ? { timestamps: { value: this.timestamp, echo: this.tsRecent } } : {}),
       ...(agreed.scaling ? { windowScale: this.window.scale } : {}),
     };
-    transmitSegment(netns, {
+    const { mib } = netns;
+    if (typeof route !== 'string') mib.TcpOutSegs += 1;
+    const refused = transmitSegment(netns, {
       source: this.localAddress,
       destination: this.remoteAddress,
       sourcePort: this.localPort,
@@ -232,6 +249,9 @@ export class TcpRequest {
       md5Key: this.md5Key,
       ...(this.transmissions > 1 ? { note: `transmission ${this.transmissions}` } : {}),
     });
+    if (this.transmissions === 1 || refused !== undefined) return;
+    mib.TcpRetransSegs += 1;
+    mib.TcpExtTCPSynRetrans += 1;
   }
 
   /** tcp_v4_reqsk_send_ack(). */

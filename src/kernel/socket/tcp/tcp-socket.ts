@@ -107,13 +107,18 @@ export class TcpSocket extends Socket {
   connect(address: Ipv4Addr, port: number): Errno | undefined {
     if (this.#used) return 'EISCONN';
     const destination = address === INADDR_ANY ? INADDR_LOOPBACK : address;
+    const { mib } = this.netns;
     const route = this.netns.ipv4.route(this.flowTo(destination, port));
+    if (route === 'ENETUNREACH') mib.IpOutNoRoutes += 1;
     if (typeof route === 'string') return route;
     if (route.type === 'broadcast' || route.type === 'multicast') return 'ENETUNREACH';
     const refused = this.netns.sockets.connectTcp(this, { source: route.source, destination, port });
     if (refused !== undefined) return refused;
     this.#used = true;
-    this.#locked(() => this.#open(route));
+    this.#locked(() => {
+      this.#open(route);
+      mib.TcpActiveOpens += 1;
+    });
     return undefined;
   }
 
@@ -183,6 +188,7 @@ export class TcpSocket extends Socket {
       return;
     }
     if (tcb.received.ready > 0) {
+      this.netns.mib.TcpExtTCPAbortOnClose += 1;
       sendActiveReset(tcb);
       this.forget();
       return;
@@ -199,6 +205,7 @@ export class TcpSocket extends Socket {
     const known =
       tcb.state !== 'CLOSED' && tcb.state !== 'SYN_SENT' && tcb.state !== 'CLOSING' && tcb.state !== 'LAST_ACK';
     if (known) sendActiveReset(tcb);
+    if (tcb.state !== 'CLOSED') this.netns.mib.TcpExtTCPAbortOnData += 1;
     this.forget();
   }
 
@@ -222,7 +229,10 @@ export class TcpSocket extends Socket {
   /** A segment of this connection. */
   receive(segment: Segment): DropReason | undefined {
     if (this.#backlog.holds(segment)) return undefined;
-    if (segment.skb.ipv4.ttl < this.minTtl) return 'tcp-minttl';
+    if (segment.skb.ipv4.ttl < this.minTtl) {
+      this.netns.mib.TcpExtTCPMinTTLDrop += 1;
+      return 'tcp-minttl';
+    }
     const dropped = this.handle(segment);
     this.flush();
     return dropped;
@@ -232,7 +242,7 @@ export class TcpSocket extends Socket {
   handle(segment: Segment): DropReason | undefined {
     const { tcb } = this;
     if (tcb.state === 'TIME_WAIT') return receiveInTimeWait(tcb, segment);
-    return checkSignature(segment, this.md5Key) ?? receiveSegment(tcb, segment);
+    return checkSignature(segment, this.md5Key, this.netns.mib) ?? receiveSegment(tcb, segment);
   }
 
   timerExpired(kind: TimerKind): void {
@@ -251,7 +261,10 @@ export class TcpSocket extends Socket {
     const packet = quotedPacket(error);
     if (packet === undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
     const { sequence } = new Tcp(error.view, packet.transport);
-    if (!between(sequence, tcb.sndUna, tcb.sndNxt)) return;
+    if (!between(sequence, tcb.sndUna, tcb.sndNxt)) {
+      this.netns.mib.TcpExtOutOfWindowIcmps += 1;
+      return;
+    }
     error.learn({ oif: this.device, mark: this.mark });
     if (isFragmentationNeeded(error)) {
       this.#pathMtuChanged();
@@ -277,6 +290,8 @@ export class TcpSocket extends Socket {
 
   /** tcp_done_with_error(): it is over, and not in order. */
   fail(errno: Errno): void {
+    const { state } = this;
+    if (state === 'SYN_SENT' || state === 'SYN_RECV') this.netns.mib.TcpAttemptFails += 1;
     this.forget();
     this.tcb.events.error = errno;
   }
@@ -285,6 +300,7 @@ export class TcpSocket extends Socket {
   forget(): void {
     const { tcb } = this;
     stopAllTimers(tcb);
+    if (tcb.state === 'ESTABLISHED' || tcb.state === 'CLOSE_WAIT') this.netns.mib.TcpEstabResets += 1;
     tcb.state = 'CLOSED';
     tcb.sending.clear();
     tcb.received.forget();

@@ -29,6 +29,7 @@ export function receiveInTimeWait(tcb: Tcb, segment: Segment): DropReason | unde
     const { reason, taken } = sockets.reopen(tcb.socket, segment, isn);
     if (taken) return reason;
   }
+  if (old) tcb.mib.TcpExtPAWSTimewait += 1;
   if (segment.rst) return 'tcp-reset';
   if (old || segment.ack) restartTimeWait(tcb);
   acknowledgeAgain(tcb, segment);
@@ -46,7 +47,10 @@ function opensAgain(tcb: Tcb, segment: Segment, old: boolean): boolean {
 function acknowledgeAgain(tcb: Tcb, segment: Segment): void {
   const { nowNs } = tcb;
   const limited = segment.sequence === segment.end || segment.syn;
-  if (limited && tcb.lastChallengeNs !== undefined && nowNs - tcb.lastChallengeNs < INVALID_RATE_NS) return;
+  if (limited && tcb.lastChallengeNs !== undefined && nowNs - tcb.lastChallengeNs < INVALID_RATE_NS) {
+    tcb.mib.TcpExtTCPACKSkippedTimeWait += 1;
+    return;
+  }
   if (limited) tcb.lastChallengeNs = nowNs;
   sendReply(tcb.socket.netns, segment, {
     sequence: tcb.sndNxt,

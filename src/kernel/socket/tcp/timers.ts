@@ -8,6 +8,9 @@ import type { Tcb } from './tcb.js';
 const DELAYED_ACK_NS = 40 * NS_PER_MS;
 /** TCP_TIMEWAIT_LEN. */
 const TIME_WAIT_NS = 60 * NS_PER_S;
+/** inet_twsk_schedule(): what is kept for less is counted as gone at once. */
+const KILLED_NS = 4 * NS_PER_S;
+
 function arm(tcb: Tcb, kind: Tcb['timerKind'], delayNs: number): void {
   tcb.timer?.cancel();
   tcb.timerKind = kind;
@@ -74,6 +77,8 @@ export function armDelayedAck(tcb: Tcb): void {
 
 /** tcp_time_wait(): the connection is over, its numbers are remembered for a minute. */
 export function enterTimeWait(tcb: Tcb): void {
+  // Who waits for the peer's FIN in FIN_WAIT2 has been counted.
+  if (tcb.waitTimer === undefined) countTimeWait(tcb, TIME_WAIT_NS);
   stopAllTimers(tcb);
   tcb.state = 'TIME_WAIT';
   tcb.sending.clear();
@@ -87,9 +92,14 @@ export function restartTimeWait(tcb: Tcb): void {
   tcb.waitTimer = tcb.socket.netns.emulation.clock.schedule(TIME_WAIT_NS, () => tcb.socket.forget());
 }
 
+function countTimeWait({ mib }: Tcb, delayNs: number): void {
+  mib[delayNs <= KILLED_NS ? 'TcpExtTWKilled' : 'TcpExtTW'] += 1;
+}
+
 /** FIN_WAIT2 without anybody to read what the peer may still send (net.ipv4.tcp_fin_timeout). */
 export function waitForFin(tcb: Tcb): void {
   const seconds = tcb.socket.netns.sysctl.values['ipv4.tcp_fin_timeout'];
+  if (tcb.waitTimer === undefined) countTimeWait(tcb, seconds * NS_PER_S);
   tcb.waitTimer?.cancel();
   tcb.waitTimer = tcb.socket.netns.emulation.clock.schedule(seconds * NS_PER_S, () => tcb.socket.forget());
 }

@@ -77,6 +77,7 @@ export function transmitSegment(netns: SocketNetns, out: OutgoingSegment): Errno
     netns.trace(skb, { kind: 'send', protocol: IP_PROTOCOL.tcp, note });
   }
   if (out.route === undefined) {
+    netns.mib.IpOutNoRoutes += 1;
     netns.drop(skb, 'ip-outnoroutes');
     return 'EHOSTUNREACH';
   }
