@@ -6,6 +6,7 @@
 import type { Netns, RestoreProblem } from '../kernel/index.js';
 import type { TableName } from '../trace/index.js';
 import { NAME, TRY_HELP, wrongUse } from './iptables-options.js';
+import { missingMatch } from './iptables-matches.js';
 import { failure, type ToolResult } from './tool.js';
 
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -131,6 +132,8 @@ function refusal({ message }: RestoreProblem, { command, words }: Change): ToolR
 
 export function change({ netfilter }: Netns, table: TableName, wanted: Change): ToolResult {
   const { command, words } = wanted;
+  const missing = missingMatch(words);
+  if (missing !== undefined) return wrongUse(`Couldn't load match \`${missing}':No such file or directory\n`);
   const line = [command, ...words.map(quoted)].join(' ');
   const problems = netfilter.iptables.restore(`*${table}\n${line}\nCOMMIT\n`, { noflush: true });
   const wrong = problems.find(({ severity }) => severity === 'error');
