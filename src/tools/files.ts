@@ -151,6 +151,13 @@ function namesIn(known: ReadonlyMap<string, string>, folder: string): readonly s
   return [...names].sort();
 }
 
+/** A file or folder of that name. */
+export function isThere(place: ToolPlace, path: string): Pick<Entry, 'folder' | 'octets'> | undefined {
+  const known = files(place);
+  const clean = path.replace(/\/+$/, '');
+  return known.has(clean) || isFolder(known, clean) ? entryOf(known, clean, path) : undefined;
+}
+
 /** Differs: everything is root's, and was written when time began. */
 function longLines(entries: readonly Entry[]): readonly string[] {
   const { month, day, clock } = civilTime(0);

@@ -33,18 +33,21 @@ import { awk, cut } from './text/columns.js';
 import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
+import { seq } from './text/seq.js';
 import { sort, uniq } from './text/sort.js';
 import { wc } from './text/wc.js';
+import { bracket, test } from './test-command.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 import { wget } from './wget.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
+  '[': bracket,
   arp,
   arping,
   awk,
-  bash: (place, args) => shell(place, args, runIn),
+  bash: (place, args, input) => shell(place, args, runIn, input),
   birdc,
   birdcl: birdc,
   bridge,
@@ -79,13 +82,15 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ping,
   ping6: forIpv6('ping6'),
   route,
-  sh: (place, args) => shell(place, args, runIn),
+  seq,
+  sh: (place, args, input) => shell(place, args, runIn, input),
   sleep,
   sort,
   ss,
   sysctl,
   tail,
   tc,
+  test,
   traceroute,
   traceroute6: forIpv6('traceroute6'),
   true: success,

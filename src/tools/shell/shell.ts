@@ -1,125 +1,230 @@
-/** `sh -c TEXT`: commands one after the other in the same cluster, so that a later one sees what an earlier one has done. */
+/**
+ * `sh -c TEXT [NAME [WORD...]]`: commands one after the other in the same cluster, so that a later one sees what an earlier one
+ * has done. Each command of a pipe ends before the next one begins, since time is the emulation's.
+ */
 
 import { matchingPaths, readFile } from '../files.js';
 import { failure, ok, type ToolPlace, type ToolResult } from '../tool.js';
-import { type Command, isUnread, type Pipeline, readScript, type Script, type Sink, type Word } from './script.js';
+import { ArithmeticError } from './arithmetic.js';
+import { BUILTINS } from './builtins.js';
+import { Expansion, ParameterError } from './expand.js';
+import { isUnread, readScript } from './reader.js';
+import { Leaving, ShellState } from './state.js';
+import type { Command, Pipeline, Redirection, Script, Sink } from './syntax.js';
 
 type Run = (place: ToolPlace, command: readonly string[], input: string) => ToolResult;
 
-/** A word on its way, and the pattern of file names that it is. */
-interface Field {
-  readonly text: string;
-  /** Undefined where nothing in it stands for other names. */
-  readonly pattern: string | undefined;
-}
+/** Turns of one loop: time passes only as commands take it, so that waiting for another day would never end. */
+const MOST_TURNS = 1_000;
 
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
-
-/** `*` and `?` stop at slashes (POSIX, 2.13.3); `[!a]` is `[^a]`. */
-function patternSource(text: string): string {
-  if (text === '*') return '[^/]*';
-  return text === '?' ? '[^/]' : text.replace(/^\[!/, '[^');
-}
+/** Something that ends the script: what has been printed before it stays. */
+class Fatal extends Error {}
 
 class Shell {
   readonly #place: ToolPlace;
   readonly #run: Run;
-  /** `$?` */
-  #status = 0;
-  /** What commands whose output becomes words have said on standard error. */
-  #aside = '';
+  readonly #state: ShellState;
+  readonly #expansion: Expansion;
+  #stdout = '';
+  #stderr = '';
 
-  constructor(place: ToolPlace, run: Run) {
+  constructor(place: ToolPlace, run: Run, state: ShellState) {
     this.#place = place;
     this.#run = run;
-  }
-
-  script(script: Script): ToolResult {
-    let stdout = '';
-    let stderr = '';
-    for (const pipeline of script) {
-      if ((pipeline.after === '&&' && this.#status !== 0) || (pipeline.after === '||' && this.#status === 0)) continue;
-      const one = this.#pipeline(pipeline);
-      this.#status = one.exitCode;
-      stdout += one.stdout;
-      stderr += one.stderr;
-    }
-    return { exitCode: this.#status, stdout, stderr };
-  }
-
-  /** The last one decides; each ends before the next begins, since time is the emulation's. */
-  #pipeline({ commands }: Pipeline): ToolResult {
-    let result = ok('');
-    let stderr = '';
-    for (const command of commands) {
-      result = this.#command(command, result.stdout);
-      stderr += result.stderr;
-    }
-    return { ...result, stderr };
-  }
-
-  #command({ words, redirections }: Command, input: string): ToolResult {
-    const expanded = words.flatMap((word) => this.#expand(word));
-    const aside = this.#aside;
-    this.#aside = '';
-    const sinks: Record<1 | 2, Sink> = { 1: 'out', 2: 'err' };
-    let read = input;
-    for (const one of redirections)
-      if (one.from === 0) {
-        const [path = ''] = this.#expand(one.file);
-        const file = path === '/dev/null' ? { text: '' } : readFile(this.#place, path);
-        if ('problem' in file)
-          return failure(2, `sh: cannot open ${path}: ${file.problem.replace(/ or directory$/, '')}`);
-        read = file.text;
-      } else sinks[one.from] = one.to === 'nowhere' ? 'nowhere' : sinks[one.to];
-    const result = expanded.length === 0 ? ok('') : this.#run(this.#place, expanded, read);
-    const printed = (sink: Sink): string =>
-      (sinks[1] === sink ? result.stdout : '') + (sinks[2] === sink ? result.stderr : '');
-    return { exitCode: result.exitCode, stdout: printed('out'), stderr: aside + printed('err') };
-  }
-
-  /** What a word stands for (2.6): none, one or several. */
-  #expand(word: Word): readonly string[] {
-    const fields: Field[] = [];
-    let isOpen = false;
-    const add = (text: string, pattern?: string): void => {
-      const before = isOpen ? fields.pop() : undefined;
-      const known = before?.pattern ?? (pattern === undefined ? undefined : escaped(before?.text ?? ''));
-      fields.push({
-        text: (before?.text ?? '') + text,
-        pattern: known === undefined ? undefined : known + (pattern ?? escaped(text)),
-      });
-      isOpen = true;
-    };
-    for (const part of word) {
-      if (part.kind === 'text') add(part.text);
-      else if (part.kind === 'pattern') add(part.text, patternSource(part.text));
-      else if (part.kind === 'status') add(String(this.#status));
-      else if (part.quoted) add(this.#outputOf(part.script));
-      else
-        for (const piece of this.#outputOf(part.script).split(/([ \t\n]+)/)) {
-          if (/^[ \t\n]/.test(piece)) isOpen = false;
-          else if (piece !== '') add(piece);
-        }
-    }
-    return fields.flatMap(({ text, pattern }) => {
-      const names = pattern === undefined ? [] : matchingPaths(this.#place, pattern);
-      return names.length === 0 ? [text] : names;
+    this.#state = state;
+    this.#expansion = new Expansion({
+      state,
+      outputOf: (script) => this.#outputOf(script),
+      matching: (pattern) => matchingPaths(place, pattern),
     });
   }
 
-  /** Without the newlines at its end. */
+  /** Everything, to its end or to what ends it. */
+  whole(script: Script): ToolResult {
+    try {
+      this.#script(script);
+    } catch (error) {
+      if (error instanceof Leaving) this.#state.status = error.kind === 'exit' ? error.count : 0;
+      else if (error instanceof Fatal || error instanceof ArithmeticError || error instanceof ParameterError) {
+        this.#stderr += `sh: ${error instanceof ArithmeticError ? 'arithmetic expression: ' : ''}${error.message}\n`;
+        this.#state.status = 2;
+      } else throw error;
+    }
+    return { exitCode: this.#state.status, stdout: this.#stdout, stderr: this.#stderr };
+  }
+
+  #script(script: Script): void {
+    for (const pipeline of script) {
+      const { status } = this.#state;
+      if ((pipeline.after === '&&' && status !== 0) || (pipeline.after === '||' && status === 0)) continue;
+      this.#pipeline(pipeline);
+    }
+  }
+
+  #pipeline({ commands, negated }: Pipeline): void {
+    const [first] = commands;
+    if (commands.length === 1 && first !== undefined) this.#command(first);
+    else this.#pipe(commands);
+    if (negated) this.#state.status = this.#state.status === 0 ? 1 : 0;
+  }
+
+  /** Each is a shell of its own; the last one decides. */
+  #pipe(commands: readonly Command[]): void {
+    let input = this.#state.input.rest;
+    for (const command of commands) {
+      const result = this.#apart([{ commands: [command], negated: false, after: ';' }], input);
+      this.#stderr += result.stderr;
+      input = result.stdout;
+      this.#state.status = result.exitCode;
+    }
+    this.#stdout += input;
+  }
+
+  /** A shell of its own: what it sets is not seen here. */
+  #apart(script: Script, input = this.#state.input.rest): ToolResult {
+    return new Shell(this.#place, this.#run, this.#state.copy(input)).whole(script);
+  }
+
+  /** Where output goes is decided when it is there, since nothing else prints meanwhile. */
+  #command(command: Command): void {
+    const [stdout, stderr, { input }] = [this.#stdout, this.#stderr, this.#state];
+    this.#stdout = '';
+    this.#stderr = '';
+    const sinks: Record<1 | 2, Sink> = { 1: 'out', 2: 'err' };
+    try {
+      if (this.#redirect(command.redirections, sinks)) this.#execute(command);
+    } finally {
+      const printed = (sink: Sink): string =>
+        (sinks[1] === sink ? this.#stdout : '') + (sinks[2] === sink ? this.#stderr : '');
+      [this.#stdout, this.#stderr] = [stdout + printed('out'), stderr + printed('err')];
+      this.#state.input = input;
+    }
+  }
+
+  /** False where a file cannot be read. */
+  #redirect(redirections: readonly Redirection[], sinks: Record<1 | 2, Sink>): boolean {
+    for (const one of redirections) {
+      if (one.from !== 0) {
+        sinks[one.from] = one.to === 'nowhere' ? 'nowhere' : sinks[one.to];
+        continue;
+      }
+      const path = this.#expansion.text(one.file);
+      const file = path === '/dev/null' ? { text: '' } : readFile(this.#place, path);
+      if ('problem' in file) {
+        this.#stderr += `sh: cannot open ${path}: ${file.problem.replace(/ or directory$/, '')}\n`;
+        this.#state.status = 2;
+        return false;
+      }
+      this.#state.give(file.text);
+    }
+    return true;
+  }
+
+  #execute(command: Command): void {
+    switch (command.kind) {
+      case 'simple':
+        this.#simple(command);
+        return;
+      case 'group':
+        if (command.apart) this.#print(this.#apart(command.script));
+        else this.#script(command.script);
+        return;
+      case 'if':
+        this.#if(command);
+        return;
+      case 'for': {
+        const words = command.words?.flatMap((word) => this.#expansion.words(word)) ?? this.#state.positional;
+        this.#turns(words, (word) => {
+          this.#state.variables.set(command.name, word);
+          this.#script(command.script);
+        });
+        return;
+      }
+      default:
+        this.#loop(command);
+    }
+  }
+
+  #simple({ assignments, words }: Command & { kind: 'simple' }): void {
+    const [name, ...args] = words.flatMap((word) => this.#expansion.words(word));
+    // What stands before a command would be its environment alone, which none here looks at.
+    const values = assignments.map(({ name: variable, value }) => [variable, this.#expansion.text(value)] as const);
+    if (name === undefined) {
+      if (!assignments.some(({ value }) => value.some(({ kind }) => kind === 'output'))) this.#state.status = 0;
+      for (const [variable, value] of values) this.#state.variables.set(variable, value);
+      return;
+    }
+    const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
+    this.#print(builtin?.(this.#state, args) ?? this.#run(this.#place, [name, ...args], this.#state.input.rest));
+  }
+
+  #print({ exitCode, stdout, stderr }: ToolResult): void {
+    this.#stdout += stdout;
+    this.#stderr += stderr;
+    this.#state.status = exitCode;
+  }
+
+  #if({ branches, otherwise }: Command & { kind: 'if' }): void {
+    for (const { condition, script } of branches) {
+      this.#script(condition);
+      if (this.#state.status !== 0) continue;
+      this.#script(script);
+      return;
+    }
+    this.#state.status = 0;
+    if (otherwise !== undefined) this.#script(otherwise);
+  }
+
+  #loop({ condition, until, script }: Command & { kind: 'loop' }): void {
+    let last = 0;
+    this.#turns(this.#asLongAs(condition, until), () => {
+      this.#script(script);
+      last = this.#state.status;
+    });
+    this.#state.status = last;
+  }
+
+  *#asLongAs(condition: Script, until: boolean): IterableIterator<number> {
+    for (let turn = 0; ; turn += 1) {
+      this.#script(condition);
+      if ((this.#state.status === 0) === until) return;
+      if (turn === MOST_TURNS) throw new Fatal(`a loop was left after ${MOST_TURNS} turns`);
+      yield turn;
+    }
+  }
+
+  /** A turn for each, as far as `break` and `continue` let it come. */
+  #turns<Item>(items: Iterable<Item>, turn: (item: Item) => void): void {
+    const state = this.#state;
+    state.status = 0;
+    for (const item of items) {
+      state.loops += 1;
+      try {
+        turn(item);
+      } catch (error) {
+        if (!(error instanceof Leaving) || error.kind === 'exit') throw error;
+        state.status = 0;
+        if (error.count > 1 && state.loops > 1) throw new Leaving(error.kind, error.count - 1);
+        if (error.kind === 'break') return;
+      } finally {
+        state.loops -= 1;
+      }
+    }
+  }
+
   #outputOf(script: Script): string {
-    const { stdout, stderr } = new Shell(this.#place, this.#run).script(script);
-    this.#aside += stderr;
+    const { exitCode, stdout, stderr } = this.#apart(script);
+    this.#stderr += stderr;
+    this.#state.status = exitCode;
     return stdout.replace(/\n+$/, '');
   }
 }
 
-export function shell(place: ToolPlace, args: readonly string[], run: Run): ToolResult {
-  const [option, text] = args;
+export function shell(place: ToolPlace, args: readonly string[], run: Run, input = ''): ToolResult {
+  const [option, text, name = 'sh', ...words] = args;
   if (option !== '-c') return failure(2, 'sh: only sh -c COMMANDS is offered here');
   if (text === undefined) return failure(2, 'sh: 0: -c requires an argument');
   const script = readScript(text);
-  return isUnread(script) ? failure(2, `sh: ${script.problem}`) : new Shell(place, run).script(script);
+  if (isUnread(script)) return failure(2, `sh: ${script.problem}`);
+  return script.length === 0 ? ok('') : new Shell(place, run, new ShellState(name, words, input)).whole(script);
 }

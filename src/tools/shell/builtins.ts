@@ -1,0 +1,82 @@
+/** Commands that are the shell's own, since they change what it keeps (POSIX, Shell Command Language, 2.14). */
+
+import { failure, ok, type ToolResult } from '../tool.js';
+import { Leaving, type ShellState } from './state.js';
+
+type Builtin = (state: ShellState, args: readonly string[]) => ToolResult;
+
+const NAME = /^[A-Za-z_]\w*$/;
+
+/** @throws Leaving */
+const leave =
+  (kind: 'break' | 'continue'): Builtin =>
+  ({ loops }, [word = '1']) => {
+    if (loops === 0) return ok('');
+    throw new Leaving(kind, Math.max(Number(word) || 1, 1));
+  };
+
+/** `read [-r] NAME...`: a line in words, of which the last name has the rest. */
+const read: Builtin = (state, args) => {
+  const raw = args[0] === '-r';
+  const names = raw ? args.slice(1) : args;
+  if (names.length === 0) return failure(2, 'sh: read: arg count');
+  const wrong = names.find((name) => !NAME.test(name));
+  if (wrong !== undefined) return failure(2, `sh: read: ${wrong}: bad variable name`);
+  const line = state.input.line();
+  const text = (raw ? line?.text : line?.text.replaceAll(/\\(.)/g, '$1')) ?? '';
+  let left = text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
+  for (const [i, name] of names.entries()) {
+    const [word = ''] = i === names.length - 1 ? [left] : left.split(/[ \t]/, 1);
+    state.variables.set(name, word);
+    left = left.slice(word.length).replace(/^[ \t]+/, '');
+  }
+  return { exitCode: line?.whole === true ? 0 : 1, stdout: '', stderr: '' };
+};
+
+/** `export NAME[=VALUE]...`: there is no environment that anybody looks at. */
+const exported: Builtin = (state, args) => {
+  for (const word of args) {
+    const [name = '', ...value] = word.split('=');
+    if (!NAME.test(name)) return failure(2, `sh: export: ${name}: bad variable name`);
+    if (word.includes('=')) state.variables.set(name, value.join('='));
+  }
+  return ok('');
+};
+
+const unset: Builtin = ({ variables }, args) => {
+  for (const name of args) variables.delete(name);
+  return ok('');
+};
+
+const set: Builtin = (state, args) => {
+  if (args[0] !== '--') return failure(2, 'sh: set: only set -- WORDS is offered here');
+  state.positional = args.slice(1);
+  return ok('');
+};
+
+const shift: Builtin = (state, [word = '1']) => {
+  const count = Number(word);
+  if (!Number.isInteger(count) || count < 0) return failure(2, `sh: shift: Illegal number: ${word}`);
+  if (count > state.positional.length) return failure(2, "sh: shift: can't shift that many");
+  state.positional = state.positional.slice(count);
+  return ok('');
+};
+
+/** @throws Leaving */
+const exit: Builtin = (state, [word]) => {
+  const status = word === undefined ? state.status : Number(word);
+  if (!Number.isInteger(status) || status < 0) return failure(2, `sh: exit: Illegal number: ${word}`);
+  throw new Leaving('exit', status & 0xff);
+};
+
+export const BUILTINS: Readonly<Record<string, Builtin>> = {
+  ':': () => ok(''),
+  break: leave('break'),
+  continue: leave('continue'),
+  exit,
+  export: exported,
+  read,
+  set,
+  shift,
+  unset,
+};

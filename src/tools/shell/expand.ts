@@ -1,0 +1,167 @@
+/** What a word stands for (POSIX, Shell Command Language, 2.6): parameters, sums, what commands print, names of files. */
+
+import { reckon } from './arithmetic.js';
+import type { ShellState } from './state.js';
+import type { Parameter, Part, Script, Word } from './syntax.js';
+
+/** What an expansion asks of the shell. */
+export interface ExpansionContext {
+  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName'>;
+  /** What commands print, without the newlines at its end. */
+  outputOf(script: Script): string;
+  /** Files and folders that a pattern names. */
+  matching(pattern: string): readonly string[];
+}
+
+/** Thrown by `${x?why}`. */
+export class ParameterError extends Error {}
+
+/** A word on its way, and the pattern of file names that it is. */
+interface Field {
+  readonly text: string;
+  /** Undefined where nothing in it stands for other names. */
+  readonly pattern: string | undefined;
+}
+
+const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+
+/** `*` and `?` of names stop at slashes (POSIX, 2.13.3), those of values do not; `[!a]` is `[^a]`. */
+function patternSource(text: string, anyCharacter: '[^/]' | '[^]'): string {
+  if (text === '*') return `${anyCharacter}*`;
+  return text === '?' ? anyCharacter : text.replace(/^\[!/, '[^');
+}
+
+class Fields {
+  readonly #fields: Field[] = [];
+  #isOpen = false;
+
+  add(text: string, pattern?: string): void {
+    const before = this.#isOpen ? this.#fields.pop() : undefined;
+    const known = before?.pattern ?? (pattern === undefined ? undefined : escaped(before?.text ?? ''));
+    this.#fields.push({
+      text: (before?.text ?? '') + text,
+      pattern: known === undefined ? undefined : known + (pattern ?? escaped(text)),
+    });
+    this.#isOpen = true;
+  }
+
+  end(): void {
+    this.#isOpen = false;
+  }
+
+  /** Taken apart at blanks (IFS as it is at first); what is a pattern in it is one. */
+  addSplit(text: string): void {
+    for (const piece of text.split(/([ \t\n]+)/)) {
+      if (/^[ \t\n]/.test(piece)) this.end();
+      else
+        for (const [part] of piece.matchAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g))
+          this.add(part, /^(?:[*?]|\[.+\])$/.test(part) ? patternSource(part, '[^/]') : undefined);
+    }
+  }
+
+  get all(): readonly Field[] {
+    return this.#fields;
+  }
+}
+
+export class Expansion {
+  readonly #context: ExpansionContext;
+
+  constructor(context: ExpansionContext) {
+    this.#context = context;
+  }
+
+  /** None, one or several. */
+  words(word: Word): readonly string[] {
+    const fields = new Fields();
+    for (const part of word) this.#part(part, fields);
+    return fields.all.flatMap(({ text, pattern }) => {
+      const names = pattern === undefined ? [] : this.#context.matching(pattern);
+      return names.length === 0 ? [text] : names;
+    });
+  }
+
+  /** As one text: of an assignment, or of a sum. */
+  text(word: Word): string {
+    return word.map((part) => this.#textOf(part)).join('');
+  }
+
+  #part(part: Part, fields: Fields): void {
+    if (part.kind === 'text') fields.add(part.text);
+    else if (part.kind === 'pattern') fields.add(part.text, patternSource(part.text, '[^/]'));
+    else if (part.kind === 'parameter' && part.quoted && part.name === '@' && part.change === undefined)
+      this.#arguments(fields);
+    else if (part.quoted) fields.add(this.#textOf(part));
+    else fields.addSplit(this.#textOf(part));
+  }
+
+  /** `"$@"`: each is a word of its own. */
+  #arguments(fields: Fields): void {
+    for (const [i, one] of this.#context.state.positional.entries()) {
+      if (i > 0) fields.end();
+      fields.add(one);
+    }
+  }
+
+  #textOf(part: Part): string {
+    switch (part.kind) {
+      case 'text':
+      case 'pattern':
+        return part.text;
+      case 'arithmetic':
+        return reckon(this.text(part.inside), this.#context.state.variables);
+      case 'output':
+        return this.#context.outputOf(part.script);
+      default:
+        return this.#parameter(part);
+    }
+  }
+
+  #parameter({ name, change }: Parameter): string {
+    const value = this.#valueOf(name);
+    if (change === undefined) return value ?? '';
+    if (change === 'length') return String((value ?? '').length);
+    const { operator, word } = change;
+    if (/^[%#]/.test(operator)) return this.#without(value ?? '', operator, word);
+    // With a colon what is empty counts as what is not set.
+    const isSet = value !== undefined && !(operator.startsWith(':') && value === '');
+    switch (operator.at(-1)) {
+      case '+':
+        return isSet ? this.text(word) : '';
+      case '=':
+        if (isSet) return value;
+        this.#context.state.variables.set(name, this.text(word));
+        return this.text(word);
+      case '?':
+        if (isSet) return value;
+        throw new ParameterError(`${name}: ${this.text(word) || 'parameter not set'}`);
+      default:
+        return isSet ? value : this.text(word);
+    }
+  }
+
+  /** `${x%pattern}` and `${x#pattern}`: the shortest, doubled the longest end or beginning is taken off. */
+  #without(value: string, operator: string, word: Word): string {
+    const source = word
+      .map((part) => (part.kind === 'pattern' ? patternSource(part.text, '[^]') : escaped(this.#textOf(part))))
+      .join('');
+    const whole = new RegExp(`^${source}$`);
+    const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
+    if (operator.length === 2) lengths.reverse();
+    const atEnd = operator.startsWith('%');
+    const found = lengths.find((length) =>
+      whole.test(atEnd ? value.slice(value.length - length) : value.slice(0, length)),
+    );
+    if (found === undefined) return value;
+    return atEnd ? value.slice(0, value.length - found) : value.slice(found);
+  }
+
+  #valueOf(name: string): string | undefined {
+    const { positional, status, scriptName, variables } = this.#context.state;
+    if (name === '?') return String(status);
+    if (name === '#') return String(positional.length);
+    if (name === '@' || name === '*') return positional.join(' ');
+    if (name === '0') return scriptName;
+    return /^\d$/.test(name) ? positional[Number(name) - 1] : variables.get(name);
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * Reads what `sh -c` is told (POSIX, Shell Command Language, 2.10): lists, pipelines, `if`, `for`, `while`, `until`, groups and
+ * simple commands. What is not offered (`case`, functions, `&`, here-documents, files to write) is refused by name.
+ */
+
+import type { Assignment, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
+import { Cursor, NotRead, notOffered, syntaxError, WordReader } from './word-reader.js';
+
+export const isUnread = (read: Script | Unread): read is Unread => 'problem' in read;
+
+/** Blanks, lines that go on, comments. */
+const BLANKS = /(?:[ \t\r]|\\\n|#[^\n]*)+/y;
+const RESERVED = /(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|in|[{}!])(?=[\s;&|<>()]|$)/y;
+/** These open what is read further; the others mean something only behind them. */
+const OPENING = new Set(['if', 'for', 'while', 'until', '{', '!', 'case']);
+const ASSIGNMENT = /[A-Za-z_]\w*=/y;
+const REDIRECTION = /\d?(?:<<-?|<>|<&|>>|>&|>\||<|>)/y;
+const NAME = /^[A-Za-z_]\w*$/;
+
+const literal = (word: Word): string | undefined =>
+  word.every(({ kind }) => kind === 'text')
+    ? word.map((part) => ('text' in part ? part.text : '')).join('')
+    : undefined;
+
+class Reader {
+  readonly #cursor: Cursor;
+  readonly #words: WordReader;
+
+  constructor(text: string) {
+    this.#cursor = new Cursor(text);
+    this.#words = new WordReader(this.#cursor, () => {
+      const script = this.#list();
+      this.#expect(')');
+      return script;
+    });
+  }
+
+  whole(): Script {
+    const script = this.#list();
+    if (!this.#cursor.atEnd) this.#unexpected();
+    return script;
+  }
+
+  /** Commands up to a word that only closes, a `)` or the end; these stay. */
+  #list(): Script {
+    const script: Pipeline[] = [];
+    let after: Pipeline['after'] = ';';
+    for (;;) {
+      this.#skipLines();
+      if (this.#ends()) {
+        if (after !== ';') this.#unexpected();
+        return script;
+      }
+      script.push(this.#pipeline(after));
+      const separator = this.#separator();
+      if (separator === undefined) return script;
+      after = separator;
+    }
+  }
+
+  #separator(): Pipeline['after'] | undefined {
+    const cursor = this.#cursor;
+    cursor.take(BLANKS);
+    if (cursor.startsWith(';;')) syntaxError('";;" unexpected');
+    const found = cursor.take(/&&|\|\||[;\n]/y);
+    if (found === '&&' || found === '||') return found;
+    if (found === undefined && cursor.next === '&') notOffered('&');
+    return found === undefined ? undefined : ';';
+  }
+
+  #pipeline(after: Pipeline['after']): Pipeline {
+    const negated = this.#peekReserved() === '!';
+    if (negated) this.#cursor.at += 1;
+    const commands = [this.#command()];
+    for (;;) {
+      this.#cursor.take(BLANKS);
+      if (this.#cursor.take(/\|(?!\|)/y) === undefined) return { commands, negated, after };
+      this.#skipLines();
+      commands.push(this.#command());
+    }
+  }
+
+  #command(): Command {
+    this.#cursor.take(BLANKS);
+    const opening = this.#peekReserved();
+    if (opening === undefined) return this.#cursor.next === '(' ? this.#subshell() : this.#simple();
+    switch (opening) {
+      case 'if':
+        return this.#if();
+      case 'for':
+        return this.#for();
+      case 'while':
+      case 'until':
+        return this.#loop(opening);
+      case '{': {
+        this.#keyword('{');
+        const script = this.#body('}');
+        return { kind: 'group', script, apart: false, redirections: this.#redirections() };
+      }
+      case 'case':
+        return notOffered(opening);
+      default:
+        return this.#unexpected();
+    }
+  }
+
+  #subshell(): Command {
+    this.#cursor.at += 1;
+    const script = this.#some();
+    this.#expect(')');
+    return { kind: 'group', script, apart: true, redirections: this.#redirections() };
+  }
+
+  #if(): Command {
+    const branches: { condition: Script; script: Script }[] = [];
+    let otherwise: Script | undefined;
+    let word = 'if';
+    while (word === 'if' || word === 'elif') {
+      this.#keyword(word);
+      const condition = this.#body('then');
+      branches.push({ condition, script: this.#some() });
+      word = this.#peekReserved() ?? this.#unexpected('fi');
+    }
+    if (word === 'else') {
+      this.#keyword('else');
+      otherwise = this.#some();
+    }
+    this.#keyword('fi');
+    return { kind: 'if', branches, otherwise, redirections: this.#redirections() };
+  }
+
+  #for(): Command {
+    this.#keyword('for');
+    this.#cursor.take(BLANKS);
+    const name = literal(this.#words.word()) ?? '';
+    if (!NAME.test(name)) syntaxError('Bad for loop variable');
+    this.#skipLines();
+    let words: Word[] | undefined;
+    if (this.#peekReserved() === 'in') {
+      this.#keyword('in');
+      words = this.#wordsHere();
+    }
+    this.#cursor.take(BLANKS);
+    this.#cursor.take(/;(?!;)/y);
+    this.#skipLines();
+    this.#keyword('do');
+    const script = this.#body('done');
+    return { kind: 'for', name, words, script, redirections: this.#redirections() };
+  }
+
+  #loop(word: 'while' | 'until'): Command {
+    this.#keyword(word);
+    const condition = this.#body('do');
+    const script = this.#body('done');
+    return { kind: 'loop', until: word === 'until', condition, script, redirections: this.#redirections() };
+  }
+
+  #simple(): Command {
+    const assignments: Assignment[] = [];
+    const words: Word[] = [];
+    const redirections: Redirection[] = [];
+    for (;;) {
+      this.#cursor.take(BLANKS);
+      const redirection = this.#redirection();
+      if (redirection !== undefined) {
+        redirections.push(redirection);
+        continue;
+      }
+      const name = words.length === 0 ? this.#cursor.take(ASSIGNMENT) : undefined;
+      const word = this.#words.word();
+      if (name !== undefined) assignments.push({ name: name.slice(0, -1), value: word });
+      else if (word.length === 0) break;
+      else words.push(word);
+    }
+    if (words.length === 1 && this.#cursor.next === '(') notOffered(`${literal(words[0] ?? []) ?? ''}()`);
+    if (assignments.length + words.length + redirections.length === 0) this.#unexpected();
+    return { kind: 'simple', assignments, words, redirections };
+  }
+
+  #wordsHere(): Word[] {
+    const words: Word[] = [];
+    for (;;) {
+      this.#cursor.take(BLANKS);
+      const word = this.#words.word();
+      if (word.length === 0) return words;
+      words.push(word);
+    }
+  }
+
+  #redirections(): readonly Redirection[] {
+    const all: Redirection[] = [];
+    for (;;) {
+      this.#cursor.take(BLANKS);
+      const one = this.#redirection();
+      if (one === undefined) return all;
+      all.push(one);
+    }
+  }
+
+  #redirection(): Redirection | undefined {
+    const found = this.#cursor.take(REDIRECTION);
+    if (found === undefined) return undefined;
+    const [, descriptor = '', operator = ''] = /^(\d?)(.+)$/.exec(found) ?? [];
+    this.#cursor.take(BLANKS);
+    const target = this.#words.word();
+    if (target.length === 0) this.#unexpected();
+    if (operator === '<' && (descriptor === '' || descriptor === '0')) return { from: 0, file: target };
+    const from = descriptor === '' || descriptor === '1' ? 1 : descriptor === '2' ? 2 : notOffered(found);
+    const to = literal(target);
+    if (operator === '>&' && (to === '1' || to === '2')) return { from, to: to === '1' ? 1 : 2 };
+    if ((operator === '>' || operator === '>>') && to === '/dev/null') return { from, to: 'nowhere' };
+    throw new NotRead(`"${operator}" is not offered here, but for /dev/null, 1 and 2: no file is written`);
+  }
+
+  /** Commands, of which there is one at least, up to a word that closes them, which is passed over. */
+  #body(close: string): Script {
+    const script = this.#some();
+    this.#keyword(close);
+    return script;
+  }
+
+  #some(): Script {
+    const script = this.#list();
+    return script.length === 0 ? this.#unexpected() : script;
+  }
+
+  #keyword(word: string): void {
+    if (this.#peekReserved() !== word) this.#unexpected(word);
+    this.#cursor.at += word.length;
+  }
+
+  #expect(text: string): void {
+    this.#cursor.take(BLANKS);
+    if (this.#cursor.next !== text) this.#unexpected(text);
+    this.#cursor.at += text.length;
+  }
+
+  #peekReserved(): string | undefined {
+    this.#cursor.take(BLANKS);
+    const { at } = this.#cursor;
+    const word = this.#cursor.take(RESERVED);
+    this.#cursor.at = at;
+    return word;
+  }
+
+  #ends(): boolean {
+    const word = this.#peekReserved();
+    if (this.#cursor.atEnd || this.#cursor.next === ')') return true;
+    return word !== undefined && !OPENING.has(word);
+  }
+
+  #skipLines(): void {
+    while (this.#cursor.take(BLANKS) !== undefined || this.#cursor.take(/\n/y) !== undefined);
+  }
+
+  #unexpected(expected?: string): never {
+    this.#cursor.take(BLANKS);
+    const found = this.#cursor.take(RESERVED) ?? this.#cursor.take(/&&|\|\||;;?|[&|<>()\n]/y);
+    const other = this.#cursor.atEnd ? 'end of file unexpected' : 'word unexpected';
+    const what = found === undefined ? other : found === '\n' ? 'newline unexpected' : `"${found}" unexpected`;
+    return syntaxError(expected === undefined ? what : `${what} (expecting "${expected}")`);
+  }
+}
+
+export function readScript(text: string): Script | Unread {
+  try {
+    return new Reader(text).whole();
+  } catch (error) {
+    if (error instanceof NotRead) return { problem: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+/** What `sh -c` has read (POSIX, Shell Command Language): commands, and the words that they are made of. */
+
+export type Part =
+  | { readonly kind: 'text'; readonly text: string }
+  /** `*`, `?` or `[…]` that nobody has quoted. */
+  | { readonly kind: 'pattern'; readonly text: string }
+  | Parameter
+  /** `$((…))`: what stands in it is expanded, and then reckoned. */
+  | { readonly kind: 'arithmetic'; readonly inside: Word; readonly quoted: boolean }
+  /** `$(…)`: outside of double quotes what it prints is taken apart into words. */
+  | { readonly kind: 'output'; readonly script: Script; readonly quoted: boolean };
+
+/** `$x`, `${x:-…}`, `${#x}`, `$?`. */
+export interface Parameter {
+  readonly kind: 'parameter';
+  readonly name: string;
+  /** `-`, `:-`, `=`, `%%`, … with the word behind it; `length` for `${#x}`. */
+  readonly change: { readonly operator: string; readonly word: Word } | 'length' | undefined;
+  readonly quoted: boolean;
+}
+
+export type Word = readonly Part[];
+
+/** Standard output, standard error, /dev/null. */
+export type Sink = 'out' | 'err' | 'nowhere';
+
+/** `2>&1`: what goes to a descriptor goes where another does, or nowhere. `<FILE`: what a command reads. */
+export type Redirection =
+  | { readonly from: 1 | 2; readonly to: 1 | 2 | 'nowhere' }
+  | { readonly from: 0; readonly file: Word };
+
+export interface Assignment {
+  readonly name: string;
+  readonly value: Word;
+}
+
+export type Command = { readonly redirections: readonly Redirection[] } & (
+  | { readonly kind: 'simple'; readonly assignments: readonly Assignment[]; readonly words: readonly Word[] }
+  /** `{ …; }`, or `( … )` that keeps to itself what it sets. */
+  | { readonly kind: 'group'; readonly script: Script; readonly apart: boolean }
+  | {
+      readonly kind: 'if';
+      readonly branches: readonly { readonly condition: Script; readonly script: Script }[];
+      readonly otherwise: Script | undefined;
+    }
+  /** Without `in`: the arguments of the script. */
+  | {
+      readonly kind: 'for';
+      readonly name: string;
+      readonly words: readonly Word[] | undefined;
+      readonly script: Script;
+    }
+  | { readonly kind: 'loop'; readonly until: boolean; readonly condition: Script; readonly script: Script }
+);
+
+export interface Pipeline {
+  readonly commands: readonly Command[];
+  /** `!` before it. */
+  readonly negated: boolean;
+  /** What stands before it. */
+  readonly after: ';' | '&&' | '||';
+}
+
+export type Script = readonly Pipeline[];
+
+export interface Unread {
+  readonly problem: string;
+}

@@ -1,0 +1,184 @@
+/** Reads words: quotes, `$x`, `${…}`, `$(…)`, `$((…))` and patterns of file names (POSIX, Shell Command Language, 2.2 and 2.6). */
+
+import type { Parameter, Part, Script, Word } from './syntax.js';
+
+/** Thrown within this folder alone. */
+export class NotRead extends Error {}
+
+export const syntaxError = (what: string): never => {
+  throw new NotRead(`Syntax error: ${what}`);
+};
+
+export const notOffered = (what: string): never => {
+  throw new NotRead(`"${what}" is not offered here, but quoted`);
+};
+
+/** What ends a word. */
+const BREAK = /[\s;&|<>()]/;
+const NAME = /[A-Za-z_]\w*/y;
+/** `$?`, `$#`, `$@`, `$*`, `$1`. */
+const SPECIAL = /[?#@*\d]/y;
+const OPERATOR = /:?[-=+?]|%%?|##?/y;
+const LIST = /\[[^\]\s]+\]/y;
+
+/** A text, and how far it has been read. */
+export class Cursor {
+  readonly text: string;
+  at = 0;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get next(): string {
+    return this.text[this.at] ?? '';
+  }
+
+  get atEnd(): boolean {
+    return this.at >= this.text.length;
+  }
+
+  /** Passes over what a sticky expression finds here. */
+  take(expression: RegExp): string | undefined {
+    expression.lastIndex = this.at;
+    const found = expression.exec(this.text)?.[0];
+    if (found !== undefined) this.at += found.length;
+    return found;
+  }
+
+  startsWith(text: string): boolean {
+    return this.text.startsWith(text, this.at);
+  }
+}
+
+export class WordReader {
+  readonly #cursor: Cursor;
+  /** Reads commands up to a `)`, and passes over it. */
+  readonly #readInner: () => Script;
+
+  constructor(cursor: Cursor, readInner: () => Script) {
+    this.#cursor = cursor;
+    this.#readInner = readInner;
+  }
+
+  /** Empty where no word begins here. */
+  word(): Word {
+    if (this.#cursor.next === '~') notOffered('~');
+    return this.#parts((next) => BREAK.test(next));
+  }
+
+  #parts(ends: (next: string) => boolean): Word {
+    const cursor = this.#cursor;
+    const parts: Part[] = [];
+    while (!cursor.atEnd && !ends(cursor.next)) parts.push(...this.#part());
+    return parts;
+  }
+
+  #part(): readonly Part[] {
+    const cursor = this.#cursor;
+    const list = cursor.take(LIST);
+    if (list !== undefined) return [{ kind: 'pattern', text: list }];
+    const { next } = cursor;
+    switch (next) {
+      case "'":
+        return [{ kind: 'text', text: this.#singleQuoted() }];
+      case '"':
+        cursor.at += 1;
+        return [{ kind: 'text', text: '' }, ...this.#doubleQuoted('"')];
+      case '\\':
+        cursor.at += 2;
+        return [{ kind: 'text', text: cursor.text[cursor.at - 1] ?? '' }];
+      case '$':
+        return [this.#dollar(false)];
+      case '`':
+        return notOffered(next);
+      default:
+        cursor.at += 1;
+        return [{ kind: next === '*' || next === '?' ? 'pattern' : 'text', text: next }];
+    }
+  }
+
+  #singleQuoted(): string {
+    const cursor = this.#cursor;
+    const end = cursor.text.indexOf("'", cursor.at + 1);
+    if (end < 0) syntaxError('Unterminated quoted string');
+    const text = cursor.text.slice(cursor.at + 1, end);
+    cursor.at = end + 1;
+    return text;
+  }
+
+  /** Up to what closes it, which is passed over. */
+  #doubleQuoted(close: string): Word {
+    const cursor = this.#cursor;
+    const parts: Part[] = [];
+    while (!cursor.startsWith(close)) {
+      if (cursor.atEnd) syntaxError('Unterminated quoted string');
+      if (cursor.next === '`') notOffered('`');
+      const escaped = cursor.take(/\\[$`"\\\n]/y);
+      if (escaped !== undefined) parts.push({ kind: 'text', text: escaped === '\\\n' ? '' : escaped.slice(1) });
+      else if (cursor.next === '$') parts.push(this.#dollar(true));
+      else {
+        parts.push({ kind: 'text', text: cursor.next });
+        cursor.at += 1;
+      }
+    }
+    cursor.at += close.length;
+    return parts;
+  }
+
+  #dollar(quoted: boolean): Part {
+    const cursor = this.#cursor;
+    cursor.at += 1;
+    if (cursor.startsWith('((')) {
+      cursor.at += 2;
+      return { kind: 'arithmetic', inside: this.#arithmetic(), quoted };
+    }
+    if (cursor.next === '(') {
+      cursor.at += 1;
+      return { kind: 'output', script: this.#readInner(), quoted };
+    }
+    if (cursor.next === '{') {
+      cursor.at += 1;
+      return this.#braced(quoted);
+    }
+    const name = cursor.take(NAME) ?? cursor.take(SPECIAL);
+    if (name !== undefined) return { kind: 'parameter', name, change: undefined, quoted };
+    // A dollar sign with no name behind it stands for itself.
+    return '$!-'.includes(cursor.next || ' ') ? notOffered(`$${cursor.next}`) : { kind: 'text', text: '$' };
+  }
+
+  /** Up to the `))` that is not of parentheses within. */
+  #arithmetic(): Word {
+    const cursor = this.#cursor;
+    let depth = 0;
+    for (let at = cursor.at; at < cursor.text.length; at += 1) {
+      const one = cursor.text[at];
+      if (one === '(') depth += 1;
+      else if (one === ')' && depth > 0) depth -= 1;
+      else if (one === ')') {
+        const inner = new Cursor(`${cursor.text.slice(cursor.at, at)}"`);
+        if (cursor.text[at + 1] !== ')') break;
+        cursor.at = at + 2;
+        return new WordReader(inner, this.#readInner).#doubleQuoted('"');
+      }
+    }
+    return syntaxError('Missing "))"');
+  }
+
+  #braced(quoted: boolean): Parameter {
+    const cursor = this.#cursor;
+    const isLength = cursor.take(/#(?=[A-Za-z_])/y) !== undefined;
+    const name = cursor.take(NAME) ?? cursor.take(SPECIAL) ?? syntaxError('Bad substitution');
+    if (isLength) return this.#closed({ kind: 'parameter', name, change: 'length', quoted });
+    const operator = cursor.take(OPERATOR);
+    if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted });
+    const word = this.#parts((next) => next === '}');
+    return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted });
+  }
+
+  #closed(parameter: Parameter): Parameter {
+    if (this.#cursor.next !== '}') syntaxError(this.#cursor.atEnd ? "Missing '}'" : 'Bad substitution');
+    this.#cursor.at += 1;
+    return parameter;
+  }
+}
