@@ -36,9 +36,12 @@ import { echo, fail, sleep, success } from './text/plain.js';
 import { seq } from './text/seq.js';
 import { sort, uniq } from './text/sort.js';
 import { wc } from './text/wc.js';
+import { telnet } from './telnet.js';
 import { bracket, test } from './test-command.js';
+import { timed } from './time.js';
 import { traceroute } from './traceroute.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { uname } from './uname.js';
 import { wget } from './wget.js';
 
 /** Every command that `exec` offers. */
@@ -90,10 +93,13 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   sysctl,
   tail,
   tc,
+  telnet,
   test,
+  time: (place, args, input) => timed(place, args, runIn, input),
   traceroute,
   traceroute6: forIpv6('traceroute6'),
   true: success,
+  uname,
   uniq,
   wc,
   wget,

@@ -489,6 +489,40 @@ t.test('who asks for IPv6 is told that there is none, and who listens why that i
   t.end();
 });
 
+t.test('telnet tells whether a port is open, uname where it runs, time how long it took', (t) => {
+  const cluster = fresh();
+  t.match(toolIn(cluster, CLIENT, `telnet ${WEB} 80`), {
+    exitCode: 0,
+    stdout: `Trying ${WEB}...\nConnected to ${WEB}.\nEscape character is '^]'.\n`,
+  });
+  t.same(toolIn(cluster, CLIENT, `telnet ${WEB} 81`), {
+    exitCode: 1,
+    stdout: `Trying ${WEB}...\n`,
+    stderr: 'telnet: Unable to connect to remote host: Connection refused\n',
+  });
+  t.match(toolIn(cluster, CLIENT, 'telnet nowhere 80'), {
+    exitCode: 1,
+    stdout: /^Server lookup failure: {2}nowhere:80, /,
+  });
+  t.equal(outputOf(cluster, NODE, 'uname -n'), 'node1\n');
+  t.match(outputOf(cluster, CLIENT, 'uname -a'), /^Linux client 6\.\S+ .* x86_64 GNU\/Linux\n$/);
+  t.equal(outputOf(cluster, NODE, 'uname -sm'), 'Linux x86_64\n');
+  t.match(toolIn(cluster, NODE, 'uname -x'), { exitCode: 1, stderr: /^uname: invalid option -- 'x'\n/ });
+  t.same(toolIn(cluster, NODE, 'time sleep 61.5'), {
+    exitCode: 0,
+    stdout: '',
+    stderr: '\nreal\t1m1.500s\nuser\t0m0.000s\nsys\t0m0.000s\n',
+  });
+  for (const [program, instead] of [
+    ['ps aux', 'ss -tulnp'],
+    ['watch ip route', 'for i in'],
+    ['mtr -nr x', 'traceroute -n'],
+    ['tracepath -n x', 'ping -M do'],
+  ] as const)
+    t.match(toolIn(cluster, NODE, program), { exitCode: 2, stderr: new RegExp(instead) }, program);
+  t.end();
+});
+
 t.test('what is not offered says so', (t) => {
   const cluster = fresh();
   t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });
