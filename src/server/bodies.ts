@@ -9,6 +9,7 @@ export const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'
 export const CBOR_TYPE = 'application/cbor';
 export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 export const JSON_PATCH_TYPE = 'application/json-patch+json';
+export const STRATEGIC_PATCH_TYPE = 'application/strategic-merge-patch+json';
 
 /** Where it stops to be JSON, which the parser does not say; undefined where it is JSON. */
 function syntaxErrorOf(text: string): Mistake | undefined {
@@ -71,7 +72,7 @@ export function useBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('ignore', 'ignore');
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser(
-    ['application/json', MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
+    ['application/json', MERGE_PATCH_TYPE, JSON_PATCH_TYPE, STRATEGIC_PATCH_TYPE],
     { parseAs: 'string' },
     (request, text: string, done) => {
       if (text === '') {
@@ -101,6 +102,12 @@ function takenTypes({ routeOptions }: FastifyRequest): readonly string[] | undef
   return schema?.consumes ?? (schema?.body === undefined ? undefined : [JSON_TYPE]);
 }
 
+/** What to do in place of what is not taken. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  'application/apply-patch+yaml':
+    ': nobody keeps whose field is whose, as server-side apply does; POST …/objects?apply=true creates objects or replaces them',
+};
+
 /** A Content-Type header's media type, which has no case: RFC 9110 §8.3.1. */
 export const mediaTypeOf = (contentType: string | undefined): string =>
   contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
@@ -123,7 +130,7 @@ export function useMediaTypes(app: FastifyInstance): void {
     void reply.header(method === 'PATCH' ? 'accept-patch' : 'accept', taken.join(', '));
     const path = request.url.split('?')[0];
     const what = given === '' ? 'a body without a content type' : given;
-    const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}`;
+    const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}${INSTEAD[given] ?? ''}`;
     throw new Problem('unsupported-media-type', message, [
       { message, field: 'content-type', expected: taken.join(', '), got: given },
     ]);

@@ -30,6 +30,7 @@ export const jsonPatch = [
   { op: 'test', path: '/spec/policyTypes/0', value: 'Ingress' },
   { op: 'add', path: '/metadata/labels', value: { tier: 'front' } },
 ];
+export const strategicPatch = { metadata: { labels: { tier: 'front' }, $retainKeys: ['name', 'namespace', 'labels'] } };
 
 export const exec = { target: 'pod/default/client', command: ['ip', 'route'] };
 

@@ -86,6 +86,13 @@ export const MergePatch = Type.Unsafe<object>({
   title: 'MergePatch',
   description: 'RFC 7396: fields that shall be otherwise; null takes one away',
 });
+export const StrategicPatch = Type.Unsafe<object>({
+  type: 'object',
+  additionalProperties: true,
+  title: 'StrategicMergePatch',
+  description:
+    "Of Kubernetes' own kinds: a merge patch that merges containers, ports, conditions … by their names; $patch, $retainKeys, $setElementOrder and $deleteFromPrimitiveList as there",
+});
 /** RFC 6902. */
 export const JsonPatch = Type.Unsafe<object>({
   type: 'array',

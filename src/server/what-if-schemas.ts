@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import type { Json, JsonObject } from '../kubernetes/index.js';
 import * as EXAMPLES from './examples.js';
+import { PATCH_FORMS } from './session/patches.js';
 import { closed, Count, described, FaultRequestSchema, Name, oneOf, Target, Text, verdictNames } from './schemas.js';
 
 const ChangedObject = {
@@ -31,8 +32,14 @@ export const WhatIfRequestSchema = Type.Object(
           ),
           patch: Type.Optional(
             Type.Object(
-              { ...ChangedObject, patch: AnyJson },
-              { ...closed, description: 'a merge patch, or operations' },
+              {
+                ...ChangedObject,
+                type: Type.Optional(
+                  oneOf(PATCH_FORMS, { description: 'left out: json of a list of operations, else merge' }),
+                ),
+                patch: AnyJson,
+              },
+              { ...closed, description: 'a merge patch, operations, or a strategic merge patch' },
             ),
           ),
           delete: Type.Optional(Type.Object(ChangedObject, closed)),

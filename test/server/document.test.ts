@@ -138,7 +138,11 @@ t.test('bodies of objects are described, by their media types', async (t) => {
     t.strictSame(Object.keys(content), manifests, name);
   }
   const { content } = operations.get(`PATCH ${one}`)?.requestBody ?? {};
-  t.strictSame(Object.keys(content), ['application/merge-patch+json', 'application/json-patch+json']);
+  t.strictSame(Object.keys(content), [
+    'application/merge-patch+json',
+    'application/json-patch+json',
+    'application/strategic-merge-patch+json',
+  ]);
   t.match(content['application/json-patch+json'].schema, { type: 'array', items: { required: ['op', 'path'] } });
 });
 

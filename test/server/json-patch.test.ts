@@ -3,8 +3,10 @@ import type { Json } from '../../src/kubernetes/index.js';
 import { Problem } from '../../src/server/problem.js';
 import { applyPatch } from '../../src/server/session/patches.js';
 
+const OBJECT = { group: '', kind: 'Pod', namespace: 'shop', name: 'web' };
+
 const patched = (document: object, patch: Json) =>
-  applyPatch(document as { [name: string]: Json }, { kind: 'json', patch });
+  applyPatch(document as { [name: string]: Json }, { kind: 'json', patch }, OBJECT);
 
 /** Why a patch does not apply, and the pointer to what is at fault in it. */
 function refusal(document: object, patch: Json): { readonly detail: string; readonly field: string | undefined } {

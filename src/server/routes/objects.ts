@@ -2,7 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
-import { JSON_PATCH_TYPE, keepTexts, mediaTypeOf, MERGE_PATCH_TYPE, YAML_TYPES } from '../bodies.js';
+import {
+  JSON_PATCH_TYPE,
+  keepTexts,
+  mediaTypeOf,
+  MERGE_PATCH_TYPE,
+  STRATEGIC_PATCH_TYPE,
+  YAML_TYPES,
+} from '../bodies.js';
 import { describedBody } from '../document.js';
 import * as EXAMPLES from '../examples.js';
 import { Problem } from '../problem.js';
@@ -16,6 +23,7 @@ import {
   MergePatch,
   ObjectParams,
   ObjectsQuery,
+  StrategicPatch,
   YAML_TEXT,
 } from '../object-schemas.js';
 import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
@@ -63,7 +71,13 @@ const PATCH_BODY = {
   content: {
     [MERGE_PATCH_TYPE]: { schema: { ...MergePatch, examples: [EXAMPLES.mergePatch] } },
     [JSON_PATCH_TYPE]: { schema: { ...JsonPatch, examples: [EXAMPLES.jsonPatch] } },
+    [STRATEGIC_PATCH_TYPE]: { schema: { ...StrategicPatch, examples: [EXAMPLES.strategicPatch] } },
   },
+};
+const PATCH_KINDS: Readonly<Record<string, Patch['kind']>> = {
+  [MERGE_PATCH_TYPE]: 'merge',
+  [JSON_PATCH_TYPE]: 'json',
+  [STRATEGIC_PATCH_TYPE]: 'strategic',
 };
 
 export function objectRoutes(app: App, context: RouteContext): void {
@@ -137,17 +151,17 @@ export function objectRoutes(app: App, context: RouteContext): void {
         tags,
         operationId: 'patchObject',
         summary: 'Patch an object',
-        description: `A merge patch (RFC 7396) or a JSON Patch (RFC 6902), by the content type. Kubernetes' strategic merge patches and server-side apply are not taken (415). ${LIVE}`,
-        consumes: [MERGE_PATCH_TYPE, JSON_PATCH_TYPE],
+        description: `A merge patch (RFC 7396), a JSON Patch (RFC 6902) or, of Kubernetes' own kinds, a strategic merge patch, by the content type. Custom resources, Calico's among them, take no strategic merge patch (415); server-side apply is not taken (415), since nobody keeps whose field is whose. ${LIVE}`,
+        consumes: Object.keys(PATCH_KINDS),
         params: ObjectParams,
         response: { 200: ChangedObjects, ...ERRORS },
       },
     },
     async ({ params, body, headers }) => {
-      if (body === undefined)
-        throw new Problem('bad-request', `a body is wanted: a patch as ${MERGE_PATCH_TYPE} or ${JSON_PATCH_TYPE}`);
-      const isMerge = mediaTypeOf(headers['content-type']) === MERGE_PATCH_TYPE;
-      const patch: Patch = { kind: isMerge ? 'merge' : 'json', patch: body as Json };
+      const kind = PATCH_KINDS[mediaTypeOf(headers['content-type'])];
+      if (body === undefined || kind === undefined)
+        throw new Problem('bad-request', `a body is wanted: a patch as ${Object.keys(PATCH_KINDS).join(' or ')}`);
+      const patch: Patch = { kind, patch: body as Json };
       const file = `patch-${randomUUID().slice(0, 8)}.json`;
       return threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file });
     },

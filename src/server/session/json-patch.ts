@@ -49,7 +49,7 @@ function pointerOf(operation: JsonObject, member: 'path' | 'from'): Pointer {
   return { member, steps };
 }
 
-const formatPointer = (steps: readonly string[]): string =>
+export const formatPointer = (steps: readonly string[]): string =>
   steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** The place of the first steps, as messages call it. */

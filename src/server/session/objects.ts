@@ -353,7 +353,7 @@ export function patchObject(
   { key, patch, file }: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
 ) {
   const current = declaredObject(declared, cluster, key);
-  const patched = applyPatch(shownObject(current, cluster.store), patch);
+  const patched = applyPatch(shownObject(current, cluster.store), patch, key);
   const own = isObject(patched) ? withoutAssigned(patched, current, cluster.store) : undefined;
   const text = JSON.stringify(own ?? patched, null, 2);
   return withControllers(declared, cluster, inPlace(declared, cluster, key, { text, file }));

@@ -1,12 +1,22 @@
-/** Patches of objects: merge patches (RFC 7396) and JSON Patches (RFC 6902). */
+/** Patches of objects: merge patches (RFC 7396), JSON Patches (RFC 6902), and Kubernetes' strategic merge patches. */
 
-import { isList, isObject, type Json, type JsonObject } from '../../kubernetes/index.js';
+import {
+  isList,
+  isObject,
+  type Json,
+  type JsonObject,
+  type ObjectKey,
+  patchStrategiesOf,
+} from '../../kubernetes/index.js';
 import { Problem } from '../problem.js';
-import { carriedOut, copiedBy, OperationError } from './json-patch.js';
+import { carriedOut, copiedBy, formatPointer, OperationError } from './json-patch.js';
+import { StrategicPatchError, strategicMergePatch } from './strategic-merge-patch.js';
+
+export const PATCH_FORMS = ['merge', 'json', 'strategic'] as const;
 
 export interface Patch {
-  /** RFC 7396, or RFC 6902. */
-  readonly kind: 'merge' | 'json';
+  /** RFC 7396, RFC 6902, or by the types of Kubernetes' own kinds. */
+  readonly kind: (typeof PATCH_FORMS)[number];
   readonly patch: Json;
   /** JSON Pointer to it in the request, where it is not all of that. */
   readonly at?: string;
@@ -72,6 +82,24 @@ function described({ op, path, from }: JsonObject): string {
 const inapplicable = (message: string, field: string): Problem =>
   new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field }]);
 
-/** @throws Problem */
-export const applyPatch = (target: JsonObject, { kind, patch, at = '' }: Patch): Json =>
-  kind === 'merge' ? mergePatch(target, patch) : jsonPatch(target, patch, at);
+/** @throws Problem where it is of no kind of Kubernetes' own, as the API server does */
+function strategicPatch(target: JsonObject, patch: Json, { group, kind }: ObjectKey, at: string): Json {
+  const strategies = patchStrategiesOf({ group, kind });
+  if (strategies === undefined) {
+    const message = `${kind} of the group ${group} is no kind of Kubernetes' own, and takes a merge patch or a JSON Patch, not a strategic merge patch`;
+    throw new Problem('unsupported-media-type', message, [{ message, field: at === '' ? 'content-type' : at }]);
+  }
+  if (!isObject(patch)) throw new Problem('bad-request', 'a strategic merge patch is an object');
+  try {
+    return strategicMergePatch(target, patch, strategies);
+  } catch (error) {
+    if (!(error instanceof StrategicPatchError)) throw error;
+    throw inapplicable(error.message, `${at}${formatPointer(error.path)}`);
+  }
+}
+
+/** Of the object of this name. @throws Problem */
+export function applyPatch(target: JsonObject, { kind, patch, at = '' }: Patch, key: ObjectKey): Json {
+  if (kind === 'strategic') return strategicPatch(target, patch, key, at);
+  return kind === 'merge' ? mergePatch(target, patch) : jsonPatch(target, patch, at);
+}

@@ -14,6 +14,7 @@ import { formatCause, type TraceProtocol } from '../../trace/index.js';
 import { badObjects, type Mistake, Problem } from '../problem.js';
 import type { FaultRequest } from './faults.js';
 import { applyObjects, deleteObject, patchObject } from './objects.js';
+import type { Patch } from './patches.js';
 import type { Session } from './session.js';
 
 interface NamedObject {
@@ -28,8 +29,8 @@ interface NamedObject {
 export interface ChangeRequest {
   /** YAML or JSON text, or an object. */
   readonly apply?: string | JsonObject;
-  /** A merge patch (RFC 7396), or a list of operations (RFC 6902). */
-  readonly patch?: NamedObject & { readonly patch: Json };
+  /** Without a type a list is one of operations (RFC 6902), anything else a merge patch (RFC 7396). */
+  readonly patch?: NamedObject & { readonly type?: Patch['kind']; readonly patch: Json };
   readonly delete?: NamedObject;
   readonly fault?: FaultRequest;
 }
@@ -102,8 +103,9 @@ function carryOut(session: Session, changes: readonly ChangeRequest[]) {
       deletedPods.push(...applied.deletedPods);
     }
     if (change.patch !== undefined) {
-      const { patch, ...named } = change.patch;
-      const form = { kind: Array.isArray(patch) ? 'json' : 'merge', patch, at: `/changes/${i}/patch/patch` } as const;
+      const { patch, type, ...named } = change.patch;
+      const kind = type ?? (Array.isArray(patch) ? 'json' : 'merge');
+      const form = { kind, patch, at: `/changes/${i}/patch/patch` };
       const request = { key: keyOf(declared, named), patch: form, file };
       const patched = patchObject(declared, session.cluster, request);
       ({ declared } = patched);
