@@ -155,15 +155,19 @@ export function formatConfigError(error: ConfigError): string {
 export const formatFinding = (found: Finding): string =>
   `${place(found)}: ${found.severity}: ${found.object}: ${found.message}`;
 
-/** Levenshtein's distance. */
+/** Levenshtein's distance, in which two letters that have changed places are one mistake. */
 function distance(a: string, b: string): number {
+  let above: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwapped ? (above[j - 2] ?? 0) + 1 : substitution;
+      next.push(Math.min(substitution, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    above = row;
     row = next;
   }
   return row[b.length] ?? 0;
@@ -175,7 +179,8 @@ const LONGEST_COMPARED = 253; // no Kubernetes name is longer
 /** The candidates that a mistyped name may have meant, best first, at most three. */
 export function nearMatches(name: string, candidates: Iterable<string>): readonly string[] {
   const wanted = name.toLowerCase().slice(0, LONGEST_COMPARED);
-  const limit = Math.max(2, Math.floor(wanted.length / 3));
+  // Of a short name not more than half may be wrong: else anything as short would do.
+  const limit = Math.min(Math.floor(wanted.length / 2), Math.max(2, Math.floor(wanted.length / 3)));
   const scored: { candidate: string; score: number }[] = [];
   for (const candidate of new Set(candidates)) {
     const text = candidate.toLowerCase().slice(0, LONGEST_COMPARED);

@@ -106,17 +106,22 @@ t.test('flags count where no file is named', (t) => {
   t.end();
 });
 
-t.test('without a word kubeadm’s defaults are assumed, and told once there are Services', (t) => {
+t.test('without a word kubeadm’s defaults are assumed, and told of the first node once there are Services', (t) => {
   const pool = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'IPPool',
     metadata: { name: 'default-ipv4-ippool' },
     spec: { cidr: '10.7.0.0/16' },
   };
-  const assumed = installation(SERVICE, pool);
+  const assumed = installation(SERVICE, pool, node('a'), node('b'));
   t.same(assumed.configuration.clusterCIDR.map(formatCidr), ['10.7.0.0/16']);
   t.match(assumed.findings, [
-    { code: 'kube-proxy-assumed', severity: 'notice', message: /10\.7\.0\.0\/16 of IPPool default-ipv4-ippool/ },
+    {
+      code: 'kube-proxy-assumed',
+      severity: 'notice',
+      object: 'Node a',
+      message: /10\.7\.0\.0\/16 of IPPool default-ipv4-ippool/,
+    },
   ]);
   t.ok(assumed.runsOn('anywhere'));
   const kubeadm = {
@@ -126,7 +131,8 @@ t.test('without a word kubeadm’s defaults are assumed, and told once there are
     data: { ClusterConfiguration: 'networking: {podSubnet: 10.8.0.0/16}' },
   };
   t.same(installation(SERVICE, pool, kubeadm).configuration.clusterCIDR.map(formatCidr), ['10.8.0.0/16']);
-  t.same(installation().findings, []);
+  t.same(installation(node('a'), pool).findings, []);
+  t.same(installation(SERVICE, pool).findings, [], 'nor of a cluster without nodes');
   t.end();
 });
 

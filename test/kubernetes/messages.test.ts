@@ -296,11 +296,23 @@ t.test('names that may have been meant', (t) => {
     ['pool-c', ['pool-a', 'pool-b']],
     ['default-ipv4-ipool', ['default-ipv4-ippool']],
     ['servcie', ['Service']],
+    ['service', ['Service']],
     ['front', ['frontend', 'frontend-canary']],
     ['zzzzzzzz', []],
     ['', []],
   ];
   for (const [name, near] of table) t.same(nearMatches(name, candidates), near, name);
+  const short = ['a', 'db', 'web', 'api', 'svc'];
+  const ofShort: readonly [string, readonly string[]][] = [
+    ['x', []],
+    ['A', ['a']],
+    ['dc', ['db']],
+    ['xy', []],
+    ['wbe', ['web']],
+    ['wxy', []],
+    ['apis', ['api']],
+  ];
+  for (const [name, near] of ofShort) t.same(nearMatches(name, short), near, name);
   t.end();
 });
 

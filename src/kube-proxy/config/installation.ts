@@ -134,19 +134,20 @@ function assumedClusterCidr(store: Store): { readonly cidrs: readonly Cidr[]; re
   return { cidrs: [], from: 'nothing' };
 }
 
-/** Reported on the first Service: it is for Services that it matters. */
+/** Told once there are Services, for which it matters, and of the first node: it is nodes that kube-proxy runs on. */
 function assumed(store: Store): Read {
   const { cidrs, from } = assumedClusterCidr(store);
   const text = cidrs.map(formatCidr).join(',');
   const configuration = defaults({ clusterCIDR: text });
-  const service = store.list('Service').find(({ spec }) => spec.clusterIPs.length > 0);
-  if (service === undefined) return { configuration, refused: false, findings: [] };
+  const [node] = store.list('Node');
+  const isUsed = store.list('Service').some(({ spec }) => spec.clusterIPs.length > 0);
+  if (node === undefined || !isUsed) return { configuration, refused: false, findings: [] };
   const pods = text === '' ? 'without a cluster CIDR' : `with the cluster CIDR ${text} of ${from}`;
   const message = `the input has no configuration of kube-proxy: kubeadm's defaults are assumed, ${pods}`;
   return {
     configuration,
     refused: false,
-    findings: [finding(service, [], { code: 'kube-proxy-assumed', severity: 'notice', message })],
+    findings: [finding(node, [], { code: 'kube-proxy-assumed', severity: 'notice', message })],
   };
 }
 
