@@ -205,26 +205,29 @@ t.test('a headless Service without a selector has both families', async (t) => {
   t.equal((await ask('PUT', SERVICE, object)).status, 200);
 });
 
-t.test('a pod shows the defaults of the API server; one of a controller has no containers made up', async (t) => {
-  const { ask } = await running(t, { clusters: [cluster(L2)] });
-  const pod = PLAIN_POD.replace('image: nginx', 'image: nginx, ports: [{containerPort: 80}]');
-  t.equal((await ask('POST', OBJECTS, pod, YAML)).status, 201);
-  const { object } = (await ask('GET', POD)).json;
-  t.match(object.spec, {
-    restartPolicy: 'Always',
-    dnsPolicy: 'ClusterFirst',
-    containers: [{ ports: [{ containerPort: 80, protocol: 'TCP' }] }],
-  });
-  t.equal((await ask('PUT', POD, object)).status, 200);
-  const labels = JSON.stringify([{ op: 'replace', path: '/spec/containers/0/image', value: 'nginx:2' }]);
-  t.equal((await ask('PATCH', POD, labels, JSON_PATCH)).status, 200);
-  const refused = await ask('PATCH', POD, '{"spec":{"dnsPolicy":"Default"}}', MERGE);
-  t.match(refused.json, { status: 422, errors: [{ field: 'spec' }] });
-  const { items } = (await ask('GET', `${OBJECTS}?kind=Pod&full=true`)).json;
-  const made = items.filter(({ origin }: Parsed) => origin === 'controller');
-  t.ok(made.length > 0);
-  for (const { object: one } of made) t.notOk('containers' in one.spec);
-});
+t.test(
+  'a pod shows the defaults of the API server; one of a controller has the containers of its template',
+  async (t) => {
+    const { ask } = await running(t, { clusters: [cluster(L2)] });
+    const pod = PLAIN_POD.replace('image: nginx', 'image: nginx, ports: [{containerPort: 80}]');
+    t.equal((await ask('POST', OBJECTS, pod, YAML)).status, 201);
+    const { object } = (await ask('GET', POD)).json;
+    t.match(object.spec, {
+      restartPolicy: 'Always',
+      dnsPolicy: 'ClusterFirst',
+      containers: [{ ports: [{ containerPort: 80, protocol: 'TCP' }] }],
+    });
+    t.equal((await ask('PUT', POD, object)).status, 200);
+    const labels = JSON.stringify([{ op: 'replace', path: '/spec/containers/0/image', value: 'nginx:2' }]);
+    t.equal((await ask('PATCH', POD, labels, JSON_PATCH)).status, 200);
+    const refused = await ask('PATCH', POD, '{"spec":{"dnsPolicy":"Default"}}', MERGE);
+    t.match(refused.json, { status: 422, errors: [{ field: 'spec' }] });
+    const { items } = (await ask('GET', `${OBJECTS}?kind=Pod&full=true`)).json;
+    const made = items.filter(({ origin }: Parsed) => origin === 'controller');
+    t.ok(made.length > 0);
+    for (const { object: one } of made) t.match(one.spec.containers, [{ name: String }]);
+  },
+);
 
 t.test(
   'an EndpointSlice of a controller shows where its Service leads, a ReplicaSet how many pods it has',

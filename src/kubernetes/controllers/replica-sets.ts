@@ -20,8 +20,8 @@ const keyOf = (namespace: string, deployment: string): string => `${namespace}/$
 export class ReplicaSetIndex {
   readonly #owned = new Map<string, ReplicaSet[]>();
   readonly #orphans = new Map<string, ReplicaSet[]>();
-  /** Deployment to hash to number of pods. */
-  readonly #hashes = new Map<string, Map<string, number>>();
+  /** Deployment to its pods that have a hash. */
+  readonly #pods = new Map<string, Pod[]>();
 
   constructor(store: Store) {
     for (const set of store.list('ReplicaSet')) this.#noteSet(set);
@@ -43,9 +43,9 @@ export class ReplicaSetIndex {
     const deployment = hash === undefined ? undefined : deploymentOf(pod, hash);
     if (hash === undefined || deployment === undefined) return;
     const key = keyOf(pod.namespace, deployment);
-    const counts = this.#hashes.get(key) ?? new Map<string, number>();
-    counts.set(hash, (counts.get(hash) ?? 0) + 1);
-    this.#hashes.set(key, counts);
+    const pods = this.#pods.get(key);
+    if (pods === undefined) this.#pods.set(key, [pod]);
+    else pods.push(pod);
   }
 
   /** ReplicaSets whose controller is the Deployment, and those of nobody that it would adopt. */
@@ -54,10 +54,13 @@ export class ReplicaSetIndex {
     return [...(this.#owned.get(keyOf(namespace, name)) ?? []), ...(adopted ?? [])];
   }
 
-  /** The hash of most of a Deployment's pods, where it has any: a dump of Deployments and Pods alone. */
-  hashOfPods({ namespace, name }: Deployment): string | undefined {
-    const counts = this.#hashes.get(keyOf(namespace, name));
-    if (counts === undefined) return undefined;
+  /** The hash of most of the pods that a Deployment selects, where there are any: a dump of Deployments and Pods alone. */
+  hashOfPods({ namespace, name, spec }: Deployment): string | undefined {
+    const counts = new Map<string, number>();
+    for (const { labels } of this.#pods.get(keyOf(namespace, name)) ?? []) {
+      const hash = matchesSelector(spec.selector, labels) ? labelOf(labels, HASH_LABEL) : undefined;
+      if (hash !== undefined) counts.set(hash, (counts.get(hash) ?? 0) + 1);
+    }
     return [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0]?.[0];
   }
 }

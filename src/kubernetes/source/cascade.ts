@@ -4,6 +4,7 @@
  */
 
 import type { DeletedPod } from '../controllers/pods.js';
+import { KINDS } from '../kinds/table.js';
 import { controllerOf } from '../pods.js';
 import type { Store } from '../store.js';
 import { type Declared, type DeclaredObject, formatKey, type ObjectKey } from './declared.js';
@@ -93,11 +94,21 @@ class Cascade {
   #takeOwned(owner: DeclaredObject): void {
     for (const object of this.#declared.byId.values()) {
       const { key } = object;
-      const owners = ownersOf(object);
+      const owners = ownersOf(object).map((reference) => this.#writtenOwner(reference, key.namespace));
       if (!owners.some((reference) => owns(owner, reference, key.namespace))) continue;
       const left = owners.some((reference) => this.#isThere(reference, key.namespace));
       if (!left) this.take(key);
     }
+  }
+
+  /** Of a ReplicaSet or Job that nobody wrote, whoever has it made: with that it comes and goes. */
+  #writtenOwner(reference: Owner, namespace: string): Owner {
+    const { kind, name } = reference;
+    if (kind !== 'ReplicaSet' && kind !== 'Job') return reference;
+    const [group = ''] = KINDS[kind].groups;
+    if (this.#declared.byId.has(formatKey({ group, kind, namespace, name }))) return reference;
+    const made = this.#store.get(kind, namespace, name);
+    return (made && controllerOf(made)) ?? reference;
   }
 
   #isThere(reference: Owner, namespace: string): boolean {

@@ -1,6 +1,8 @@
 /** Objects that controllers made, as a reader sees them: what is known of them, which is not every field of the real one. */
 
 import {
+  controllerOf,
+  type Declared,
   type EndpointSlice,
   formatIp,
   type JsonObject,
@@ -9,6 +11,9 @@ import {
   type ObjectKey,
   type ReplicaSet,
   type Store,
+  writtenOwners,
+  writtenPod,
+  writtenTemplate,
 } from '../../kubernetes/index.js';
 import { withAssigned } from './assigned.js';
 
@@ -56,34 +61,40 @@ const selectorParts = ({ matchLabels, matchExpressions }: LabelSelector): JsonOb
     ),
   });
 
-const setParts = ({ spec }: ReplicaSet): JsonObject => ({
-  spec: {
-    replicas: spec.replicas,
-    selector: selectorParts(spec.selector),
-    template: { metadata: { labels: spec.template.labels, annotations: spec.template.annotations } },
-  },
-});
+interface Cluster {
+  readonly declared: Declared;
+  readonly store: Store;
+}
 
-function partsOf(store: Store, kind: (typeof MADE)[number], { namespace, name }: ObjectKey): JsonObject {
+function setParts(set: ReplicaSet, cluster: Cluster): JsonObject {
+  const { replicas, selector, template } = set.spec;
+  const metadata = { labels: template.labels, annotations: template.annotations };
+  const written = writtenTemplate(controllerOf(set), set.namespace, cluster);
+  return { spec: { replicas, selector: selectorParts(selector), template: { ...written, metadata } } };
+}
+
+function partsOf(kind: (typeof MADE)[number], { namespace, name }: ObjectKey, cluster: Cluster): JsonObject {
+  const { store } = cluster;
   const slice = kind === 'EndpointSlice' ? store.get(kind, namespace, name) : undefined;
   if (slice !== undefined) return sliceParts(slice);
   const set = kind === 'ReplicaSet' ? store.get(kind, namespace, name) : undefined;
-  if (set !== undefined) return setParts(set);
-  const pod = kind === 'Pod' ? store.get(kind, namespace, name) : undefined;
-  return pod === undefined ? {} : { spec: { hostNetwork: pod.spec.hostNetwork }, status: {} };
+  return set === undefined ? {} : setParts(set, cluster);
 }
 
-export function renderMade(store: Store, kind: (typeof MADE)[number], key: ObjectKey): JsonObject {
+export function renderMade(kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject {
+  const { store } = cluster;
+  const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
+  if (pod !== undefined) return withAssigned({ ...writtenPod(pod, cluster), status: {} }, key, store);
   const object = store.get(kind, key.namespace, key.name);
   if (object === undefined) return {};
-  const { apiVersion, labels, annotations, uid, ownerReferences } = object;
+  const { apiVersion, labels, annotations, uid } = object;
   const metadata: JsonObject = {
     name: key.name,
     namespace: key.namespace,
     labels,
     annotations,
     ...(uid === undefined ? {} : { uid }),
-    ownerReferences: ownerReferences.map(({ kind: owner, name, controller }) => ({ kind: owner, name, controller })),
+    ownerReferences: writtenOwners(object, store),
   };
-  return withAssigned({ apiVersion, kind, metadata, ...partsOf(store, kind, key) }, key, store);
+  return withAssigned({ apiVersion, kind, metadata, ...partsOf(kind, key, cluster) }, key, store);
 }

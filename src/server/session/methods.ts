@@ -1,6 +1,6 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
-import { type Finding, formatKey, type ObjectKey } from '../../kubernetes/index.js';
+import { type Finding, type ObjectKey } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
@@ -21,6 +21,7 @@ import {
   patchObject,
   replaceObject,
 } from './objects.js';
+import { isThere } from './pods-of-controllers.js';
 import type { Patch } from './patches.js';
 import { pageInOrder, type PageRequest } from './page.js';
 import type { Session } from './session.js';
@@ -84,15 +85,15 @@ export const METHODS = {
   kinds: (session: Session, request: PageRequest) => kindsOf(session.declared, session.cluster, request),
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
-  createObjects: (session: Session, { text, file }: TextRequest) =>
-    withRows(session.take(createObjects(session.declared, text, file))),
+  createObjects: (session: Session, text: TextRequest) =>
+    withRows(session.take(createObjects(session.declared, session.cluster, text))),
   applyObjects: (session: Session, text: TextRequest) => {
     const applied = applyObjects(session.declared, session.cluster, text);
-    const created = applied.added.some(({ id }) => !session.declared.byId.has(id));
+    const created = applied.added.some(({ key }) => !isThere(session.declared, session.cluster, key));
     return { created, ...withRows(session.take(applied)) };
   },
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
-    const created = !session.declared.byId.has(formatKey(key));
+    const created = !isThere(session.declared, session.cluster, key);
     return { created, ...withRows(session.take(replaceObject(session.declared, session.cluster, key, text))) };
   },
   patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>

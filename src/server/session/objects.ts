@@ -28,6 +28,7 @@ import { shownObject, withoutAssigned } from './assigned.js';
 import { MADE, renderMade } from './made.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
+import { isThere, type ObjectsAdded, withReleased, withWrittenPods } from './pods-of-controllers.js';
 import { byKey, type Page, page, type PageRequest } from './page.js';
 import { selectorOf, type SelectorQuery } from './selectors.js';
 
@@ -73,7 +74,7 @@ const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
 export function shownPod(declared: Declared, store: Store, { namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>) {
   const key = { group: '', kind: 'Pod', namespace, name };
   const object = declared.byId.get(formatKey(key));
-  return object === undefined ? renderMade(store, 'Pod', key) : shownObject(object, store);
+  return object === undefined ? renderMade('Pod', key, { declared, store }) : shownObject(object, store);
 }
 
 function rowsOf(declared: Declared, cluster: Cluster): Row[] {
@@ -93,7 +94,12 @@ function rowsOf(declared: Declared, cluster: Cluster): Row[] {
       const key = { group: KINDS[kind].groups[0] ?? '', kind, namespace, name };
       const id = formatKey(key);
       if (declared.byId.has(id)) continue;
-      rows.push({ key, id, labels, render: () => ({ origin: 'controller', object: renderMade(store, kind, key) }) });
+      rows.push({
+        key,
+        id,
+        labels,
+        render: () => ({ origin: 'controller', object: renderMade(kind, key, { declared, store }) }),
+      });
     }
   }
   return rows;
@@ -235,10 +241,10 @@ function requireOnce(objects: readonly DeclaredObject[]): void {
 }
 
 /** @throws Problem where one is there already */
-export function createObjects(declared: Declared, text: string, file: string) {
+export function createObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   requireOnce(next.added);
-  const taken = next.added.filter(({ id }) => declared.byId.has(id));
+  const taken = next.added.filter(({ key }) => isThere(declared, cluster, key));
   if (taken.length > 0)
     throw new Problem(
       'conflict',
@@ -272,11 +278,6 @@ function requireUpdatable(declared: Declared, { store }: Cluster, objects: reado
   );
 }
 
-interface ObjectsAdded {
-  readonly declared: Declared;
-  readonly added: readonly DeclaredObject[];
-}
-
 interface ChangeOfPods {
   /** Pods of controllers, in whose place they make others. */
   readonly deletedPods: readonly DeletedPod[];
@@ -288,15 +289,20 @@ interface TextOfObjects {
   readonly file: string;
 }
 
-/** What controllers of workloads that are others now take away. */
-function withControllers<T extends ObjectsAdded>(before: Declared, { store }: Cluster, next: T): T & ChangeOfPods {
-  const { declared, pods } = deletedByUpdates(next.added, { before, after: next.declared, store });
-  return { ...next, declared, deletedPods: pods };
+/** With what controllers do about objects that are others now: pods that they let go, and pods of workloads that go. */
+function withControllers(before: Declared, cluster: Cluster, next: ObjectsAdded): ObjectsAdded & ChangeOfPods {
+  const { declared, added: held } = withReleased(next, cluster);
+  const { store } = cluster;
+  const deletion = deletedByUpdates(held, { before, after: declared, store });
+  return { declared: deletion.declared, added: held, deletedPods: deletion.pods };
 }
 
 /** Creates what is not there and replaces what is, as `kubectl apply` does: of several of one name the last holds. @throws Problem */
-export function applyObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
-  const next = added(declared, text, file);
+export function applyObjects(known: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
+  const read = added(known, text, file);
+  const keys = read.added.map(({ key }) => key);
+  const declared = withWrittenPods(known, cluster, keys);
+  const next = declared === known ? read : added(declared, text, file);
   requireUpdatable(declared, cluster, next.added);
   const [one, second] = next.added;
   // One object may have been read before; of several, each says what it says.
@@ -325,7 +331,8 @@ function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, f
 }
 
 /** @throws Problem where the object's own name is another, or where it may not become that */
-export function replaceObject(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
+export function replaceObject(known: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
+  const declared = withWrittenPods(known, cluster, [key]);
   const next = inPlace(declared, cluster, key, { text, file });
   const own = withoutAssigned(renderObject(next.object), declared.byId.get(formatKey(key)), cluster.store);
   if (own === undefined) return withControllers(declared, cluster, next);
@@ -348,10 +355,11 @@ export function deleteObject(declared: Declared, cluster: Cluster, key: ObjectKe
 
 /** @throws Problem */
 export function patchObject(
-  declared: Declared,
+  known: Declared,
   cluster: Cluster,
   { key, patch, file }: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
 ) {
+  const declared = withWrittenPods(known, cluster, [key]);
   const current = declaredObject(declared, cluster, key);
   const patched = applyPatch(shownObject(current, cluster.store), patch, key);
   const own = isObject(patched) ? withoutAssigned(patched, current, cluster.store) : undefined;
