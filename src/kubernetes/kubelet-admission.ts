@@ -1,11 +1,12 @@
 /**
  * What a kubelet asks before it runs a pod that somebody else has put on its node by spec.nodeName: that its host ports
- * are free and that the node is one that it selects (pkg/kubelet/lifecycle/predicate.go, with pkg/scheduler.AdmissionCheck()).
- * A pod that is refused has failed for good. A pod that is recorded as running was admitted once.
+ * are free, that the node is one that it selects and that it bears its taints (pkg/kubelet/lifecycle/predicate.go, with
+ * pkg/scheduler.AdmissionCheck()). A pod that is refused has failed for good. A pod that is recorded as running was admitted
+ * once, whatever has become of the node since.
  */
 
 import { type Finding, finding } from './messages.js';
-import { matchesNodeAffinity } from './node-fit.js';
+import { isEvicted, matchesNodeAffinity } from './node-fit.js';
 import { conflicts, type HostPort, hostPortsOf } from './place.js';
 import { isFinished } from './pods.js';
 import type { Store } from './store.js';
@@ -16,12 +17,12 @@ interface Held extends HostPort {
 }
 
 interface Refusal {
-  readonly predicate: 'NodePorts' | 'NodeAffinity';
+  readonly predicate: 'NodePorts' | 'NodeAffinity' | 'TaintToleration';
   readonly path: readonly string[];
   readonly why: string;
 }
 
-const wasAdmitted = ({ status }: Pod): boolean => status.phase === 'Running' || status.podIPs.length > 0;
+const isRunning = ({ status }: Pod): boolean => status.phase === 'Running' || status.podIPs.length > 0;
 
 class Admission {
   readonly #held = new Map<string, Held[]>();
@@ -43,12 +44,15 @@ class Admission {
       const why = `host port ${port.port}/${port.protocol} is held by Pod ${other.by.namespace}/${other.by.name}`;
       return { predicate: 'NodePorts', path: ['spec', 'containers'], why };
     }
-    return undefined;
+    if (!isEvicted(spec, node.spec.taints)) return undefined;
+    const why = "the node has a taint with the effect NoExecute that the pod doesn't tolerate";
+    return { predicate: 'TaintToleration', path: ['spec', 'nodeName'], why };
   }
 }
 
 /** Takes pods that a kubelet refuses as failed, and says so. The first by namespace and name has the port. */
-export function admitPods(store: Store): readonly Finding[] {
+export function admitPods(store: Store, runs: (pod: Pod) => boolean = () => false): readonly Finding[] {
+  const wasAdmitted = (pod: Pod): boolean => isRunning(pod) || runs(pod);
   const admission = new Admission();
   const bound = store.list('Pod').filter((pod) => pod.spec.nodeName !== '' && !isFinished(pod));
   for (const pod of bound) if (wasAdmitted(pod)) admission.take(pod);

@@ -12,7 +12,7 @@ import { refuseConflicts } from './service-conflicts.js';
 import { type Documents, loadDocuments, type RawDocument } from './source/documents.js';
 import type { SourceText } from './source/source-text.js';
 import type { Store } from './store.js';
-import type { Service } from './types.js';
+import type { Pod, Service } from './types.js';
 
 export interface LoadedCluster {
   readonly store: Store;
@@ -46,6 +46,8 @@ const placed = (service: Service): Service & Placed => {
 export interface LoadClusterOptions extends LoadObjectsOptions {
   /** Told of all pods before those without a node are given one: what is on record elsewhere can be put in. */
   readonly beforeScheduling?: ((store: Store) => void) | undefined;
+  /** Pods that a kubelet runs already, of those that have a node. */
+  readonly runs?: ((pod: Pod) => boolean) | undefined;
   /** Pods that were deleted: a controller that makes others in their place gives them other names, or at least another uid. */
   readonly deletedPods?: readonly DeletedPod[] | undefined;
 }
@@ -69,7 +71,7 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   options.beforeScheduling?.(store);
   const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
   const refusals = inOrder([...loading.refusals, ...conflicts]);
-  const refusedPods = admitPods(store);
+  const refusedPods = admitPods(store, options.runs);
   const pending = schedule(store);
   const checked = checkCluster(store, broken);
   return {

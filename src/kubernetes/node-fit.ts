@@ -57,6 +57,40 @@ function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): 
   return operator === 'Exists' || (key !== '' && value === taint.value);
 }
 
+/** plugin/pkg/admission/defaulttolerationseconds: every pod waits so long for a node to be well again. */
+const WAITED_FOR = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+const WAIT_SECONDS = 300;
+
+/** A pod's tolerations of what ends pods that run, with those that the API server adds. */
+function noExecuteTolerations({ tolerations }: Placement): readonly Toleration[] {
+  const own = tolerations.filter(({ effect }) => effect === undefined || effect === 'NoExecute');
+  const added = WAITED_FOR.filter((wanted) => !own.some(({ key }) => key === '' || key === wanted));
+  return [
+    ...own,
+    ...added.map(
+      (key): Toleration => ({
+        key,
+        operator: 'Exists',
+        value: '',
+        effect: 'NoExecute',
+        tolerationSeconds: WAIT_SECONDS,
+      }),
+    ),
+  ];
+}
+
+/**
+ * Whether these taints end a pod that runs, at once (pkg/controller/tainteviction/taint_eviction.go:processPodOnNode()).
+ * Differs: who tolerates one for a time stays.
+ */
+export function isEvicted(placement: Placement, taints: readonly Taint[]): boolean {
+  const tolerations = noExecuteTolerations(placement);
+  const used = taints
+    .filter(({ effect }) => effect === 'NoExecute')
+    .map((taint) => tolerations.find((toleration) => tolerates(toleration, taint)));
+  return used.some((toleration) => toleration === undefined || (toleration.tolerationSeconds ?? 1) <= 0);
+}
+
 const keepsOut = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
 
 /** The first taint that keeps the pod out, or undefined. */

@@ -39,6 +39,22 @@ function load(...pods: readonly Wanted[]): { readonly failed: readonly string[];
   };
 }
 
+t.test('a taint with NoExecute keeps out who does not bear it, and nobody who runs already', (t) => {
+  const tainted = `---\napiVersion: v1\nkind: Node\nmetadata: {name: south}\nspec: {taints: [{key: gpu, effect: NoExecute}]}\n`;
+  const spec = 'nodeName: south';
+  const refused = "the node has a taint with the effect NoExecute that the pod doesn't tolerate";
+  const load = (status: string, tolerations = '[]') => {
+    const text = NODES + tainted + pod({ name: 'a', spec: `${spec}, tolerations: ${tolerations}`, status });
+    const { store, findings } = loadCluster([{ file: 'in.yaml', text }], { seed: 1 });
+    const why = findings.filter(({ code }) => code === 'pod-refused').map(({ message }) => message);
+    return { failed: store.list('Pod').some(isFinished), why };
+  };
+  t.match(load(''), { failed: true, why: [new RegExp(`Predicate TaintToleration failed: ${refused}$`)] });
+  t.same(load('', '[{key: gpu, operator: Exists, tolerationSeconds: 5}]'), { failed: false, why: [] });
+  t.same(load('status: {phase: Running}'), { failed: false, why: [] });
+  t.end();
+});
+
 const held = (port: string, by: string): string => `host port ${port} is held by Pod default/${by}`;
 const PORT = '{containerPort: 80, hostPort: 8080}';
 

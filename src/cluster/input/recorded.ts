@@ -155,6 +155,15 @@ export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]
   };
 }
 
+/** Whether a pod is one that runs on its node already. */
+export function runningPods({ pods }: RecordedState): (pod: Pod) => boolean {
+  const keyOf = (namespace: string, name: string, node: string): string => `${namespace}/${name}/${node}`;
+  const running = new Set(
+    pods.filter(({ deleted }) => deleted !== true).map(({ namespace, name, node }) => keyOf(namespace, name, node)),
+  );
+  return ({ namespace, name, spec }) => running.has(keyOf(namespace, name, spec.nodeName));
+}
+
 /** Puts in what objects leave open; what they say themselves goes before. */
 export function applyRecorded(store: Store, recorded: RecordedState): void {
   for (const { name, annotations, podCIDRs = [] } of recorded.nodes) {

@@ -10,7 +10,7 @@ import {
 import { hostConfigKind, physicalNetworkKind } from '../../underlay/index.js';
 import { type ExpectationsSpec, expectationsKind } from '../trace/expectations.js';
 import { type HostConfigObject, type PhysicalNetworkObject } from '../input/documents.js';
-import { applyRecorded, type RecordedState } from '../input/recorded.js';
+import { applyRecorded, type RecordedState, runningPods } from '../input/recorded.js';
 import { selectorChecks } from '../input/selectors.js';
 
 export interface ClusterDocuments extends LoadedCluster {
@@ -33,7 +33,11 @@ export function loadDocuments(
     checks: selectorChecks,
     ...(recorded === undefined
       ? {}
-      : { beforeScheduling: (store) => applyRecorded(store, recorded), deletedPods: recorded.deletedPods }),
+      : {
+          beforeScheduling: (store) => applyRecorded(store, recorded),
+          runs: runningPods(recorded),
+          deletedPods: recorded.deletedPods,
+        }),
   });
   return {
     ...loaded,

@@ -12,6 +12,7 @@ const tolerate = (condition: string, effect: 'NoSchedule' | 'NoExecute'): Tolera
   operator: 'Exists',
   value: '',
   effect,
+  tolerationSeconds: undefined,
 });
 
 /** util/daemonset_util.go:AddOrUpdateDaemonPodTolerations(). */

@@ -42,6 +42,28 @@ const nodeSpec = map(
   }),
 );
 
+const conditionsSchema = listOf(record({ type: text, status: text }));
+type Condition = Value<typeof conditionsSchema>[number];
+
+/** pkg/controller/nodelifecycle/node_lifecycle_controller.go:nodeConditionToTaintKeyStatusMap. */
+const CONDITION_TAINTS: readonly (readonly [type: string, status: string, key: string])[] = [
+  ['Ready', 'False', 'not-ready'],
+  ['Ready', 'Unknown', 'unreachable'],
+  ['MemoryPressure', 'True', 'memory-pressure'],
+  ['DiskPressure', 'True', 'disk-pressure'],
+  ['NetworkUnavailable', 'True', 'network-unavailable'],
+  ['PIDPressure', 'True', 'pid-pressure'],
+];
+
+/** What the controller taints a node with for its conditions: who is not ready keeps nobody either. */
+const taintsOf = (conditions: readonly Condition[]): readonly Taint[] =>
+  CONDITION_TAINTS.filter(([type, status]) =>
+    conditions.some((condition) => condition.type === type && condition.status === status),
+  ).flatMap(([type, , name]) => {
+    const effects: readonly Taint['effect'][] = type === 'Ready' ? ['NoSchedule', 'NoExecute'] : ['NoSchedule'];
+    return effects.map((effect) => ({ key: `node.kubernetes.io/${name}`, value: '', effect }));
+  });
+
 /** A quantity that counts things: `110`, "110", "1k". */
 const wholeQuantity: Schema<number> = {
   expected: 'a whole quantity such as 110',
@@ -94,7 +116,7 @@ const nodeStatus = map(
       addresses: listOf(nodeAddress),
       allocatable: orEmpty(record({ pods: withDefault(wholeQuantity, DEFAULT_MAX_PODS), cpu: optional(milliCpu) })),
       capacity: orEmpty(record({ cpu: optional(milliCpu) })),
-      conditions: listOf(record({ type: text, status: text })),
+      conditions: conditionsSchema,
     }),
   ),
   ({ addresses, allocatable, capacity, conditions }) => {
@@ -112,12 +134,21 @@ const nodeStatus = map(
       ready: ready === undefined ? undefined : ready.status === 'True',
       /** Nobody hears of its kubelet any more. */
       silent: ready?.status === 'Unknown',
+      conditionTaints: taintsOf(conditions),
       networkUnavailable: conditions.some(({ type, status }) => type === 'NetworkUnavailable' && status === 'True'),
     };
   },
 );
 
-export const nodeBody = record({ spec: nodeSpec, status: nodeStatus });
+export const nodeBody = map(
+  record({ spec: nodeSpec, status: nodeStatus }),
+  ({ spec, status: { conditionTaints, ...status } }) => {
+    const isGiven = ({ key, effect }: Taint): boolean =>
+      spec.taints.some((taint) => taint.key === key && taint.effect === effect);
+    const taints = [...spec.taints, ...conditionTaints.filter((taint) => !isGiven(taint))];
+    return { spec: { ...spec, taints }, status };
+  },
+);
 
 export const namespaceBody = record({});
 export const serviceAccountBody = record({});

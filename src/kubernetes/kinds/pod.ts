@@ -161,8 +161,10 @@ const toleration = record(
     operator: withDefault(oneOf('Exists', 'Equal'), 'Equal'),
     value: withDefault(text, ''),
     effect: optional(oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute')),
+    /** Of NoExecute: for how long; without it for ever. */
+    tolerationSeconds: optional(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
   },
-  { closed: true, others: ['tolerationSeconds'] },
+  CLOSED,
 );
 export type Toleration = Value<typeof toleration>;
 

@@ -53,8 +53,8 @@ const filled = (fields: Readonly<Record<string, Json | undefined>>): JsonObject 
     ),
   );
 
-const writtenToleration = ({ key, operator, value, effect }: Toleration): JsonObject =>
-  filled({ key, operator: operator === 'Equal' ? undefined : operator, value, effect });
+const writtenToleration = ({ key, operator, value, effect, tolerationSeconds }: Toleration): JsonObject =>
+  filled({ key, operator: operator === 'Equal' ? undefined : operator, value, effect, tolerationSeconds });
 
 type NodeAffinity = NonNullable<Affinity['nodeAffinity']>;
 type NodeTerm = NodeAffinity['preferredDuringSchedulingIgnoredDuringExecution'][number]['preference'];

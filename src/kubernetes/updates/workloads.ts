@@ -1,9 +1,13 @@
 /**
- * Pods that a workload's controller takes away when it is updated: those that are too many, and those of another template
- * (pkg/controller/{deployment,replicaset,statefulset,daemon}). What comes in their place its controller makes.
+ * Pods that controllers take away when an object is updated: of a workload those that are too many, and those of another template
+ * (pkg/controller/{deployment,replicaset,statefulset,daemon}), of a node those that do not bear its taints. What comes in their
+ * place their controllers make.
  */
 
+import { nodeBody, type Taint } from '../kinds/node.js';
+import { isEvicted } from '../node-fit.js';
 import { controllerOf, isActive, isReady } from '../pods.js';
+import { INVALID, Reader } from '../schema/schema.js';
 import { labelOf, matchesSelector } from '../selector.js';
 import type { Store } from '../store.js';
 import type { Deployment, Pod, ReplicaSet } from '../types.js';
@@ -129,12 +133,28 @@ function ofReplicaSet(update: Update): readonly ObjectKey[] {
   return tooMany(podsOf(store, key), update).map((pod) => keyOf('Pod', pod));
 }
 
+const readTaints = (node: Json): readonly Taint[] => {
+  const body = nodeBody.read(node, new Reader({ scalarsAsText: false }));
+  return body === INVALID ? [] : body.spec.taints;
+};
+
+/** Who runs on a node with the taints that it had is not asked for their sake once more. */
+function ofNode({ before, after, key, store }: Update): readonly ObjectKey[] {
+  const had = readTaints(before);
+  const came = readTaints(after).filter((taint) => !had.some((one) => isSame({ ...one }, { ...taint })));
+  return store
+    .list('Pod')
+    .filter(({ spec }) => spec.nodeName === key.name && isEvicted(spec, came))
+    .map((pod) => keyOf('Pod', pod));
+}
+
 const CONTROLLERS: ReadonlyMap<string, (update: Update) => readonly ObjectKey[]> = new Map([
   ['apps/Deployment', ofDeployment],
   ['apps/StatefulSet', ofStatefulSet],
   ['apps/DaemonSet', ofDaemonSet],
   ['apps/ReplicaSet', ofReplicaSet],
   ['/ReplicationController', ofReplicaSet],
+  ['/Node', ofNode],
 ]);
 
 /** What goes as `objects` take the places of those of their names in `before`; `store` has the cluster as it is. */

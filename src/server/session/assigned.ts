@@ -16,6 +16,7 @@ import {
   isObject,
   type Json,
   type JsonObject,
+  type KubeNode,
   type ObjectKey,
   phaseOf,
   type Pod,
@@ -112,8 +113,18 @@ function placeOfPod(pod: Pod, store: Store): AssignedField[] {
   ];
 }
 
+/** What the node controller taints it with for its conditions. */
+const ofNode = ({ spec }: KubeNode): AssignedField[] => [
+  {
+    path: ['spec', 'taints'],
+    value: spec.taints.map(({ key, value, effect }) => ({ key, ...(value === '' ? {} : { value }), effect })),
+  },
+];
+
 function assignedTo({ group, kind, namespace, name }: ObjectKey, store: Store): AssignedField[] {
   if (group !== '') return [];
+  const node = kind === 'Node' ? store.get(kind, '', name) : undefined;
+  if (node !== undefined) return node.spec.taints.length === 0 ? [] : ofNode(node);
   const service = kind === 'Service' ? store.get(kind, namespace, name) : undefined;
   if (service !== undefined) return ofService(service);
   const pod = kind === 'Pod' ? store.get(kind, namespace, name) : undefined;

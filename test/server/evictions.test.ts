@@ -1,0 +1,132 @@
+/** Nodes that are tainted while pods run on them. */
+
+import t, { type Test } from 'tap';
+import { cluster, type Parsed, running, YAML } from './running.js';
+
+const MERGE = { 'content-type': 'application/merge-patch+json' };
+const AT = '/clusters/vx';
+const NODE = `${AT}/objects/core/Node/-/node1`;
+const TAINT = { key: 'maintenance', value: 'now', effect: 'NoExecute' };
+
+const template = (app: string, tolerations = '[]') => `
+  selector: {matchLabels: {app: ${app}}}
+  template:
+    metadata: {labels: {app: ${app}}}
+    spec: {tolerations: ${tolerations}, containers: [{name: c, image: c, ports: [{containerPort: 80}]}]}
+`;
+const OBJECTS = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  replicas: 4${template('api')}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: tough}
+spec:
+  replicas: 4${template('tough', '[{key: maintenance, operator: Exists, effect: NoExecute}]')}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:${template('agent')}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: everywhere}
+spec:${template('everywhere', '[{operator: Exists}]')}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: impatient, labels: {app: impatient}}
+spec:
+  nodeName: node1
+  tolerations: [{key: maintenance, operator: Exists, tolerationSeconds: 0}]
+  containers: [{name: c, image: c}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: patient, labels: {app: patient}}
+spec:
+  nodeName: node1
+  tolerations: [{key: maintenance, operator: Exists, tolerationSeconds: 60}]
+  containers: [{name: c, image: c}]
+`;
+
+async function workloads(test: Test) {
+  const { ask } = await running(test, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const created = await ask('POST', `${AT}/objects`, OBJECTS, YAML);
+  test.equal(created.status, 201, created.text);
+  /** Of an application, on each of the nodes. */
+  const counts = async (app: string): Promise<readonly number[]> => {
+    const pods: Parsed[] = (await ask('GET', `${AT}/pods?labels=app=${app}`)).json.items;
+    return ['node1', 'node2'].map((node) => pods.filter((pod) => pod.node === node).length);
+  };
+  const patch = async (body: object): Promise<void> => {
+    const patched = await ask('PATCH', NODE, JSON.stringify(body), MERGE);
+    test.equal(patched.status, 200, patched.text);
+  };
+  return { ask, counts, patch };
+}
+
+t.test(
+  'a taint with NoExecute ends pods that do not bear it, and their controllers make others elsewhere',
+  async (t) => {
+    const { ask, counts, patch } = await workloads(t);
+    t.strictSame(await counts('api'), [1, 3]);
+    t.strictSame(await counts('agent'), [1, 1]);
+    await patch({ spec: { taints: [{ ...TAINT, effect: 'NoSchedule' }] } });
+    t.strictSame(await counts('api'), [1, 3], 'NoSchedule ends nobody');
+    await patch({ spec: { taints: [TAINT] } });
+    t.strictSame(await counts('api'), [0, 4]);
+    t.strictSame(await counts('tough'), [2, 2]);
+    t.strictSame(await counts('agent'), [0, 1]);
+    t.strictSame(await counts('everywhere'), [1, 1]);
+    t.strictSame(await counts('impatient'), [0, 0], 'nobody makes a bare pod again');
+    t.strictSame(await counts('patient'), [1, 0]);
+    t.equal((await ask('GET', `${AT}/objects/core/Pod/default/client`)).status, 404);
+    const flow = { from: 'node/node2', to: 'pod/default/web:80' };
+    t.equal((await ask('POST', `${AT}/traces`, flow)).json.verdict, 'answered');
+    await patch({ spec: { taints: null } });
+    t.strictSame(await counts('agent'), [1, 1]);
+    t.strictSame(await counts('api'), [0, 4], 'who has gone elsewhere stays there');
+  },
+);
+
+t.test('a node that is not ready is tainted: nobody new comes, and pods wait for it', async (t) => {
+  const { ask, counts, patch } = await workloads(t);
+  const { status } = (await ask('GET', NODE)).json.object;
+  await patch({ status: { ...status, conditions: [{ type: 'Ready', status: 'Unknown' }] } });
+  const effects = ['NoSchedule', 'NoExecute'];
+  t.match(
+    (await ask('GET', NODE)).json.object.spec.taints,
+    effects.map((effect) => ({ key: 'node.kubernetes.io/unreachable', effect })),
+  );
+  t.strictSame(await counts('api'), [1, 3]);
+  const scaled = JSON.stringify({ spec: { replicas: 6 } });
+  await ask('PATCH', `${AT}/objects/apps/Deployment/default/api`, scaled, MERGE);
+  t.strictSame(await counts('api'), [1, 5]);
+  const { object } = (await ask('GET', NODE)).json;
+  t.equal((await ask('PUT', NODE, { ...object, status: { ...status, conditions: [] } })).status, 200);
+  t.equal((await ask('GET', NODE)).json.object.spec?.taints, undefined, 'what was read has not been declared');
+});
+
+t.test('what a node selects by goes, and who runs there goes on', async (t) => {
+  const { ask, patch } = await workloads(t);
+  await patch({ metadata: { labels: { disk: 'ssd' } } });
+  const pod =
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: s}\nspec: {nodeSelector: {disk: ssd}, containers: [{name: c, image: c}]}';
+  t.equal((await ask('POST', `${AT}/objects`, pod, YAML)).status, 201);
+  await patch({ metadata: { labels: { disk: null } } });
+  const phase = async () => (await ask('GET', `${AT}/objects/core/Pod/default/s`)).json.object.status.phase;
+  t.equal(await phase(), 'Running');
+});
+
+t.test('what-if tells which flows a taint ends', async (t) => {
+  const { ask, counts } = await workloads(t);
+  const changes = [{ patch: { kind: 'Node', name: 'node1', patch: { spec: { taints: [TAINT] } } } }];
+  const flows = [{ from: 'pod/default/client', to: 'pod/default/web:80' }];
+  const { json } = await ask('POST', `${AT}/what-if`, { changes, flows });
+  t.match(json.flows, [{ before: { verdict: 'answered' }, after: { verdict: 'none' } }]);
+  t.strictSame(await counts('api'), [1, 3]);
+});
