@@ -1,5 +1,6 @@
 /** What became of it, in plain words; what was sent before; what happened. */
 
+import { useEffect, useRef } from 'preact/hooks';
 import type { Branch, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { secondsText } from '../time.js';
@@ -56,6 +57,12 @@ function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
   const { from, to, protocol, verdict, explanation, branches } = answer;
   const { value: given } = page.commandAnswer;
   const open = (): void => page.go({ cluster: page.current.value ?? '', trace: answer.id });
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    // Who comes back from the trace is where it was opened.
+    if (page.leftTrace.value === answer.id && document.activeElement === document.body) button.current?.focus();
+    page.leftTrace.value = undefined;
+  }, []);
   return (
     <section class="card answer" data-verdict={verdict} aria-live="polite">
       {given !== undefined && (
@@ -67,7 +74,7 @@ function TraceAnswer({ answer }: { readonly answer: TraceSummary }) {
       <div class="row">
         <VerdictMark verdict={verdict} />
         <span class="grow" />
-        <button type="button" class="primary" onClick={open}>
+        <button type="button" class="primary" ref={button} onClick={open}>
           {say('openTrace')}
         </button>
       </div>

@@ -1,6 +1,7 @@
 /** Break cables, switches, machines, pods and BGP sessions, and mend them. */
 
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { AnyFault, Fault } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { readTies, type Tie } from '../picture/ties.js';
@@ -28,29 +29,47 @@ export function Faults() {
   const page = usePage();
   const say = useTexts();
   const { value: faults } = page.faults;
+  const list = useRef<HTMLUListElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const mended = useRef(-1);
+  useEffect(() => {
+    // The line that had the focus has gone: the next one has it.
+    if (mended.current < 0 || document.activeElement !== document.body) return;
+    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    (buttons[mended.current] ?? buttons.at(-1) ?? heading.current)?.focus();
+    mended.current = -1;
+  }, [faults]);
   return (
     <>
       <p class="hint">{say('faultsHelp')}</p>
       <BreakForm />
-      <h3>{say('broken')}</h3>
+      <h3 ref={heading} tabIndex={-1}>
+        {say('broken')}
+      </h3>
       {faults.length === 0 && <p class="hint">{say('noFaults')}</p>}
-      <ul class="plain-list">
-        {faults.map((one) => (
-          <BrokenLine key={one.id} broken={one} />
+      <ul class="plain-list" ref={list}>
+        {faults.map((one, i) => (
+          <BrokenLine key={one.id} broken={one} onMend={() => (mended.current = i)} />
         ))}
       </ul>
     </>
   );
 }
 
-function BrokenLine({ broken: { id, fault } }: { readonly broken: Fault }) {
+function BrokenLine({ broken: { id, fault }, onMend }: { readonly broken: Fault; readonly onMend: () => void }) {
   const page = usePage();
   const say = useTexts();
   return (
     <li class="row">
       <span class="verdict bad">{say(TEXTS[fault.kind])}</span>
       <span class="grow">{subjectOf(fault)}</span>
-      <button type="button" onClick={() => void page.mend(id)}>
+      <button
+        type="button"
+        onClick={() => {
+          onMend();
+          void page.mend(id);
+        }}
+      >
         {say('mend')}
       </button>
     </li>

@@ -214,6 +214,15 @@ interface Laid {
   readonly ways: readonly TieWay[];
 }
 
+const STEPS: Readonly<Record<string, number>> = { PageDown: 1, PageUp: -1 };
+
+/** So many places on from the one that is chosen: machines, each with its pods. */
+function placeBeside(layout: Layout, chosen: string | undefined, step: number): string | undefined {
+  const places = [...layout.machines.values()].flatMap(({ place, pods }) => [place, ...pods.map((pod) => pod.place)]);
+  const at = chosen === undefined ? -1 : places.indexOf(chosen);
+  return places.at(at < 0 ? Math.min(step, 0) : (at + step) % places.length);
+}
+
 /** Ways are laid anew where machines or ties are other than before: most changes are of pods. */
 function waysOf(layout: Layout, ties: Ties, before: Laid): Laid {
   const machines = [...layout.machines.values()].map(({ place, x, y, width, height }) => [place, x, y, width, height]);
@@ -302,9 +311,12 @@ export function Picture() {
     const { value: now } = stage;
     if (now === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = KEYS[event.key];
-    if (act === undefined) return;
+    const step = STEPS[event.key];
+    if (act !== undefined) act(now);
+    else if (step !== undefined) page.select(placeBeside(now.layout, page.place.value, step));
+    else if (event.key === 'Enter' && page.place.value !== undefined) now.show(page.place.value);
+    else return;
     event.preventDefault();
-    act(now);
   };
   return (
     <section class="picture" aria-label={say('picture')} ref={frame}>

@@ -82,6 +82,8 @@ export class PageState {
   /** `node/NAME`, `pod/NS/NAME`: what is marked in the picture. */
   readonly place = signal<string | undefined>(undefined);
   readonly answer = signal<TraceSummary | undefined>(undefined);
+  /** The trace that was shown until just now. */
+  readonly leftTrace = signal<string | undefined>(undefined);
   /** What a command printed that was run beside the trace. */
   readonly commandAnswer = signal<Printed | undefined>(undefined);
   readonly sending = signal(false);

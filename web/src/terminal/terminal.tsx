@@ -245,6 +245,8 @@ function useShell(target: string, { isShown, takesFocus }: Shown) {
       screenReaderMode: true,
     });
     const fit = new FitAddon();
+    // Else the tab key, which completes, would let nobody out.
+    made.attachCustomKeyEventHandler(({ key, shiftKey }) => key !== 'Tab' || !shiftKey);
     made.loadAddon(fit);
     made.open(place.current);
     fit.fit();

@@ -65,7 +65,8 @@ export const en = {
 
   picture: 'The cluster as a picture',
   pictureTab: 'Picture',
-  pictureOf: 'Picture of {nodes} machines and {pods} pods. Arrow keys move it, plus and minus zoom, 0 shows all.',
+  pictureOf:
+    'Picture of {nodes} machines and {pods} pods. Arrow keys move it, plus and minus zoom, 0 shows all; Page Down and Page Up choose the next machine or pod, Enter shows it.',
   legend: 'Legend',
   encapsulated: 'in a tunnel',
   zoomIn: 'Nearer',
@@ -203,7 +204,7 @@ export const en = {
 
   terminalIn: 'Terminal in',
   terminalHelp:
-    'Commands run on that machine. Tab completes, arrows go through history. tcpdump -i IF [-c N] [-env] [filter] follows live.',
+    'Commands run on that machine. Tab completes, Shift+Tab leaves, arrows go through history. tcpdump -i IF [-c N] [-env] [filter] follows live.',
   close: 'Close',
   problem: 'That did not work',
   lineOf: 'line {line}',

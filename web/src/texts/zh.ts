@@ -64,7 +64,8 @@ export const zh: Texts = {
 
   picture: '集群图',
   pictureTab: '集群图',
-  pictureOf: '{nodes} 台机器和 {pods} 个 Pod 的图。方向键移动，加减键缩放，0 显示全部。',
+  pictureOf:
+    '{nodes} 台机器和 {pods} 个 Pod 的图。方向键移动，加减键缩放，0 显示全部；Page Down 和 Page Up 选择下一个机器或 Pod，回车将其放大。',
   legend: '图例',
   encapsulated: '隧道封装',
   zoomIn: '放大',
@@ -202,7 +203,7 @@ export const zh: Texts = {
 
   terminalIn: '终端位于',
   terminalHelp:
-    '命令在该机器上运行。Tab 补全，方向键浏览历史。tcpdump -i 接口 [-c 数量] [-env] [过滤表达式] 实时跟踪。',
+    '命令在该机器上运行。Tab 补全，Shift+Tab 离开，方向键浏览历史。tcpdump -i 接口 [-c 数量] [-env] [过滤表达式] 实时跟踪。',
   close: '关闭',
   problem: '操作未成功',
   lineOf: '第 {line} 行',

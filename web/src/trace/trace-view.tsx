@@ -74,6 +74,8 @@ export function TraceView({ id }: { readonly id: string }) {
     };
   });
   useEscape(() => page.go({ cluster: page.current.value ?? '' }));
+  const section = useFocusOf(read.value !== undefined);
+  useEffect(() => () => void (page.leftTrace.value = id), []);
   if (read.value === undefined)
     return (
       <section class="trace">
@@ -91,11 +93,20 @@ export function TraceView({ id }: { readonly id: string }) {
     );
   const { summary, document } = read.value;
   return (
-    <section class="trace" aria-label={say('openTrace')}>
+    <section class="trace" aria-label={say('openTrace')} ref={section} tabIndex={-1}>
       <TraceHead summary={summary} document={document} branch={branch} />
       <Opened document={document} choice={choice} />
     </section>
   );
+}
+
+/** What has come in place of what had the focus takes it, once it is there. */
+function useFocusOf(isThere: boolean) {
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (isThere && window.document.activeElement === window.document.body) place.current?.focus();
+  }, [isThere]);
+  return place;
 }
 
 async function readTrace(
