@@ -4,10 +4,11 @@ import t, { type Test } from 'tap';
 import { dissect, LINKTYPE, readPcapng, toHex } from '../../src/packet/index.js';
 import { type RunningServer, serve } from '../../src/server/index.js';
 import { secondsText } from '../../web/src/time.js';
-import { cluster, DENY_WEB, running, WORKER } from '../server/running.js';
+import { cluster, DENY_WEB, running, WORKER, YAML } from '../server/running.js';
 import { buildPage, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
+const POLICIES = `/clusters/${VXLAN}/objects/networking.k8s.io/NetworkPolicy`;
 const FROM = 'pod/default/client';
 const TO = 'pod/default/web:80';
 
@@ -387,6 +388,35 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.getByRole('tab', { name: 'Change' }).click();
     await page.locator('.cm-content').getByText('kind: Service').waitFor();
     t.equal(await page.locator('.cm-content').innerText(), 'kind: Service');
+  });
+
+  await t.test('what somebody else changes meanwhile is told before it is undone', async (t) => {
+    const { page, ask, server } = await openCluster(t, browser, demo);
+    t.equal((await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, YAML)).status, 201);
+    const { page: other } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
+    const told = (tab: Page) => tab.locator('.elsewhere');
+    const apply = async (tab: Page, label: string): Promise<void> => {
+      const text = await tab.locator('.cm-content').innerText();
+      await tab.locator('.cm-content').click();
+      await tab.keyboard.press('ControlOrMeta+a');
+      await tab.keyboard.insertText(text.replace('name: deny-web', `name: deny-web\n  labels: {by: ${label}}`));
+      await tab.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+      await tab.getByText('Applied.').waitFor();
+    };
+    for (const tab of [page, other]) {
+      await tab.getByText('Live', { exact: true }).waitFor();
+      await tab.getByRole('tab', { name: 'Change' }).click();
+      await tab.getByLabel('Edit an object').selectOption({ label: 'NetworkPolicy default/deny-web' });
+      await tab.locator('.cm-content').getByText('name: deny-web').waitFor();
+    }
+    await apply(page, 'one');
+    await told(other).getByText('has been changed by somebody else').waitFor();
+    t.equal(await told(page).count(), 0, 'not where it was changed');
+    await told(other).getByRole('button', { name: 'Read it again' }).click();
+    await other.locator('.cm-content').getByText('by: one').waitFor();
+    t.equal(await told(other).count(), 0);
+    t.equal((await ask('DELETE', `${POLICIES}/default/deny-web`)).status, 200);
+    for (const tab of [page, other]) await told(tab).getByText('has been removed by somebody else').waitFor();
   });
 
   await t.test('what a change would do is asked without changing anything', async (t) => {

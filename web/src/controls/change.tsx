@@ -3,7 +3,7 @@
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { stringify } from 'yaml';
-import type { Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
+import type { ChangeAnswer, Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import { InOrder } from '../state/in-order.js';
@@ -11,10 +11,13 @@ import { namespaceOf } from '../state/names.js';
 import type { PageState } from '../state/page.js';
 import { toldOf } from '../state/problem.js';
 import type { Change as Wanted, FlowChange } from '../what-if.js';
+import { ChangedElsewhere } from './elsewhere.js';
 import { VerdictMark } from './verdict-mark.js';
 import { Editor, type Remark } from './editor.js';
 import { FindingLines } from './findings.js';
 import { findingsAbout, findingsOf, remarksOf } from './remarks.js';
+
+type Plain = ChangeAnswer['objects'][number];
 
 /** Kinds that are worth changing, those first that people change most. */
 const KINDS = [
@@ -43,6 +46,12 @@ const keyOnly = ({ group, kind, namespace, name }: ListedObject) => ({
 });
 const keyOf = ({ group, kind, namespace, name }: ListedObject): string => `${group}/${kind}/${namespace}/${name}`;
 
+/** Whether it is the object of that name. */
+function isOf({ kind, namespace, name }: ListedObject, { kind: own, metadata }: Plain): boolean {
+  const named = metadata as { readonly name?: string; readonly namespace?: string } | undefined;
+  return own === kind && named?.name === name && (named.namespace ?? '') === namespace;
+}
+
 /** `NetworkPolicy shop/deny`. */
 const titleOf = ({ kind, namespace, name }: ListedObject): string =>
   `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
@@ -58,6 +67,8 @@ spec:
 `;
 
 interface Outcome {
+  /** As they are now that they have been applied. */
+  readonly objects?: readonly Plain[];
   readonly text: 'applied' | 'removed' | 'onlyAsked';
   readonly flows: readonly FlowChange[];
   readonly findings: readonly Finding[];
@@ -100,7 +111,7 @@ async function compared<T>(page: PageState, cluster: string, act: () => Promise<
 /** @throws ApiError */
 async function applied(page: PageState, cluster: string, text: string): Promise<Outcome> {
   const { done, flows } = await compared(page, cluster, () => page.api.apply(cluster, text));
-  return { text: 'applied', flows, findings: findingsOf(done, page.findings.value) };
+  return { text: 'applied', objects: done.objects, flows, findings: findingsOf(done, page.findings.value) };
 }
 
 /** @throws ApiError */
@@ -183,9 +194,22 @@ export function Change() {
   useObjects(objects);
   const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
   const text = (): string => editor.current?.text ?? '';
+  /** What has been applied here is what was read here. */
+  const readAs = (changed: readonly Plain[] = []): void => {
+    const { value: read } = chosen;
+    const object = changed.find((one) => read !== undefined && isOf(read, one));
+    if (read === undefined || object === undefined) return;
+    const now = { ...read, object };
+    chosen.value = now;
+    objects.value = objects.value.map((one) => (keyOf(one) === keyOf(now) ? now : one));
+  };
   const apply = (): void => {
     const written = text();
-    void work((cluster) => applied(page, cluster, written));
+    void work(async (cluster) => {
+      const found = await applied(page, cluster, written);
+      if (page.current.value === cluster) readAs(found.objects);
+      return found;
+    });
   };
   const { place, editor } = useEditor(page.draft, apply);
   const remove = (object: ListedObject): void => {
@@ -204,6 +228,14 @@ export function Change() {
     <div class="change-tool">
       <p class="hint">{say('changeHelp')}</p>
       <ObjectChoice objects={objects.value} chosen={object} onChoose={edit} />
+      {object !== undefined && !busy.value && (
+        <ChangedElsewhere
+          title={titleOf(object)}
+          read={object}
+          now={objects.value.find((one) => keyOf(one) === keyOf(object))}
+          onRead={edit}
+        />
+      )}
       <div class="editor" ref={place} />
       <div class="row wrap">
         <button type="button" class="primary" aria-busy={busy.value} onClick={apply}>
