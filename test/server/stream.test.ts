@@ -428,6 +428,42 @@ t.test('nonsense is told, and too much of it ends the connection; others go on',
   t.equal((await ask('POST', `/clusters/${VXLAN}/traces`, TO_WEB)).json.verdict, 'answered');
 });
 
+t.test('who loses the connection while changes are made hears of each of them once', async (t) => {
+  const { server, ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const path = `/clusters/${VXLAN}/objects/core/Pod/default/web`;
+  const CHANGES = 40;
+  const change = async (): Promise<void> => {
+    for (let i = 0; i < CHANGES; i += 1)
+      await ask('PATCH', path, JSON.stringify({ metadata: { labels: { turn: `${i}` } } }), merge);
+  };
+  const heard: Parsed[] = [];
+  let client = await connect(t, server.url);
+  client.say(subscribe(['events']));
+  let { epoch, last: seq } = await client.next(isKind('subscribed'));
+  const done = change();
+  const isLast = (): boolean => heard.filter(({ event }) => event === 'object-changed').length >= CHANGES;
+  while (!isLast()) {
+    const batch = await client.next(isKind('batch'));
+    // What the connection has brought by the time that it is lost has been heard.
+    client.socket.terminate();
+    const batches = client.got.filter(isKind('batch'));
+    heard.push(...client.messages);
+    seq = batches.at(-1)?.last ?? batch.last;
+    client = await connect(t, server.url);
+    client.say(subscribe(['events'], { resume: { epoch, seq } }));
+    ({ epoch } = await client.next(isKind('subscribed')));
+  }
+  await done;
+  const numbers = heard.map((message) => message.seq);
+  t.strictSame(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    'in their order',
+  );
+  t.equal(heard.filter(({ event }) => event === 'object-changed').length, CHANGES);
+});
+
 t.test('subscriptions go on when the cluster starts anew, and end with it and with the server', async (t) => {
   const { server, ask } = await running(t, {
     clusters: [cluster(VXLAN), cluster('same-node')],

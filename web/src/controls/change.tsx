@@ -185,17 +185,9 @@ function useWork(outcome: Signal<Outcome | undefined>, mark: (remarks: readonly 
   return { busy, work };
 }
 
-export function Change() {
-  const page = usePage();
-  const say = useTexts();
-  const objects = useSignal<readonly ListedObject[]>([]);
-  const chosen = useSignal<ListedObject | undefined>(undefined);
-  const outcome = useSignal<Outcome | undefined>(undefined);
-  useObjects(objects);
-  const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
-  const text = (): string => editor.current?.text ?? '';
-  /** What has been applied here is what was read here. */
-  const readAs = (changed: readonly Plain[] = []): void => {
+/** What has been applied here is what was read here. */
+function useRead(chosen: Signal<ListedObject | undefined>, objects: Signal<readonly ListedObject[]>) {
+  return (changed: readonly Plain[] = []): void => {
     const { value: read } = chosen;
     const object = changed.find((one) => read !== undefined && isOf(read, one));
     if (read === undefined || object === undefined) return;
@@ -203,6 +195,18 @@ export function Change() {
     chosen.value = now;
     objects.value = objects.value.map((one) => (keyOf(one) === keyOf(now) ? now : one));
   };
+}
+
+export function Change() {
+  const page = usePage();
+  const say = useTexts();
+  const objects = useSignal<readonly ListedObject[]>([]);
+  const chosen = useSignal<ListedObject | undefined>(undefined);
+  const outcome = useSignal<Outcome | undefined>(undefined);
+  useObjects(objects);
+  const readAs = useRead(chosen, objects);
+  const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
+  const text = (): string => editor.current?.text ?? '';
   const apply = (): void => {
     const written = text();
     void work(async (cluster) => {
