@@ -834,6 +834,33 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await rows(page).first().waitFor();
   });
 
+  await t.test('a server that ends while it is asked is told of, and asked again when it is back', async (t) => {
+    const options = { logLevel: 'silent', workerUrl: WORKER, pageFolder, clusters: [cluster(VXLAN)] };
+    let server: RunningServer = await serve({ port: 0, ...options });
+    t.teardown(() => server.close());
+    const port = Number(new URL(server.url).port);
+    const { page } = await openPage(t, browser, {
+      server,
+      ask: async () => Promise.reject(new Error('not asked')),
+      hash: `#/${VXLAN}`,
+    });
+    await page.getByText('Live', { exact: true }).waitFor();
+    // Its answer is lost with the connection.
+    await page.route('**/traces', async (route) => {
+      await server.close();
+      await route.abort('connectionreset');
+    });
+    await send(page);
+    await page.getByRole('alert').getByText('The server is away').waitFor();
+    t.equal(await sendButton(page).getAttribute('aria-busy'), 'false');
+    await page.unroute('**/traces');
+    server = await serve({ port, ...options });
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await send(page);
+    await verdict(page, 'answered').waitFor();
+  });
+
   await t.test('a link to what is not there says so once, and shows what there is', async (t) => {
     const { server, ask } = await running(t, { pageFolder, clusters: [cluster(VXLAN)] });
     const { page, complaints, shoot } = await openPage(t, browser, { server, ask, hash: '#/doesnotexist' });
