@@ -79,17 +79,16 @@ function noExecuteTolerations({ tolerations }: Placement): readonly Toleration[]
   ];
 }
 
-/**
- * Whether these taints end a pod that runs, at once (pkg/controller/tainteviction/taint_eviction.go:processPodOnNode()).
- * Differs: who tolerates one for a time stays.
- */
-export function isEvicted(placement: Placement, taints: readonly Taint[]): boolean {
-  const tolerations = noExecuteTolerations(placement);
-  const used = taints
-    .filter(({ effect }) => effect === 'NoExecute')
-    .map((taint) => tolerations.find((toleration) => tolerates(toleration, taint)));
-  return used.some((toleration) => toleration === undefined || (toleration.tolerationSeconds ?? 1) <= 0);
+/** For how long a pod that runs bears a taint: 0 where it does not (tainteviction/taint_eviction.go:getMinTolerationTime()). */
+export function toleratedSeconds(placement: Placement, taint: Taint): number {
+  if (taint.effect !== 'NoExecute') return Infinity;
+  const toleration = noExecuteTolerations(placement).find((one) => tolerates(one, taint));
+  return toleration === undefined ? 0 : Math.max(0, toleration.tolerationSeconds ?? Infinity);
 }
+
+/** Whether one of these taints ends a pod that runs, at once (tainteviction/taint_eviction.go:processPodOnNode()). */
+export const isEvicted = (placement: Placement, taints: readonly Taint[]): boolean =>
+  taints.some((taint) => toleratedSeconds(placement, taint) === 0);
 
 const keepsOut = ({ effect }: Taint): boolean => effect === 'NoSchedule' || effect === 'NoExecute';
 

@@ -1,7 +1,7 @@
 /** Nodes that are tainted while pods run on them. */
 
 import t, { type Test } from 'tap';
-import { cluster, type Parsed, running, YAML } from './running.js';
+import { cluster, type Parsed, running, UNBOUNDED, YAML } from './running.js';
 
 const MERGE = { 'content-type': 'application/merge-patch+json' };
 const AT = '/clusters/vx';
@@ -109,6 +109,83 @@ t.test('a node that is not ready is tainted: nobody new comes, and pods wait for
   const { object } = (await ask('GET', NODE)).json;
   t.equal((await ask('PUT', NODE, { ...object, status: { ...status, conditions: [] } })).status, 200);
   t.equal((await ask('GET', NODE)).json.object.spec?.taints, undefined, 'what was read has not been declared');
+});
+
+t.test('who tolerates a taint for a time goes when that is over, and only then', async (t) => {
+  const { ask, counts, patch } = await workloads(t);
+  const jump = (bySeconds: number) => ask('POST', `${AT}/clock/jump`, { byNs: bySeconds * 1e9 });
+  await jump(1000);
+  await patch({ spec: { taints: [TAINT] } });
+  await jump(59);
+  t.strictSame(await counts('patient'), [1, 0]);
+  const past = await jump(1);
+  t.equal(past.json.complete, true);
+  t.strictSame(await counts('patient'), [0, 0]);
+  t.strictSame(await counts('tough'), [2, 2], 'who tolerates it for ever stays');
+  const read = await ask('GET', NODE);
+  await patch({
+    spec: { taints: null },
+    status: { ...read.json.object.status, conditions: [{ type: 'Ready', status: 'False' }] },
+  });
+  await jump(299);
+  const before = await counts('tough');
+  t.ok(Number(before[0]) > 0);
+  await jump(600);
+  t.strictSame(await counts('tough'), [0, 4], 'five minutes of a node that is not ready are enough');
+  t.strictSame(await counts('everywhere'), [1, 1]);
+});
+
+t.test('who comes in the place of one that goes stays, also on the same node', async (t) => {
+  const { ask, patch } = await workloads(t);
+  const tolerations = `[{key: maintenance, operator: Exists, tolerationSeconds: 10}]`;
+  const set = `apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n  serviceName: db${template('db', tolerations)}`;
+  const pinned = set.replace('spec: {tolerations', 'spec: {nodeSelector: {kubernetes.io/hostname: node1}, tolerations');
+  t.equal((await ask('POST', `${AT}/objects`, pinned, YAML)).status, 201);
+  const uid = async () => (await ask('GET', `${AT}/objects/core/Pod/default/db-0`)).json.object.metadata.uid;
+  const before = await uid();
+  await patch({ spec: { taints: [TAINT] } });
+  await ask('POST', `${AT}/clock/jump`, { byNs: 100e9 });
+  const after = await uid();
+  t.type(after, 'string');
+  t.not(after, before);
+});
+
+t.test('a taint that goes in time ends nobody', async (t) => {
+  const { ask, counts, patch } = await workloads(t);
+  await patch({ spec: { taints: [TAINT] } });
+  await ask('POST', `${AT}/clock/jump`, { byNs: 50e9 });
+  await patch({ spec: { taints: null } });
+  await ask('POST', `${AT}/clock/jump`, { byNs: 50e9 });
+  await patch({ spec: { taints: [TAINT] } });
+  await ask('POST', `${AT}/clock/jump`, { byNs: 50e9 });
+  t.strictSame(await counts('patient'), [1, 0]);
+});
+
+t.test('a snapshot, and a thread that starts anew, know since when', async (t) => {
+  const { ask } = await running(t, {
+    clusters: [cluster('two-nodes-vxlan', 'vx')],
+    limits: { requestMs: 1500, ...UNBOUNDED },
+  });
+  await ask('POST', `${AT}/objects`, OBJECTS, YAML);
+  const patients = async (at: string): Promise<number> =>
+    (await ask('GET', `/clusters/${at}/pods?labels=app=patient`)).json.total;
+  await ask('PATCH', NODE, JSON.stringify({ spec: { taints: [TAINT] } }), MERGE);
+  await ask('POST', `${AT}/clock/jump`, { byNs: 30e9 });
+  const { bytes } = await ask('GET', `${AT}/snapshot`);
+  const copied = await ask('POST', '/clusters?name=copy', bytes, { 'content-type': 'application/cbor' });
+  t.equal(copied.status, 201, copied.text);
+  const endless = { target: 'node/node2', command: ['ping', '-c', '100000000', '127.0.0.1'] };
+  const start = async (): Promise<void> => {
+    t.equal((await ask('POST', `${AT}/exec`, endless)).status, 504);
+  };
+  await start();
+  t.equal(await patients('copy'), 1);
+  await ask('POST', '/clusters/copy/clock/jump', { byNs: 30e9 });
+  t.equal(await patients('copy'), 0);
+  await ask('POST', `${AT}/clock/jump`, { byNs: 30e9 });
+  t.equal(await patients('vx'), 0);
+  await start();
+  t.equal(await patients('vx'), 0, 'who has gone is gone');
 });
 
 t.test('what a node selects by goes, and who runs there goes on', async (t) => {

@@ -21,6 +21,15 @@ const NS_PER_MS = 1e6;
 /** Jumps are cut, so that others are served in between. */
 const SLICE_MS = 50;
 
+interface Told {
+  /** The state has changed by itself or on request. */
+  readonly told: () => void;
+  /** When something is due beside what the emulation does by itself. */
+  readonly dueNs: () => number | undefined;
+  /** It is. */
+  readonly due: () => void;
+}
+
 export class SessionClock {
   #cluster: Cluster;
   #pace = 1;
@@ -28,11 +37,14 @@ export class SessionClock {
   #lastMs = 0;
   #stopped: string | undefined = undefined;
   readonly #told: () => void;
+  readonly #dueNs: () => number | undefined;
+  readonly #due: () => void;
 
-  /** `told` is called when the state has changed by itself or on request. */
-  constructor(cluster: Cluster, told: () => void) {
+  constructor(cluster: Cluster, { told, dueNs, due }: Told) {
     this.#cluster = cluster;
     this.#told = told;
+    this.#dueNs = dueNs;
+    this.#due = due;
   }
 
   get #emulation(): Emulation {
@@ -82,7 +94,9 @@ export class SessionClock {
   /** As far as it comes within `limitMs` of real time: a pace that the machine cannot keep is not caught up with. */
   #advanceFor(ns: number, limitMs: number): boolean {
     const { clock } = this.#emulation;
-    const until = clock.nowNs + ns;
+    const dueNs = Math.max(clock.nowNs, this.#dueNs() ?? Infinity);
+    const wanted = clock.nowNs + ns;
+    const until = Math.min(wanted, dueNs);
     const deadline = performance.now() + limitMs;
     let done = false;
     this.#cluster.live(() => {
@@ -91,7 +105,8 @@ export class SessionClock {
       done = clock.nextDueNs === undefined || clock.nextDueNs > until;
       if (done) clock.moveTo(until);
     });
-    return done;
+    if (clock.nowNs >= dueNs) this.#due();
+    return done && until === wanted;
   }
 
   /** A network that never comes to rest stops the clock, and the one who asked is told. */

@@ -24,8 +24,10 @@ import { badObjects, Problem } from '../problem.js';
 import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
 import { eventOf, faultEvent, namesOfPods, tellObjects, tellPods } from './change-events.js';
+import { endingTaints, Evictions, type TaintSince } from './evictions.js';
 import { type Fault, type FaultRequest, Faults } from './faults.js';
 import { nameLookup } from './names.js';
+import { deleteObject } from './objects.js';
 import { SessionClock } from './session-clock.js';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { Stream } from '../stream/stream.js';
@@ -66,6 +68,8 @@ export interface Left {
   /** Virtual time. */
   readonly nowNs: number;
   readonly faults: readonly Fault[];
+  /** Taints that end pods, since when. */
+  readonly taints: readonly TaintSince[];
 }
 
 /** How a change came about: the cluster went on, or was built anew since it could not. */
@@ -113,7 +117,8 @@ function open(request: SessionRequest) {
     }
     const declared = Declared.read(snapshot);
     const cluster = build(declared, snapshot.seed, snapshot);
-    return { name: request.name ?? snapshot.name, seed: snapshot.seed, declared, cluster, faults: snapshot.faults };
+    const { name, seed, faults, taints = [] } = snapshot;
+    return { name: request.name ?? name, seed, declared, cluster, faults, taints };
   }
   const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
   const declared = Declared.read({ sources });
@@ -123,6 +128,7 @@ function open(request: SessionRequest) {
     declared,
     cluster: build(declared, origin.seed),
     faults: [],
+    taints: [],
   };
 }
 
@@ -134,10 +140,13 @@ export class Session {
   readonly seed: number;
   readonly limits: Limits;
   readonly faults = new Faults();
+  readonly #evictions = new Evictions();
   readonly captures: Captures;
   readonly traces: Traces;
   readonly clock: SessionClock;
   readonly stream: Stream;
+  /** Told of pods that time has ended, so that they stay so where the session is made anew. */
+  onEvicted: (pod: ObjectKey) => void = () => undefined;
   /** Takes what goes to readers of the stream; set by whoever runs the session. */
   onBatch: (reader: number, ...batch: Parameters<SubscriberOptions['send']>) => void = () => undefined;
   #declared: Declared;
@@ -148,7 +157,7 @@ export class Session {
 
   /** @throws Problem */
   constructor(request: SessionRequest) {
-    const { name, seed, declared, cluster, faults } = open(request);
+    const { name, seed, declared, cluster, faults, taints } = open(request);
     this.name = name;
     this.seed = seed;
     this.limits = request.limits;
@@ -156,13 +165,18 @@ export class Session {
     this.#cluster = cluster;
     this.#lookup = nameLookup(cluster);
     this.faults.restore(faults, cluster);
+    this.#evictions.restore(taints);
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
     this.traces = new Traces(request.limits);
     this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
-    this.clock = new SessionClock(cluster, () => {
-      const { running, pace, nowNs, stopped } = this.clock.state;
-      const subject = running ? `runs at ${pace}` : 'stands';
-      this.stream.event({ event: 'clock', subject, detail: stopped ?? `${nowNs} ns` });
+    this.clock = new SessionClock(cluster, {
+      told: () => {
+        const { running, pace, nowNs, stopped } = this.clock.state;
+        const subject = running ? `runs at ${pace}` : 'stands';
+        this.stream.event({ event: 'clock', subject, detail: stopped ?? `${nowNs} ns` });
+      },
+      dueNs: () => this.#evictions.next(this.#cluster.store)?.dueNs,
+      due: () => this.evictDue(),
     });
     cluster.watch((happened) => this.#tell(happened));
   }
@@ -203,17 +217,20 @@ export class Session {
       seed: this.seed,
       recorded: this.#cluster.recorded,
       faults: this.faults.list(),
+      taints: this.#evictions.since,
       nowNs: this.#cluster.emulation.clock.nowNs,
     });
   }
 
   /** Where the cluster is, beside its objects. */
   get left(): Left {
-    return { nowNs: this.#cluster.emulation.clock.nowNs, faults: this.faults.list() };
+    const { nowNs } = this.#cluster.emulation.clock;
+    return { nowNs, faults: this.faults.list(), taints: this.#evictions.since };
   }
 
   /** What a thread that ended has left: its time goes on, and what was broken is broken. */
-  goOnFrom({ nowNs, faults }: Left): void {
+  goOnFrom({ nowNs, faults, taints }: Left): void {
+    this.#evictions.restore(taints);
     for (const { id } of this.faults.list()) this.faults.mend(this.#cluster, id);
     const { clock } = this.#cluster.emulation;
     if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));
@@ -241,6 +258,7 @@ export class Session {
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
     const pods = namesOfPods(this.#cluster.store);
+    const taints = endingTaints(this.#cluster.store);
     let change: Change;
     try {
       change = this.#become({ declared, deletedPods });
@@ -249,6 +267,7 @@ export class Session {
     }
     this.#declared = declared;
     this.#generation += 1;
+    this.#evictions.follow(this.#cluster.store, taints, this.#cluster.emulation.clock.nowNs);
     tellObjects(this.stream, this.#cluster.store, [before.declared, declared]);
     tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
     if (change.rebuilt) this.stream.event({ event: 'rebuilt', subject: this.name, detail: change.why });
@@ -313,6 +332,18 @@ export class Session {
     const gone = [key, ...dependents, ...before.filter((pod) => !left.has(formatKey(pod)))];
     const deleted = [...new Map(gone.map((one) => [formatKey(one), one])).values()];
     return { deleted, change, findings: [] };
+  }
+
+  /** Pods go that have borne a taint for as long as they would. */
+  evictDue(): void {
+    const { nowNs } = this.#cluster.emulation.clock;
+    for (;;) {
+      const next = this.#evictions.next(this.#cluster.store);
+      if (next === undefined || next.dueNs > nowNs) return;
+      this.#evictions.forget(next.key);
+      this.delete(next.key, deleteObject(this.#declared, this.#cluster, next.key));
+      this.onEvicted(next.key);
+    }
   }
 
   #findingsOf(objects: readonly DeclaredObject[]): readonly Finding[] {

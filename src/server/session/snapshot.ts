@@ -5,6 +5,7 @@ import type { RecordedState } from '../../cluster/index.js';
 import { Problem } from '../problem.js';
 import { decodeCbor, encodeCbor } from './cbor.js';
 import type { DeclaredTexts } from '../../kubernetes/index.js';
+import type { TaintSince } from './evictions.js';
 import type { Fault } from './faults.js';
 
 const SNAPSHOT_FORMAT = 'podwire-snapshot';
@@ -15,6 +16,8 @@ export interface Snapshot extends DeclaredTexts {
   readonly seed: number;
   readonly recorded: RecordedState;
   readonly faults: readonly Fault[];
+  /** Taints that end pods, since when. */
+  readonly taints?: readonly TaintSince[];
   /** Virtual time. */
   readonly nowNs: number;
 }
@@ -111,6 +114,7 @@ const SNAPSHOT_SHAPE: Shape = {
     hostLocal: { '?': [{ node: 'text', files: TEXTS }] },
     ipam: { '?': IPAM },
   },
+  taints: { '?': [{ node: 'text', key: 'text', value: 'text', effect: 'text', sinceNs: 'number', pods: ['text'] }] },
   faults: [{ id: 'text', sinceNs: 'number', fault: { kind: 'text' } }],
 };
 

@@ -113,6 +113,7 @@ export class ClusterThread {
           resolve(answer.name);
         } else if (answer.kind === 'refused') refuse(Problem.from(answer.problem));
         else if (answer.kind === 'left') this.#left = answer.left;
+        else if (answer.kind === 'changed') this.#changes.push(answer.change);
         else if (answer.kind === 'batch') this.#readers.get(answer.batch.reader)?.onBatch(answer.batch);
         else this.#answered(answer);
       });

@@ -53,6 +53,8 @@ interface WithLeft {
 
 export type Answer =
   | { readonly kind: 'left'; readonly left: Left }
+  /** What the cluster has changed by itself, to be done again like what was asked for. */
+  | { readonly kind: 'changed'; readonly change: Change }
   /** The cluster is there, of that name: given, or its snapshot's. */
   | { readonly kind: 'ready'; readonly name: string }
   /** It could not be loaded. */

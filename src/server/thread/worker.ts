@@ -48,6 +48,8 @@ async function answer(session: Session, call: Call, whereabouts: Whereabouts): P
   } catch (error) {
     send({ kind: 'problem', id, problem: problemOf(error), left: whereabouts.news() });
   }
+  // What takes time may have been longer than a pod bears a taint.
+  session.evictDue();
 }
 
 /** Tells where the cluster is, whenever that is somewhere else: with every answer, and now and then while time runs. */
@@ -63,7 +65,8 @@ class Whereabouts {
   /** Undefined where it is where it was. */
   news(): Left | undefined {
     const { left } = this.#session;
-    if (left.nowNs === this.#told?.nowNs && left.faults === this.#told.faults) return undefined;
+    const told = this.#told;
+    if (left.nowNs === told?.nowNs && left.faults === told.faults && left.taints === told.taints) return undefined;
     this.#told = left;
     return left;
   }
@@ -82,6 +85,7 @@ function start({ changes, left, ...request }: ThreadData): void {
   session.onBatch = (reader, bytes, about) => {
     send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
   };
+  session.onEvicted = (pod) => send({ kind: 'changed', change: { method: 'deleteObject', args: pod } });
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
     else void answer(session, message, whereabouts);
