@@ -112,6 +112,17 @@ const CASES: readonly Case[] = [
     becomes: containers({ name: 'log', image: 'log:1' }, app, proxy),
   },
   {
+    name: 'what is new comes behind what nobody named, where it takes the room of what is deleted',
+    object: containers(app, proxy, { name: 'log' }),
+    patch: {
+      spec: {
+        '$setElementOrder/containers': [{ name: 'proxy' }, { name: 'new' }],
+        containers: [{ name: 'new' }, { name: 'app', $patch: 'delete' }],
+      },
+    },
+    becomes: containers(proxy, { name: 'log' }, { name: 'new' }),
+  },
+  {
     name: '$deleteFromPrimitiveList takes scalars, and others are added once',
     object: { metadata: { finalizers: ['a', 'b', 'c'] } },
     patch: { metadata: { '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c', 'd'] } },

@@ -282,6 +282,18 @@ interface Ordering {
   readonly path: Path;
 }
 
+/**
+ * The order that the list is taken to have had: upstream's slice is changed in place before it is looked at, so that new
+ * items stand where it has become free behind those that are left.
+ */
+function orderBefore(held: readonly Json[], given: readonly Json[], keyOf: KeyOf): readonly Json[] {
+  const gone = new Set(given.filter((item) => field(item, DIRECTIVE) === 'delete').map(keyOf));
+  const left = held.filter((item) => !gone.has(keyOf(item)));
+  const known = new Set(left.map(keyOf));
+  const fresh = given.filter((item) => !hasDirective(item) && !known.has(keyOf(item)));
+  return [...left, ...fresh.slice(0, held.length - left.length)];
+}
+
 /** By $setElementOrder, which names all that the patch gives, in the patch's own order. */
 function inOrder(merged: readonly Json[], { held, given, order, strategy, path }: Ordering): readonly Json[] {
   const keyOf = keyIn(strategy.mergeKey ?? '');
@@ -291,7 +303,8 @@ function inOrder(merged: readonly Json[], { held, given, order, strategy, path }
   const wanted = named.map((item) => places.get(keyOf(item)) ?? -1);
   if (wanted.some((place, i) => place <= (wanted[i - 1] ?? -1)))
     throw new StrategicPatchError(path, `${SET_ELEMENT_ORDER} does not have all items of the list in their order`);
-  return arranged(merged, { keys, held: isList(held) ? held : [], keyOf });
+  const before = isList(held) ? orderBefore(held, isList(given) ? given : [], keyOf) : [];
+  return arranged(merged, { keys, held: before, keyOf });
 }
 
 /** @throws StrategicPatchError */
