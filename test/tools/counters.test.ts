@@ -97,6 +97,12 @@ t.test('a router counts what it forwards, and what it does not', async (t) => {
     counted(router, () => row.ping('10.2.0.1')),
     ['IpInReceives 1', 'IpInAddrErrors 1'],
   );
+  runIpCommand(router, 'route add unreachable 10.7.0.0/16', []);
+  t.same(
+    counted(router, () => row.ping('10.7.0.1')),
+    ['IpInReceives 1', 'IpInAddrErrors 1'],
+    'who does not forward says nothing of its routes',
+  );
   router.sysctl.set('net.ipv4.ip_forward', '1');
   router.sysctl.set('net.ipv4.conf.l0.rp_filter', '1');
   runIpCommand(router, 'addr del 10.1.0.254/24 dev l0', []);

@@ -184,7 +184,7 @@ export class Ipv4Stack {
   #unroutable(dev: Device, skb: Skb, route: RouteResult): void {
     const netns = this.#netns;
     const by = route.route;
-    if (dev.ipv4Conf.forwarding === 0 && route.route === undefined) {
+    if (dev.ipv4Conf.forwarding === 0) {
       netns.mib.IpInAddrErrors += 1;
       netns.drop(skb, 'ip-inaddrerrors', 'not an address of this host, and forwarding is off');
       return;
