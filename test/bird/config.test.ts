@@ -22,7 +22,8 @@ t.test('mistakes are told with file, line and column', (t) => {
     ['filter f {\n  if nothing = 1 then accept;\n  reject;\n}\n', /^bird\.conf:2:\d+ /],
     ['filter f {\n  accept\n}\n', /^bird\.conf:3:1 syntax error$/],
     ['"unfinished\n', /^bird\.conf:1:\d+ /],
-    ['protocol device { }\nprotocol device { }\n/* open', /^bird\.conf:3:\d+ /],
+    ['protocol device { }\nprotocol direct { }\n/* open', /^bird\.conf:3:\d+ /],
+    ['protocol device { }\nprotocol device { }\n', /^bird\.conf:2:10 Kernel device protocol already defined$/],
     ['protocol ospf { }\n', /^bird\.conf:1:\d+ .*not modelled/],
   ];
   for (const [text, expected] of cases) t.match(problems(text)[0], expected, text);

@@ -312,6 +312,7 @@ export function parseConfig(text: string, options: ParseOptions): ParseResult {
     counters: new Map(extend?.protocolCounters),
     tables: (name) => draft.tables.find((each) => each.name === name),
     kernels: new Map(),
+    single: new Set(extend?.protocols.map(({ kind }) => kind)),
   };
   try {
     new ConfigParser(p, draft, context).parse();

@@ -38,6 +38,7 @@ const KERNEL = new OptionTable<KernelDraft>({
     draft.learn = p.bool();
   },
   'device routes': (p, draft) => {
+    if (p.isBird2) p.unexpected(p.previous);
     draft.deviceRoutes = p.bool();
   },
   'graceful restart': (p, draft) => {

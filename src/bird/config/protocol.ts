@@ -31,6 +31,8 @@ export interface ProtocolContext {
   readonly tables: Tables;
   /** The kernel protocol of each table that has one. */
   readonly kernels: Map<string, string>;
+  /** Kinds of which there may be one, as far as there is one. */
+  readonly single: Set<string>;
 }
 
 const KINDS: ReadonlySet<string> = new Set(['device', 'bfd', 'direct', 'kernel', 'static', 'pipe', 'bgp']);
@@ -109,6 +111,7 @@ export function parseProtocol(
   if (kind === 'bfd' && as === 'protocol')
     p.finding('BFD is not modelled: nobody looks after neighbours by it', p.previous);
   if (!KINDS.has(kind)) p.unexpected(p.previous);
+  if (kind === 'device') onlyOne(p, kind, context);
   const { file, line, column } = position;
   const channels = channelsOf(p, kind, context.family);
   const draft = newDraft(p, kind, { position: { file, line, column }, channels });
@@ -122,6 +125,12 @@ export function parseProtocol(
   if (as === 'template') return undefined;
   if (draft.kind === 'kernel') attachKernel(p, draft, context);
   return finishProtocol(p, draft, context.tables);
+}
+
+/** kif_init_config(): templates count as well. */
+function onlyOne(p: Parsing, kind: string, { single }: ProtocolContext): void {
+  if (single.has(kind)) p.fail('Kernel device protocol already defined', p.previous);
+  single.add(kind);
 }
 
 /** krt_init(): a table goes into one table of the kernel. */
