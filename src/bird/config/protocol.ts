@@ -122,7 +122,11 @@ export function parseProtocol(
     if (!parseOption(p, draft, seen)) p.unexpected();
     p.expect(';');
   }
-  if (as === 'template') return undefined;
+  if (as === 'template') {
+    // BIRD 2 looks at templates of these as at protocols.
+    if (p.isBird2 && (draft.kind === 'pipe' || draft.kind === 'static')) finishProtocol(p, draft, context.tables);
+    return undefined;
+  }
   if (draft.kind === 'kernel') attachKernel(p, draft, context);
   return finishProtocol(p, draft, context.tables);
 }

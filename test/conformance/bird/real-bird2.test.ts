@@ -395,6 +395,9 @@ protocol bgp peer1 {
 }
 `;
 
+/** What a command has begun is over before anybody hears of it. */
+const COMMAND_S = 0.01;
+
 type Edit = readonly [what: string, from: (own: number) => string, to: (own: number) => string];
 
 const EDITS: readonly Edit[] = [
@@ -427,12 +430,14 @@ t.test('what is counted of routes, after reloads and other configurations', { sk
     await compare('up');
     for (const direction of ['out', 'in']) {
       daemon.birdc(`reload ${direction} peer1`);
+      fabric.run(COMMAND_S);
       real.birdc(`reload ${direction} peer1`);
       await compare(`reload ${direction}`);
     }
     for (const [what, from, to] of EDITS) {
       fabric.machine('us').host.files.set('/etc/bird.conf', ourText.replace(from(1), to(1)));
       daemon.configure();
+      fabric.run(COMMAND_S);
       real.configure(theirText(real.port).replace(from(2), to(2)));
       await compare(what);
     }
