@@ -38,12 +38,12 @@ Exit status: 0 nothing changes, 1 some flow does, 2 bad input.
   },
   exec: {
     brief: `  podwire exec -f PATH... HOST -- COMMAND...
-      runs a tool on a host or in a pod: ip, bridge, iptables, iptables-save, ipset, conntrack, sysctl, ping,
-      traceroute, nc, dig, nslookup, getent, curl, birdc, calicoctl, cat, ls, hostname, sh -c, grep
+      runs a tool on a host or in a pod: ip, bridge, iptables, iptables-save, ipset, conntrack, sysctl, ss, nstat,
+      ping, traceroute, nc, dig, nslookup, getent, curl, birdc, calicoctl, cat, ls, hostname, sh -c, grep
 `,
     more: `  HOST       pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME or another workload, node/NAME or host/NAME
 ${CLUSTER}
-sh -c 'COMMAND; COMMAND | grep WORD' runs one after the other in the same cluster. Exit status: that of the tool, 2 for bad input.
+sh -c 'COMMAND; COMMAND | grep WORD' runs one after the other in the same cluster, with the shell's loops and conditions. Exit status: that of the tool, 2 for bad input.
 `,
   },
   export: {
