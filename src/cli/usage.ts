@@ -43,7 +43,8 @@ Exit status: 0 nothing changes, 1 some flow does, 2 bad input.
 `,
     more: `  HOST       pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME or another workload, node/NAME or host/NAME
 ${CLUSTER}
-sh -c 'COMMAND; COMMAND | grep WORD' runs one after the other in the same cluster, with the shell's loops and conditions. Exit status: that of the tool, 2 for bad input.
+sh -c 'COMMAND; COMMAND | grep WORD' runs one after the other in the same cluster; it has the shell's loops and conditions.
+Exit status: that of the tool, 2 for bad input.
 `,
   },
   export: {

@@ -183,7 +183,7 @@ t.test('an option that there is none of is told with one that is near', { skip }
     [['serve', 'topologies/dns'], 'serve takes no "topologies/dns": name a cluster\'s files or folders with -f'],
     [[...CLIENT_TO_WEB, '--format', 'json'], 'unknown option --format; did you mean --output?'],
     [['what-if', '--filename', 'x'], 'unknown option --filename; did you mean --file?'],
-    [['exec', ...VXLAN, '--port', '80', 'node/node1', '--', 'ip', '--port'], 'unknown option --port'],
+    [['exec', ...VXLAN, '--wrap', '80', 'node/node1', '--', 'ip', '--port'], 'unknown option --wrap'],
     [['serve', '--quite-another'], 'unknown option --quite-another'],
   ];
   for (const [args, told] of cases) t.match(run(args), { status: 2, stderr: `podwire: ${told}\n` }, args.join(' '));
