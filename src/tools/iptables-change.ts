@@ -6,7 +6,7 @@
 import type { Netns, RestoreProblem } from '../kernel/index.js';
 import type { TableName } from '../trace/index.js';
 import { NAME, TRY_HELP, wrongUse } from './iptables-options.js';
-import { missingMatch } from './iptables-matches.js';
+import { missingMatch, missingTarget } from './iptables-extensions.js';
 import { failure, type ToolResult } from './tool.js';
 
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -134,6 +134,9 @@ export function change({ netfilter }: Netns, table: TableName, wanted: Change): 
   const { command, words } = wanted;
   const missing = missingMatch(words);
   if (missing !== undefined) return wrongUse(`Couldn't load match \`${missing}':No such file or directory\n`);
+  const { chains } = netfilter.iptables.table(table) ?? {};
+  const noTarget = missingTarget(words, (name) => chains?.has(name) === true);
+  if (noTarget !== undefined) return wrongUse(noTarget);
   const line = [command, ...words.map(quoted)].join(' ');
   const problems = netfilter.iptables.restore(`*${table}\n${line}\nCOMMIT\n`, { noflush: true });
   const wrong = problems.find(({ severity }) => severity === 'error');
