@@ -297,6 +297,31 @@ t.test('a policy keeps new connections out; what conntrack knows goes on, as Fel
   t.end();
 });
 
+t.test('pods whose addresses their status alone tells go on when something else changes', (t) => {
+  const recorded = DEMO.map(({ file, text }) => ({
+    file,
+    text: text
+      .replace(
+        /(kind: Pod\nmetadata:\n +name: client\n[^]*?)(\n---)/,
+        '$1\nstatus: {phase: Running, podIP: 192.168.1.5}$2',
+      )
+      .replace(
+        /(kind: Pod\nmetadata:\n +name: web\n[^]*?)(\n---|\n*$)/,
+        '$1\nstatus: {phase: Running, podIP: 192.168.2.6}$2',
+      ),
+  }));
+  const cluster = new RoutedCluster(recorded);
+  t.equal(formatIpv4(cluster.addressOf(WEB)), '192.168.2.6');
+  const { echoes } = connected(cluster);
+  const happened: string[] = [];
+  cluster.watch((events) => happened.push(...events.map(({ kind }) => kind)));
+  taken(cluster, [...recorded, { file: 'more.yaml', text: DENY_ALL }]);
+  t.notOk(happened.includes('pod-stopped'), happened.join());
+  t.ok(happened.includes('rules-rewritten'));
+  t.ok(echoes('still open'));
+  t.end();
+});
+
 t.test('a connection to a pod that goes is cut, and conntrack forgets the pod’s address', (t) => {
   const cluster = new RoutedCluster(DEMO);
   const { echoes } = connected(cluster);

@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import fc from 'fast-check';
+import { UnreadRule } from '../../../src/kernel/netfilter/rule-entry.js';
 import { newNetns } from './hosts.js';
 import { needsRealTools, runReal, withoutComments } from './real-iptables.js';
 
@@ -198,6 +199,52 @@ t.test('a state makes the rules it came from, and rules that stay keep their cou
     }));
   t.same(iptables.apply(withoutFirst), []);
   t.equal(iptables.save({ counters: true }), text.replace(/\*raw[^]*?COMMIT\n/, '').replace(/\[5:6\].*\n/, ''));
+  t.end();
+});
+
+t.test('some chains change, and all others stay as they are, unread lines among them', (t) => {
+  const { iptables } = newNetns().netfilter;
+  const lines = Array.from({ length: 20 }, (_, i) => `-A OTHER -s 10.0.0.${i} -j RETURN`).join('\n');
+  iptables.restore(
+    `*filter\n:OLD - [0:0]\n:OWN - [0:0]\n:OTHER - [0:0]\n[3:4] -A INPUT -j OWN\n[5:6] -A OWN -j OLD\n-A OWN -j RETURN\n-A OLD -j DROP\n${lines}\nCOMMIT\n`,
+    { counters: true },
+  );
+  const unread = (): number =>
+    [...(iptables.table('filter')?.chains.get('OTHER')?.entries ?? [])].filter((entry) => entry instanceof UnreadRule)
+      .length;
+  const waiting = unread();
+  t.ok(waiting > 10, `${waiting} lines`);
+  const before = iptables.state((chain) => ['INPUT', 'OLD', 'OWN'].includes(chain));
+  t.strictSame(
+    before.flatMap(({ chains }) => chains.map(({ name }) => name)),
+    ['INPUT', 'OLD', 'OWN'],
+  );
+  const after = before.map((table) => ({
+    ...table,
+    chains: table.chains
+      .filter(({ name }) => name !== 'OLD')
+      .map((chain) => (chain.name === 'OWN' ? { ...chain, rules: chain.rules.slice(1) } : chain)),
+  }));
+  t.strictSame(iptables.change(before, before), []);
+  t.equal(unread(), waiting, 'nobody has read them');
+  const text = iptables.save({ counters: true });
+  t.match(text, /\[3:4\] -A INPUT -j OWN[^]*\[5:6\] -A OWN -j OLD/, 'what was counted is kept');
+  t.strictSame(iptables.change(before, after), []);
+  t.equal(
+    iptables.save({ counters: true }),
+    text
+      .replace(':OLD - [0:0]\n', '')
+      .replace('[5:6] -A OWN -j OLD\n', '')
+      .replace(/.*-A OLD .*\n/, ''),
+  );
+  const kept = iptables.save({ counters: true });
+  const onlyInput = after.map((table) => ({ ...table, chains: table.chains.filter(({ name }) => name === 'INPUT') }));
+  t.match(
+    iptables.change(after, onlyInput),
+    [{ chain: 'OWN', severity: 'error', message: /busy/ }],
+    'INPUT leads there',
+  );
+  t.equal(iptables.save({ counters: true }), kept);
   t.end();
 });
 
