@@ -125,10 +125,13 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     await page.getByLabel('To', { exact: true }).fill('pod/default/web:80');
     await page.keyboard.press('Enter');
     await page.locator('.answer[data-verdict="answered"]').waitFor();
+    await page.locator('.packet-row').nth(1).waitFor();
     await page.locator('[role=grid]').focus();
     await page.keyboard.press('Home');
+    await page.locator('.packet-row.chosen[aria-rowindex="2"]').waitFor();
     await page.keyboard.press('ArrowDown');
-    t.equal(await page.locator('.packet-row.chosen').count(), 1);
+    await page.locator('.packet-row.chosen[aria-rowindex="3"]').waitFor();
+    t.equal(await page.locator('.packet-row.chosen').count(), 1, 'one after the other');
     await focused(t, page, '[role=grid]', 'the list keeps the focus while its packets are shown');
     for (const tool of ['packet', 'place', 'change', 'faults']) {
       await tabTo(t, page, '.tools [role=tab][aria-selected=true]');
