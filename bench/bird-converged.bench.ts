@@ -9,7 +9,7 @@ import {
   type KernelRoute,
   Net,
   parseConfig,
-  sessionLike,
+  type Peering,
   type Speaker,
 } from '../src/bird/index.js';
 import { ipv4 } from '../src/packet/index.js';
@@ -62,16 +62,17 @@ function sessions(
   like: BgpConfig,
   of: { readonly own: number; readonly from: number; readonly to: number },
 ): NonNullable<Speaker['mesh']> {
-  const to = (index: number): BgpConfig | undefined =>
+  const { passive } = like;
+  const to = (index: number): Peering | undefined =>
     index === of.own || index < of.from || index >= of.to
       ? undefined
-      : sessionLike(like, { name: `peer_${index}`, remoteAddress: nodeAddress(index) });
+      : { name: `peer_${index}`, remoteAddress: nodeAddress(index), passive, config: like };
   return {
     like,
     *sessions() {
       for (let i = of.from; i < of.to; i++) {
-        const config = to(i);
-        if (config !== undefined) yield config;
+        const peering = to(i);
+        if (peering !== undefined) yield peering;
       }
     },
     to: (remote) => to(indexOf(remote)),

@@ -17,7 +17,7 @@ export {
   type ConvergedOptions,
   type ConvergedSession,
 } from './converged/network.js';
-export { netnsSpeaker, sessionLike, type Speaker, type SpeakerMesh } from './converged/speaker.js';
+export { netnsSpeaker, type Peering, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export { BirdDaemon, type BirdOptions, type ProtocolStatus } from './daemon.js';
 export { type Iface, type IfaceAddress, Interfaces, plannedIface } from './interfaces.js';
 export type { LinkAddresses } from './converged/link.js';

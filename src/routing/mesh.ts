@@ -3,7 +3,7 @@
  * for the neighbour, so confd renders one of them, and the others are made of it when somebody asks.
  */
 
-import { type BgpConfig, type IpAddr, sessionLike, type SpeakerMesh } from '../bird/index.js';
+import type { BgpConfig, IpAddr, Peering, SpeakerMesh } from '../bird/index.js';
 import {
   type ConfdCluster,
   isInMesh,
@@ -79,8 +79,12 @@ export class Mesh {
 
   /** The sessions of a node that are not rendered. */
   sessionsOf(config: NodeConfig, like: BgpConfig): SpeakerMesh {
-    const make = ({ text, address, session }: Member): BgpConfig =>
-      sessionLike(like, { name: session, remoteAddress: address, passive: waitsFor(config.address, text) });
+    const make = ({ text, address, session }: Member): Peering => ({
+      name: session,
+      remoteAddress: address,
+      passive: waitsFor(config.address, text),
+      config: like,
+    });
     const isOurs = (member: Member): boolean => member.text !== config.address && this.#isPlain(config, member);
     const members = this.#members;
     return {

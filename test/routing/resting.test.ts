@@ -212,7 +212,8 @@ t.test('a mesh that is made when asked says what the whole text says', async (t)
       const { rendered, like } = mesh.partsOf(config);
       const part = configOf(renderBird(config, host, rendered)).protocols.filter(isBgp);
       const stands = part.find((each) => each.name === like);
-      const made = stands === undefined ? [] : [...mesh.sessionsOf(config, stands).sessions()];
+      const peerings = stands === undefined ? [] : [...mesh.sessionsOf(config, stands).sessions()];
+      const made = peerings.map(({ config: shared, ...of }): BgpConfig => ({ ...shared, ...of }));
       const sessions = [...part.filter((each) => each !== stands), ...made];
       const byName = (a: BgpConfig, b: BgpConfig): number => (a.name < b.name ? -1 : 1);
       t.strictSame(

@@ -210,10 +210,10 @@ const isTransitive = ([high]: ExtendedCommunity): boolean => (high & 0x4000_0000
 
 /** What of the attributes is sent, and in which form; undefined where the next hop forbids it (bgp_get_bucket()). */
 export function outgoingAttributes(session: BgpSession, attributes: Attributes): Attributes | undefined {
-  const { isInternal, config } = session;
+  const { isInternal, config, remoteAddress } = session;
   const { nextHop, community, clusterList, extendedCommunity, largeCommunity, unknown, originatorId, localPref } =
     attributes;
-  if (nextHop === undefined || isZeroIp(nextHop) || ipEquals(nextHop, config.remoteAddress)) return undefined;
+  if (nextHop === undefined || isZeroIp(nextHop) || ipEquals(nextHop, remoteAddress)) return undefined;
   const extended = extendedCommunity?.filter((each) => isInternal || isTransitive(each)).sort(compareWords);
   // 1.6 takes the cluster list for a set and sorts it, too.
   const clusters = clusterList && (session.dialect === 'bird-1.6' ? sortWords(clusterList) : clusterList);

@@ -8,7 +8,7 @@ import { type IpAddr, isLinkLocalIp, isZeroIp, type Net } from '../address.js';
 import type { BgpChannelConfig } from '../config/types.js';
 import type { Neighbor } from '../interfaces.js';
 import { type Attributes, withoutAttributes } from '../rib/attributes.js';
-import { applyHostEntry, type HostEntry } from '../rib/next-hop.js';
+import type { HostEntry, Resolution } from '../rib/next-hop.js';
 import { makeRoute, type Route, RTS } from '../rib/route.js';
 import type { BgpSession } from './session.js';
 
@@ -42,6 +42,11 @@ export interface NextHopFinder {
   readonly hostEntry: (addr: IpAddr, link: IpAddr) => HostEntry;
 }
 
+interface NextHop {
+  readonly next: Resolution;
+  readonly hostEntry: HostEntry | undefined;
+}
+
 interface Told {
   readonly net: Net;
   readonly pathId: number;
@@ -49,15 +54,24 @@ interface Told {
   readonly preference: number;
 }
 
-const baseOf = (session: BgpSession, { net, pathId, attributes, preference }: Told) => ({
-  net,
-  pathId,
-  attributes,
-  preference,
-  origin: session.origin,
-  source: RTS.bgp,
-  from: session.config.remoteAddress,
-});
+/** Field by field: a node of thousands makes one for each of the others. */
+const toldRoute = (session: BgpSession, told: Told, { next, hostEntry }: NextHop): Route =>
+  makeRoute({
+    net: told.net,
+    pathId: told.pathId,
+    attributes: told.attributes,
+    preference: told.preference,
+    origin: session.origin,
+    source: RTS.bgp,
+    from: session.remoteAddress,
+    hostEntry,
+    dest: next.dest,
+    gateway: next.gateway,
+    iface: next.iface,
+    onlink: next.onlink,
+    hops: next.hops,
+    igpMetric: next.igpMetric,
+  });
 
 /** GW_DIRECT: the next hop is a neighbour; in 1.6 where it is none, the one who told. */
 function direct(
@@ -74,17 +88,14 @@ function direct(
     gateway = linkLocalNextHop;
   }
   if (found === undefined && session.dialect === 'bird-1.6') {
-    gateway = session.config.remoteAddress;
+    gateway = session.remoteAddress;
     found = find.neighbor(gateway, session.neighborIface);
   }
   if (found === undefined || found.self || gateway === undefined) return undefined;
-  return makeRoute({
-    ...baseOf(session, told),
-    dest: 'router',
-    gateway,
-    iface: found.iface.name,
-    igpMetric: session.dialect === 'bird-2' ? channel.cost : 0,
-  });
+  const igpMetric = session.dialect === 'bird-2' ? channel.cost : 0;
+  const { name: iface } = found.iface;
+  const next: Resolution = { dest: 'router', gateway, iface, onlink: false, hops: [], igpMetric };
+  return toldRoute(session, told, { next, hostEntry: undefined });
 }
 
 /** The route with its next hop, or undefined where that leads nowhere that may be. */
@@ -97,5 +108,5 @@ export function receivedRoute(
   const { nextHop, linkLocalNextHop } = told.attributes;
   if (nextHop === undefined || isZeroIp(nextHop) || isLinkLocalIp(nextHop)) return undefined;
   const entry = of.find.hostEntry(nextHop, linkLocalNextHop ?? nextHop);
-  return applyHostEntry(makeRoute({ ...baseOf(session, told), dest: 'unreachable' }), entry);
+  return toldRoute(session, told, { next: entry.resolution, hostEntry: entry });
 }

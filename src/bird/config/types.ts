@@ -187,6 +187,9 @@ export interface BgpConfig extends ProtocolBase {
   readonly parent: string | undefined;
 }
 
+/** What a session's configuration says whoever the neighbour is: one object for all sessions of a mesh. */
+export type SharedBgpConfig = Omit<BgpConfig, 'name' | 'remoteAddress' | 'passive'>;
+
 /** `neighbor range`: whoever of a network calls gets a session of its own. */
 export interface BgpRangeConfig extends Omit<BgpConfig, 'kind' | 'remoteAddress'> {
   readonly kind: 'bgp-range';

@@ -5,7 +5,6 @@ import { type IpAddr, ipEquals, type Net } from '../address.js';
 import { finishExport2, mayExport, outgoingAttributes, prepareExport16 } from '../bgp/export.js';
 import { acceptAttributes, type NextHopFinder, receivedRoute } from '../bgp/import.js';
 import type { BgpSession } from '../bgp/session.js';
-import type { BgpConfig } from '../config/types.js';
 import { runFilter } from '../filter/filter.js';
 import { importRoute } from '../protocols/import-route.js';
 import { PREFERENCES } from '../protocols/protocol.js';
@@ -13,7 +12,6 @@ import type { Attributes } from '../rib/attributes.js';
 import type { Route } from '../rib/route.js';
 import type { LinkEnd, LinkFamily } from './link.js';
 import type { ConvergedNode } from './node.js';
-import { sessionLike } from './speaker.js';
 
 /** A route as it is told. */
 export interface Offer {
@@ -61,12 +59,12 @@ export function offersOf(sender: Sender, routes: readonly Route[]): readonly Off
 
 /** A session without its neighbour, so that what it tells can be shared by all that are alike. */
 export const anyNeighbor = (session: BgpSession): BgpSession => {
-  const remoteAddress: IpAddr = typeof session.config.remoteAddress === 'number' ? ipv4(0) : [0, 0, 0, 0];
-  return { ...session, name: '', config: sessionLike(session.config, { remoteAddress }) };
+  const remoteAddress: IpAddr = typeof session.remoteAddress === 'number' ? ipv4(0) : [0, 0, 0, 0];
+  return { ...session, name: '', remoteAddress };
 };
 
 /** Nobody is told that it is the next hop itself. */
-export const isOwnNextHop = ({ remoteAddress }: BgpConfig, { nextHop }: Attributes): boolean =>
+export const isOwnNextHop = ({ remoteAddress }: Pick<BgpSession, 'remoteAddress'>, { nextHop }: Attributes): boolean =>
   nextHop !== undefined && ipEquals(nextHop, remoteAddress);
 
 /** The route that an offer becomes in the other's table. */

@@ -7,8 +7,9 @@ import { ADD_PATH, AS_TRANS, bgpErrorText } from '../../packet/index.js';
 import { ERRNO_TEXT } from '../../kernel/index.js';
 import { type Family, type IpAddr, ipEquals } from '../address.js';
 import { acceptsAs, bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
-import type { BgpChannelConfig, BgpConfig, ChannelConfig } from '../config/types.js';
+import type { BgpChannelConfig, ChannelConfig, SharedBgpConfig } from '../config/types.js';
 import type { ConvergedNode } from './node.js';
+import type { Peering } from './speaker.js';
 
 /** One direction of an address family of a session: what `send` exports, `receive` imports. */
 export interface LinkFamily {
@@ -30,7 +31,7 @@ export class LinkEnd {
   constructor(own: Side, other: Side) {
     this.#own = own;
     this.#other = other;
-    this.sourceAddress = own.address ?? other.config.remoteAddress;
+    this.sourceAddress = own.address ?? other.peering.remoteAddress;
     this.families = familiesOf(own, other);
   }
 
@@ -38,8 +39,12 @@ export class LinkEnd {
     return this.#own.node;
   }
 
-  get config(): BgpConfig {
-    return this.#own.config;
+  get peering(): Peering {
+    return this.#own.peering;
+  }
+
+  get config(): SharedBgpConfig {
+    return this.#own.peering.config;
   }
 
   get neighborIface(): string | undefined {
@@ -52,7 +57,7 @@ export class LinkEnd {
 
   /** Whether the neighbour knows long-lived graceful restart. */
   get peerLlgrAware(): boolean {
-    const { longLived, gracefulRestart } = this.#other.config;
+    const { longLived, gracefulRestart } = this.#other.peering.config;
     return sayCapabilities(this.#own, this.#other) && longLived !== 'off' && gracefulRestart !== 'off';
   }
 
@@ -67,11 +72,13 @@ export class LinkEnd {
 
   #makeSession(): BgpSession {
     const { config, node, rrClusterId, neighborIface, remoteAs } = this;
+    const { name, remoteAddress } = this.peering;
     const { dialect } = node.speaker.config;
     return {
-      name: config.name,
+      name,
       dialect,
       config,
+      remoteAddress,
       isInternal: isInternal(config),
       remoteAs,
       localId: identifier(this.#own),
@@ -80,9 +87,11 @@ export class LinkEnd {
       neighborIface,
       peerLlgrAware: this.peerLlgrAware,
       origin: bgpOrigin(config, {
+        name,
         dialect,
         remoteAs,
         remoteId: identifier(this.#other),
+        remoteAddress,
         rrClusterId,
         neighborIface,
       }),
@@ -119,7 +128,7 @@ export interface LinkAddresses {
 
 interface Side {
   readonly node: ConvergedNode;
-  readonly config: BgpConfig;
+  readonly peering: Peering;
   readonly address: IpAddr | undefined;
   readonly neighborIface: string | undefined;
 }
@@ -131,75 +140,76 @@ const failure = (bgpState: string, reason = '', state: 'down' | 'start' = 'start
 });
 
 /** Where that end stands; a failure where its neighbour is not on any of its links. */
-function sideOf(node: ConvergedNode, config: BgpConfig): Side | LinkFailure {
-  if (config.disabled) return failure('Down', '', 'down');
-  const { remoteAddress, localAddress, iface, multihop, checkLink } = config;
-  if (multihop > 0) return { node, config, address: localAddress, neighborIface: undefined };
+function sideOf(node: ConvergedNode, peering: Peering): Side | LinkFailure {
+  const { remoteAddress } = peering;
+  const { disabled, localAddress, iface, multihop, checkLink } = peering.config;
+  if (disabled) return failure('Down', '', 'down');
+  if (multihop > 0) return { node, peering, address: localAddress, neighborIface: undefined };
   const neighbor = node.speaker.interfaces.neighbor(remoteAddress, iface);
   if (neighbor === undefined || neighbor.self || (checkLink && !neighbor.iface.linkUp)) return failure('Idle');
-  return { node, config, address: localAddress ?? neighbor.address.ip, neighborIface: neighbor.iface.name };
+  return { node, peering, address: localAddress ?? neighbor.address.ip, neighborIface: neighbor.iface.name };
 }
 
 /** Addresses that an end may speak from. */
-function* addressesOf({ node, address }: Side): Iterable<IpAddr> {
-  if (address !== undefined) {
-    yield address;
-    return;
-  }
-  for (const iface of node.speaker.interfaces) if (iface.up) for (const { ip } of iface.addresses) yield ip;
+function addressesOf({ node, address }: Side): readonly IpAddr[] {
+  if (address !== undefined) return [address];
+  const up = [...node.speaker.interfaces].filter((iface) => iface.up);
+  return up.flatMap(({ addresses }) => addresses.map(({ ip }) => ip));
 }
 
 /** Where a session's connections come from; undefined where it makes none. */
-export function callingAddress(node: ConvergedNode, config: BgpConfig): IpAddr | undefined {
-  const own = sideOf(node, config);
-  if ('reason' in own || config.passive) return undefined;
+export function callingAddress(node: ConvergedNode, peering: Peering): IpAddr | undefined {
+  const own = sideOf(node, peering);
+  if ('reason' in own || peering.passive) return undefined;
   if (own.address !== undefined) return own.address;
-  const onLink = node.speaker.interfaces.neighbor(config.remoteAddress)?.address.ip;
+  const onLink = node.speaker.interfaces.neighbor(peering.remoteAddress)?.address.ip;
   const [first] = addressesOf(own);
   return onLink ?? first;
 }
 
-const hopsOf = ({ multihop }: BgpConfig): number => (multihop === 0 ? 1 : multihop);
+const hopsOf = ({ multihop }: SharedBgpConfig): number => (multihop === 0 ? 1 : multihop);
 
 /** Whether a connection of `from` is heard by `to`; text: why not. */
 function heard(from: Side, to: Side, port: number): string | undefined {
   const { dialect, listenBgpAddress, listenBgpPort } = to.node.speaker.config;
-  const { config } = to;
+  const { config } = to.peering;
+  const calling = from.peering.config;
   const listens = dialect === 'bird-1.6' ? listenBgpPort : config.localPort;
   const bound = dialect === 'bird-1.6' ? listenBgpAddress : config.strictBind ? config.localAddress : undefined;
-  const { remoteAddress } = from.config;
+  const { remoteAddress } = from.peering;
   if (listens !== port || (bound !== undefined && !ipEquals(bound, remoteAddress))) {
     // A signed segment is refused by silence.
-    return from.config.password === undefined ? `Socket: ${ERRNO_TEXT.ECONNREFUSED}` : '';
+    return calling.password === undefined ? `Socket: ${ERRNO_TEXT.ECONNREFUSED}` : '';
   }
-  if (from.config.password !== config.password) return '';
+  if (calling.password !== config.password) return '';
   // RFC 5082: what starts too low is not heard at all.
-  const secured = config.ttlSecurity !== from.config.ttlSecurity && hopsOf(config) + hopsOf(from.config) < 255;
+  const secured = config.ttlSecurity !== calling.ttlSecurity && hopsOf(config) + hopsOf(calling) < 255;
   return secured ? '' : undefined;
 }
 
 /** Undefined where `from` can open the connection. */
 function dial(from: Side, to: Side, context: LinkContext): string | undefined {
-  const { config } = from;
-  const source = from.address ?? to.config.remoteAddress;
-  const { remoteAddress: destination, remotePort: port } = config;
+  const { remoteAddress: destination, passive, config } = from.peering;
+  const source = from.address ?? to.peering.remoteAddress;
+  const { remotePort: port } = config;
   const blocked = context.unreachable(from.node, to.node, { source, destination, port });
-  return blocked ?? (config.passive ? '' : heard(from, to, port));
+  return blocked ?? (passive ? '' : heard(from, to, port));
 }
 
 /** Whether capabilities are exchanged: who does not tell its own does not hear the other's. */
-const sayCapabilities = (own: Side, other: Side): boolean => own.config.capabilities && other.config.capabilities;
+const sayCapabilities = (own: Side, other: Side): boolean =>
+  own.peering.config.capabilities && other.peering.config.capabilities;
 
 /** The AS that the other's OPEN has for this end: all of it only as a capability (RFC 6793). */
 function heardAs(own: Side, other: Side): number {
-  const { localAs } = other.config;
-  const whole = sayCapabilities(own, other) && own.config.as4 && other.config.as4;
+  const { localAs, as4 } = other.peering.config;
+  const whole = sayCapabilities(own, other) && own.peering.config.as4 && as4;
   return whole || localAs < 0xffff ? localAs : AS_TRANS;
 }
 
 /** What the OPENs of both ends make of it (RFC 4271 §6.2). */
 function openProblem(own: Side, other: Side): string | undefined {
-  const [mine, theirs] = [own.config, other.config];
+  const [mine, theirs] = [own.peering.config, other.peering.config];
   const bad = (from: 'BGP Error' | 'Received', subcode: number): string => `${from}: ${bgpErrorText(2, subcode)}`;
   if (!acceptsAs(mine, heardAs(own, other))) return bad('BGP Error', 2);
   if (!acceptsAs(theirs, heardAs(other, own))) return bad('Received', 2);
@@ -209,65 +219,77 @@ function openProblem(own: Side, other: Side): string | undefined {
   return id === 0 ? bad('Received', 3) : undefined;
 }
 
-const identifier = ({ node, config }: Side): number => (config.routerId ?? node.routerId) >>> 0;
+const identifier = ({ node, peering }: Side): number => (peering.config.routerId ?? node.routerId) >>> 0;
 
 /** Whether that end's OPEN says that it has a family (peerHasFamily()). */
-function announces({ config }: Side, family: Family): boolean {
+function announces({ peering: { config } }: Side, family: Family): boolean {
   if (!config.capabilities) return family === 'ipv4';
   const told = config.channels.filter((each) => each.family === 'ipv6' || config.advertiseIpv4);
   return told.length === 0 ? family === 'ipv4' : told.some((each) => each.family === family);
 }
 
+const FAMILIES = new WeakMap<ChannelConfig, Partial<Record<'all' | 'best', LinkFamily>>>();
+
+/** One object for all sessions that share a channel. */
+function linkFamily(channel: ChannelConfig, addPathTx: boolean): LinkFamily {
+  let known = FAMILIES.get(channel);
+  if (known === undefined) FAMILIES.set(channel, (known = {}));
+  return (known[addPathTx ? 'all' : 'best'] ??= {
+    family: channel.family,
+    channel,
+    options: channelOptions(channel),
+    addPathTx,
+  });
+}
+
 function familiesOf(own: Side, other: Side): LinkFamily[] {
   const families: LinkFamily[] = [];
   const of = (side: Side): boolean => side.node.speaker.config.dialect === 'bird-1.6';
-  for (const channel of own.config.channels) {
+  for (const channel of own.peering.config.channels) {
     const { family } = channel;
-    const theirs = other.config.channels.find((each) => each.family === family);
+    const theirs = other.peering.config.channels.find((each) => each.family === family);
     if (theirs === undefined || !(of(own) || announces(other, family)) || !(of(other) || announces(own, family))) {
       continue;
     }
-    const options = channelOptions(channel);
     const addPathTx =
       sayCapabilities(own, other) &&
-      (options.addPath & ADD_PATH.send) !== 0 &&
+      (channelOptions(channel).addPath & ADD_PATH.send) !== 0 &&
       (channelOptions(theirs).addPath & ADD_PATH.receive) !== 0;
-    families.push({ family, channel, options, addPathTx });
+    families.push(linkFamily(channel, addPathTx));
   }
-  return families;
+  // Without room for more: a mesh keeps one for each end of each session.
+  return families.slice();
 }
 
 /** The session of the other router that is the other end of this one. */
-function counterpart(own: Side, peer: ConvergedNode): BgpConfig | undefined {
+function counterpart(own: Side, peer: ConvergedNode): Peering | undefined {
   for (const address of addressesOf(own)) {
-    for (const config of peer.sessionsTo(address)) {
-      const { localAddress } = config;
-      if (localAddress === undefined || ipEquals(localAddress, own.config.remoteAddress)) return config;
+    for (const peering of peer.sessionsTo(address)) {
+      const { localAddress } = peering.config;
+      if (localAddress === undefined || ipEquals(localAddress, own.peering.remoteAddress)) return peering;
     }
   }
   return undefined;
 }
 
 /** The session of a node that a configuration asks for, or why there is none. */
-export function makeLink(node: ConvergedNode, config: BgpConfig, context: LinkContext): Link | LinkFailure {
-  const own = sideOf(node, config);
+export function makeLink(node: ConvergedNode, peering: Peering, context: LinkContext): Link | LinkFailure {
+  const { passive, remoteAddress } = peering;
+  const own = sideOf(node, peering);
   if ('reason' in own) return own;
-  const waiting = config.passive ? 'Passive' : 'Active';
-  const peer = context.nodeAt(config.remoteAddress, node);
+  const waiting = passive ? 'Passive' : 'Active';
+  const peer = context.nodeAt(remoteAddress, node);
   if (peer === undefined || peer === node) return failure(waiting, `Socket: ${ERRNO_TEXT.EHOSTUNREACH}`);
   const theirs = counterpart(own, peer);
   if (theirs === undefined) {
-    return failure(
-      waiting,
-      config.passive ? '' : `Socket: ${peer.hasBgp ? 'Connection closed' : ERRNO_TEXT.ECONNREFUSED}`,
-    );
+    return failure(waiting, passive ? '' : `Socket: ${peer.hasBgp ? 'Connection closed' : ERRNO_TEXT.ECONNREFUSED}`);
   }
   const other = sideOf(peer, theirs);
-  if ('reason' in other) return failure(waiting, config.passive ? '' : 'Socket: Connection closed');
+  if ('reason' in other) return failure(waiting, passive ? '' : 'Socket: Connection closed');
   const mine = dial(own, other, context);
   if (mine !== undefined && dial(other, own, context) !== undefined) {
     // Who calls and hears nothing goes on calling.
-    const calling = mine === '' && !config.passive;
+    const calling = mine === '' && !passive;
     return failure(calling ? 'Connect' : waiting, mine);
   }
   const problem = openProblem(own, other);

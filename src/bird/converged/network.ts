@@ -9,7 +9,6 @@
 
 import { hostNet, type IpAddr, type Net } from '../address.js';
 import type { BgpConfig, KernelConfig } from '../config/types.js';
-import type { NextHopFinder } from '../bgp/import.js';
 import { runFilter } from '../filter/filter.js';
 import { kernelExport } from '../protocols/kernel.js';
 import { exportMerged } from '../protocols/merge.js';
@@ -22,7 +21,7 @@ import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
 import { addPiped, pipesInto } from './pipe-edge.js';
 import { Edge, Place } from './place.js';
-import type { Speaker } from './speaker.js';
+import { configOf, type Speaker } from './speaker.js';
 
 export interface ConvergedOptions {
   readonly speakers: Iterable<Speaker>;
@@ -64,8 +63,8 @@ const ROUNDS_PER_PLACE = 60;
 interface Solving {
   readonly net: Net;
   readonly routes: Map<Place, readonly Route[]>;
-  /** Who hears a place. */
-  readonly hearers: Map<Place, Place[]>;
+  /** Who hears a place; none where nobody else decides. */
+  hearers?: Map<Place, Place[]>;
 }
 
 const sameRoutes = (a: readonly Route[], b: readonly Route[]): boolean =>
@@ -101,8 +100,8 @@ export class ConvergedNetwork {
     for (const node of this.#nodes.values()) {
       if (node === called) continue;
       for (const address of addresses) {
-        for (const config of node.sessionsTo(address)) {
-          const from = callingAddress(node, config);
+        for (const peering of node.sessionsTo(address)) {
+          const from = callingAddress(node, peering);
           if (from !== undefined) called.call(from);
         }
       }
@@ -178,15 +177,16 @@ export class ConvergedNetwork {
   sessions(name: string): readonly ConvergedSession[] {
     const node = this.#node(name);
     const links = this.#linksOf(node);
-    return [...node.sessions()].map((config, i): ConvergedSession => {
-      const { remoteAddress } = config;
+    return [...node.sessions()].map((peering, i): ConvergedSession => {
+      const { name, remoteAddress } = peering;
+      const config = configOf(peering);
       const link = links[i];
       if (link === undefined || isFailure(link)) {
         const { state = 'start', bgpState = 'Idle', reason = '' } = link ?? {};
-        return { name: config.name, remoteAddress, config, state, bgpState, reason, peer: undefined };
+        return { name, remoteAddress, config, state, bgpState, reason, peer: undefined };
       }
       const peer = link.other.node.name;
-      return { name: config.name, remoteAddress, config, state: 'up', bgpState: 'Established', reason: '', peer };
+      return { name, remoteAddress, config, state: 'up', bgpState: 'Established', reason: '', peer };
     });
   }
 
@@ -216,6 +216,7 @@ export class ConvergedNetwork {
     const place = new Place(node, table, {
       edges: (of) => this.#edges(of),
       pipes: (of) => pipesInto(of, (other) => this.#place(node, other)),
+      hostEntry: (of, addr, link) => this.#hostEntry(node, of, addr, link),
     });
     places.set(name, place);
     return place;
@@ -250,7 +251,7 @@ export class ConvergedNetwork {
       unreachable: (from: ConvergedNode, to: ConvergedNode, addresses: LinkAddresses) =>
         unreachable?.(from.speaker, to.speaker, addresses),
     };
-    const links = Array.from(node.sessions(), (config) => makeLink(node, config, context));
+    const links = Array.from(node.sessions(), (peering) => makeLink(node, peering, context));
     this.#links.set(node, links);
     return links;
   }
@@ -278,7 +279,7 @@ export class ConvergedNetwork {
     if (known !== undefined) return known;
     const local = place.localRoutes(key);
     if (this.#solving.has(key)) return this.#solving.get(key)?.routes.get(place) ?? local;
-    const solving: Solving = { net, routes: new Map(), hearers: new Map() };
+    const solving: Solving = { net, routes: new Map() };
     this.#solving.set(key, solving);
     this.#gather(place, solving);
     if (solving.routes.size === 1) solving.routes.set(place, this.#evaluate(place, solving));
@@ -304,8 +305,10 @@ export class ConvergedNetwork {
   }
 
   /** A place hears of another; whether that one is new among those that decide. */
-  #needs({ net, routes, hearers }: Solving, place: Place, from: Place): boolean {
+  #needs(solving: Solving, place: Place, from: Place): boolean {
+    const { net, routes } = solving;
     if (from.solved.has(net.key)) return false;
+    const hearers = (solving.hearers ??= new Map<Place, Place[]>());
     const known = hearers.get(from);
     if (known === undefined) hearers.set(from, [place]);
     else if (!known.includes(place)) known.push(place);
@@ -333,7 +336,7 @@ export class ConvergedNetwork {
       const after = this.#evaluate(place, solving);
       if (sameRoutes(before, after)) continue;
       routes.set(place, after);
-      for (const hearer of hearers.get(place) ?? []) queue.add(hearer);
+      for (const hearer of hearers?.get(place) ?? []) queue.add(hearer);
     }
   }
 
@@ -341,14 +344,15 @@ export class ConvergedNetwork {
     const { key } = solving.net;
     const found = [...place.localRoutes(key)];
     for (const edge of place.edgesFor(key)) {
+      const find = place.finder(edge.family.options.igpTable);
       for (const offer of this.#offers(edge, solving)) {
-        const find = this.#finder(place, edge);
         const route = takeOffer(edge.receiver, offer, { family: edge.family, find });
         if (route !== undefined) found.push(route);
       }
     }
     addPiped(found, place.pipes, (from) => from.solved.get(key) ?? solving.routes.get(from) ?? []);
-    return inOrder(found, place.table.sorted);
+    // Without room for more, since it is kept.
+    return inOrder(found.slice(), place.table.sorted);
   }
 
   #offers(edge: Edge, { net, routes }: Solving): readonly Offer[] {
@@ -359,15 +363,6 @@ export class ConvergedNetwork {
   }
 
   // Next hops.
-
-  #finder(place: Place, { family }: Edge): NextHopFinder {
-    const { interfaces } = place.node.speaker;
-    const table = family.options.igpTable ?? place.table.name;
-    return {
-      neighbor: (addr, iface) => interfaces.neighbor(addr, iface),
-      hostEntry: (addr, link) => this.#hostEntry(place.node, table, addr, link),
-    };
-  }
 
   #hostEntry(node: ConvergedNode, table: string, addr: IpAddr, link = addr): HostEntry {
     const place = this.#place(node, table);

@@ -10,7 +10,7 @@ import { PREFERENCES } from '../protocols/protocol.js';
 import type { HostEntry } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { localNets, type LocalNets } from './local.js';
-import type { Speaker } from './speaker.js';
+import { type Peering, peeringOf, type Speaker } from './speaker.js';
 
 const keyOf = (addr: IpAddr): Net['key'] => new Net(addr, maxLength(addr)).key;
 const isBgp = (config: BirdConfig['protocols'][number]): config is BgpConfig => config.kind === 'bgp';
@@ -78,9 +78,10 @@ export class ConvergedNode {
   readonly highestPreference: number;
   /** Ranges of neighbours who have sessions when they call. */
   readonly ranges: readonly BgpRangeConfig[];
-  readonly #called = new Map<Net['key'], BgpConfig>();
+  readonly #called = new Map<Net['key'], Peering>();
   readonly #context: NodeContext;
-  readonly #configured: ReadonlyMap<Net['key'], readonly BgpConfig[]>;
+  readonly #own: readonly Peering[];
+  readonly #configured: ReadonlyMap<Net['key'], readonly Peering[]>;
   #local: ReadonlyMap<string, LocalNets> | undefined = undefined;
   readonly #sourceIds = new Map<string, number>();
 
@@ -108,8 +109,9 @@ export class ConvergedNode {
     const piped = config.protocols.some(isPipe);
     this.isTransit = passesOn(known) || piped || config.protocols.some(isRecursive);
     this.highestPreference = piped ? Number.POSITIVE_INFINITY : Math.max(0, ...known.map(preferenceOf));
-    const configured = new Map<Net['key'], BgpConfig[]>();
-    for (const each of bgp) {
+    this.#own = bgp.map(peeringOf);
+    const configured = new Map<Net['key'], Peering[]>();
+    for (const each of this.#own) {
       const key = keyOf(each.remoteAddress);
       configured.set(key, [...(configured.get(key) ?? []), each]);
     }
@@ -126,8 +128,8 @@ export class ConvergedNode {
   }
 
   /** All sessions, in the order of the configuration. */
-  *sessions(): Iterable<BgpConfig> {
-    for (const config of this.speaker.config.protocols) if (isBgp(config)) yield config;
+  *sessions(): Iterable<Peering> {
+    yield* this.#own;
     if (this.speaker.mesh !== undefined) yield* this.speaker.mesh.sessions();
     yield* this.#called.values();
   }
@@ -136,15 +138,17 @@ export class ConvergedNode {
   call(from: IpAddr): void {
     const range = this.ranges.findLast((each) => netContainsIp(each.range, from));
     if (range === undefined || this.sessionsTo(from).length > 0) return;
-    const before = [...this.#called.values()].filter(({ parent }) => parent === range.name).length;
-    this.#called.set(keyOf(from), { ...callerOf(range, from), name: nameInRange(range, before + 1) });
+    const before = [...this.#called.values()].filter(({ config }) => config.parent === range.name).length;
+    const caller = peeringOf(callerOf(range, from));
+    this.#called.set(keyOf(from), { ...caller, name: nameInRange(range, before + 1) });
   }
 
   /** Sessions with a neighbour of that address. */
-  sessionsTo(remote: IpAddr): readonly BgpConfig[] {
-    const configured = this.#configured.get(keyOf(remote));
+  sessionsTo(remote: IpAddr): readonly Peering[] {
+    const key = keyOf(remote);
+    const configured = this.#configured.get(key);
     if (configured !== undefined) return configured;
-    const made = this.#called.get(keyOf(remote)) ?? this.speaker.mesh?.to(remote);
+    const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
     return made === undefined ? [] : [made];
   }
 

@@ -19,7 +19,7 @@ function suppression(routes: readonly Route[]): Suppressed | undefined {
 
 export function inOrder(routes: readonly Route[], sorted: boolean): readonly Route[] {
   const [first] = routes;
-  if (first === undefined || (routes.length === 1 && !sorted)) return routes;
+  if (first === undefined || routes.length === 1) return routes;
   const suppressed = suppression(routes);
   const better = (a: Route, b: Route | undefined): boolean => isBetter(a, b, suppressed);
   if (!sorted) {

@@ -4,6 +4,7 @@ import { type IpAddr, maxLength, Net } from '../address.js';
 import type { ChannelConfig, TableConfig } from '../config/types.js';
 import { filterSignature } from '../filter/signature.js';
 import type { FilterChoice } from '../filter/syntax.js';
+import type { NextHopFinder } from '../bgp/import.js';
 import type { HostEntry, ResolveContext } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { anyNeighbor, isOwnNextHop, type Offer, offersOf, type Sender } from './exchange.js';
@@ -61,16 +62,16 @@ export class Edge {
 
   /** What is told by it of routes that are final: nobody hears of what it told itself. */
   decided(key: Net['key'], routes: readonly Route[]): readonly Offer[] {
-    const { config } = this.#link.other;
-    if (routes.some(({ origin }) => origin.name === config.name)) return offersOf(this.sender, routes);
+    const { name } = this.#link.other.peering;
+    if (routes.some(({ origin }) => origin.name === name)) return offersOf(this.sender, routes);
     this.#decided ??= this.from.decidedBy(this.#link.other, this.#sent);
     return this.#withoutItself(this.#decided(key, routes));
   }
 
   #withoutItself(offers: readonly Offer[]): readonly Offer[] {
-    const { config } = this.#link.other;
-    return offers.some(({ attributes }) => isOwnNextHop(config, attributes))
-      ? offers.filter(({ attributes }) => !isOwnNextHop(config, attributes))
+    const { peering } = this.#link.other;
+    return offers.some(({ attributes }) => isOwnNextHop(peering, attributes))
+      ? offers.filter(({ attributes }) => !isOwnNextHop(peering, attributes))
       : offers;
   }
 }
@@ -113,12 +114,34 @@ function channelKey({ options, channel }: LinkFamily, filters: FilterKeys): stri
   return `${filters.of(channel.exportFilter)} ${Number(options.secondary)} ${next}`;
 }
 
+/** What was told last, and to whom: in a mesh the next who asks is like him. */
+interface LastTold {
+  readonly end: LinkEnd;
+  readonly family: LinkFamily;
+  readonly told: Told;
+}
+
+/** Of the same router, by what senderKey() looks at. */
+const isAlike = (a: LinkEnd, b: LinkEnd): boolean =>
+  a.config === b.config &&
+  a.sourceAddress === b.sourceAddress &&
+  a.neighborIface === b.neighborIface &&
+  a.peerLlgrAware === b.peerLlgrAware;
+
+/** A network that may come, and by which edges. */
+interface Carried {
+  readonly net: Net;
+  readonly edges: Edge[];
+}
+
 /** What places need of the network that they are part of. */
 export interface PlaceContext {
   /** Edges into a table, of all its sessions that are up. */
   readonly edges: (place: Place) => readonly Edge[];
   /** Pipes into a table. */
   readonly pipes: (place: Place) => readonly PipeEdge[];
+  /** How a table of the same router leads to an address. */
+  readonly hostEntry: (table: string, addr: IpAddr, link: IpAddr) => HostEntry;
 }
 
 export class Place {
@@ -131,11 +154,13 @@ export class Place {
   readonly #context: PlaceContext;
   readonly #filters = new FilterKeys();
   readonly #channelKeys = new WeakMap<ChannelConfig, string>();
+  readonly #finders = new Map<string, NextHopFinder>();
   readonly #told = new Map<string, Told>();
   readonly #decided = new Map<string, Decided>();
   #transitEdges: readonly Edge[] | undefined = undefined;
   #pipes: readonly PipeEdge[] | undefined = undefined;
-  #carriers: ReadonlyMap<Net['key'], readonly Edge[]> | undefined = undefined;
+  #lastTold: LastTold | undefined = undefined;
+  #carriers: ReadonlyMap<Net['key'], Carried> | undefined = undefined;
   #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
   #lengths: readonly number[] | undefined = undefined;
 
@@ -170,8 +195,29 @@ export class Place {
     return best !== undefined && !best.filtered && best.preference > this.node.highestPreference;
   }
 
+  /** How next hops are found, in this table where no other one is for that. */
+  finder(igpTable = this.table.name): NextHopFinder {
+    const known = this.#finders.get(igpTable);
+    if (known !== undefined) return known;
+    const { interfaces } = this.node.speaker;
+    const finder: NextHopFinder = {
+      neighbor: (addr, iface) => interfaces.neighbor(addr, iface),
+      hostEntry: (addr, link) => this.#context.hostEntry(igpTable, addr, link),
+    };
+    this.#finders.set(igpTable, finder);
+    return finder;
+  }
+
   /** What a router that passes nothing on tells by a session, made once for all sessions that are alike. */
   toldBy(end: LinkEnd, family: LinkFamily): Told {
+    const last = this.#lastTold;
+    if (last !== undefined && isAlike(last.end, end) && last.family === family) return last.told;
+    const told = this.#toldBy(end, family);
+    this.#lastTold = { end, family, told };
+    return told;
+  }
+
+  #toldBy(end: LinkEnd, family: LinkFamily): Told {
     const key = this.#senderKey(end, family);
     const known = this.#told.get(key);
     if (known !== undefined) return known;
@@ -226,15 +272,15 @@ export class Place {
   }
 
   /** Edges from the others, by the networks that they may offer. */
-  get carriers(): ReadonlyMap<Net['key'], readonly Edge[]> {
+  get carriers(): ReadonlyMap<Net['key'], Carried> {
     if (this.#carriers !== undefined) return this.#carriers;
-    const carriers = new Map<Net['key'], Edge[]>();
+    const carriers = new Map<Net['key'], Carried>();
     for (const edge of this.#context.edges(this)) {
       if (edge.from.node.isTransit) continue;
-      for (const key of edge.toldNets.keys()) {
+      for (const [key, [offer]] of edge.toldNets) {
         const known = carriers.get(key);
-        if (known === undefined) carriers.set(key, [edge]);
-        else known.push(edge);
+        if (known !== undefined) known.edges.push(edge);
+        else if (offer !== undefined) carriers.set(key, { net: offer.net, edges: [edge] });
       }
     }
     this.#carriers = carriers;
@@ -243,17 +289,16 @@ export class Place {
 
   /** Edges by which that network may come. */
   edgesFor(key: Net['key']): readonly Edge[] {
-    const carriers = this.carriers.get(key);
-    return carriers === undefined ? this.transitEdges : [...carriers, ...this.transitEdges];
+    const { transitEdges } = this;
+    const edges = this.carriers.get(key)?.edges;
+    if (edges === undefined) return transitEdges;
+    return transitEdges.length === 0 ? edges : [...edges, ...transitEdges];
   }
 
   /** Networks that this place has itself, or hears of from others than transit. */
   *#near(): Iterable<Net> {
     for (const { net } of this.localNets) yield net;
-    for (const [key, [edge]] of this.carriers) {
-      const offer = edge?.toldNets.get(key)?.[0];
-      if (offer !== undefined) yield offer.net;
-    }
+    for (const { net } of this.carriers.values()) yield net;
   }
 
   /** Networks that may have a route here: its own, and all that any router on the way may tell. */

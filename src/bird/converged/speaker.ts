@@ -2,7 +2,7 @@
 
 import type { Netns } from '../../kernel/index.js';
 import type { IpAddr } from '../address.js';
-import type { BgpConfig, BirdConfig } from '../config/types.js';
+import type { BgpConfig, BirdConfig, SharedBgpConfig } from '../config/types.js';
 import { Interfaces } from '../interfaces.js';
 import type { KernelRoute } from '../protocols/local-routes.js';
 
@@ -23,15 +23,30 @@ export interface Speaker {
 export interface SpeakerMesh {
   /** One of them: what is said of it holds for all. */
   readonly like: BgpConfig;
-  readonly sessions: () => Iterable<BgpConfig>;
-  readonly to: (remote: IpAddr) => BgpConfig | undefined;
+  readonly sessions: () => Iterable<Peering>;
+  readonly to: (remote: IpAddr) => Peering | undefined;
 }
 
-/** A session that differs from another in a few things. */
-export const sessionLike = (
-  like: BgpConfig,
-  but: Partial<Pick<BgpConfig, 'name' | 'remoteAddress' | 'localAddress' | 'passive'>>,
-): BgpConfig => ({ ...like, ...but });
+/** A session as a router is configured for it: who the neighbour is, and what all that are alike share. */
+export interface Peering {
+  readonly name: string;
+  readonly remoteAddress: IpAddr;
+  readonly passive: boolean;
+  readonly config: SharedBgpConfig;
+}
+
+export const peeringOf = (config: BgpConfig): Peering => {
+  const { name, remoteAddress, passive } = config;
+  return { name, remoteAddress, passive, config };
+};
+
+/** As if it had been written by itself. */
+export const configOf = ({ config, name, remoteAddress, passive }: Peering): BgpConfig => ({
+  ...config,
+  name,
+  remoteAddress,
+  passive,
+});
 
 /** A router that a namespace is, as it is now. */
 export function netnsSpeaker(name: string, netns: Netns, config: BirdConfig): Speaker {

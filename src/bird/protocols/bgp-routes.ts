@@ -60,10 +60,12 @@ export abstract class BgpRoutes extends Protocol {
     const rrClusterId = clusterIdOf(config, localId);
     const neighborIface = this.neighbor?.iface.name;
     const { dialect } = this.router.config;
+    const { name, remoteAddress } = config;
     return {
-      name: config.name,
+      name,
       dialect,
       config,
+      remoteAddress,
       isInternal: this.isInternal,
       remoteAs,
       localId,
@@ -71,7 +73,9 @@ export abstract class BgpRoutes extends Protocol {
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.connection?.peer.longLivedAware ?? false,
-      origin: this.#originAs(bgpOrigin(config, { dialect, remoteAs, remoteId, rrClusterId, neighborIface })),
+      origin: this.#originAs(
+        bgpOrigin(config, { name, dialect, remoteAs, remoteId, remoteAddress, rrClusterId, neighborIface }),
+      ),
     };
   }
 
