@@ -24,6 +24,8 @@ export interface LinkFamily {
 export class LinkEnd {
   readonly families: readonly LinkFamily[];
   readonly sourceAddress: IpAddr;
+  /** Whether the neighbour knows long-lived graceful restart. */
+  readonly peerLlgrAware: boolean;
   readonly #own: Side;
   readonly #other: Side;
   #session: BgpSession | undefined = undefined;
@@ -33,6 +35,8 @@ export class LinkEnd {
     this.#other = other;
     this.sourceAddress = own.address ?? other.peering.remoteAddress;
     this.families = familiesOf(own, other);
+    const { longLived, gracefulRestart } = other.peering.config;
+    this.peerLlgrAware = sayCapabilities(own, other) && longLived !== 'off' && gracefulRestart !== 'off';
   }
 
   get node(): ConvergedNode {
@@ -53,12 +57,6 @@ export class LinkEnd {
 
   get rrClusterId(): number {
     return clusterIdOf(this.config, identifier(this.#own));
-  }
-
-  /** Whether the neighbour knows long-lived graceful restart. */
-  get peerLlgrAware(): boolean {
-    const { longLived, gracefulRestart } = this.#other.peering.config;
-    return sayCapabilities(this.#own, this.#other) && longLived !== 'off' && gracefulRestart !== 'off';
   }
 
   get remoteAs(): number {
