@@ -2,7 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { Test } from 'tap';
 import type { RunningServer, ServeOptions } from '../../src/server/index.js';
@@ -12,7 +14,9 @@ const CANDIDATES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/
 const CHROMIUM = process.env['PODWIRE_CHROMIUM'] ?? CANDIDATES.find((path) => existsSync(path));
 /** Pictures of the last run, to be looked at; not in git. */
 const SCREENSHOTS = 'build/page';
-const WAIT_MS = 30_000;
+/** The machine may be busy: what comes at all comes by then. */
+const WAIT_MS = 60_000;
+const POLL_MS = 50;
 
 /** Why there is no browser to test with, or false. */
 export const NO_BROWSER = CHROMIUM === undefined ? 'chromium is not installed' : false;
@@ -31,7 +35,57 @@ export const launch = (): Promise<Browser> =>
   chromium.launch({
     ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }),
     args: ['--disable-gpu', ...(asRoot() ? ['--no-sandbox'] : [])],
+    timeout: WAIT_MS,
   });
+
+/** What is read, once it is as it should be: by the websocket, a frame or a render that is a moment later. Else what was read last. */
+export async function eventually<T>(
+  read: () => Promise<T>,
+  isRight: (value: T) => boolean,
+  waitMs = WAIT_MS,
+): Promise<T> {
+  const end = performance.now() + waitMs;
+  for (;;) {
+    try {
+      const value = await read();
+      if (isRight(value) || performance.now() > end) return value;
+    } catch (error) {
+      // What it is about may not be there yet.
+      if (performance.now() > end) throw error;
+    }
+    await delay(POLL_MS);
+  }
+}
+
+export async function comesToEqual<T>(
+  t: Test,
+  read: () => Promise<T>,
+  wanted: T,
+  what = 'comes to be so',
+): Promise<void> {
+  t.strictSame(await eventually(read, (value) => isDeepStrictEqual(value, wanted)), wanted, what);
+}
+
+export async function comesToMatch(
+  t: Test,
+  read: () => Promise<string>,
+  wanted: RegExp,
+  what = 'comes to be so',
+): Promise<void> {
+  t.match(await eventually(read, (text) => wanted.test(text)), wanted, what);
+}
+
+/** Whether an expression comes to be true in the page; evaluated past its policy, which lets no script in. */
+export const becomes = (page: Page, expression: string): Promise<boolean> =>
+  eventually(
+    async () => (await page.evaluate(expression)) === true,
+    (is) => is,
+  );
+
+/** The page has drawn what it knows. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+}
 
 export interface Opened extends Asked {
   readonly page: Page;
@@ -56,8 +110,12 @@ export async function openPage(
 ): Promise<Opened> {
   const { server, ask, hash = '', context: options = {}, prepare } = given;
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ...options });
-  t.teardown(() => context.close());
   const page = await context.newPage();
+  t.teardown(async () => {
+    // What a test holds back ends with it.
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await context.close();
+  });
   page.setDefaultTimeout(WAIT_MS);
   const complaints: string[] = [];
   page.on('console', (message) => {

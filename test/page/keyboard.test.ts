@@ -1,10 +1,13 @@
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { cluster, running } from '../server/running.js';
-import { buildPage, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
+import { becomes, buildPage, comesToEqual, eventually, launch, NO_BROWSER, openCluster, openPage } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const MOST_STOPS = 200;
+
+/** What a tool shows when it has been loaded. */
+const FILLED = { packet: '#tool .fields', place: '#tool select', change: '#tool .cm-content', faults: '#tool .danger' };
 
 /** What a pointer could use, is seen, and is a stop of the tab key by itself. Of a group of buttons one is. */
 const MARK_STOPS = `
@@ -29,12 +32,14 @@ interface Focus {
 }
 
 /** An editor marks itself a moment later. */
-async function focusOf(page: Page): Promise<Focus | undefined> {
-  const at = (await page.evaluate(FOCUSED)) as Focus | undefined;
-  if (at === undefined || at.isSeen) return at;
-  await page.waitForTimeout(100);
-  return (await page.evaluate(FOCUSED)) as Focus | undefined;
-}
+const MARKED_MS = 5000;
+
+const focusOf = (page: Page): Promise<Focus | undefined> =>
+  eventually(
+    async () => (await page.evaluate(FOCUSED)) as Focus | undefined,
+    (at) => at === undefined || at.isSeen,
+    MARKED_MS,
+  );
 
 /** The tab key leads from the first stop through all others, each of them marked, and out again. */
 async function walk(t: Test, page: Page, what: string): Promise<void> {
@@ -61,22 +66,19 @@ async function walk(t: Test, page: Page, what: string): Promise<void> {
   );
 }
 
+const isFocused = (selector: string): string => `document.activeElement?.matches(${JSON.stringify(selector)}) === true`;
+
 /** Whether the focus comes to be there. */
 async function focused(t: Test, page: Page, selector: string, what: string): Promise<void> {
-  for (let i = 0; i < 50; i++) {
-    if ((await page.evaluate(`document.activeElement?.matches(${JSON.stringify(selector)})`)) === true) {
-      t.pass(what);
-      return;
-    }
-    await page.waitForTimeout(100);
-  }
-  t.equal(await page.evaluate('document.activeElement?.outerHTML.slice(0, 200)'), selector, what);
+  if (await becomes(page, isFocused(selector))) t.pass(what);
+  else t.equal(await page.evaluate('document.activeElement?.outerHTML.slice(0, 200)'), selector, what);
 }
 
-/** Presses the tab key until the focus is there. */
+/** Presses the tab key until the focus is there, once it can be. */
 async function tabTo(t: Test, page: Page, selector: string): Promise<void> {
+  await page.locator(selector).first().waitFor({ state: 'attached' });
   for (let i = 0; i < MOST_STOPS; i++) {
-    if ((await page.evaluate(`document.activeElement?.matches(${JSON.stringify(selector)})`)) === true) return;
+    if ((await page.evaluate(isFocused(selector))) === true) return;
     await page.keyboard.press('Tab');
   }
   t.fail(`the tab key does not lead to ${selector}`);
@@ -103,7 +105,7 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     await tabTo(t, page, '[role=radio]');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowLeft');
-    t.equal(await page.getByRole('radio', { name: 'TCP' }).getAttribute('aria-checked'), 'true');
+    await page.getByRole('radio', { name: 'TCP', checked: true }).waitFor();
     await tabTo(t, page, '.sender .primary');
     await page.keyboard.press('Enter');
     await page.locator('.answer[data-verdict="answered"]').waitFor();
@@ -121,6 +123,7 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
 
   await t.test('every tool is opened and left; the picture chooses, the list moves', async (t) => {
     const { page } = await openCluster(t, browser, { pageFolder, name: VXLAN, clusters: [cluster(VXLAN)] });
+    await page.getByRole('radio', { name: 'TCP', checked: true }).waitFor();
     await page.getByLabel('From', { exact: true }).fill('pod/default/client');
     await page.getByLabel('To', { exact: true }).fill('pod/default/web:80');
     await page.keyboard.press('Enter');
@@ -131,13 +134,13 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     await page.locator('.packet-row.chosen[aria-rowindex="2"]').waitFor();
     await page.keyboard.press('ArrowDown');
     await page.locator('.packet-row.chosen[aria-rowindex="3"]').waitFor();
-    t.equal(await page.locator('.packet-row.chosen').count(), 1, 'one after the other');
+    await comesToEqual(t, () => page.locator('.packet-row.chosen').count(), 1, 'one after the other');
     await focused(t, page, '[role=grid]', 'the list keeps the focus while its packets are shown');
-    for (const tool of ['packet', 'place', 'change', 'faults']) {
+    for (const tool of ['packet', 'place', 'change', 'faults'] as const) {
       await tabTo(t, page, '.tools [role=tab][aria-selected=true]');
-      while ((await page.locator(`#tab-${tool}`).getAttribute('aria-selected')) !== 'true')
-        await page.keyboard.press('ArrowRight');
-      await page.waitForTimeout(500);
+      while ((await page.evaluate(isFocused(`#tab-${tool}`))) !== true) await page.keyboard.press('ArrowRight');
+      await page.locator(`#tab-${tool}[aria-selected=true]`).waitFor();
+      await page.locator(FILLED[tool]).first().waitFor();
       await walk(t, page, tool);
     }
     await page.locator('.picture canvas[role=img]').focus();
@@ -145,7 +148,13 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     const walked: string[] = [];
     for (const key of ['PageDown', 'PageDown', 'PageUp', 'PageUp']) {
       await page.keyboard.press(key);
-      walked.push(await chosen.inputValue());
+      await page.locator('#tab-place[aria-selected=true]').waitFor();
+      walked.push(
+        await eventually(
+          () => chosen.inputValue(),
+          (place) => place !== '' && place !== walked.at(-1),
+        ),
+      );
     }
     t.equal(new Set(walked).size, 3, `one place after the other, and back: ${walked.join(' ')}`);
     t.equal(walked[0], walked[2]);
@@ -180,7 +189,7 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     await page.locator('.findings-count').focus();
     await page.keyboard.press('Enter');
     await page.locator('dialog[open]').waitFor();
-    t.equal(await page.evaluate(`document.querySelector('dialog[open]').contains(document.activeElement)`), true);
+    t.ok(await becomes(page, `document.querySelector('dialog[open]').contains(document.activeElement)`));
     await page.keyboard.press('Escape');
     await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await focused(t, page, '.findings-count', 'the button that opened it');
@@ -192,7 +201,6 @@ t.test('the page by keyboard alone', { skip: NO_BROWSER }, async (t) => {
     await page.locator('.terminal').getByText('hostname').first().waitFor();
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Shift+Tab');
-    const inTerminal = await page.evaluate(`document.activeElement.closest('.screen') !== null`);
-    t.equal(inTerminal, false, 'Shift+Tab leaves it');
+    t.ok(await becomes(page, `document.activeElement.closest('.screen') === null`), 'Shift+Tab leaves it');
   });
 });

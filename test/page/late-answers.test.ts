@@ -3,7 +3,7 @@
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
 import { cluster, running } from '../server/running.js';
-import { buildPage, launch, NO_BROWSER, openPage } from './browser.js';
+import { buildPage, comesToEqual, drawn, eventually, launch, NO_BROWSER, openPage } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const SHOP = 'shop';
@@ -11,12 +11,14 @@ const SHOP = 'shop';
 const sendButton = (page: Page) => page.getByRole('button', { name: 'Send', exact: true });
 const live = (page: Page) => page.getByText('Live', { exact: true });
 
+interface Held {
+  /** One such request has been answered. */
+  held(): Promise<void>;
+  letGo(): Promise<void>;
+}
+
 /** Answers to such requests are kept, as they were, until they are let go. */
-async function hold(
-  page: Page,
-  method: string,
-  path: RegExp,
-): Promise<{ held(): Promise<void>; letGo(): Promise<void> }> {
+async function hold(page: Page, method: string, path: RegExp): Promise<Held> {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -37,8 +39,8 @@ async function hold(
     letGo: async () => {
       const late = page.waitForResponse((response) => path.test(response.url()));
       release();
-      await late;
-      await page.waitForTimeout(200);
+      await (await late).finished();
+      await drawn(page);
     },
   };
 }
@@ -48,12 +50,17 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
   const browser: Browser = await launch();
   t.teardown(() => browser.close());
   const two = { pageFolder, clusters: [cluster(VXLAN), cluster('services-iptables', SHOP)] };
+  const shopIsShown = async (page: Page): Promise<void> => {
+    const suggested = page.getByLabel('From', { exact: true });
+    await eventually(
+      () => suggested.inputValue(),
+      (from) => from.startsWith('pod/shop/'),
+    );
+    await live(page).waitFor();
+  };
   const showShop = async (page: Page): Promise<void> => {
     await page.getByRole('combobox', { name: 'Cluster' }).selectOption(SHOP);
-    const suggested = page.getByLabel('From', { exact: true });
-    for (let i = 0; i < 100 && !(await suggested.inputValue()).startsWith('pod/shop/'); i++)
-      await page.waitForTimeout(100);
-    await live(page).waitFor();
+    await shopIsShown(page);
   };
 
   await t.test('an answer of one cluster is not shown in another, which can be asked meanwhile', async (t) => {
@@ -87,8 +94,8 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
     });
     const late = page.waitForResponse((one) => one.status() === 404 && one.url().endsWith('/traces'));
     await sendButton(page).click();
-    await late;
-    await page.waitForTimeout(200);
+    await (await late).finished();
+    await drawn(page);
     t.equal(await page.getByRole('alert').count(), 1);
     await page.getByRole('alert').getByRole('link', { name: SHOP }).click();
     await live(page).waitFor();
@@ -112,11 +119,69 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
     await traces.letGo();
     const policies = async (name: string): Promise<number> =>
       (await ask('GET', `/clusters/${name}/objects?kind=NetworkPolicy`)).json.total;
-    for (let i = 0; i < 50 && (await policies(VXLAN)) === 0; i++) await page.waitForTimeout(100);
-    t.equal(await policies(VXLAN), 1);
+    await comesToEqual(t, () => policies(VXLAN), 1);
     t.equal(await policies(SHOP), 0);
     t.equal(await page.locator('.change-tool .flows').count(), 0, 'and its outcome is not told in the other');
     t.strictSame(complaints, []);
+  });
+
+  await t.test('what is typed while a cluster is read is not overwritten by what is suggested', async (t) => {
+    const { server, ask } = await running(t, two);
+    const holding: Held[] = [];
+    const { page } = await openPage(t, browser, {
+      server,
+      ask,
+      hash: `#/${VXLAN}`,
+      prepare: async (one) => {
+        holding.push(await hold(one, 'GET', new RegExp(`/clusters/${VXLAN}/pods`)));
+      },
+    });
+    const from = page.getByLabel('From', { exact: true });
+    await from.fill('node/node1');
+    for (const pods of holding) {
+      await pods.held();
+      await pods.letGo();
+    }
+    await live(page).waitFor();
+    t.equal(await from.inputValue(), 'node/node1');
+  });
+
+  await t.test('live is what the server has heard of, and so is tcpdump', async (t) => {
+    const { server, ask } = await running(t, two);
+    const asked: (() => void)[] = [];
+    const { page } = await openPage(t, browser, {
+      server,
+      ask,
+      hash: `#/${VXLAN}`,
+      prepare: (one) =>
+        one.routeWebSocket(/\/stream$/, (socket) => {
+          const there = socket.connectToServer();
+          socket.onMessage((message) => void asked.push(() => there.send(message)));
+        }),
+    });
+    /** Asked, and not heard of. */
+    const isAsked = async (count: number): Promise<void> => {
+      await eventually(
+        async () => asked.length,
+        (length) => length >= count,
+      );
+      await drawn(page);
+    };
+    const letGo = (): void => {
+      for (const send of asked.splice(0)) send();
+    };
+    await isAsked(3);
+    t.equal(await live(page).count(), 0);
+    letGo();
+    await live(page).waitFor();
+    await page.getByRole('tab', { name: 'Terminal' }).click();
+    await page.locator('.xterm').click();
+    await page.keyboard.type('tcpdump -i any\n');
+    const listening = page.locator('.xterm-rows').getByText('listening on any');
+    await isAsked(1);
+    t.equal(await listening.count(), 0);
+    letGo();
+    await listening.waitFor();
   });
 
   await t.test('a scenario that has been loaded does not take the place of what is shown by then', async (t) => {
@@ -127,10 +192,12 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
     await page.evaluate(`location.hash = '#/scenario/same-node'`);
     await run.held();
     await page.evaluate(`location.hash = '#/${SHOP}'`);
-    await live(page).waitFor();
+    await shopIsShown(page);
     await run.letGo();
     t.match(page.url(), new RegExp(`#/${SHOP}$`));
     await page.getByRole('combobox', { name: 'Cluster' }).selectOption('same-node');
-    t.ok(await live(page).isVisible(), 'it is there to be chosen');
+    await page.waitForURL(/#\/same-node$/);
+    await live(page).waitFor();
+    t.pass('it is there to be chosen');
   });
 });

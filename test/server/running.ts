@@ -6,7 +6,7 @@ import root, { type Test } from 'tap';
 import { type RunningServer, serve, type ServeOptions } from '../../src/server/index.js';
 
 // Threads are started for nearly every test, and the machine may be busy.
-root.setTimeout(600_000);
+root.setTimeout(1_800_000);
 
 export const WORKER = pathToFileURL('build/test/server-worker.js');
 

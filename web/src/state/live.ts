@@ -26,6 +26,8 @@ export interface Told {
 export interface Follower {
   /** What the server still keeps comes first. */
   readonly history?: boolean;
+  /** From now on nothing is lost: the server has understood, also when the connection was made anew. */
+  readonly onBegin?: () => void;
   readonly onFrame: (frame: Frame) => void;
   /** So many were left out, since this reader is slow. */
   readonly onMissed: (count: number) => void;
@@ -98,6 +100,7 @@ export class Live {
   close(): void {
     this.#stream?.close();
     this.#stream = undefined;
+    this.connection.value = 'connecting';
     this.#shown = undefined;
     this.#asked = undefined;
     this.filterProblem.value = undefined;
@@ -128,6 +131,7 @@ export class Live {
         for (const message of messages)
           if (message.type === 'frame') follower.onFrame(new Frame(message, performance.now()));
       },
+      ...(follower.onBegin === undefined ? {} : { onSubscribed: follower.onBegin }),
       onProblem: follower.onProblem,
     });
     return () => stream?.unsubscribe(name);

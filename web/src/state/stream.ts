@@ -61,6 +61,8 @@ export class Stream {
   /** The page's name → the server's. */
   readonly #keys = new Map<string, string>();
   #count = 0;
+  /** What was asked for when the connection was made, and has not been answered. */
+  readonly #unanswered = new Set<string>();
   #socket: WebSocket | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -93,6 +95,7 @@ export class Stream {
     if (key === undefined) return;
     this.#subscriptions.delete(key);
     this.#keys.delete(name);
+    this.#answered(key);
     if (found?.begins !== undefined) this.#send({ op: 'unsubscribe', subscription: key });
   }
 
@@ -108,8 +111,10 @@ export class Stream {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => {
       this.#pauseMs = FIRST_PAUSE_MS;
-      this.#onState('open');
-      for (const [name, subscription] of this.#subscriptions) this.#ask(name, subscription);
+      for (const [key, subscription] of this.#subscriptions) {
+        this.#unanswered.add(key);
+        this.#ask(key, subscription);
+      }
     });
     socket.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => this.#heard(new Uint8Array(data)));
     socket.addEventListener('close', () => this.#lost());
@@ -119,6 +124,7 @@ export class Stream {
   #lost(): void {
     if (this.#closed) return;
     this.#onState('lost');
+    this.#unanswered.clear();
     for (const subscription of this.#subscriptions.values()) {
       subscription.begins = undefined;
       subscription.early = [];
@@ -161,6 +167,11 @@ export class Stream {
     else if (message.type === 'error') this.#refused(message);
   }
 
+  /** Open is where all that is wanted is heard. */
+  #answered(key: string): void {
+    if (this.#unanswered.delete(key) && this.#unanswered.size === 0) this.#onState('open');
+  }
+
   #take(subscription: Subscription, batch: BatchMessage, begins: number): void {
     subscription.last = batch.last;
     subscription.wanted.onBatch(batch, (seq) => seq <= begins);
@@ -178,6 +189,7 @@ export class Stream {
     if (gap !== undefined && found.epoch === epoch) found.wanted.onGap?.(gap.to - gap.from + 1);
     found.epoch = epoch;
     found.begins = last;
+    this.#answered(subscription);
     found.wanted.onSubscribed?.();
     for (const batch of found.early.splice(0)) this.#take(found, batch, last);
   }
@@ -185,6 +197,7 @@ export class Stream {
   #refused({ about, problem }: Extract<ControlMessage, { type: 'error' }>): void {
     const found = about === undefined ? undefined : this.#subscriptions.get(about);
     const { detail } = problem as { detail?: string };
+    if (about !== undefined) this.#answered(about);
     found?.wanted.onProblem?.(detail ?? JSON.stringify(problem));
   }
 }

@@ -112,6 +112,8 @@ export async function suggestFlow(api: Api, cluster: string, { pods, sender }: S
   const ends = suggestedEnds(pods.value);
   const [first] = ends?.targets ?? [];
   if (ends === undefined || first === undefined) return;
+  // Somebody may have written there meanwhile.
+  if (sender.value !== NOTHING_TO_SEND) return;
   const suggested = { from: placeOfPod(ends.from), to: placeOfPod(first), protocol: 'icmp', branches: 'one' } as const;
   sender.value = suggested;
   const best = await askTargets(api, cluster, ends.targets);

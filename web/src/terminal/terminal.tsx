@@ -178,7 +178,6 @@ class Shell {
     const isThere = await this.#hasDevice(asked.interface);
     if (ended) return;
     if (isThere) {
-      this.#say(`listening on ${asked.interface}; ^C ends it`);
       this.#capture(asked);
     } else {
       this.#say(`tcpdump: ${asked.interface}: No such device exists`);
@@ -196,9 +195,14 @@ class Shell {
   #capture(asked: Tcpdump): void {
     const isAny = asked.interface === 'any';
     const onInterface = isAny ? '' : ` && interface == "${asked.interface}"`;
+    let begun = false;
     let captured = 0;
     let missed = 0;
     const unfollow = this.#page.live.follow(`place == "${this.#target}"${onInterface}`, {
+      onBegin: () => {
+        if (!begun) this.#say(`listening on ${asked.interface}; ^C ends it`);
+        begun = true;
+      },
       onFrame: ({ message }) => {
         if (this.#stop === undefined || !asked.filter(message)) return;
         captured += 1;
