@@ -35,8 +35,8 @@ interface Focus {
 const MARKED_MS = 5000;
 
 const focusOf = (page: Page): Promise<Focus | undefined> =>
-  eventually(
-    async () => (await page.evaluate(FOCUSED)) as Focus | undefined,
+  eventually<Focus | undefined>(
+    () => page.evaluate(FOCUSED),
     (at) => at === undefined || at.isSeen,
     MARKED_MS,
   );

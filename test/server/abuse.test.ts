@@ -13,7 +13,7 @@ import t from 'tap';
 import { WebSocket } from 'ws';
 import { decodeCbor, encodeCbor } from '../../src/server/session/cbor.js';
 import { requireWellFormed } from '../../src/server/session/well-formed-cbor.js';
-import { cluster, type Parsed, running, YAML } from './running.js';
+import { cluster, comesTo, type Parsed, running, YAML } from './running.js';
 import { connect, isKind, refused, subscribe } from './stream-client.js';
 
 const VXLAN = 'two-nodes-vxlan';
@@ -95,7 +95,7 @@ async function said(url: string, parts: readonly (string | Uint8Array)[]): Promi
   let answer = '';
   socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
   for (const part of parts) if (!socket.destroyed) socket.write(part);
-  await Promise.race([once(socket, 'close'), delay(20_000)]);
+  await Promise.race([once(socket, 'close'), delay(60_000)]);
   socket.destroy();
   const [head = '', ...body] = answer.split('\r\n\r\n');
   return { status: Number(head.split(' ')[1]), json: JSON.parse(body.join('\r\n\r\n') || 'null') };
@@ -197,7 +197,7 @@ t.test('YAML that multiplies, refers to itself or goes deep is refused, as objec
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const { generation } = (await ask('GET', AT)).json;
   for (const [name, text] of BAD_YAML) {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const [path, headers] of [
       [`${AT}/objects`, YAML],
       ['/clusters?name=bad', YAML],
@@ -206,7 +206,9 @@ t.test('YAML that multiplies, refers to itself or goes deep is refused, as objec
       t.equal(answer.status, 400, `${name}: ${answer.text.slice(0, 200)}`);
       t.match(answer.headers.get('content-type'), 'application/problem+json', name);
     }
-    t.ok(performance.now() - started < 20_000, `${name} within ${Math.round(performance.now() - started)} ms`);
+    // Of all threads; on a busy machine it takes longer.
+    const { user, system } = process.cpuUsage(started);
+    t.ok(user + system < 20e6, `${name} within ${Math.round((user + system) / 1000)} ms`);
   }
   const { generation: after, restarted } = (await ask('GET', AT)).json;
   t.equal(after, generation);
@@ -229,13 +231,14 @@ t.test('who asks without reading holds nobody up, and is answered no further', a
     const { text } = await ask('GET', '//metrics');
     return Number(/seconds_count\{[^}]*hosts\/:name\/text[^}]*\} (\d+)/.exec(text)?.[1]);
   };
+  t.ok(await comesTo(async () => (await answered()) > 1), 'it is answered at first');
   for (let before = -1, now = await answered(); now !== before; now = await answered()) {
     before = now;
     await delay(1000);
     t.equal((await ask('GET', '/clusters')).status, 200);
   }
   const sent = await answered();
-  t.ok(sent > 1 && sent < count / 2, `${sent} of ${count} answers were made`);
+  t.ok(sent < count / 2, `${sent} of ${count} answers were made`);
   deaf.destroy();
 });
 
@@ -253,11 +256,11 @@ t.test('a websocket that asks and does not read is let go', async (t) => {
   reader.say(subscribe(['traces']));
   t.ok(await reader.next(isKind('subscribed')), 'others are answered');
   // What does not read notices when it writes.
-  for (let i = 0; i < 300 && client.socket.readyState !== WebSocket.CLOSED; i += 1) {
-    client.say({ op: 'dissect', seq });
-    await delay(100);
-  }
-  t.equal(client.socket.readyState, WebSocket.CLOSED, 'and it is closed');
+  const isClosed = (): boolean => {
+    if (client.socket.readyState === WebSocket.OPEN) client.say({ op: 'dissect', seq });
+    return client.socket.readyState === WebSocket.CLOSED;
+  };
+  t.ok(await comesTo(isClosed), 'and it is closed');
 });
 
 t.test('a websocket at a path that cannot be decoded is refused', async (t) => {

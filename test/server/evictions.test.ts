@@ -164,7 +164,7 @@ t.test('a taint that goes in time ends nobody', async (t) => {
 t.test('a snapshot, and a thread that starts anew, know since when', async (t) => {
   const { ask } = await running(t, {
     clusters: [cluster('two-nodes-vxlan', 'vx')],
-    limits: { requestMs: 1500, ...UNBOUNDED },
+    limits: { requestMs: 4000, ...UNBOUNDED },
   });
   await ask('POST', `${AT}/objects`, OBJECTS, YAML);
   const patients = async (at: string): Promise<number> =>

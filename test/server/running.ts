@@ -1,6 +1,7 @@
 /** A server of its own for a test, asked over real sockets. */
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import root, { type Test } from 'tap';
 import { type RunningServer, serve, type ServeOptions } from '../../src/server/index.js';
@@ -82,6 +83,20 @@ spec:
       app: web
   policyTypes: [Ingress]
 `;
+
+const POLL_MS = 20;
+/** The machine may be busy: what comes at all comes by then. */
+const WAIT_MS = 60_000;
+
+/** Waits until it is so; answers whether it came to be. */
+export async function comesTo(isSo: () => boolean | Promise<boolean>): Promise<boolean> {
+  const end = performance.now() + WAIT_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}
 
 /** Limits with which a command runs until its thread has to be ended. */
 export const UNBOUNDED = { execMs: 600_000, execEvents: Number.MAX_SAFE_INTEGER };

@@ -19,7 +19,8 @@ export interface Client {
   readonly messages: Parsed[];
 }
 
-const WAIT_MS = 30_000;
+/** The machine may be busy. */
+const WAIT_MS = 60_000;
 
 export async function connect(
   t: Test,

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { cluster, DENY_WEB, type Parsed, running, YAML } from './running.js';
+import { cluster, comesTo, DENY_WEB, type Parsed, running, YAML } from './running.js';
 import { type Client, connect, isKind } from './stream-client.js';
 
 const SHOP = 'services-iptables';
@@ -41,7 +41,7 @@ const QUIET_MS = 1500;
 
 /** Until what is waited for is there, and nothing more has come for longer than counters take. */
 async function settled(read: () => readonly Parsed[], there: (all: readonly Parsed[]) => boolean): Promise<void> {
-  for (let tries = 0; !there(read()) && tries < 600; tries += 1) await delay(20);
+  await comesTo(() => there(read()));
   for (let count = -1; count !== read().length; ) {
     count = read().length;
     await delay(QUIET_MS);
