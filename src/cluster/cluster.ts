@@ -110,6 +110,7 @@ export class Cluster {
       seed,
       settled,
       deletedPods: options.recorded?.deletedPods ?? [],
+      silentNodes: options.recorded?.silentNodes ?? [],
       store,
       findings: this.#findings,
       context: this.#context,
@@ -190,14 +191,19 @@ export class Cluster {
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    const { settled, deletedPods } = this.#changes;
+    const { settled, deletedPods, silentNodes } = this.#changes;
     const hostLocal = this.#context.hostLocal.of(this.underlay.built);
-    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, hostLocal });
+    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, silentNodes, hostLocal });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
     return toldOnce([...this.#changes.settled.findings, ...(this.#routing?.findings ?? []), ...this.#findings]);
+  }
+
+  /** Nodes of which nobody hears any more. */
+  get silentNodes(): readonly string[] {
+    return this.#changes.silentNodes;
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */
@@ -386,9 +392,16 @@ export class Cluster {
     this.#changes.setPodDown(this.pod(namespace, name), down);
   }
 
-  /** Takes other objects while everything goes on (changes.ts). Controllers make others in the place of `deletedPods`. */
-  change(input: ClusterInput, deletedPods: readonly DeletedPod[] = []): ChangeOutcome {
-    return this.#changes.take(input, withoutPods(this.recorded, deletedPods));
+  /**
+   * Takes other objects while everything goes on (changes.ts). Controllers make others in the place of `deletedPods`; of
+   * `silentNodes` nobody hears any more.
+   */
+  change(
+    input: ClusterInput,
+    deletedPods: readonly DeletedPod[] = [],
+    silentNodes: readonly string[] = this.#changes.silentNodes,
+  ): ChangeOutcome {
+    return this.#changes.take(input, { ...withoutPods(this.recorded, deletedPods), silentNodes });
   }
 
   /** Calico's IPAM, where it runs: for calicoctl. */

@@ -1,7 +1,7 @@
 /** What is broken on purpose, and what the cluster makes of it as time passes. */
 
-import t from 'tap';
-import { cluster, type Parsed, running } from './running.js';
+import t, { type Test } from 'tap';
+import { cluster, type Parsed, running, UNBOUNDED, YAML } from './running.js';
 
 const RACK = '/clusters/rack';
 const JUMP_NS = 300e9;
@@ -94,4 +94,161 @@ t.test('a fault that is none is told which there are', async (t) => {
   });
   t.match(await refused({ kind: 'link', host: 'node1' }), { errors: [{ field: '/interface', message: /is missing/ }] });
   t.match(await refused({}), { errors: [{ field: '/kind' }] });
+});
+
+const GRACE_NS = 50e9;
+const TOLERATED_NS = 300e9;
+const DEPLOYED = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: shop}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec: {containers: [{name: c, image: c, ports: [{containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {nodeSelector: {kubernetes.io/hostname: worker2}, containers: [{name: c, image: c}]}
+`;
+
+async function shop(test: Test) {
+  const { ask } = await running(test, { clusters: [cluster('services-iptables', 'shop')], limits: UNBOUNDED });
+  const at = '/clusters/shop';
+  const added = await ask('POST', `${at}/objects`, DEPLOYED, YAML);
+  test.equal(added.status, 201, added.text);
+  const jump = async (byNs: number): Promise<void> => {
+    test.equal((await ask('POST', `${at}/clock/jump`, { byNs })).status, 200);
+  };
+  const object = async (path: string): Promise<Parsed> => (await ask('GET', `${at}/objects/${path}`)).json.object;
+  const fail = async (fault: object): Promise<string> => (await ask('POST', `${at}/faults`, fault)).json.id;
+  const node = async () => {
+    const { spec, status } = await object('core/Node/-/worker2');
+    const ready = (status?.conditions ?? []).find(({ type }: Parsed) => type === 'Ready');
+    return { ready, taints: (spec?.taints ?? []).map(({ key, effect }: Parsed) => `${key} ${effect}`) };
+  };
+  const apiPods = async (): Promise<readonly Parsed[]> =>
+    (await ask('GET', `${at}/pods?labels=app=api&namespace=shop`)).json.items;
+  const onWorker2 = async () => (await apiPods()).filter((pod) => pod.node === 'worker2').length;
+  const readyOn = async (wanted: string): Promise<readonly boolean[]> => {
+    const slices = (await ask('GET', `${at}/objects?kind=EndpointSlice&namespace=shop&full=true`)).json.items;
+    return slices
+      .filter((one: Parsed) => one.object.metadata.labels['kubernetes.io/service-name'] === 'api')
+      .flatMap((one: Parsed) => one.object.endpoints)
+      .filter(({ nodeName }: Parsed) => nodeName === wanted)
+      .map(({ conditions }: Parsed) => conditions.ready);
+  };
+  return { ask, at, jump, object, fail, node, apiPods, onWorker2, readyOn };
+}
+
+const UNREACHABLE = ['NoSchedule', 'NoExecute'].map((effect) => `node.kubernetes.io/unreachable ${effect}`);
+
+t.test('a machine that is off is heard of no more: its node, its pods and their endpoints', async (t) => {
+  const { ask, at, jump, object, fail, node, apiPods, onWorker2, readyOn } = await shop(t);
+  const before = await node();
+  const count = await onWorker2();
+  t.ok(count > 0);
+  const id = await fail({ kind: 'node', name: 'worker2' });
+  await jump(GRACE_NS - 1);
+  t.strictSame(await node(), before, 'the node controller waits');
+  t.ok((await readyOn('worker2')).every((ready) => ready));
+  await jump(1);
+  t.match(await node(), { ready: { status: 'Unknown', reason: 'NodeStatusUnknown' }, taints: UNREACHABLE });
+  t.strictSame(
+    await readyOn('worker2'),
+    Array.from({ length: count }, () => false),
+  );
+  const [there] = (await apiPods()).filter((pod) => pod.node === 'worker2');
+  const { status } = await object(`core/Pod/shop/${there.name}`);
+  t.match(status.conditions, [{ type: 'Ready', status: 'False' }]);
+  const all = { from: 'pod/shop/client', to: 'svc/shop/api:80', branches: 'all' };
+  const { branches } = (await ask('POST', `${at}/traces`, all)).json;
+  t.ok(
+    branches.length === 4 - count && branches.every(({ verdict }: Parsed) => verdict === 'answered'),
+    'others are asked',
+  );
+
+  t.equal(await onWorker2(), count);
+  await jump(TOLERATED_NS - 100e9);
+  t.equal(await onWorker2(), count, 'pods bear it for five minutes');
+  await jump(100e9);
+  t.strictSame([await onWorker2(), (await apiPods()).length], [0, 4], 'and come elsewhere');
+  t.equal((await object('core/Pod/shop/db-0')).spec.nodeName, 'worker2', 'there is no other of that name');
+
+  t.equal((await ask('DELETE', `${at}/faults/${id}`)).status, 204);
+  t.strictSame(await node(), before, 'whoever comes back is heard');
+  const flow = { from: 'pod/shop/client', to: 'node/worker2', protocol: 'icmp' };
+  t.equal((await ask('POST', `${at}/traces`, flow)).json.verdict, 'answered');
+});
+
+t.test('who comes back in time is not missed, nor what is read and put back', async (t) => {
+  const { ask, at, jump, object, fail, node, onWorker2, readyOn } = await shop(t);
+  const before = await node();
+  const count = await onWorker2();
+  const id = await fail({ kind: 'link', host: 'worker2', interface: 'eth0' });
+  await jump(GRACE_NS + 100e9);
+  t.match(await node(), { ready: { status: 'Unknown' }, taints: UNREACHABLE }, 'without a cable nobody is heard');
+  const path = 'core/Node/-/worker2';
+  t.equal((await ask('PUT', `${at}/objects/${path}`, await object(path))).status, 200);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const label = JSON.stringify({ metadata: { labels: { seen: 'yes' } } });
+  t.equal((await ask('PATCH', `${at}/objects/${path}`, label, merge)).status, 200);
+  t.match(await node(), { ready: { status: 'Unknown' }, taints: UNREACHABLE });
+  await ask('DELETE', `${at}/faults/${id}`);
+  t.strictSame(await node(), before);
+  t.strictSame(
+    await readyOn('worker2'),
+    Array.from({ length: count }, () => true),
+  );
+  await jump(2 * TOLERATED_NS);
+  t.equal(await onWorker2(), count, 'nobody has gone');
+});
+
+t.test('where no node is heard nobody is ended', async (t) => {
+  const { ask, jump, fail, node, onWorker2 } = await shop(t);
+  const count = await onWorker2();
+  for (const { name } of (await ask('GET', '/clusters/shop/objects?kind=Node')).json.items)
+    await fail({ kind: 'node', name });
+  await jump(GRACE_NS);
+  t.match(await node(), { ready: { status: 'Unknown' } });
+  t.notOk((await node()).taints.some((taint: string) => taint.endsWith('NoExecute')));
+  await jump(2 * TOLERATED_NS);
+  t.equal(await onWorker2(), count);
+});
+
+t.test('a snapshot and a thread that starts anew know since when nobody was heard', async (t) => {
+  const { ask } = await running(t, {
+    clusters: [cluster('services-iptables', 'shop')],
+    limits: { ...UNBOUNDED, requestMs: 4000 },
+  });
+  const readyAt = async (at: string): Promise<string | undefined> => {
+    const { status } = (await ask('GET', `/clusters/${at}/objects/core/Node/-/worker2`)).json.object;
+    return (status.conditions ?? []).find(({ type }: Parsed) => type === 'Ready')?.status;
+  };
+  await ask('POST', '/clusters/shop/faults', { kind: 'node', name: 'worker2' });
+  await ask('POST', '/clusters/shop/clock/jump', { byNs: GRACE_NS / 2 });
+  const { bytes } = await ask('GET', '/clusters/shop/snapshot');
+  t.equal((await ask('POST', '/clusters?name=copy', bytes, { 'content-type': 'application/cbor' })).status, 201);
+  t.not(await readyAt('copy'), 'Unknown');
+  await ask('POST', '/clusters/copy/clock/jump', { byNs: GRACE_NS / 2 });
+  t.equal(await readyAt('copy'), 'Unknown');
+  await ask('POST', '/clusters/shop/clock/jump', { byNs: GRACE_NS / 2 });
+  const endless = { target: 'node/worker1', command: ['ping', '-c', '100000000', '127.0.0.1'] };
+  t.equal((await ask('POST', '/clusters/shop/exec', endless)).status, 504);
+  t.equal(await readyAt('shop'), 'Unknown');
+  const { items } = (await ask('GET', '/clusters/shop/faults')).json;
+  await ask('DELETE', `/clusters/shop/faults/${items[0].id}`);
+  t.not(await readyAt('shop'), 'Unknown');
 });

@@ -25,6 +25,7 @@ interface Parts {
   readonly seed: number;
   readonly settled: Settled;
   readonly deletedPods: readonly DeletedPod[];
+  readonly silentNodes: readonly string[];
   readonly store: Store;
   /** What was found as machines were built. */
   readonly findings: Finding[];
@@ -44,6 +45,8 @@ export class Changes {
   settled: Settled;
   /** Of controllers, in whose place they make others. */
   deletedPods: readonly DeletedPod[];
+  /** Nobody hears of them. */
+  silentNodes: readonly string[];
   listener: ((events: readonly ClusterEvent[]) => void) | undefined = undefined;
   readonly #parts: Parts;
 
@@ -51,6 +54,7 @@ export class Changes {
     this.#parts = parts;
     this.settled = parts.settled;
     this.deletedPods = parts.deletedPods;
+    this.silentNodes = parts.silentNodes;
   }
 
   /** The pod's sandbox crashes, or is made anew. */
@@ -68,6 +72,14 @@ export class Changes {
     const next = settle(input, { seed, recorded });
     const errors = [...next.errors, ...refusedAnew(this.settled.refusals, next.refusals)];
     if (errors.length > 0) return { kind: 'refused', errors };
+    const { silentNodes = [] } = recorded;
+    // A kubelet that nobody hears reports no probes; one that is heard again begins anew.
+    const turned = new Set(
+      [...silentNodes, ...this.silentNodes].filter(
+        (name) => !silentNodes.includes(name) || !this.silentNodes.includes(name),
+      ),
+    );
+    if (turned.size > 0) prober.podsChanged(store.list('Pod').filter(({ spec }) => turned.has(spec.nodeName)));
     prober.keepReadiness(next.store);
     podFaults.keep(next.store);
     const derived = new Set(store.list('EndpointSlice').filter((slice) => context.services.isDerived(slice)));
@@ -75,6 +87,7 @@ export class Changes {
     const why = whyAnew(this.settled, next, objects);
     if (why !== undefined) return { kind: 'anew', why };
     this.deletedPods = recorded.deletedPods ?? [];
+    this.silentNodes = silentNodes;
     this.observed(objects, () => this.#become(next, objects));
     return { kind: 'changed', objects };
   }

@@ -57,6 +57,8 @@ export interface RecordedState {
   readonly services: readonly RecordedService[];
   /** Pods of controllers that were deleted, as often as they were. */
   readonly deletedPods?: readonly DeletedPod[] | undefined;
+  /** Nodes of which nobody hears any more. */
+  readonly silentNodes?: readonly string[] | undefined;
   /** What host-local remembers, where it gives addresses. */
   readonly hostLocal?: readonly RecordedHostLocal[] | undefined;
   /** Of Calico's IPAM, where it runs. */
@@ -96,15 +98,17 @@ function recordedService(service: Service, ipam: IpamStore | undefined): Recorde
 interface Kept {
   readonly ipam: IpamStore | undefined;
   readonly deletedPods: readonly DeletedPod[];
+  readonly silentNodes: readonly string[];
 }
 
 /** What a cluster has settled. */
 export function recordedState(
   store: Store,
-  { ipam, deletedPods, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
+  { ipam, deletedPods, silentNodes, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
 ): RecordedState {
   return {
     deletedPods,
+    silentNodes,
     hostLocal,
     ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store

@@ -24,6 +24,7 @@ import {
   type Service,
 } from '../../kubernetes/index.js';
 import { podAddresses } from './names.js';
+import { withoutSilence, withSilence } from './silence.js';
 
 type Store = Cluster['store'];
 
@@ -191,7 +192,7 @@ export function withAssigned(object: JsonObject, key: ObjectKey, store: Store): 
 
 /** A declared object as it is read. */
 export const shownObject = (object: DeclaredObject, store: Store): JsonObject =>
-  withAssigned(renderObject(object), object.key, store);
+  withSilence(withAssigned(renderObject(object), object.key, store), object.key, store);
 
 const without = (object: JsonObject, paths: readonly FieldPath[]): JsonObject =>
   paths.reduce(
@@ -216,12 +217,13 @@ export function withoutAssigned(
 ): JsonObject | undefined {
   if (before === undefined) return undefined;
   const held = before.document.value;
+  const heard = withoutSilence(object, before, store);
   const returned = assignedTo(before.key, store).flatMap(({ path: old, value, as }) => {
-    const path = isSaid(at(held, old)) ? undefined : placeIn(object, held, old);
-    if (path === undefined || !isDeepStrictEqual(at(object, path), value)) return [];
-    return as === undefined || at(object, [...path.slice(0, -1), as]) === value ? [path] : [];
+    const path = isSaid(at(held, old)) ? undefined : placeIn(heard, held, old);
+    if (path === undefined || !isDeepStrictEqual(at(heard, path), value)) return [];
+    return as === undefined || at(heard, [...path.slice(0, -1), as]) === value ? [path] : [];
   });
-  const own = without(object, returned);
+  const own = without(heard, returned);
   const dropped = isService(before) ? droppedByType(held, own) : [];
-  return returned.length + dropped.length === 0 ? undefined : without(own, dropped);
+  return returned.length + dropped.length === 0 && heard === object ? undefined : without(own, dropped);
 }

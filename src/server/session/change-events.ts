@@ -107,6 +107,16 @@ export function tellPods(stream: Stream, before: Pods, after: Pods): void {
   for (const [name, pod] of before) if (!after.has(name)) tellPod(stream, 'pod-deleted', pod);
 }
 
+/** What the node controller has made of a node that it does not hear, or hears again. */
+export const nodeEvent = (node: string, isSilent: boolean): StreamEvent => ({
+  event: 'object-changed',
+  subject: `Node ${node}`,
+  detail: isSilent ? 'NodeNotReady: its kubelet has stopped posting node status' : 'NodeReady',
+  objects: [{ kind: 'Node', name: node }],
+  hosts: [node],
+  nodes: [node],
+});
+
 /** Something that breaks, or is whole again. */
 export function faultEvent(event: 'fault-added' | 'fault-mended', fault: FaultRequest, id: string): StreamEvent {
   const about = { event, subject: faultSubject(fault), detail: id };

@@ -2,6 +2,7 @@
 
 import type { Cluster } from '../../cluster/index.js';
 import { nearMatches } from '../../kubernetes/index.js';
+import { NS_PER_S } from '../../kernel/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import { Problem } from '../problem.js';
 import { mending } from './mending.js';
@@ -140,6 +141,15 @@ function missing(what: string, name: string, candidates: Iterable<string>): Prob
   return new Problem('not-found', `there is no ${what}${hint}`, [{ message: `no ${what}`, near }]);
 }
 
+/** kube-controller-manager's --node-monitor-grace-period: for so long it waits to hear of a kubelet. */
+const GRACE_NS = 50 * NS_PER_S;
+
+interface Silence {
+  readonly node: string;
+  /** From then on the node is taken to be unreachable. */
+  readonly fromNs: number;
+}
+
 export class Faults {
   #faults: readonly Fault[] = [];
   /** When each came, among all that ever were. */
@@ -171,6 +181,30 @@ export class Faults {
 
   isOff(machine: string): boolean {
     return this.#faults.some(({ fault }) => fault.kind === 'node' && fault.name === machine);
+  }
+
+  /**
+   * Nodes that nobody hears of, or will hear of when this has lasted. The API server stands outside of the topology: whoever
+   * has a cable to a switch, both whole, comes to it.
+   */
+  silences(cluster: Cluster): readonly Silence[] {
+    if (this.#faults.length === 0) return [];
+    return [...cluster.underlay.plan.machines.values()].flatMap(({ name, role, interfaces }) => {
+      if (role !== 'node' || interfaces.length === 0) return [];
+      const cutNs = Math.max(...interfaces.map((nic) => this.#cutSince(name, nic)));
+      return cutNs === Infinity ? [] : [{ node: name, fromNs: cutNs + GRACE_NS }];
+    });
+  }
+
+  /** Since when nothing goes by this interface; never is infinity. */
+  #cutSince(machine: string, nic: { readonly name: string; readonly switch: string }): number {
+    const cuts = this.#faults.filter(
+      ({ fault }) =>
+        (fault.kind === 'node' && fault.name === machine) ||
+        (fault.kind === 'switch' && fault.name === nic.switch) ||
+        (fault.kind === 'link' && fault.host === machine && fault.interface === nic.name),
+    );
+    return Math.min(...cuts.map(({ sinceNs }) => sinceNs));
   }
 
   /** @throws Problem */

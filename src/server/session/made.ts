@@ -16,6 +16,7 @@ import {
   writtenTemplate,
 } from '../../kubernetes/index.js';
 import { withAssigned } from './assigned.js';
+import { withSilence } from './silence.js';
 
 /** Kinds of which controllers make objects that nobody wrote. */
 export const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
@@ -84,7 +85,8 @@ function partsOf(kind: (typeof MADE)[number], { namespace, name }: ObjectKey, cl
 export function renderMade(kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject {
   const { store } = cluster;
   const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
-  if (pod !== undefined) return withAssigned({ ...writtenPod(pod, cluster), status: {} }, key, store);
+  if (pod !== undefined)
+    return withSilence(withAssigned({ ...writtenPod(pod, cluster), status: {} }, key, store), key, store);
   const object = store.get(kind, key.namespace, key.name);
   if (object === undefined) return {};
   const { apiVersion, labels, annotations, uid } = object;

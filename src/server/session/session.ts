@@ -8,6 +8,7 @@ import { RoutedCluster } from '../../routing/index.js';
 import {
   type JsonObject,
   type SourceText,
+  controllerOf,
   Declared,
   type DeclaredObject,
   type DeletedPod,
@@ -23,7 +24,7 @@ import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
-import { eventOf, faultEvent, namesOfPods, tellObjects, tellPods } from './change-events.js';
+import { eventOf, faultEvent, namesOfPods, nodeEvent, tellObjects, tellPods } from './change-events.js';
 import { endingTaints, Evictions, type TaintSince } from './evictions.js';
 import { type Fault, type FaultRequest, Faults } from './faults.js';
 import { nameLookup } from './names.js';
@@ -94,6 +95,8 @@ export interface DeletedObjects extends ChangeAnswer {
 interface Wanted {
   readonly declared: Declared;
   readonly deletedPods?: readonly DeletedPod[];
+  /** Nobody hears of them any more; as before where it is not said. */
+  readonly silentNodes?: readonly string[];
 }
 
 function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
@@ -175,8 +178,8 @@ export class Session {
         const subject = running ? `runs at ${pace}` : 'stands';
         this.stream.event({ event: 'clock', subject, detail: stopped ?? `${nowNs} ns` });
       },
-      dueNs: () => this.#evictions.next(this.#cluster.store)?.dueNs,
-      due: () => this.evictDue(),
+      dueNs: () => this.#dueNs(),
+      due: () => this.doDue(),
     });
     cluster.watch((happened) => this.#tell(happened));
   }
@@ -235,12 +238,14 @@ export class Session {
     const { clock } = this.#cluster.emulation;
     if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));
     this.faults.restore(faults, this.#cluster);
+    this.doDue();
   }
 
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
-  buildWith({ declared, deletedPods = [] }: Wanted): Cluster {
+  buildWith({ declared, deletedPods = [], silentNodes = this.#silentNodes }: Wanted): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: withoutPods(this.#cluster.recorded, deletedPods), nowNs });
+    const recorded = { ...withoutPods(this.#cluster.recorded, deletedPods), silentNodes };
+    return build(declared, this.seed, { recorded, nowNs });
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
@@ -253,7 +258,7 @@ export class Session {
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
-  change({ declared, deletedPods = [] }: Wanted): Change {
+  change({ declared, deletedPods = [], silentNodes = this.#silentNodes }: Wanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
@@ -261,7 +266,7 @@ export class Session {
     const taints = endingTaints(this.#cluster.store);
     let change: Change;
     try {
-      change = this.#become({ declared, deletedPods });
+      change = this.#become({ declared, deletedPods, silentNodes });
     } finally {
       this.#cluster.watch((happened) => this.#tell(happened));
     }
@@ -276,11 +281,11 @@ export class Session {
   }
 
   /** @throws Problem, and then nothing has changed */
-  #become({ declared, deletedPods = [] }: Wanted): Change {
-    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods));
+  #become({ declared, deletedPods = [], silentNodes = [] }: Wanted): Change {
+    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods, silentNodes));
     if (outcome.kind === 'refused') throw badObjects(outcome.errors);
     if (outcome.kind === 'anew') {
-      this.#rebuild({ declared, deletedPods });
+      this.#rebuild({ declared, deletedPods, silentNodes });
       return { rebuilt: true, why: outcome.why };
     }
     this.#goOn();
@@ -334,16 +339,59 @@ export class Session {
     return { deleted, change, findings: [] };
   }
 
+  get #silentNodes(): readonly string[] {
+    return this.#cluster.silentNodes;
+  }
+
+  /** When something is due by time that the emulation knows nothing of. */
+  #dueNs(): number | undefined {
+    const silent = new Set(this.#silentNodes);
+    const turns = this.faults.silences(this.#cluster).flatMap(({ node, fromNs }) => (silent.has(node) ? [] : [fromNs]));
+    const evictedNs = this.#evictions.next(this.#cluster.store)?.dueNs;
+    const all = evictedNs === undefined ? turns : [evictedNs, ...turns];
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  /** What is due by now. */
+  doDue(): void {
+    this.#hearOfNodes();
+    this.#evictDue();
+  }
+
+  /** The node controller has waited for some long enough, and hears of others again. */
+  #hearOfNodes(): void {
+    const { nowNs } = this.#cluster.emulation.clock;
+    const before = this.#silentNodes;
+    const silentNodes = this.faults
+      .silences(this.#cluster)
+      .flatMap(({ node, fromNs }) => (fromNs <= nowNs ? [node] : []));
+    const turned = [...new Set([...before, ...silentNodes])].filter(
+      (node) => !before.includes(node) || !silentNodes.includes(node),
+    );
+    if (turned.length === 0) return;
+    this.change({ declared: this.#declared, silentNodes });
+    for (const node of turned) this.stream.event(nodeEvent(node, silentNodes.includes(node)));
+  }
+
   /** Pods go that have borne a taint for as long as they would. */
-  evictDue(): void {
+  #evictDue(): void {
     const { nowNs } = this.#cluster.emulation.clock;
     for (;;) {
       const next = this.#evictions.next(this.#cluster.store);
       if (next === undefined || next.dueNs > nowNs) return;
       this.#evictions.forget(next.key);
+      if (this.#staysForNow(next.key)) continue;
       this.delete(next.key, deleteObject(this.#declared, this.#cluster, next.key));
       this.onEvicted(next.key);
     }
+  }
+
+  /** Its kubelet would have to say that it is gone before there may be another of its name. */
+  #staysForNow({ namespace, name }: ObjectKey): boolean {
+    const pod = this.#cluster.store.get('Pod', namespace, name);
+    return (
+      pod !== undefined && controllerOf(pod)?.kind === 'StatefulSet' && this.#silentNodes.includes(pod.spec.nodeName)
+    );
   }
 
   #findingsOf(objects: readonly DeclaredObject[]): readonly Finding[] {
@@ -370,6 +418,7 @@ export class Session {
   mend(id: string): void {
     const fault = this.faults.mend(this.#cluster, id);
     this.stream.event(faultEvent('fault-mended', fault, id));
+    this.#hearOfNodes();
     this.#taps = new Taps();
     this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
   }

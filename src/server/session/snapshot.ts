@@ -100,6 +100,7 @@ const SNAPSHOT_SHAPE: Shape = {
   recorded: {
     pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS, sandbox: { '?': 'text' } }],
     deletedPods: { '?': [{ namespace: 'text', name: 'text' }] },
+    silentNodes: { '?': ['text'] },
     nodes: [{ name: 'text', annotations: TEXTS, podCIDRs: { '?': ['text'] } }],
     services: [
       {

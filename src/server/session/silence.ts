@@ -1,0 +1,100 @@
+/** Nodes that nobody hears of and the pods there, as a reader sees them; what is put back so has not been declared. */
+
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type DeclaredObject,
+  field,
+  isList,
+  isObject,
+  type Json,
+  type JsonObject,
+  type ObjectKey,
+  type Store,
+} from '../../kubernetes/index.js';
+
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
+/** node_lifecycle_controller.go:tryUpdateNodeHealth(): what only a kubelet knows. */
+const UNKNOWN = { status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
+const OF_KUBELET: ReadonlySet<Json | undefined> = new Set(['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']);
+
+const typeOf = (condition: Json): Json | undefined => field(condition, 'type');
+const listAt = (object: JsonObject, part: string, name: string): readonly Json[] => {
+  const found = field(object[part], name);
+  return isList(found) ? found : [];
+};
+const put = (object: JsonObject, part: string, name: string, value: readonly Json[]): JsonObject => ({
+  ...object,
+  [part]: { ...(isObject(object[part]) ? object[part] : {}), [name]: [...value] },
+});
+
+/** Those that `isOf` chooses become `now`; Ready is there in any case. */
+function conditionsOf(object: JsonObject, isOf: (type: Json | undefined) => boolean, now: JsonObject): readonly Json[] {
+  const held = listAt(object, 'status', 'conditions');
+  const all = held.some((one) => typeOf(one) === 'Ready') ? held : [...held, { type: 'Ready' }];
+  return all.map((one) => (isObject(one) && isOf(typeOf(one)) ? { ...one, ...now } : one));
+}
+
+function silentNode(object: JsonObject, store: Store, name: string): JsonObject {
+  const marked = put(
+    object,
+    'status',
+    'conditions',
+    conditionsOf(object, (type) => OF_KUBELET.has(type), UNKNOWN),
+  );
+  const taints = store.get('Node', '', name)?.spec.taints ?? [];
+  return put(
+    marked,
+    'spec',
+    'taints',
+    taints.map(({ key, value, effect }) => ({ key, ...(value === '' ? {} : { value }), effect })),
+  );
+}
+
+const podOfSilence = (object: JsonObject): JsonObject =>
+  put(
+    object,
+    'status',
+    'conditions',
+    conditionsOf(object, (type) => type === 'Ready', { status: 'False' }),
+  );
+
+const isSilent = (store: Store, node: string): boolean => store.get('Node', '', node)?.status.silent === true;
+
+/** As the API server has it, once it has given up waiting. */
+export function withSilence(object: JsonObject, { group, kind, namespace, name }: ObjectKey, store: Store): JsonObject {
+  if (group !== '') return object;
+  if (kind === 'Node') return isSilent(store, name) ? silentNode(object, store, name) : object;
+  const node = kind === 'Pod' ? store.get('Pod', namespace, name)?.spec.nodeName : undefined;
+  return node !== undefined && isSilent(store, node) ? podOfSilence(object) : object;
+}
+
+const without = (object: JsonObject, part: string, name: string): JsonObject => {
+  const { [part]: held, ...rest } = object;
+  if (!isObject(held)) return object;
+  const { [name]: _, ...left } = held;
+  return { ...rest, [part]: left };
+};
+
+/** The list as it was declared before, or none. */
+const putBack = (object: JsonObject, held: JsonObject, part: string, name: string): JsonObject => {
+  const before = field(held[part], name);
+  return isList(before) ? put(object, part, name, before) : without(object, part, name);
+};
+
+/** The same object where nothing of it was marked so. */
+export function withoutSilence(object: JsonObject, { key, document }: DeclaredObject, store: Store): JsonObject {
+  const { value: held } = document;
+  const shown = withSilence(held, key, store);
+  if (shown === held) return object;
+  const isShown = isDeepStrictEqual(listAt(object, 'status', 'conditions'), listAt(shown, 'status', 'conditions'));
+  const known = isShown ? putBack(object, held, 'status', 'conditions') : object;
+  if (key.kind !== 'Node') return known;
+  if (isDeepStrictEqual(listAt(object, 'spec', 'taints'), listAt(shown, 'spec', 'taints')))
+    return putBack(known, held, 'spec', 'taints');
+  const own = new Set(listAt(held, 'spec', 'taints').map((taint) => field(taint, 'key')));
+  const taints = listAt(object, 'spec', 'taints').filter((taint) => {
+    const of = field(taint, 'key');
+    return of !== UNREACHABLE || own.has(of);
+  });
+  return put(known, 'spec', 'taints', taints);
+}
