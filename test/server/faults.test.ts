@@ -180,6 +180,12 @@ t.test('a machine that is off is heard of no more: its node, its pods and their 
     'others are asked',
   );
 
+  const far = await ask('POST', `${at}/traces`, { from: 'pod/shop/client', to: 'svc/shop/far:80' });
+  t.match(far.json.explanation, [
+    /has no endpoints/,
+    'Nothing is heard of Node worker2: Pod shop/web-2 there is not ready.',
+  ]);
+
   t.equal(await onWorker2(), count);
   await jump(TOLERATED_NS - 100e9);
   t.equal(await onWorker2(), count, 'pods bear it for five minutes');

@@ -21,7 +21,7 @@ import {
   type Verdict,
 } from '../../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
-import { explainKeptSource, explainUntranslated } from './explain-way.js';
+import { explainKeptSource, explainSilence, explainUntranslated } from './explain-way.js';
 import { explainClosed, type PortProtocol } from '../node/listeners.js';
 import type { LoadBalancers } from '../node/load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
@@ -257,6 +257,8 @@ function explain(
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost);
   if (about.facts.whyAbsent !== undefined) sentences.push(about.facts.whyAbsent);
+  if (verdict !== 'answered')
+    sentences.push(...explainSilence(facts.store, { pod: about.facts.toPod, address: to.address }));
   if (verdict !== 'answered' && to.address !== undefined)
     sentences.push(...explainUntranslated({ ...trace, to: { ...to, address: to.address } }, facts));
   if (verdict === 'unreachable' && lost.length === 0 && about.outcome.kind === 'failed' && to.address !== undefined) {

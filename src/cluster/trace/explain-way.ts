@@ -1,7 +1,7 @@
 /** What a connection lacked on its way beside policy and routes: a translation that was not made, told in sentences. */
 
 import { addressOfIpv4, cidrContains, storedPools } from '../../calico/index.js';
-import type { Store } from '../../kubernetes/index.js';
+import { hasLabels, type Pod, type Store } from '../../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../../packet/index.js';
 import { type ConnectionTrace, type DropReason, formatCause, lastOf, type TracePacket } from '../../trace/index.js';
 import type { ClusterServices } from '../node/services.js';
@@ -50,6 +50,35 @@ function endedOutside({ role, story }: TracePacket, store: Store): boolean {
   if (drop === undefined || !NO_WAY.has(drop.step.reason)) return false;
   const outside = store.get('Node', '', drop.recorded.place.host) === undefined;
   return outside && (role === 'reply' || (role === 'request' && HOLDS_UP_REQUESTS.has(drop.step.reason)));
+}
+
+interface Meant {
+  readonly pod: Pod | undefined;
+  readonly address: Ipv4Addr | undefined;
+}
+
+/** Pods for which this was, that are not ready since the API server does not hear of their nodes. */
+export function explainSilence(store: Store, { pod, address }: Meant): string[] {
+  const service =
+    address === undefined ? undefined : store.list('Service').find(({ spec }) => spec.clusterIPs.includes(address));
+  const meant = (one: Pod): boolean =>
+    pod === undefined
+      ? service?.namespace === one.namespace &&
+        Object.keys(service.spec.selector).length > 0 &&
+        hasLabels(service.spec.selector, one.labels)
+      : one === pod;
+  const unready = store.list('Pod').filter((one) => one.status.ready === false && meant(one));
+  const nodes = [...new Set(unready.map(({ spec }) => spec.nodeName))].filter(
+    (node) => store.get('Node', '', node)?.status.silent === true,
+  );
+  return nodes.map((node) => {
+    const pods = unready
+      .filter(({ spec }) => spec.nodeName === node)
+      .map(({ namespace, name }) => `${namespace}/${name}`);
+    const [first = ''] = pods;
+    const who = pods.length === 1 ? `Pod ${first} there is` : `${pods.length} pods there are`;
+    return `Nothing is heard of Node ${node}: ${who} not ready.`;
+  });
 }
 
 /** A Service's address that no rule has translated. */
