@@ -6,7 +6,6 @@ import {
   append,
   type ClusterInput,
   type ConfigError,
-  type DeletedPod,
   type Finding,
   finding,
   type Pod,
@@ -36,7 +35,7 @@ import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.
 import { Places } from './trace/places.js';
 import { PodFaults } from './probes/pod-faults.js';
 import { Prober } from './probes/prober.js';
-import { type RecordedState, recordedState, withoutPods } from './input/recorded.js';
+import { type RecordedState, recordedState } from './input/recorded.js';
 import { routingSite } from './routing-site.js';
 import { hasRouters, type MakeRouting, type Routing, routesByDaemons } from './routing.js';
 import { ClusterServices } from './node/services.js';
@@ -199,11 +198,6 @@ export class Cluster {
   /** What reality would accept and suffer from. Grows as nodes are built. */
   get findings(): readonly Finding[] {
     return toldOnce([...this.#changes.settled.findings, ...(this.#routing?.findings ?? []), ...this.#findings]);
-  }
-
-  /** Nodes of which nobody hears any more. */
-  get silentNodes(): readonly string[] {
-    return this.#changes.silentNodes;
   }
 
   /** Told of what components do on machines that have been built, whenever objects or readiness change. */
@@ -392,16 +386,9 @@ export class Cluster {
     this.#changes.setPodDown(this.pod(namespace, name), down);
   }
 
-  /**
-   * Takes other objects while everything goes on (changes.ts). Controllers make others in the place of `deletedPods`; of
-   * `silentNodes` nobody hears any more.
-   */
-  change(
-    input: ClusterInput,
-    deletedPods: readonly DeletedPod[] = [],
-    silentNodes: readonly string[] = this.#changes.silentNodes,
-  ): ChangeOutcome {
-    return this.#changes.take(input, { ...withoutPods(this.recorded, deletedPods), silentNodes });
+  /** Takes other objects, and what is on record then, while everything goes on (changes.ts). */
+  change(input: ClusterInput, recorded: RecordedState = this.recorded): ChangeOutcome {
+    return this.#changes.take(input, recorded);
   }
 
   /** Calico's IPAM, where it runs: for calicoctl. */

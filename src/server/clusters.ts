@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { nearMatches } from '../kubernetes/index.js';
 import type { Limits } from './options.js';
 import { Problem } from './problem.js';
-import type { Origin } from './session/session.js';
+import type { Origin } from './session/opening.js';
 import { ClusterThread } from './thread/cluster-thread.js';
 
 export interface ServedCluster {

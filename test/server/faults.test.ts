@@ -170,8 +170,8 @@ t.test('a machine that is off is heard of no more: its node, its pods and their 
     await readyOn('worker2'),
     Array.from({ length: count }, () => false),
   );
-  const [there] = (await apiPods()).filter((pod) => pod.node === 'worker2');
-  const { status } = await object(`core/Pod/shop/${there.name}`);
+  const there = (await apiPods()).find((pod) => pod.node === 'worker2');
+  const { status } = await object(`core/Pod/shop/${there?.name}`);
   t.match(status.conditions, [{ type: 'Ready', status: 'False' }]);
   const all = { from: 'pod/shop/client', to: 'svc/shop/api:80', branches: 'all' };
   const { branches } = (await ask('POST', `${at}/traces`, all)).json;

@@ -17,7 +17,7 @@ import {
   PageQuery,
 } from '../schemas.js';
 import { byKey, page } from '../session/page.js';
-import type { Origin } from '../session/session.js';
+import type { Origin } from '../session/opening.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 const tags = ['clusters'];

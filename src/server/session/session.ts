@@ -3,12 +3,9 @@
  * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
-import { type Cluster, type ClusterEvent, withoutPods } from '../../cluster/index.js';
-import { RoutedCluster } from '../../routing/index.js';
+import { type Cluster, type ClusterEvent, type RecordedState, withoutPods } from '../../cluster/index.js';
 import {
   type JsonObject,
-  type SourceText,
-  controllerOf,
   Declared,
   type DeclaredObject,
   type DeletedPod,
@@ -29,26 +26,15 @@ import { endingTaints, Evictions, type TaintSince } from './evictions.js';
 import { type Fault, type FaultRequest, Faults } from './faults.js';
 import { nameLookup } from './names.js';
 import { deleteObject } from './objects.js';
+import { build, open, type SessionRequest } from './opening.js';
+import { Overdue, type OverdueRequest } from './overdue.js';
 import { SessionClock } from './session-clock.js';
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
+import { encodeSnapshot } from './snapshot.js';
 import { Stream } from '../stream/stream.js';
 import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
 import { type RunTrace, type TraceRequest, Traces } from './traces.js';
 import { mending } from './mending.js';
-
-/** Where a cluster comes from. */
-export type Origin =
-  | { readonly kind: 'sources'; readonly sources: readonly SourceText[]; readonly seed: number }
-  /** The seed that it is expected to have. */
-  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array; readonly seed?: number };
-
-export interface SessionRequest {
-  readonly origin: Origin;
-  /** Given, or the snapshot's own. */
-  readonly name?: string | undefined;
-  readonly limits: Limits;
-}
 
 export interface SessionSummary {
   readonly name: string;
@@ -99,42 +85,6 @@ interface Wanted {
   readonly silentNodes?: readonly string[];
 }
 
-function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
-  const cluster = new RoutedCluster(declared.documents, {
-    seed,
-    ...(from === undefined ? {} : { recorded: from.recorded }),
-  });
-  if (cluster.errors.length > 0) throw badObjects(cluster.errors);
-  if (from !== undefined) mending(() => cluster.emulation.advance(from.nowNs));
-  return cluster;
-}
-
-/** What a session starts with. @throws Problem */
-function open(request: SessionRequest) {
-  const { origin } = request;
-  if (origin.kind === 'snapshot') {
-    const snapshot = decodeSnapshot(origin.bytes);
-    if (origin.seed !== undefined && origin.seed !== snapshot.seed) {
-      const message = `seed is ${origin.seed} in the query and ${snapshot.seed} in the snapshot`;
-      throw new Problem('bad-request', message, [{ message, field: '/seed' }]);
-    }
-    const declared = Declared.read(snapshot);
-    const cluster = build(declared, snapshot.seed, snapshot);
-    const { name, seed, faults, taints = [] } = snapshot;
-    return { name: request.name ?? name, seed, declared, cluster, faults, taints };
-  }
-  const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
-  const declared = Declared.read({ sources });
-  return {
-    name: request.name ?? 'cluster',
-    seed: origin.seed,
-    declared,
-    cluster: build(declared, origin.seed),
-    faults: [],
-    taints: [],
-  };
-}
-
 const podKeys = (store: Store): ObjectKey[] =>
   store.list('Pod').map(({ namespace, name }) => ({ group: '', kind: 'Pod', namespace, name }));
 
@@ -144,6 +94,7 @@ export class Session {
   readonly limits: Limits;
   readonly faults = new Faults();
   readonly #evictions = new Evictions();
+  readonly #overdue: Overdue;
   readonly captures: Captures;
   readonly traces: Traces;
   readonly clock: SessionClock;
@@ -160,7 +111,7 @@ export class Session {
 
   /** @throws Problem */
   constructor(request: SessionRequest) {
-    const { name, seed, declared, cluster, faults, taints } = open(request);
+    const { name, seed, declared, cluster, faults, taints, silentNodes } = open(request);
     this.name = name;
     this.seed = seed;
     this.limits = request.limits;
@@ -169,6 +120,14 @@ export class Session {
     this.#lookup = nameLookup(cluster);
     this.faults.restore(faults, cluster);
     this.#evictions.restore(taints);
+    const over: OverdueRequest = {
+      cluster: () => this.#cluster,
+      faults: this.faults,
+      evictions: this.#evictions,
+      hear: (silent, turned) => this.#hear(silent, turned),
+      evict: (pod) => this.#evict(pod),
+    };
+    this.#overdue = new Overdue(over, silentNodes);
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
     this.traces = new Traces(request.limits);
     this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
@@ -178,8 +137,8 @@ export class Session {
         const subject = running ? `runs at ${pace}` : 'stands';
         this.stream.event({ event: 'clock', subject, detail: stopped ?? `${nowNs} ns` });
       },
-      dueNs: () => this.#dueNs(),
-      due: () => this.doDue(),
+      dueNs: () => this.#overdue.dueNs,
+      due: () => this.#overdue.settle(),
     });
     cluster.watch((happened) => this.#tell(happened));
   }
@@ -238,14 +197,18 @@ export class Session {
     const { clock } = this.#cluster.emulation;
     if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));
     this.faults.restore(faults, this.#cluster);
-    this.doDue();
+    this.#overdue.settle();
+  }
+
+  /** What time has brought about that only controllers know of. */
+  settleOverdue(): void {
+    this.#overdue.settle();
   }
 
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
-  buildWith({ declared, deletedPods = [], silentNodes = this.#silentNodes }: Wanted): Cluster {
+  buildWith({ declared, deletedPods = [], silentNodes = this.#overdue.silentNodes }: Wanted): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    const recorded = { ...withoutPods(this.#cluster.recorded, deletedPods), silentNodes };
-    return build(declared, this.seed, { recorded, nowNs });
+    return build(declared, this.seed, { recorded: this.#recordWith({ deletedPods, silentNodes }), nowNs });
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
@@ -258,7 +221,7 @@ export class Session {
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
-  change({ declared, deletedPods = [], silentNodes = this.#silentNodes }: Wanted): Change {
+  change({ declared, deletedPods = [], silentNodes = this.#overdue.silentNodes }: Wanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
@@ -280,9 +243,14 @@ export class Session {
     return change;
   }
 
+  #recordWith({ deletedPods, silentNodes }: Required<Omit<Wanted, 'declared'>>): RecordedState {
+    return { ...withoutPods(this.#cluster.recorded, deletedPods), silentNodes };
+  }
+
   /** @throws Problem, and then nothing has changed */
   #become({ declared, deletedPods = [], silentNodes = [] }: Wanted): Change {
-    const outcome = mending(() => this.#cluster.change(declared.documents, deletedPods, silentNodes));
+    const recorded = this.#recordWith({ deletedPods, silentNodes });
+    const outcome = mending(() => this.#cluster.change(declared.documents, recorded));
     if (outcome.kind === 'refused') throw badObjects(outcome.errors);
     if (outcome.kind === 'anew') {
       this.#rebuild({ declared, deletedPods, silentNodes });
@@ -339,59 +307,14 @@ export class Session {
     return { deleted, change, findings: [] };
   }
 
-  get #silentNodes(): readonly string[] {
-    return this.#cluster.silentNodes;
-  }
-
-  /** When something is due by time that the emulation knows nothing of. */
-  #dueNs(): number | undefined {
-    const silent = new Set(this.#silentNodes);
-    const turns = this.faults.silences(this.#cluster).flatMap(({ node, fromNs }) => (silent.has(node) ? [] : [fromNs]));
-    const evictedNs = this.#evictions.next(this.#cluster.store)?.dueNs;
-    const all = evictedNs === undefined ? turns : [evictedNs, ...turns];
-    return all.length === 0 ? undefined : Math.min(...all);
-  }
-
-  /** What is due by now. */
-  doDue(): void {
-    this.#hearOfNodes();
-    this.#evictDue();
-  }
-
-  /** The node controller has waited for some long enough, and hears of others again. */
-  #hearOfNodes(): void {
-    const { nowNs } = this.#cluster.emulation.clock;
-    const before = this.#silentNodes;
-    const silentNodes = this.faults
-      .silences(this.#cluster)
-      .flatMap(({ node, fromNs }) => (fromNs <= nowNs ? [node] : []));
-    const turned = [...new Set([...before, ...silentNodes])].filter(
-      (node) => !before.includes(node) || !silentNodes.includes(node),
-    );
-    if (turned.length === 0) return;
+  #hear(silentNodes: readonly string[], turned: readonly string[]): void {
     this.change({ declared: this.#declared, silentNodes });
     for (const node of turned) this.stream.event(nodeEvent(node, silentNodes.includes(node)));
   }
 
-  /** Pods go that have borne a taint for as long as they would. */
-  #evictDue(): void {
-    const { nowNs } = this.#cluster.emulation.clock;
-    for (;;) {
-      const next = this.#evictions.next(this.#cluster.store);
-      if (next === undefined || next.dueNs > nowNs) return;
-      this.#evictions.forget(next.key);
-      if (this.#staysForNow(next.key)) continue;
-      this.delete(next.key, deleteObject(this.#declared, this.#cluster, next.key));
-      this.onEvicted(next.key);
-    }
-  }
-
-  /** Its kubelet would have to say that it is gone before there may be another of its name. */
-  #staysForNow({ namespace, name }: ObjectKey): boolean {
-    const pod = this.#cluster.store.get('Pod', namespace, name);
-    return (
-      pod !== undefined && controllerOf(pod)?.kind === 'StatefulSet' && this.#silentNodes.includes(pod.spec.nodeName)
-    );
+  #evict(pod: ObjectKey): void {
+    this.delete(pod, deleteObject(this.#declared, this.#cluster, pod));
+    this.onEvicted(pod);
   }
 
   #findingsOf(objects: readonly DeclaredObject[]): readonly Finding[] {
@@ -418,7 +341,7 @@ export class Session {
   mend(id: string): void {
     const fault = this.faults.mend(this.#cluster, id);
     this.stream.event(faultEvent('fault-mended', fault, id));
-    this.#hearOfNodes();
+    this.#overdue.hear();
     this.#taps = new Taps();
     this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
   }

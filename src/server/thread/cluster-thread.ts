@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads';
 import type { Limits } from '../options.js';
 import { Problem } from '../problem.js';
 import type { Args, Method, Result } from '../session/methods.js';
-import type { Left, Origin } from '../session/session.js';
+import type { Origin } from '../session/opening.js';
+import type { Left } from '../session/session.js';
 import { type Answer, type Batch, type Call, type Change, isChange, type Taken, type ThreadData } from './messages.js';
 
 export type ThreadState = 'loading' | 'ready' | 'failed' | 'closed';

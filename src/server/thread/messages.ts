@@ -2,7 +2,8 @@
 
 import type { ProblemDetail } from '../problem.js';
 import type { Args, Method } from '../session/methods.js';
-import type { Left, SessionRequest } from '../session/session.js';
+import type { SessionRequest } from '../session/opening.js';
+import type { Left } from '../session/session.js';
 
 /** A change of objects that is done again when the thread has to start anew. */
 export type Change = {

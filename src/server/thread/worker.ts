@@ -49,7 +49,7 @@ async function answer(session: Session, call: Call, whereabouts: Whereabouts): P
     send({ kind: 'problem', id, problem: problemOf(error), left: whereabouts.news() });
   }
   // What takes time may have been longer than a pod bears a taint, or a node may be silent.
-  session.doDue();
+  session.settleOverdue();
 }
 
 /** Tells where the cluster is, whenever that is somewhere else: with every answer, and now and then while time runs. */

@@ -1,0 +1,61 @@
+/** What a session begins with: a cluster of texts, or out of a snapshot. */
+
+import type { Cluster } from '../../cluster/index.js';
+import { Declared, type SourceText } from '../../kubernetes/index.js';
+import { RoutedCluster } from '../../routing/index.js';
+import type { Limits } from '../options.js';
+import { badObjects, Problem } from '../problem.js';
+import { mending } from './mending.js';
+import { decodeSnapshot, type Snapshot } from './snapshot.js';
+
+/** Where a cluster comes from. */
+export type Origin =
+  | { readonly kind: 'sources'; readonly sources: readonly SourceText[]; readonly seed: number }
+  /** The seed that it is expected to have. */
+  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array; readonly seed?: number };
+
+export interface SessionRequest {
+  readonly origin: Origin;
+  /** Given, or the snapshot's own. */
+  readonly name?: string | undefined;
+  readonly limits: Limits;
+}
+
+/** @throws Problem */
+export function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'recorded' | 'nowNs'>): Cluster {
+  const cluster = new RoutedCluster(declared.documents, {
+    seed,
+    ...(from === undefined ? {} : { recorded: from.recorded }),
+  });
+  if (cluster.errors.length > 0) throw badObjects(cluster.errors);
+  if (from !== undefined) mending(() => cluster.emulation.advance(from.nowNs));
+  return cluster;
+}
+
+/** What a session starts with. @throws Problem */
+export function open(request: SessionRequest) {
+  const { origin } = request;
+  if (origin.kind === 'snapshot') {
+    const snapshot = decodeSnapshot(origin.bytes);
+    if (origin.seed !== undefined && origin.seed !== snapshot.seed) {
+      const message = `seed is ${origin.seed} in the query and ${snapshot.seed} in the snapshot`;
+      throw new Problem('bad-request', message, [{ message, field: '/seed' }]);
+    }
+    const declared = Declared.read(snapshot);
+    const cluster = build(declared, snapshot.seed, snapshot);
+    const { name, seed, faults, taints = [], recorded } = snapshot;
+    const { silentNodes = [] } = recorded;
+    return { name: request.name ?? name, seed, declared, cluster, faults, taints, silentNodes };
+  }
+  const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
+  const declared = Declared.read({ sources });
+  return {
+    name: request.name ?? 'cluster',
+    seed: origin.seed,
+    declared,
+    cluster: build(declared, origin.seed),
+    faults: [],
+    taints: [],
+    silentNodes: [],
+  };
+}
