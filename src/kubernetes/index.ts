@@ -77,7 +77,7 @@ export {
 } from './load-objects.js';
 export * from './messages.js';
 export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
-export { toleratedSeconds } from './node-fit.js';
+export { addedTolerations, toleratedSeconds } from './node-fit.js';
 export { controllerOf, isActive, isFinished, isReady, phaseOf } from './pods.js';
 export { readSources, type Sources } from './read-sources.js';
 export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';

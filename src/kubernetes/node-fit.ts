@@ -61,23 +61,25 @@ function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): 
 const WAITED_FOR = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const WAIT_SECONDS = 300;
 
-/** A pod's tolerations of what ends pods that run, with those that the API server adds. */
-function noExecuteTolerations({ tolerations }: Placement): readonly Toleration[] {
-  const own = tolerations.filter(({ effect }) => effect === undefined || effect === 'NoExecute');
-  const added = WAITED_FOR.filter((wanted) => !own.some(({ key }) => key === '' || key === wanted));
-  return [
-    ...own,
-    ...added.map(
-      (key): Toleration => ({
-        key,
-        operator: 'Exists',
-        value: '',
-        effect: 'NoExecute',
-        tolerationSeconds: WAIT_SECONDS,
-      }),
-    ),
-  ];
+const endsPods = ({ effect }: Toleration): boolean => effect === undefined || effect === 'NoExecute';
+
+/** Those that the API server adds to a pod's own. */
+export function addedTolerations({ tolerations }: Placement): readonly Toleration[] {
+  const own = tolerations.filter(endsPods);
+  return WAITED_FOR.filter((wanted) => !own.some(({ key }) => key === '' || key === wanted)).map((key) => ({
+    key,
+    operator: 'Exists',
+    value: '',
+    effect: 'NoExecute',
+    tolerationSeconds: WAIT_SECONDS,
+  }));
 }
+
+/** A pod's tolerations of what ends pods that run. */
+const noExecuteTolerations = (placement: Placement): readonly Toleration[] => [
+  ...placement.tolerations.filter(endsPods),
+  ...addedTolerations(placement),
+];
 
 /** For how long a pod that runs bears a taint: 0 where it does not (tainteviction/taint_eviction.go:getMinTolerationTime()). */
 export function toleratedSeconds(placement: Placement, taint: Taint): number {

@@ -205,19 +205,44 @@ t.test('a headless Service without a selector has both families', async (t) => {
   t.equal((await ask('PUT', SERVICE, object)).status, 200);
 });
 
+const waits = (condition: string) => ({
+  effect: 'NoExecute',
+  key: `node.kubernetes.io/${condition}`,
+  operator: 'Exists',
+  tolerationSeconds: 300,
+});
+const [NOT_READY, UNREACHABLE] = [waits('not-ready'), waits('unreachable')];
+
 t.test(
   'a pod shows the defaults of the API server; one of a controller has the containers of its template',
   async (t) => {
     const { ask } = await running(t, { clusters: [cluster(L2)] });
-    const pod = PLAIN_POD.replace('image: nginx', 'image: nginx, ports: [{containerPort: 80}]');
+    const container =
+      'image: nginx, ports: [{containerPort: 80}], readinessProbe: {httpGet: {port: 80}, periodSeconds: 5}';
+    const pod = PLAIN_POD.replace('image: nginx', container);
     t.equal((await ask('POST', OBJECTS, pod, YAML)).status, 201);
     const { object } = (await ask('GET', POD)).json;
     t.match(object.spec, {
       restartPolicy: 'Always',
       dnsPolicy: 'ClusterFirst',
-      containers: [{ ports: [{ containerPort: 80, protocol: 'TCP' }] }],
+      serviceAccountName: 'default',
+      containers: [
+        {
+          ports: [{ containerPort: 80, protocol: 'TCP' }],
+          readinessProbe: { timeoutSeconds: 1, periodSeconds: 5, successThreshold: 1, failureThreshold: 3 },
+        },
+      ],
     });
+    t.strictSame(object.spec.tolerations, [NOT_READY, UNREACHABLE]);
     t.equal((await ask('PUT', POD, object)).status, 200);
+    const tolerations = async () => (await ask('GET', POD)).json.object.spec.tolerations;
+    t.strictSame(await tolerations(), [NOT_READY, UNREACHABLE], 'none has become its own');
+    const own = { key: NOT_READY.key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 20 };
+    const added = JSON.stringify([{ op: 'add', path: '/spec/tolerations/-', value: { key: 'a', operator: 'Exists' } }]);
+    t.equal((await ask('PATCH', POD, added, JSON_PATCH)).status, 200);
+    t.strictSame(await tolerations(), [{ key: 'a', operator: 'Exists' }, NOT_READY, UNREACHABLE]);
+    const impatient = { ...object, metadata: { name: 'impatient' }, spec: { ...object.spec, tolerations: [own] } };
+    t.match((await ask('POST', OBJECTS, impatient)).json.objects[0].spec.tolerations, [own, UNREACHABLE]);
     const labels = JSON.stringify([{ op: 'replace', path: '/spec/containers/0/image', value: 'nginx:2' }]);
     t.equal((await ask('PATCH', POD, labels, JSON_PATCH)).status, 200);
     const refused = await ask('PATCH', POD, '{"spec":{"dnsPolicy":"Default"}}', MERGE);
@@ -225,7 +250,7 @@ t.test(
     const { items } = (await ask('GET', `${OBJECTS}?kind=Pod&full=true`)).json;
     const made = items.filter(({ origin }: Parsed) => origin === 'controller');
     t.ok(made.length > 0);
-    for (const { object: one } of made) t.match(one.spec.containers, [{ name: String }]);
+    for (const { object: one } of made) t.match(one.spec, { containers: [{ name: String }], tolerations: Array });
   },
 );
 

@@ -20,9 +20,11 @@ import {
   type ObjectKey,
   phaseOf,
   type Pod,
+  type Probe,
   renderObject,
   type Service,
 } from '../../kubernetes/index.js';
+import { withDefaultTolerations, withoutDefaultTolerations } from './default-tolerations.js';
 import { podAddresses } from './names.js';
 import { withoutSilence, withSilence } from './silence.js';
 
@@ -82,13 +84,22 @@ function ofService({ spec, status }: Service): AssignedField[] {
   ].filter(({ value }) => value !== 0);
 }
 
-/** pkg/apis/core/v1/defaults.go:SetDefaults_PodSpec(). */
+const PROBES = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
+
+/** pkg/apis/core/v1/defaults.go:SetDefaults_Probe(). */
+const probeDefaults = (path: FieldPath, probe: Probe | undefined): AssignedField[] =>
+  probe === undefined
+    ? []
+    : fieldsOf(path, probe, ['timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold']);
+
+/** pkg/apis/core/v1/defaults.go:SetDefaults_PodSpec(); plugin/pkg/admission/serviceaccount. */
 const podDefaults = ({ spec }: Pod): AssignedField[] => [
-  ...fieldsOf(['spec'], spec, ['restartPolicy', 'dnsPolicy']),
+  ...fieldsOf(['spec'], spec, ['restartPolicy', 'dnsPolicy', 'serviceAccountName']),
   ...(['containers', 'initContainers'] as const).flatMap((list) =>
-    spec[list].flatMap(({ ports }, i) =>
-      ports.flatMap((port, j) => fieldsOf(['spec', list, i, 'ports', j], port, ['protocol'])),
-    ),
+    spec[list].flatMap((container, i) => [
+      ...container.ports.flatMap((port, j) => fieldsOf(['spec', list, i, 'ports', j], port, ['protocol'])),
+      ...PROBES.flatMap((name) => probeDefaults(['spec', list, i, name], container[name])),
+    ]),
   ),
 ];
 
@@ -180,7 +191,7 @@ const changedObject = (object: JsonObject, path: FieldPath, change: (held: JsonO
 const nameAt = (path: FieldPath): string => String(path.at(-1));
 
 /** With what was given to it; what it says itself goes before. */
-export function withAssigned(object: JsonObject, key: ObjectKey, store: Store): JsonObject {
+function withAssigned(object: JsonObject, key: ObjectKey, store: Store): JsonObject {
   const open = assignedTo(key, store).filter(
     ({ path }) => placeIn(object, object, path) !== undefined && !isSaid(at(object, path)),
   );
@@ -190,9 +201,13 @@ export function withAssigned(object: JsonObject, key: ObjectKey, store: Store): 
   );
 }
 
+/** As it is read, beside single fields that were given to it: what the API server and the node controller add. */
+export const withAdded = (object: JsonObject, key: ObjectKey, store: Store): JsonObject =>
+  withSilence(withDefaultTolerations(withAssigned(object, key, store), key, store), key, store);
+
 /** A declared object as it is read. */
 export const shownObject = (object: DeclaredObject, store: Store): JsonObject =>
-  withSilence(withAssigned(renderObject(object), object.key, store), object.key, store);
+  withAdded(renderObject(object), object.key, store);
 
 const without = (object: JsonObject, paths: readonly FieldPath[]): JsonObject =>
   paths.reduce(
@@ -217,7 +232,7 @@ export function withoutAssigned(
 ): JsonObject | undefined {
   if (before === undefined) return undefined;
   const held = before.document.value;
-  const heard = withoutSilence(object, before, store);
+  const heard = withoutDefaultTolerations(withoutSilence(object, before, store), before, store);
   const returned = assignedTo(before.key, store).flatMap(({ path: old, value, as }) => {
     const path = isSaid(at(held, old)) ? undefined : placeIn(heard, held, old);
     if (path === undefined || !isDeepStrictEqual(at(heard, path), value)) return [];

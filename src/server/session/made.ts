@@ -15,8 +15,7 @@ import {
   writtenPod,
   writtenTemplate,
 } from '../../kubernetes/index.js';
-import { withAssigned } from './assigned.js';
-import { withSilence } from './silence.js';
+import { withAdded } from './assigned.js';
 
 /** Kinds of which controllers make objects that nobody wrote. */
 export const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
@@ -85,8 +84,7 @@ function partsOf(kind: (typeof MADE)[number], { namespace, name }: ObjectKey, cl
 export function renderMade(kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject {
   const { store } = cluster;
   const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
-  if (pod !== undefined)
-    return withSilence(withAssigned({ ...writtenPod(pod, cluster), status: {} }, key, store), key, store);
+  if (pod !== undefined) return withAdded({ ...writtenPod(pod, cluster), status: {} }, key, store);
   const object = store.get(kind, key.namespace, key.name);
   if (object === undefined) return {};
   const { apiVersion, labels, annotations, uid } = object;
@@ -98,5 +96,5 @@ export function renderMade(kind: (typeof MADE)[number], key: ObjectKey, cluster:
     ...(uid === undefined ? {} : { uid }),
     ownerReferences: writtenOwners(object, store),
   };
-  return withAssigned({ apiVersion, kind, metadata, ...partsOf(kind, key, cluster) }, key, store);
+  return withAdded({ apiVersion, kind, metadata, ...partsOf(kind, key, cluster) }, key, store);
 }
