@@ -33,6 +33,7 @@ import { equipMachine, type NodeContext } from './node/node.js';
 import type { ClusterEvent } from './change/observe.js';
 import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places } from './trace/places.js';
+import { Programs } from './node/programs.js';
 import { PodFaults } from './probes/pod-faults.js';
 import { Prober } from './probes/prober.js';
 import { type RecordedState, recordedState } from './input/recorded.js';
@@ -47,6 +48,8 @@ export class Cluster {
   readonly store: Store;
   readonly emulation: Emulation;
   readonly underlay: Underlay;
+  /** What programs find where they run. */
+  readonly programs: Programs;
   /** Asked of the plan, which stays as it is, once. */
   #losesFrames: boolean | undefined = undefined;
   readonly #inputErrors: readonly ConfigError[];
@@ -102,6 +105,13 @@ export class Cluster {
     const underlay = this.#underlay(settled.plan, settled.networks[0]);
     this.underlay = underlay;
     this.#places = new Places({ store, underlay, kubelets: this.#kubelets, findings: () => this.findings });
+    this.programs = new Programs({
+      store,
+      kubelets: this.#kubelets,
+      isNode: (name) => this.#places.isNode(name),
+      plugins: this.#context.calico?.binaries() ?? REFERENCE_PLUGINS,
+      refreshFiles: (host) => this.#routing?.refreshFiles(host),
+    });
     this.#prober = this.#probe(options.probes ?? true);
     const kubeletOf = (node: string): Kubelet | undefined => this.#kubelets.get(node);
     this.#podFaults = new PodFaults({ store, kubeletOf, prober: this.#prober });
@@ -273,7 +283,8 @@ export class Cluster {
       this.#askedDns = true;
       append(this.#findings, clusterDnsFindings(this.store, this.#context.kubelet, pod));
     }
-    return { netns, files: this.filesAt(host, pod), hostname: this.hostnameAt(host, pod), process };
+    const { programs } = this;
+    return { netns, files: programs.files(host, pod), hostname: programs.hostname(host, pod), process };
   }
 
   /** EndpointSlices as the controllers leave them, for whoever reads the store before a packet has gone. */
@@ -311,24 +322,6 @@ export class Cluster {
 
   get routing(): Routing | undefined {
     return this.#routing;
-  }
-
-  /** Files as a program sees them there: those of the pod's containers, or of the machine. */
-  filesAt(host: Host, pod: Pod | undefined): ReadonlyMap<string, string> {
-    if (pod !== undefined) return this.#places.sandboxOf(pod)?.files ?? new Map();
-    this.#routing?.refreshFiles(host);
-    return host.files;
-  }
-
-  /** The plugins in a node's /opt/cni/bin, by name; other machines have none. */
-  pluginsAt(host: Host): readonly string[] {
-    if (!this.#places.isNode(host.name)) return [];
-    return [...(this.#context.calico?.binaries() ?? REFERENCE_PLUGINS).keys()].sort();
-  }
-
-  /** What `hostname` prints there. */
-  hostnameAt(host: Host, pod: Pod | undefined): string {
-    return (pod === undefined ? undefined : this.#places.sandboxOf(pod)?.hostname) ?? host.name;
   }
 
   /** Moves virtual time on. */

@@ -22,6 +22,7 @@ export {
   type RoutingSite,
   runsBird,
 } from './routing.js';
+export type { Environment } from './node/environment.js';
 export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';
 export { type ConnectionRequest, runConnection } from './trace/connection.js';

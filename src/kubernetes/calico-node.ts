@@ -5,7 +5,8 @@
 
 import { type Cidr, type IpAddress, parseCidr, parseIp, parseIps } from './address.js';
 import { parseAsNumber } from './as-number.js';
-import type { TemplateContainer } from './kinds/pod.js';
+import { containerVariables, type EnvValue } from './container-environment.js';
+import type { Container } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 import { labelOf } from './selector.js';
 import { operatorCniConfig, operatorEnvironment } from './operator.js';
@@ -146,13 +147,6 @@ const VIEWS = new WeakMap<
   }
 >();
 
-export type EnvValue =
-  | { readonly kind: 'text'; readonly text: string }
-  /** The pod's own: `spec.nodeName`, `status.podIP`. */
-  | { readonly kind: 'field'; readonly fieldPath: string }
-  /** From a secret or a container's resources, or from a ConfigMap that is not there. */
-  | { readonly kind: 'unresolved'; readonly from: string };
-
 export interface CalicoNodeSettings {
   /** Who runs it, or the operator's Installation where the DaemonSet that it makes is left out. */
   readonly object: DaemonSet | CalicoInstallation;
@@ -164,41 +158,6 @@ export interface CalicoNodeSettings {
   readonly installEnv: ReadonlyMap<string, EnvValue>;
   /** The template that install-cni fills in, or undefined where Calico does not write a CNI configuration. */
   readonly cniNetworkConfig: string | undefined;
-}
-
-type EnvEntry = TemplateContainer['env'][number];
-
-function resolve({ value, valueFrom }: EnvEntry, store: Store, namespace: string): EnvValue | undefined {
-  if (valueFrom === undefined) return { kind: 'text', text: value ?? '' };
-  const { configMapKeyRef, fieldRef } = valueFrom;
-  if (fieldRef !== undefined) return { kind: 'field', fieldPath: fieldRef.fieldPath };
-  if (configMapKeyRef === undefined) {
-    return { kind: 'unresolved', from: valueFrom.secretKeyRef === undefined ? 'a resource field' : 'a secret' };
-  }
-  const { name, key } = configMapKeyRef;
-  const text = labelOf(store.get('ConfigMap', namespace, name)?.data ?? {}, key);
-  if (text !== undefined) return { kind: 'text', text };
-  return configMapKeyRef.optional
-    ? undefined
-    : { kind: 'unresolved', from: `ConfigMap ${namespace}/${name}, key ${key}` };
-}
-
-/** `envFrom` first, then `env`; of two with one name the later (kubelet_pods.go:makeEnvironmentVariables()). */
-export function containerEnvironment(
-  container: TemplateContainer,
-  store: Store,
-  namespace: string,
-): ReadonlyMap<string, EnvValue> {
-  const env = new Map<string, EnvValue>();
-  for (const { prefix, configMapRef } of container.envFrom) {
-    const data = configMapRef && store.get('ConfigMap', namespace, configMapRef.name)?.data;
-    for (const [name, text] of Object.entries(data ?? {})) env.set(prefix + name, { kind: 'text', text });
-  }
-  for (const entry of container.env) {
-    const value = resolve(entry, store, namespace);
-    if (value !== undefined) env.set(entry.name, value);
-  }
-  return env;
 }
 
 const CONTAINER = 'calico-node';
@@ -217,9 +176,9 @@ export function calicoNodeSettings(store: Store): CalicoNodeSettings | undefined
   );
   const installation = calicoInstallation(store);
   if (daemonSet === undefined) return installation && operatorSettings(store, installation);
-  const { containers, initContainers } = daemonSet.spec.template.environments;
-  const environment = (container: TemplateContainer | undefined): ReadonlyMap<string, EnvValue> =>
-    container === undefined ? NONE : containerEnvironment(container, store, daemonSet.namespace);
+  const { containers, initContainers } = daemonSet.spec.template.spec;
+  const environment = (container: Container | undefined): ReadonlyMap<string, EnvValue> =>
+    container === undefined ? NONE : new Map(containerVariables(container, store, daemonSet.namespace));
   const installEnv = environment(initContainers.find(({ name }) => name === 'install-cni'));
   const template = installEnv.get('CNI_NETWORK_CONFIG');
   const ofInstallation =

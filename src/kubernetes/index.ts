@@ -10,10 +10,9 @@ export {
   calicoNode,
   calicoNodeSettings,
   calicoNodes,
-  containerEnvironment,
-  type EnvValue,
   NODE_ANNOTATIONS,
 } from './calico-node.js';
+export { containerVariables, type EnvValue, secretText } from './container-environment.js';
 export { giveNodeCidrs } from './controllers/node-ipam.js';
 export { kubeadmNetworking } from './kubeadm.js';
 export {

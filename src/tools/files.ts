@@ -64,10 +64,14 @@ function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
 
 /** Names of programs, which are there but are no text. */
 const binaries = ({ cluster, netns, pod }: ToolPlace): readonly (readonly [string, string])[] =>
-  pod === undefined ? cluster.pluginsAt(netns.host).map((name) => [`${CNI_BIN_DIR}/${name}`, ''] as const) : [];
+  pod === undefined ? cluster.programs.plugins(netns.host).map((name) => [`${CNI_BIN_DIR}/${name}`, ''] as const) : [];
 
 const files = (place: ToolPlace): ReadonlyMap<string, string> =>
-  new Map([...kernelFiles(place.netns), ...binaries(place), ...place.cluster.filesAt(place.netns.host, place.pod)]);
+  new Map([
+    ...kernelFiles(place.netns),
+    ...binaries(place),
+    ...place.cluster.programs.files(place.netns.host, place.pod),
+  ]);
 
 /** The text of a file, or why there is none. */
 export function readFile(place: ToolPlace, path: string): { readonly text: string } | { readonly problem: string } {

@@ -61,7 +61,7 @@ export const hostname: Tool = (place, args) => {
     const what = isLong ? `unrecognized option '${bad.written}'` : `invalid option -- '${bad.written.at(-1) ?? ''}'`;
     return failure(255, `hostname: ${what}`);
   }
-  const name = place.cluster.hostnameAt(place.netns.host, place.pod);
+  const name = place.cluster.programs.hostname(place.netns.host, place.pod);
   const letters = options.map(({ letter }) => letter);
   if (letters.includes(undefined)) return failure(1, 'hostname: only what shows is offered here');
   if (letters.includes('V')) return ok('hostname 3.23\n');

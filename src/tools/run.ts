@@ -10,6 +10,7 @@ import { conntrack } from './conntrack/conntrack.js';
 import { curl } from './curl.js';
 import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';
+import { env, printenv } from './env.js';
 import { nslookup } from './dns/nslookup.js';
 import { cat, ls } from './files.js';
 import { hostname } from './hostname.js';
@@ -62,6 +63,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   dig,
   echo,
   egrep: grepOf('extended'),
+  env: (place, args, input) => env(place, args, runIn, input),
   false: fail,
   fgrep: grepOf('fixed'),
   getent,
@@ -84,6 +86,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   nstat,
   ping,
   ping6: forIpv6('ping6'),
+  printenv,
   route,
   seq,
   sh: (place, args, input) => shell(place, args, runIn, input),

@@ -1,9 +1,7 @@
 /** `time COMMAND` as bash has it: the emulation's time. Computing takes none. */
 
 import { NS_PER_MS, NS_PER_S } from '../kernel/index.js';
-import { ok, type ToolPlace, type ToolResult } from './tool.js';
-
-type Run = (place: ToolPlace, command: readonly string[], input: string) => ToolResult;
+import { ok, type Run, type ToolPlace, type ToolResult } from './tool.js';
 
 function clock(ns: number): string {
   const seconds = Math.floor(ns / NS_PER_S);

@@ -1,6 +1,6 @@
 /** What a tool is: a function of a namespace and its arguments. */
 
-import type { Cluster } from '../cluster/index.js';
+import type { Cluster, Environment } from '../cluster/index.js';
 import type { Netns } from '../kernel/index.js';
 import type { Pod } from '../kubernetes/index.js';
 
@@ -16,10 +16,18 @@ export interface ToolPlace {
   readonly netns: Netns;
   /** In a pod: the pod. */
   readonly pod: Pod | undefined;
+  /** Without one it is that which programs find there. */
+  readonly environment?: Environment;
 }
 
 /** `input`: its standard input, the whole of it. */
 export type Tool = (place: ToolPlace, args: readonly string[], input?: string) => ToolResult;
+
+/** Of tools that run others. */
+export type Run = (place: ToolPlace, command: readonly string[], input: string) => ToolResult;
+
+export const environmentOf = ({ environment, cluster, pod }: ToolPlace): Environment =>
+  environment ?? cluster.programs.environment(pod);
 
 export const ok = (stdout: string): ToolResult => ({ exitCode: 0, stdout, stderr: '' });
 export const failure = (exitCode: number, message: string, stdout = ''): ToolResult => ({

@@ -1,4 +1,4 @@
-/** `uname` of coreutils 9.1. The release is that of the Linux which this one is held to. */
+/** `uname` of coreutils 9.1. The kernel is that which the kubelet has told of, else that which this one is held to. */
 
 import { type LongOption, orderedOptions } from './getopt.js';
 import { failure, ok, type Tool } from './tool.js';
@@ -17,6 +17,14 @@ const LONG: readonly LongOption[] = [
 
 const RELEASE = '6.18.0-podwire';
 const VERSION = '#1 SMP PREEMPT_DYNAMIC';
+/** UTS_MACHINE by GOARCH, which the kubelet tells. */
+const MACHINES: Readonly<Record<string, string>> = {
+  '': 'x86_64',
+  '386': 'i686',
+  amd64: 'x86_64',
+  arm: 'armv7l',
+  arm64: 'aarch64',
+};
 const TRY_HELP = "Try 'uname --help' for more information.";
 
 export const uname: Tool = ({ cluster, netns, pod }, args) => {
@@ -29,13 +37,14 @@ export const uname: Tool = ({ cluster, netns, pod }, args) => {
   }
   const [extra] = [...options.flatMap(({ letter, value }) => (letter === undefined ? [value] : [])), ...rest];
   if (extra !== undefined) return failure(1, `uname: extra operand '${extra}'\n${TRY_HELP}`);
+  const { release, architecture } = cluster.programs.kernel(netns.host);
   const letters = new Set(options.map(({ letter }) => letter));
   const fields: readonly (readonly [letter: string, text: string])[] = [
     ['s', 'Linux'],
-    ['n', cluster.hostnameAt(netns.host, pod)],
-    ['r', RELEASE],
+    ['n', cluster.programs.hostname(netns.host, pod)],
+    ['r', release || RELEASE],
     ['v', VERSION],
-    ['m', 'x86_64'],
+    ['m', MACHINES[architecture] ?? architecture],
     // Not known, and left out of everything.
     ...(letters.has('a')
       ? []

@@ -55,8 +55,8 @@ function filesOf(cluster: Cluster, name = 'p'): { read: (path: string) => string
   if (isNameProblem(endpoint)) throw new Error(endpoint.problem);
   const { netns, pod: found } = cluster.locate(endpoint);
   return {
-    read: (path) => cluster.filesAt(netns.host, found).get(path),
-    hostname: cluster.hostnameAt(netns.host, found),
+    read: (path) => cluster.programs.files(netns.host, found).get(path),
+    hostname: cluster.programs.hostname(netns.host, found),
   };
 }
 

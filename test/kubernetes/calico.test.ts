@@ -72,7 +72,7 @@ t.test('the settings of calico-node are resolved from its ConfigMap', (t) => {
   t.same(settings?.env.get('GONE'), { kind: 'unresolved', from: 'ConfigMap kube-system/calico-config, key nothing' });
   t.equal(settings?.env.has('PERHAPS'), false);
   t.same(settings?.env.get('NODENAME'), { kind: 'field', fieldPath: 'spec.nodeName' });
-  t.same(settings?.env.get('PASSWORD'), { kind: 'unresolved', from: 'a secret' });
+  t.same(settings?.env.get('PASSWORD'), { kind: 'unresolved', from: 'Secret kube-system/s, key k' });
   t.equal(text(settings?.installEnv.get('CNI_MTU')), '0');
   t.equal(settings?.cniNetworkConfig, '{"name": "k8s-pod-network"}');
   t.end();

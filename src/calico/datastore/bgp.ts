@@ -8,7 +8,7 @@ import type {
   CalicoNodeView,
   Store,
 } from '../../kubernetes/index.js';
-import { calicoNodes, durationSeconds } from '../../kubernetes/index.js';
+import { calicoNodes, durationSeconds, secretText } from '../../kubernetes/index.js';
 import type {
   BgpBlock,
   BgpConfiguration,
@@ -189,13 +189,9 @@ export function bgpBlocks(
   return blocks;
 }
 
-/** `data` is base64, `stringData` goes before it. */
 export function storedPassword(store: Store, namespace: string, { name, key }: SecretKey): string | undefined {
   const secret = store.get('Secret', namespace, name);
-  if (secret === undefined) return undefined;
-  if (Object.hasOwn(secret.stringData, key)) return secret.stringData[key];
-  const encoded = Object.hasOwn(secret.data, key) ? secret.data[key] : undefined;
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+  return secret && secretText(secret, key);
 }
 
 function selects(selector: string, labels: (name: string) => string | undefined): boolean {

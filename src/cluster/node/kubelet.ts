@@ -29,6 +29,7 @@ import { type Ipv4Addr, parseIpv4Prefix } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { DnsPods } from './dns-pods.js';
 import type { KubeletSettings } from '../input/kubelet-settings.js';
+import { type Environment, podEnvironment } from './environment.js';
 import { podListeners, podSite } from './listeners.js';
 import { podFiles, podHostname } from './pod-files.js';
 import { containerId, netnsName } from '../input/sandbox.js';
@@ -270,6 +271,14 @@ export class Kubelet {
     if (pod.spec.hostNetwork) return this.#store.get('Node', '', this.#host.name)?.status.internalIPs ?? [];
     const ipv6 = pod.status.podIPs.filter((ip) => !isIpv4(ip));
     return address === undefined ? ipv6 : [address, ...ipv6];
+  }
+
+  /** What programs in its containers find set; undefined for a pod that does not run here. */
+  environmentOf(pod: Pod): Environment | undefined {
+    const sandbox = this.sandboxes.get(keyOf(pod));
+    if (sandbox === undefined) return undefined;
+    const { hostname } = sandbox;
+    return podEnvironment({ pod: sandbox.pod, store: this.#store, hostname, addresses: this.#addressesOf(sandbox) });
   }
 
   /** Its servers, by difference: Services that come and go open and close ports. */

@@ -25,7 +25,7 @@ export function variableSource(
 }
 
 function inDaemonSet(store: Store, daemonSet: DaemonSet, name: string): VariableSource | undefined {
-  const { containers } = daemonSet.spec.template.environments;
+  const { containers } = daemonSet.spec.template.spec;
   const index = containers.findIndex((container) => container.name === CONTAINER);
   const container = containers[index];
   if (container === undefined) return undefined;

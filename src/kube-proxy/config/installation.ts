@@ -74,7 +74,7 @@ function configMapOf(store: Store): { readonly map: ConfigMap; readonly key: str
 
 /** The file that `--config` names; without that flag all flags count. */
 function written(store: Store, daemonSet: DaemonSet | undefined): Written | undefined {
-  const flags = daemonSet === undefined ? undefined : flagsOf(daemonSet.spec.template.environments.containers);
+  const flags = daemonSet === undefined ? undefined : flagsOf(daemonSet.spec.template.commandLines);
   const found = configMapOf(store);
   if (daemonSet !== undefined && flags !== undefined && flags.size > 0 && !flags.has('config')) {
     const path = ['spec', 'template', 'spec', 'containers'];
@@ -160,7 +160,7 @@ function replacement(store: Store): string | undefined {
   const cilium = store.get('ConfigMap', NAMESPACE, 'cilium-config')?.data;
   if (isTrueText(labelOf(cilium ?? {}, 'kube-proxy-replacement'))) return 'Cilium';
   const router = store.get('DaemonSet', NAMESPACE, 'kube-router');
-  const flags = router && flagsOf(router.spec.template.environments.containers, 'kube-router');
+  const flags = router && flagsOf(router.spec.template.commandLines, 'kube-router');
   return flags?.get('run-service-proxy') === 'true' ? 'kube-router' : undefined;
 }
 

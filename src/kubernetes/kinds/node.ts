@@ -110,6 +110,16 @@ const nodeAddress: Schema<NodeAddress> = check(record({ type: text, address: tex
 const ofType = (addresses: readonly NodeAddress[], type: string): readonly IpAddress[] =>
   parseIps(addresses.filter((given) => given.type === type).map((given) => given.address));
 
+/** What the kubelet says of the machine; empty where nothing is recorded. */
+const nodeInfo = orEmpty(
+  record({
+    architecture: withDefault(text, ''),
+    kernelVersion: withDefault(text, ''),
+    machineID: withDefault(text, ''),
+    osImage: withDefault(text, ''),
+  }),
+);
+
 const nodeStatus = map(
   orEmpty(
     record({
@@ -117,9 +127,10 @@ const nodeStatus = map(
       allocatable: orEmpty(record({ pods: withDefault(wholeQuantity, DEFAULT_MAX_PODS), cpu: optional(milliCpu) })),
       capacity: orEmpty(record({ cpu: optional(milliCpu) })),
       conditions: conditionsSchema,
+      nodeInfo,
     }),
   ),
-  ({ addresses, allocatable, capacity, conditions }) => {
+  ({ addresses, allocatable, capacity, conditions, nodeInfo: system }) => {
     const ready = conditions.find(({ type }) => type === 'Ready');
     return {
       /** In the order that kubelet or the cloud gave them: the first of a family is the node's own. */
@@ -130,6 +141,7 @@ const nodeStatus = map(
       /** In thousandths of a CPU; undefined where nothing is recorded. */
       allocatableCpu: allocatable.cpu,
       capacityCpu: capacity.cpu,
+      system,
       /** Undefined where nothing is recorded. */
       ready: ready === undefined ? undefined : ready.status === 'True',
       /** Nobody hears of its kubelet any more. */

@@ -73,10 +73,23 @@ const probe = record(
 );
 export type Probe = Value<typeof probe>;
 
+/** Where the value of a variable comes from; resources of containers are not read. */
+const keyReference = record({ name: withDefault(text, ''), key: text, optional: withDefault(flag, false) });
+const envSource = record({
+  configMapKeyRef: optional(keyReference),
+  secretKeyRef: optional(keyReference),
+  fieldRef: optional(record({ fieldPath: text })),
+  resourceFieldRef: optional(rawMap),
+});
+
+const envVariable = record({ name: text, value: optional(text), valueFrom: optional(envSource) });
+export type EnvVariable = Value<typeof envVariable>;
+
+const mapReference = optional(record({ name: withDefault(text, ''), optional: withDefault(flag, false) }));
+const envFromSource = record({ prefix: withDefault(text, ''), configMapRef: mapReference, secretRef: mapReference });
+
 /** The rest of a Container. */
 const CONTAINER_FIELDS = [
-  'env',
-  'envFrom',
   'imagePullPolicy',
   'lifecycle',
   'resizePolicy',
@@ -100,6 +113,8 @@ const container = record(
     /** As they are written: what is no list of texts says nothing here. */
     command: withDefault(raw, null),
     args: withDefault(raw, null),
+    env: listOf(envVariable),
+    envFrom: listOf(envFromSource),
     ports: listOf(containerPort),
     livenessProbe: optional(probe),
     readinessProbe: optional(probe),
@@ -185,6 +200,8 @@ const podSpecFields = {
   affinity: optional(affinity),
   tolerations: listOf(toleration),
   hostNetwork: withDefault(flag, false),
+  /** Variables of the namespace's Services for its containers. */
+  enableServiceLinks: withDefault(flag, true),
   serviceAccountName: withDefault(text, 'default'),
   hostname: withDefault(text, ''),
   subdomain: withDefault(text, ''),
@@ -206,7 +223,6 @@ const podSpecFields = {
 const POD_SPEC_FIELDS = [
   'activeDeadlineSeconds',
   'automountServiceAccountToken',
-  'enableServiceLinks',
   'ephemeralContainers',
   'hostIPC',
   'hostPID',
@@ -318,33 +334,15 @@ export type PodStatus = Value<typeof podStatus>;
 
 export const podBody = record({ spec: podSpec, status: podStatus });
 
-const envSource = record({
-  configMapKeyRef: optional(record({ name: withDefault(text, ''), key: text, optional: withDefault(flag, false) })),
-  fieldRef: optional(record({ fieldPath: text })),
-  secretKeyRef: optional(rawMap),
-  resourceFieldRef: optional(rawMap),
-});
-
-/** A template keeps the environment of its containers, which settings are read from (calico-node, kube-proxy). */
-const templateContainer = record({
-  name: text,
-  env: listOf(record({ name: text, value: optional(text), valueFrom: optional(envSource) })),
-  envFrom: listOf(
-    record({
-      prefix: withDefault(text, ''),
-      configMapRef: optional(record({ name: withDefault(text, ''), optional: withDefault(flag, false) })),
-    }),
-  ),
-  command: listOf(text),
-  args: listOf(text),
-});
+/** A template keeps the words of its containers, which flags are read from (kube-proxy). */
+const templateContainer = record({ name: text, command: listOf(text), args: listOf(text) });
 export type TemplateContainer = Value<typeof templateContainer>;
 
 const templateMetadata = orEmpty(record({ labels: textMap, annotations: textMap }));
-const environments = record({ containers: listOf(templateContainer), initContainers: listOf(templateContainer) });
+const commandLines = record({ containers: listOf(templateContainer) });
 
 const asPods = record({ metadata: templateMetadata, spec: podSpec });
-const asTemplate = record({ spec: environments });
+const asTemplate = record({ spec: commandLines });
 
 /** `spec` is read twice: as the pods will have it, and for what only the template keeps. */
 export const podTemplate: Schema<PodTemplate> = {
@@ -356,7 +354,7 @@ export const podTemplate: Schema<PodTemplate> = {
     if (pods === INVALID) return INVALID; // the second reading would repeat its mistakes
     const kept = asTemplate.read(value, at);
     if (kept === INVALID) return INVALID;
-    return { ...pods.metadata, spec: pods.spec, environments: kept.spec };
+    return { ...pods.metadata, spec: pods.spec, commandLines: kept.spec.containers };
   },
 };
 
@@ -364,5 +362,5 @@ export interface PodTemplate {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: PodSpec;
-  readonly environments: Value<typeof environments>;
+  readonly commandLines: readonly TemplateContainer[];
 }

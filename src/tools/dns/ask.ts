@@ -87,7 +87,10 @@ export function ask(netns: Netns, question: Question, ignoresCut: boolean): Aske
 }
 
 export const resolvConfOf = ({ cluster, netns, pod }: ToolPlace): ResolvConf =>
-  parseResolvConf(cluster.filesAt(netns.host, pod).get('/etc/resolv.conf') ?? '', cluster.hostnameAt(netns.host, pod));
+  parseResolvConf(
+    cluster.programs.files(netns.host, pod).get('/etc/resolv.conf') ?? '',
+    cluster.programs.hostname(netns.host, pod),
+  );
 
 /** The names that are tried for one, in order (bin/dig/dighost.c:setup_lookup(), next_origin()). */
 export function searchedNames(name: string, { ndots, search }: ResolvConf): readonly string[] {

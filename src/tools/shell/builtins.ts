@@ -1,11 +1,9 @@
 /** Commands that are the shell's own, since they change what it keeps (POSIX, Shell Command Language, 2.14). */
 
 import { failure, ok, type ToolResult } from '../tool.js';
-import { Leaving, type ShellState } from './state.js';
+import { Leaving, NAME, type ShellState } from './state.js';
 
 type Builtin = (state: ShellState, args: readonly string[]) => ToolResult;
-
-const NAME = /^[A-Za-z_]\w*$/;
 
 /** @throws Leaving */
 const leave =
@@ -33,18 +31,36 @@ const read: Builtin = (state, args) => {
   return { exitCode: line?.whole === true ? 0 : 1, stdout: '', stderr: '' };
 };
 
-/** `export NAME[=VALUE]...`: there is no environment that anybody looks at. */
+/** As a word that stands for itself. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
+
+/** `export [-p] [NAME[=VALUE]...]`. */
 const exported: Builtin = (state, args) => {
-  for (const word of args) {
+  const names = args[0] === '-p' ? args.slice(1) : args;
+  if (names.length === 0)
+    return ok(
+      [...state.exported]
+        .sort()
+        .map((name) => {
+          const value = state.variables.get(name);
+          return value === undefined ? `export ${name}\n` : `export ${name}=${quoted(value)}\n`;
+        })
+        .join(''),
+    );
+  for (const word of names) {
     const [name = '', ...value] = word.split('=');
     if (!NAME.test(name)) return failure(2, `sh: export: ${name}: bad variable name`);
     if (word.includes('=')) state.variables.set(name, value.join('='));
+    state.exported.add(name);
   }
   return ok('');
 };
 
-const unset: Builtin = ({ variables }, args) => {
-  for (const name of args) variables.delete(name);
+const unset: Builtin = ({ variables, exported: names }, args) => {
+  for (const name of args) {
+    variables.delete(name);
+    names.delete(name);
+  }
   return ok('');
 };
 

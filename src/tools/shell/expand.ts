@@ -7,13 +7,15 @@ import type { Parameter, Part, Script, Word } from './syntax.js';
 /** What an expansion asks of the shell. */
 export interface ExpansionContext {
   readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName'>;
+  /** Variables that have a value which nobody here knows, and where it stands. */
+  readonly unresolved: ReadonlyMap<string, string>;
   /** What commands print, without the newlines at its end. */
   outputOf(script: Script): string;
   /** Files and folders that a pattern names. */
   matching(pattern: string): readonly string[];
 }
 
-/** Thrown by `${x?why}`. */
+/** Thrown by `${x?why}`, and by what nobody here knows. */
 export class ParameterError extends Error {}
 
 /** A word on its way, and the pattern of file names that it is. */
@@ -162,6 +164,9 @@ export class Expansion {
     if (name === '#') return String(positional.length);
     if (name === '@' || name === '*') return positional.join(' ');
     if (name === '0') return scriptName;
-    return /^\d$/.test(name) ? positional[Number(name) - 1] : variables.get(name);
+    if (/^\d$/.test(name)) return positional[Number(name) - 1];
+    const from = variables.has(name) ? undefined : this.#context.unresolved.get(name);
+    if (from !== undefined) throw new ParameterError(`${name}: is not known here: ${from}`);
+    return variables.get(name);
   }
 }

@@ -4,15 +4,13 @@
  */
 
 import { matchingPaths, readFile } from '../files.js';
-import { failure, ok, type ToolPlace, type ToolResult } from '../tool.js';
+import { environmentOf, failure, ok, type Run, type ToolPlace, type ToolResult } from '../tool.js';
 import { ArithmeticError } from './arithmetic.js';
 import { BUILTINS } from './builtins.js';
 import { Expansion, ParameterError } from './expand.js';
 import { isUnread, readScript } from './reader.js';
 import { Leaving, ShellState } from './state.js';
 import type { Command, Pipeline, Redirection, Script, Sink } from './syntax.js';
-
-type Run = (place: ToolPlace, command: readonly string[], input: string) => ToolResult;
 
 /** Turns of one loop: time passes only as commands take it, so that waiting for another day would never end. */
 const MOST_TURNS = 1_000;
@@ -34,6 +32,7 @@ class Shell {
     this.#state = state;
     this.#expansion = new Expansion({
       state,
+      unresolved: environmentOf(place).unresolved,
       outputOf: (script) => this.#outputOf(script),
       matching: (pattern) => matchingPaths(place, pattern),
     });
@@ -147,7 +146,7 @@ class Shell {
 
   #simple({ assignments, words }: Command & { kind: 'simple' }): void {
     const [name, ...args] = words.flatMap((word) => this.#expansion.words(word));
-    // What stands before a command would be its environment alone, which none here looks at.
+    // Before a command these are its environment alone.
     const values = assignments.map(({ name: variable, value }) => [variable, this.#expansion.text(value)] as const);
     if (name === undefined) {
       if (!assignments.some(({ value }) => value.some(({ kind }) => kind === 'output'))) this.#state.status = 0;
@@ -155,7 +154,15 @@ class Shell {
       return;
     }
     const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
-    this.#print(builtin?.(this.#state, args) ?? this.#run(this.#place, [name, ...args], this.#state.input.rest));
+    this.#print(builtin?.(this.#state, args) ?? this.#program([name, ...args], new Map(values)));
+    // What goes wrong with one of these ends the script (POSIX, Shell Command Language, 2.8.1).
+    if (builtin !== undefined && name !== 'read' && this.#state.status === 2) throw new Leaving('exit', 2);
+  }
+
+  #program(command: readonly string[], own: ReadonlyMap<string, string>): ToolResult {
+    const { unresolved } = environmentOf(this.#place);
+    const environment = { variables: new Map([...this.#state.environment(), ...own]), unresolved };
+    return this.#run({ ...this.#place, environment }, command, this.#state.input.rest);
   }
 
   #print({ exitCode, stdout, stderr }: ToolResult): void {
@@ -226,5 +233,11 @@ export function shell(place: ToolPlace, args: readonly string[], run: Run, input
   if (text === undefined) return failure(2, 'sh: 0: -c requires an argument');
   const script = readScript(text);
   if (isUnread(script)) return failure(2, `sh: ${script.problem}`);
-  return script.length === 0 ? ok('') : new Shell(place, run, new ShellState(name, words, input)).whole(script);
+  const state = new ShellState({
+    scriptName: name,
+    positional: words,
+    input,
+    environment: environmentOf(place).variables,
+  });
+  return script.length === 0 ? ok('') : new Shell(place, run, state).whole(script);
 }

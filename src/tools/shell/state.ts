@@ -35,9 +35,21 @@ export class Input {
   }
 }
 
+/** Of variables, whoever sets them. */
+export const NAME = /^[A-Za-z_]\w*$/;
+
+export interface ShellStart {
+  readonly scriptName: string;
+  readonly positional: readonly string[];
+  readonly input: string;
+  readonly environment: ReadonlyMap<string, string>;
+}
+
 export class ShellState {
   readonly scriptName: string;
   readonly variables: Map<string, string>;
+  /** Names of variables that programs find set. */
+  readonly exported: Set<string>;
   positional: readonly string[];
   input: Input;
   /** `$?` */
@@ -45,11 +57,18 @@ export class ShellState {
   /** Around what is being done. */
   loops = 0;
 
-  constructor(scriptName: string, positional: readonly string[], input: string, variables = new Map<string, string>()) {
+  constructor({ scriptName, positional, input, environment }: ShellStart) {
     this.scriptName = scriptName;
     this.positional = positional;
-    this.variables = variables;
+    // What has another name is not handed on, as by dash.
+    this.variables = new Map([...environment].filter(([name]) => NAME.test(name)));
+    this.exported = new Set(this.variables.keys());
     this.input = new Input(input);
+  }
+
+  /** What programs find set. */
+  environment(): ReadonlyMap<string, string> {
+    return new Map([...this.variables].filter(([name]) => this.exported.has(name)));
   }
 
   /** What the next commands read. */
@@ -58,7 +77,10 @@ export class ShellState {
   }
 
   copy(input: string): ShellState {
-    const copy = new ShellState(this.scriptName, this.positional, input, new Map(this.variables));
+    const { scriptName, positional } = this;
+    const copy = new ShellState({ scriptName, positional, input, environment: this.environment() });
+    for (const [name, value] of this.variables) copy.variables.set(name, value);
+    for (const name of this.exported) copy.exported.add(name);
     copy.status = this.status;
     return copy;
   }

@@ -17,6 +17,7 @@ import {
   type MetalLbPeer,
   type Service,
   type Store,
+  secretText,
 } from '../../../kubernetes/index.js';
 import { formatIpv4, formatPrefix, type Ipv4Addr, ipv4, ipv4Mask } from '../../../packet/index.js';
 import type { BgpAdvertised, MetalLbConfiguration } from './configuration.js';
@@ -175,11 +176,7 @@ export class BgpSpeakers {
     const { password, passwordSecret } = spec;
     if (password !== '' || passwordSecret === undefined || passwordSecret.name === '') return password;
     const secret = this.#request.store.get('Secret', passwordSecret.namespace || namespace, passwordSecret.name);
-    if (secret === undefined) return '';
-    const encoded = secret.data['password'];
-    return (
-      secret.stringData['password'] ?? (encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8'))
-    );
+    return (secret && secretText(secret, 'password')) ?? '';
   }
 
   #session(peer: MetalLbPeer, announced: readonly Announced[], i: number): string[] {
