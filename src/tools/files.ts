@@ -4,62 +4,17 @@
  */
 
 import { CNI_BIN_DIR } from '../cni/index.js';
-import { type Device, type Netns } from '../kernel/index.js';
+import type { Netns } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { flagsOf, IFF, linkAddress, operstateOf } from './ip/device.js';
 import { procNetFiles } from './proc-net.js';
 import { sysctlFiles } from './proc-sys.js';
-import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
-
-const STATISTICS = [
-  'collisions',
-  'multicast',
-  ...['bytes', 'compressed', 'crc_errors', 'dropped', 'errors', 'fifo_errors', 'frame_errors'].map(
-    (one) => `rx_${one}`,
-  ),
-  ...['length_errors', 'missed_errors', 'nohandler', 'over_errors', 'packets'].map((one) => `rx_${one}`),
-  ...['aborted_errors', 'bytes', 'carrier_errors', 'compressed', 'dropped', 'errors'].map((one) => `tx_${one}`),
-  ...['fifo_errors', 'heartbeat_errors', 'packets', 'window_errors'].map((one) => `tx_${one}`),
-];
-const ARPHRD: Readonly<Partial<Record<Device['kind'], number>>> = { loopback: 772, ipip: 768 };
-
-/** netstat_attrs[]: what nobody counts is 0. */
-function statistics({ counters: c }: Device): readonly (readonly [string, number])[] {
-  const counted: Readonly<Record<string, number>> = {
-    collisions: c.collisions,
-    rx_bytes: c.rxBytes,
-    rx_dropped: c.rxDropped,
-    rx_errors: c.rxErrors,
-    rx_packets: c.rxPackets,
-    tx_bytes: c.txBytes,
-    tx_carrier_errors: c.txCarrierErrors,
-    tx_dropped: c.txDropped,
-    tx_errors: c.txErrors,
-    tx_packets: c.txPackets,
-  };
-  return STATISTICS.map((name) => [`statistics/${name}`, counted[name] ?? 0] as const);
-}
-
-/** net/core/net-sysfs.c. A device that is down has no carrier to tell of, and reading it fails. */
-function deviceFiles(dev: Device): readonly (readonly [name: string, content: string])[] {
-  const flags = flagsOf(dev).reduce((all, flag) => all | (IFF[flag] ?? 0), 0);
-  const values: readonly (readonly [string, string | number])[] = [
-    ['address', linkAddress(dev)],
-    ...(dev.up ? [['carrier', dev.carrier ? 1 : 0] as const] : []),
-    ['flags', `0x${flags.toString(16)}`],
-    ['ifindex', dev.ifindex],
-    ['mtu', dev.mtu],
-    ['operstate', operstateOf(dev).toLowerCase()],
-    ['tx_queue_len', dev.txqlen],
-    ['type', ARPHRD[dev.kind] ?? 1],
-  ];
-  return [...values, ...statistics(dev)].map(([name, value]) => [`/sys/class/net/${dev.name}/${name}`, `${value}\n`]);
-}
+import { sysClassNetFiles } from './sys-class-net.js';
+import { failure, lines, ok, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
   const sysctls = sysctlFiles(netns).map(([path, value]) => [`/proc/sys/${path}`, `${value}\n`] as const);
-  return [...sysctls, ...procNetFiles(netns), ...[...netns.devices].flatMap(deviceFiles)];
+  return [...sysctls, ...procNetFiles(netns), ...sysClassNetFiles(netns)];
 }
 
 /** Names of programs, which are there but are no text. */
@@ -94,16 +49,6 @@ export function matchingPaths(place: ToolPlace, pattern: string): readonly strin
     }
   return [...paths].sort();
 }
-
-const together = (results: readonly ToolResult[]): ToolResult =>
-  results.reduce(
-    (all, one) => ({
-      exitCode: Math.max(all.exitCode, one.exitCode),
-      stdout: all.stdout + one.stdout,
-      stderr: all.stderr + one.stderr,
-    }),
-    ok(''),
-  );
 
 const isFolder = (known: ReadonlyMap<string, string>, path: string): boolean =>
   [...known.keys()].some((one) => one.startsWith(`${path.replace(/\/+$/, '')}/`));

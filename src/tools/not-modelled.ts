@@ -33,14 +33,22 @@ export const forIpv6 =
   () =>
     noIpv6(name);
 
+const NAMESPACES = `"ip netns" lists namespaces, "ip -n NAME addr" shows one, and "ip route get ADDRESS" names the device that leads to a pod`;
+
 /** Programs of a node that show or change what is not there, and what shows it here. */
 const INSTEAD: Readonly<Record<string, string>> = {
   tcpdump: `each command runs by itself here, from its beginning to its end, so that no packet goes by while tcpdump listens.
 "podwire trace -f PATH -o pcapng FROM TO" writes the frames of a packet's way for Wireshark and tcpdump -r, and the terminal
 of "podwire serve" has a tcpdump that goes on while packets are sent`,
-  ethtool: 'drivers and offloads are not modelled; "ip -d -s link" and /sys/class/net show what a device has',
+  crictl: `there is no container runtime to ask: ${NAMESPACES}`,
+  ctr: `there is no container runtime to ask: ${NAMESPACES}`,
+  docker: `there is no container runtime to ask: ${NAMESPACES}`,
   ipvsadm: 'IPVS is not modelled; "iptables -t nat -nvL KUBE-SERVICES" shows what kube-proxy does',
   nft: 'rules are kept as iptables has them; "iptables-save" prints them all',
+  kubectl:
+    'there is no API server to ask here; "podwire serve" has one, and the files that were loaded are what it would show',
+  lsns: `processes are not modelled: ${NAMESPACES}`,
+  nerdctl: `there is no container runtime to ask: ${NAMESPACES}`,
   mtr: '"traceroute -n HOST" shows the way, "ping -c N HOST" what gets lost, and "podwire trace" why',
   ps: `processes are not modelled but for the sockets that they have: "ss -tulnp" shows which program listens where`,
   top: 'processes are not modelled; "nstat" and "ip -s link" show what is counted',

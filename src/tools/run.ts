@@ -1,7 +1,7 @@
 /** Finds the tool and runs it in a namespace of the cluster. */
 
 import type { Cluster, EndpointName } from '../cluster/index.js';
-import { NS_PER_MS } from '../kernel/index.js';
+import { type Netns, NS_PER_MS } from '../kernel/index.js';
 import { arping } from './arping.js';
 import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
@@ -12,6 +12,7 @@ import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';
 import { env, printenv } from './env.js';
 import { nslookup } from './dns/nslookup.js';
+import { ethtool } from './ethtool.js';
 import { cat, ls } from './files.js';
 import { hostname } from './hostname.js';
 import { ip } from './ip/ip.js';
@@ -24,6 +25,7 @@ import { ifconfig } from './net-tools/ifconfig.js';
 import { netstat } from './net-tools/netstat.js';
 import { route } from './net-tools/route.js';
 import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
+import { nsenter } from './nsenter.js';
 import { nstat } from './nstat.js';
 import { ping } from './ping.js';
 import { shell } from './shell/shell.js';
@@ -41,7 +43,7 @@ import { telnet } from './telnet.js';
 import { bracket, test } from './test-command.js';
 import { timed } from './time.js';
 import { traceroute } from './traceroute.js';
-import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { environmentOf, failure, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 import { uname } from './uname.js';
 import { wget } from './wget.js';
 
@@ -64,6 +66,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   echo,
   egrep: grepOf('extended'),
   env: (place, args, input) => env(place, args, runIn, input),
+  ethtool,
   false: fail,
   fgrep: grepOf('fixed'),
   getent,
@@ -82,6 +85,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ls,
   nc,
   netstat,
+  nsenter: (place, args, input) => nsenter(place, args, runIn, input),
   nslookup,
   nstat,
   ping,
@@ -128,7 +132,8 @@ export function runTool(cluster: Cluster, endpoint: EndpointName, command: reado
 function runIn(place: ToolPlace, command: readonly string[], input: string): ToolResult {
   const [path = '', ...args] = command;
   const name = path.replace(FOLDER, '');
-  if (name === 'ip' && args[0] === 'netns' && args[1] === 'exec') return runInNetns(place, args.slice(2), input);
+  const elsewhere = name === 'ip' ? runInNetns(place, args, input) : undefined;
+  if (elsewhere !== undefined) return elsewhere;
   const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined;
   if (tool === undefined)
     return (
@@ -137,10 +142,32 @@ function runIn(place: ToolPlace, command: readonly string[], input: string): Too
   return asksForIpv6(name, args) ? noIpv6(name) : tool(place, args, input);
 }
 
-/** `ip netns exec NAME COMMAND`: files stay those of the machine. */
-function runInNetns(place: ToolPlace, [name = '', ...command]: readonly string[], input: string): ToolResult {
-  const netns = place.netns.host.namedNetns(name);
+/** What stands before `netns exec`: a beginning of each is enough. */
+const NETNS_EXEC = /^netns? (?:e|ex|exe|exec)$/;
+
+/** `ip netns exec NAME COMMAND`, `ip -all netns exec COMMAND`: files stay those of the machine. */
+function runInNetns(place: ToolPlace, args: readonly string[], input: string): ToolResult | undefined {
+  const all = /^--?a(?:ll?)?$/.test(args[0] ?? '');
+  const [object = '', verb = '', ...words] = all ? args.slice(1) : args;
+  if (!NETNS_EXEC.test(`${object} ${verb}`)) return undefined;
+  const { host } = place.netns;
+  const environment = environmentOf(place);
+  const within = (netns: Netns, command: readonly string[]): ToolResult =>
+    runIn({ ...place, netns, pod: undefined, environment }, command, input);
+  if (all) {
+    if (words.length === 0) return failure(255, 'No command specified');
+    return together(
+      host.namespaces
+        .filter(({ name }) => name !== '')
+        .map((netns) => {
+          const result = within(netns, words);
+          return { ...result, stdout: `\nnetns: ${netns.name}\n${result.stdout}` };
+        }),
+    );
+  }
+  const [name, ...command] = words;
+  if (name === undefined || command.length === 0) return failure(255, 'No command specified');
+  const netns = host.namedNetns(name);
   if (netns === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
-  if (command.length === 0) return failure(255, 'No command specified');
-  return runIn({ ...place, netns, pod: undefined }, command, input);
+  return within(netns, command);
 }

@@ -36,3 +36,14 @@ export const failure = (exitCode: number, message: string, stdout = ''): ToolRes
   stderr: `${message}\n`,
 });
 export const lines = (rows: readonly string[]): string => rows.map((row) => `${row}\n`).join('');
+
+/** Of things done one after the other. */
+export const together = (results: readonly ToolResult[]): ToolResult =>
+  results.reduce(
+    (all, one) => ({
+      exitCode: Math.max(all.exitCode, one.exitCode),
+      stdout: all.stdout + one.stdout,
+      stderr: all.stderr + one.stderr,
+    }),
+    ok(''),
+  );

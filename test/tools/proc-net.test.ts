@@ -3,7 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
+import { Cluster } from '../../src/cluster/index.js';
+import { ethtool } from '../../src/tools/ethtool.js';
 import { procNetFiles } from '../../src/tools/proc-net.js';
+import { sysClassNetFiles } from '../../src/tools/sys-class-net.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
 
 const SETUP = [
@@ -47,6 +50,85 @@ t.test('files of /proc/net are those of the real kernel', { skip }, (t) => {
   for (const command of SETUP) t.equal(runIpCommand(netns, command, []), undefined, command);
   const files = new Map(procNetFiles(netns));
   SHOWN.forEach((name, i) => t.equal(sorted(files.get(name) ?? ''), sorted(real?.[i] ?? ''), name));
+  t.end();
+});
+
+const DEVICES = [
+  'link set lo up',
+  'link add d0 type veth peer name d1',
+  'link add d2 type veth peer name d3',
+  'link set d0 up',
+  'link set d1 up',
+  'link add br0 type bridge',
+  'link set br0 up',
+  'link set d1 master br0',
+  'link add vx0 type vxlan id 5 local 10.0.0.1 dev d0 dstport 4789',
+  'link set vx0 up',
+];
+
+/** What commands print in a namespace that was made by DEVICES, with its own /sys. */
+const realDevices = (commands: readonly string[]): readonly string[] | undefined => {
+  const quiet = ['all', 'default'].map((which) => `sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
+  const setup = [...quiet, ...DEVICES.map((command) => `ip ${command}`), 'mount -t sysfs none /sys'];
+  const script = `set -e\n${setup.join('\n')}\nset +e\n${commands.map((command) => `${command}; echo "rc $?"; echo @@`).join('\n')}`;
+  const { status, stdout } = spawnSync('unshare', ['-nm', 'bash', '-c', `exec 2>&1; ${script}`], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('@@\n') : undefined;
+};
+
+/** Drawn, or counted where ours is the least that there can be. */
+const OTHERWISE = /\/(?:address|carrier_changes|statistics\/.*)$/;
+
+t.test('/sys/class/net is that of the real kernel', { skip }, (t) => {
+  const { netns } = new Host(new Emulation(), 'machine');
+  for (const command of DEVICES) t.equal(runIpCommand(netns, command, []), undefined, command);
+  const ours = sysClassNetFiles(netns).filter(([path]) => !OTHERWISE.test(path));
+  const real = realDevices(ours.map(([path]) => `cat ${path}`));
+  for (const [i, [path, content]] of ours.entries()) t.equal(`${content}rc 0\n`, real?.[i], path);
+  t.end();
+});
+
+const hasEthtool = spawnSync('ethtool', ['--version'], { encoding: 'utf8' }).stdout === 'ethtool version 6.1\n';
+
+t.test(
+  'ethtool says of devices of the kernel what the real one does',
+  { skip: skip || (!hasEthtool && 'no ethtool 6.1') },
+  (t) => {
+    const { netns } = new Host(new Emulation(), 'machine');
+    for (const command of DEVICES) t.equal(runIpCommand(netns, command, []), undefined, command);
+    const asked = [
+      '-S d0',
+      '-S br0',
+      '-S lo',
+      '-S nope',
+      '-i d0',
+      '-i vx0',
+      '-i br0',
+      '-i lo',
+      '-i nope',
+      'd0',
+      'd2',
+      'lo',
+      'nope',
+    ];
+    const commands = [...asked, '--statistics d1', '--driver', '', '-S', '-Z d0'];
+    const real = realDevices(commands.map((words) => `ethtool ${words}`));
+    for (const [i, words] of commands.entries()) {
+      const { stdout, stderr, exitCode } = ethtool(
+        { cluster: new Cluster([]), netns, pod: undefined },
+        words === '' ? [] : words.split(' '),
+      );
+      t.equal(`${stderr}${stdout}rc ${exitCode}\n`, real?.[i], words);
+    }
+    t.end();
+  },
+);
+
+t.test('a pod’s end of a veth names the node’s, and the node’s the pod’s', (t) => {
+  const cluster = loadTopology('two-nodes-vxlan');
+  const index = outputOf(cluster, 'pod/default/client', 'cat /sys/class/net/eth0/iflink');
+  t.equal(outputOf(cluster, 'node/node1', 'cat /sys/class/net/calia7a3e029a7b/ifindex'), index);
+  t.match(outputOf(cluster, 'node/node1', 'ethtool -S calia7a3e029a7b'), 'NIC statistics:\n     peer_ifindex: 2\n');
+  t.match(toolIn(cluster, 'node/node1', 'ethtool -k eth0'), { exitCode: 2, stderr: /offloads are not modelled/ });
   t.end();
 });
 

@@ -456,6 +456,17 @@ t.test('a namespace of the node is reached by its name', (t) => {
   t.match(name, /^cni-/);
   t.equal(outputOf(cluster, NODE, `ip -n ${name} route`), outputOf(cluster, CLIENT, 'ip route'));
   t.equal(outputOf(cluster, NODE, `ip netns exec ${name} ip -br addr`), outputOf(cluster, CLIENT, 'ip -br addr'));
+  const inside = outputOf(cluster, CLIENT, 'ip -br addr');
+  t.equal(outputOf(cluster, NODE, 'ip -all netns exec ip -br addr'), `\nnetns: ${name}\n${inside}`);
+  for (const net of [`--net=/run/netns/${name}`, `-n/var/run/netns/${name} --`])
+    t.equal(outputOf(cluster, NODE, `nsenter ${net} ip -br addr`), inside);
+  t.match(toolIn(cluster, NODE, 'nsenter --net=/run/netns/none ip addr'), {
+    exitCode: 1,
+    stderr: 'nsenter: cannot open /run/netns/none: No such file or directory\n',
+  });
+  t.match(toolIn(cluster, NODE, 'nsenter -t 4711 -n ip addr'), { exitCode: 2, stderr: /"ip netns" lists namespaces/ });
+  t.match(toolIn(cluster, NODE, 'crictl pods'), { exitCode: 2, stderr: /"ip netns" lists namespaces/ });
+  t.equal(outputOf(cluster, CLIENT, 'ip netns'), '', 'its names are the machine’s');
   t.match(toolIn(cluster, NODE, 'ip -n none addr'), { exitCode: 255, stderr: /Cannot open network namespace "none"/ });
   t.end();
 });

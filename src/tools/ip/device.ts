@@ -96,16 +96,18 @@ export function addHead(row: Row, dev: Device, { object, group }: { object: 'lin
 /** include/uapi/linux/if_arp.h. */
 const ARPHRD = { ether: 1, ipip: 768, loopback: 772 } as const;
 
-function linkType(dev: Device, numeric: boolean): string {
-  const type = dev instanceof Ipip ? 'ipip' : isLoopback(dev) ? 'loopback' : 'ether';
-  return numeric ? `[${ARPHRD[type]}]` : type;
-}
+const kindOfLink = (dev: Device): keyof typeof ARPHRD =>
+  dev instanceof Ipip ? 'ipip' : isLoopback(dev) ? 'loopback' : 'ether';
+
+export const hardwareType = (dev: Device): number => ARPHRD[kindOfLink(dev)];
+
+const linkType = (dev: Device, numeric: boolean): string => (numeric ? `[${hardwareType(dev)}]` : kindOfLink(dev));
 
 /** A tunnel's link-layer addresses are the ends of its outer packets. */
 export const linkAddress = (dev: Device): string =>
   dev instanceof Ipip ? formatIpv4(dev.config.local) : formatMac(dev.mac);
 
-function broadcastAddress(dev: Device): string {
+export function broadcastAddress(dev: Device): string {
   if (dev instanceof Ipip) return formatIpv4(dev.config.remote);
   return isLoopback(dev) ? '00:00:00:00:00:00' : 'ff:ff:ff:ff:ff:ff';
 }

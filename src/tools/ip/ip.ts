@@ -2,7 +2,7 @@
 
 import { type Netns, Veth } from '../../kernel/index.js';
 import { isIpv6, noIpv6 } from '../not-modelled.js';
-import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
+import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
 import { devicesOf } from './device.js';
 import { showLinks } from './link.js';
@@ -194,28 +194,32 @@ const VERBS: Readonly<Record<IpObject, readonly string[]>> = {
   netns: ['list', 'show', 'lst', 'list-id', 'add', 'set', 'delete', 'identify', 'pids', 'exec', 'monitor', 'attach'],
 };
 
+type Where = Pick<ToolPlace, 'netns' | 'pod'>;
+
 /** As messages name an object. */
 function commandName(object: IpObject): string {
   if (object === 'maddress') return 'maddr';
   return object.startsWith('neigh') ? 'neigh' : object;
 }
 
-function run(netns: Netns, { options, words }: Parsed, object: IpObject): ToolResult {
+function run(place: Where, { options, words }: Parsed, object: IpObject): ToolResult {
   const [word, ...args] = words;
   if (options.family === 'inet6' || words.some((one) => isIpv6(one.replace(/\/\d+$/, ''))))
     return noIpv6(`ip ${object}`, 1);
-  if (word === undefined) return show(netns, options, object, []);
+  if (word === undefined) return show(place, options, object, []);
   const verb = word === '' ? undefined : VERBS[object].find((one) => one.startsWith(word));
   if (verb === undefined) return failure(255, `Command "${word}" is unknown, try "ip ${commandName(object)} help".`);
   const form = { ...options, statistics: options.statistics > 0 };
-  if (verb === 'get') return object === 'route' ? getRoute(netns, args, form) : getNeighbour(netns, args, form);
-  if (SHOW.some((one) => one === verb)) return show(netns, options, object, args);
+  if (verb === 'get')
+    return object === 'route' ? getRoute(place.netns, args, form) : getNeighbour(place.netns, args, form);
+  if (SHOW.some((one) => one === verb)) return show(place, options, object, args);
   return failure(1, `ip ${object} ${verb}: only what shows is offered here.`);
 }
 
-function show(netns: Netns, options: Options, object: IpObject, args: readonly string[]): ToolResult {
+function show({ netns, pod }: Where, options: Options, object: IpObject, args: readonly string[]): ToolResult {
   const { family, statistics, json } = options;
-  if (object === 'netns') return ok(lines(namespaces(netns)));
+  // In a container there are no names of the machine's.
+  if (object === 'netns') return ok(pod === undefined ? lines(namespaces(netns)) : '');
   if (object === 'link') return showLinks(netns, args, options);
   if (object === 'address') return showAddresses(netns, args, options);
   if (object === 'maddress') return showGroups(netns, args, options);
@@ -225,9 +229,8 @@ function show(netns: Netns, options: Options, object: IpObject, args: readonly s
   return showNeighbours(netns, args, { ...options, statistics: statistics > 0 });
 }
 
-/** A namespace has a number where a device leads there; another has only its name. */
+/** Names are files of the machine. A namespace has a number where a device leads there from this one. */
 function namespaces(netns: Netns): string[] {
-  if (netns.name !== '') return [];
   const numbers = new Map<Netns, number>();
   for (const dev of devicesOf(netns)) {
     const there = dev instanceof Veth ? dev.peer?.netns : undefined;
@@ -238,7 +241,7 @@ function namespaces(netns: Netns): string[] {
     .map((one) => (numbers.has(one) ? `${one.name} (id: ${numbers.get(one)})` : one.name));
 }
 
-export const ip: Tool = ({ netns }, args) =>
+export const ip: Tool = ({ netns, pod }, args) =>
   unlessRefused(() => {
     const parsed = parseOptions(args);
     const [word = '', ...words] = parsed.words;
@@ -250,5 +253,5 @@ export const ip: Tool = ({ netns }, args) =>
     const { netns: name } = parsed.options;
     const place = name === undefined ? netns : netns.host.namedNetns(name);
     if (place === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
-    return run(place, { options: parsed.options, words }, object);
+    return run({ netns: place, pod }, { options: parsed.options, words }, object);
   });

@@ -19,7 +19,7 @@ export function formatCount(count: number, units: Units): string {
 }
 
 /** How often the carrier came or went. Differs: nobody counts; what the state that the device is in takes at least. */
-function carrierChanges(dev: Device): number {
+export function carrierChanges(dev: Device): number {
   const switches = dev instanceof Veth || dev.kind === 'ethernet' || (dev instanceof Bridge && dev.ports.length > 0);
   return switches ? (dev.up && dev.carrier ? 2 : 1) : 0;
 }
