@@ -19,6 +19,7 @@ import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
 import { iptables } from './iptables.js';
 import { iptablesSave } from './iptables-save.js';
+import { mtr } from './mtr.js';
 import { nc } from './nc.js';
 import { arp } from './net-tools/arp.js';
 import { ifconfig } from './net-tools/ifconfig.js';
@@ -42,6 +43,7 @@ import { wc } from './text/wc.js';
 import { telnet } from './telnet.js';
 import { bracket, test } from './test-command.js';
 import { timed } from './time.js';
+import { tracepath } from './tracepath.js';
 import { traceroute } from './traceroute.js';
 import { environmentOf, failure, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 import { uname } from './uname.js';
@@ -83,6 +85,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   'iptables-nft-save': iptablesSave,
   'iptables-save': iptablesSave,
   ls,
+  mtr,
   nc,
   netstat,
   nsenter: (place, args, input) => nsenter(place, args, runIn, input),
@@ -103,6 +106,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   telnet,
   test,
   time: (place, args, input) => timed(place, args, runIn, input),
+  tracepath,
   traceroute,
   traceroute6: forIpv6('traceroute6'),
   true: success,

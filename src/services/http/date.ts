@@ -2,7 +2,7 @@
 
 const DAY_MS = 86_400_000;
 const DAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'] as const;
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
@@ -56,4 +56,10 @@ export function civilTime(ns: number): CivilTime {
 export function httpDate(ns: number): string {
   const { weekday, day, month, year, clock } = civilTime(ns);
   return `${weekday}, ${two(day)} ${month} ${year} ${clock} GMT`;
+}
+
+/** ISO 8601 (RFC 3339), without a zone. */
+export function isoTime(ns: number): string {
+  const { day, month, year, clock } = civilTime(ns);
+  return `${year}-${two(MONTHS.indexOf(month) + 1)}-${two(day)}T${clock}`;
 }
