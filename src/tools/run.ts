@@ -37,6 +37,7 @@ import { awk, cut } from './text/columns.js';
 import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
+import { printf } from './text/printf.js';
 import { seq } from './text/seq.js';
 import { sort, uniq } from './text/sort.js';
 import { wc } from './text/wc.js';
@@ -94,6 +95,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ping,
   ping6: forIpv6('ping6'),
   printenv,
+  printf,
   route,
   seq,
   sh: (place, args, input) => shell(place, args, runIn, input),

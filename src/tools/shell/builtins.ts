@@ -1,7 +1,8 @@
 /** Commands that are the shell's own, since they change what it keeps (POSIX, Shell Command Language, 2.14). */
 
+import { printed } from '../text/printf.js';
 import { failure, ok, type ToolResult } from '../tool.js';
-import { Leaving, NAME, type ShellState } from './state.js';
+import { Leaving, NAME, SHELL_OPTIONS, type ShellState } from './state.js';
 
 type Builtin = (state: ShellState, args: readonly string[]) => ToolResult;
 
@@ -64,11 +65,43 @@ const unset: Builtin = ({ variables, exported: names }, args) => {
   return ok('');
 };
 
+/** `set [-eu] [+eu] [--] [WORD]...`. */
 const set: Builtin = (state, args) => {
-  if (args[0] !== '--') return failure(2, 'sh: set: only set -- WORDS is offered here');
-  state.positional = args.slice(1);
+  const words = [...args];
+  for (let word = words[0]; word !== undefined && /^[-+]./.test(word); word = words[0]) {
+    words.shift();
+    if (word === '--') {
+      state.positional = words;
+      return ok('');
+    }
+    for (const letter of word.slice(1)) {
+      const option = SHELL_OPTIONS.find((one) => one === letter);
+      if (option === undefined) return failure(2, `sh: set: of options only -e and -u are offered here, not ${word}`);
+      if (word.startsWith('-')) state.options.add(option);
+      else state.options.delete(option);
+    }
+  }
+  if (words.length > 0) state.positional = words;
   return ok('');
 };
+
+/** @throws Leaving */
+const returned: Builtin = (state, [word]) => {
+  const status = word === undefined ? state.status : Number(word);
+  if (!Number.isInteger(status) || status < 0) return failure(2, `sh: return: Illegal number: ${word}`);
+  throw new Leaving('return', status & 0xff);
+};
+
+/** The shell's own says who speaks. */
+const printf: Builtin = (_state, args) => {
+  const result = printed(args);
+  return { ...result, stderr: result.stderr.replaceAll(/^(?=.)/gm, 'sh: ') };
+};
+
+const notOffered =
+  (name: string): Builtin =>
+  () =>
+    failure(2, `sh: ${name}: nobody sends signals here, and a script ends where it ends`);
 
 const shift: Builtin = (state, [word = '1']) => {
   const count = Number(word);
@@ -91,8 +124,14 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   continue: leave('continue'),
   exit,
   export: exported,
+  printf,
   read,
+  return: returned,
   set,
   shift,
+  trap: notOffered('trap'),
   unset,
 };
+
+/** What goes wrong with another than these ends the script (POSIX, Shell Command Language, 2.8.1). */
+export const ORDINARY_BUILTINS: ReadonlySet<string> = new Set(['printf', 'read']);

@@ -6,7 +6,7 @@ import type { Parameter, Part, Script, Word } from './syntax.js';
 
 /** What an expansion asks of the shell. */
 export interface ExpansionContext {
-  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName'>;
+  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName' | 'options'>;
   /** Variables that have a value which nobody here knows, and where it stands. */
   readonly unresolved: ReadonlyMap<string, string>;
   /** What commands print, without the newlines at its end. */
@@ -66,6 +66,10 @@ class Fields {
   }
 }
 
+/** `"$@"` */
+const isArguments = (part: Part): boolean =>
+  part.kind === 'parameter' && part.quoted && part.name === '@' && part.change === undefined;
+
 export class Expansion {
   readonly #context: ExpansionContext;
 
@@ -75,12 +79,19 @@ export class Expansion {
 
   /** None, one or several. */
   words(word: Word): readonly string[] {
+    if (this.#isNothing(word)) return [];
     const fields = new Fields();
     for (const part of word) this.#part(part, fields);
     return fields.all.flatMap(({ text, pattern }) => {
       const names = pattern === undefined ? [] : this.#context.matching(pattern);
       return names.length === 0 ? [text] : names;
     });
+  }
+
+  /** `"$@"` without arguments. */
+  #isNothing(word: Word): boolean {
+    const rest = word.filter((part) => !(part.kind === 'text' && part.text === ''));
+    return this.#context.state.positional.length === 0 && rest.length > 0 && rest.every(isArguments);
   }
 
   /** As one text: of an assignment, or of a sum. */
@@ -91,8 +102,7 @@ export class Expansion {
   #part(part: Part, fields: Fields): void {
     if (part.kind === 'text') fields.add(part.text);
     else if (part.kind === 'pattern') fields.add(part.text, patternSource(part.text, '[^/]'));
-    else if (part.kind === 'parameter' && part.quoted && part.name === '@' && part.change === undefined)
-      this.#arguments(fields);
+    else if (isArguments(part)) this.#arguments(fields);
     else if (part.quoted) fields.add(this.#textOf(part));
     else fields.addSplit(this.#textOf(part));
   }
@@ -121,6 +131,9 @@ export class Expansion {
 
   #parameter({ name, change }: Parameter): string {
     const value = this.#valueOf(name);
+    const needsValue = change === undefined || change === 'length' || /^[%#]/.test(change.operator);
+    if (value === undefined && needsValue && this.#context.state.options.has('u'))
+      throw new ParameterError(`${name}: parameter not set`);
     if (change === undefined) return value ?? '';
     if (change === 'length') return String((value ?? '').length);
     const { operator, word } = change;
@@ -142,12 +155,28 @@ export class Expansion {
     }
   }
 
+  /** Whether the pattern of a `case` is that of the value. */
+  matches(value: string, pattern: Word): boolean {
+    return new RegExp(`^${this.#patternOf(pattern)}$`).test(value);
+  }
+
+  /** What is not quoted in it is a pattern, wherever it comes from. */
+  #patternOf(word: Word): string {
+    return word
+      .map((part) => {
+        if (part.kind === 'pattern') return patternSource(part.text, '[^]');
+        const text = this.#textOf(part);
+        if (part.kind === 'text' || part.quoted) return escaped(text);
+        return text.replaceAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g, (one) =>
+          /^(?:[*?]|\[.+\])$/.test(one) ? patternSource(one, '[^]') : escaped(one),
+        );
+      })
+      .join('');
+  }
+
   /** `${x%pattern}` and `${x#pattern}`: the shortest, doubled the longest end or beginning is taken off. */
   #without(value: string, operator: string, word: Word): string {
-    const source = word
-      .map((part) => (part.kind === 'pattern' ? patternSource(part.text, '[^]') : escaped(this.#textOf(part))))
-      .join('');
-    const whole = new RegExp(`^${source}$`);
+    const whole = new RegExp(`^${this.#patternOf(word)}$`);
     const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
     if (operator.length === 2) lengths.reverse();
     const atEnd = operator.startsWith('%');

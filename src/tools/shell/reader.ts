@@ -1,6 +1,6 @@
 /**
- * Reads what `sh -c` is told (POSIX, Shell Command Language, 2.10): lists, pipelines, `if`, `for`, `while`, `until`, groups and
- * simple commands. What is not offered (`case`, functions, `&`, here-documents, files to write) is refused by name.
+ * Reads what `sh -c` is told (POSIX, Shell Command Language, 2.10): lists, pipelines, `if`, `for`, `while`, `until`, `case`,
+ * groups, functions and simple commands. What is not offered (`&`, files to write) is refused by name.
  */
 
 import type { Assignment, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
@@ -26,13 +26,18 @@ class Reader {
   readonly #cursor: Cursor;
   readonly #words: WordReader;
 
-  constructor(text: string) {
-    this.#cursor = new Cursor(text);
-    this.#words = new WordReader(this.#cursor, () => {
-      const script = this.#list();
-      this.#expect(')');
-      return script;
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+    this.#words = new WordReader(cursor, {
+      upToParenthesis: (inner) => new Reader(inner).#upToParenthesis(),
+      whole: (text) => new Reader(new Cursor(text)).whole(),
     });
+  }
+
+  #upToParenthesis(): Script {
+    const script = this.#list();
+    this.#expect(')');
+    return script;
   }
 
   whole(): Script {
@@ -61,7 +66,7 @@ class Reader {
   #separator(): Pipeline['after'] | undefined {
     const cursor = this.#cursor;
     cursor.take(BLANKS);
-    if (cursor.startsWith(';;')) syntaxError('";;" unexpected');
+    if (cursor.startsWith(';;')) return undefined;
     const found = cursor.take(/&&|\|\||[;\n]/y);
     if (found === '&&' || found === '||') return found;
     if (found === undefined && cursor.next === '&') notOffered('&');
@@ -98,7 +103,7 @@ class Reader {
         return { kind: 'group', script, apart: false, redirections: this.#redirections() };
       }
       case 'case':
-        return notOffered(opening);
+        return this.#case();
       default:
         return this.#unexpected();
     }
@@ -148,6 +153,47 @@ class Reader {
     return { kind: 'for', name, words, script, redirections: this.#redirections() };
   }
 
+  #case(): Command {
+    this.#keyword('case');
+    const [word] = this.#wordsHere(1);
+    if (word === undefined) this.#unexpected();
+    this.#skipLines();
+    this.#keyword('in');
+    this.#skipLines();
+    const clauses: { patterns: Word[]; script: Script }[] = [];
+    while (this.#peekReserved() !== 'esac') {
+      clauses.push({ patterns: this.#patterns(), script: this.#list() });
+      this.#cursor.take(BLANKS);
+      if (this.#cursor.take(/;;/y) === undefined) break;
+      this.#skipLines();
+    }
+    this.#keyword('esac');
+    return { kind: 'case', word, clauses, redirections: this.#redirections() };
+  }
+
+  /** `(a | b)`, of which the first parenthesis may be missing. */
+  #patterns(): Word[] {
+    this.#cursor.take(/\(/y);
+    const patterns: Word[] = [];
+    do {
+      const [pattern] = this.#wordsHere(1);
+      patterns.push(pattern ?? this.#unexpected());
+      this.#cursor.take(BLANKS);
+    } while (this.#cursor.take(/\|/y) !== undefined);
+    this.#expect(')');
+    return patterns;
+  }
+
+  /** Behind its name. */
+  #function(word: Word): Command {
+    this.#cursor.at += 1;
+    this.#expect(')');
+    const name = literal(word) ?? '';
+    if (!NAME.test(name)) syntaxError('Bad function name');
+    this.#skipLines();
+    return { kind: 'function', name, body: this.#command(), redirections: [] };
+  }
+
   #loop(word: 'while' | 'until'): Command {
     this.#keyword(word);
     const condition = this.#body('do');
@@ -172,19 +218,22 @@ class Reader {
       else if (word.length === 0) break;
       else words.push(word);
     }
-    if (words.length === 1 && this.#cursor.next === '(') notOffered(`${literal(words[0] ?? []) ?? ''}()`);
+    const [first] = words;
+    const isAlone = words.length === 1 && assignments.length + redirections.length === 0;
+    if (first !== undefined && isAlone && this.#cursor.next === '(') return this.#function(first);
     if (assignments.length + words.length + redirections.length === 0) this.#unexpected();
     return { kind: 'simple', assignments, words, redirections };
   }
 
-  #wordsHere(): Word[] {
+  #wordsHere(most = Infinity): Word[] {
     const words: Word[] = [];
-    for (;;) {
+    while (words.length < most) {
       this.#cursor.take(BLANKS);
       const word = this.#words.word();
-      if (word.length === 0) return words;
+      if (word.length === 0) break;
       words.push(word);
     }
+    return words;
   }
 
   #redirections(): readonly Redirection[] {
@@ -202,14 +251,39 @@ class Reader {
     if (found === undefined) return undefined;
     const [, descriptor = '', operator = ''] = /^(\d?)(.+)$/.exec(found) ?? [];
     this.#cursor.take(BLANKS);
+    const start = this.#cursor.at;
     const target = this.#words.word();
     if (target.length === 0) this.#unexpected();
+    if (/^<<-?$/.test(operator) && (descriptor === '' || descriptor === '0')) {
+      const isQuoted = /['"\\]/.test(this.#cursor.text.slice(start, this.#cursor.at));
+      const text = this.#hereDocument(literal(target) ?? notOffered(found), operator === '<<-');
+      return { from: 0, lines: isQuoted ? [{ kind: 'text', text }] : this.#words.lines(text) };
+    }
     if (operator === '<' && (descriptor === '' || descriptor === '0')) return { from: 0, file: target };
     const from = descriptor === '' || descriptor === '1' ? 1 : descriptor === '2' ? 2 : notOffered(found);
     const to = literal(target);
     if (operator === '>&' && (to === '1' || to === '2')) return { from, to: to === '1' ? 1 : 2 };
     if ((operator === '>' || operator === '>>') && to === '/dev/null') return { from, to: 'nowhere' };
     throw new NotRead(`"${operator}" is not offered here, but for /dev/null, 1 and 2: no file is written`);
+  }
+
+  /** The lines behind this one up to that which ends them: they are taken out of what is read further. */
+  #hereDocument(end: string, withoutTabs: boolean): string {
+    const { text, at } = this.#cursor;
+    const newline = text.indexOf('\n', at);
+    const from = newline < 0 ? text.length : newline + 1;
+    const lines: string[] = [];
+    let to = from;
+    while (to < text.length) {
+      const next = text.indexOf('\n', to);
+      const whole = text.slice(to, next < 0 ? undefined : next);
+      to = next < 0 ? text.length : next + 1;
+      const line = withoutTabs ? whole.replace(/^\t+/, '') : whole;
+      if (line === end) break;
+      lines.push(`${line}\n`);
+    }
+    this.#cursor.cut(from, to);
+    return lines.join('');
   }
 
   /** Commands, of which there is one at least, up to a word that closes them, which is passed over. */
@@ -245,7 +319,7 @@ class Reader {
 
   #ends(): boolean {
     const word = this.#peekReserved();
-    if (this.#cursor.atEnd || this.#cursor.next === ')') return true;
+    if (this.#cursor.atEnd || this.#cursor.next === ')' || this.#cursor.startsWith(';;')) return true;
     return word !== undefined && !OPENING.has(word);
   }
 
@@ -264,7 +338,7 @@ class Reader {
 
 export function readScript(text: string): Script | Unread {
   try {
-    return new Reader(text).whole();
+    return new Reader(new Cursor(text)).whole();
   } catch (error) {
     if (error instanceof NotRead) return { problem: error.message };
     throw error;

@@ -6,14 +6,16 @@
 import { matchingPaths, readFile } from '../files.js';
 import { environmentOf, failure, ok, type Run, type ToolPlace, type ToolResult } from '../tool.js';
 import { ArithmeticError } from './arithmetic.js';
-import { BUILTINS } from './builtins.js';
+import { BUILTINS, ORDINARY_BUILTINS } from './builtins.js';
 import { Expansion, ParameterError } from './expand.js';
 import { isUnread, readScript } from './reader.js';
-import { Leaving, ShellState } from './state.js';
+import { Leaving, SHELL_OPTIONS, ShellState } from './state.js';
 import type { Command, Pipeline, Redirection, Script, Sink } from './syntax.js';
 
 /** Turns of one loop: time passes only as commands take it, so that waiting for another day would never end. */
 const MOST_TURNS = 1_000;
+/** Calls of functions within one another. */
+const MOST_CALLS = 100;
 
 /** Something that ends the script: what has been printed before it stays. */
 class Fatal extends Error {}
@@ -43,7 +45,8 @@ class Shell {
     try {
       this.#script(script);
     } catch (error) {
-      if (error instanceof Leaving) this.#state.status = error.kind === 'exit' ? error.count : 0;
+      if (error instanceof Leaving)
+        this.#state.status = error.kind === 'exit' || error.kind === 'return' ? error.count : 0;
       else if (error instanceof Fatal || error instanceof ArithmeticError || error instanceof ParameterError) {
         this.#stderr += `sh: ${error instanceof ArithmeticError ? 'arithmetic expression: ' : ''}${error.message}\n`;
         this.#state.status = 2;
@@ -53,10 +56,25 @@ class Shell {
   }
 
   #script(script: Script): void {
-    for (const pipeline of script) {
-      const { status } = this.#state;
-      if ((pipeline.after === '&&' && status !== 0) || (pipeline.after === '||' && status === 0)) continue;
-      this.#pipeline(pipeline);
+    for (const [i, pipeline] of script.entries()) {
+      const state = this.#state;
+      if ((pipeline.after === '&&' && state.status !== 0) || (pipeline.after === '||' && state.status === 0)) continue;
+      const isLast = (script[i + 1]?.after ?? ';') === ';';
+      const isAsked = !isLast || pipeline.negated;
+      if (isAsked) this.#asCondition(() => this.#pipeline(pipeline));
+      else this.#pipeline(pipeline);
+      if (state.status !== 0 && !isAsked && state.conditions === 0 && state.options.has('e'))
+        throw new Leaving('exit', state.status);
+    }
+  }
+
+  /** What fails here is an answer. */
+  #asCondition(ask: () => void): void {
+    this.#state.conditions += 1;
+    try {
+      ask();
+    } finally {
+      this.#state.conditions -= 1;
     }
   }
 
@@ -107,6 +125,10 @@ class Shell {
         sinks[one.from] = one.to === 'nowhere' ? 'nowhere' : sinks[one.to];
         continue;
       }
+      if ('lines' in one) {
+        this.#state.give(this.#expansion.text(one.lines));
+        continue;
+      }
       const path = this.#expansion.text(one.file);
       const file = path === '/dev/null' ? { text: '' } : readFile(this.#place, path);
       if ('problem' in file) {
@@ -139,8 +161,39 @@ class Shell {
         });
         return;
       }
+      case 'case':
+        this.#case(command);
+        return;
+      case 'function':
+        this.#state.functions.set(command.name, command.body);
+        this.#state.status = 0;
+        return;
       default:
         this.#loop(command);
+    }
+  }
+
+  #case({ word, clauses }: Command & { kind: 'case' }): void {
+    const value = this.#expansion.text(word);
+    this.#state.status = 0;
+    const clause = clauses.find(({ patterns }) => patterns.some((pattern) => this.#expansion.matches(value, pattern)));
+    if (clause !== undefined) this.#script(clause.script);
+  }
+
+  #call(body: Command, args: readonly string[]): void {
+    const state = this.#state;
+    const { positional } = state;
+    if (state.calls === MOST_CALLS) throw new Fatal(`functions were left after ${MOST_CALLS} calls within one another`);
+    state.positional = args;
+    state.calls += 1;
+    try {
+      this.#command(body);
+    } catch (error) {
+      if (!(error instanceof Leaving) || error.kind !== 'return') throw error;
+      state.status = error.count;
+    } finally {
+      state.calls -= 1;
+      state.positional = positional;
     }
   }
 
@@ -153,10 +206,15 @@ class Shell {
       for (const [variable, value] of values) this.#state.variables.set(variable, value);
       return;
     }
+    const body = this.#state.functions.get(name);
+    if (body !== undefined) {
+      for (const [variable, value] of values) this.#state.variables.set(variable, value);
+      this.#call(body, args);
+      return;
+    }
     const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
     this.#print(builtin?.(this.#state, args) ?? this.#program([name, ...args], new Map(values)));
-    // What goes wrong with one of these ends the script (POSIX, Shell Command Language, 2.8.1).
-    if (builtin !== undefined && name !== 'read' && this.#state.status === 2) throw new Leaving('exit', 2);
+    if (builtin !== undefined && !ORDINARY_BUILTINS.has(name) && this.#state.status === 2) throw new Leaving('exit', 2);
   }
 
   #program(command: readonly string[], own: ReadonlyMap<string, string>): ToolResult {
@@ -173,7 +231,7 @@ class Shell {
 
   #if({ branches, otherwise }: Command & { kind: 'if' }): void {
     for (const { condition, script } of branches) {
-      this.#script(condition);
+      this.#asCondition(() => this.#script(condition));
       if (this.#state.status !== 0) continue;
       this.#script(script);
       return;
@@ -193,7 +251,7 @@ class Shell {
 
   *#asLongAs(condition: Script, until: boolean): IterableIterator<number> {
     for (let turn = 0; ; turn += 1) {
-      this.#script(condition);
+      this.#asCondition(() => this.#script(condition));
       if ((this.#state.status === 0) === until) return;
       if (turn === MOST_TURNS) throw new Fatal(`a loop was left after ${MOST_TURNS} turns`);
       yield turn;
@@ -209,7 +267,7 @@ class Shell {
       try {
         turn(item);
       } catch (error) {
-        if (!(error instanceof Leaving) || error.kind === 'exit') throw error;
+        if (!(error instanceof Leaving) || error.kind === 'exit' || error.kind === 'return') throw error;
         state.status = 0;
         if (error.count > 1 && state.loops > 1) throw new Leaving(error.kind, error.count - 1);
         if (error.kind === 'break') return;
@@ -227,17 +285,17 @@ class Shell {
   }
 }
 
+/** Options before `c`: those of `set`; that it is a login shell changes nothing. */
+const COMMAND_OPTION = /^-([eul]*)c$/;
+
 export function shell(place: ToolPlace, args: readonly string[], run: Run, input = ''): ToolResult {
-  const [option, text, name = 'sh', ...words] = args;
-  if (option !== '-c') return failure(2, 'sh: only sh -c COMMANDS is offered here');
+  const [option = '', text, scriptName = 'sh', ...positional] = args;
+  const letters = COMMAND_OPTION.exec(option)?.[1];
+  if (letters === undefined) return failure(2, 'sh: only sh -c COMMANDS is offered here');
   if (text === undefined) return failure(2, 'sh: 0: -c requires an argument');
   const script = readScript(text);
   if (isUnread(script)) return failure(2, `sh: ${script.problem}`);
-  const state = new ShellState({
-    scriptName: name,
-    positional: words,
-    input,
-    environment: environmentOf(place).variables,
-  });
+  const state = new ShellState({ scriptName, positional, input, environment: environmentOf(place).variables });
+  for (const one of SHELL_OPTIONS) if (letters.includes(one)) state.options.add(one);
   return script.length === 0 ? ok('') : new Shell(place, run, state).whole(script);
 }

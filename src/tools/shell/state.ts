@@ -1,8 +1,14 @@
 /** What a shell keeps between commands. */
 
-/** `break`, `continue` and `exit` on their way out; `count`: loops, or the status. */
+import type { Command } from './syntax.js';
+
+/** Ends the script where a command fails (`e`), or where a variable is not set (`u`). */
+export const SHELL_OPTIONS = ['e', 'u'] as const;
+export type ShellOption = (typeof SHELL_OPTIONS)[number];
+
+/** `break`, `continue`, `return` and `exit` on their way out; `count`: loops, or the status. */
 export class Leaving extends Error {
-  readonly kind: 'break' | 'continue' | 'exit';
+  readonly kind: 'break' | 'continue' | 'return' | 'exit';
   readonly count: number;
 
   constructor(kind: Leaving['kind'], count: number) {
@@ -56,6 +62,13 @@ export class ShellState {
   status = 0;
   /** Around what is being done. */
   loops = 0;
+  /** Conditions around what is being done, of which nothing ends the script. */
+  conditions = 0;
+  /** Calls of functions around what is being done. */
+  calls = 0;
+  readonly functions = new Map<string, Command>();
+  /** `set -e`, `set -u`. */
+  readonly options = new Set<ShellOption>();
 
   constructor({ scriptName, positional, input, environment }: ShellStart) {
     this.scriptName = scriptName;
@@ -81,6 +94,10 @@ export class ShellState {
     const copy = new ShellState({ scriptName, positional, input, environment: this.environment() });
     for (const [name, value] of this.variables) copy.variables.set(name, value);
     for (const name of this.exported) copy.exported.add(name);
+    for (const [name, body] of this.functions) copy.functions.set(name, body);
+    for (const option of this.options) copy.options.add(option);
+    copy.conditions = this.conditions;
+    copy.calls = this.calls;
     copy.status = this.status;
     return copy;
   }

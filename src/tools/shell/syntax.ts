@@ -24,10 +24,11 @@ export type Word = readonly Part[];
 /** Standard output, standard error, /dev/null. */
 export type Sink = 'out' | 'err' | 'nowhere';
 
-/** `2>&1`: what goes to a descriptor goes where another does, or nowhere. `<FILE`: what a command reads. */
+/** `2>&1`: what goes to a descriptor goes where another does, or nowhere. `<FILE`, `<<WORD`: what a command reads. */
 export type Redirection =
   | { readonly from: 1 | 2; readonly to: 1 | 2 | 'nowhere' }
-  | { readonly from: 0; readonly file: Word };
+  | { readonly from: 0; readonly file: Word }
+  | { readonly from: 0; readonly lines: Word };
 
 export interface Assignment {
   readonly name: string;
@@ -50,6 +51,13 @@ export type Command = { readonly redirections: readonly Redirection[] } & (
       readonly words: readonly Word[] | undefined;
       readonly script: Script;
     }
+  | {
+      readonly kind: 'case';
+      readonly word: Word;
+      readonly clauses: readonly { readonly patterns: readonly Word[]; readonly script: Script }[];
+    }
+  /** `NAME() COMMAND` */
+  | { readonly kind: 'function'; readonly name: string; readonly body: Command }
   | { readonly kind: 'loop'; readonly until: boolean; readonly condition: Script; readonly script: Script }
 );
 

@@ -23,11 +23,22 @@ const LIST = /\[[^\]\s]+\]/y;
 
 /** A text, and how far it has been read. */
 export class Cursor {
-  readonly text: string;
+  #text: string;
   at = 0;
 
   constructor(text: string) {
-    this.text = text;
+    this.#text = text;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Takes out lines further on, which are read by themselves. */
+  cut(from: number, to: number): string {
+    const lines = this.#text.slice(from, to);
+    this.#text = this.#text.slice(0, from) + this.#text.slice(to);
+    return lines;
   }
 
   get next(): string {
@@ -51,14 +62,36 @@ export class Cursor {
   }
 }
 
+/** Commands within words. */
+export interface InnerScripts {
+  /** Up to a `)`, which is passed over. */
+  upToParenthesis(cursor: Cursor): Script;
+  whole(text: string): Script;
+}
+
+/** What a backslash takes its meaning from, between double quotes and in the lines of a here-document. */
+const ESCAPED = /\\[$`"\\\n]/y;
+const ESCAPED_IN_LINES = /\\[$`\\\n]/y;
+/** Stands nowhere else. */
+const END = '\0';
+
 export class WordReader {
   readonly #cursor: Cursor;
-  /** Reads commands up to a `)`, and passes over it. */
-  readonly #readInner: () => Script;
+  readonly #scripts: InnerScripts;
 
-  constructor(cursor: Cursor, readInner: () => Script) {
+  constructor(cursor: Cursor, scripts: InnerScripts) {
     this.#cursor = cursor;
-    this.#readInner = readInner;
+    this.#scripts = scripts;
+  }
+
+  /** The lines of a here-document, of which no word is quoted. */
+  lines(text: string): Word {
+    return this.#within(`${text}${END}`, END, ESCAPED_IN_LINES);
+  }
+
+  /** A text of its own, as between double quotes. */
+  #within(text: string, close: string, escapes: RegExp): Word {
+    return new WordReader(new Cursor(text), this.#scripts).#doubleQuoted(close, escapes);
   }
 
   /** Empty where no word begins here. */
@@ -91,7 +124,7 @@ export class WordReader {
       case '$':
         return [this.#dollar(false)];
       case '`':
-        return notOffered(next);
+        return [this.#backquoted(false)];
       default:
         cursor.at += 1;
         return [{ kind: next === '*' || next === '?' ? 'pattern' : 'text', text: next }];
@@ -108,14 +141,14 @@ export class WordReader {
   }
 
   /** Up to what closes it, which is passed over. */
-  #doubleQuoted(close: string): Word {
+  #doubleQuoted(close: string, escapes = ESCAPED): Word {
     const cursor = this.#cursor;
     const parts: Part[] = [];
     while (!cursor.startsWith(close)) {
       if (cursor.atEnd) syntaxError('Unterminated quoted string');
-      if (cursor.next === '`') notOffered('`');
-      const escaped = cursor.take(/\\[$`"\\\n]/y);
-      if (escaped !== undefined) parts.push({ kind: 'text', text: escaped === '\\\n' ? '' : escaped.slice(1) });
+      const escaped = cursor.take(escapes);
+      if (cursor.next === '`' && escaped === undefined) parts.push(this.#backquoted(true));
+      else if (escaped !== undefined) parts.push({ kind: 'text', text: escaped === '\\\n' ? '' : escaped.slice(1) });
       else if (cursor.next === '$') parts.push(this.#dollar(true));
       else {
         parts.push({ kind: 'text', text: cursor.next });
@@ -135,7 +168,7 @@ export class WordReader {
     }
     if (cursor.next === '(') {
       cursor.at += 1;
-      return { kind: 'output', script: this.#readInner(), quoted };
+      return { kind: 'output', script: this.#scripts.upToParenthesis(cursor), quoted };
     }
     if (cursor.next === '{') {
       cursor.at += 1;
@@ -147,6 +180,17 @@ export class WordReader {
     return '$!-'.includes(cursor.next || ' ') ? notOffered(`$${cursor.next}`) : { kind: 'text', text: '$' };
   }
 
+  /** Backquotes: a backslash within is for what it would mean there. */
+  #backquoted(quoted: boolean): Part {
+    const cursor = this.#cursor;
+    cursor.at += 1;
+    const text = cursor.take(/(?:[^`\\]|\\[^])*/y) ?? '';
+    if (cursor.next !== '`') syntaxError('EOF in backquote substitution');
+    cursor.at += 1;
+    const script = this.#scripts.whole(text.replaceAll(quoted ? /\\([$`\\"])/g : /\\([$`\\])/g, '$1'));
+    return { kind: 'output', script, quoted };
+  }
+
   /** Up to the `))` that is not of parentheses within. */
   #arithmetic(): Word {
     const cursor = this.#cursor;
@@ -156,10 +200,10 @@ export class WordReader {
       if (one === '(') depth += 1;
       else if (one === ')' && depth > 0) depth -= 1;
       else if (one === ')') {
-        const inner = new Cursor(`${cursor.text.slice(cursor.at, at)}"`);
+        const inner = cursor.text.slice(cursor.at, at);
         if (cursor.text[at + 1] !== ')') break;
         cursor.at = at + 2;
-        return new WordReader(inner, this.#readInner).#doubleQuoted('"');
+        return this.#within(`${inner}"`, '"', ESCAPED);
       }
     }
     return syntaxError('Missing "))"');
