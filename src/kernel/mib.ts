@@ -55,6 +55,11 @@ export class Mib {
   UdpRcvbufErrors = 0;
   UdpInCsumErrors = 0;
   UdpIgnoredMulti = 0;
+  // struct udp_mib of UDP-Lite, of which nobody has a socket
+  UdpLiteNoPorts = 0;
+  UdpLiteInErrors = 0;
+  UdpLiteInCsumErrors = 0;
+  UdpLiteIgnoredMulti = 0;
   // struct linux_mib, in /proc/net/netstat
   TcpExtEmbryonicRsts = 0;
   TcpExtOutOfWindowIcmps = 0;

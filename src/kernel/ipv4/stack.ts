@@ -251,7 +251,7 @@ export class Ipv4Stack {
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
     if (protocol === IP_PROTOCOL.sctp && this.#netns.host.hasModule('sctp'))
       return skb.packetType === 'host' ? this.#netns.sockets.deliver(skb, protocol) : 'not-specified';
-    if (protocol === IP_PROTOCOL.udp) {
+    if (protocol === IP_PROTOCOL.udp || protocol === IP_PROTOCOL.udplite) {
       // nf_reset_ct() in __udp4_lib_rcv(): what is answered from here on belongs to no connection yet.
       skb.resetConntrack();
       const reason = this.#netns.sockets.deliver(skb, protocol);

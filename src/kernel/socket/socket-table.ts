@@ -21,6 +21,7 @@ import { TcpListener } from './tcp/tcp-listener.js';
 import type { TcpRequest } from './tcp/tcp-request.js';
 import { type TcpSocketOptions, TcpSocket } from './tcp/tcp-socket.js';
 import { tcpUse, type TcpUse } from './tcp/use.js';
+import { deliverUdpLite } from './udp-lite.js';
 import { parseDatagram, UdpSocket } from './udp-socket.js';
 
 type ListenRequest = TcpListenRequest | UdpListenRequest | SctpListenRequest;
@@ -189,6 +190,8 @@ export class SocketTable {
         return this.#deliverTcp(skb);
       case IP_PROTOCOL.udp:
         return this.#deliverUdp(skb);
+      case IP_PROTOCOL.udplite:
+        return deliverUdpLite(skb, this.#netns.mib);
       case IP_PROTOCOL.icmp:
         return this.#deliverEcho(skb);
       case IP_PROTOCOL.sctp:

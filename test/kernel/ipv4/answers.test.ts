@@ -3,10 +3,12 @@
 import t from 'tap';
 import { Emulation, Host, type Netns, runIpCommand } from '../../../src/kernel/index.js';
 import {
+  checksumPartial,
   encodeIcmp,
   encodeIpv4,
   encodeSctp,
   encodeSctpChunk,
+  finishChecksum,
   formatIpv4,
   Icmp,
   ICMP_TYPE,
@@ -17,9 +19,11 @@ import {
   ipv4,
   LINKTYPE,
   parseIpv4,
+  pseudoHeaderSum,
   SCTP_CHUNK,
   Sctp,
   summarize,
+  viewOf,
 } from '../../../src/packet/index.js';
 
 const HOUR_NS = 3_600e9;
@@ -259,3 +263,85 @@ t.test('SCTP is not known before a program on the machine opens a socket of it',
   t.equal(new Sctp(headerOf(seen[2] ?? new Uint8Array(40)).view, 20).verificationTag, 77);
   t.end();
 });
+
+/** UDP-Lite from 10.0.0.1 to 10.1.0.1, ports 1234 and 5678, with the sum of what it says is covered. */
+function udpLite(covered: number, change?: (octets: Uint8Array) => void): Uint8Array {
+  const octets = Uint8Array.from([
+    0x04,
+    0xd2,
+    0x16,
+    0x2e,
+    0,
+    covered,
+    0,
+    0,
+    ...new TextEncoder().encode('hello world!'),
+  ]);
+  const view = viewOf(octets);
+  const pseudo = pseudoHeaderSum(address('10.0.0.1'), address('10.1.0.1'), IP_PROTOCOL.udplite, octets.length);
+  const end = covered >= 8 && covered < octets.length ? covered : octets.length;
+  view.setUint16(6, finishChecksum(checksumPartial(view, 0, end, pseudo)));
+  change?.(octets);
+  return octets;
+}
+
+const LITE: readonly (readonly [what: string, octets: Uint8Array, counted: object, answered: boolean])[] = [
+  ['covered as a whole', udpLite(0), { UdpLiteNoPorts: 1 }, true],
+  ['of which the header is covered', udpLite(8), { UdpLiteNoPorts: 1 }, true],
+  [
+    'of which nothing behind the covered part counts',
+    udpLite(8, (octets) => (octets[19] = 0)),
+    { UdpLiteNoPorts: 1 },
+    true,
+  ],
+  ['covered to its end', udpLite(20), { UdpLiteNoPorts: 1 }, true],
+  ['with a wrong sum', udpLite(0, (octets) => (octets[19] = 0)), { UdpLiteInErrors: 1, UdpLiteInCsumErrors: 1 }, false],
+  ['that covers less than its header', udpLite(4), { UdpLiteInErrors: 1, UdpLiteInCsumErrors: 1 }, false],
+  [
+    'without a sum',
+    udpLite(0, (octets) => octets.fill(0, 6, 8)),
+    { UdpLiteInErrors: 1, UdpLiteInCsumErrors: 1 },
+    false,
+  ],
+  ['that covers more than there is', udpLite(100), { UdpLiteInErrors: 1 }, false],
+  ['that is no header', udpLite(0).slice(0, 4), { UdpLiteInErrors: 1 }, false],
+];
+
+/** As Linux 6.18 counted them in a namespace. */
+t.test('UDP-Lite to a host is answered with port unreachable, and counted by itself', (t) => {
+  for (const [what, octets, counters, answered] of LITE) {
+    const { a, b } = line();
+    const seen = packetsAt(a, 'eth0');
+    sendLite(a, octets);
+    const found = Object.fromEntries(
+      ['NoPorts', 'InErrors', 'InCsumErrors'].map((name) => [`UdpLite${name}`, b.mib.of(`UdpLite${name}`)]),
+    );
+    t.same(found, { UdpLiteNoPorts: 0, UdpLiteInErrors: 0, UdpLiteInCsumErrors: 0, ...counters }, what);
+    t.equal(b.mib.of('IpInUnknownProtos'), 0, what);
+    const codes = seen.map((bytes) => {
+      const ip = headerOf(bytes);
+      const { type, code } = new Icmp(ip.view, ip.payloadOffset);
+      return [type, code];
+    });
+    t.same(codes, answered ? [[ICMP_TYPE.destinationUnreachable, 3]] : [], what);
+  }
+  t.end();
+});
+
+/** UDP-Lite as a raw socket sends it. */
+function sendLite(netns: Netns, octets: Uint8Array): void {
+  const { emulation } = netns;
+  const skb = emulation.allocSkb(20 + octets.length);
+  const at = skb.data;
+  skb.slab.bytes.set(octets, at + 20);
+  encodeIpv4(skb.view, at, {
+    source: address('10.0.0.1'),
+    destination: address('10.1.0.1'),
+    protocol: IP_PROTOCOL.udplite,
+    payloadLength: octets.length,
+  });
+  skb.tail = at + 20 + octets.length;
+  skb.network = at;
+  netns.ipv4.sendRaw(skb);
+  emulation.run(() => false, emulation.clock.nowNs + 1e9);
+}
