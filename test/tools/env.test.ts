@@ -206,9 +206,9 @@ const SCRIPTS = [
 
 for (const script of SCRIPTS)
   t.test(`${script} is as coreutils and dash have it`, { skip: spawnSync('dash', ['-c', 'env']).status !== 0 }, (t) => {
-    const environment = { A: '1', B: '2' };
-    // PWD is dash's own, as `_` is bash's.
-    const real = spawnSync('dash', ['-c', `unset PWD OLDPWD; ${script}`], { env: environment, encoding: 'utf8' });
+    // PWD is dash's own.
+    const words = ['-i', 'A=1', 'B=2', 'dash', '-c', `unset PWD OLDPWD; ${script}`];
+    const real = spawnSync('env', words, { encoding: 'utf8' });
     const ours = runTool(cluster, { kind: 'node', name: 'n1' }, ['env', '-i', 'A=1', 'B=2', 'sh', '-c', script]);
     t.same(
       { ...ours, stdout: ours.stdout.split(/[\n\0]/).sort() },
