@@ -269,6 +269,8 @@ export class Cluster {
       loadBalancers: this.#loadBalancers,
       policy: () => calico?.felix,
       routing: this.#routing,
+      routingMissing: this.#routing === undefined && this.routesByDaemons,
+      dataplanes: this.#changes.settled.dataplanes,
       losesFrames: (this.#losesFrames ??= losesFrames(this.underlay.plan)),
       dnsPresent: dns.present,
       asker: (netns, pod, process) => this.asker(netns, pod, process),

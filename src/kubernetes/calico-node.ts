@@ -166,6 +166,7 @@ const DAEMON_SETS = [
   ['kube-system', 'calico-node'],
   ['calico-system', 'calico-node'],
   ['kube-system', 'canal'],
+  ['kube-system', 'canal-node'],
 ] as const;
 const NONE: ReadonlyMap<string, EnvValue> = new Map();
 

@@ -18,6 +18,7 @@ export { kubeadmNetworking } from './kubeadm.js';
 export {
   type CalicoInstallation,
   calicoInstallation,
+  cniOf,
   installationBgp,
   installationFelix,
   installationPools,

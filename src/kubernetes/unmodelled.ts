@@ -108,12 +108,7 @@ const INSTALLATION: readonly UnmodelledField[] = [
   {
     path: ['spec', 'calicoNetwork', 'linuxDataplane'],
     when: (value) => value === 'Nftables',
-    why: 'Felix with nftables is not modelled: it is taken to find an iptables kube-proxy, and to program iptables',
-  },
-  {
-    path: ['spec', 'cni', 'type'],
-    when: (value) => value !== 'Calico',
-    why: "this CNI plugin is not modelled: pods are connected by Calico's",
+    why: 'Felix with nftables is not modelled: it programs iptables where kube-proxy is known to',
   },
   {
     path: ['spec', 'variant'],

@@ -120,8 +120,14 @@ t.test('what a proxy does that is not modelled is not known, wherever its Servic
       t.equal(verdict, 'unknown', `${mode}: ${from} to ${to}`);
       t.match(explanation.join(' '), new RegExp(`Service default/w is resolved by kube-proxy in the mode ${mode}`));
     }
-    t.equal(trace(cluster, CLIENT, 'node/node1:30081').verdict, 'refused', 'no node port');
-    t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
+    // Felix programs nftables where kube-proxy does.
+    const others = mode === 'nftables' ? ['unknown', 'unknown'] : ['refused', 'answered'];
+    const ends = ['node/node1:30081', 'pod/default/web:80'];
+    t.same(
+      ends.map((to) => trace(cluster, CLIENT, to).verdict),
+      others,
+      `${mode}: no node port, and a pod`,
+    );
   }
   t.end();
 });
@@ -135,6 +141,158 @@ t.test('nobody knows what Felix’s eBPF programs do to a packet', (t) => {
   t.equal(verdict, 'unknown');
   t.match(explanation, ['Felix programs eBPF on node/node2, which is not modelled: what its rules do is not known.']);
   t.equal(trace(cluster, CLIENT, 'pod/default/other:80').verdict, 'answered', 'not by way of that node');
+  t.end();
+});
+
+/** As Calico's manifests set it: the environment of calico-node. */
+const calicoNode = (variable: string, value: string): string =>
+  `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: calico-node, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: calico-node}}
+  template:
+    metadata: {labels: {k8s-app: calico-node}}
+    spec:
+      hostNetwork: true
+      containers: [{name: calico-node, env: [{name: ${variable}, value: "${value}"}]}]
+      volumes: [{name: cni, hostPath: {path: /etc/cni/net.d}}]`;
+
+t.test('what the environment of calico-node asks of Felix is told where it stands, and traces are unknown', (t) => {
+  for (const [variable, value, programs] of [
+    ['FELIX_BPFENABLED', 'true', 'eBPF'],
+    ['FELIX_NFTABLESMODE', 'enabled', 'nftables'],
+  ] as const) {
+    const cluster = withMore(calicoNode(variable, value));
+    const { verdict, explanation } = trace(cluster, CLIENT, 'pod/default/web:80');
+    t.equal(verdict, 'unknown', variable);
+    t.match(explanation[0], `Felix programs ${programs} on node/node1, which is not modelled`);
+    const told = cluster.findings.filter(({ code }) => code === 'unmodelled').map(formatFinding);
+    t.equal(told.length, 1);
+    t.match(
+      told[0],
+      `more.yaml:10:${62 + variable.length}: notice: DaemonSet kube-system/calico-node: Felix with ${programs} is not modelled`,
+    );
+  }
+  t.equal(trace(withMore(calicoNode('FELIX_BPFENABLED', 'false')), CLIENT, 'pod/default/web:80').verdict, 'answered');
+  t.end();
+});
+
+t.test('the operator’s nftables are taken to be found where nothing says how kube-proxy runs', (t) => {
+  const installation =
+    'apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {calicoNetwork: {linuxDataplane: Nftables}}';
+  t.equal(trace(withMore(installation), CLIENT, 'pod/default/web:80').verdict, 'unknown');
+  t.equal(trace(withMore(installation, proxy('iptables')), CLIENT, 'pod/default/web:80').verdict, 'answered');
+  t.end();
+});
+
+const bringsPlugin = (name: string, path: string, container = name): string =>
+  `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: ${name}, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}}}
+    spec:
+      hostNetwork: true
+      containers: [{name: ${container}}]
+      volumes: [{name: cni, hostPath: {path: ${path}}}]`;
+
+const plainNode = (name: string, n: number, more = ''): string =>
+  `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}${more}}\nstatus: {addresses: [{type: InternalIP, address: 172.18.0.${n}}]}`;
+const TWO_PODS = [
+  pod('a', onNode('n1', '[{name: c}]'), 'status: {podIP: 10.244.0.5}\n'),
+  pod('b', onNode('n2', '[{name: c, ports: [{containerPort: 80}]}]'), 'status: {podIP: 10.244.1.6}\n'),
+];
+const clusterOf = (...documents: readonly string[]): Cluster =>
+  new Cluster([{ file: 'c.yaml', text: documents.join('\n---\n') }]);
+const unmodelledIn = (cluster: Cluster): string[] =>
+  cluster.findings.filter(({ code }) => code === 'unmodelled').map(({ object, message }) => `${object}: ${message}`);
+
+t.test('where another CNI plugin is brought, nobody knows how pods are connected', (t) => {
+  const nodes = [plainNode('n1', 1), plainNode('n2', 2)];
+  for (const path of [
+    '/etc/cni/net.d',
+    '/etc/cni/net.d/',
+    '/opt/cni/bin',
+    '/var/lib/rancher/k3s/agent/etc/cni/net.d',
+  ]) {
+    const cluster = clusterOf(...nodes, ...TWO_PODS, bringsPlugin('kindnet', path));
+    const { verdict, explanation } = trace(cluster, 'pod/default/a', 'pod/default/b:80');
+    t.equal(verdict, 'unknown', path);
+    t.same(explanation, [
+      'DaemonSet kube-system/kindnet brings a CNI plugin that is not modelled: how it connects pods is not known.',
+    ]);
+    t.same(unmodelledIn(cluster), [
+      'DaemonSet kube-system/kindnet: it brings a CNI plugin that is not modelled: what becomes of packets of pods is not known',
+    ]);
+  }
+  const none = clusterOf(...nodes, ...TWO_PODS, bringsPlugin('exporter', '/proc'));
+  t.not(trace(none, 'pod/default/a', 'pod/default/b:80').verdict, 'unknown');
+  t.same(unmodelledIn(none), []);
+  t.end();
+});
+
+t.test(
+  'a dump without DaemonSets tells of the plugin by its pods, and that of k3s by what flannel notes on nodes',
+  (t) => {
+    const nodes = [plainNode('n1', 1), plainNode('n2', 2)];
+    const kindnet = pod(
+      'kindnet-x',
+      '{hostNetwork: true, nodeName: n1, containers: [{name: c}], volumes: [{name: v, hostPath: {path: /etc/cni/net.d}}]}',
+    );
+    const byPod = trace(clusterOf(...nodes, ...TWO_PODS, kindnet), 'pod/default/a', 'pod/default/b:80');
+    t.same(byPod.explanation, [
+      'Pod default/kindnet-x brings a CNI plugin that is not modelled: how it connects pods is not known.',
+    ]);
+    const noted = plainNode('n1', 1, ', annotations: {flannel.alpha.coreos.com/backend-type: vxlan}');
+    const byNode = trace(clusterOf(noted, plainNode('n2', 2), ...TWO_PODS), 'pod/default/a', 'pod/default/b:80');
+    t.same(byNode.explanation, ['Node n1 runs flannel, which is not modelled: how it connects pods is not known.']);
+    t.end();
+  },
+);
+
+t.test('a plugin beside Calico’s is told, and changes no verdict', (t) => {
+  const cluster = withMore(bringsPlugin('kube-multus-ds', '/etc/cni/net.d'));
+  t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered');
+  t.same(unmodelledIn(cluster), [
+    "DaemonSet kube-system/kube-multus-ds: it brings a CNI plugin that is not modelled: pods are connected by Calico's alone",
+  ]);
+  t.end();
+});
+
+t.test('Calico’s policy on another plugin’s network leaves open how pods are connected', (t) => {
+  const policyOnly = calicoNode('CALICO_NETWORKING_BACKEND', 'none');
+  const cluster = withMore(policyOnly, bringsPlugin('aws-node', '/etc/cni/net.d'));
+  t.match(trace(cluster, CLIENT, 'pod/default/web:80').explanation, [
+    /^DaemonSet kube-system\/aws-node brings a CNI plugin/,
+  ]);
+  const eks =
+    'apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {kubernetesProvider: EKS}';
+  t.match(trace(withMore(eks), CLIENT, 'pod/default/web:80').explanation, [
+    'Installation default has the CNI plugin AmazonVPC, which is not modelled: how it connects pods is not known.',
+  ]);
+  t.end();
+});
+
+t.test('what Windows makes of a packet is not known', (t) => {
+  const win = plainNode('win', 9, ', labels: {kubernetes.io/os: windows}');
+  const noted = `${plainNode('win2', 10).slice(0, -1)}, nodeInfo: {operatingSystem: windows}}`;
+  const cluster = withMore(
+    win,
+    noted,
+    ...['win', 'win2'].map((node) => pod(`on-${node}`, onNode(node, '[{name: c}]'))),
+  );
+  for (const node of ['win', 'win2']) {
+    const { verdict, explanation } = trace(cluster, CLIENT, `pod/default/on-${node}`, 'icmp');
+    t.equal(verdict, 'unknown');
+    t.same(explanation, [
+      `node/${node} runs Windows, which is not modelled: what becomes of packets there is not known.`,
+    ]);
+  }
+  t.equal(unmodelledIn(cluster).length, 2);
+  t.equal(trace(cluster, CLIENT, 'pod/default/web:80').verdict, 'answered', 'not by way of them');
   t.end();
 });
 
@@ -189,6 +347,27 @@ spec:
       tolerations: [{operator: Exists}]
       initContainers: [{name: install-cni, env: [{name: CNI_NETWORK_CONFIG, valueFrom: {configMapKeyRef: {name: calico-config, key: cni_network_config}}}]}]
       containers: [{name: calico-node, env: [{name: CALICO_NETWORKING_BACKEND, value: none}, {name: USE_POD_CIDR, value: "true"}, {name: NO_DEFAULT_POOLS, value: "true"}]}]`;
+
+t.test('between nodes of Canal the routes are flannel’s, which nobody models', (t) => {
+  const flannel = canal('{"type": "host-local", "subnet": "usePodCidr"}').replace(
+    'containers: [{name: calico-node',
+    'containers: [{name: kube-flannel}, {name: calico-node',
+  );
+  const [a, b, c] = [
+    ['a', 'n1'],
+    ['b', 'n1'],
+    ['c', 'n2'],
+  ].map(([name = '', node = '']) => pod(name, onNode(node, '[{name: c, ports: [{containerPort: 80}]}]')));
+  const documents = [nodeWithRange('n1', 1), nodeWithRange('n2', 2), a, b, c, flannel];
+  const cluster = new Cluster([{ file: 'canal.yaml', text: documents.join('\n---\n') }]);
+  t.equal(trace(cluster, 'pod/default/a', 'pod/default/b:80').verdict, 'answered', 'on one node');
+  const { verdict, explanation } = trace(cluster, 'pod/default/a', 'pod/default/c:80');
+  t.equal(verdict, 'unknown');
+  t.same(explanation, [
+    'DaemonSet kube-system/canal runs flannel, which programs the routes between nodes and is not modelled: what becomes of packets between nodes is not known.',
+  ]);
+  t.end();
+});
 
 t.test('where Calico leaves addresses to host-local, pods get those of their node’s podCIDR', (t) => {
   const pods = ['a', 'b'].map((name) => pod(name, onNode('n1', '[{name: c, ports: [{containerPort: 80}]}]')));

@@ -64,6 +64,7 @@ export interface FelixConfig {
   readonly sourceSpoofing: boolean;
   readonly wireguardDevices: readonly string[];
   readonly nftablesMode: 'Auto' | 'Enabled' | 'Disabled';
+  readonly bpfEnabled: boolean;
   /** What set a parameter, by its upstream name; nothing where it has its default. */
   readonly sourceOf: (parameter: string) => readonly Cause[];
 }
@@ -192,6 +193,7 @@ type Tables = Pick<
   | 'floatingIpsEnabled'
   | 'sourceSpoofing'
   | 'nftablesMode'
+  | 'bpfEnabled'
 >;
 
 function readTables(reader: ParameterReader): Tables {
@@ -217,6 +219,7 @@ function readTables(reader: ParameterReader): Tables {
     sourceSpoofing: reader.read('WorkloadSourceSpoofing', 'Disabled', oneOf('Any', 'Disabled')) === 'Any',
     floatingIpsEnabled: reader.read('FloatingIPs', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     nftablesMode: reader.read('NFTablesMode', 'Auto', oneOf('Auto', 'Enabled', 'Disabled')),
+    bpfEnabled: reader.read('BPFEnabled', false, flag),
   };
 }
 

@@ -1,9 +1,16 @@
 /** Why the outcome of a connection is not known: it hangs on something that nobody has computed. */
 
 import { addressOfIpv4, cidrContains, storedPools } from '../../calico/index.js';
-import { calicoInstallation, type Finding, finding, isList, type Pod, type Store } from '../../kubernetes/index.js';
+import { type Finding, finding, isList, type Pod, type Store } from '../../kubernetes/index.js';
 import type { Ipv4Addr } from '../../packet/index.js';
 import { birdPool } from '../routing.js';
+
+/** Of whom nobody knows what becomes of a packet there, as sentences; undefined where it is known. */
+export interface Dataplanes {
+  readonly unknownOn: (node: string) => string | undefined;
+  /** Of packets between pods of two nodes. */
+  readonly unknownBetweenNodes: string | undefined;
+}
 
 /** Of a connection between nodes whose routes are a daemon's, where no daemon was brought (`Cluster.bringRouting`). */
 export function withoutRouting(store: Store, ends: readonly (Pod | undefined)[], destination: Ipv4Addr): string[] {
@@ -38,32 +45,4 @@ export function nodeLocalDnsFindings(store: Store): readonly Finding[] {
     }
   }
   return [];
-}
-
-/** Felix's own setting for the node, or that for all. */
-const felixSetting = (store: Store, node: string, name: string): unknown => {
-  const [own, all] = [`node.${node}`, 'default'].map(
-    (of) => store.get('FelixConfiguration', '', of)?.spec.fields[name],
-  );
-  return own ?? all;
-};
-
-/** What the node's Calico programs in place of iptables' rules, or undefined. */
-function otherDataplane(store: Store, node: string): string | undefined {
-  if (store.get('Node', '', node) === undefined) return undefined;
-  if (calicoInstallation(store)?.spec.calicoNetwork.linuxDataplane === 'VPP') return 'VPP';
-  if (felixSetting(store, node, 'bpfEnabled') === true) return 'eBPF';
-  const mode = felixSetting(store, node, 'nftablesMode');
-  return typeof mode === 'string' && mode.toLowerCase() === 'enabled' ? 'nftables' : undefined;
-}
-
-/** Nodes on the way whose Felix programs something else than iptables: what that does is not known. */
-export function withOtherDataplane(store: Store, nodes: Iterable<string>): string[] {
-  if (store.list('FelixConfiguration').length + store.list('Installation').length === 0) return [];
-  return [...new Set(nodes)].flatMap((node) => {
-    const programs = otherDataplane(store, node);
-    return programs === undefined
-      ? []
-      : [`Felix programs ${programs} on node/${node}, which is not modelled: what its rules do is not known.`];
-  });
 }

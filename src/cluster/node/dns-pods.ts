@@ -156,7 +156,7 @@ export class DnsPods {
   /** Of the ConfigMap that the pod mounts, of kubeadm's name else. */
   #corefile(pod: Pod): Corefile {
     const { store, settings } = this.#request;
-    const names = [...pod.spec.volumes, ...(pod.namespace === NAMESPACE ? [CONFIG_MAP] : [])];
+    const names = [...pod.spec.volumes.configMaps, ...(pod.namespace === NAMESPACE ? [CONFIG_MAP] : [])];
     for (const name of names) {
       const map = store.get('ConfigMap', pod.namespace, name);
       const text = map?.data[KEY];

@@ -16,7 +16,8 @@ import {
 } from '../../kubernetes/index.js';
 import type { NetworkPlan } from '../../underlay/index.js';
 import { allocate, type Allocations } from '../addresses/allocations.js';
-import { interfacesOfNode, startCalico } from './calico-start.js';
+import { interfacesOfNode, speaksOfCalico, startCalico } from './calico-start.js';
+import { otherDataplanes } from './dataplanes.js';
 import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from '../input/kubelet-settings.js';
 import { assignAddresses, type LoadBalancerAddresses } from '../addresses/load-balancer-addresses.js';
 import { type ClusterDocuments, loadDocuments } from './load.js';
@@ -24,7 +25,7 @@ import { localTrafficFindings } from './local-traffic.js';
 import { hostConfigFindings, planNetwork } from '../input/network.js';
 import { policyFindings } from './policy-findings.js';
 import type { RecordedState } from '../input/recorded.js';
-import { nodeLocalDnsFindings } from '../input/unmodelled.js';
+import { type Dataplanes, nodeLocalDnsFindings } from '../input/unmodelled.js';
 
 export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfigs' | 'expectations'> {
   readonly store: Store;
@@ -36,6 +37,8 @@ export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfig
   readonly notStarted: ReadonlySet<string>;
   readonly kubelet: KubeletSettings;
   readonly installation: Installation;
+  /** What connects pods and programs nodes that is not modelled. */
+  readonly dataplanes: Dataplanes;
   readonly errors: readonly ConfigError[];
   /** What the API server would refuse: those objects are not there. */
   readonly refusals: readonly ConfigError[];
@@ -54,6 +57,7 @@ export function settle(
   const otherCni = hostConfigs.some(({ body }) =>
     Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
   );
+  const spoken = speaksOfCalico(store);
   const calico = startCalico(store, network.plan, otherCni);
   const allocations = calico.used
     ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted, isBalanced: addresses.isCalicos })
@@ -64,6 +68,11 @@ export function settle(
   }
   const installation = findInstallation(store);
   const kubelet = kubeletSettings(store);
+  const dataplanes = otherDataplanes({
+    store,
+    kubeProxy: installation,
+    calico: !calico.used ? 'absent' : spoken ? 'spoken' : 'assumed',
+  });
   return {
     store,
     networks,
@@ -74,6 +83,7 @@ export function settle(
     notStarted: calico.notStarted,
     kubelet,
     installation,
+    dataplanes,
     plan: network.plan,
     errors: [...documents.errors, ...network.errors, ...addresses.errors],
     refusals: documents.refusals,
@@ -90,6 +100,7 @@ export function settle(
       ...policyFindings(store, network.plan, calico.used),
       ...clusterDnsFindings(store, kubelet),
       ...nodeLocalDnsFindings(store),
+      ...dataplanes.findings,
     ],
   };
 }

@@ -28,7 +28,7 @@ import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolut
 import { explainMissingPort } from './service-name.js';
 import type { ClusterServices } from '../node/services.js';
 import type { Routing } from '../routing.js';
-import { withOtherDataplane, withoutRouting } from '../input/unmodelled.js';
+import { type Dataplanes, withoutRouting } from '../input/unmodelled.js';
 
 export interface Facts {
   readonly store: Store;
@@ -46,8 +46,11 @@ export interface Facts {
   readonly reached: Ipv4Addr;
   /** What the Felixes know, where Calico is there. */
   readonly policy: FelixCluster | undefined;
-  /** The routing daemons, where somebody brought them. */
+  /** The routing daemons, where somebody brought them; they are missing where some run and nobody did. */
   readonly routing: Routing | undefined;
+  readonly routingMissing: boolean;
+  /** What nodes have that is not modelled. */
+  readonly dataplanes: Dataplanes;
 }
 
 type Unjudged = Omit<ConnectionTrace, 'verdict' | 'explanation'>;
@@ -61,7 +64,9 @@ export interface TracedName extends ResolvedName {
 export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Facts): ConnectionTrace {
   const { packets } = name.told;
   const silent = wasSilence(name);
-  const reasons = silent ? [...unknownRoutes(facts), ...unknownServers(name.told, facts)] : [];
+  const reasons = silent
+    ? [...unknownRoutes(facts), ...unknownNodes(packets, facts), ...unknownServers(name.told, facts)]
+    : [];
   const unjudged = { ...trace, packets };
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : silent ? judge(packets, { kind: 'silence' }) : 'unresolved';
   const lost = silent && reasons.length === 0 ? explainLost(unjudged, facts) : [];
@@ -89,17 +94,27 @@ function explainServers(trace: Unjudged, { queries }: NameResolution, facts: Fac
   return servers.flatMap((address) => explainUntranslated({ ...trace, to: { address, port: DNS_PORT } }, facts));
 }
 
-/** Nobody was asked to run the daemons whose routes these are. */
-const unknownRoutes = ({ routing, store, fromPod, toPod, reached }: Facts): string[] =>
-  routing === undefined ? withoutRouting(store, [fromPod, toPod], reached) : [];
+/** Nobody was asked to run the daemons whose routes these are, or nobody knows how. */
+function unknownRoutes({ routingMissing, dataplanes, store, fromPod, toPod, reached }: Facts): string[] {
+  const missing = routingMissing ? withoutRouting(store, [fromPod, toPod], reached) : [];
+  const { unknownBetweenNodes: unknown } = dataplanes;
+  const between = toPod?.spec.hostNetwork === false && fromPod?.spec.nodeName !== toPod.spec.nodeName;
+  return unknown !== undefined && between ? [...missing, unknown] : missing;
+}
+
+/** What becomes of the connection's packets on nodes that they come by, each reason once. */
+function unknownNodes(packets: readonly TracePacket[], { dataplanes }: Facts): string[] {
+  const own = packets.filter(({ role }) => role !== 'arp');
+  const nodes = new Set(own.flatMap(({ story }) => story.hops.map(({ place }) => place.host)));
+  return [...new Set([...nodes].flatMap((node) => dataplanes.unknownOn(node) ?? []))];
+}
 
 export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): ConnectionTrace {
   const { address } = trace.to;
   const service = address === undefined ? undefined : facts.services.unknownReason(address, trace.to.port);
-  const nodes = trace.packets.flatMap(({ story }) => story.hops.map(({ place }) => place.host));
   const reasons = [
     ...unknownRoutes(facts),
-    ...withOtherDataplane(facts.store, nodes),
+    ...unknownNodes(trace.packets, facts),
     ...(service === undefined ? [] : [service]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);

@@ -22,6 +22,7 @@ import { type Asker, nameResolution, nameToAsk, resolveName } from './name-resol
 import { type LocatedEndpoint, type Places } from './places.js';
 import { UnknownEndpoint } from './unknown-endpoint.js';
 import { namedPort, onlyPort } from './service-name.js';
+import type { Dataplanes } from '../input/unmodelled.js';
 import type { Routing } from '../routing.js';
 import type { ClusterServices } from '../node/services.js';
 
@@ -40,6 +41,9 @@ interface TracingOptions {
   /** What Felix knows once the packets have gone: endpoints of Services are written as nodes are built. */
   readonly policy: () => FelixCluster | undefined;
   readonly routing: Routing | undefined;
+  /** Whether routes are those of daemons that nobody was asked to run. */
+  readonly routingMissing: boolean;
+  readonly dataplanes: Dataplanes;
   /** Frames are lost by chance: a connection is given as long as its own retransmissions go on. */
   readonly losesFrames: boolean;
   /** Whether the cluster has a DNS to ask. */
@@ -119,7 +123,7 @@ export class Tracing {
   }
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {
-    const { store, services, loadBalancers, policy, routing, places } = this.#with;
+    const { store, services, loadBalancers, policy, routing, routingMissing, dataplanes, places } = this.#with;
     const destination = toPod ?? places.podAt(reached);
     return {
       store,
@@ -127,6 +131,8 @@ export class Tracing {
       loadBalancers,
       policy: policy(),
       routing,
+      routingMissing,
+      dataplanes,
       fromPod: from.pod,
       toPod: destination,
       whyAbsent: destination && places.whyAbsent(destination),

@@ -116,6 +116,7 @@ const nodeInfo = orEmpty(
     architecture: withDefault(text, ''),
     kernelVersion: withDefault(text, ''),
     machineID: withDefault(text, ''),
+    operatingSystem: withDefault(text, ''),
     osImage: withDefault(text, ''),
   }),
 );
@@ -136,6 +137,8 @@ const nodeStatus = map(
       /** In the order that kubelet or the cloud gave them: the first of a family is the node's own. */
       internalIPs: ofType(addresses, 'InternalIP'),
       externalIPs: ofType(addresses, 'ExternalIP'),
+      /** `linux` or `windows`; empty where nothing is recorded. */
+      operatingSystem: system.operatingSystem,
       hostname: addresses.find(({ type }) => type === 'Hostname')?.address,
       maxPods: allocatable.pods,
       /** In thousandths of a CPU; undefined where nothing is recorded. */

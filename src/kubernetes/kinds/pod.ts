@@ -194,6 +194,12 @@ const dnsConfig = record(
 
 const dnsPolicy = withDefault(oneOf('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'), 'ClusterFirst');
 
+/** Only those that are ConfigMaps or directories of the node. */
+const volume = record({
+  configMap: optional(record({ name: withDefault(text, '') })),
+  hostPath: optional(record({ path: text })),
+});
+
 const podSpecFields = {
   nodeName: withDefault(text, ''),
   nodeSelector: textMap,
@@ -211,10 +217,10 @@ const podSpecFields = {
   dnsConfig: optional(dnsConfig),
   /** Its host name is the fully qualified one. */
   setHostnameAsFQDN: withDefault(flag, false),
-  /** Only those that are ConfigMaps. */
-  volumes: map(listOf(record({ configMap: optional(record({ name: withDefault(text, '') })) })), (volumes) =>
-    volumes.flatMap(({ configMap }) => (configMap === undefined ? [] : [configMap.name])),
-  ),
+  volumes: map(listOf(volume), (volumes) => ({
+    configMaps: volumes.flatMap(({ configMap }) => configMap?.name ?? []),
+    hostPaths: volumes.flatMap(({ hostPath }) => hostPath?.path ?? []),
+  })),
   containers: listOf(container),
   initContainers: listOf(container),
 } as const;
