@@ -279,3 +279,44 @@ t.test('a ping to a Service meets no rule of kube-proxy’s, and the answer says
   );
   t.end();
 });
+
+t.test('a pool that wants BIRD where calico-node runs none leads nobody to the pods of other nodes', (t) => {
+  const calicoNode = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'calico-node', namespace: 'kube-system' },
+    spec: {
+      selector: { matchLabels: { app: 'calico-node' } },
+      template: {
+        metadata: { labels: { app: 'calico-node' } },
+        spec: {
+          containers: [{ name: 'calico-node', env: [{ name: 'CALICO_NETWORKING_BACKEND', value: 'vxlan' }] }],
+        },
+      },
+    },
+  };
+  const pool = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'IPPool',
+    metadata: { name: 'default-ipv4-ippool' },
+    spec: { cidr: '192.168.0.0/16', ipipMode: 'Always', vxlanMode: 'Never' },
+  };
+  const cluster = withMore(calicoNode, pool);
+  const { verdict, explanation } = trace(cluster, WEB);
+  t.equal(verdict, 'unreachable');
+  t.match(
+    explanation.at(-1),
+    'Nobody programs routes between nodes for IPPool default-ipv4-ippool: it has no VXLAN, and no BIRD runs',
+  );
+  const told = (one: Cluster) =>
+    one.findings.filter(({ code }) => code === 'bgp-setting').map(({ message }) => message);
+  t.match(told(cluster), [/^its routes between nodes are BIRD’s, which does not run here/]);
+  const felixs = {
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default' },
+    spec: { programClusterRoutes: 'Enabled' },
+  };
+  t.same(told(withMore(calicoNode, pool, { apiVersion: 'projectcalico.org/v3', ...felixs })), []);
+  t.equal(trace(withMore(pool), WEB).verdict, 'unknown', 'BIRD is taken to run, and nobody was asked to run it');
+  t.end();
+});

@@ -19,7 +19,7 @@ import { splitHostPort } from '../host-port.js';
 import { parseSelector } from '../policy/selector.js';
 import { SelectorError } from '../policy/selector-tokens.js';
 import { DEFAULT_BGP_CONFIGURATION, NODE_BGP_CONFIGURATION, storedBgpNodes, storedPassword } from './bgp.js';
-import { storedBackend } from './daemons.js';
+import { storedBackend, unroutedPools } from './daemons.js';
 
 export interface BgpFacts {
   readonly store: Store;
@@ -195,11 +195,22 @@ function backendFindings({ store, nodes }: BgpFacts): Finding[] {
   return store.list('BGPPeer').map((peer) => finding(peer, [], { code: 'bgp-setting', severity: 'warning', message }));
 }
 
+/** Pools that want BIRD where none runs. */
+const unroutedFindings = ({ store }: BgpFacts): Finding[] =>
+  unroutedPools(store).flatMap(({ name }) => {
+    const pool = store.get('IPPool', '', name);
+    if (pool === undefined || store.list('Node').length < 2) return [];
+    const message =
+      'its routes between nodes are BIRD’s, which does not run here, since the networking backend is vxlan: pods of it are not reached from other nodes';
+    return [finding(pool, ['spec', 'vxlanMode'], { code: 'bgp-setting', severity: 'warning', message })];
+  });
+
 /** Everything of that kind in the store. */
 export function bgpFindings(store: Store, namespace: string): Finding[] {
   const facts: BgpFacts = { store, nodes: storedBgpNodes(store), namespace };
   return [
     ...backendFindings(facts),
+    ...unroutedFindings(facts),
     ...store.list('BGPPeer').flatMap((peer) => peerFindings(peer, facts)),
     ...store.list('BGPConfiguration').flatMap((configuration) => configurationFindings(configuration, facts)),
     ...meshFindings(facts),

@@ -3,7 +3,9 @@
 import { calicoNodeSettings, type Store } from '../../kubernetes/index.js';
 import type { ConfdHost } from '../confd/model.js';
 import { type Backend, type Environment, networkingBackend, variable } from '../startup/environment.js';
-import { nodeEnvironment } from './felix.js';
+import type { IpPool } from '../model.js';
+import { readFelixConfig } from '../felix/parameters.js';
+import { felixLayers, nodeEnvironment } from './felix.js';
 import { storedPools } from './resources.js';
 
 export interface ConfdOptions {
@@ -30,6 +32,17 @@ export const confdOptions = (environment: Environment): ConfdOptions => ({
   namespace: variable(environment, 'NAMESPACE') || DEFAULT_NAMESPACE,
   usePodCidr: variable(environment, 'USE_POD_CIDR').toLowerCase() === 'true',
 });
+
+/**
+ * Pools whose addresses no node but their own has routes to: they are not VXLAN's, whose routes are Felix's, and calico-node
+ * runs no BIRD. Where it leaves networking to others (`none`) these may program them.
+ */
+export function unroutedPools(store: Store): readonly IpPool[] {
+  const [first] = store.list('Node');
+  if (first === undefined || storedBackend(store, first.name) !== 'vxlan') return [];
+  if (readFelixConfig(felixLayers(store, first.name)).config.programClusterRoutes) return [];
+  return storedPools(store).filter(({ vxlanMode }) => vxlanMode === 'Never');
+}
 
 /**
  * Which daemons run on a node. Where no DaemonSet says, BIRD is taken to run as soon as something needs it: a

@@ -21,7 +21,7 @@ import {
   type Verdict,
 } from '../../trace/index.js';
 import { explainPolicy } from './explain-policy.js';
-import { explainKeptSource, explainSilence, explainUntranslated } from './explain-way.js';
+import { explainKeptSource, explainSilence, explainUnrouted, explainUntranslated } from './explain-way.js';
 import { explainClosed, type PortProtocol } from '../node/listeners.js';
 import type { LoadBalancers } from '../node/load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
@@ -221,14 +221,17 @@ const becauseOf = ({ because }: Programmed): string =>
 /** The first packet that ended in a drop, what policy had to do with it, and which session owes a route. */
 function explainLost(trace: Unjudged, facts: Facts): readonly string[] {
   const { packets, nameOf, from } = trace;
-  const { policy, routing, reached } = facts;
+  const { policy, routing, reached, store, fromPod, toPod } = facts;
   // A port where nobody listens is no packet lost: it is what `refused` says.
   const told = [...withRole(packets, 'request'), ...withRole(packets, 'reply')].filter(
     ({ story }) => lastOf(story, 'drop')?.step.reason !== 'no-socket',
   );
   const ended = told.find(({ story }) => explainEnd(story, nameOf) !== undefined);
   const end = ended && explainEnd(ended.story, nameOf);
-  const routes = routing?.explain({ packets, from: from.place, to: reached }) ?? [];
+  const routes = [
+    ...explainUnrouted(store, [fromPod, toPod], reached),
+    ...(routing?.explain({ packets, from: from.place, to: reached }) ?? []),
+  ];
   if (ended === undefined || end === undefined) return [...explainStray(trace), ...routes];
   const kept = explainKeptSource(trace, facts.store);
   return [...explainPolicy(ended.story, policy), end, ...explainGateway(ended, facts), ...kept, ...routes];

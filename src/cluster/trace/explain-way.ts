@@ -1,6 +1,6 @@
 /** What a connection lacked on its way beside policy and routes: a translation that was not made, told in sentences. */
 
-import { addressOfIpv4, cidrContains, storedPools } from '../../calico/index.js';
+import { addressOfIpv4, cidrContains, storedPools, unroutedPools } from '../../calico/index.js';
 import { hasLabels, type Pod, type Store } from '../../kubernetes/index.js';
 import { formatIpv4, type Ipv4Addr } from '../../packet/index.js';
 import { type ConnectionTrace, type DropReason, formatCause, lastOf, type TracePacket } from '../../trace/index.js';
@@ -29,6 +29,17 @@ function keepingPool(store: Store, source: Ipv4Addr, destination: Ipv4Addr) {
   const poolOf = (address: Ipv4Addr) => pools.find(({ cidr }) => cidrContains(cidr, addressOfIpv4(address)));
   const own = poolOf(source);
   return own === undefined || own.natOutgoing || poolOf(destination) !== undefined ? undefined : own;
+}
+
+/** Nobody programs routes to the pods of other nodes. */
+export function explainUnrouted(store: Store, ends: readonly (Pod | undefined)[], reached: Ipv4Addr): string[] {
+  const [from, to] = ends;
+  if (to === undefined || to.spec.hostNetwork || from?.spec.nodeName === to.spec.nodeName) return [];
+  const pool = unroutedPools(store).find(({ cidr }) => cidrContains(cidr, addressOfIpv4(reached)));
+  if (pool === undefined) return [];
+  return [
+    `Nobody programs routes between nodes for IPPool ${pool.name}: it has no VXLAN, and no BIRD runs, since calico-node’s networking backend is vxlan.`,
+  ];
 }
 
 /** What it came to where nobody outside knows of pods: a machine that is no node has no way back to the pod's address. */
