@@ -27,6 +27,11 @@ export interface CablePlan {
   readonly loss?: number;
 }
 
+interface SwitchPlan {
+  readonly name: string;
+  readonly mtu?: number;
+}
+
 export interface InterfacePlan {
   readonly name: string;
   readonly switch: string;
@@ -73,7 +78,7 @@ export interface MachinePlan {
 }
 
 export interface NetworkPlan {
-  readonly switches: readonly { readonly name: string }[];
+  readonly switches: readonly SwitchPlan[];
   readonly trunks: readonly { readonly from: string; readonly to: string; readonly cable: CablePlan }[];
   readonly machines: ReadonlyMap<string, MachinePlan>;
 }
@@ -173,6 +178,7 @@ export class Planner {
     this.#checkGateways();
     this.#checkOverlaps();
     this.#checkAddresses();
+    this.#checkSwitches();
     for (const path of ipv6Fields(this.#spec))
       this.#problem('unmodelled', path, 'IPv4', 'IPv6, which is not modelled yet: it is left out');
     return { switches: this.#switches(), trunks: this.#trunks(), machines: this.#machines };
@@ -182,12 +188,11 @@ export class Planner {
     this.problems.push({ severity, path, expected, got });
   }
 
-  #switches(): { name: string }[] {
-    const names = new Set([
-      ...this.#spec.switches.map(({ name }) => name),
-      ...this.#subnets.map((subnet) => subnet.switch),
-    ]);
-    return [...names].map((name) => ({ name }));
+  #switches(): SwitchPlan[] {
+    const written = this.#spec.switches.map(({ name, mtu }) => ({ name, ...(mtu === undefined ? {} : { mtu }) }));
+    const known = new Set(written.map(({ name }) => name));
+    const others = new Set(this.#subnets.map((subnet) => subnet.switch).filter((name) => !known.has(name)));
+    return [...written, ...[...others].map((name) => ({ name }))];
   }
 
   /** What links join, and that they close no loop, has been checked of the document (references.ts). */
@@ -313,6 +318,25 @@ export class Planner {
           );
       }
     }
+  }
+
+  /** Longer packets than a switch takes are lost without a word; told of the first machine on it. */
+  #checkSwitches(): void {
+    this.#spec.switches.forEach(({ name, mtu }, i) => {
+      if (mtu === undefined) return;
+      for (const machine of this.#machines.values()) {
+        const nic = machine.interfaces.find((one) => one.switch === name && one.mtu > mtu);
+        if (nic === undefined) continue;
+        const got = `${mtu}, where ${nic.name} of ${machine.name} has ${nic.mtu}: longer packets are lost`;
+        this.#problem(
+          'warning',
+          ['spec', 'switches', i, 'mtu'],
+          'an MTU no less than those of the interfaces on it',
+          got,
+        );
+        return;
+      }
+    });
   }
 
   /** Where a machine is written; a node that the document does not place has its subnet. */

@@ -44,7 +44,7 @@ export class Underlay {
     this.#equip = listeners.equip;
     this.#refused = listeners.refused;
     this.#announces = listeners.announces ?? (() => false);
-    for (const { name } of plan.switches) this.#switches.set(name, new Switch(emulation, name));
+    for (const { name, ...options } of plan.switches) this.#switches.set(name, new Switch(emulation, name, options));
     for (const { from, to, cable } of plan.trunks) {
       const other = this.#switches.get(to);
       if (other !== undefined) this.#switches.get(from)?.connect(other, cable);

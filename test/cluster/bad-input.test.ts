@@ -459,6 +459,10 @@ const NETWORK_FINDINGS: readonly (readonly [string, RegExp])[] = [
     '{subnets: [{name: s, cidr: 10.5.0.0/24}], hosts: [{name: h, interfaces: [{subnet: s, address: 10.5.0.9}], routes: [{to: "::/0", via: "fd00::1"}]}]}',
     /notice: .*IPv6, which is not modelled yet/,
   ],
+  [
+    '{switches: [{name: a, mtu: 1400}], subnets: [{name: s, cidr: 10.5.0.0/24, switch: a}]}',
+    /warning: .*expected an MTU no less than those of the interfaces on it, got 1400, where eth0 of n1 has 1500/,
+  ],
 ];
 
 t.test('what a physical network would suffer from is told, and is so', (t) => {

@@ -1,7 +1,9 @@
 /** What `podwire exec` prints in a topology of two nodes, and what it is for a reader who knows the real tools. */
 
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { type Cluster, isNameProblem, parseEndpointName } from '../../src/cluster/index.js';
+import { RoutedCluster } from '../../src/routing/index.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
 
 const NODE = 'node/node1';
@@ -135,6 +137,27 @@ t.test('ping is answered by its own host over the device that it names', (t) => 
     printed,
     /^PING 192\.168\.166\.129 .* from 192\.168\.166\.129 eth0: 56\(84\) bytes of data\.\n64 bytes from /,
   );
+  t.end();
+});
+
+t.test('a switch loses frames that are longer than it takes, whatever the interfaces take', (t) => {
+  const network = (mtu: number): string =>
+    JSON.stringify({
+      apiVersion: 'podwire.dev/v1alpha1',
+      kind: 'PhysicalNetwork',
+      metadata: { name: 'rack' },
+      spec: { switches: [{ name: 'sw', mtu }], subnets: [{ name: 'rack', cidr: '172.18.0.0/24', switch: 'sw' }] },
+    });
+  const cluster = (mtu: number): Cluster =>
+    new RoutedCluster([
+      { file: 'cluster.yaml', text: readFileSync('topologies/two-nodes-vxlan/cluster.yaml', 'utf8') },
+      { file: 'network.json', text: network(mtu) },
+    ]);
+  const arrives = (mtu: number, size: number): boolean =>
+    toolIn(cluster(mtu), 'node/node1', `ping -c 1 -W 1 -s ${size} 172.18.0.3`).exitCode === 0;
+  t.ok(arrives(1400, 1400 - 28));
+  t.notOk(arrives(1400, 1500 - 28));
+  t.ok(arrives(9000, 1500 - 28), 'an interface has its own limit');
   t.end();
 });
 

@@ -41,10 +41,15 @@ export interface SleepingHost {
   wake(): void;
 }
 
+/** The smaller of two limits, of which 0 is none. */
+const narrower = (a: number, b: number): number => (a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b));
+
 export class SwitchPort implements Cable {
   readonly name: string;
   readonly #fabric: Switch;
   readonly options: CableOptions;
+  /** Of the cable or of the switch, whichever takes less; 0 where neither has a limit. */
+  readonly mtu: number;
   nic: Ethernet | undefined = undefined;
   sleeping: SleepingHost | undefined = undefined;
   /** The port of another switch at the other end of a trunk. */
@@ -55,11 +60,12 @@ export class SwitchPort implements Cable {
     this.#fabric = fabric;
     this.name = name;
     this.options = options;
+    this.mtu = narrower(options.mtu ?? 0, fabric.mtu);
   }
 
   get state(): CableState {
-    const { delayNs = 0, loss = 0, mtu = 0 } = this.options;
-    return { switch: this.#fabric.name, delayNs, loss, mtu };
+    const { delayNs = 0, loss = 0 } = this.options;
+    return { switch: this.#fabric.name, delayNs, loss, mtu: this.mtu };
   }
 
   /** Set by a fault: the cable is pulled. */
@@ -100,14 +106,17 @@ export class SwitchPort implements Cable {
 
 export class Switch {
   readonly name: string;
+  /** Longest IP packet that it takes; 0 for no limit of its own. */
+  readonly mtu: number;
   readonly #emulation: Emulation;
   readonly ports: SwitchPort[] = [];
   readonly #learned = new Map<Mac, SwitchPort>();
   #down = false;
 
-  constructor(emulation: Emulation, name: string) {
+  constructor(emulation: Emulation, name: string, { mtu = 0 }: Pick<CableOptions, 'mtu'> = {}) {
     this.#emulation = emulation;
     this.name = name;
+    this.mtu = mtu;
   }
 
   /** Set by a fault: the whole switch is off. */
@@ -195,7 +204,7 @@ export class Switch {
       from.drop(skb, 'link-loss', `${this.name} ${out.name}`);
       return;
     }
-    const mtu = Math.min(way.in.options.mtu || 65_535, out.options.mtu || 65_535);
+    const mtu = Math.min(way.in.mtu || 65_535, out.mtu || 65_535);
     if (skb.length > mtu + ETHERNET_HEADER_LENGTH + 4) {
       from.drop(skb, 'pkt-too-big', `longer than the MTU ${mtu} of ${this.name}`);
       return;
