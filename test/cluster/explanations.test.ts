@@ -320,3 +320,59 @@ t.test('a pool that wants BIRD where calico-node runs none leads nobody to the p
   t.equal(trace(withMore(pool), WEB).verdict, 'unknown', 'BIRD is taken to run, and nobody was asked to run it');
   t.end();
 });
+
+const service = (spec: object) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 's', namespace: 'default' },
+  spec: { clusterIP: '10.96.0.70', selector: { app: 'web' }, ports: [{ port: 80 }], ...spec },
+});
+const unready = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default', labels: { app: 'unready' } },
+  spec: { nodeName: 'node2', containers: [{ name: 'c', ports: [{ containerPort: 80 }] }] },
+  status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] },
+});
+
+t.test('of a Service that leads to nobody the trace says why', (t) => {
+  const SVC = 'svc/default/s:80';
+  const cases: readonly (readonly [readonly object[], string])[] = [
+    [
+      [service({ selector: { app: 'unready' } }), unready('u1')],
+      'None of the endpoints of Service default/s is ready: Pod default/u1.',
+    ],
+    [
+      [service({ selector: { app: 'unready' } }), ...['u1', 'u2', 'u3', 'u4', 'u5'].map(unready)],
+      'None of the endpoints of Service default/s is ready: Pod default/u1, Pod default/u2, Pod default/u3, 2 more.',
+    ],
+    [
+      [service({ selector: { app: 'wbe', tier: 'front' } })],
+      'Service default/s selects no pod: none in namespace default has the labels app=wbe,tier=front.',
+    ],
+    [
+      [service({ selector: {} })],
+      'Service default/s has no selector, and nobody has given it endpoints for its port 80.',
+    ],
+    [
+      [service({ ports: [{ port: 80, targetPort: 'wep' }] })],
+      'No pod that Service default/s selects has a TCP port called wep.',
+    ],
+    [
+      [service({ internalTrafficPolicy: 'Local' })],
+      'Service default/s has internalTrafficPolicy Local, and node/node1 none of its endpoints: Pod default/web.',
+    ],
+  ];
+  for (const [objects, sentence] of cases) t.equal(trace(withMore(...objects), SVC).explanation[0], sentence);
+  const local = service({ type: 'NodePort', externalTrafficPolicy: 'Local', ports: [{ port: 80, nodePort: 30070 }] });
+  const { explanation } = trace(withMore(local), 'node/node1:30070');
+  t.same(explanation.slice(1), ['Packets to node/node1 go to 192.168.104.1:80, Pod default/web.'], 'a pod is inside');
+  const outside = parseEndpointName('host/internet');
+  const port = parseDestination('node/node1:30070');
+  if (isNameProblem(outside) || isNameProblem(port)) throw new Error('bad names');
+  t.equal(
+    withMore(local).trace({ from: outside, to: port, protocol: 'tcp' }).explanation[0],
+    'Service default/s has externalTrafficPolicy Local, and node/node1 none of its endpoints: Pod default/web.',
+  );
+  t.end();
+});

@@ -20,6 +20,7 @@ import {
   type TracePacket,
   type Verdict,
 } from '../../trace/index.js';
+import { explainEndpoints } from './explain-endpoints.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainKeptSource, explainSilence, explainUnrouted, explainUntranslated } from './explain-way.js';
 import { explainClosed, type PortProtocol } from '../node/listeners.js';
@@ -285,6 +286,8 @@ function explain(
   if (verdict === 'refused' && sentences.length === 0)
     sentences.push(`${to.label} refuses ${what}: nothing listens there.`);
   if (verdict !== 'answered' && to.address !== undefined && to.port !== undefined && protocol !== 'icmp') {
+    const asked = { address: to.address, port: to.port, protocol };
+    sentences.unshift(...explainEndpoints(trace, asked, about.facts.store));
     const missing = explainMissingPort(facts.store, { address: to.address, port: to.port }, protocol);
     if (missing !== undefined) sentences.unshift(missing);
   }
