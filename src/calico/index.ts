@@ -22,7 +22,7 @@ export * from './cni-plugin/index.js';
 export { namespaceProfile, type PodFacts, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { bgpFindings } from './datastore/bgp-findings.js';
 export { felixFindings } from './datastore/felix-findings.js';
-export { poolFindings } from './datastore/pool-findings.js';
+export { poolFindings, poolsOverNodes } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, type ConfdOptions, confdOptions, storedBackend, unroutedPools } from './datastore/daemons.js';
 export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';

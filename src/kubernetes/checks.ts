@@ -15,7 +15,7 @@ import {
 } from './messages.js';
 import { isFinished } from './pods.js';
 import type { Labels } from './schema/kind.js';
-import { hasLabels, labelOf } from './selector.js';
+import { hasLabels, labelOf, formatLabels } from './selector.js';
 import { describe, type FieldPath } from './source/json.js';
 import { parseEmbedded } from './source/documents.js';
 import { serviceConflicts } from './service-checks.js';
@@ -114,11 +114,6 @@ class PodsByLabel {
     return candidates.some(({ labels }) => hasLabels(selector, labels));
   }
 }
-
-const formatLabels = (labels: Labels): string =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
 
 /** A Service without a selector has its endpoints from somebody else. */
 function servicesThatSelectNothing(store: Store): readonly Finding[] {

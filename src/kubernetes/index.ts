@@ -86,7 +86,7 @@ export type { Schema, Value, Want } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
 export { completeServices } from './service-addresses.js';
 export { serviceSubnet } from './service-cidrs.js';
-export { hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';
+export { formatLabels, hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';
 export { parseFieldSelector, parseLabelSelector, SelectorError } from './selector-text.js';
 export {
   type Documents,

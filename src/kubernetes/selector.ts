@@ -7,6 +7,12 @@ import type { Labels } from './schema/kind.js';
 export const labelOf = (labels: Labels, key: string): string | undefined =>
   Object.hasOwn(labels, key) ? labels[key] : undefined;
 
+/** `app=web,tier=front`, as `kubectl get -l` takes it. */
+export const formatLabels = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
 /** Every pair is among the labels. No pairs match everything. */
 export function hasLabels(wanted: Labels, labels: Labels): boolean {
   for (const key of Object.keys(wanted)) if (labelOf(labels, key) !== wanted[key]) return false;

@@ -741,3 +741,41 @@ t.test('rules that are not modelled are kept, and told with the line on which th
   );
   t.end();
 });
+
+t.test('a pool that holds machines’ own addresses is told, with the first of them', (t) => {
+  const pool = (more: string): string =>
+    `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: p}\nspec: {cidr: 10.5.0.0/16, vxlanMode: Always${more}}`;
+  const machines = ['10.5.3.1', '10.5.3.2', '10.6.0.1'].map(
+    (address, i) =>
+      `apiVersion: v1\nkind: Node\nmetadata: {name: m${i}}\nstatus: {addresses: [{type: InternalIP, address: ${address}}]}`,
+  );
+  const told = (more: string): string[] =>
+    new Cluster([{ file: 'c.yaml', text: [pool(more), ...machines].join('\n---\n') }]).findings
+      .filter(({ code }) => code === 'pools-overlap')
+      .map(formatFinding);
+  t.same(told(''), [
+    'c.yaml:4:14: warning: IPPool p: it holds 10.5.3.1, the address of Node m0, and those of 1 more: blocks of it may cut nodes off, and packets from pods to nodes keep their addresses',
+  ]);
+  t.same(told(', disabled: true'), []);
+  t.same(told(', allowedUses: [LoadBalancer]'), []);
+  t.end();
+});
+
+t.test('a NetworkPolicy that selects pods of the host’s network alone is told to reach nobody', (t) => {
+  const pod = (name: string, hostNetwork: boolean): string =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: a, labels: {app: x}}\nspec: {hostNetwork: ${hostNetwork}, containers: [{name: c}]}`;
+  const policy =
+    'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: a}\nspec: {podSelector: {matchLabels: {app: x}}}';
+  const machine =
+    'apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.5.0.1}]}';
+  const told = (...documents: readonly string[]): string[] =>
+    new Cluster([{ file: 'c.yaml', text: [policy, machine, ...documents].join('\n---\n') }]).findings
+      .filter(({ code }) => code === 'policy-not-enforced')
+      .map(({ message }) => message);
+  t.same(told(pod('h', true)), [
+    'it selects only pods on the networks of their nodes, such as Pod a/h, which policy does not reach',
+  ]);
+  t.same(told(pod('h', true), pod('p', false)), []);
+  t.same(told(pod('p', false)), []);
+  t.end();
+});

@@ -4,7 +4,7 @@ import { type Finding, finding, isFinished, type Store } from '../../kubernetes/
 import { addressOf, cidrContains, formatAddress, formatCidr, networkOf } from '../cidr.js';
 import type { IpPool } from '../model.js';
 import { podAddresses, storedPools } from './resources.js';
-import { cidrFromStore } from './addresses.js';
+import { addressFromStore, cidrFromStore } from './addresses.js';
 
 /** Only where the family has pools at all: elsewhere addresses are another plugin's. */
 function podsOutside(store: Store, pools: readonly IpPool[]): Finding[] {
@@ -29,6 +29,23 @@ function blocksOfAnotherSize(store: Store, pools: readonly IpPool[]): Finding[] 
     if (pool === undefined || pool.blockSize === cidr.length) return [];
     const message = `${formatCidr(networkOf(cidr))} was cut before IPPool ${pool.name} had block size ${pool.blockSize}: its addresses are not found by IPAM`;
     return [finding(block, ['spec', 'cidr'], { code: 'pool-changed', severity: 'warning', message })];
+  });
+}
+
+/** A pool that holds machines' own addresses: IPAM gives them to pods too, and what pods send there is not translated. */
+export function poolsOverNodes(store: Store): Finding[] {
+  return storedPools(store).flatMap(({ name, cidr, allowedUses, disabled }) => {
+    const pool = store.get('IPPool', '', name);
+    if (pool === undefined || disabled || !allowedUses.includes('Workload')) return [];
+    const inside = store.list('Node').flatMap(({ name: node, status }) => {
+      const address = status.internalIPs.map(addressFromStore).find((one) => cidrContains(cidr, one));
+      return address === undefined ? [] : [{ node, address }];
+    });
+    const [first] = inside;
+    if (first === undefined) return [];
+    const others = inside.length === 1 ? '' : `, and those of ${inside.length - 1} more`;
+    const message = `it holds ${formatAddress(first.address)}, the address of Node ${first.node}${others}: blocks of it may cut nodes off, and packets from pods to nodes keep their addresses`;
+    return [finding(pool, ['spec', 'cidr'], { code: 'pools-overlap', severity: 'warning', message })];
   });
 }
 

@@ -21,6 +21,7 @@ import {
   nodeInterfaces,
   felixFindings,
   poolFindings,
+  poolsOverNodes,
   startNode,
   StartupError,
   storedInternalIps,
@@ -161,7 +162,7 @@ class Start {
         this.#makePools(node);
       });
     const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
-    append(this.findings, bgpFindings(this.#store, namespace), this.#ineffective());
+    append(this.findings, bgpFindings(this.#store, namespace), poolsOverNodes(this.#store), this.#ineffective());
   }
 
   /** The operator, where its Installation is there: what it makes of that and the input leaves out. */

@@ -15,8 +15,11 @@ import {
   type Finding,
   finding,
   type FindingCode,
+  formatObject,
   type Kind,
+  matchesSelector,
   nearMatches,
+  type Pod,
   type PolicyRuleSpec,
   type Severity,
   type Store,
@@ -165,6 +168,22 @@ function emptyService(service: { namespace: string; name: string }, known: Reado
   return known.has(`${namespace}/${name}`) ? undefined : `there is no EndpointSlice of Service ${namespace}/${name}`;
 }
 
+/** Policies that select pods of their nodes' networks alone: Calico has no endpoint for those. */
+function selectsHostNetwork(store: Store, found: Findings): void {
+  const onHost = store.list('Pod').filter(({ spec }) => spec.hostNetwork);
+  if (onHost.length === 0) return;
+  for (const policy of store.list('NetworkPolicy')) {
+    const { podSelector } = policy.spec;
+    const selects = ({ namespace, labels }: Pod): boolean =>
+      namespace === policy.namespace && matchesSelector(podSelector, labels);
+    const first = onHost.find(selects);
+    if (first === undefined || store.list('Pod', policy.namespace).some((pod) => !pod.spec.hostNetwork && selects(pod)))
+      continue;
+    const message = `it selects only pods on the networks of their nodes, such as ${formatObject(first)}, which policy does not reach`;
+    found.add(policy, ['spec', 'podSelector'], { code: 'policy-not-enforced', severity: 'warning', message });
+  }
+}
+
 /** What rules ask of others than iptables, and of Services without endpoints. */
 function ruleContents(store: Store, found: Findings): void {
   const services = servicesWithEndpoints(store);
@@ -244,6 +263,7 @@ export function policyFindings(store: Store, plan: NetworkPlan, enforced: boolea
     olderPair(store, found);
     unknownPeers(store, found);
     ruleContents(store, found);
+    selectsHostNetwork(store, found);
     hostEndpoints(store, plan, found);
     podAnnotations(store, found);
   }

@@ -1,6 +1,14 @@
 /** Why a rule of kube-proxy's refuses what is sent to a Service: its endpoints are not ready, or are on other nodes. */
 
-import { type EndpointSlice, formatObject, labelOf, type Service, type Store } from '../../kubernetes/index.js';
+import {
+  type EndpointSlice,
+  formatLabels,
+  formatObject,
+  hasLabels,
+  labelOf,
+  type Service,
+  type Store,
+} from '../../kubernetes/index.js';
 import type { Ipv4Addr } from '../../packet/index.js';
 import { type ConnectionTrace, lastOf } from '../../trace/index.js';
 import type { PortProtocol } from '../node/listeners.js';
@@ -83,16 +91,9 @@ function explainNone({ service: { namespace, spec }, port }: Refusal, service: s
   const { selector } = spec;
   if (Object.keys(selector).length === 0)
     return [`${service} has no selector, and nobody has given it endpoints for its port ${port.port}.`];
-  const selects = ({ labels }: { readonly labels: Readonly<Record<string, string>> }): boolean =>
-    Object.entries(selector).every(([key, value]) => labelOf(labels, key) === value);
-  const selected = store.list('Pod', namespace).some(selects);
+  const selected = store.list('Pod', namespace).some(({ labels }) => hasLabels(selector, labels));
   if (selected && typeof port.targetPort === 'string')
     return [`No pod that ${service} selects has a ${port.protocol} port called ${port.targetPort}.`];
   if (selected) return [];
   return [`${service} selects no pod: none in namespace ${namespace} has the labels ${formatLabels(selector)}.`];
 }
-
-const formatLabels = (labels: Readonly<Record<string, string>>): string =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
