@@ -767,7 +767,7 @@ t.test('a NetworkPolicy that selects pods of the host’s network alone is told 
   const policy =
     'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: a}\nspec: {podSelector: {matchLabels: {app: x}}}';
   const machine =
-    'apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.5.0.1}]}';
+    'apiVersion: v1\nkind: Node\nmetadata: {name: m}\nstatus: {addresses: [{type: InternalIP, address: 10.5.0.1}]}';
   const told = (...documents: readonly string[]): string[] =>
     new Cluster([{ file: 'c.yaml', text: [policy, machine, ...documents].join('\n---\n') }]).findings
       .filter(({ code }) => code === 'policy-not-enforced')

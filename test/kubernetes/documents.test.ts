@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -192,5 +192,51 @@ t.test('folders are read below, sorted, manifests only', (t) => {
     'a file that is named is read whatever it is called',
   );
   t.match(errors, [{ file: join(folder, 'gone.yaml'), got: /ENOENT/ }]);
+  t.end();
+});
+
+t.test('links to files are read as those of a mounted ConfigMap are, and folders behind links are not entered', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-links-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, '..data'));
+  writeFileSync(join(folder, '..data', 'real.txt'), 'through a link');
+  symlinkSync(join('..data', 'real.txt'), join(folder, 'a.yaml'));
+  symlinkSync('.', join(folder, 'b.yaml'));
+  symlinkSync('nowhere', join(folder, 'c.yaml'));
+  writeFileSync(join(folder, 'd.yaml'), 'd');
+  const { sources, errors } = readSources([folder]);
+  t.same(
+    sources.map(({ text }) => text),
+    ['through a link', 'd'],
+  );
+  t.match(errors, [{ file: join(folder, 'c.yaml'), got: /ENOENT/ }]);
+  t.end();
+});
+
+t.test('a file that is no UTF-8 is an error where that shows, and the others are read', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-bytes-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, ...bytes: readonly number[]): void =>
+    writeFileSync(join(folder, name), Uint8Array.from(bytes));
+  const [a, newline] = [0x61, 0x0a];
+  write('a.yaml', a, newline, a, a, 0xe9, a);
+  write('b.yaml', 0xc3, 0xa9);
+  write('c.yaml', 0xff, 0xfe, a, 0);
+  write('d.yaml', a, 0xc3);
+  write('e.yaml', 0xef, 0xbb, 0xbf, a);
+  const { sources, errors } = readSources([folder]);
+  t.same(
+    sources.map(({ text }) => text),
+    ['é', 'a'],
+    'a byte order mark is no part of the text',
+  );
+  t.same(
+    errors.map(formatConfigError).map((text) => text.slice(folder.length + 1)),
+    [
+      'a.yaml:2:3: expected text in UTF-8, got the byte 0xe9',
+      'c.yaml:1:1: expected text in UTF-8, got the byte 0xff',
+      'd.yaml:1:2: expected text in UTF-8, got the byte 0xc3',
+    ],
+  );
   t.end();
 });
