@@ -376,3 +376,30 @@ t.test('of a Service that leads to nobody the trace says why', (t) => {
   );
   t.end();
 });
+
+t.test('a port that only a Service speaks of is told to be taken as open', (t) => {
+  const cases: readonly (readonly [object, readonly string[]])[] = [
+    [
+      { ports: [{ port: 80, targetPort: 8081 }] },
+      [
+        'No container of Pod default/web declares tcp port 8081, but 80: it is taken to listen there since that is a target port of Service default/s.',
+      ],
+    ],
+    [{ ports: [{ port: 80 }] }, []],
+  ];
+  for (const [spec, sentences] of cases) {
+    const { verdict, explanation } = trace(withMore(service(spec)), 'svc/default/s:80');
+    t.equal(verdict, 'answered');
+    t.same(explanation.slice(1, -1), sentences);
+  }
+  const none = unready('none');
+  const { explanation } = trace(
+    withMore(service({ selector: { app: 'unready' }, publishNotReadyAddresses: true, ports: [{ port: 9 }] }), {
+      ...none,
+      spec: { nodeName: 'node2', containers: [{ name: 'c' }] },
+    }),
+    'svc/default/s:9',
+  );
+  t.notMatch(explanation.join('\n'), /No container/, 'who declares nothing says nothing');
+  t.end();
+});

@@ -4,7 +4,7 @@
  */
 
 import type { Cause } from '../../trace/index.js';
-import type { Pod, Service, Store } from '../../kubernetes/index.js';
+import { formatObject, type Pod, type Service, type Store } from '../../kubernetes/index.js';
 import { targetPortOf } from '../../services/index.js';
 import { longContainers, runningContainers, whyStopped } from '../input/containers.js';
 import type { Site } from './servers.js';
@@ -83,6 +83,26 @@ export function podSite(pod: Pod): Site {
     probe?.httpGet === undefined ? [] : [probe.httpGet.path.replace(/\?.*/, '')],
   );
   return { name: `pod ${namespace}/${name}`, paths: ['/', ...paths] };
+}
+
+/** That an open port is so by Services' word alone, where the pod's containers declare others; as a sentence, or undefined. */
+export function explainUndeclared(
+  pod: Pod,
+  { protocol, port }: { readonly protocol: PortProtocol; readonly port: number },
+  store: Store,
+): string | undefined {
+  const declared = runningContainers(pod)
+    .flatMap(({ ports }) => ports)
+    .filter((one) => PROTOCOLS[one.protocol] === protocol)
+    .map(({ containerPort }) => containerPort);
+  if (declared.length === 0 || declared.includes(port)) return undefined;
+  const causes = podListeners(pod, store).find((one) => one.protocol === protocol && one.port === port)?.because;
+  const [service] = causes ?? [];
+  if (service === undefined) return undefined;
+  return (
+    `No container of ${formatObject(pod)} declares ${protocol} port ${port}, but ${declared.join(', ')}: ` +
+    `it is taken to listen there since that is a target port of ${service.kind} ${service.namespace}/${service.name}.`
+  );
 }
 
 /** Why a port of a pod is taken as closed, as a sentence. */

@@ -23,7 +23,7 @@ import {
 import { explainEndpoints } from './explain-endpoints.js';
 import { explainPolicy } from './explain-policy.js';
 import { explainKeptSource, explainSilence, explainUnrouted, explainUntranslated } from './explain-way.js';
-import { explainClosed, type PortProtocol } from '../node/listeners.js';
+import { explainClosed, explainUndeclared, type PortProtocol } from '../node/listeners.js';
 import type { LoadBalancers } from '../node/load-balancers.js';
 import { explainUnresolved, type ResolvedName, wasSilence } from './name-resolution.js';
 import { explainMissingPort } from './service-name.js';
@@ -248,6 +248,13 @@ function explainGateway({ story }: TracePacket, { isAssumed }: Facts): string[] 
   ];
 }
 
+/** An answer that hangs on what a Service says of a pod. */
+function explainAssumption({ packets, to, protocol }: Unjudged, { toPod, store }: Facts): string[] {
+  const port = finalTranslation(packets)?.after.destinationPort ?? to.port;
+  if (toPod === undefined || port === undefined || protocol === 'icmp') return [];
+  return [explainUndeclared(toPod, { protocol, port }, store) ?? []].flat();
+}
+
 function explain(
   trace: Unjudged,
   verdict: Verdict,
@@ -256,7 +263,8 @@ function explain(
   const { packets, to, protocol } = trace;
   const sentences: string[] = [];
   const what = to.port === undefined ? protocol : `${protocol} port ${to.port}`;
-  if (verdict === 'answered') sentences.push(`${to.label} answers on ${what}.`);
+  if (verdict === 'answered')
+    sentences.push(`${to.label} answers on ${what}.`, ...explainAssumption(trace, about.facts));
   if (
     verdict === 'refused' &&
     about.facts.toPod !== undefined &&
