@@ -377,6 +377,21 @@ t.test('of a Service that leads to nobody the trace says why', (t) => {
   t.end();
 });
 
+t.test('a load balancer’s address that is shut for its source ranges is not taken for one without endpoints', (t) => {
+  const shut = {
+    ...service({
+      type: 'LoadBalancer',
+      loadBalancerSourceRanges: ['192.0.2.0/24'],
+      ports: [{ port: 80, nodePort: 30071 }],
+    }),
+    status: { loadBalancer: { ingress: [{ ip: '203.0.113.71' }] } },
+  };
+  const { verdict, explanation } = trace(withMore(shut), '203.0.113.71:80');
+  t.equal(verdict, 'dropped');
+  t.match(explanation[0], /chain KUBE-PROXY-FIREWALL/);
+  t.end();
+});
+
 t.test('a port that only a Service speaks of is told to be taken as open', (t) => {
   const cases: readonly (readonly [object, readonly string[]])[] = [
     [

@@ -68,7 +68,7 @@ function named(endpoints: readonly Endpoint[]): string {
 }
 
 /** Which policy keeps packets on the node that they came to. */
-const policyOf = ({ service: { spec } }: Refusal, { address }: Asked): string =>
+const policyOf = ({ service: { spec } }: Refusal, { address }: Asked) =>
   spec.clusterIPs.includes(address) ? 'internalTrafficPolicy' : 'externalTrafficPolicy';
 
 /** As sentences; nothing where no rule about a Service refused the request, or for another reason. */
@@ -79,8 +79,9 @@ export function explainEndpoints(trace: Pick<ConnectionTrace, 'packets'>, asked:
   const service = formatObject(refusal.service);
   const usable = endpoints.filter(takesConnections);
   if (usable.length > 0) {
-    if (usable.some(({ nodeName }) => nodeName === refusal.node)) return [];
     const policy = policyOf(refusal, asked);
+    const isLocal = refusal.service.spec[policy] === 'Local';
+    if (!isLocal || usable.some(({ nodeName }) => nodeName === refusal.node)) return [];
     return [`${service} has ${policy} Local, and node/${refusal.node} none of its endpoints: ${named(usable)}.`];
   }
   if (endpoints.length > 0) return [`None of the endpoints of ${service} is ready: ${named(endpoints)}.`];
