@@ -779,3 +779,44 @@ t.test('a NetworkPolicy that selects pods of the host’s network alone is told 
   t.same(told(pod('p', false)), []);
   t.end();
 });
+
+/** In a NetworkPolicy's spec, and what is said of it. */
+const BAD_SELECTORS: readonly (readonly [string, RegExp])[] = [
+  ['{podSelector: {matchLabels: {"a b": c}}}', /podSelector\.matchLabels\["a b"\]: expected a label’s key/],
+  ['{podSelector: {matchLabels: {a/b/c: d}}}', /expected a label’s key, such as app/],
+  ['{podSelector: {matchLabels: {A_b/c: d}}}', /expected a label’s key, such as app/],
+  ['{podSelector: {matchLabels: {app: "we b"}}}', /matchLabels\.app: expected a label’s value, .*got "we b"/],
+  [`{podSelector: {matchLabels: {app: ${'a'.repeat(64)}}}}`, /expected a label’s value/],
+  [
+    '{podSelector: {matchExpressions: [{key: "", operator: Exists}]}}',
+    /matchExpressions\[0\]\.key: expected a label’s key/,
+  ],
+  ['{podSelector: {matchExpressions: [{key: a, operator: In}]}}', /\[0\]\.values: expected values for In, got nothing/],
+  [
+    '{podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}',
+    /\[0\]\.values: expected no values for Exists, got a list/,
+  ],
+  [
+    '{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: a, operator: NotIn, values: [b, "c d"]}]}}]}]}',
+    /ingress\[0\]\.from\[0\]\.namespaceSelector\.matchExpressions\[0\]\.values\[1\]: .*got "c d"/,
+  ],
+  ['{podSelector: {}, ingress: [{ports: [{port: 0}]}]}', /ports\[0\]\.port: expected a port from 1 to 65535, got 0/],
+  [
+    '{podSelector: {}, ingress: [{ports: [{port: not_a_name}]}]}',
+    /ports\[0\]\.port: expected a port number, or a name/,
+  ],
+];
+
+t.test('selectors and ports of a NetworkPolicy that the API server refuses are errors, each with its place', (t) => {
+  const policy = (spec: string): Cluster =>
+    withMore(`apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: ${spec}`);
+  for (const [spec, message] of BAD_SELECTORS) {
+    const errors = policy(spec).errors.map(formatConfigError);
+    t.equal(errors.length, 1, spec);
+    t.match(errors[0], message);
+  }
+  const taken =
+    '{podSelector: {matchLabels: {a.b-c/D_e.f: ""}, matchExpressions: [{key: K8s, operator: In, values: ["", A-1_b.C]}]}, ingress: [{ports: [{port: http-1}]}]}';
+  t.same(policy(taken).errors, []);
+  t.end();
+});

@@ -3,6 +3,7 @@
 import { cidrContains, formatCidr } from '../address.js';
 import {
   check,
+  checkAll,
   cidr,
   listOf,
   map,
@@ -16,13 +17,18 @@ import {
   withDefault,
 } from '../schema/schema.js';
 import { labelSelector, protocol } from './pod.js';
+import { isServiceName, SERVICE_NAME_WANT } from './service-rules.js';
 
-const policyPort = check(
+/** pkg/apis/networking/validation/validation.go:ValidateNetworkPolicyPort(). */
+const policyPort = checkAll(
   record({ protocol, port: optional(portReference), endPort: optional(port) }, { closed: true }),
-  ({ port: first, endPort }) =>
-    endPort !== undefined && (typeof first !== 'number' || endPort < first)
-      ? { path: ['endPort'], expected: 'a port not below a numeric port' }
-      : undefined,
+  ({ port: first, endPort }) => [
+    ...(first === 0 ? [{ path: ['port'], expected: 'a port from 1 to 65535' }] : []),
+    ...(typeof first === 'string' && !isServiceName(first) ? [{ path: ['port'], expected: SERVICE_NAME_WANT }] : []),
+    ...(endPort !== undefined && (typeof first !== 'number' || endPort < first)
+      ? [{ path: ['endPort'], expected: 'a port not below a numeric port' }]
+      : []),
+  ],
 );
 export type NetworkPolicyPort = Value<typeof policyPort>;
 

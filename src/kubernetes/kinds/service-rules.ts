@@ -19,8 +19,11 @@ export const PORT_NAME_WANT = 'a name of at most 63 lower case letters, digits a
 const isSubdomain = (name: string): boolean => name.length <= LONGEST_SUBDOMAIN && SUBDOMAIN.test(name);
 
 /** IsValidPortName(), IANA_SVC_NAME of RFC 6335. */
-const isServiceName = (name: string): boolean =>
+export const isServiceName = (name: string): boolean =>
   name.length <= 15 && /^[a-z0-9](-?[a-z0-9])*$/.test(name) && /[a-z]/.test(name);
+
+export const SERVICE_NAME_WANT =
+  'a port number, or a name of at most 15 lower case letters, digits and single "-" with a letter in it';
 
 const SPECIAL = (
   [
@@ -130,7 +133,7 @@ function portRules({ type, ports }: GivenService): readonly Want[] {
     ),
     ...wantIf(
       typeof targetPort === 'string' && !isServiceName(targetPort),
-      'a port number, or a name of at most 15 lower case letters, digits and single "-" with a letter in it',
+      SERVICE_NAME_WANT,
       'ports',
       i,
       'targetPort',
