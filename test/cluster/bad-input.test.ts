@@ -820,3 +820,13 @@ t.test('selectors and ports of a NetworkPolicy that the API server refuses are e
   t.same(policy(taken).errors, []);
   t.end();
 });
+
+t.test('an apostrophe in a service account’s name is an error of that name', (t) => {
+  const cluster = withMore(
+    'apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {ingress: [{action: Allow, source: {serviceAccounts: {names: [ok, "a\'b"]}}}]}',
+  );
+  t.match(cluster.errors.map(formatConfigError), [
+    /serviceAccounts\.names\[1\]: expected the name of a service account, got "a'b"$/,
+  ]);
+  t.end();
+});

@@ -85,6 +85,11 @@ const icmp = check(
     code !== undefined && type === undefined ? { path: ['type'], expected: 'a type where a code is given' } : undefined,
 );
 
+/** Calico writes names between apostrophes into a selector, which one within would end. */
+const accountName = check(text, (name) =>
+  name.includes("'") ? { path: [], expected: 'the name of a service account' } : undefined,
+);
+
 const entity = record(
   {
     nets: listOf(cidr),
@@ -93,7 +98,7 @@ const entity = record(
     notSelector: selector,
     namespaceSelector: selector,
     services: optional(record({ name: text, namespace: withDefault(text, '') }, { closed: true })),
-    serviceAccounts: optional(record({ names: listOf(text), selector }, { closed: true })),
+    serviceAccounts: optional(record({ names: listOf(accountName), selector }, { closed: true })),
     ports: listOf(policyPort),
     notPorts: listOf(policyPort),
   },
