@@ -418,6 +418,33 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await comesToEqual(t, () => page.locator('.cm-content').innerText(), 'kind: Service');
   });
 
+  await t.test('a pod that a controller made can be edited, and is let go by its labels', async (t) => {
+    const { page, ask, complaints } = await openCluster(t, browser, demo);
+    const containers = [{ name: 'c', image: 'c' }];
+    const template = { metadata: { labels: { app: 'api' } }, spec: { containers } };
+    const spec = { replicas: 2, selector: { matchLabels: { app: 'api' } }, template };
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' }, spec };
+    t.equal((await ask('POST', `/clusters/${VXLAN}/objects`, deployment)).status, 201);
+    const pods = async (app: string): Promise<readonly string[]> =>
+      (await ask('GET', `/clusters/${VXLAN}/pods?labels=app%3D${app}`)).json.items.map(
+        ({ name }: { name: string }) => name,
+      );
+    const [first = ''] = await pods('api');
+    await page.getByRole('tab', { name: 'Change' }).click();
+    await page.getByLabel('Edit an object').selectOption({ label: `Pod default/${first}` });
+    const text = page.locator('.cm-content');
+    await text.getByText(`name: ${first}`).waitFor();
+    const written = await text.innerText();
+    await text.click();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(written.replace('app: api', 'app: other'));
+    await page.locator('.change-tool').getByRole('button', { name: 'Apply' }).click();
+    await page.getByText('Applied.').waitFor();
+    t.strictSame(await pods('other'), [first]);
+    t.equal((await pods('api')).length, 2, 'another came in its place');
+    t.strictSame(complaints, []);
+  });
+
   await t.test('what somebody else changes meanwhile is told before it is undone', async (t) => {
     const { page, ask, server } = await openCluster(t, browser, demo);
     t.equal((await ask('POST', `/clusters/${VXLAN}/objects`, DENY_WEB, YAML)).status, 201);

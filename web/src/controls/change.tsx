@@ -290,7 +290,7 @@ function RemoveButton({ object, onRemove }: { readonly object: ListedObject; rea
   );
 }
 
-/** Objects of the kinds that are worth it, as they are after every change. */
+/** Objects of the kinds that are worth it, as they are after every change; of those that controllers made pods can be changed. */
 function useObjects(objects: Signal<readonly ListedObject[]>): void {
   const page = usePage();
   const { current: reads } = useRef(new InOrder());
@@ -298,7 +298,7 @@ function useObjects(objects: Signal<readonly ListedObject[]>): void {
     const name = page.current.value;
     if (name === undefined || page.live.events.value.length < 0) return;
     const show = (found: readonly ListedObject[]): void => {
-      objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && origin === 'file');
+      objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && (origin === 'file' || kind === 'Pod'));
     };
     void reads.show(() => page.api.objects(name), show).catch(() => undefined);
   });
