@@ -11,6 +11,7 @@ import { curl } from './curl.js';
 import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';
 import { env, printenv } from './env.js';
+import { host } from './dns/host.js';
 import { nslookup } from './dns/nslookup.js';
 import { ethtool } from './ethtool.js';
 import { cat, ls } from './files.js';
@@ -75,6 +76,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   getent,
   grep: grepOf('basic'),
   head,
+  host,
   hostname,
   ifconfig,
   ip,

@@ -3,7 +3,7 @@
 import type { Netns } from '../../kernel/index.js';
 import { ERRNO_TEXT, NS_PER_S } from '../../kernel/index.js';
 import { DNS_FLAG, type DnsMessage, type DnsRecord, formatIpv4, type Ipv4Addr } from '../../packet/index.js';
-import { type DnsOutcome, parseResolvConf, type ResolvConf, sendQuery } from '../../services/index.js';
+import { canonical, type DnsOutcome, parseResolvConf, type ResolvConf, sendQuery } from '../../services/index.js';
 import type { ToolPlace } from '../tool.js';
 
 export interface Question {
@@ -98,4 +98,12 @@ export function searchedNames(name: string, { ndots, search }: ResolvConf): read
   const dots = name.split('.').length - 1;
   const listed = search.map((domain) => (domain === '.' ? name : `${name}.${domain}`));
   return dots >= ndots ? [name, ...listed] : [...listed, name];
+}
+
+/** The name that aliases in an answer lead to. */
+export function endOfAliases({ answers }: DnsMessage, name: string): string {
+  let end = name;
+  for (const record of answers)
+    if (record.type === 'CNAME' && canonical(record.name) === canonical(end)) end = record.target;
+  return end;
 }

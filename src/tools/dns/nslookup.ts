@@ -11,10 +11,10 @@ import {
   type Ipv4Addr,
   parseIpv4,
 } from '../../packet/index.js';
-import { canonical, formatData, rcodeName, reverseName } from '../../services/index.js';
+import { formatData, rcodeName, reverseName } from '../../services/index.js';
 import { resolveInPlace } from '../resolve.js';
 import { failure, lines, type Tool, type ToolPlace } from '../tool.js';
-import { type Asked, ask, resolvConfOf, searchedNames } from './ask.js';
+import { type Asked, ask, endOfAliases, resolvConfOf, searchedNames } from './ask.js';
 
 const NXDOMAIN = 3;
 
@@ -178,13 +178,6 @@ function look(lookup: Lookup, target: string): { rows: string[]; exitCode: numbe
     if (further !== undefined) rows.push(...answerRows(further, { name: end, type: second, first: false }).rows);
   }
   return { rows: [...rows, ''], exitCode: told.failed ? 1 : 0 };
-}
-
-function endOfAliases({ answers }: DnsMessage, name: string): string {
-  let end = name;
-  for (const record of answers)
-    if (record.type === 'CNAME' && canonical(record.name) === canonical(end)) end = record.target;
-  return end;
 }
 
 export const nslookup: Tool = (place, args) => {

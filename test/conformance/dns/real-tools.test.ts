@@ -1,4 +1,4 @@
-/** The real `dig`, `nslookup` and `tshark` read what CoreDNS says here; and our `dig` and `nslookup` print it as they do. */
+/** The real `dig`, `nslookup`, `host` and `tshark` read what CoreDNS says here; and our `dig`, `nslookup` and `host` print it as they do. */
 
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import {
   PcapngWriter,
 } from '../../../src/packet/index.js';
 import { EVERYTHING, messageLines } from '../../../src/tools/dns/dig-format.js';
+import { hostRows } from '../../../src/tools/dns/host.js';
 import { answerRows, serverRows } from '../../../src/tools/dns/nslookup.js';
 import { CLUSTER, DnsWorld, service, slice } from '../../services/dns/dns-world.js';
 import { type Bridge, bridge } from './bridge.js';
@@ -136,6 +137,37 @@ t.test('nslookup prints of the answer what ours prints', { skip: missing('dig') 
     if (address === undefined) throw new Error('no address');
     const ours = [...serverRows({ text: '127.0.0.1', address }, served.port), ...rows, ''].join('\n');
     t.equal(real.replace(/\n$/, ''), ours, `${name} ${type}`);
+  }
+  served.close();
+  t.end();
+});
+
+t.test('host prints of the answer what ours prints', { skip: missing('host') }, async (t) => {
+  const served = await bridge(world());
+  const cases: readonly (readonly [string, string])[] = [
+    ['web.shop.svc.cluster.local', 'A'],
+    ['dual.shop.svc.cluster.local', 'AAAA'],
+    ['alias.shop.svc.cluster.local', 'CNAME'],
+    ['alias.shop.svc.cluster.local', 'A'],
+    ['missing.shop.svc.cluster.local', 'A'],
+    ['www.example.com', 'A'],
+    ['web.shop.svc.cluster.local', 'AAAA'],
+    ['web.shop.svc.cluster.local', 'HTTPS'],
+    ['_http._tcp.web.shop.svc.cluster.local', 'SRV'],
+    ['cluster.local', 'SOA'],
+    ['cluster.local', 'NS'],
+    ['dns-version.cluster.local', 'TXT'],
+    ['x.mail.example', 'MX'],
+  ];
+  for (const [name, type] of cases) {
+    const real = await run('host', ['-p', String(served.port), '-t', type, `${name}.`, '127.0.0.1']);
+    // Whom nobody knows it names as it was asked.
+    const rows = hostRows(lastMessage(served), { name: name.startsWith('missing') ? `${name}.` : name, type });
+    t.equal(
+      real.replace(/^Using domain server:[^]*?\n\n/, ''),
+      rows.map((row) => `${row}\n`).join(''),
+      `${name} ${type}`,
+    );
   }
   served.close();
   t.end();
