@@ -14,6 +14,7 @@ import {
   type ObjectOf,
   kindOf,
 } from './kinds/table.js';
+import { knownApiVersion } from './kinds/versions.js';
 import { type ConfigError, configError, type Finding, finding, nearMatches, type Subject } from './messages.js';
 import type { ObjectSource, RawDocument } from './source/documents.js';
 import { field } from './source/json.js';
@@ -186,7 +187,16 @@ function loadKnown<K extends Kind>(kind: K, table: Table<ObjectOf<K>>, { documen
   const object = { ...read.meta, kind, ...read.body };
   loading.noteReplaced({ ...object, kind: document.kind }, table.get(object.namespace, object.name)?.source);
   table.put(object);
+  noteVersion(document, { ...object, kind: document.kind }, loading);
   append(loading.findings, unmodelledFields(kind, { ...object, kind: document.kind }, document.value));
+}
+
+/** kubectl finds no such kind; here it is read all the same. */
+function noteVersion(document: RawDocument, subject: Subject, { findings }: Loading): void {
+  const known = knownApiVersion(document);
+  if (known === undefined) return;
+  const message = `no API server has ${document.kind} in ${document.apiVersion}, but in ${known}: it is read as that`;
+  findings.push(finding(subject, ['apiVersion'], { code: 'unknown-field', severity: 'warning', message }));
 }
 
 const knownKindNames: readonly string[] = [...new Set(ALL_KINDS.map((kind) => KINDS[kind].kind))];

@@ -241,6 +241,18 @@ const FINDINGS: readonly [string, string, readonly RegExp[]][] = [
     `${head(CRD, 'FelixConfiguration', 'default')}spec: {bpfEnabled: true}\n`,
     [/^c.yaml:4:20: notice: FelixConfiguration default: the eBPF dataplane is not modelled/],
   ],
+  [
+    'a version that no API server has',
+    'apiVersion: networking.k8s.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: default}\nspec: {podSelector: {}}\n',
+    [
+      /^c.yaml:1:13: warning: NetworkPolicy default\/p: no API server has NetworkPolicy in networking\.k8s\.io\/v1beta1, but in networking\.k8s\.io\/v1: it is read as that$/,
+    ],
+  ],
+  [
+    'an old version',
+    'apiVersion: extensions/v1beta1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: default}\nspec: {podSelector: {}}\n',
+    [],
+  ],
   ['eBPF turned off', `${head(CRD, 'FelixConfiguration', 'default')}spec: {bpfEnabled: false}\n`, []],
   [
     'net sysctls',
