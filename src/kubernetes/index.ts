@@ -15,6 +15,7 @@ export {
 export { containerVariables, type EnvValue, secretText } from './container-environment.js';
 export { giveNodeCidrs } from './controllers/node-ipam.js';
 export { kubeadmNetworking } from './kubeadm.js';
+export type { LabelSelector, SelectorRequirement } from './kinds/label-selector.js';
 export {
   type CalicoInstallation,
   calicoInstallation,
@@ -40,13 +41,11 @@ export type { Taint } from './kinds/node.js';
 export type {
   Container,
   ContainerPort,
-  LabelSelector,
   PodSpec,
   PodStatus,
   PodTemplate,
   Probe,
   Protocol,
-  SelectorRequirement,
   TemplateContainer,
   Toleration,
 } from './kinds/pod.js';

@@ -1,6 +1,7 @@
 /** Label selectors (k8s.io/apimachinery/pkg/labels): what a NetworkPolicy, a Service or a workload chooses. */
 
-import type { LabelSelector, NodeRequirement } from './kinds/pod.js';
+import type { LabelSelector } from './kinds/label-selector.js';
+import type { NodeRequirement } from './kinds/pod.js';
 import type { Labels } from './schema/kind.js';
 
 /** An own label, never what every object inherits. */

@@ -1,6 +1,7 @@
 /** What the workload controllers share: who owns which pods, and a pod made from a template. */
 
-import type { LabelSelector, PodSpec, PodTemplate } from '../kinds/pod.js';
+import type { LabelSelector } from '../kinds/label-selector.js';
+import type { PodSpec, PodTemplate } from '../kinds/pod.js';
 import { generateName, seededUuid } from '../names.js';
 import { controllerOf, isActive } from '../pods.js';
 import type { Labels, Meta } from '../schema/kind.js';

@@ -18,7 +18,8 @@ import {
   type Value,
   withDefault,
 } from '../schema/schema.js';
-import { labelSelector, protocol } from './pod.js';
+import { labelSelector } from './label-selector.js';
+import { protocol } from './pod.js';
 
 const pods = record({ namespaceSelector: labelSelector, podSelector: labelSelector }, { closed: true });
 

@@ -16,7 +16,7 @@ import {
   type Value,
   withDefault,
 } from '../schema/schema.js';
-import { labelSelector } from './pod.js';
+import { labelSelector } from './label-selector.js';
 
 const range = matching(
   /^\s*[0-9a-fA-F.:]+(?:\/\d{1,3}|\s*-\s*[0-9a-fA-F.:]+)\s*$/,

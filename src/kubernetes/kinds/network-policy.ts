@@ -16,7 +16,8 @@ import {
   type Value,
   withDefault,
 } from '../schema/schema.js';
-import { labelSelector, protocol } from './pod.js';
+import { labelSelector } from './label-selector.js';
+import { protocol } from './pod.js';
 import { isServiceName, SERVICE_NAME_WANT } from './service-rules.js';
 
 /** pkg/apis/networking/validation/validation.go:ValidateNetworkPolicyPort(). */

@@ -1,10 +1,8 @@
 /** Pods, and the pod template that workloads share (k8s.io/api/core/v1). */
 
-import { isLabelKey, isLabelValue, LABEL_KEY_WANT, LABEL_VALUE_WANT } from '../label-form.js';
 import {
   address,
   admit,
-  checkAll,
   count,
   flag,
   INVALID,
@@ -29,7 +27,6 @@ import {
   rawMap,
 } from '../schema/schema.js';
 import { textMap } from '../schema/kind.js';
-import type { FieldPath } from '../source/json.js';
 
 export const protocol = withDefault(oneOf('TCP', 'UDP', 'SCTP'), 'TCP');
 export type Protocol = Value<typeof protocol>;
@@ -128,42 +125,6 @@ const container = record(
   { closed: true, others: CONTAINER_FIELDS },
 );
 export type Container = Value<typeof container>;
-
-export const selectorRequirement = record({
-  key: text,
-  operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'),
-  values: listOf(text),
-});
-export type SelectorRequirement = Value<typeof selectorRequirement>;
-
-function labelRules(key: string, value: string, path: FieldPath): readonly Want[] {
-  if (!isLabelKey(key)) return [{ path, expected: LABEL_KEY_WANT }];
-  return isLabelValue(value) ? [] : [{ path, expected: LABEL_VALUE_WANT }];
-}
-
-function requirementRules({ key, operator, values }: SelectorRequirement, path: FieldPath): readonly Want[] {
-  const wantsValues = operator === 'In' || operator === 'NotIn';
-  const odd = values.findIndex((value) => !isLabelValue(value));
-  return [
-    ...(isLabelKey(key) ? [] : [{ path: [...path, 'key'], expected: LABEL_KEY_WANT }]),
-    ...(wantsValues && values.length === 0 ? [{ path: [...path, 'values'], expected: `values for ${operator}` }] : []),
-    ...(!wantsValues && values.length > 0
-      ? [{ path: [...path, 'values'], expected: `no values for ${operator}` }]
-      : []),
-    ...(odd < 0 ? [] : [{ path: [...path, 'values', odd], expected: LABEL_VALUE_WANT }]),
-  ];
-}
-
-/** apimachinery/pkg/apis/meta/v1/validation:ValidateLabelSelector(): no label can be of another form. */
-export const labelSelector = checkAll(
-  record({ matchLabels: textMap, matchExpressions: listOf(selectorRequirement) }),
-  ({ matchLabels, matchExpressions }) => [
-    ...Object.entries(matchLabels).flatMap(([key, value]) => labelRules(key, value, ['matchLabels', key])),
-    ...matchExpressions.flatMap((requirement, i) => requirementRules(requirement, ['matchExpressions', i])),
-  ],
-);
-/** Both empty selects everything. */
-export type LabelSelector = Value<typeof labelSelector>;
 
 const nodeRequirement = record(
   {

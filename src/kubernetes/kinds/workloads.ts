@@ -16,7 +16,8 @@ import {
   type Value,
   withDefault,
 } from '../schema/schema.js';
-import { type LabelSelector, labelSelector, podTemplate } from './pod.js';
+import { type LabelSelector, labelSelector } from './label-selector.js';
+import { podTemplate } from './pod.js';
 
 const replicas = withDefault(count, 1);
 

@@ -4,7 +4,8 @@
  */
 
 import { isKind, KINDS } from '../kinds/table.js';
-import type { Affinity, LabelSelector, Toleration } from '../kinds/pod.js';
+import type { LabelSelector } from '../kinds/label-selector.js';
+import type { Affinity, Toleration } from '../kinds/pod.js';
 import { controllerOf } from '../pods.js';
 import type { Labels, OwnerReference } from '../schema/kind.js';
 import { matchesSelector } from '../selector.js';
