@@ -2,7 +2,7 @@
 
 import { type Cluster, isNameProblem, parseEndpointName } from '../../cluster/index.js';
 import { hostState, type Netns } from '../../kernel/index.js';
-import type { Declared } from '../../kubernetes/index.js';
+import type { Declared, Pod } from '../../kubernetes/index.js';
 import { formatIpv4 } from '../../packet/index.js';
 import type { MachinePlan } from '../../underlay/index.js';
 import { runTool, type ToolResult } from '../../tools/index.js';
@@ -74,6 +74,15 @@ export interface PodQuery extends PageRequest, SelectorQuery {
   readonly namespace?: string;
 }
 
+const summaryOf = (cluster: Cluster, pod: Pod): PodSummary => ({
+  namespace: pod.namespace,
+  name: pod.name,
+  node: pod.spec.nodeName,
+  hostNetwork: pod.spec.hostNetwork,
+  addresses: reportedAddresses(cluster, pod),
+  labels: pod.labels,
+});
+
 /** @throws Problem */
 export function listPods(declared: Declared, cluster: Cluster, query: PodQuery): Page<PodSummary> {
   const { store } = cluster;
@@ -82,18 +91,11 @@ export function listPods(declared: Declared, cluster: Cluster, query: PodQuery):
     const key = { kind: 'Pod', namespace, name };
     return selects({ key, labels, object: () => shownPod(declared, store, key) });
   });
-  const rows = pods.map(
-    (pod): PodSummary => ({
-      namespace: pod.namespace,
-      name: pod.name,
-      node: pod.spec.nodeName,
-      hostNetwork: pod.spec.hostNetwork,
-      addresses: reportedAddresses(cluster, pod),
-      labels: pod.labels,
-    }),
-  );
-  const key = ({ namespace, name }: PodSummary): string => `${namespace}/${name}`;
-  return page(rows.sort(byKey(key)), key, query);
+  // There may be tens of thousands: a key is made once, and of those that are shown alone the rest is looked up.
+  const rows = pods.map((pod) => ({ pod, key: `${pod.namespace}/${pod.name}` }));
+  const keyOf = ({ key }: { readonly key: string }): string => key;
+  const found = page(rows.sort(byKey(keyOf)), keyOf, query);
+  return { ...found, items: found.items.map(({ pod }) => summaryOf(cluster, pod)) };
 }
 
 /** Everything that is programmed on it, as data. @throws Problem */

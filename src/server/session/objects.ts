@@ -77,10 +77,12 @@ export function shownPod(declared: Declared, store: Store, { namespace, name }: 
   return object === undefined ? renderMade('Pod', key, { declared, store }) : shownObject(object, store);
 }
 
-function rowsOf(declared: Declared, cluster: Cluster): Row[] {
+/** Of one kind alone where it is given. */
+function rowsOf(declared: Declared, cluster: Cluster, only?: string): Row[] {
   cluster.settleEndpoints();
   const { store } = cluster;
-  const rows: Row[] = [...declared.byId.values()].map((object) => ({
+  const wanted = [...declared.byId.values()].filter(({ key }) => only === undefined || key.kind === only);
+  const rows: Row[] = wanted.map((object) => ({
     key: object.key,
     id: object.id,
     labels: labelsOf(object),
@@ -90,6 +92,7 @@ function rowsOf(declared: Declared, cluster: Cluster): Row[] {
     },
   }));
   for (const kind of MADE) {
+    if (only !== undefined && kind !== only) continue;
     for (const { namespace, name, labels } of store.list(kind)) {
       const key = { group: KINDS[kind].groups[0] ?? '', kind, namespace, name };
       const id = formatKey(key);
@@ -118,8 +121,8 @@ function requireKind(kind: string, rows: readonly Row[]): void {
 export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
   const selects = selectorOf(query, query.kind);
   const wanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
-  const all = rowsOf(declared, cluster);
-  if (query.kind !== undefined) requireKind(query.kind, all);
+  const all = rowsOf(declared, cluster, query.kind);
+  if (query.kind !== undefined && all.length === 0) requireKind(query.kind, rowsOf(declared, cluster));
   const rows = all.filter(
     ({ key, labels, render }) =>
       wanted(key.group, query.group === undefined ? undefined : requestedGroup(query.group, key.kind)) &&
