@@ -181,8 +181,12 @@ export class Icmp {
     return reason;
   }
 
-  /** RFC 1122 §3.2.2.6 and §3.2.2.8: what may be sent to everybody, and is answered only where that is wanted. */
+  /**
+   * RFC 1122 §3.2.2.6 and §3.2.2.8: what may be sent to everybody, and is answered only where that is wanted. Masks are
+   * never told, and who asks for them makes no mistake.
+   */
   #takesFromMany(type: number): boolean {
+    if (type === ICMP_TYPE.addressMaskRequest || type === ICMP_TYPE.addressMaskReply) return true;
     if (type !== ICMP_TYPE.echoRequest && type !== ICMP_TYPE.timestampRequest) return false;
     return this.#netns.sysctl.values['ipv4.icmp_echo_ignore_broadcasts'] === 0;
   }

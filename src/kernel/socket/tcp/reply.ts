@@ -49,6 +49,7 @@ export function sendReply(netns: SocketNetns, to: Segment, reply: Reply): void {
     ttl: undefined,
     dontFragment: true,
     socket: netns.sockets.control,
+    appended: true,
     identification: undefined,
     ipOptions,
     md5Key: reply.md5Key ?? to.md5Key,

@@ -42,6 +42,8 @@ export interface OutgoingSegment {
   readonly identification: number | undefined;
   /** IPv4 options: those of the peer's SYN, or of the segment that is answered. */
   readonly ipOptions?: EchoedOptions | undefined;
+  /** Made by ip_append_data(), as what is answered without a socket is (ip_send_unicast_reply()). */
+  readonly appended?: boolean;
   /** Said in the trace behind the flags. */
   readonly note?: string | undefined;
   /** Signs the segment (RFC 2385). */
@@ -94,6 +96,7 @@ export function transmitSegment(netns: SocketNetns, out: OutgoingSegment): Errno
     socket: out.socket,
     told: true,
     options: out.ipOptions?.octets,
+    appended: out.appended === true,
     ...(out.identification === undefined ? {} : { identification: out.identification }),
   });
 }
