@@ -32,29 +32,6 @@ const ERROR_LENGTH_MAX = 576;
 /** IPTOS_PREC_INTERNETCONTROL. */
 const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
-/** An ICMP error that came about a packet of ours. Offsets are into `view`. */
-export interface QuotingError {
-  readonly type: number;
-  readonly code: number;
-  /** MTU of a fragmentation-needed, else 0. */
-  readonly mtu: number;
-  /** Who sent it. */
-  readonly from: Ipv4Addr;
-  readonly view: DataView;
-  /** The quoted IPv4 header. */
-  readonly quoted: number;
-  readonly end: number;
-  readonly skb: Skb;
-}
-
-/** One for one of our sockets. */
-export interface IcmpError extends QuotingError {
-  /**
-   * ipv4_sk_update_pmtu(), ipv4_sk_redirect(): whoever sent the quoted packet, by that device and with that mark, has the FIB
-   * learn what the error says of the path's MTU or its first hop; nothing of other errors.
-   */
-  learn(sender: Pick<Flow4, 'oif' | 'mark'>): void;
-}
 
 /** __ip_make_skb() counts the type of the flow, which icmp_reply() leaves at 0: every answer is counted as one of echo. */
 const countedAs = (type: number): number => (type === ICMP_TYPE.timestampReply ? ICMP_TYPE.echoReply : type);

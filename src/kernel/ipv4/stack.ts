@@ -24,7 +24,7 @@ import type { Skb } from '../skb.js';
 import { Defrag } from './defrag.js';
 import { portsOf } from './flow-ports.js';
 import { checkHeader } from './header.js';
-import { Icmp, type QuotingError } from './icmp.js';
+import { Icmp } from './icmp.js';
 import { InetPeers } from './inet-peer.js';
 import {
   type EchoedOptions,
@@ -35,6 +35,7 @@ import {
   receiveOptions,
 } from './options.js';
 import { Ipv4Output, type SendRequest } from './output.js';
+import type { QuotingError } from './quoting-error.js';
 import { traceRoute } from './route-step.js';
 
 /** More forwarding hops than any TTL allows: encapsulation in a loop. */

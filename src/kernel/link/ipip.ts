@@ -29,7 +29,7 @@ import { NS_PER_S } from '../clock.js';
 import { Device, type DeviceOptions } from '../device.js';
 import type { RouteResult } from '../fib/index.js';
 import type { IpipState } from '../host-state.js';
-import type { QuotingError } from '../ipv4/icmp.js';
+import type { QuotingError } from '../ipv4/quoting-error.js';
 import type { Netns } from '../netns.js';
 import type { Skb } from '../skb.js';
 import { decapsulateEcn, encapsulateEcn } from './ecn.js';

@@ -2,7 +2,7 @@
 
 import type { Ipv4Addr } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { SocketEntry } from './socket.js';
 import type { Segment } from './tcp/segment.js';
 

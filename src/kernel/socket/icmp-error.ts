@@ -2,7 +2,7 @@
 
 import { ICMP_TYPE, ICMP_UNREACHABLE_CODE, Ipv4, type Ipv4Addr } from '../../packet/index.js';
 import type { Errno } from '../errors.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { IcmpError } from '../ipv4/quoting-error.js';
 
 /** What an application with IP_RECVERR reads from its error queue (struct sock_extended_err). */
 export interface IcmpErrorReport {

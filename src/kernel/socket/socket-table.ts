@@ -4,7 +4,7 @@ import { formatIpv4, Icmp, ICMP_TYPE, INADDR_ANY, IP_PROTOCOL, type Ipv4Addr, Tc
 import type { DropReason } from '../../trace/index.js';
 import { type Errno, KernelError } from '../errors.js';
 import type { ListenerState } from '../host-state.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { Skb } from '../skb.js';
 import { ConnectionTable } from './connection-table.js';
 import { quotedPacket } from './icmp-error.js';

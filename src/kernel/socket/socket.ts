@@ -4,7 +4,7 @@ import { INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import type { Device } from '../device.js';
 import type { Flow4, RouteResult } from '../fib/types.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { SocketNetns } from './stack.js';
 
 /** IP_MTU_DISCOVER, ip(7). */

@@ -14,7 +14,7 @@ import {
 } from '../../packet/index.js';
 import type { DropReason } from '../../trace/index.js';
 import type { Errno } from '../errors.js';
-import type { IcmpError } from '../ipv4/icmp.js';
+import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { Mib } from '../mib.js';
 import type { Skb } from '../skb.js';
 import { type DatagramOptions, IPV4_PAYLOAD_MAXIMUM, routeDatagram, sendDatagram, sizeProblem } from './datagram.js';

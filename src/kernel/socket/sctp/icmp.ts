@@ -8,7 +8,7 @@ import {
   SCTP_HEADER_LENGTH,
   Sctp,
 } from '../../../packet/index.js';
-import type { IcmpError } from '../../ipv4/icmp.js';
+import type { IcmpError } from '../../ipv4/quoting-error.js';
 import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import type { Association } from './association.js';
 import { retransmit } from './output.js';

@@ -3,7 +3,7 @@
 import { INADDR_ANY, INADDR_LOOPBACK, IP_PROTOCOL, type Ipv4Addr, SCTP_CAUSE } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
 import type { Errno } from '../../errors.js';
-import type { IcmpError } from '../../ipv4/icmp.js';
+import type { IcmpError } from '../../ipv4/quoting-error.js';
 import { Backlog } from '../backlog.js';
 import { Socket, type SocketEntry, type SocketOptions } from '../socket.js';
 import type { SocketNetns } from '../stack.js';

@@ -11,7 +11,7 @@ import {
   sctpParameters,
 } from '../../../packet/index.js';
 import type { DropReason } from '../../../trace/index.js';
-import type { IcmpError } from '../../ipv4/icmp.js';
+import type { IcmpError } from '../../ipv4/quoting-error.js';
 import type { Skb } from '../../skb.js';
 import type { SctpListenRequest } from '../listen.js';
 import { type Arrival, findUdpPort, PortTable } from '../port-table.js';

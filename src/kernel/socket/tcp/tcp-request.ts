@@ -7,7 +7,7 @@ import { type Ipv4Addr, TCP_ACK, TCP_SYN, Tcp, type TcpOptions } from '../../../
 import type { DropReason } from '../../../trace/index.js';
 import { NS_PER_MS, type Timer } from '../../clock.js';
 import type { RouteResult } from '../../fib/types.js';
-import type { IcmpError } from '../../ipv4/icmp.js';
+import type { IcmpError } from '../../ipv4/quoting-error.js';
 import type { EchoedOptions } from '../../ipv4/options.js';
 import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import type { SocketEntry } from '../socket.js';

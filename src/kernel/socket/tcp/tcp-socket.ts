@@ -4,7 +4,7 @@ import { ICMP_TYPE, INADDR_ANY, INADDR_LOOPBACK, IP_PROTOCOL, type Ipv4Addr, Tcp
 import type { DropReason } from '../../../trace/index.js';
 import type { Errno } from '../../errors.js';
 import type { RouteResult } from '../../fib/types.js';
-import type { IcmpError } from '../../ipv4/icmp.js';
+import type { IcmpError } from '../../ipv4/quoting-error.js';
 import { Backlog } from '../backlog.js';
 import { classifyIcmp, isFragmentationNeeded, quotedPacket } from '../icmp-error.js';
 import { Socket, type SocketEntry, type SocketOptions } from '../socket.js';
