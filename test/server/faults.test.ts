@@ -182,6 +182,7 @@ t.test('a machine that is off is heard of no more: its node, its pods and their 
 
   const far = await ask('POST', `${at}/traces`, { from: 'pod/shop/client', to: 'svc/shop/far:80' });
   t.match(far.json.explanation, [
+    'None of the endpoints of Service shop/far is ready: Pod shop/web-2.',
     /has no endpoints/,
     'Nothing is heard of Node worker2: Pod shop/web-2 there is not ready.',
   ]);

@@ -99,6 +99,15 @@ function unknownOn(facts: DataplaneFacts, name: string, connector: Connector | u
   );
 }
 
+/** Each node is looked at once, since every trace asks of those that it comes by. */
+function reasons(facts: DataplaneFacts, connector: Connector | undefined): Dataplanes['unknownOn'] {
+  const known = new Map<string, string | undefined>();
+  return (node) => {
+    if (!known.has(node)) known.set(node, unknownOn(facts, node, connector));
+    return known.get(node);
+  };
+}
+
 export function otherDataplanes(facts: DataplaneFacts): OtherDataplanes {
   const { store, calico } = facts;
   const brought = broughtPlugins(store);
@@ -114,7 +123,7 @@ export function otherDataplanes(facts: DataplaneFacts): OtherDataplanes {
       ...(calico === 'absent' ? [] : felixFindings(facts)),
       ...windowsFindings(store),
     ],
-    unknownOn: (node) => unknownOn(facts, node, ofPods),
+    unknownOn: reasons(facts, ofPods),
     unknownBetweenNodes: ofNodes && sentence(ofNodes, between),
   };
 }
