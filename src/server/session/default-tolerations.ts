@@ -7,14 +7,12 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   addedTolerations,
   type DeclaredObject,
-  field,
-  isList,
-  isObject,
   type Json,
   type JsonObject,
   type ObjectKey,
   type Store,
 } from '../../kubernetes/index.js';
+import { listAt, withList, withoutList } from './lists.js';
 
 const toleration = (key: string, seconds: number): JsonObject => ({
   effect: 'NoExecute',
@@ -30,19 +28,11 @@ function addedTo({ group, kind, namespace, name }: ObjectKey, store: Store): rea
     : addedTolerations(pod.spec).map(({ key, tolerationSeconds = 0 }) => toleration(key, tolerationSeconds));
 }
 
-const tolerationsOf = (object: JsonObject): readonly Json[] => {
-  const found = field(object['spec'], 'tolerations');
-  return isList(found) ? found : [];
-};
-
-function put(object: JsonObject, tolerations: readonly Json[]): JsonObject {
-  const { tolerations: _, ...spec } = isObject(object['spec']) ? object['spec'] : {};
-  return { ...object, spec: { ...spec, ...(tolerations.length === 0 ? {} : { tolerations: [...tolerations] }) } };
-}
+const tolerationsOf = (object: JsonObject): readonly Json[] => listAt(object, 'spec', 'tolerations');
 
 export function withDefaultTolerations(object: JsonObject, key: ObjectKey, store: Store): JsonObject {
   const added = addedTo(key, store);
-  return added.length === 0 ? object : put(object, [...tolerationsOf(object), ...added]);
+  return added.length === 0 ? object : withList(object, 'spec', 'tolerations', [...tolerationsOf(object), ...added]);
 }
 
 /** The same object where nothing of it was added so. */
@@ -56,5 +46,6 @@ export function withoutDefaultTolerations(
   const isOwn = (one: Json): boolean => held.some((other) => isDeepStrictEqual(one, other));
   const all = tolerationsOf(object);
   const own = all.filter((one) => isOwn(one) || !added.some((other) => isDeepStrictEqual(one, other)));
-  return own.length === all.length ? object : put(object, own);
+  if (own.length === all.length) return object;
+  return own.length === 0 ? withoutList(object, 'spec', 'tolerations') : withList(object, 'spec', 'tolerations', own);
 }

@@ -11,6 +11,7 @@ import {
   type ObjectKey,
   type Store,
 } from '../../kubernetes/index.js';
+import { listAt, withList, withoutList } from './lists.js';
 
 const UNREACHABLE = 'node.kubernetes.io/unreachable';
 /** node_lifecycle_controller.go:tryUpdateNodeHealth(): what only a kubelet knows. */
@@ -18,14 +19,6 @@ const UNKNOWN = { status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kube
 const OF_KUBELET: ReadonlySet<Json | undefined> = new Set(['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']);
 
 const typeOf = (condition: Json): Json | undefined => field(condition, 'type');
-const listAt = (object: JsonObject, part: string, name: string): readonly Json[] => {
-  const found = field(object[part], name);
-  return isList(found) ? found : [];
-};
-const put = (object: JsonObject, part: string, name: string, value: readonly Json[]): JsonObject => ({
-  ...object,
-  [part]: { ...(isObject(object[part]) ? object[part] : {}), [name]: [...value] },
-});
 
 /** Those that `isOf` chooses become `now`; Ready is there in any case. */
 function conditionsOf(object: JsonObject, isOf: (type: Json | undefined) => boolean, now: JsonObject): readonly Json[] {
@@ -35,14 +28,14 @@ function conditionsOf(object: JsonObject, isOf: (type: Json | undefined) => bool
 }
 
 function silentNode(object: JsonObject, store: Store, name: string): JsonObject {
-  const marked = put(
+  const marked = withList(
     object,
     'status',
     'conditions',
     conditionsOf(object, (type) => OF_KUBELET.has(type), UNKNOWN),
   );
   const taints = store.get('Node', '', name)?.spec.taints ?? [];
-  return put(
+  return withList(
     marked,
     'spec',
     'taints',
@@ -51,7 +44,7 @@ function silentNode(object: JsonObject, store: Store, name: string): JsonObject 
 }
 
 const podOfSilence = (object: JsonObject): JsonObject =>
-  put(
+  withList(
     object,
     'status',
     'conditions',
@@ -68,17 +61,10 @@ export function withSilence(object: JsonObject, { group, kind, namespace, name }
   return node !== undefined && isSilent(store, node) ? podOfSilence(object) : object;
 }
 
-const without = (object: JsonObject, part: string, name: string): JsonObject => {
-  const { [part]: held, ...rest } = object;
-  if (!isObject(held)) return object;
-  const { [name]: _, ...left } = held;
-  return { ...rest, [part]: left };
-};
-
 /** The list as it was declared before, or none. */
 const putBack = (object: JsonObject, held: JsonObject, part: string, name: string): JsonObject => {
   const before = field(held[part], name);
-  return isList(before) ? put(object, part, name, before) : without(object, part, name);
+  return isList(before) ? withList(object, part, name, before) : withoutList(object, part, name);
 };
 
 /** The same object where nothing of it was marked so. */
@@ -96,5 +82,5 @@ export function withoutSilence(object: JsonObject, { key, document }: DeclaredOb
     const of = field(taint, 'key');
     return of !== UNREACHABLE || own.has(of);
   });
-  return put(known, 'spec', 'taints', taints);
+  return withList(known, 'spec', 'taints', taints);
 }
