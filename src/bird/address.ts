@@ -56,6 +56,13 @@ export function sharesBits(a: IpAddr, b: IpAddr, length: number): boolean {
 export const isLinkLocalIp = (addr: IpAddr): boolean =>
   typeof addr !== 'number' && (addr[0] & 0xffc0_0000) === (0xfe80_0000 | 0);
 
+/** What tells a network from all others, for maps. */
+export const netKey = (addr: IpAddr, length: number): number | string =>
+  typeof addr === 'number' ? (addr >>> 0) * 64 + length : `${addr.join(',')}/${length}`;
+
+/** The key of the network that an address alone is. */
+export const hostKey = (addr: IpAddr): number | string => netKey(addr, maxLength(addr));
+
 /** A network: an address with no host bits and a length. */
 export class Net {
   readonly addr: IpAddr;
@@ -66,7 +73,7 @@ export class Net {
   constructor(addr: IpAddr, length: number) {
     this.addr = addr;
     this.length = length;
-    this.key = typeof addr === 'number' ? (addr >>> 0) * 64 + length : `${addr.join(',')}/${length}`;
+    this.key = netKey(addr, length);
   }
 
   /** The network of that length that an address is in. */

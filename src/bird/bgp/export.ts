@@ -154,12 +154,13 @@ function usesGateway(session: BgpSession, route: Route, { channel }: Export2): b
 }
 
 /** Whether the export filter set it, or what counts as that. */
-const isFresh = (id: AttributeId, { fresh }: Route, { touched }: Export2): boolean => touched.has(id) || fresh === id;
+const isFresh = (id: AttributeId, { fresh }: Route, { touched }: Export2): boolean =>
+  touched.includes(id) || fresh === id;
 
 export interface Export2 {
   readonly channel: BgpChannelConfig;
   /** What the export filter set (EAF_FRESH). */
-  readonly touched: ReadonlySet<AttributeId>;
+  readonly touched: readonly AttributeId[];
 }
 
 function reflected2(session: BgpSession, attributes: Attributes, source: BgpOrigin): Attributes {

@@ -20,47 +20,78 @@ export interface LinkFamily {
   readonly addPathTx: boolean;
 }
 
-/** One end of an established session. What it exports by is made when somebody needs it. */
+const NO_FAMILIES: readonly LinkFamily[] = [];
+
+/** Where one end of a session stands, and what it is once the other end is known. */
 export class LinkEnd {
-  readonly families: readonly LinkFamily[];
-  readonly sourceAddress: IpAddr;
-  /** Whether the neighbour knows long-lived graceful restart. */
-  readonly peerLlgrAware: boolean;
-  readonly #own: Side;
-  readonly #other: Side;
+  readonly node: ConvergedNode;
+  readonly peering: Peering;
+  /** Where it speaks from, where that is known before it speaks. */
+  readonly address: IpAddr | undefined;
+  readonly neighborIface: string | undefined;
+  #other: LinkEnd | undefined = undefined;
+  #families: readonly LinkFamily[] = NO_FAMILIES;
+  #peerLlgrAware = false;
   #session: BgpSession | undefined = undefined;
 
-  constructor(own: Side, other: Side) {
-    this.#own = own;
+  constructor(
+    node: ConvergedNode,
+    peering: Peering,
+    at: { readonly address: IpAddr | undefined; readonly iface: string | undefined },
+  ) {
+    this.node = node;
+    this.peering = peering;
+    this.address = at.address;
+    this.neighborIface = at.iface;
+  }
+
+  /** The session is there. What it is about is read now, while both ends are at hand: there are thousands. */
+  join(other: LinkEnd): void {
+    this.#meet(other);
+    other.#meet(this);
+  }
+
+  #meet(other: LinkEnd): void {
+    const { longLived, gracefulRestart } = other.config;
     this.#other = other;
-    this.sourceAddress = own.address ?? other.peering.remoteAddress;
-    this.families = familiesOf(own, other);
-    const { longLived, gracefulRestart } = other.peering.config;
-    this.peerLlgrAware = sayCapabilities(own, other) && longLived !== 'off' && gracefulRestart !== 'off';
+    this.#families = familiesOf(this, other);
+    this.#peerLlgrAware = longLived !== 'off' && gracefulRestart !== 'off' && sayCapabilities(this, other);
   }
 
-  get node(): ConvergedNode {
-    return this.#own.node;
+  get other(): LinkEnd {
+    if (this.#other === undefined) throw new Error(`the session ${this.peering.name} has no other end`);
+    return this.#other;
   }
 
-  get peering(): Peering {
-    return this.#own.peering;
+  /** What it sends of which address families. */
+  get families(): readonly LinkFamily[] {
+    return this.#families;
+  }
+
+  /** Whether the neighbour knows long-lived graceful restart. */
+  get peerLlgrAware(): boolean {
+    return this.#peerLlgrAware;
   }
 
   get config(): SharedBgpConfig {
-    return this.#own.peering.config;
+    return this.peering.config;
   }
 
-  get neighborIface(): string | undefined {
-    return this.#own.neighborIface;
+  get sourceAddress(): IpAddr {
+    return this.address ?? this.other.peering.remoteAddress;
+  }
+
+  /** The router id that its OPEN has. */
+  get identifier(): number {
+    return (this.config.routerId ?? this.node.routerId) >>> 0;
   }
 
   get rrClusterId(): number {
-    return clusterIdOf(this.config, identifier(this.#own));
+    return clusterIdOf(this.config, this.identifier);
   }
 
   get remoteAs(): number {
-    return this.config.remoteAs === 0 ? heardAs(this.#own, this.#other) : this.config.remoteAs;
+    return this.config.remoteAs === 0 ? heardAs(this, this.other) : this.config.remoteAs;
   }
 
   get session(): BgpSession {
@@ -69,9 +100,10 @@ export class LinkEnd {
   }
 
   #makeSession(): BgpSession {
-    const { config, node, rrClusterId, neighborIface, remoteAs } = this;
+    const { config, node, rrClusterId, neighborIface, remoteAs, other } = this;
     const { name, remoteAddress } = this.peering;
     const { dialect } = node.speaker.config;
+    const remoteId = other.identifier;
     return {
       name,
       dialect,
@@ -79,27 +111,14 @@ export class LinkEnd {
       remoteAddress,
       isInternal: isInternal(config),
       remoteAs,
-      localId: identifier(this.#own),
+      localId: this.identifier,
       rrClusterId,
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.peerLlgrAware,
-      origin: bgpOrigin(config, {
-        name,
-        dialect,
-        remoteAs,
-        remoteId: identifier(this.#other),
-        remoteAddress,
-        rrClusterId,
-        neighborIface,
-      }),
+      origin: bgpOrigin(config, { name, dialect, remoteAs, remoteId, remoteAddress, rrClusterId, neighborIface }),
     };
   }
-}
-
-export interface Link {
-  readonly own: LinkEnd;
-  readonly other: LinkEnd;
 }
 
 export interface LinkFailure {
@@ -109,7 +128,7 @@ export interface LinkFailure {
   readonly reason: string;
 }
 
-export const isFailure = (of: Link | LinkFailure): of is LinkFailure => 'reason' in of;
+export const isFailure = (of: LinkEnd | LinkFailure): of is LinkFailure => !(of instanceof LinkEnd);
 
 /** What links need of the network. */
 export interface LinkContext {
@@ -124,13 +143,6 @@ export interface LinkAddresses {
   readonly port: number;
 }
 
-interface Side {
-  readonly node: ConvergedNode;
-  readonly peering: Peering;
-  readonly address: IpAddr | undefined;
-  readonly neighborIface: string | undefined;
-}
-
 const failure = (bgpState: string, reason = '', state: 'down' | 'start' = 'start'): LinkFailure => ({
   state,
   bgpState,
@@ -138,18 +150,18 @@ const failure = (bgpState: string, reason = '', state: 'down' | 'start' = 'start
 });
 
 /** Where that end stands; a failure where its neighbour is not on any of its links. */
-function sideOf(node: ConvergedNode, peering: Peering): Side | LinkFailure {
+function endOf(node: ConvergedNode, peering: Peering): LinkEnd | LinkFailure {
   const { remoteAddress } = peering;
   const { disabled, localAddress, iface, multihop, checkLink } = peering.config;
   if (disabled) return failure('Down', '', 'down');
-  if (multihop > 0) return { node, peering, address: localAddress, neighborIface: undefined };
+  if (multihop > 0) return new LinkEnd(node, peering, { address: localAddress, iface: undefined });
   const neighbor = node.speaker.interfaces.neighbor(remoteAddress, iface);
   if (neighbor === undefined || neighbor.self || (checkLink && !neighbor.iface.linkUp)) return failure('Idle');
-  return { node, peering, address: localAddress ?? neighbor.address.ip, neighborIface: neighbor.iface.name };
+  return new LinkEnd(node, peering, { address: localAddress ?? neighbor.address.ip, iface: neighbor.iface.name });
 }
 
 /** Addresses that an end may speak from. */
-function addressesOf({ node, address }: Side): readonly IpAddr[] {
+function addressesOf({ node, address }: LinkEnd): readonly IpAddr[] {
   if (address !== undefined) return [address];
   const up = [...node.speaker.interfaces].filter((iface) => iface.up);
   return up.flatMap(({ addresses }) => addresses.map(({ ip }) => ip));
@@ -157,8 +169,8 @@ function addressesOf({ node, address }: Side): readonly IpAddr[] {
 
 /** Where a session's connections come from; undefined where it makes none. */
 export function callingAddress(node: ConvergedNode, peering: Peering): IpAddr | undefined {
-  const own = sideOf(node, peering);
-  if ('reason' in own || peering.passive) return undefined;
+  const own = endOf(node, peering);
+  if (isFailure(own) || peering.passive) return undefined;
   if (own.address !== undefined) return own.address;
   const onLink = node.speaker.interfaces.neighbor(peering.remoteAddress)?.address.ip;
   const [first] = addressesOf(own);
@@ -168,9 +180,9 @@ export function callingAddress(node: ConvergedNode, peering: Peering): IpAddr | 
 const hopsOf = ({ multihop }: SharedBgpConfig): number => (multihop === 0 ? 1 : multihop);
 
 /** Whether a connection of `from` is heard by `to`; text: why not. */
-function heard(from: Side, to: Side, port: number): string | undefined {
+function heard(from: LinkEnd, to: LinkEnd, port: number): string | undefined {
   const { dialect, listenBgpAddress, listenBgpPort } = to.node.speaker.config;
-  const { config } = to.peering;
+  const { config } = to;
   const calling = from.peering.config;
   const listens = dialect === 'bird-1.6' ? listenBgpPort : config.localPort;
   const bound = dialect === 'bird-1.6' ? listenBgpAddress : config.strictBind ? config.localAddress : undefined;
@@ -186,7 +198,7 @@ function heard(from: Side, to: Side, port: number): string | undefined {
 }
 
 /** Undefined where `from` can open the connection. */
-function dial(from: Side, to: Side, context: LinkContext): string | undefined {
+function dial(from: LinkEnd, to: LinkEnd, context: LinkContext): string | undefined {
   const { remoteAddress: destination, passive, config } = from.peering;
   const source = from.address ?? to.peering.remoteAddress;
   const { remotePort: port } = config;
@@ -195,86 +207,83 @@ function dial(from: Side, to: Side, context: LinkContext): string | undefined {
 }
 
 /** Whether capabilities are exchanged: who does not tell its own does not hear the other's. */
-const sayCapabilities = (own: Side, other: Side): boolean =>
-  own.peering.config.capabilities && other.peering.config.capabilities;
+const sayCapabilities = (own: LinkEnd, other: LinkEnd): boolean => own.config.capabilities && other.config.capabilities;
 
 /** The AS that the other's OPEN has for this end: all of it only as a capability (RFC 6793). */
-function heardAs(own: Side, other: Side): number {
-  const { localAs, as4 } = other.peering.config;
-  const whole = sayCapabilities(own, other) && own.peering.config.as4 && as4;
+function heardAs(own: LinkEnd, other: LinkEnd): number {
+  const { localAs, as4 } = other.config;
+  const whole = sayCapabilities(own, other) && own.config.as4 && as4;
   return whole || localAs < 0xffff ? localAs : AS_TRANS;
 }
 
 /** What the OPENs of both ends make of it (RFC 4271 §6.2). */
-function openProblem(own: Side, other: Side): string | undefined {
-  const [mine, theirs] = [own.peering.config, other.peering.config];
+function openProblem(own: LinkEnd, other: LinkEnd): string | undefined {
+  const mine = own.config;
+  const theirs = other.config;
   const bad = (from: 'BGP Error' | 'Received', subcode: number): string => `${from}: ${bgpErrorText(2, subcode)}`;
   if (!acceptsAs(mine, heardAs(own, other))) return bad('BGP Error', 2);
   if (!acceptsAs(theirs, heardAs(other, own))) return bad('Received', 2);
-  const [id, otherId] = [identifier(own), identifier(other)];
+  const id = own.identifier;
+  const otherId = other.identifier;
   const same = id === otherId && isInternal(mine);
   if (otherId === 0 || same) return bad('BGP Error', 3);
   return id === 0 ? bad('Received', 3) : undefined;
 }
 
-const identifier = ({ node, peering }: Side): number => (peering.config.routerId ?? node.routerId) >>> 0;
-
 /** Whether that end's OPEN says that it has a family (peerHasFamily()). */
-function announces({ peering: { config } }: Side, family: Family): boolean {
+function announces({ config }: LinkEnd, family: Family): boolean {
   if (!config.capabilities) return family === 'ipv4';
   const told = config.channels.filter((each) => each.family === 'ipv6' || config.advertiseIpv4);
   return told.length === 0 ? family === 'ipv4' : told.some((each) => each.family === family);
 }
 
-const FAMILIES = new WeakMap<ChannelConfig, Partial<Record<'all' | 'best', LinkFamily>>>();
+const FAMILIES = new WeakMap<ChannelConfig, Partial<Record<'all' | 'best', readonly [LinkFamily]>>>();
 
-/** One object for all sessions that share a channel. */
-function linkFamily(channel: ChannelConfig, addPathTx: boolean): LinkFamily {
+/** One object for all sessions that share a channel, as the list that it is where there is no other channel. */
+function linkFamily(channel: ChannelConfig, addPathTx: boolean): readonly [LinkFamily] {
   let known = FAMILIES.get(channel);
   if (known === undefined) FAMILIES.set(channel, (known = {}));
-  return (known[addPathTx ? 'all' : 'best'] ??= {
-    family: channel.family,
-    channel,
-    options: channelOptions(channel),
-    addPathTx,
-  });
+  const { family } = channel;
+  return (known[addPathTx ? 'all' : 'best'] ??= [{ family, channel, options: channelOptions(channel), addPathTx }]);
 }
 
-function familiesOf(own: Side, other: Side): LinkFamily[] {
-  const families: LinkFamily[] = [];
-  const of = (side: Side): boolean => side.node.speaker.config.dialect === 'bird-1.6';
-  for (const channel of own.peering.config.channels) {
-    const { family } = channel;
-    const theirs = other.peering.config.channels.find((each) => each.family === family);
-    if (theirs === undefined || !(of(own) || announces(other, family)) || !(of(other) || announces(own, family))) {
-      continue;
-    }
-    const addPathTx =
-      sayCapabilities(own, other) &&
-      (channelOptions(channel).addPath & ADD_PATH.send) !== 0 &&
-      (channelOptions(theirs).addPath & ADD_PATH.receive) !== 0;
-    families.push(linkFamily(channel, addPathTx));
+function familyOf(channel: ChannelConfig, own: LinkEnd, other: LinkEnd): readonly LinkFamily[] {
+  const { family } = channel;
+  const of = (end: LinkEnd): boolean => end.node.speaker.config.dialect === 'bird-1.6';
+  const theirs = other.config.channels.find((each) => each.family === family);
+  if (theirs === undefined || !(of(own) || announces(other, family)) || !(of(other) || announces(own, family))) {
+    return NO_FAMILIES;
   }
-  // Without room for more: a mesh keeps one for each end of each session.
-  return families.slice();
+  const addPathTx =
+    (channelOptions(channel).addPath & ADD_PATH.send) !== 0 &&
+    (channelOptions(theirs).addPath & ADD_PATH.receive) !== 0 &&
+    sayCapabilities(own, other);
+  return linkFamily(channel, addPathTx);
+}
+
+function familiesOf(own: LinkEnd, other: LinkEnd): readonly LinkFamily[] {
+  const { channels } = own.config;
+  const [first] = channels;
+  if (first !== undefined && channels.length === 1) return familyOf(first, own, other);
+  return channels.flatMap((channel) => familyOf(channel, own, other));
 }
 
 /** The session of the other router that is the other end of this one. */
-function counterpart(own: Side, peer: ConvergedNode): Peering | undefined {
+function counterpart(own: LinkEnd, peer: ConvergedNode): Peering | undefined {
+  const { remoteAddress } = own.peering;
+  if (own.address !== undefined) return peer.sessionBetween(remoteAddress, own.address);
   for (const address of addressesOf(own)) {
-    for (const peering of peer.sessionsTo(address)) {
-      const { localAddress } = peering.config;
-      if (localAddress === undefined || ipEquals(localAddress, own.peering.remoteAddress)) return peering;
-    }
+    const peering = peer.sessionBetween(remoteAddress, address);
+    if (peering !== undefined) return peering;
   }
   return undefined;
 }
 
 /** The session of a node that a configuration asks for, or why there is none. */
-export function makeLink(node: ConvergedNode, peering: Peering, context: LinkContext): Link | LinkFailure {
+export function makeLink(node: ConvergedNode, peering: Peering, context: LinkContext): LinkEnd | LinkFailure {
   const { passive, remoteAddress } = peering;
-  const own = sideOf(node, peering);
-  if ('reason' in own) return own;
+  const own = endOf(node, peering);
+  if (isFailure(own)) return own;
   const waiting = passive ? 'Passive' : 'Active';
   const peer = context.nodeAt(remoteAddress, node);
   if (peer === undefined || peer === node) return failure(waiting, `Socket: ${ERRNO_TEXT.EHOSTUNREACH}`);
@@ -282,8 +291,8 @@ export function makeLink(node: ConvergedNode, peering: Peering, context: LinkCon
   if (theirs === undefined) {
     return failure(waiting, passive ? '' : `Socket: ${peer.hasBgp ? 'Connection closed' : ERRNO_TEXT.ECONNREFUSED}`);
   }
-  const other = sideOf(peer, theirs);
-  if ('reason' in other) return failure(waiting, passive ? '' : 'Socket: Connection closed');
+  const other = endOf(peer, theirs);
+  if (isFailure(other)) return failure(waiting, passive ? '' : 'Socket: Connection closed');
   const mine = dial(own, other, context);
   if (mine !== undefined && dial(other, own, context) !== undefined) {
     // Who calls and hears nothing goes on calling.
@@ -292,7 +301,6 @@ export function makeLink(node: ConvergedNode, peering: Peering, context: LinkCon
   }
   const problem = openProblem(own, other);
   if (problem !== undefined) return failure('Idle', problem);
-  const link = { own: new LinkEnd(own, other), other: new LinkEnd(other, own) };
-  if (link.own.families.length === 0) return failure('Idle', `BGP Error: ${bgpErrorText(2, 7)}`);
-  return link;
+  own.join(other);
+  return own.families.length === 0 ? failure('Idle', `BGP Error: ${bgpErrorText(2, 7)}`) : own;
 }

@@ -7,7 +7,7 @@
  * far as anything may come that way; then each decides, and those that hear it decide again, until nothing changes.
  */
 
-import { hostNet, type IpAddr, type Net } from '../address.js';
+import { hostKey, type IpAddr, type Net } from '../address.js';
 import type { BgpConfig, KernelConfig } from '../config/types.js';
 import { runFilter } from '../filter/filter.js';
 import { kernelExport } from '../protocols/kernel.js';
@@ -16,11 +16,12 @@ import { type HostEntry, resolveNextHop, type Resolution, UNRESOLVED } from '../
 import type { Route } from '../rib/route.js';
 import { sameRoute } from '../rib/same-route.js';
 import { type Offer, offersOf, takeOffer } from './exchange.js';
-import { callingAddress, isFailure, type Link, type LinkAddresses, type LinkFailure, makeLink } from './link.js';
+import { callingAddress, isFailure, type LinkAddresses, type LinkEnd, type LinkFailure, makeLink } from './link.js';
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
-import { addPiped, pipesInto } from './pipe-edge.js';
+import { pipesInto, withPiped } from './pipe-edge.js';
 import { Edge, Place } from './place.js';
+import { Solving } from './solving.js';
 import { configOf, type Speaker } from './speaker.js';
 
 export interface ConvergedOptions {
@@ -59,14 +60,6 @@ export interface ConvergedKernel {
 /** Decisions for one network, a table, before it is found that they go round in circles. */
 const ROUNDS_PER_PLACE = 60;
 
-/** One network on its way to rest. */
-interface Solving {
-  readonly net: Net;
-  readonly routes: Map<Place, readonly Route[]>;
-  /** Who hears a place; none where nobody else decides. */
-  hearers?: Map<Place, Place[]>;
-}
-
 const sameRoutes = (a: readonly Route[], b: readonly Route[]): boolean =>
   a.length === b.length &&
   a.every((route, i) => {
@@ -80,7 +73,7 @@ export class ConvergedNetwork {
   readonly #nodes = new Map<string, ConvergedNode>();
   readonly #options: ConvergedOptions;
   readonly #places = new Map<ConvergedNode, Map<string, Place>>();
-  readonly #links = new Map<ConvergedNode, readonly (Link | LinkFailure)[]>();
+  readonly #links = new Map<ConvergedNode, readonly (LinkEnd | LinkFailure)[]>();
   readonly #solving = new Map<Net['key'], Solving>();
   readonly #unstable = new Map<Net['key'], Net>();
   #owners: Map<Net['key'], ConvergedNode> | undefined = undefined;
@@ -120,7 +113,7 @@ export class ConvergedNetwork {
     const place = this.#placeOf(name, table);
     if (place === undefined) return [];
     const nets: ConvergedNet[] = [];
-    for (const net of place.candidates.values()) {
+    for (const net of place.candidates()) {
       const routes = this.#solve(place, net);
       if (routes.length > 0) nets.push({ net, routes });
     }
@@ -229,20 +222,20 @@ export class ConvergedNetwork {
       return speaker && this.#nodes.get(speaker.name);
     }
     this.#owners ??= this.#makeOwners();
-    return this.#owners.get(hostNet(addr).key);
+    return this.#owners.get(hostKey(addr));
   }
 
   #makeOwners(): Map<Net['key'], ConvergedNode> {
     const owners = new Map<Net['key'], ConvergedNode>();
     for (const node of this.#nodes.values()) {
       for (const iface of node.speaker.interfaces) {
-        for (const { ip } of iface.addresses) owners.set(hostNet(ip).key, node);
+        for (const { ip } of iface.addresses) owners.set(hostKey(ip), node);
       }
     }
     return owners;
   }
 
-  #linksOf(node: ConvergedNode): readonly (Link | LinkFailure)[] {
+  #linksOf(node: ConvergedNode): readonly (LinkEnd | LinkFailure)[] {
     const known = this.#links.get(node);
     if (known !== undefined) return known;
     const { unreachable } = this.#options;
@@ -260,7 +253,7 @@ export class ConvergedNetwork {
     const edges: Edge[] = [];
     for (const link of this.#linksOf(place.node)) {
       if (isFailure(link)) continue;
-      for (const family of link.own.families) {
+      for (const family of link.families) {
         const sent = link.other.families.find((each) => each.family === family.family);
         if (family.channel.table !== place.table.name || sent === undefined) continue;
         const from = this.#place(link.other.node, sent.channel.table);
@@ -278,43 +271,27 @@ export class ConvergedNetwork {
     const known = place.solved.get(key);
     if (known !== undefined) return known;
     const local = place.localRoutes(key);
-    if (this.#solving.has(key)) return this.#solving.get(key)?.routes.get(place) ?? local;
-    const solving: Solving = { net, routes: new Map() };
+    if (this.#solving.has(key)) return this.#solving.get(key)?.routes(place) ?? local;
+    const solving = new Solving(net, place);
     this.#solving.set(key, solving);
-    this.#gather(place, solving);
-    if (solving.routes.size === 1) solving.routes.set(place, this.#evaluate(place, solving));
+    this.#gather(solving);
+    if (solving.isAlone) solving.set(place, this.#evaluate(place, solving));
     else this.#settle(solving);
     this.#solving.delete(key);
-    for (const [member, routes] of solving.routes) member.solved.set(key, routes);
-    return solving.routes.get(place) ?? [];
+    return solving.finish();
   }
 
   /** Places whose decision is needed for this one and not known yet, each after those that it needs. */
-  #gather(place: Place, solving: Solving): void {
+  #gather(solving: Solving): void {
     const { key } = solving.net;
-    const pending: Place[] = [place];
-    solving.routes.set(place, []);
+    const pending: Place[] = [solving.asked];
+    const needs = (member: Place, from: Place): void => {
+      if (!from.solved.has(key) && solving.hears(member, from)) pending.push(from);
+    };
     for (const member of pending) {
-      for (const edge of member.edgesFor(key)) {
-        const { from } = edge;
-        if (!this.#decides(edge, key)) continue;
-        if (this.#needs(solving, member, from)) pending.push(from);
-      }
-      for (const { from } of member.pipes) if (this.#needs(solving, member, from)) pending.push(from);
+      for (const edge of member.edgesFor(key)) if (this.#decides(edge, key)) needs(member, edge.from);
+      for (const { from } of member.pipes) needs(member, from);
     }
-  }
-
-  /** A place hears of another; whether that one is new among those that decide. */
-  #needs(solving: Solving, place: Place, from: Place): boolean {
-    const { net, routes } = solving;
-    if (from.solved.has(net.key)) return false;
-    const hearers = (solving.hearers ??= new Map<Place, Place[]>());
-    const known = hearers.get(from);
-    if (known === undefined) hearers.set(from, [place]);
-    else if (!known.includes(place)) known.push(place);
-    if (routes.has(from)) return false;
-    routes.set(from, []);
-    return true;
   }
 
   /** Whether what comes by an edge depends on more than the other's own routes. */
@@ -323,8 +300,8 @@ export class ConvergedNetwork {
   }
 
   #settle(solving: Solving): void {
-    const { net, routes, hearers } = solving;
-    const queue = new Set([...routes.keys()].toReversed());
+    const { net } = solving;
+    const queue = new Set(solving.members().toReversed());
     let left = ROUNDS_PER_PLACE * queue.size;
     for (const place of queue) {
       queue.delete(place);
@@ -332,11 +309,11 @@ export class ConvergedNetwork {
         this.#unstable.set(net.key, net);
         return;
       }
-      const before = routes.get(place) ?? [];
+      const before = solving.routes(place) ?? [];
       const after = this.#evaluate(place, solving);
       if (sameRoutes(before, after)) continue;
-      routes.set(place, after);
-      for (const hearer of hearers?.get(place) ?? []) queue.add(hearer);
+      solving.set(place, after);
+      for (const hearer of solving.hearersOf(place)) queue.add(hearer);
     }
   }
 
@@ -350,23 +327,24 @@ export class ConvergedNetwork {
         if (route !== undefined) found.push(route);
       }
     }
-    addPiped(found, place.pipes, (from) => from.solved.get(key) ?? solving.routes.get(from) ?? []);
     // Without room for more, since it is kept.
-    return inOrder(found.slice(), place.table.sorted);
+    const piped = withPiped(found.slice(), place.pipes, (from) => from.solved.get(key) ?? solving.routes(from) ?? []);
+    return inOrder(piped, place.table.sorted);
   }
 
-  #offers(edge: Edge, { net, routes }: Solving): readonly Offer[] {
+  #offers(edge: Edge, solving: Solving): readonly Offer[] {
     const { from } = edge;
-    if (!this.#decides(edge, net.key)) return edge.told(net.key);
-    const final = from.solved.get(net.key);
-    return final === undefined ? offersOf(edge.sender, routes.get(from) ?? []) : edge.decided(net.key, final);
+    const { key } = solving.net;
+    if (!this.#decides(edge, key)) return edge.told(key);
+    const final = from.solved.get(key);
+    return final === undefined ? offersOf(edge.sender, solving.routes(from) ?? []) : edge.decided(key, final);
   }
 
   // Next hops.
 
   #hostEntry(node: ConvergedNode, table: string, addr: IpAddr, link = addr): HostEntry {
     const place = this.#place(node, table);
-    const key = hostNet(addr).key;
+    const key = hostKey(addr);
     const known = place?.hosts.get(key);
     if (known !== undefined) return known;
     const entry: HostEntry = { addr, link, resolution: UNRESOLVED, source: undefined };

@@ -1,6 +1,6 @@
 /** A router of a converged network: its own routes, and what its sessions are. */
 
-import { type IpAddr, maxLength, Net, netContainsIp } from '../address.js';
+import { hostKey, type IpAddr, ipEquals, type Net, netContainsIp } from '../address.js';
 import { isInternal } from '../bgp/session.js';
 import type { BgpConfig, BgpRangeConfig, BirdConfig } from '../config/types.js';
 import type { FilterEnvironment } from '../filter/run.js';
@@ -12,7 +12,6 @@ import type { Route } from '../rib/route.js';
 import { localNets, type LocalNets } from './local.js';
 import { type Peering, peeringOf, type Speaker } from './speaker.js';
 
-const keyOf = (addr: IpAddr): Net['key'] => new Net(addr, maxLength(addr)).key;
 const isBgp = (config: BirdConfig['protocols'][number]): config is BgpConfig => config.kind === 'bgp';
 const isRange = (config: BirdConfig['protocols'][number]): config is BgpRangeConfig => config.kind === 'bgp-range';
 
@@ -112,7 +111,7 @@ export class ConvergedNode {
     this.#own = bgp.map(peeringOf);
     const configured = new Map<Net['key'], Peering[]>();
     for (const each of this.#own) {
-      const key = keyOf(each.remoteAddress);
+      const key = hostKey(each.remoteAddress);
       configured.set(key, [...(configured.get(key) ?? []), each]);
     }
     this.#configured = configured;
@@ -140,16 +139,27 @@ export class ConvergedNode {
     if (range === undefined || this.sessionsTo(from).length > 0) return;
     const before = [...this.#called.values()].filter(({ config }) => config.parent === range.name).length;
     const caller = peeringOf(callerOf(range, from));
-    this.#called.set(keyOf(from), { ...caller, name: nameInRange(range, before + 1) });
+    this.#called.set(hostKey(from), { ...caller, name: nameInRange(range, before + 1) });
   }
 
   /** Sessions with a neighbour of that address. */
   sessionsTo(remote: IpAddr): readonly Peering[] {
-    const key = keyOf(remote);
+    const key = hostKey(remote);
     const configured = this.#configured.get(key);
     if (configured !== undefined) return configured;
     const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
     return made === undefined ? [] : [made];
+  }
+
+  /** The session of that address of ours with that neighbour. */
+  sessionBetween(local: IpAddr, remote: IpAddr): Peering | undefined {
+    const fits = ({ config }: Peering): boolean =>
+      config.localAddress === undefined || ipEquals(config.localAddress, local);
+    const key = hostKey(remote);
+    const configured = this.#configured.get(key);
+    if (configured !== undefined) return configured.find(fits);
+    const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
+    return made !== undefined && fits(made) ? made : undefined;
   }
 
   local(table: string): LocalNets | undefined {

@@ -50,15 +50,18 @@ export function pipesInto({ node, table }: Place, placeOf: (table: string) => Pl
 
 const sameSource = (a: Route, b: Route): boolean => a.origin.name === b.origin.name && a.pathId === b.pathId;
 
-/** What comes through pipes beside what was found; what is there already by another way stays. */
-export function addPiped(
-  found: Route[],
+/** What was found and what comes through pipes; what is there already by another way stays. */
+export function withPiped(
+  found: readonly Route[],
   pipes: readonly PipeEdge[],
   routesOf: (from: Place) => readonly Route[],
-): void {
+): readonly Route[] {
+  if (pipes.length === 0) return found;
+  const all = [...found];
   for (const pipe of pipes) {
     for (const route of pipe.routes(routesOf(pipe.from))) {
-      if (!found.some((each) => sameSource(each, route))) found.push(route);
+      if (!all.some((each) => sameSource(each, route))) all.push(route);
     }
   }
+  return all;
 }

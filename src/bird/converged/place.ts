@@ -1,6 +1,6 @@
 /** One table of one router: which sessions feed it, and what they offer. */
 
-import { type IpAddr, maxLength, Net } from '../address.js';
+import { type IpAddr, maskIp, maxLength, type Net, netKey } from '../address.js';
 import type { ChannelConfig, TableConfig } from '../config/types.js';
 import { filterSignature } from '../filter/signature.js';
 import type { FilterChoice } from '../filter/syntax.js';
@@ -8,7 +8,7 @@ import type { NextHopFinder } from '../bgp/import.js';
 import type { HostEntry, ResolveContext } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { anyNeighbor, isOwnNextHop, type Offer, offersOf, type Sender } from './exchange.js';
-import type { Link, LinkEnd, LinkFamily } from './link.js';
+import type { LinkEnd, LinkFamily } from './link.js';
 import { inOrder } from './order.js';
 import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
@@ -18,29 +18,30 @@ type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
 /** What is told of final routes to a network. */
 type Decided = (key: Net['key'], routes: readonly Route[]) => readonly Offer[];
 const NO_OFFERS: readonly Offer[] = [];
+const NO_ROUTES: readonly Route[] = [];
 
 /** Routes flow from one place to another by it. */
 export class Edge {
   readonly from: Place;
-  readonly #link: Link;
+  readonly #end: LinkEnd;
   readonly #sent: LinkFamily;
   readonly family: LinkFamily;
   #told: Told | undefined = undefined;
   #decided: Decided | undefined = undefined;
 
-  constructor(from: Place, link: Link, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
+  constructor(from: Place, end: LinkEnd, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
     this.from = from;
-    this.#link = link;
+    this.#end = end;
     this.#sent = families.sent;
     this.family = families.received;
   }
 
   get receiver(): LinkEnd {
-    return this.#link.own;
+    return this.#end;
   }
 
   get sender(): Sender {
-    const { node, session } = this.#link.other;
+    const { node, session } = this.#end.other;
     return { node, session, family: this.#sent };
   }
 
@@ -51,7 +52,7 @@ export class Edge {
 
   /** What a router that passes nothing on tells by it. */
   get toldNets(): Told {
-    this.#told ??= this.from.toldBy(this.#link.other, this.#sent);
+    this.#told ??= this.from.toldBy(this.#end.other, this.#sent);
     return this.#told;
   }
 
@@ -62,14 +63,14 @@ export class Edge {
 
   /** What is told by it of routes that are final: nobody hears of what it told itself. */
   decided(key: Net['key'], routes: readonly Route[]): readonly Offer[] {
-    const { name } = this.#link.other.peering;
+    const { name } = this.#end.other.peering;
     if (routes.some(({ origin }) => origin.name === name)) return offersOf(this.sender, routes);
-    this.#decided ??= this.from.decidedBy(this.#link.other, this.#sent);
+    this.#decided ??= this.from.decidedBy(this.#end.other, this.#sent);
     return this.#withoutItself(this.#decided(key, routes));
   }
 
   #withoutItself(offers: readonly Offer[]): readonly Offer[] {
-    const { peering } = this.#link.other;
+    const { peering } = this.#end.other;
     return offers.some(({ attributes }) => isOwnNextHop(peering, attributes))
       ? offers.filter(({ attributes }) => !isOwnNextHop(peering, attributes))
       : offers;
@@ -134,6 +135,13 @@ interface Carried {
   readonly edges: Edge[];
 }
 
+interface Heard {
+  /** Edges from routers that may pass on what they were told: they may offer anything. */
+  readonly transit: readonly Edge[];
+  /** Edges from the others, by the networks that they offer. */
+  readonly carriers: ReadonlyMap<Net['key'], Carried>;
+}
+
 /** What places need of the network that they are part of. */
 export interface PlaceContext {
   /** Edges into a table, of all its sessions that are up. */
@@ -157,11 +165,10 @@ export class Place {
   readonly #finders = new Map<string, NextHopFinder>();
   readonly #told = new Map<string, Told>();
   readonly #decided = new Map<string, Decided>();
-  #transitEdges: readonly Edge[] | undefined = undefined;
+  #heard: Heard | undefined = undefined;
   #pipes: readonly PipeEdge[] | undefined = undefined;
   #lastTold: LastTold | undefined = undefined;
-  #carriers: ReadonlyMap<Net['key'], Carried> | undefined = undefined;
-  #candidates: ReadonlyMap<Net['key'], Net> | undefined = undefined;
+  #foundFar: ReadonlyMap<Net['key'], Net> | undefined = undefined;
   #lengths: readonly number[] | undefined = undefined;
 
   constructor(node: ConvergedNode, table: TableConfig, context: PlaceContext) {
@@ -186,7 +193,7 @@ export class Place {
   /** What is there without neighbours, the best first. */
   localRoutes(key: Net['key']): readonly Route[] {
     const local = this.node.local(this.table.name)?.get(key);
-    return local === undefined ? [] : inOrder(local.routes, this.table.sorted);
+    return local === undefined ? NO_ROUTES : inOrder(local.routes, this.table.sorted);
   }
 
   /** Whether no neighbour can change what is best. */
@@ -260,75 +267,87 @@ export class Place {
     return key;
   }
 
-  /** Edges from routers that may pass on what they were told: they may offer anything. */
-  get transitEdges(): readonly Edge[] {
-    this.#transitEdges ??= this.#context.edges(this).filter(({ from }) => from.node.isTransit);
-    return this.#transitEdges;
-  }
-
   get pipes(): readonly PipeEdge[] {
     this.#pipes ??= this.#context.pipes(this);
     return this.#pipes;
   }
 
-  /** Edges from the others, by the networks that they may offer. */
-  get carriers(): ReadonlyMap<Net['key'], Carried> {
-    if (this.#carriers !== undefined) return this.#carriers;
+  /** What comes by sessions, found in one go through them: a router of a mesh has thousands. */
+  get heard(): Heard {
+    if (this.#heard !== undefined) return this.#heard;
+    const transit: Edge[] = [];
     const carriers = new Map<Net['key'], Carried>();
     for (const edge of this.#context.edges(this)) {
-      if (edge.from.node.isTransit) continue;
+      if (edge.from.node.isTransit) {
+        transit.push(edge);
+        continue;
+      }
       for (const [key, [offer]] of edge.toldNets) {
         const known = carriers.get(key);
         if (known !== undefined) known.edges.push(edge);
         else if (offer !== undefined) carriers.set(key, { net: offer.net, edges: [edge] });
       }
     }
-    this.#carriers = carriers;
-    return carriers;
+    this.#heard = { transit, carriers };
+    return this.#heard;
   }
 
   /** Edges by which that network may come. */
   edgesFor(key: Net['key']): readonly Edge[] {
-    const { transitEdges } = this;
-    const edges = this.carriers.get(key)?.edges;
-    if (edges === undefined) return transitEdges;
-    return transitEdges.length === 0 ? edges : [...edges, ...transitEdges];
+    const { transit, carriers } = this.heard;
+    const edges = carriers.get(key)?.edges;
+    if (edges === undefined) return transit;
+    return transit.length === 0 ? edges : [...edges, ...transit];
   }
 
   /** Networks that this place has itself, or hears of from others than transit. */
   *#near(): Iterable<Net> {
+    const local = this.node.local(this.table.name);
     for (const { net } of this.localNets) yield net;
-    for (const { net } of this.carriers.values()) yield net;
+    for (const { net } of this.heard.carriers.values()) if (local?.has(net.key) !== true) yield net;
   }
 
-  /** Networks that may have a route here: its own, and all that any router on the way may tell. */
-  get candidates(): ReadonlyMap<Net['key'], Net> {
-    if (this.#candidates !== undefined) return this.#candidates;
+  /** What is near here and on the way here; undefined where nothing comes by transit or pipes. */
+  get #far(): ReadonlyMap<Net['key'], Net> | undefined {
+    if (this.#foundFar !== undefined) return this.#foundFar;
+    if (this.heard.transit.length === 0 && this.pipes.length === 0) return undefined;
     const found = new Map<Net['key'], Net>();
     const seen = new Set<Place>([this]);
     for (const place of seen) {
       for (const net of place.#near()) found.set(net.key, net);
-      for (const { from } of [...place.transitEdges, ...place.pipes]) seen.add(from);
+      for (const { from } of [...place.heard.transit, ...place.pipes]) seen.add(from);
     }
-    this.#candidates = found;
+    this.#foundFar = found;
     return found;
+  }
+
+  /** Networks that may have a route here: its own, and all that any router on the way may tell. */
+  candidates(): Iterable<Net> {
+    return this.#far?.values() ?? this.#near();
+  }
+
+  #candidate(key: Net['key']): Net | undefined {
+    const far = this.#far;
+    if (far !== undefined) return far.get(key);
+    return this.heard.carriers.get(key)?.net ?? this.node.local(this.table.name)?.get(key)?.net;
   }
 
   /** Lengths that networks here have, the longest first. */
   #prefixLengths(): readonly number[] {
     if (this.#lengths !== undefined) return this.#lengths;
     const lengths = new Set<number>();
-    for (const { length } of this.candidates.values()) lengths.add(length);
+    for (const { length } of this.candidates()) lengths.add(length);
     this.#lengths = [...lengths].toSorted((a, b) => b - a);
     return this.#lengths;
   }
 
   /** Candidates that hold an address, the longest first. */
-  *covering(addr: IpAddr): Iterable<Net> {
+  covering(addr: IpAddr): readonly Net[] {
+    const found: Net[] = [];
     for (const length of this.#prefixLengths()) {
-      if (length > maxLength(addr)) continue;
-      const net = this.candidates.get(Net.of(addr, length).key);
-      if (net !== undefined) yield net;
+      const net = length > maxLength(addr) ? undefined : this.#candidate(netKey(maskIp(addr, length), length));
+      if (net !== undefined) found.push(net);
     }
+    return found;
   }
 }

@@ -13,14 +13,14 @@ export interface FilterOutcome {
   /** As the filter left it; the same object where nothing was set. */
   readonly route: Route;
   /** Attributes that the filter set. */
-  readonly touched: ReadonlySet<AttributeId>;
+  readonly touched: readonly AttributeId[];
   /** How often it set or unset one. */
   readonly settings: number;
   /** Whether anything but attributes was set: 1.6 has a copy of the route then (rte_cow()). */
   readonly copied: boolean;
 }
 
-const NOTHING: ReadonlySet<AttributeId> = new Set();
+const NOTHING: readonly AttributeId[] = [];
 
 /** Compiled bodies by the list of commands that they come from: a definition is compiled once, whoever runs it. */
 const compiled = new WeakMap<readonly Command[], Execute>();
@@ -69,7 +69,7 @@ export function runFilter(filter: FilterChoice, route: Route, environment: Filte
 export function freshAfter(before: Route, { settings, touched }: Pick<FilterOutcome, 'settings' | 'touched'>) {
   if (settings === 0) return before.fresh;
   const alone = settings === 1 && Object.keys(before.attributes).length === 0;
-  return alone ? [...touched][0] : undefined;
+  return alone ? touched[0] : undefined;
 }
 
 /** Commands of a static route: they change it, and their verdict counts for nothing (f_eval_rte()). */

@@ -7,6 +7,8 @@ import { makeRoute, type Route } from '../rib/route.js';
 import type { FunctionDefinition } from './syntax.js';
 import { type Value, VOID } from './value.js';
 
+const NOTHING: readonly AttributeId[] = [];
+
 /** How a command ended. Whatever is above `return` ends the whole run. */
 export const STEP = { next: 0, return: 1, accept: 2, reject: 3, error: 4 } as const;
 
@@ -57,7 +59,7 @@ export class FilterRun {
   /** What `return` gave. */
   result: Value = VOID;
   verdict: number = STEP.next;
-  #touched: Set<AttributeId> | undefined = undefined;
+  #touched: readonly AttributeId[] = NOTHING;
   /** How often an attribute was set or unset. */
   settings = 0;
   /** Whether anything else was set. */
@@ -82,8 +84,8 @@ export class FilterRun {
   }
 
   /** Attributes that the filter set. */
-  get touched(): ReadonlySet<AttributeId> {
-    return this.#touched ?? NOTHING;
+  get touched(): readonly AttributeId[] {
+    return this.#touched;
   }
 
   require(line: number): Route {
@@ -110,8 +112,7 @@ export class FilterRun {
   }
 
   touch(id: AttributeId): void {
-    this.#touched ??= new Set();
-    this.#touched.add(id);
+    if (!this.#touched.includes(id)) this.#touched = [...this.#touched, id];
   }
 
   print(text: string, newline: boolean): void {
@@ -121,5 +122,3 @@ export class FilterRun {
     this.#line = '';
   }
 }
-
-const NOTHING: ReadonlySet<AttributeId> = new Set();

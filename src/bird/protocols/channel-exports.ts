@@ -195,7 +195,7 @@ export class ChannelExports {
     const toPipe = gone && owner.withdrawsAll && route.sender !== owner.name;
     if (this.#feeding !== 'again' && !toPipe) return;
     stats.exportWithdrawsAccepted += 1;
-    const old: Exported = { route, of: route, touched: new Set(), settings: 0, copied: false };
+    const old: Exported = { route, of: route, touched: [], settings: 0, copied: false };
     owner.exported(this.#channel, entry.net, { new: undefined, old });
   }
 
