@@ -77,7 +77,8 @@ const scene = (dialect: Dialect): Scene => {
       ...a('reload out b1'),
       1,
       ...a('reload b1', 'reload s1', 'reload "x*"'),
-      1,
+      // A neighbour on a busy machine takes longer to say all of it again.
+      SETTLE_S,
       ...a('show protocols all b1'),
       ...a('disable all', 'show protocols', 'show route', 'echo', 'echo all', 'restrict'),
     ],
