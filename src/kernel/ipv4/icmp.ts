@@ -32,6 +32,8 @@ const ERROR_LENGTH_MAX = 576;
 /** IPTOS_PREC_INTERNETCONTROL. */
 const INTERNETWORK_CONTROL = 0xc0;
 const TOS_MASK = 0x1e;
+/** Of raw sockets that only send: icmp_socket_deliver() has nobody to tell of its packets, and counts a mistake. */
+const IPPROTO_RAW = 255;
 
 /** __ip_make_skb() counts the type of the flow, which icmp_reply() leaves at 0: every answer is counted as one of echo. */
 const countedAs = (type: number): number => (type === ICMP_TYPE.timestampReply ? ICMP_TYPE.echoReply : type);
@@ -268,7 +270,7 @@ export class Icmp {
     const mtu = needsFragmentation ? this.#toldMtu(icmp, quoted) : 0;
     if (mtu === undefined) return undefined;
     const whole = quoted.payloadOffset + 8 <= skb.tail;
-    if (!whole) this.#netns.mib.IcmpInErrors += 1;
+    if (!whole || quoted.protocol === IPPROTO_RAW) this.#netns.mib.IcmpInErrors += 1;
     if (quoted.protocol === IP_PROTOCOL.ipip) {
       this.#tunnelError(skb, icmp, { quoted, mtu });
       return undefined;

@@ -2,11 +2,11 @@
 
 import t from 'tap';
 import { formatDifference } from './compare.js';
-import { duel } from './duel.js';
 import { EmulatedRun } from './emulated.js';
 import { whatIsLacking, whyNotReal } from './real.js';
 import { pathMtuCase } from './path-mtu-cases.js';
 import { redirectCase } from './redirect-cases.js';
+import { steadyDuel } from './steady.js';
 import { topologyCase, topologyNames } from './topologies.js';
 import { Ledger } from '../report.js';
 
@@ -21,7 +21,7 @@ for (const { what, make } of [
 ])
   t.test(`${what}, as in the real kernel`, options, async (t) => {
     const case_ = make();
-    const result = await duel(case_, `pwk${process.pid}`);
+    const result = await steadyDuel(case_, `pwk${process.pid}`);
     t.ok(result.frames > 0, 'frames were compared');
     written.add(result);
     t.same(
@@ -35,7 +35,7 @@ for (const name of topologyNames()) {
     const case_ = topologyCase(name);
     const lacking = whatIsLacking(new EmulatedRun(case_).script(''));
     if (lacking !== undefined) return t.pass('left out', { skip: `${lacking}; conformance-qemu has another` });
-    const result = await duel(case_, `pwk${process.pid}`);
+    const result = await steadyDuel(case_, `pwk${process.pid}`);
     t.ok(result.frames > 0, 'frames were compared');
     ledger.add(result);
     t.same(

@@ -3,10 +3,10 @@
 import t from 'tap';
 import { toHex } from '../../../src/packet/index.js';
 import { formatDifference } from './compare.js';
-import { duel } from './duel.js';
 import { whyNotReal } from './real.js';
 import type { KernelCase, Order } from './record.js';
 import { Ledger } from '../report.js';
+import { steadyDuel } from './steady.js';
 import { topologyCase } from './topologies.js';
 
 const why = whyNotReal();
@@ -97,15 +97,7 @@ for (const { what, make } of [
 ])
   t.test(`${what} go as in the real kernel`, options, async (t) => {
     const case_ = make();
-    let result = await duel(case_, `pws${process.pid}`);
-    const [first] = result.differences;
-    if (first !== undefined) {
-      // Real servers wait for their processor, and what two of them send may come in another order: a mistake comes again.
-      process.stderr.write(
-        `${what} differed, and are run again: ${formatDifference(case_, first).split('\n', 1).join('')}\n`,
-      );
-      result = await duel(case_, `pwt${process.pid}`);
-    }
+    const result = await steadyDuel(case_, `pws${process.pid}`);
     t.ok(result.frames > 0, 'frames were compared');
     t.same(
       result.differences.map((difference) => formatDifference(case_, difference)),
