@@ -418,3 +418,16 @@ t.test('a port that only a Service speaks of is told to be taken as open', (t) =
   t.notMatch(explanation.join('\n'), /No container/, 'who declares nothing says nothing');
   t.end();
 });
+
+t.test('a port at which a container is probed alone is told to be taken as open', (t) => {
+  const probed = unready('probed');
+  const [container] = probed.spec.containers;
+  const spec = { ...probed.spec, containers: [{ ...container, livenessProbe: { tcpSocket: { port: 8081 } } }] };
+  const { verdict, explanation } = trace(withMore({ ...probed, spec }), 'pod/default/probed:8081');
+  t.equal(verdict, 'answered');
+  t.equal(
+    explanation[1],
+    'No container of Pod default/probed declares tcp port 8081, but 80: it is taken to listen there since container c is probed there.',
+  );
+  t.end();
+});

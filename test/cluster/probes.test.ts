@@ -6,7 +6,8 @@ import { Cluster, isNameProblem, parseDestination, parseEndpointName } from '../
 import { ContainerProbes } from '../../src/cluster/probes/probe-worker.js';
 import { Clock, NS_PER_S } from '../../src/kernel/index.js';
 import type { Container } from '../../src/kubernetes/index.js';
-import { Ipv4, Tcp } from '../../src/packet/index.js';
+import { formatIpv4, Ipv4, Tcp } from '../../src/packet/index.js';
+import { formatTrace } from '../../src/trace/index.js';
 import { load as loadObjects } from '../kubernetes/cluster-text.js';
 
 const TOPOLOGY = 'topologies/probes';
@@ -52,11 +53,19 @@ interface Case {
 const CASES: readonly Case[] = [
   { what: 'all answer', notReady: [], says: [] },
   {
-    what: 'nobody listens on the port',
+    what: 'nobody declares the port, but the container',
     edit: (text) => text.replace('tcpSocket: {port: 8080}', 'tcpSocket: {port: 8081}'),
+    notReady: [],
+    says: [
+      'Pod shop/tcp spec.containers[0].readinessProbe: container app declares port 8080, and is taken to listen on 8081 since this probe asks there',
+    ],
+  },
+  {
+    what: 'the loopback of the node is asked in the place of the pod',
+    edit: (text) => text.replace('tcpSocket: {port: 8080}', 'tcpSocket: {port: 8081, host: localhost}'),
     notReady: ['tcp'],
     says: [
-      'Pod shop/tcp spec.containers[0]: readiness probe of container app fails: dial tcp @tcp:8081: connect: connection refused: the pod is not ready',
+      'Pod shop/tcp spec.containers[0]: readiness probe of container app fails: dial tcp 127.0.0.1:8081: connect: connection refused: the pod is not ready',
     ],
   },
   {
@@ -94,10 +103,13 @@ const CASES: readonly Case[] = [
   {
     what: 'liveness fails',
     edit: (text) =>
-      text.replace('readinessProbe: {tcpSocket: {port: 8080}}', 'livenessProbe: {tcpSocket: {port: 8082}}'),
+      text.replace(
+        'readinessProbe: {tcpSocket: {port: 8080}}',
+        'livenessProbe: {tcpSocket: {port: 8082, host: 127.0.0.1}}',
+      ),
     notReady: ['tcp'],
     says: [
-      'Pod shop/tcp spec.containers[0]: liveness probe of container app fails: dial tcp @tcp:8082: connect: connection refused: the kubelet restarts it again and again',
+      'Pod shop/tcp spec.containers[0]: liveness probe of container app fails: dial tcp 127.0.0.1:8082: connect: connection refused: the kubelet restarts it again and again',
     ],
   },
 ];
@@ -313,18 +325,70 @@ t.test('a container whose liveness fails is restarted, later each time, and star
   t.end();
 });
 
-const sidecarPod = (probePort: number): string =>
-  `apiVersion: v1\nkind: Pod\nmetadata: {name: meshed, namespace: shop}\nspec:\n  nodeName: worker1\n  initContainers:\n    - {name: setup, image: i, readinessProbe: {tcpSocket: {port: 9}}}\n    - {name: proxy, image: i, restartPolicy: Always, ports: [{containerPort: 15021}], readinessProbe: {tcpSocket: {port: ${probePort}}}}\n  containers: [{name: app, image: i}]\n`;
+const sidecarPod = (probe: string): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: meshed, namespace: shop}\nspec:\n  nodeName: worker1\n  initContainers:\n    - {name: setup, image: i, readinessProbe: {tcpSocket: {port: 9}}}\n    - {name: proxy, image: i, restartPolicy: Always, ports: [{containerPort: 15021}], readinessProbe: {tcpSocket: ${probe}}}\n  containers: [{name: app, image: i}]\n`;
 
 t.test('native sidecars are probed, and the pod is not ready before they are; other init containers are not', (t) => {
-  const good = load(undefined, sidecarPod(15_021));
+  const good = load(undefined, sidecarPod('{port: 15021}'));
   verdict(good, 'svc/shop/web:80');
   t.equal(ready(good)['meshed'], true);
-  const bad = load(undefined, sidecarPod(15_022));
+  const bad = load(undefined, sidecarPod('{port: 15022, host: 127.0.0.1}'));
   verdict(bad, 'svc/shop/web:80');
   t.equal(ready(bad)['meshed'], false);
   t.match(told(bad, 'probe'), [
     /^Pod shop\/meshed spec\.initContainers\[1\]: readiness probe of container proxy fails: dial tcp .*:15022: connect: connection refused: the pod is not ready$/,
   ]);
+  t.end();
+});
+
+/** A pod that nobody has recorded, on the network of worker1 or on its own. */
+const daemon = ({ hostNetwork, container }: { hostNetwork: boolean; container: object }): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'daemon', namespace: 'shop' },
+    spec: { nodeName: 'worker1', hostNetwork, containers: [{ name: 'agent', image: 'i', ...container }] },
+  });
+
+t.test('a container is taken to listen where it is probed, and a trace says so', (t) => {
+  const probe = { httpGet: { path: '/live', port: 9099 } };
+  const cluster = load(undefined, daemon({ hostNetwork: false, container: { readinessProbe: probe } }));
+  const [from, to] = [parseEndpointName('pod/shop/client'), parseDestination('pod/shop/daemon')];
+  if (isNameProblem(from) || isNameProblem(to)) throw new Error('bad name');
+  const trace = cluster.trace({ from, to, protocol: 'tcp' });
+  t.equal(trace.verdict, 'answered');
+  t.equal(trace.to.port, 9099, 'it is the port that is meant where nobody declares one');
+  t.match(formatTrace(trace), /\[Pod shop\/daemon, container agent is probed at port 9099\]/);
+  t.same(told(cluster, 'probe'), []);
+  t.end();
+});
+
+t.test('Felix and Typha, which are probed at the loopback of their node, listen there alone', (t) => {
+  const livenessProbe = { httpGet: { host: 'localhost', path: '/liveness', port: 9099 } };
+  const cluster = load(undefined, daemon({ hostNetwork: true, container: { livenessProbe } }));
+  t.equal(verdict(cluster, 'node/worker1:9099'), 'refused');
+  t.equal(ready(cluster)['daemon'], true);
+  const listening = cluster
+    .node('worker1')
+    .netns.sockets.listeners()
+    .filter(({ port }) => port === 9099)
+    .map(({ address }) => formatIpv4(address));
+  t.same(listening, ['127.0.0.1']);
+  t.end();
+});
+
+t.test('a port that a daemon of the node has taken stays its own: kube-proxy answers for itself', (t) => {
+  const livenessProbe = { httpGet: { path: '/livez', port: 10_256 } };
+  const cluster = load(undefined, daemon({ hostNetwork: true, container: { livenessProbe } }));
+  const { netns } = cluster.node('worker1');
+  t.match(
+    netns.sockets.listeners().filter(({ port }) => port === 10_256),
+    [{ process: 'kube-proxy' }],
+  );
+  t.same(
+    cluster.findings.filter(({ message }) => message.includes('10256')),
+    [],
+  );
+  t.equal(ready(cluster)['daemon'], true);
   t.end();
 });

@@ -154,6 +154,7 @@ export class Kubelet {
   readonly findings: Finding[] = [];
   /** Of pods other than CoreDNS: what listens there, by protocol and port. */
   readonly #servers = new Map<string, Map<string, PodServer>>();
+  #serving = false;
 
   constructor({ host, store, binaries, settings, dns, isDown }: KubeletRequest) {
     this.#host = host;
@@ -167,6 +168,12 @@ export class Kubelet {
   /** Starts all pods of the node. */
   startPods(): void {
     for (const pod of podsOf(this.#store, this.#host.name)) this.#start(pod);
+  }
+
+  /** Opens the ports of all pods: those that daemons of the machine have taken on its network stay theirs. */
+  startServers(): void {
+    this.#serving = true;
+    for (const [key, sandbox] of this.sandboxes) this.#listen(key, sandbox);
   }
 
   /** Pods as the store has them now: those that went are stopped first, then the new ones start. */
@@ -186,7 +193,7 @@ export class Kubelet {
       this.#start(pod);
       if (this.sandboxes.has(key)) changes.push({ type: 'started', pod });
     }
-    for (const [key, sandbox] of this.sandboxes) if (this.#servers.has(key)) this.#listen(key, sandbox);
+    for (const [key, sandbox] of this.sandboxes) this.#listen(key, sandbox);
     return changes;
   }
 
@@ -261,8 +268,10 @@ export class Kubelet {
     const key = keyOf(pod);
     this.sandboxes.set(key, sandbox);
     const ofDns = this.#dns.start(pod, { netns, files, addresses });
-    if (ofDns === undefined) this.#listen(key, sandbox);
-    else append(this.findings, ofDns);
+    if (ofDns === undefined) {
+      this.#servers.set(key, new Map());
+      if (this.#serving) this.#listen(key, sandbox);
+    } else append(this.findings, ofDns);
     if (this.#isDown(pod)) this.crash(pod);
   }
 
@@ -281,10 +290,10 @@ export class Kubelet {
     return podEnvironment({ pod: sandbox.pod, store: this.#store, hostname, addresses: this.#addressesOf(sandbox) });
   }
 
-  /** Its servers, by difference: Services that come and go open and close ports. */
+  /** Its servers, if it has any, by difference: Services that come and go open and close ports. */
   #listen(key: string, { pod, netns }: Sandbox): void {
-    const held = this.#servers.get(key) ?? new Map<string, PodServer>();
-    this.#servers.set(key, held);
+    const held = this.#servers.get(key);
+    if (held === undefined) return;
     const wanted = new Map(podListeners(pod, this.#store).map((one) => [`${one.protocol}/${one.port}`, one]));
     for (const [port, { server, because }] of held) {
       if (isDeepStrictEqual(wanted.get(port)?.because, because)) continue;
@@ -292,9 +301,9 @@ export class Kubelet {
       held.delete(port);
     }
     const process = pod.spec.containers[0]?.name ?? pod.name;
-    for (const [name, { protocol, port, because }] of wanted) {
+    for (const [name, { protocol, port, address, because }] of wanted) {
       if (held.has(name)) continue;
-      const server = startServer(netns, { protocol, port, process, because, site: podSite(pod) });
+      const server = startServer(netns, { protocol, port, address, process, because, site: podSite(pod) });
       if (server !== undefined) held.set(name, { server, because });
     }
   }

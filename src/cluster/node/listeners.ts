@@ -1,12 +1,15 @@
 /**
  * On which ports a pod is taken to listen, and why: those that its containers declare, the target ports of
- * Services that select it, and what the topology says. Any other port is closed, as those of containers are that do not run.
+ * Services that select it, those at which its containers are probed, and what the topology says. Any other port is closed,
+ * as those of containers are that do not run.
  */
 
+import type { Ipv4Addr } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import { formatObject, type Pod, type Service, type Store } from '../../kubernetes/index.js';
 import { targetPortOf } from '../../services/index.js';
 import { longContainers, runningContainers, whyStopped } from '../input/containers.js';
+import { type ProbedPort, probedPorts, probesOf } from '../input/probed-ports.js';
 import type { Site } from './servers.js';
 
 /** Protocols that have ports. */
@@ -15,6 +18,8 @@ export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 export interface PodListener {
   readonly protocol: PortProtocol;
   readonly port: number;
+  /** The only address at which it listens; undefined for any of the pod's. */
+  readonly address: Ipv4Addr | undefined;
   readonly because: readonly Cause[];
 }
 
@@ -29,20 +34,22 @@ const selects = (service: Service, pod: Pod): boolean => {
   );
 };
 
-/** All listeners of a pod, each port once, with every reason for it. */
+/**
+ * All listeners of a pod, each port once, with every reason for it. That somebody is probed at a port that is declared
+ * says no more of it.
+ */
 export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
-  const found = new Map<string, { protocol: PodListener['protocol']; port: number; because: Cause[] }>();
-  const add = (protocol: PodListener['protocol'], port: number, cause: Cause): void => {
+  const found = new Map<string, Omit<PodListener, 'because'> & { because: Cause[] }>();
+  const add = (protocol: PortProtocol, port: number, cause: Cause, address?: Ipv4Addr): void => {
     const key = `${protocol}/${port}`;
-    const listener = found.get(key) ?? { protocol, port, because: [] };
+    const listener = found.get(key) ?? { protocol, port, address, because: [] };
     listener.because.push(cause);
     found.set(key, listener);
   };
+  const ofPod = (detail: string): Cause => ({ kind: 'Pod', namespace: pod.namespace, name: pod.name, detail });
   for (const { name, ports } of runningContainers(pod)) {
-    for (const { containerPort, protocol } of ports) {
-      const detail = `container ${name} declares port ${containerPort}`;
-      add(PROTOCOLS[protocol], containerPort, { kind: 'Pod', namespace: pod.namespace, name: pod.name, detail });
-    }
+    for (const { containerPort, protocol } of ports)
+      add(PROTOCOLS[protocol], containerPort, ofPod(`container ${name} declares port ${containerPort}`));
   }
   for (const service of store.list('Service', pod.namespace)) {
     if (!selects(service, pod)) continue;
@@ -58,7 +65,25 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
       });
     }
   }
+  for (const { container, port, address } of undeclaredProbes(pod))
+    add('tcp', port, ofPod(`container ${container} is probed at port ${port}`), address);
   return [...found.values()];
+}
+
+/** Ports of a protocol that containers which run declare. */
+const declaredPorts = (pod: Pod, protocol: PortProtocol): readonly number[] =>
+  runningContainers(pod)
+    .flatMap(({ ports }) => ports)
+    .filter((one) => PROTOCOLS[one.protocol] === protocol)
+    .map(({ containerPort }) => containerPort);
+
+/** Ports at which containers are probed and which none declares, each once. */
+function undeclaredProbes(pod: Pod): readonly ProbedPort[] {
+  const declared = declaredPorts(pod, 'tcp');
+  return probedPorts(pod).filter(
+    ({ container, port }, i, all) =>
+      !declared.includes(port) && all.findIndex((one) => one.container === container && one.port === port) === i,
+  );
 }
 
 /** Whether nobody is there to listen: whose port it is does not run, or where nobody declares it none runs. */
@@ -74,34 +99,34 @@ function isOfStopped(pod: Pod, protocol: keyof typeof PROTOCOLS, port: number): 
 /** What a pod's HTTP server knows: its own name, and the paths that its probes ask for. */
 export function podSite(pod: Pod): Site {
   const { namespace, name } = pod;
-  const probes = runningContainers(pod).flatMap(({ livenessProbe, readinessProbe, startupProbe }) => [
-    livenessProbe,
-    readinessProbe,
-    startupProbe,
-  ]);
-  const paths = probes.flatMap((probe) =>
-    probe?.httpGet === undefined ? [] : [probe.httpGet.path.replace(/\?.*/, '')],
-  );
+  const paths = runningContainers(pod)
+    .flatMap(probesOf)
+    .flatMap(({ httpGet }) => (httpGet === undefined ? [] : [httpGet.path.replace(/\?.*/, '')]));
   return { name: `pod ${namespace}/${name}`, paths: ['/', ...paths] };
 }
 
-/** That an open port is so by Services' word alone, where the pod's containers declare others; as a sentence, or undefined. */
+/**
+ * That an open port is so by the word of Services and probes alone, where the pod's containers declare others; as a
+ * sentence, or undefined.
+ */
 export function explainUndeclared(
   pod: Pod,
   { protocol, port }: { readonly protocol: PortProtocol; readonly port: number },
   store: Store,
 ): string | undefined {
-  const declared = runningContainers(pod)
-    .flatMap(({ ports }) => ports)
-    .filter((one) => PROTOCOLS[one.protocol] === protocol)
-    .map(({ containerPort }) => containerPort);
+  const declared = declaredPorts(pod, protocol);
   if (declared.length === 0 || declared.includes(port)) return undefined;
-  const causes = podListeners(pod, store).find((one) => one.protocol === protocol && one.port === port)?.because;
-  const [service] = causes ?? [];
-  if (service === undefined) return undefined;
+  const causes = podListeners(pod, store).find((one) => one.protocol === protocol && one.port === port)?.because ?? [];
+  const service = causes.find(({ kind }) => kind === 'Service');
+  const probed = protocol === 'tcp' ? undeclaredProbes(pod).find((one) => one.port === port) : undefined;
+  const reasons = [
+    ...(service === undefined ? [] : [`that is a target port of Service ${service.namespace}/${service.name}`]),
+    ...(probed === undefined ? [] : [`container ${probed.container} is probed there`]),
+  ];
+  if (reasons.length === 0) return undefined;
   return (
     `No container of ${formatObject(pod)} declares ${protocol} port ${port}, but ${declared.join(', ')}: ` +
-    `it is taken to listen there since that is a target port of ${service.kind} ${service.namespace}/${service.name}.`
+    `it is taken to listen there since ${reasons.join(' and ')}.`
   );
 }
 
@@ -118,7 +143,7 @@ export function explainClosed(pod: Pod, protocol: PortProtocol, port: number): s
   if (owner !== undefined && (owner.declares || noneRuns))
     return `Port ${port}/${protocol} is closed: container ${owner.name} of ${whose} does not run (${owner.why}).`;
   return (
-    `Port ${port}/${protocol} is taken as closed: no container of ${whose} declares it, ` +
+    `Port ${port}/${protocol} is taken as closed: no container of ${whose} declares it or is probed there, ` +
     'no Service that selects the pod has it as a target port, and no HostConfig lists it.'
   );
 }

@@ -128,6 +128,7 @@ function equipNode(
   });
   // Felix keeps its rules above kube-proxy's: it is the one who looks again.
   context.services.start(host);
+  kubelet.startServers();
   append(findings, context.calico?.runFelix(host) ?? []);
   const node = context.store.get('Node', '', host.name);
   if (node !== undefined) {

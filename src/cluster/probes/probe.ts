@@ -2,8 +2,9 @@
 
 import { ERRNO_TEXT, type Netns, NS_PER_S } from '../../kernel/index.js';
 import { type Container, labelOf, type Pod, type Probe } from '../../kubernetes/index.js';
-import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../../packet/index.js';
+import { formatIpv4, type Ipv4Addr } from '../../packet/index.js';
 import { exchangeHttp, type HttpResult } from '../../services/index.js';
+import { portReference, probeAddress, probePort } from '../input/probed-ports.js';
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
 
@@ -27,10 +28,6 @@ export interface ProbeRequest {
 export const EXEC_ANNOTATION = 'podwire.dev/exec-probes';
 const USER_AGENT = 'kube-probe/1.34';
 const SUCCESS: ProbeAnswer = { success: true, reason: '' };
-
-/** probe/util.go:ResolveContainerPort(): a number, or the name of a port of the container. */
-export const probePort = ({ ports }: Container, port: number | string): number | undefined =>
-  typeof port === 'number' ? port : ports.find(({ name }) => name === port)?.containerPort;
 
 function execAnswer({ pod, container, kind }: ProbeRequest): ProbeAnswer {
   const declared = new Set((labelOf(pod.annotations, EXEC_ANNOTATION) ?? '').split(',').map((part) => part.trim()));
@@ -101,9 +98,9 @@ function get(request: ProbeRequest, port: number, path: string, done: (answer: P
 /** Sends a probe and calls back once. TLS and gRPC are not modelled: of these the connection alone counts. */
 export function sendProbe(given: ProbeRequest, done: (answer: ProbeAnswer) => void): void {
   const { probe, container } = given;
-  const { httpGet, tcpSocket, grpc } = probe;
-  const request = { ...given, address: parseIpv4(httpGet?.host || tcpSocket?.host || '') ?? given.address };
-  const wanted = httpGet?.port ?? tcpSocket?.port ?? grpc?.port;
+  const { httpGet } = probe;
+  const request = { ...given, address: probeAddress(probe) ?? given.address };
+  const wanted = portReference(probe);
   if (wanted === undefined) {
     done(execAnswer(given));
     return;

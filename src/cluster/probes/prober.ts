@@ -17,6 +17,7 @@ import {
 } from '../../kubernetes/index.js';
 import type { Ipv4Addr } from '../../packet/index.js';
 import { isSidecar, longContainers, placedContainers } from '../input/containers.js';
+import { asksPod, portReference, probesOf } from '../input/probed-ports.js';
 import type { Sandbox } from '../node/kubelet.js';
 import { EXEC_ANNOTATION, sendProbe } from './probe.js';
 import { ContainerProbes } from './probe-worker.js';
@@ -33,9 +34,6 @@ export interface ProberRequest {
   /** The statuses of pods have changed. */
   readonly changed: () => void;
 }
-
-const probesOf = ({ startupProbe, livenessProbe, readinessProbe }: Container): Probe[] =>
-  [startupProbe, livenessProbe, readinessProbe].filter((probe) => probe !== undefined);
 
 /** A pod that is said to be ready, or not to be, is believed. */
 const isProbed = (pod: Pod): boolean =>
@@ -226,23 +224,31 @@ export class Prober {
   }
 }
 
-/** Probes of which not all is sent. */
-function assumed(pod: Pod): readonly Finding[] {
-  return placedContainers(pod).flatMap(({ container, path }) => {
-    const kinds = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
-    return kinds.flatMap((kind) => {
+const KINDS = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
+
+/** Probes of which not all is sent, and ports that are taken as open for their sake where the container declares others. */
+const assumed = (pod: Pod): readonly Finding[] =>
+  placedContainers(pod).flatMap(({ container, path }) =>
+    KINDS.flatMap((kind) => {
       const probe = container[kind];
       if (probe === undefined) return [];
-      const what =
-        probe.httpGet?.scheme === 'HTTPS'
-          ? 'TLS is not modelled: the connection alone counts'
-          : probe.grpc !== undefined
-            ? 'gRPC is not modelled: the connection alone counts'
-            : probe.exec !== undefined && pod.annotations[EXEC_ANNOTATION] === undefined
-              ? `its command is not run, and taken to succeed; the annotation ${EXEC_ANNOTATION} says otherwise`
-              : undefined;
-      if (what === undefined) return [];
-      return [finding(pod, [...path, kind], { code: 'unmodelled', severity: 'notice', message: what })];
-    });
-  });
+      const notice = (code: 'unmodelled' | 'probe', message: string | undefined): Finding[] =>
+        message === undefined ? [] : [finding(pod, [...path, kind], { code, severity: 'notice', message })];
+      return [...notice('unmodelled', unsent(probe, pod)), ...notice('probe', undeclared(probe, container, pod))];
+    }),
+  );
+
+function unsent({ httpGet, grpc, exec }: Probe, { annotations }: Pod): string | undefined {
+  if (httpGet?.scheme === 'HTTPS') return 'TLS is not modelled: the connection alone counts';
+  if (grpc !== undefined) return 'gRPC is not modelled: the connection alone counts';
+  if (exec === undefined || annotations[EXEC_ANNOTATION] !== undefined) return undefined;
+  return `its command is not run, and taken to succeed; the annotation ${EXEC_ANNOTATION} says otherwise`;
+}
+
+function undeclared(probe: Probe, container: Container, pod: Pod): string | undefined {
+  const port = portReference(probe);
+  const declared = container.ports.filter(({ protocol }) => protocol === 'TCP').map((one) => one.containerPort);
+  if (typeof port !== 'number' || declared.length === 0 || declared.includes(port)) return undefined;
+  if (!asksPod(probe, pod)) return undefined;
+  return `container ${container.name} declares port ${declared.join(', ')}, and is taken to listen on ${port} since this probe asks there`;
 }

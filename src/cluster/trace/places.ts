@@ -293,7 +293,8 @@ export class Places {
     const node = `node/${owner.name}`;
     const declares = (one: Pod): boolean =>
       podListeners(one, this.#store).some(
-        ({ port, protocol }) => port === listener.port && protocol === listener.protocol,
+        ({ port, protocol, address: at }) =>
+          port === listener.port && protocol === listener.protocol && (at === undefined || at === address),
       );
     const onHost = this.#store
       .list('Pod')

@@ -69,7 +69,9 @@ const resolverReached = ({ packets, queries }: NameResolution): Ipv4Addr =>
 
 /** The first port that is declared; on a node's own namespace others listen too. */
 const defaultPort = (pod: Pod | undefined, protocol: PortProtocol, store: Store): number | undefined =>
-  pod === undefined ? undefined : podListeners(pod, store).find((one) => one.protocol === protocol)?.port;
+  pod === undefined
+    ? undefined
+    : podListeners(pod, store).find((one) => one.protocol === protocol && one.address === undefined)?.port;
 
 export class Tracing {
   readonly #with: TracingOptions;
