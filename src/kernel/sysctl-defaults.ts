@@ -116,6 +116,8 @@ export const NETNS_DEFAULTS = {
   'ipv4.tcp_sack': 1,
   'ipv4.tcp_ecn': 2,
   'ipv4.tcp_base_mss': 1_024,
+  'ipv4.tcp_min_snd_mss': 48,
+  'ipv4.tcp_mtu_probe_floor': 48,
   'ipv4.tcp_mtu_probing': 0,
   'netfilter.nf_conntrack_max': 262_144,
   'netfilter.nf_conntrack_checksum': 1,

@@ -514,6 +514,32 @@ t.test('fragmentation needed shortens segments, and the long ones are sent again
   );
 });
 
+t.test('with tcp_mtu_probing segments that nobody acknowledges become shorter, again and again', async (t) => {
+  for (const [probing, longest, lengths] of [
+    ['1', 600, [1448, 1024, 512]],
+    ['2', 1100, [1024]],
+    ['0', 1100, [1448]],
+  ] as const) {
+    const hosts = new JoinedHosts();
+    hosts.a.sysctl.set('net.ipv4.tcp_mtu_probing', probing);
+    hosts.wire = (packet) => (packet.bytes.length <= longest ? [1] : []);
+    let got = 0;
+    const onConnection = (socket: TcpSocket): void => {
+      socket.onData = (bytes) => (got += bytes.length);
+    };
+    hosts.b.sockets.listen({ protocol: 'tcp', address: INADDR_ANY, port: 80, onConnection });
+    const client = hosts.a.sockets.tcp();
+    client.connect(B, 80);
+    hosts.run(100);
+    client.send(new Uint8Array(4000));
+    hosts.run(60_000);
+    t.equal(got, probing === '0' ? 0 : 4000, `tcp_mtu_probing ${probing}`);
+    const data = hosts.sent.filter(({ from, length }) => from === 'a' && length > 0);
+    const first = data.filter(({ tcp }) => tcp.sequence === data[0]?.tcp.sequence).map(({ length }) => length);
+    t.same([...new Set(first)], lengths, 'what the first segment carried, whenever it was sent');
+  }
+});
+
 t.test('connect() answers at once where there is no route', async (t) => {
   const hosts = new JoinedHosts();
   hosts.a.unroutable = 'ENETUNREACH';

@@ -1,6 +1,7 @@
 /** What happens when a connection's timer expires (net/ipv4/tcp_timer.c). */
 
 import { probeLoss, pushPending, probeWindow, retransmit, sendAck } from './output.js';
+import { searchMtu } from './mtu-search.js';
 import { RTO_INITIAL_NS, RTO_MAX_NS, RTO_MIN_NS } from './rtt.js';
 import type { Tcb } from './tcb.js';
 import { armProbe, armRetransmit } from './timers.js';
@@ -89,6 +90,7 @@ function writeTimedOut(tcb: Tcb): boolean {
     const extra = tcb.state === 'SYN_SENT' ? synLinearTimeouts(tcb) : 0;
     return tcb.retransmits >= retries + extra || retransmitsTimedOut(tcb, retries, RTO_INITIAL_NS);
   }
+  if (retransmitsTimedOut(tcb, sysctl.values['ipv4.tcp_retries1'], RTO_MIN_NS)) searchMtu(tcb);
   const orphanRetries = sysctl.values['ipv4.tcp_orphan_retries'] || ORPHAN_RETRIES;
   return retransmitsTimedOut(tcb, tcb.orphaned ? orphanRetries : sysctl.values['ipv4.tcp_retries2'], RTO_MIN_NS);
 }

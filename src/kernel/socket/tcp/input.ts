@@ -9,6 +9,7 @@ import type { MibName } from '../../mib.js';
 import { acknowledge, isOlderTimestamp } from './ack.js';
 import { receiveData, sendNeededAck } from './data.js';
 import { initialiseBuffers, initialiseReceiveMss } from './establish.js';
+import { beginMtuSearch } from './mtu-search.js';
 import { negotiate } from './handshake.js';
 import { pushPending, receiveWindow, sendAck, sendSynAck, timestampNow } from './output.js';
 import { sendReset } from './reply.js';
@@ -119,6 +120,7 @@ function enterEstablished(tcb: Tcb): void {
   tcb.state = tcb.finQueued ? 'FIN_WAIT1' : 'ESTABLISHED';
   initialiseBuffers(tcb);
   initialiseReceiveMss(tcb);
+  beginMtuSearch(tcb);
   tcb.softError = undefined;
   tcb.events.connected = true;
 }

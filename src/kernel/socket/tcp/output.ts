@@ -33,7 +33,7 @@ export function refreshRoute(tcb: Tcb): RouteResult | undefined {
   return route;
 }
 
-/** tcp_current_mss(): data octets a segment, from path MTU, the peer's MSS, its window, and our options. */
+/** tcp_current_mss(): data octets a segment, from path MTU, what passed of it, the peer's MSS, its window, and our options. */
 export function currentMss(tcb: Tcb): number {
   const mtu = tcb.route?.mtu ?? MSS_DEFAULT + HEADERS;
   const beyond = tcb.ipOptions?.octets.length ?? 0;
@@ -42,7 +42,8 @@ export function currentMss(tcb: Tcb): number {
   // tcp_bound_to_half_wnd(): never more than half of what the peer can take, or it could not open its window again
   const { maxWindow } = tcb;
   const half = maxWindow > MSS_DEFAULT ? maxWindow >> 1 : maxWindow;
-  const bounded = half > 0 && fits > half ? Math.max(half, 68 - 20) : fits;
+  const least = half > 0 && fits > half ? Math.max(half, 68 - 20) : fits;
+  const bounded = Math.min(least, tcb.searchedMss ?? least);
   const blocks = tcb.sack ? sackBlocks(tcb).length : 0;
   return blocks === 0 ? bounded : bounded - 4 - 8 * blocks;
 }

@@ -87,6 +87,8 @@ export class Tcb {
   /** Largest segment that the peer takes, and the one that we told it. */
   mssClamp = 0;
   advertisedMss = 0;
+  /** Data octets of the longest segment that is thought to pass, where the path's MTU is searched for (icsk_mtup.search_low). */
+  searchedMss: number | undefined = undefined;
   /** What the peer seems to send (icsk_ack.rcv_mss). */
   receiveMss = 0;
 
