@@ -12,8 +12,11 @@ const MEANT: Readonly<Record<string, string>> = {
   address: 'listen',
   bind: 'listen',
   cluster: 'file',
+  bytes: 'size',
   format: 'output',
   host: 'listen',
+  length: 'size',
+  mtu: 'size',
   p: 'listen',
   port: 'listen',
   timeout: 'time-limit',
@@ -66,6 +69,8 @@ export interface CommonOptions {
   readonly branches: string;
   /** The way that leads there. */
   readonly backend: string | undefined;
+  /** Octets of data. */
+  readonly size: string | undefined;
   /** Of exported namespaces. */
   readonly prefix: string;
 }
@@ -79,6 +84,7 @@ const SPEC = {
   all: { type: 'boolean', short: 'a', default: false },
   branches: { type: 'string', default: 'one' },
   backend: { type: 'string' },
+  size: { type: 'string' },
   prefix: { type: 'string', default: 'pw' },
 } as const;
 
@@ -98,6 +104,7 @@ export function parseOptions(args: readonly string[]): CommonOptions {
     every: values.all,
     branches: values.branches,
     backend: values.backend,
+    size: values.size,
     prefix: values.prefix,
   };
 }

@@ -5,6 +5,7 @@ import {
   type Cluster,
   type EndpointName,
   isNameProblem,
+  LARGEST_SIZE,
   parseDestination,
   parseEndpointName,
   type TraceRequest,
@@ -71,8 +72,8 @@ async function trace(options: CommonOptions): Promise<number> {
 }
 
 /** One way that chance takes, the way to a backend, or all. @throws UsageError */
-function follow(cluster: Cluster, { from, to, protocol, branches, backend }: Request): TraceBranches {
-  const asked = { from, to, protocol };
+function follow(cluster: Cluster, { from, to, protocol, size, branches, backend }: Request): TraceBranches {
+  const asked = { from, to, protocol, size };
   if (branches === 'all') return about('TO', () => cluster.traceBranches(asked, MOST_BRANCHES));
   const branch: TraceBranch =
     backend === undefined
@@ -103,6 +104,15 @@ function branchesOf({ branches, backend }: CommonOptions, problems: string[]): P
   };
 }
 
+/** `--size`; what is wrong with it goes to `problems`. */
+function sizeOf({ size }: CommonOptions, problems: string[]): number | undefined {
+  if (size === undefined) return undefined;
+  const octets = /^\d{1,9}$/.test(size) ? Number(size) : 0;
+  if (octets >= 1 && octets <= LARGEST_SIZE) return octets;
+  problems.push(`--size is 1 to ${LARGEST_SIZE} octets of data, not "${size}"`);
+  return undefined;
+}
+
 /** @throws UsageError all that is wrong with the arguments */
 function requestOf(options: CommonOptions): Request {
   const problems: string[] = [];
@@ -118,9 +128,10 @@ function requestOf(options: CommonOptions): Request {
   const to = parseDestination(toText);
   if (isNameProblem(to)) problems.push(`TO: ${to.problem}`);
   const ways = branchesOf(options, problems);
+  const size = sizeOf(options, problems);
   if (problems.length > 0 || protocol === undefined || output === undefined || isNameProblem(from) || isNameProblem(to))
     throw new UsageError(problems.join('\n'));
-  return { protocol, output, from, to, ...ways };
+  return { protocol, output, from, to, size, ...ways };
 }
 
 type End = 'FROM' | 'TO' | '--backend';

@@ -15,12 +15,14 @@ const NAMES = `  FROM, TO   pod/NAMESPACE/NAME, node/NAME, host/NAME or an IPv4 
 const COMMANDS: Readonly<Record<string, { readonly brief: string; readonly more: string }>> = {
   trace: {
     brief: `  podwire trace -f PATH... FROM TO[:PORT] [--proto tcp|udp|sctp|icmp] [-o text|json|pcapng|minimal] [-a]
-      [--branches one|all] [--backend NAME] [--seed N]
+      [--size OCTETS] [--branches one|all] [--backend NAME] [--seed N]
       sends a connection and prints its way, hop by hop; or all ways that chance can take, as a tree and one by one
 `,
     more: `${NAMES}${CLUSTER}  -a, --all  every packet hop by hop
   --branches all  every way that chance can take, as among the endpoints of a Service: a tree, and each way as above
   --backend  the way that leads there: pod/NAMESPACE/NAME, or an address
+  --size     so much data: over TCP and SCTP once the connection is open, by UDP and ping in a datagram, as ping -M do -s
+             does; it fills packets, so that links of a smaller MTU on the way show
 
 Exit status: 0 delivered and answered, 1 not, 2 bad input.
 `,

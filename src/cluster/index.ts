@@ -25,7 +25,7 @@ export {
 export type { Environment } from './node/environment.js';
 export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';
-export { type ConnectionRequest, runConnection } from './trace/connection.js';
+export { type ConnectionRequest, LARGEST_SIZE, runConnection } from './trace/connection.js';
 export { type Asker, awaitLookup, resolverOf } from './trace/name-resolution.js';
 export { UnknownEndpoint } from './trace/unknown-endpoint.js';
 export { startServer } from './node/servers.js';

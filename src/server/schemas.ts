@@ -1,6 +1,7 @@
 /** Shapes of requests and answers: what validates them, types them, and makes the API's document. */
 
 import { type Static, type TSchema, Type } from 'typebox';
+import { LARGEST_SIZE } from '../cluster/index.js';
 import { VERDICTS } from '../trace/index.js';
 import * as EXAMPLES from './examples.js';
 import { PROBLEMS } from './problem.js';
@@ -206,6 +207,13 @@ export const TraceRequestSchema = Type.Object(
     }),
     to: Type.String({ minLength: 1, maxLength: 512, description: 'the same or svc/NAMESPACE/NAME, with :PORT' }),
     protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp'], { default: 'tcp' }),
+    size: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LARGEST_SIZE,
+        description: 'octets of data to send, so that links of a smaller MTU on the way show',
+      }),
+    ),
     branches: oneOf(['one', 'all'], { default: 'one', description: 'all: every way that chance can take' }),
     backend: Type.Optional(
       Type.String({ minLength: 1, maxLength: 512, description: 'the way that leads there: pod/NAMESPACE/NAME, …' }),
@@ -223,6 +231,7 @@ export const TraceSummarySchema = Type.Object(
     from: Type.Object(End),
     to: Type.Object({ ...End, port: Type.Optional(Type.Integer()) }),
     protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp']),
+    size: Type.Optional(Type.Integer(described('octets of data, where a number was asked for'))),
     verdict: Verdict,
     explanation: Type.Array(Text),
     packets: Count,

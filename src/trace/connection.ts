@@ -37,9 +37,10 @@ export type Outcome =
   | { readonly kind: 'answered' }
   /** A reset of TCP, an ABORT of SCTP, or an ICMP error. */
   | { readonly kind: 'refused'; readonly by: 'reset' | 'icmp'; readonly note: string }
-  /** The call failed before anything was sent. */
-  | { readonly kind: 'failed'; readonly note: string }
-  | { readonly kind: 'silence' };
+  /** The call failed before anything was sent; `mtu` is that of the sender's way where it was too long for it. */
+  | { readonly kind: 'failed'; readonly note: string; readonly mtu?: number }
+  /** A connection that was opened may have heard that, and no more; or that its data arrived, and no whole answer to it. */
+  | { readonly kind: 'silence'; readonly heard?: 'handshake' | 'acknowledgment' };
 
 export interface ConnectionTrace {
   readonly from: TraceEnd;
@@ -47,6 +48,8 @@ export interface ConnectionTrace {
   /** Where the destination was given by name. */
   readonly resolution?: NameResolution;
   readonly protocol: TraceProtocol;
+  /** Octets of data that were to go there, where the asking side named a number. */
+  readonly size?: number;
   readonly verdict: Verdict;
   /** The answer in plain words, one sentence a line. */
   readonly explanation: readonly string[];
@@ -145,15 +148,20 @@ export function judge(packets: readonly TracePacket[], outcome: Outcome): Verdic
   const requests = packets.filter(({ role }) => role === 'request').map(({ story }) => story);
   const replies = packets.filter(({ role }) => role === 'reply').map(({ story }) => story);
   const all = [...requests, ...replies];
-  if (outcome.kind === 'answered') return 'answered';
+  const { kind } = outcome;
+  if (kind === 'answered') return 'answered';
+  const heard = kind === 'silence' ? outcome.heard : undefined;
   if (all.some((story) => fateOf(story) === 'unknown')) return 'unknown';
   const fates = requests.map(fateOf).filter((fate) => fate !== undefined);
   const worst = fates.find((fate) => fate !== 'refused');
-  if (worst !== undefined && !requests.some(delivered)) return worst;
-  if (outcome.kind === 'refused') return fates.includes('rejected') ? 'rejected' : 'refused';
-  if (outcome.kind === 'failed' && requests.length === 0) return 'unreachable';
+  if (worst !== undefined && (heard === 'handshake' || !requests.some(delivered))) return worst;
+  if ((kind === 'refused' || heard === 'acknowledgment') && fates.includes('rejected')) return 'rejected';
+  if (kind === 'refused') return 'refused';
+  if (kind === 'failed' && requests.length === 0) return outcome.note === 'EMSGSIZE' ? 'too-big' : 'unreachable';
   const lostReply = replies.map(fateOf).find((fate) => fate !== undefined);
   if (lostReply !== undefined) return lostReply === 'too-big' ? 'too-big' : 'reply-dropped';
+  // A server that keeps silent, or says something else, was reached all the same.
+  if (heard === 'acknowledgment') return 'answered';
   return fates.includes('refused') ? 'refused' : 'unanswered';
 }
 

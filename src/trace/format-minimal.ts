@@ -60,7 +60,8 @@ function firsts(packets: readonly TracePacket[]): TracePacket[] {
 
 export function formatMinimal(trace: ConnectionTrace): string {
   const port = trace.to.port === undefined ? '' : `:${trace.to.port}`;
-  const lines = [`${trace.protocol} ${trace.from.label} ${trace.to.label}${port} ${trace.verdict}`];
+  const size = trace.size === undefined ? '' : ` size ${trace.size}`;
+  const lines = [`${trace.protocol}${size} ${trace.from.label} ${trace.to.label}${port} ${trace.verdict}`];
   for (const packet of firsts(trace.packets)) {
     lines.push(packet.role, ...packet.story.hops.map((hop) => hopLine(hop, trace.nameOf)));
   }

@@ -113,7 +113,7 @@ const isGood = (verdict: Verdict): boolean => verdict === 'answered';
 export function formatTrace(trace: ConnectionTrace, options: TextOptions = {}): string {
   const style = options.style ?? PLAIN_STYLE;
   const port = trace.to.port === undefined ? '' : `:${trace.to.port}`;
-  const ends = `${trace.from.label} (${formatIpv4(trace.from.address)}) → ${destinationText(trace)}${port}, ${trace.protocol}`;
+  const ends = `${trace.from.label} (${formatIpv4(trace.from.address)}) → ${destinationText(trace)}${port}, ${trace.protocol}${sizeText(trace)}`;
   const paint = isGood(trace.verdict) ? style.good : style.bad;
   const lines = [
     style.heading(ends),
@@ -125,6 +125,8 @@ export function formatTrace(trace: ConnectionTrace, options: TextOptions = {}): 
   lines.push(...formatPackets(trace.packets, context, options));
   return lines.join('\n');
 }
+
+const sizeText = ({ size }: ConnectionTrace): string => (size === undefined ? '' : `, ${size} octets of data`);
 
 /** The address beside the label, unless the label has it. */
 function destinationText({ to: { label, address } }: ConnectionTrace): string {

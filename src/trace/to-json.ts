@@ -192,6 +192,7 @@ export function traceJson(trace: ConnectionTrace): JsonValue {
       ...optional('port', trace.to.port, same),
     },
     protocol: trace.protocol,
+    ...optional('size', trace.size, same),
     verdict: trace.verdict,
     explanation: trace.explanation,
     ...optional('resolution', trace.resolution, (resolution) => resolutionJson(resolution, trace)),

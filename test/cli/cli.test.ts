@@ -245,6 +245,22 @@ t.test(
   },
 );
 
+t.test('--size sends as much data, and says where it ended', { skip }, (t) => {
+  const way = ['trace', '-f', 'topologies/path-mtu', 'pod/shop/client', 'host/backup:873'];
+  t.match(run(way), { status: 0, stdout: /, tcp\nanswered: / });
+  t.match(run([...way, '--size', '9000']), { status: 1, stdout: /, tcp, 9000 octets of data\ntoo-big: / });
+  t.match(run([...way, '--size', '9000', '-o', 'minimal']).stdout, /^tcp size 9000 pod\/shop\/client .* too-big\n/);
+  const value: unknown = JSON.parse(run([...way, '--size', '9000', '-o', 'json']).stdout);
+  t.same(mistakes(schemaOf('trace'), value), []);
+  t.match(value, { size: 9000, verdict: 'too-big' });
+  for (const size of ['0', '65508', 'big', '-1'])
+    t.match(run([...way, `--size=${size}`]), {
+      status: 2,
+      stderr: `--size is 1 to 65507 octets of data, not "${size}"`,
+    });
+  t.end();
+});
+
 /** A capture as tshark reads it, a line a frame: malformed or not, expert messages, protocols. */
 function tshark(t: Test, capture: Buffer): string[] {
   const file = join(t.testdir({ 'trace.pcapng': capture }), 'trace.pcapng');

@@ -26,7 +26,7 @@ function expectTrace(t: Test, cluster: RoutedCluster, expected: ExpectedTrace): 
     const from = parseEndpointName(expected.from);
     const to = parseDestination(expected.to);
     if (isNameProblem(from) || isNameProblem(to)) throw new Error(`bad names: ${expected.name}`);
-    const trace = cluster.trace({ from, to, protocol: expected.protocol });
+    const trace = cluster.trace({ from, to, protocol: expected.protocol, size: expected.size });
     const told = `\n${formatMinimal(trace)}\n${trace.explanation.join('\n')}`;
     t.same(unmetBy(expected, trace), [], told);
     t.end();

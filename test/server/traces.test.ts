@@ -416,6 +416,21 @@ t.test('what is broken drops packets, and works again when it is mended', async 
   t.equal((await ask('DELETE', `${faults}/${off.json.id}`)).status, 404);
 });
 
+t.test('a trace with as much data as is asked for', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('path-mtu')] });
+  const to = { from: 'pod/shop/client', to: 'host/backup:873' };
+  const { status, json } = await ask('POST', '/clusters/path-mtu/traces', { ...to, size: 9000 });
+  t.match({ status, json }, { status: 201, json: { size: 9000, verdict: 'too-big' } });
+  t.match(await ask('POST', '/clusters/path-mtu/traces', to), { status: 201, json: { verdict: 'answered' } });
+  for (const size of [0, 65_508, 1.5, '9000'])
+    t.match(await ask('POST', '/clusters/path-mtu/traces', { ...to, size }), {
+      status: 400,
+      json: { errors: [{ field: '/size' }] },
+    });
+  const run = await ask('POST', '/scenarios/path-mtu/run', { cluster: 'sized' });
+  t.match(run.json, { failed: 0 }, 'what is expected may have a size too');
+});
+
 t.test('a trace of SCTP', async (t) => {
   const { ask } = await running(t, { clusters: [cluster('sctp-services')] });
   const asked = { from: 'pod/core/client', to: 'svc/core/amf:38412', protocol: 'sctp' };

@@ -22,6 +22,7 @@ import {
 } from '../../trace/index.js';
 import { explainEndpoints } from './explain-endpoints.js';
 import { explainPolicy } from './explain-policy.js';
+import { explainSize } from './explain-size.js';
 import { explainKeptSource, explainSilence, explainUnrouted, explainUntranslated } from './explain-way.js';
 import { explainClosed, explainUndeclared, type PortProtocol } from '../node/listeners.js';
 import type { LoadBalancers } from '../node/load-balancers.js';
@@ -282,7 +283,7 @@ function explain(
   // Who refused was reached: no route was missing.
   const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
-  sentences.push(...lost);
+  sentences.push(...lost, ...explainSize(trace, verdict, about.outcome));
   if (about.facts.whyAbsent !== undefined) sentences.push(about.facts.whyAbsent);
   if (verdict !== 'answered')
     sentences.push(...explainSilence(facts.store, { pod: about.facts.toPod, address: to.address }));

@@ -4,12 +4,13 @@
  */
 
 import { type Declared, type KindDefinition, schema, type Value } from '../../kubernetes/index.js';
+import { LARGEST_SIZE } from './connection.js';
 import { UnknownEndpoint } from './unknown-endpoint.js';
 import { PODWIRE_GROUP } from '../../underlay/index.js';
 import { formatIpv4, Ipv4 } from '../../packet/index.js';
 import { type ConnectionTrace, type PacketStory, stepsOf, stepsOfKind, VERDICTS } from '../../trace/index.js';
 
-const { addressText, listOf, oneOf, optional, record, text, withDefault } = schema;
+const { addressText, integer, listOf, oneOf, optional, record, text, withDefault } = schema;
 
 type VerdictName = keyof typeof VERDICTS;
 const isVerdict = (name: string): name is VerdictName => Object.hasOwn(VERDICTS, name);
@@ -21,6 +22,8 @@ const expectedTrace = record(
     from: text,
     to: text,
     protocol: withDefault(oneOf('tcp', 'udp', 'sctp', 'icmp'), 'tcp'),
+    /** Octets of data to send. */
+    size: optional(integer(1, LARGEST_SIZE)),
     verdict: oneOf(...verdicts),
     /** Places that the first request passes, in order, all of them. */
     passes: optional(listOf(text)),

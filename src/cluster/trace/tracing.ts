@@ -30,6 +30,8 @@ export interface TraceRequest {
   readonly from: EndpointName;
   readonly to: Destination;
   readonly protocol: TraceProtocol;
+  /** Octets of data to send: of TCP and SCTP behind the handshake, of UDP and ping in the first datagram. */
+  readonly size?: number | undefined;
 }
 
 interface TracingOptions {
@@ -99,10 +101,11 @@ export class Tracing {
 
   #traceTo(request: TraceRequest): ConnectionTrace {
     const from = this.#sender(request.from);
-    const { protocol } = request;
+    const { protocol, size } = request;
     const resolved = this.#resolve(from, request.to);
     const { nameOf } = this.#with.places;
-    const base = { from, protocol, nameOf, ...(resolved === undefined ? {} : { resolution: resolved.told }) };
+    const sized = size === undefined ? {} : { size };
+    const base = { from, protocol, nameOf, ...sized, ...(resolved === undefined ? {} : { resolution: resolved.told }) };
     if (resolved !== undefined && resolved.told.address === undefined) {
       const { endpoint, port } = request.to;
       const to = { label: labelOf(endpoint), address: undefined, place: undefined, port };
@@ -116,7 +119,7 @@ export class Tracing {
       const { netns } = from;
       const timeoutNs = this.#with.losesFrames ? RETRIES_END_NS[protocol] : undefined;
       const timeout = timeoutNs === undefined ? {} : { timeoutNs };
-      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol, ...timeout });
+      return openConnection({ netns, destination: to.address, port: port ?? 0, protocol, size, ...timeout });
     });
     // How a connection is closed says nothing about the way to its end.
     connection.close();

@@ -5,8 +5,9 @@ import { changedObjects, type ExpectedTrace, unmetBy } from '../../cluster/index
 import type { Session } from './session.js';
 
 function run(session: Session, expected: ExpectedTrace, after: string | undefined) {
-  const { name, from, to, protocol } = expected;
-  const { summary, trace } = session.trace({ from, to, protocol, branches: 'one' }, randomUUID());
+  const { name, from, to, protocol, size } = expected;
+  const sized = size === undefined ? {} : { size };
+  const { summary, trace } = session.trace({ from, to, protocol, ...sized, branches: 'one' }, randomUUID());
   const unmet = unmetBy(expected, trace);
   return {
     name,

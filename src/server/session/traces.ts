@@ -29,6 +29,8 @@ export interface TraceRequest {
   readonly from: string;
   readonly to: string;
   readonly protocol: TraceProtocol;
+  /** Octets of data. */
+  readonly size?: number;
   /** `one` draws, `all` follows every way that chance can take. */
   readonly branches: 'one' | 'all';
   /** The way that leads to it is followed: `pod/shop/web-1` or an address. */
@@ -50,6 +52,7 @@ export interface TraceSummary {
   readonly from: { readonly label: string; readonly address: string };
   readonly to: { readonly label: string; readonly address?: string; readonly port?: number };
   readonly protocol: TraceProtocol;
+  readonly size?: number;
   readonly verdict: Verdict;
   readonly explanation: readonly string[];
   readonly packets: number;
@@ -190,7 +193,7 @@ export class Traces {
   /** @throws Problem, UnknownEndpoint */
   #send(cluster: Cluster, asked: TraceRequest): TraceBranches {
     const { from, to, backend } = namesOf(asked);
-    const request = { from, to, protocol: asked.protocol };
+    const request = { from, to, protocol: asked.protocol, size: asked.size };
     const limit = this.#limits.branches;
     if (backend !== undefined) return { branches: [cluster.traceBackend(request, backend, limit)], complete: true };
     return asked.branches === 'all'
@@ -263,7 +266,7 @@ function renderRecording(recording: Recording, format: WholeFormat, branch: numb
   return RENDER[format](found.trace);
 }
 
-const describeEnds = ({ from, to, protocol, verdict, explanation }: ConnectionTrace) => ({
+const describeEnds = ({ from, to, protocol, size, verdict, explanation }: ConnectionTrace) => ({
   from: { label: from.label, address: formatIpv4(from.address) },
   to: {
     label: to.label,
@@ -271,6 +274,7 @@ const describeEnds = ({ from, to, protocol, verdict, explanation }: ConnectionTr
     ...(to.port === undefined ? {} : { port: to.port }),
   },
   protocol,
+  ...(size === undefined ? {} : { size }),
   verdict,
   explanation,
 });

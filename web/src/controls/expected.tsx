@@ -10,6 +10,7 @@ interface Expectation {
   readonly from: string;
   readonly to: string;
   readonly protocol?: TraceRequest['protocol'];
+  readonly size?: number;
   readonly verdict?: Verdict;
 }
 
@@ -19,10 +20,11 @@ type Found = Pick<ExpectedResult, 'verdict' | 'unmet'>;
 const tracesOf = ({ object }: ListedObject): readonly Expectation[] =>
   (object?.['spec'] as { traces?: readonly Expectation[] } | undefined)?.traces ?? [];
 
-const requestOf = ({ from, to, protocol = 'tcp' }: Expectation): TraceRequest => ({
+const requestOf = ({ from, to, protocol = 'tcp', size }: Expectation): TraceRequest => ({
   from,
   to,
   protocol,
+  ...(size === undefined ? {} : { size }),
   branches: 'one',
 });
 

@@ -25,6 +25,8 @@ const KINDS: readonly (readonly [kind: Kind, name: string])[] = [
   ['dns', 'DNS'],
   ['http', 'HTTP'],
 ];
+/** What a datagram can carry. */
+const LARGEST_SIZE = 65_507;
 const MAX_COMPLETIONS = 40;
 const REPEAT_MS = 400;
 
@@ -103,6 +105,29 @@ function Check({
   );
 }
 
+/** Octets of data; as many as nobody would notice where it is empty. */
+function SizeField({
+  size,
+  onSize,
+}: {
+  readonly size: number | undefined;
+  readonly onSize: (size: number | undefined) => void;
+}) {
+  const say = useTexts();
+  return (
+    <label class="field size" title={say('sizeHelp')}>
+      <span>{say('size')}</span>
+      <input
+        type="number"
+        min="1"
+        max={LARGEST_SIZE}
+        value={size ?? ''}
+        onInput={({ currentTarget: { value } }) => onSize(value === '' ? undefined : Number(value))}
+      />
+    </label>
+  );
+}
+
 /** Of what is neither a host nor a place; nobody was asked. */
 function notAsked(page: PageState, typed: string): ApiError {
   const say = (key: TextKey): string => textOf(page.language.value, key, { typed });
@@ -150,6 +175,10 @@ export function Sender() {
   const set = (change: Partial<TraceRequest>): void => {
     page.sender.value = { ...page.sender.value, ...change };
   };
+  const setSize = (size: number | undefined): void => {
+    const { size: _, ...rest } = page.sender.value;
+    page.sender.value = size === undefined ? rest : { ...rest, size };
+  };
   const setKind = (wanted: Kind): void => {
     kind.value = wanted;
     if (wanted !== 'dns' && wanted !== 'http') set({ protocol: wanted });
@@ -186,6 +215,7 @@ export function Sender() {
         onValue={setTarget}
       />
       <RadioGroup label={say('protocol')} options={KINDS} chosen={shown} onChoose={setKind} />
+      {shown === 'dns' || shown === 'http' ? undefined : <SizeField size={request.size} onSize={setSize} />}
       <Check
         text="allBranches"
         help="allBranchesHelp"

@@ -42,6 +42,8 @@ export const en = {
   to: 'To',
   port: 'Port',
   protocol: 'Protocol',
+  size: 'Octets',
+  sizeHelp: 'So much data is sent, to fill packets: links of a smaller MTU on the way show',
   allBranches: 'All branches',
   allBranchesHelp: 'Follow every way that chance can take, with its probability',
   repeat: 'Repeat',

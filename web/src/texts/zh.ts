@@ -42,6 +42,8 @@ export const zh: Texts = {
   to: '到',
   port: '端口',
   protocol: '协议',
+  size: '字节数',
+  sizeHelp: '发送这么多数据以填满数据包：可发现路径上 MTU 较小的链路',
   allBranches: '所有分支',
   allBranchesHelp: '跟踪随机选择的每一种可能及其概率',
   repeat: '重复',
