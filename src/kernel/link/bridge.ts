@@ -30,6 +30,8 @@ const AGEING_NS = 300 * NS_PER_S;
 
 export const DEFAULT_PORT: BridgePortState = { hairpin: false, learning: true, flood: true, isolated: false };
 
+/** ETH_DATA_LEN. */
+const ETHERNET_MTU = 1500;
 /** What every port is in from the start (default_pvid). */
 const DEFAULT_PVID = 1;
 /** Of a bridge that does not filter: all frames are of one table. */
@@ -77,6 +79,8 @@ export class Bridge extends Device {
   readonly #tables = new Map<number, Map<Mac, BridgeFdbEntry>>();
   /** True once somebody chose the address; before that it follows the lowest of the ports. */
   #macSet: boolean;
+  /** True once somebody chose the MTU; before that it follows the lowest of the ports. */
+  #mtuSet = false;
 
   constructor(options: DeviceOptions) {
     super(options);
@@ -121,8 +125,27 @@ export class Bridge extends Device {
     this.mac = mac;
   }
 
-  /** br_stp_recalculate_bridge_id() and br_mtu_auto_adjust(): lowest MAC and lowest MTU of the ports. */
+  /** `ip link set BRIDGE mtu`: from now on it does not follow those of the ports (BROPT_MTU_SET_BY_USER). */
+  setMtu(mtu: number): void {
+    this.#mtuSet = true;
+    this.mtu = mtu;
+  }
+
+  /** br_mtu_auto_adjust(): the lowest MTU of the ports, or Ethernet's where there is none. */
+  adjustMtu(): void {
+    const before = this.mtu;
+    if (this.#mtuSet) return;
+    this.mtu = this.ports.length === 0 ? ETHERNET_MTU : Math.min(...this.ports.map(({ dev }) => dev.mtu));
+    if (this.mtu !== before) this.netns.fib.linkMtuChanged(this, before);
+  }
+
   #followPorts(): void {
+    this.#followMacs();
+    this.adjustMtu();
+  }
+
+  /** br_stp_recalculate_bridge_id(): the lowest MAC of the ports. */
+  #followMacs(): void {
     if (this.ports.length === 0) {
       // br_stp_recalculate_bridge_id(): without ports the least address is none at all.
       if (!this.#macSet) this.mac = MAC_ZERO;
@@ -133,7 +156,6 @@ export class Bridge extends Device {
         (least, { dev }) => (dev.mac < least ? dev.mac : least),
         this.ports[0]?.dev.mac ?? this.mac,
       );
-    this.mtu = Math.min(...this.ports.map(({ dev }) => dev.mtu));
   }
 
   /** Learned and static entries that are still alive. */

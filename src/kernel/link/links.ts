@@ -312,8 +312,10 @@ export class Links {
     const max = this.#maxMtu(dev);
     if (mtu < MTU_MIN || mtu > max) throw new KernelError('EINVAL', `link set ${dev.name} mtu ${mtu}`);
     const before = dev.mtu;
-    dev.mtu = mtu;
+    if (dev instanceof Bridge) dev.setMtu(mtu);
+    else dev.mtu = mtu;
     this.#netns.fib.linkMtuChanged(dev, before);
+    dev.port?.bridge.adjustMtu();
   }
 
   /** dev_open(), dev_close(), and what inetdev_event() makes of it. */
