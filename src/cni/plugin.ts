@@ -28,7 +28,7 @@ export interface PluginCall {
   readonly netnsPath: string;
   readonly netns: Netns | undefined;
   readonly ifName: string;
-  /** CNI_ARGS, parsed: `K8S_POD_NAME` → `web-0`. */
+  /** CNI_ARGS, parsed: `K8S_POD_NAME` → `web-0`. @throws CniError for a pair without `=` */
   readonly args: ReadonlyMap<string, string>;
   readonly path: string;
   readonly config: CniObject;
@@ -56,6 +56,8 @@ export interface Plugin {
   readonly about?: string;
   /** Libraries from 1.2 on print results of 1.0.0 and later with sorted keys, and an empty `dns` not at all. */
   readonly resultKeys: 'declared' | 'sorted';
+  /** Whether what it makes itself, without a result before it, is printed as of 1.0.0 whatever version is written. */
+  readonly resultForm?: 'newest';
   add(call: PluginCall, machine: PluginMachine): CniResult;
   del(call: PluginCall, machine: PluginMachine): void;
   /** Text that a CHECK without objection prints; most print nothing. */

@@ -94,8 +94,15 @@ function dispatch(plugin: Plugin, call: PluginCall, machine: PluginMachine): str
   }
 }
 
+/** Since then results look alike. */
+const NEWEST_FORM = '1.0.0';
+
 /** As the library that the plugin is built with prints it; the older takes no version for the first. */
-function printResult(plugin: Plugin, result: CniResult, { version, writtenVersion }: PluginCall): string {
+function printResult(plugin: Plugin, result: CniResult, call: PluginCall): string {
+  const { version, writtenVersion, prevResult } = call;
+  const asToday = plugin.resultForm === 'newest' && prevResult === undefined && writtenVersion !== '';
+  if (asToday && !versionAtLeast(version, NEWEST_FORM))
+    return printJson({ ...resultJson(result, NEWEST_FORM), cniVersion: version });
   const sorted = plugin.resultKeys === 'sorted';
   const json = resultJson(result, sorted ? writtenVersion : version);
   const sorts = sorted && writtenVersion !== '' && versionAtLeast(writtenVersion, '1.0.0');
@@ -159,13 +166,9 @@ function validConfig(stdin: string): CniObject {
 /** utils.ValidateContainerID(). GC and STATUS have none. */
 function checkContainerId({ CNI_COMMAND: command, CNI_CONTAINERID: id }: CniEnvironment): void {
   if (id === '' && (command === 'GC' || command === 'STATUS')) return;
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id)) {
-    throw new CniError(
-      CNI_ERROR.invalidEnvironment,
-      id === '' ? 'missing containerID' : 'invalid characters in containerID',
-      id,
-    );
-  }
+  if (id === '') throw new CniError(CNI_ERROR.unknownContainer, 'missing containerID');
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id))
+    throw new CniError(CNI_ERROR.invalidEnvironment, 'invalid characters in containerID', id);
 }
 
 /** utils.ValidateInterfaceName(). */
@@ -191,7 +194,10 @@ function makeCall(env: CniEnvironment, config: CniObject, host: Host): PluginCal
     netnsPath: env.CNI_NETNS,
     netns: host.netnsAt(env.CNI_NETNS),
     ifName: env.CNI_IFNAME,
-    args: parseArgs(env.CNI_ARGS),
+    // Read by the plugins that want something of it, not before.
+    get args() {
+      return parseArgs(env.CNI_ARGS);
+    },
     path: env.CNI_PATH,
     config,
     version: writtenVersion === '' ? CNI_VERSION_MISSING : writtenVersion,

@@ -85,8 +85,16 @@ const ERRORS: readonly {
     code: 1,
     msg: 'config version does not allow STATUS',
   },
-  { name: 'arguments that are no pairs', env: { CNI_ARGS: 'A=1;B' }, code: 999, msg: 'ARGS: invalid pair "B"' },
+  { name: 'no container', env: { CNI_CONTAINERID: '' }, command: 'NOPE', code: 3, msg: 'missing containerID' },
 ];
+
+t.test('arguments that are no pairs are refused when a plugin reads them', (t) => {
+  const seen: Seen[] = [];
+  const bed = new Bed({ spy: spy('spy', seen) });
+  t.equal(bed.exec('spy', 'ADD', CONF, { CNI_ARGS: 'A=1;B' }).exitCode, 0);
+  t.throws(() => seen[0]?.call.args, { code: 999, message: 'ARGS: invalid pair "B"' });
+  t.end();
+});
 
 for (const { name, command = 'ADD', conf = CONF, env = {}, code, msg } of ERRORS) {
   t.test(`refused with code ${code}: ${name}`, (t) => {

@@ -85,7 +85,7 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
 }
 
 export const bandwidth: Plugin = {
-  ...reference('bandwidth'),
+  ...reference('bandwidth', '0.3.0'),
   add,
   del: (call) => {
     load(call);

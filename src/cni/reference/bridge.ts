@@ -9,6 +9,7 @@ import {
   ipv4,
   ipv4Network,
   MAC_BROADCAST,
+  MAC_ZERO,
   type Mac,
   parseMac,
 } from '../../packet/index.js';
@@ -18,7 +19,16 @@ import type { CniObject, CniResult, CniRoute } from '../result.js';
 import { goErrno } from '../skel.js';
 import { checkBridge } from './bridge-check.js';
 import { checkArgs, checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
-import { addAddress, configureInterface, dnsOf, gatewayOf, ipv4Of, setupVeth, vethName } from './interface.js';
+import {
+  addAddress,
+  configureInterface,
+  deleteLink,
+  dnsOf,
+  gatewayOf,
+  ipv4Of,
+  setupVeth,
+  vethName,
+} from './interface.js';
 import { setupMasquerade, teardownError } from './masquerade.js';
 
 interface BridgeConfig {
@@ -174,8 +184,15 @@ function ensureAddress(
     host.netns.fib.deleteAddress(bridge, address, prefixLength);
   }
   addAddress(host.netns, bridge, prefix);
-  // The address that it had before there were ports: from now on it follows them no more.
-  host.netns.links.set(bridge, { mac: wanted.mac });
+  try {
+    // The address that it had before there were ports: from now on it follows them no more.
+    host.netns.links.set(bridge, { mac: wanted.mac });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    // The netlink library reads an address of zeros as none, and what is too short is no address.
+    const errno = goErrno(wanted.mac === MAC_ZERO ? 'EINVAL' : error.errno);
+    throw internalError(`failed to set bridge addr: could not set bridge's mac: ${errno}`);
+  }
 }
 
 function add(call: PluginCall, machine: PluginMachine): CniResult {
@@ -256,11 +273,9 @@ function addGateways(
 /** DEL succeeds however often it comes, and without the namespace. */
 function del(call: PluginCall, machine: PluginMachine): void {
   const conf = load(call);
+  // The link goes whatever IPAM says then.
+  const addresses = deleteLink(call);
   if (conf.ipamType !== '') machine.delegate(conf.ipamType, call, 'DEL');
-  const dev = call.netns?.devices.named(call.ifName);
-  if (dev === undefined) return;
-  const addresses = dev.addresses.map(({ address }) => address);
-  dev.netns.links.remove(dev);
   if (conf.ipamType === '' || !conf.ipMasq) return;
   const of = { network: conf.name, containerId: call.containerId };
   for (const address of addresses) {

@@ -9,9 +9,12 @@ import { type CniJson, type CniObject, isCniObject } from '../result.js';
 const REFERENCE_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 const REFERENCE_LIBRARY_VERSION = '1.1.0';
 
-/** What all have in common, by the name of the binary. */
-export const reference = (name: string): Pick<Plugin, 'versions' | 'libraryVersion' | 'resultKeys' | 'about'> => ({
-  versions: REFERENCE_VERSIONS,
+/** What all have in common, by the name of the binary; a plugin may not know the first versions of the specification. */
+export const reference = (
+  name: string,
+  since: (typeof REFERENCE_VERSIONS)[number] = '0.1.0',
+): Pick<Plugin, 'versions' | 'libraryVersion' | 'resultKeys' | 'about'> => ({
+  versions: REFERENCE_VERSIONS.slice(REFERENCE_VERSIONS.indexOf(since)),
   libraryVersion: REFERENCE_LIBRARY_VERSION,
   resultKeys: 'declared',
   about: `CNI ${name} plugin version unknown`,

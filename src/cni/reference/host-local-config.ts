@@ -101,12 +101,12 @@ function canonical({ subnet, start, end, gateway }: WrittenRange): Range {
     end: end ?? offset(last, -1),
     gateway: gateway ?? offset(addr, 1),
   };
-  // An end that was given counts already when the start is looked at.
+  // What was not given is not looked at; an end that was counts already when the start is.
   const limits = end === undefined ? { ...range, end: last } : range;
-  if (!inRange(limits, range.start))
-    throw internalError(`RangeStart ${formatIpv4(range.start)} not in network ${formatPrefix(subnet)}`);
-  if (!inRange(range, range.end))
-    throw internalError(`RangeEnd ${formatIpv4(range.end)} not in network ${formatPrefix(subnet)}`);
+  if (start !== undefined && !inRange(limits, start))
+    throw internalError(`RangeStart ${formatIpv4(start)} not in network ${formatPrefix(subnet)}`);
+  if (end !== undefined && !inRange(range, end))
+    throw internalError(`RangeEnd ${formatIpv4(end)} not in network ${formatPrefix(subnet)}`);
   return range;
 }
 
@@ -168,7 +168,7 @@ const routeOf = (route: CniObject): CniRoute => {
   const dst = network(route['dst'] ?? '');
   const gw = address(route['gw']);
   return {
-    dst: dst === undefined ? '' : formatPrefix({ ...dst, addr: ipv4Network(dst.addr, dst.length) }),
+    dst: dst === undefined ? '' : formatPrefix(dst),
     ...(gw === undefined ? {} : { gw: formatIpv4(gw) }),
   };
 };

@@ -10,6 +10,7 @@ import { inRange, loadIpamConfig, type Range, type RangeSet, setText } from './h
 
 const LINE_BREAK = '\r\n';
 
+const LAST_ADDRESS = 0xffff_ffff;
 const unsigned = (addr: Ipv4Addr): number => addr >>> 0;
 
 const owner = (call: PluginCall): string => `${call.containerId}${LINE_BREAK}${call.ifName}`;
@@ -81,25 +82,25 @@ interface Candidate {
   readonly range: Range;
 }
 
-/** RangeIter: round robin behind the last reserved address, each once, never a gateway. */
+/**
+ * RangeIter: round robin behind the last reserved address, each once, never a gateway. A range that begins behind its end
+ * goes on to whatever comes next.
+ */
 function* candidates(set: RangeSet, last: Ipv4Addr | undefined): Generator<Candidate> {
-  const first = last === undefined ? -1 : set.findIndex((range) => inRange(range, last));
-  const [start] = set;
-  if (start === undefined) return;
-  const from: Candidate | undefined =
-    first < 0 || last === undefined ? undefined : { addr: last, range: set[first] ?? start };
-  const before: Candidate[] = [];
-  // Those up to the last reserved one come when the others are through.
-  let waiting = from !== undefined;
-  for (const range of set) {
-    for (let at = unsigned(range.start); at <= unsigned(range.end); at += 1) {
-      const candidate = { addr: ipv4(at), range };
-      if (waiting) before.push(candidate);
-      else if (candidate.addr !== range.gateway) yield candidate;
-      if (range === from?.range && candidate.addr === from.addr) waiting = false;
+  const found = last === undefined ? -1 : set.findIndex((range) => inRange(range, last));
+  let index = Math.max(found, 0);
+  let current = found < 0 || last === undefined ? undefined : unsigned(last);
+  for (let first: number | undefined; ; first ??= current) {
+    if (current !== undefined && current === unsigned(set[index]?.end ?? ipv4(0))) {
+      index = (index + 1) % set.length;
+      current = undefined;
     }
+    const range = set[index];
+    if (range === undefined) return;
+    current = current === undefined ? unsigned(range.start) : current + 1;
+    if (current === first || current > LAST_ADDRESS) return;
+    if (ipv4(current) !== range.gateway) yield { addr: ipv4(current), range };
   }
-  for (const candidate of before) if (candidate.addr !== candidate.range.gateway) yield candidate;
 }
 
 const ipOf = (addr: Ipv4Addr, { subnet, gateway }: Range): CniIp => ({

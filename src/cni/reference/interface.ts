@@ -116,6 +116,20 @@ export function setupVeth(
   return { inside, outside };
 }
 
+/** ip.DelLinkByNameAddr(): the addresses that the container's link had; none where it is gone. @throws CniError */
+export function deleteLink({ netns, ifName }: PluginCall): readonly Ipv4Addr[] {
+  const dev = netns?.devices.named(ifName);
+  if (dev === undefined) return [];
+  const addresses = dev.addresses.map(({ address }) => address);
+  try {
+    dev.netns.links.remove(dev);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw internalError(`failed to delete "${ifName}": ${goErrno(error.errno)}`);
+  }
+  return addresses;
+}
+
 /** A name for the host's end that depends on what it is for alone. (The real one is drawn at random.) */
 export function vethName(host: Host, purpose: string): string {
   for (let i = 0; ; i += 1) {

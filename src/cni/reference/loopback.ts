@@ -14,13 +14,14 @@ function requireOpen({ netns, netnsPath }: PluginCall): Netns {
 
 export const loopback: Plugin = {
   ...reference('loopback'),
+  resultForm: 'newest',
   add: (call) => {
     const netns = requireOpen(call);
     const lo = netns.links.require('lo');
     netns.links.set(lo, { up: true });
     if (call.prevResult !== undefined) return call.prevResult;
     return {
-      interfaces: [{ name: call.ifName, mac: '00:00:00:00:00:00', sandbox: call.netnsPath }],
+      interfaces: [{ name: lo.name, mac: '00:00:00:00:00:00', sandbox: call.netnsPath }],
       ips: lo.addresses.map(({ address, prefixLength }) => ({
         interface: 0,
         address: `${formatIpv4(address)}/${prefixLength}`,

@@ -20,7 +20,6 @@ import {
 const DEFAULT_MARK_BIT = 13;
 const ENTRY_CHAINS = ['PREROUTING', 'OUTPUT'] as const;
 const FIELDS = { snat: 'bool', markMasqBit: 'int', externalSetMarkChain: 'string' } as const;
-const PREFIX = 'failed to parse config';
 
 interface PortmapConfig {
   readonly name: string;
@@ -38,20 +37,20 @@ const mapping = (entry: CniObject): Mapping => ({
   hostIp: text(entry['hostIP']),
 });
 
-/** parseConfig(). @throws CniError */
+/** parseConfig(); ADD and DEL say that it is the configuration, CHECK does not. @throws CniError */
 function parse(call: PluginCall): PortmapConfig {
   const { config } = call;
-  checkFields(call, FIELDS, `${PREFIX}: failed to parse network configuration`);
+  const prefix = call.command === 'CHECK' ? '' : 'failed to parse config: ';
+  checkFields(call, FIELDS, `${prefix}failed to parse network configuration`);
   const { markMasqBit, externalSetMarkChain: external } = config;
-  if (external !== undefined && markMasqBit !== undefined) {
-    throw internalError(`${PREFIX}: Cannot specify externalSetMarkChain and markMasqBit`);
-  }
+  if (external !== undefined && markMasqBit !== undefined)
+    throw internalError(`${prefix}Cannot specify externalSetMarkChain and markMasqBit`);
   const bit = markMasqBit === undefined ? DEFAULT_MARK_BIT : number(markMasqBit);
-  if (bit < 0 || bit > 31) throw internalError(`${PREFIX}: MasqMarkBit must be between 0 and 31`);
+  if (bit < 0 || bit > 31) throw internalError(`${prefix}MasqMarkBit must be between 0 and 31`);
   const mappings = objects(object(config['runtimeConfig'])['portMappings']).map(mapping);
   for (const { hostPort, containerPort } of mappings) {
-    if (containerPort <= 0) throw internalError(`${PREFIX}: Invalid container port number: ${containerPort}`);
-    if (hostPort <= 0) throw internalError(`${PREFIX}: Invalid host port number: ${hostPort}`);
+    if (containerPort <= 0) throw internalError(`${prefix}Invalid container port number: ${containerPort}`);
+    if (hostPort <= 0) throw internalError(`${prefix}Invalid host port number: ${hostPort}`);
   }
   return {
     name: text(config['name']),

@@ -15,7 +15,16 @@ import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniInterface, CniResult } from '../result.js';
 import { goErrno } from '../skel.js';
 import { checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
-import { addAddress, checkAddresses, configureInterface, dnsOf, gatewayOf, ipv4Of, setupVeth } from './interface.js';
+import {
+  addAddress,
+  checkAddresses,
+  configureInterface,
+  deleteLink,
+  dnsOf,
+  gatewayOf,
+  ipv4Of,
+  setupVeth,
+} from './interface.js';
 import { setupMasquerade, teardownError } from './masquerade.js';
 
 const FIELDS = { ipMasq: 'bool', mtu: 'int' } as const;
@@ -107,10 +116,7 @@ function add(call: PluginCall, machine: PluginMachine): CniResult {
 function del(call: PluginCall, machine: PluginMachine): void {
   load(call);
   machine.delegate(ipamType(call), call, 'DEL');
-  const dev = call.netns?.devices.named(call.ifName);
-  if (dev === undefined) return;
-  const addresses = dev.addresses.map(({ address }) => address);
-  dev.netns.links.remove(dev);
+  const addresses = deleteLink(call);
   if (!flag(call.config['ipMasq'])) return;
   const of = { network: text(call.config['name']), containerId: call.containerId };
   // One after another, and the last one's error is the answer.
@@ -135,8 +141,7 @@ function check(call: PluginCall, machine: PluginMachine): undefined {
   const { prevResult, netnsPath, ifName } = call;
   if (prevResult === undefined) throw internalError('ptp: Required prevResult missing');
   const own = prevResult.interfaces.findLast(({ name, sandbox }) => name === ifName && sandbox === netnsPath);
-  if (own === undefined)
-    throw internalError(`ptp: Sandbox in prevResult  doesn't match configured netns: ${netnsPath}`);
+  if (own === undefined) throw internalError(`Sandbox in prevResult  doesn't match configured netns: ${netnsPath}`);
   checkContainerVeth(netns, own);
   checkAddresses(call, netns, prevResult);
   return undefined;

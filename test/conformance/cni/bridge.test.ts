@@ -224,3 +224,37 @@ bothDoTheSame('CHECK against an unlike result', [
   check({}, { ifName: 'eth9' }),
   check({ bridge: 'br9' }),
 ]);
+
+bothDoTheSame('the MTU of a bridge is that of its ports, and Ethernet’s when they have gone', [
+  bridge('ADD', { mtu: 1400 }),
+  bridge('ADD', { mtu: 1300 }, { containerId: 'c2', ifName: 'eth1' }),
+  bridge('DEL', { mtu: 1300 }, { containerId: 'c2', ifName: 'eth1' }),
+  bridge('DEL', { mtu: 1400 }),
+]);
+
+bothDoTheSame('the link goes, whatever IPAM says', [
+  bridge('ADD', { ipam: { ...IPAM, ranges: [[{ subnet: '10.244.1.0/24', rangeEnd: '10.9.9.9' }]] } }),
+  bridge('DEL', { ipam: { ...IPAM, ranges: [[{ subnet: '10.244.1.0/24', rangeEnd: '10.9.9.9' }]] } }),
+]);
+
+bothDoTheSame('a bridge that has lost its ports has no address to keep', [
+  bridge('ADD', { ipam: { ...IPAM, ranges: [[{ subnet: 'none' }]] } }),
+  {
+    side: 'pod',
+    real: 'ip link del eth0',
+    emulated: ({ links }) => links.remove(links.require('eth0')),
+  },
+  bridge('ADD', GATEWAY, { containerId: 'c2', ifName: 'eth1' }),
+]);
+
+bothDoTheSame('a route with bits behind its prefix is refused', [
+  bridge('ADD', { ...GATEWAY, ipam: { ...IPAM, routes: [{ dst: '10.9.3.4/16' }] } }),
+]);
+
+bothDoTheSame('lo is nobody’s to delete', [bridge('ADD'), bridge('DEL', {}, { ifName: 'lo' })]);
+
+bothDoTheSame('of a command that there is none of arguments are not read', [
+  bridge('NOPE', {}, { args: 'K8S_POD_NAME' }),
+  bridge('NOPE', {}, { containerId: '' }),
+  bridge('ADD', {}, { args: 'K8S_POD_NAME' }),
+]);

@@ -114,3 +114,40 @@ bothDoTheSame('loopback', [
 ]);
 bothDoTheSame('loopback behind another plugin', [bridge('ADD'), loopback('ADD'), loopback('CHECK'), loopback('DEL')]);
 bothDoTheSame('loopback without a namespace', [loopback('ADD', {}, { ifName: 'lo', netns: 'missing' })]);
+
+bothDoTheSame('bandwidth knows no versions before 0.3.0', [
+  bridge('ADD'),
+  ...['0.1.0', '0.2.0', '9.9'].map((cniVersion) => bandwidth('ADD', { cniVersion })),
+]);
+
+const alone = (command: string, cniVersion: string): Invocation => ({
+  plugin: 'loopback',
+  command,
+  conf: { cniVersion, name: 'lo', type: 'loopback' },
+});
+for (const version of ['', '0.2.0', '0.3.1', '0.4.0', '1.0.0'])
+  bothDoTheSame(`loopback tells of lo in the form of today: ${version}`, [
+    alone('ADD', version),
+    alone('DEL', version),
+  ]);
+
+bothDoTheSame('portmap says of what it is at ADD and DEL', [
+  bridge('ADD'),
+  ...['ADD', 'CHECK', 'DEL'].map((command) =>
+    chained('portmap')(command, {
+      runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 0, protocol: 'tcp' }] },
+    }),
+  ),
+]);
+
+const ptp: CniObject = {
+  cniVersion: '1.0.0',
+  name: 'net',
+  type: 'ptp',
+  ipam: { type: 'host-local', subnet: '10.1.1.0/24', dataDir: 'DATA_DIR' },
+};
+bothDoTheSame('ptp misses its interface in the result', [
+  { plugin: 'ptp', command: 'ADD', conf: ptp, containerId: 'c2', ifName: 'eth1' },
+  { plugin: 'ptp', command: 'ADD', conf: ptp },
+  { plugin: 'ptp', command: 'CHECK', conf: ptp, withPrevResult: true, ifName: 'eth1', containerId: 'c2' },
+]);

@@ -138,3 +138,10 @@ for (const cniVersion of ['', '0.2.0', '0.3.1', '0.4.0']) {
     call('ADD', { ...SUBNET, routes: [{ dst: '0.0.0.0/0' }] }, { fields: { cniVersion } }),
   ]);
 }
+
+bothDoTheSame('an end that is before the start is looked at where it was written', [
+  call('ADD', { subnet: '10.1.1.0/30', rangeStart: '10.1.1.3' }, id('a')),
+  call('ADD', { subnet: '10.1.1.0/30', rangeStart: '10.1.1.3' }, id('b')),
+  call('ADD', { subnet: '10.1.1.0/24', rangeEnd: '10.1.0.9' }, id('c')),
+  call('ADD', { subnet: '192.168.7.64/28', rangeEnd: '10.1.2.1' }, id('d')),
+]);
