@@ -119,6 +119,8 @@ function addPort(
 ): { readonly inside: Veth; readonly outside: Veth } {
   requireNetns(call);
   const mac = conf.mac === '' ? undefined : parseMac(conf.mac);
+  if (conf.mac !== '' && mac === undefined)
+    throw internalError(`failed to make veth pair: address ${conf.mac}: invalid MAC address`);
   const ends = setupVeth(host, call, { mtu: conf.mtu, mac });
   host.netns.links.set(ends.outside, { master: bridge, bridgePort: { hairpin: conf.hairpin } });
   joinVlan(ends.outside, conf);

@@ -73,12 +73,22 @@ function network(value: CniJson | undefined): Ipv4Prefix | undefined {
   return parsed;
 }
 
-const written = (entry: CniObject): WrittenRange => ({
-  start: address(entry['rangeStart']),
-  end: address(entry['rangeEnd']),
-  subnet: network(entry['subnet']),
-  gateway: address(entry['gateway']),
-});
+/** Of several mistakes the one that is written first is told. @throws CniError */
+function written(entry: CniObject): WrittenRange {
+  const found: { -readonly [K in keyof WrittenRange]: WrittenRange[K] } = {
+    subnet: undefined,
+    start: undefined,
+    end: undefined,
+    gateway: undefined,
+  };
+  for (const [key, value] of Object.entries(entry)) {
+    if (key === 'subnet') found.subnet = network(value);
+    else if (key === 'rangeStart') found.start = address(value);
+    else if (key === 'rangeEnd') found.end = address(value);
+    else if (key === 'gateway') found.gateway = address(value);
+  }
+  return found;
+}
 
 const writtenSets = (value: CniJson | undefined): WrittenRange[][] =>
   isCniList(value) ? value.map((set) => objects(set).map(written)) : [];

@@ -36,8 +36,8 @@ function load(call: PluginCall): TuningConfig {
   checkFields(call, FIELDS, 'failed to load netconf');
   checkArgs(call, ['MAC']);
   const mac =
-    text(object(config['runtimeConfig'])['mac']) ||
     text(object(object(config['args'])['cni'])['mac']) ||
+    text(object(config['runtimeConfig'])['mac']) ||
     (call.args.get('MAC') ?? '') ||
     text(config['mac']);
   return {
@@ -136,11 +136,12 @@ function del(call: PluginCall, { host }: PluginMachine): void {
   const { backup } = load(call);
   const content = host.files.get(backup);
   if (content === undefined || call.netns === undefined) return;
-  host.files.delete(backup);
   const dev = call.netns.devices.named(call.ifName);
   const before = JSON.parse(content) as CniJson;
+  // What cannot be put back is kept.
   if (dev === undefined || !isCniObject(before)) return;
   restore(dev, before);
+  host.files.delete(backup);
 }
 
 function restore(dev: Device, before: CniObject): void {

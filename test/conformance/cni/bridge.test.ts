@@ -258,3 +258,5 @@ bothDoTheSame('of a command that there is none of arguments are not read', [
   bridge('NOPE', {}, { containerId: '' }),
   bridge('ADD', {}, { args: 'K8S_POD_NAME' }),
 ]);
+
+bothDoTheSame('a MAC address that is none', [bridge('ADD', { runtimeConfig: { mac: 'zz' } })]);

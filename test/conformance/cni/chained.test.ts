@@ -151,3 +151,23 @@ bothDoTheSame('ptp misses its interface in the result', [
   { plugin: 'ptp', command: 'ADD', conf: ptp },
   { plugin: 'ptp', command: 'CHECK', conf: ptp, withPrevResult: true, ifName: 'eth1', containerId: 'c2' },
 ]);
+
+const OWN_MAC = { mac: '02:11:22:33:44:66' };
+const RUNTIME_MAC = { runtimeConfig: { mac: '02:11:22:33:44:67' } };
+const ARGS_MAC = { args: { cni: { mac: '02:11:22:33:44:68' } } };
+const ENV_MAC = { args: 'MAC=02:11:22:33:44:69' };
+bothDoTheSame('whose MAC address counts', [
+  bridge('ADD'),
+  tuning('ADD', { ...OWN_MAC, ...RUNTIME_MAC, ...ARGS_MAC }, ENV_MAC),
+  tuning('ADD', { ...RUNTIME_MAC, ...ARGS_MAC }),
+  tuning('ADD', { ...RUNTIME_MAC }, ENV_MAC),
+  tuning('ADD', { ...ARGS_MAC }, ENV_MAC),
+  tuning('ADD', { ...OWN_MAC }, ENV_MAC),
+]);
+
+bothDoTheSame('tuning keeps what it cannot put back', [
+  bridge('ADD'),
+  tuning('ADD', OWN_MAC),
+  { side: 'pod', real: 'ip link del eth0', emulated: ({ links }) => links.remove(links.require('eth0')) },
+  tuning('DEL', OWN_MAC),
+]);

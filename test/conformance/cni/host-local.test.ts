@@ -145,3 +145,8 @@ bothDoTheSame('an end that is before the start is looked at where it was written
   call('ADD', { subnet: '10.1.1.0/24', rangeEnd: '10.1.0.9' }, id('c')),
   call('ADD', { subnet: '192.168.7.64/28', rangeEnd: '10.1.2.1' }, id('d')),
 ]);
+
+bothDoTheSame('of two mistakes the first', [
+  call('ADD', { subnet: 'none', rangeStart: 'x' }),
+  call('ADD', { rangeStart: 'x', subnet: 'none' }),
+]);
