@@ -25,10 +25,10 @@ export { felixFindings } from './datastore/felix-findings.js';
 export { poolFindings, poolsOverNodes } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, type ConfdOptions, confdOptions, storedBackend, unroutedPools } from './datastore/daemons.js';
-export { calicoLoadBalancers, nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
+export { nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
 export {
   balancedByCalico,
-  CALICO_LOAD_BALANCER_CLASS,
+  calicoLoadBalancers,
   loadBalancerHandle,
   loadBalancerRequest,
   VIRTUAL_LOAD_BALANCER,

@@ -224,6 +224,7 @@ function check(ipam: Ipam, args: readonly string[]): ToolResult {
   const all = given.flags.has('show-all-ips');
   const shown: Shown = { all, problems: all || given.flags.has('show-problem-ips') };
   const { store } = ipam.cluster;
+  const loadBalancers = calicoLoadBalancers(store);
   const [nodes, services, workloads] = [nodesInUse(store), servicesInUse(store), workloadsInUse(store)];
   const pools = ipam.context.pools.filter(({ disabled }) => !disabled).map(({ cidr }) => networkOf(cidr));
   const inUse = [...nodes, ...services, ...workloads];
@@ -248,7 +249,9 @@ function check(ipam: Ipam, args: readonly string[]): ToolResult {
       '',
       'Loading all service load balancer IPs.',
       ...belongs(services, shown),
-      `Found ${calicoLoadBalancers(store).length} service load balancer(s).`,
+      loadBalancers === undefined
+        ? 'No configuration for LoadBalancer kubecontroller found, skipping service check'
+        : `Found ${loadBalancers.length} service load balancer(s).`,
       '',
       'Loading all workload endpoints.',
       ...belongs(workloads, shown),

@@ -125,6 +125,40 @@ t.test('calicoctl ipam check finds what leaks and what nobody gave out', async (
   t.match(report, /Check complete; found 3 problems\.\n$/);
 });
 
+t.test('calicoctl ipam check counts the Services that kube-controllers are told to give addresses to', async (t) => {
+  const service = (name: string, metadata: string, spec = ''): string => `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: shop${metadata}}
+spec: {type: LoadBalancer, ports: [{port: 80}]${spec}}
+status: {loadBalancer: {ingress: [{ip: 10.1.0.7}]}}
+`;
+  const controllers = (text: string): string => `
+---
+apiVersion: crd.projectcalico.org/v1
+kind: KubeControllersConfiguration
+metadata: {name: default}
+spec: {controllers: ${text}}
+`;
+  const services =
+    service('any', '') +
+    service('asked', ', annotations: {projectcalico.org/loadBalancerIPs: \'["10.1.0.7"]\'}') +
+    service('other', '', ', loadBalancerClass: other');
+  const FOUND = 'Found 2 service load balancer(s).\n';
+  for (const [configuration, line, owners] of [
+    ['', FOUND, 2],
+    [controllers('{loadBalancer: {assignIPs: AllServices}}'), FOUND, 2],
+    [controllers('{loadBalancer: {assignIPs: RequestedServicesOnly}}'), 'Found 1 service load balancer(s).\n', 1],
+    [controllers('{}'), 'No configuration for LoadBalancer kubecontroller found, skipping service check\n', 0],
+  ] as const) {
+    const cluster = new RoutedCluster([{ file: 'c.yaml', text: TROUBLE + services + configuration }], { seed: 1 });
+    const report = outputOf(cluster, NODE, 'calicoctl ipam check --show-all-ips');
+    t.match(report, line);
+    t.equal(report.match(/ {2}10\.1\.0\.7 belongs to (any|asked|other)\n/g)?.length ?? 0, owners);
+  }
+});
+
 t.test('calicoctl ipam show --show-borrowed tells who has taken from whose block', async (t) => {
   t.equal(
     outputOf(trouble(), NODE, 'calicoctl ipam show --show-borrowed'),

@@ -1,10 +1,10 @@
 /** Addresses that nodes, Services and pods have, for the check of IPAM's records. */
 
-import { type Service, type Store } from '../../kubernetes/index.js';
+import type { Store } from '../../kubernetes/index.js';
 import { addressOf } from '../cidr.js';
 import type { InUse } from '../ipam/check.js';
 import { workloadEndpointName } from '../names.js';
-import { CALICO_LOAD_BALANCER_CLASS } from './load-balancers.js';
+import { calicoLoadBalancers } from './load-balancers.js';
 import { addressFromStore } from './addresses.js';
 import { storedEndpoints, storedNodes } from './resources.js';
 
@@ -13,17 +13,8 @@ export const nodesInUse = (store: Store): InUse[] =>
     [vxlan, ipip].flatMap((address) => (address === undefined ? [] : [{ address, by: `Node(${name})` }])),
   );
 
-/** With assignIPs AllServices, which is what kube-controllers starts with. */
-export const calicoLoadBalancers = (store: Store): readonly Service[] =>
-  store
-    .list('Service')
-    .filter(
-      ({ spec: { type, loadBalancerClass = CALICO_LOAD_BALANCER_CLASS } }) =>
-        type === 'LoadBalancer' && loadBalancerClass === CALICO_LOAD_BALANCER_CLASS,
-    );
-
 export const servicesInUse = (store: Store): InUse[] =>
-  calicoLoadBalancers(store).flatMap(({ name, status }) =>
+  (calicoLoadBalancers(store) ?? []).flatMap(({ name, status }) =>
     status.loadBalancer.ingress.flatMap(({ ip }) =>
       ip === undefined ? [] : [{ address: addressFromStore(ip), by: name }],
     ),

@@ -7,7 +7,7 @@ import type { IpamContext } from '../ipam/model.js';
 import { jsonList } from '../json-list.js';
 
 /** spec.loadBalancerClass that asks for Calico. */
-export const CALICO_LOAD_BALANCER_CLASS = 'calico';
+const CALICO_LOAD_BALANCER_CLASS = 'calico';
 
 /** Whom blocks for load balancers belong to. */
 export const VIRTUAL_LOAD_BALANCER = 'load-balancer';
@@ -37,16 +37,25 @@ function assignIps(store: Store): AssignIps {
 const asks = ({ annotations }: Service): boolean =>
   Object.values(ANNOTATIONS).some((annotation) => (annotations[annotation] ?? '') !== '');
 
-/** IsCalicoManagedLoadBalancer(), where there is a pool to give from. */
+/** IsCalicoManagedLoadBalancer(). */
+function isManaged(service: Service, assigns: AssignIps): boolean {
+  const { type, loadBalancerClass } = service.spec;
+  if (assigns === 'off' || type !== 'LoadBalancer') return false;
+  if (loadBalancerClass !== undefined) return loadBalancerClass === CALICO_LOAD_BALANCER_CLASS;
+  return assigns === 'AllServices' || asks(service);
+}
+
+/** Services to which Calico gives an address, where there is a pool to give from. */
 export function balancedByCalico(store: Store): (service: Service) => boolean {
   const hasPool = store.list('IPPool').some(({ spec }) => spec.allowedUses.includes('LoadBalancer'));
   const assigns = hasPool ? assignIps(store) : 'off';
-  return (service) => {
-    const { type, loadBalancerClass } = service.spec;
-    if (assigns === 'off' || type !== 'LoadBalancer') return false;
-    if (loadBalancerClass !== undefined) return loadBalancerClass === CALICO_LOAD_BALANCER_CLASS;
-    return assigns === 'AllServices' || asks(service);
-  };
+  return (service) => isManaged(service, assigns);
+}
+
+/** Those that are Calico's to give an address, whether it has any or not; undefined where its controller does not run. */
+export function calicoLoadBalancers(store: Store): readonly Service[] | undefined {
+  const assigns = assignIps(store);
+  return assigns === 'off' ? undefined : store.list('Service').filter((service) => isManaged(service, assigns));
 }
 
 /** createHandle(). */
