@@ -32,5 +32,5 @@ export {
   splitHead,
 } from './http/message.js';
 export { type HttpAnswer, serveAnything, serveHttp } from './http/server.js';
-export { civilTime, httpDate, isoTime } from './http/date.js';
+export { civilTime, civilTimeAt, httpDate, isoTime } from './http/date.js';
 export { awaitHttp, exchangeHttp, type HttpExchange, type HttpResult } from './http/client.js';

@@ -10,6 +10,7 @@ import { getopt, isBadOption } from './getopt.js';
 import { procNetFiles } from './proc-net.js';
 import { sysctlFiles } from './proc-sys.js';
 import { sysClassNetFiles } from './sys-class-net.js';
+import { escapeRegExp } from './text/regexp.js';
 import { failure, lines, ok, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
@@ -28,9 +29,19 @@ const files = (place: ToolPlace): ReadonlyMap<string, string> =>
     ...place.cluster.programs.files(place.netns.host, place.pod),
   ]);
 
+/** From the root, whatever folder a shell is in; `.` and `..` are gone. */
+export function wholePath({ folder = '/' }: ToolPlace, path: string): string {
+  const names: string[] = [];
+  for (const name of (path.startsWith('/') ? path : `${folder}/${path}`).split('/'))
+    if (name === '..') names.pop();
+    else if (name !== '' && name !== '.') names.push(name);
+  return `/${names.join('/')}`;
+}
+
 /** The text of a file, or why there is none. */
-export function readFile(place: ToolPlace, path: string): { readonly text: string } | { readonly problem: string } {
+export function readFile(place: ToolPlace, name: string): { readonly text: string } | { readonly problem: string } {
   const known = files(place);
+  const path = wholePath(place, name);
   const text = path.startsWith(`${CNI_BIN_DIR}/`) ? undefined : known.get(path);
   if (text !== undefined) return { text };
   if (known.has(path)) return { problem: 'a program is no text, and is not shown here' };
@@ -39,7 +50,9 @@ export function readFile(place: ToolPlace, path: string): { readonly text: strin
 
 /** Files and folders that a shell's pattern names, as the source of a regular expression. */
 export function matchingPaths(place: ToolPlace, pattern: string): readonly string[] {
-  const wanted = new RegExp(`^${pattern}$`);
+  const isWhole = pattern.startsWith('/') || pattern.startsWith(String.raw`\/`);
+  const own = isWhole ? '' : `${wholePath(place, '.').replace(/\/$/, '')}/`;
+  const wanted = new RegExp(`^${escapeRegExp(own)}(?:${pattern})$`);
   const paths = new Set<string>();
   for (const path of files(place).keys())
     for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
@@ -47,7 +60,7 @@ export function matchingPaths(place: ToolPlace, pattern: string): readonly strin
       if (wanted.test(one)) paths.add(one);
       if (end < 0) break;
     }
-  return [...paths].sort();
+  return [...paths].sort().map((path) => path.slice(own.length));
 }
 
 const isFolder = (known: ReadonlyMap<string, string>, path: string): boolean =>
@@ -103,8 +116,8 @@ function namesIn(known: ReadonlyMap<string, string>, folder: string): readonly s
 /** A file or folder of that name. */
 export function isThere(place: ToolPlace, path: string): Pick<Entry, 'folder' | 'octets'> | undefined {
   const known = files(place);
-  const clean = path.replace(/\/+$/, '');
-  return known.has(clean) || isFolder(known, clean) ? entryOf(known, clean, path) : undefined;
+  const clean = wholePath(place, path);
+  return clean === '/' || known.has(clean) || isFolder(known, clean) ? entryOf(known, clean, path) : undefined;
 }
 
 /** Differs: everything is root's, and was written when time began. */
@@ -129,9 +142,9 @@ export const ls: Tool = (place, args) => {
   if (isBadOption(given)) return failure(2, `ls: ${given.problem}\nTry 'ls --help' for more information.`);
   const known = files(place);
   const { flags } = given;
-  const asked = (given.rest.length === 0 ? ['/'] : given.rest).map((path) => ({
+  const asked = (given.rest.length === 0 ? ['.'] : [...given.rest].sort()).map((path) => ({
     path,
-    clean: path.replace(/\/+$/, ''),
+    clean: wholePath(place, path).replace(/\/$/, ''),
   }));
   const show = (entries: readonly Entry[]): readonly string[] =>
     flags.has('l') && entries.length > 0 ? longLines(entries) : entries.map(({ name }) => name);

@@ -48,6 +48,7 @@ of "podwire serve" has a tcpdump that goes on while packets are sent`,
   kubectl:
     'there is no API server to ask here; "podwire serve" has one, and the files that were loaded are what it would show',
   lsns: `processes are not modelled: ${NAMESPACES}`,
+  kill: 'processes are not modelled: what a shell has begun with & has ended when the next command begins',
   nerdctl: `there is no container runtime to ask: ${NAMESPACES}`,
   ps: `processes are not modelled but for the sockets that they have: "ss -tulnp" shows which program listens where`,
   top: 'processes are not modelled; "nstat" and "ip -s link" show what is counted',

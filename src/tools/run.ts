@@ -8,6 +8,7 @@ import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack/conntrack.js';
 import { curl } from './curl.js';
+import { date } from './date.js';
 import { dig } from './dns/dig.js';
 import { getent } from './dns/getent.js';
 import { env, printenv } from './env.js';
@@ -39,15 +40,19 @@ import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
 import { printf } from './text/printf.js';
+import { sed } from './text/sed/sed.js';
 import { seq } from './text/seq.js';
 import { sort, uniq } from './text/sort.js';
+import { tee } from './text/tee.js';
+import { tr } from './text/tr.js';
 import { wc } from './text/wc.js';
+import { xargs } from './text/xargs.js';
 import { telnet } from './telnet.js';
 import { bracket, test } from './test-command.js';
 import { timed } from './time.js';
 import { tracepath } from './tracepath.js';
 import { traceroute } from './traceroute.js';
-import { environmentOf, failure, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { environmentOf, failure, ok, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 import { uname } from './uname.js';
 import { wget } from './wget.js';
 
@@ -66,6 +71,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   conntrack,
   curl,
   cut,
+  date,
   dig,
   echo,
   egrep: grepOf('extended'),
@@ -98,7 +104,9 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   ping6: forIpv6('ping6'),
   printenv,
   printf,
+  pwd: (place) => ok(`${place.folder ?? '/'}\n`),
   route,
+  sed,
   seq,
   sh: (place, args, input) => shell(place, args, runIn, input),
   sleep,
@@ -107,9 +115,11 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   sysctl,
   tail,
   tc,
+  tee,
   telnet,
   test,
   time: (place, args, input) => timed(place, args, runIn, input),
+  tr,
   tracepath,
   traceroute,
   traceroute6: forIpv6('traceroute6'),
@@ -118,6 +128,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   uniq,
   wc,
   wget,
+  xargs: (place, args, input) => xargs(place, args, runIn, input),
 };
 
 /** Where programs lie. */

@@ -18,6 +18,8 @@ export interface ToolPlace {
   readonly pod: Pod | undefined;
   /** Without one it is that which programs find there. */
   readonly environment?: Environment;
+  /** Which names of files begin in; without one it is the root. */
+  readonly folder?: string;
 }
 
 /** `input`: its standard input, the whole of it. */

@@ -257,6 +257,86 @@ const COMMANDS = [
   'echo ${x',
   '()',
   'true && && true',
+  'sed "s/KUBE/x/" rules',
+  'sed -n "s/KUBE-S\\(VC\\|EP\\)-\\([A-Z]*\\)/\\2:\\1/gp" rules',
+  "sed -nE 's/.*--dport ([0-9]+) -j (.*)/\\2 \\1/p' rules",
+  "sed -E 's/[0-9]+/<&>/g; s/-A //' rules",
+  "sed 's/-/_/2' rules; sed 's/-/_/2g' rules | tail -n 1; sed 's|/32||' rules | head -5",
+  "sed 's,a*,x,g' numbers; echo baaac | sed 's/a*/x/g;s/^/>/;s/$/</'",
+  "sed -n '2p;$p' rules; sed -n '2,3p' rules; sed '2,4d' rules; sed '1,/COMMIT/d' rules; sed '$!d' rules",
+  "sed -n '/KUBE-SVC/,/SEP-1/p' rules; sed '/KUBE/!d' rules; sed -n '/kube-svc/Ip' rules; sed -n '\\,/32,p' rules",
+  "sed -n '0,/KUBE/p' rules; sed -n '1,/nat/p' rules; sed -n '2,+1p' rules; sed -n '3,~4p' rules; sed -n '1~3p' rules; sed -n '5,2p' rules",
+  "sed -n '$=' rules; sed = numbers | head -4; sed -n '/COMMIT/=' rules",
+  'sed 2q rules; sed -n 2q rules; sed "2q 5" rules; echo $?; sed 2Q rules; sed Q7 rules; echo $?',
+  "sed 'y/abc/xyz/' numbers; sed 'y/\\//-/' rules | head -5; echo 'a|b' | sed 'y,|,\\n,'",
+  "sed -e '1i first' -e '$a last' numbers; sed '2a\\\n  two\\\nlines' numbers; sed '/nat/c\\changed' rules; sed '2,4c x' rules",
+  "sed -n 'N;s/\\n/+/p' rules; sed '$!N;P;D' numbers; sed ':a;N;$!ba;s/\\n/,/g' rules; sed -n '1!G;h;$p' rules",
+  "sed '/KUBE/{s/KUBE/K/;s/SVC/V/}' rules; sed -n '/SEP/{p;=}' rules; sed -n '/SEP/{\n  s/.* //\n  p\n}' rules",
+  "sed 's/^\\(.\\)/\\u\\1/;s/j \\(.*\\)$/j \\L\\1\\E!/' rules; echo ab-cd | sed 's/-\\(.\\)/\\u\\1/;s/./\\U&/'",
+  "echo 'a  b' | sed 's/[[:space:]]\\+/\\n/g;s/\\t//'; printf 'a\\tb\\n' | sed 's/\\t/ /;s/[\\t ]/_/'",
+  "echo aXbX | sed 's/x/1/I;s//2/'; echo abc | sed -E 's/(b|z)?c(d)?/[\\1\\2]/'",
+  "echo a | sed -e 's/a/b/' -e 't' -e 's/b/c/'; echo x | sed 's/a/b/;T;s/x/y/'; printf '1\\n2\\n3' | sed -n 'x;p;x;n;p'",
+  "printf 'a\\nb' | sed 's/b/c/'; printf 'a\\nb' | sed -n 'p;p'; printf 'a' | sed 'a b'; sed p empty | wc -c",
+  "echo 10.0.0.1/24 | sed 's/\\/.*//'; echo 10.0.0.1/24 | sed -r 's#([0-9]+)\\.([0-9]+)#\\2.\\1#'; echo 'a.b' | sed 's/\\./ /g'",
+  "sed 's/a/b' rules",
+  "sed 's/a/b/k' rules",
+  "sed 's/a/b/gg' rules",
+  "sed 's/a/b/0' rules",
+  "sed 's/a/\\1/' rules",
+  "sed 's/(/x/;s/\\(/y/' rules",
+  'sed k rules',
+  'sed "p x" rules',
+  'sed "1,p" rules',
+  'sed 5 rules',
+  'sed "/a" rules',
+  'sed "{p" rules',
+  'sed "p}" rules',
+  'sed "y/ab/c/" rules',
+  'sed "b nowhere" rules',
+  'sed "0p" rules',
+  'sed a rules',
+  'sed ": " rules',
+  'sed "1:a" rules',
+  'sed p missing; echo $?; sed -n 1p missing numbers; echo $?',
+  'echo "a b" | sed --expression="s/ /-/" --quiet -e p --regexp-extended',
+  'tr a-z A-Z < rules',
+  'tr "[:lower:]" "[:upper:]" < rules; tr -d "\\n" < rules; tr " " "\\n" < numbers; tr -s " \\n" < numbers',
+  'tr -cd "0-9\\n" < rules; tr -s " " , < numbers; tr -c "[:alnum:]" "_" < rules; tr -ds a " " < numbers; tr -t abc x < numbers',
+  'echo hello | tr el ip; echo abc | tr a-c x; echo abc | tr abc "[x*2]y"; echo abc | tr abc "[x*]y"; echo "a/b.c" | tr ./ "\\55_"; echo a,b | tr , "\\t"',
+  'echo a | tr',
+  'echo a | tr a',
+  'echo a | tr -d a b',
+  'echo a | tr z-a x',
+  'echo a | tr -q x',
+  'echo a | tr "[:none:]" x',
+  'echo "a b\n c" | xargs; echo "1 2 3" | xargs -n 2 echo -; echo | xargs echo none; echo | xargs -r echo none',
+  'echo "a b\nc d" | xargs -I{} echo "<{}> {}"; echo "a b\nc d\ne" | xargs -L 2 echo -; printf "a\\0b c\\0" | xargs -0 -n1 echo; echo a:b | tr -d "\\n" | xargs -d: -n1',
+  'echo "\'a  b\' c\\\\ d \\"e\\"" | xargs -n1 echo; echo "it\'s" | xargs',
+  'echo "rules numbers" | xargs wc -l; echo "missing" | xargs cat; echo $?; echo a b | xargs -n1 sh -c "exit 255"; echo $?; echo a | xargs -t echo b',
+  'seq 3 | xargs -I % sh -c "echo n%; exit %" ; echo $?; seq 5 | xargs -n 2; seq 2 | xargs -n1 -P2 echo; echo a | xargs nothing-such 2>/dev/null; echo $?',
+  'echo a | xargs -n 0',
+  'echo a | xargs -n x',
+  'cat rules | tee /dev/null | wc -l; echo x | tee',
+  'date -u -d @0; date -u -d @1764525078 "+%Y-%m-%d %H:%M:%S %s %a %A %b %B %e %j %y %Z %z %:z %p %I %l %k %u %w %C %D %F %T %R %r %c %x %X %h %n%t%%"',
+  'date -ud @951782400 "+%-d/%-m %_H %3N %N %^a %q %05d %-j"; date -u -Iseconds -d @86399; date -u -I -d @86399; date -u -R -d @1e; date -R -u -d @5; date -u --rfc-3339=seconds -d @1',
+  'date foo',
+  'date + +',
+  'date -q',
+  'pwd; cd /; pwd; echo $PWD; cd -; cat rules | head -n 1; cd /no/such; echo $?; cd rules; echo $?; cat ./rules | wc -l; ls *s; cd ..; cd "$OLDPWD"; (cd /; pwd); pwd | wc -l; ls -d rules numbers; [ -f rules ] && echo file; x=$(cd /; pwd); echo $x; HOME=/; cd; pwd',
+  'set -x; x=1; y="a  b" true; echo "a  b" "" $x; for i in 1 2; do echo $i; done; [ 1 = 1 ] && f() { echo in; }; f a; x=$(echo q); set +x; echo no; (set -x; cat missing 2>/dev/null)',
+  'trap "echo end" EXIT; echo a; (echo sub); exit 3',
+  'trap "echo end \\$?" EXIT; false',
+  'trap "exit 4" EXIT; true',
+  'set -e; trap "echo end \\$?" 0; false; echo no',
+  'trap "echo a; echo b" EXIT INT; trap; trap - EXIT; trap; trap INT; trap; trap x FOO; echo $?; trap "" TERM; (trap)',
+  'trap "echo e" EXIT; echo ${x?gone}',
+  'f() { trap "echo f" EXIT; }; f; trap "echo again" EXIT; x=$(trap "echo in" EXIT; echo y); echo $x',
+  'echo $(cat missing) 2>/dev/null; echo a & wait; echo $?; (exit 3) & wait $!; echo $?; wait 99999; echo $?; true && echo b & wait; cat & wait',
+  'for i in 1 2; do { echo $i; exit $i; } & wait $!; echo "s$?"; done; false & echo $?; wait',
+  'set -- "${x:-"a  b"}"; echo $# "$1"; set -- ${x:-"a  b" c}; echo $# "$1"; set -- ${x:-a  "b "}; echo $# "$1" "$2"',
+  'echo "${x:-\'q  r\'}" ${x:-\'q  r\'} "${x:-\\"z\\"}" "${x:-a}b}" "${x:-a\\}b}"',
+  'y=1; set -- ${y:+"a  b"$y "c"}; echo $# "$1" "$2"; set -- ${z:=a b} "$z"; echo $# "$1"; set -- a${x:-b c}d; echo $# "$1" "$2"; set -- ${x:-}; echo $#; set -- ${x:-""}; echo $#; set -- ${x:-$y "$y  2"}; echo $# "$2"; echo ${x:-*z*}',
+  'set -- a "b  c"; printf "<%s>" ${x:-"$@"} ${1:+"$@"}; echo',
 ];
 
 /** dash says in which line, and is asked by its whole name. */
@@ -266,28 +346,22 @@ const alike = ({ exitCode, stdout, stderr }: ToolResult): ToolResult => ({
   stderr: stderr.replaceAll(/^\S*sh: (?:\d+: )?/gm, 'sh: ').replaceAll(`${folder}/`, ''),
 });
 
-/** Names of files are whole ones, since a tool here has no folder to begin with. */
-const whole = (command: string): string =>
-  command.replaceAll(
-    /(?<=\s)(?:rules|numbers|empty|missing|n\*rs|r\?les|\[!a-q\]ules|r\*|nothing\*here)(?=\s|$|;|\))/g,
-    `${folder}/$&`,
-  );
-
 t.test('a shell and tools for text do what those of Debian do', (t) => {
   const { netns } = new Host(new Emulation(), 'machine');
   for (const [name, text] of Object.entries(files)) {
     netns.host.files.set(join(folder, name), text);
     writeFileSync(join(folder, name), text);
   }
-  const place = { cluster: new Cluster([]), netns, pod: undefined };
-  for (const one of COMMANDS) {
-    const command = whole(one);
+  const place = { cluster: new Cluster([]), netns, pod: undefined, folder };
+  for (const command of COMMANDS) {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
       encoding: 'utf8',
+      input: '',
+      cwd: folder,
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
     const ours = TOOLS['sh']?.(place, ['-c', command]);
-    if (ours !== undefined) t.same(alike(ours), alike({ exitCode: status ?? -1, stdout, stderr }), one);
+    if (ours !== undefined) t.same(alike(ours), alike({ exitCode: status ?? -1, stdout, stderr }), command);
   }
   t.end();
 });

@@ -1,6 +1,6 @@
 /** Virtual time as a date: its zero is the Unix epoch. */
 
-const DAY_MS = 86_400_000;
+const DAY_S = 86_400;
 const DAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'] as const;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -33,10 +33,12 @@ const monthLengths = (year: number): readonly number[] => [
 ];
 
 /** UTC at `ns` nanoseconds of virtual time. */
-export function civilTime(ns: number): CivilTime {
-  const ms = Math.floor(ns / 1e6);
-  const days = Math.floor(ms / DAY_MS);
-  const seconds = Math.floor((ms - days * DAY_MS) / 1_000);
+export const civilTime = (ns: number): CivilTime => civilTimeAt(Math.floor(ns / 1e9));
+
+/** UTC so many seconds after the epoch. */
+export function civilTimeAt(time: number): CivilTime {
+  const days = Math.floor(time / DAY_S);
+  const seconds = time - days * DAY_S;
   let left = days;
   let year = 1970;
   for (; left >= (isLeap(year) ? 366 : 365); year += 1) left -= isLeap(year) ? 366 : 365;

@@ -1,10 +1,11 @@
 /** Commands that are the shell's own, since they change what it keeps (POSIX, Shell Command Language, 2.14). */
 
 import { printed } from '../text/printf.js';
-import { failure, ok, type ToolResult } from '../tool.js';
+import { isThere, wholePath } from '../files.js';
+import { failure, lines, ok, type ToolPlace, type ToolResult } from '../tool.js';
 import { Leaving, NAME, SHELL_OPTIONS, type ShellState } from './state.js';
 
-type Builtin = (state: ShellState, args: readonly string[]) => ToolResult;
+type Builtin = (state: ShellState, args: readonly string[], place: ToolPlace) => ToolResult;
 
 /** @throws Leaving */
 const leave =
@@ -65,7 +66,7 @@ const unset: Builtin = ({ variables, exported: names }, args) => {
   return ok('');
 };
 
-/** `set [-eu] [+eu] [--] [WORD]...`. */
+/** `set [-eux] [+eux] [--] [WORD]...`. */
 const set: Builtin = (state, args) => {
   const words = [...args];
   for (let word = words[0]; word !== undefined && /^[-+]./.test(word); word = words[0]) {
@@ -76,7 +77,8 @@ const set: Builtin = (state, args) => {
     }
     for (const letter of word.slice(1)) {
       const option = SHELL_OPTIONS.find((one) => one === letter);
-      if (option === undefined) return failure(2, `sh: set: of options only -e and -u are offered here, not ${word}`);
+      if (option === undefined)
+        return failure(2, `sh: set: of options only -e, -u and -x are offered here, not ${word}`);
       if (word.startsWith('-')) state.options.add(option);
       else state.options.delete(option);
     }
@@ -98,10 +100,69 @@ const printf: Builtin = (_state, args) => {
   return { ...result, stderr: result.stderr.replaceAll(/^(?=.)/gm, 'sh: ') };
 };
 
-const notOffered =
-  (name: string): Builtin =>
-  () =>
-    failure(2, `sh: ${name}: nobody sends signals here, and a script ends where it ends`);
+/** `cd [-L|-P] [FOLDER|-]`. */
+const cd: Builtin = (state, args, place) => {
+  const word = args.find((one) => one !== '-L' && one !== '-P') ?? state.variables.get('HOME') ?? '';
+  const wanted = word === '-' ? (state.variables.get('OLDPWD') ?? '') : word;
+  if (wanted === '') return ok('');
+  if (isThere(place, wanted)?.folder !== true) return failure(2, `sh: cd: can't cd to ${wanted}`);
+  const before = state.folder;
+  state.folder = wholePath(place, wanted);
+  for (const [name, value] of [
+    ['OLDPWD', before],
+    ['PWD', state.folder],
+  ] as const) {
+    state.variables.set(name, value);
+    state.exported.add(name);
+  }
+  return ok(word === '-' ? `${state.folder}\n` : '');
+};
+
+/** `wait [NUMBER]...`: whatever was begun in the background has ended when another begins. */
+const wait: Builtin = ({ jobs }, args) => {
+  const last = args.at(-1);
+  return { ...ok(''), exitCode: last === undefined ? 0 : (jobs[Number(last) - 1] ?? NOBODY) };
+};
+/** Of a number that is nobody's. */
+const NOBODY = 127;
+
+const SIGNALS = new Set([
+  'HUP',
+  'INT',
+  'QUIT',
+  'PIPE',
+  'ALRM',
+  'TERM',
+  'USR1',
+  'USR2',
+  'CHLD',
+  'CONT',
+  'TSTP',
+  'WINCH',
+]);
+const NUMBERED: Readonly<Record<string, string>> = {
+  0: 'EXIT',
+  1: 'HUP',
+  2: 'INT',
+  3: 'QUIT',
+  13: 'PIPE',
+  14: 'ALRM',
+  15: 'TERM',
+};
+
+/** `trap [ACTION|-] WHAT...`: of signals nobody sends one, and EXIT comes. */
+const trap: Builtin = ({ traps }, args) => {
+  const [action, ...names] = args[0] === '--' ? args.slice(1) : args;
+  if (action === undefined) return ok(lines([...traps].map(([name, text]) => `trap -- ${quoted(text)} ${name}`)));
+  const asked = names.length === 0 ? [action] : names;
+  for (const word of asked) {
+    const name = Object.hasOwn(NUMBERED, word) ? (NUMBERED[word] ?? word) : word;
+    if (name !== 'EXIT' && !SIGNALS.has(name)) return failure(1, `trap: ${word}: bad trap`);
+    if (names.length === 0 || action === '-') traps.delete(name);
+    else traps.set(name, action);
+  }
+  return ok('');
+};
 
 const shift: Builtin = (state, [word = '1']) => {
   const count = Number(word);
@@ -121,6 +182,7 @@ const exit: Builtin = (state, [word]) => {
 export const BUILTINS: Readonly<Record<string, Builtin>> = {
   ':': () => ok(''),
   break: leave('break'),
+  cd,
   continue: leave('continue'),
   exit,
   export: exported,
@@ -129,9 +191,10 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   return: returned,
   set,
   shift,
-  trap: notOffered('trap'),
+  trap,
   unset,
+  wait,
 };
 
 /** What goes wrong with another than these ends the script (POSIX, Shell Command Language, 2.8.1). */
-export const ORDINARY_BUILTINS: ReadonlySet<string> = new Set(['printf', 'read']);
+export const ORDINARY_BUILTINS: ReadonlySet<string> = new Set(['cd', 'printf', 'read', 'wait']);

@@ -6,7 +6,7 @@ import type { Parameter, Part, Script, Word } from './syntax.js';
 
 /** What an expansion asks of the shell. */
 export interface ExpansionContext {
-  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName' | 'options'>;
+  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName' | 'options' | 'jobs'>;
   /** Variables that have a value which nobody here knows, and where it stands. */
   readonly unresolved: ReadonlyMap<string, string>;
   /** What commands print, without the newlines at its end. */
@@ -102,9 +102,18 @@ export class Expansion {
   #part(part: Part, fields: Fields): void {
     if (part.kind === 'text') fields.add(part.text);
     else if (part.kind === 'pattern') fields.add(part.text, patternSource(part.text, '[^/]'));
+    else if (part.kind === 'blank') fields.end();
     else if (isArguments(part)) this.#arguments(fields);
+    else if (part.kind === 'parameter' && !part.quoted) this.#unquoted(part, fields);
     else if (part.quoted) fields.add(this.#textOf(part));
     else fields.addSplit(this.#textOf(part));
+  }
+
+  /** What is quoted in the word of `${x:-…}` stays together. */
+  #unquoted(part: Parameter, fields: Fields): void {
+    const value = this.#parameter(part);
+    if (typeof value === 'string') fields.addSplit(value);
+    else for (const inner of value) this.#part(inner, fields);
   }
 
   /** `"$@"`: each is a word of its own. */
@@ -119,17 +128,21 @@ export class Expansion {
     switch (part.kind) {
       case 'text':
       case 'pattern':
+      case 'blank':
         return part.text;
       case 'arithmetic':
         return reckon(this.text(part.inside), this.#context.state.variables);
       case 'output':
         return this.#context.outputOf(part.script);
-      default:
-        return this.#parameter(part);
+      default: {
+        const value = this.#parameter(part);
+        return typeof value === 'string' ? value : this.text(value);
+      }
     }
   }
 
-  #parameter({ name, change }: Parameter): string {
+  /** Its value, or the word that stands for it. */
+  #parameter({ name, change }: Parameter): string | Word {
     const value = this.#valueOf(name);
     const needsValue = change === undefined || change === 'length' || /^[%#]/.test(change.operator);
     if (value === undefined && needsValue && this.#context.state.options.has('u'))
@@ -142,17 +155,21 @@ export class Expansion {
     const isSet = value !== undefined && !(operator.startsWith(':') && value === '');
     switch (operator.at(-1)) {
       case '+':
-        return isSet ? this.text(word) : '';
+        return isSet ? word : '';
       case '=':
         if (isSet) return value;
-        this.#context.state.variables.set(name, this.text(word));
-        return this.text(word);
+        return this.#assigned(name, this.text(word));
       case '?':
         if (isSet) return value;
         throw new ParameterError(`${name}: ${this.text(word) || 'parameter not set'}`);
       default:
-        return isSet ? value : this.text(word);
+        return isSet ? value : word;
     }
+  }
+
+  #assigned(name: string, value: string): string {
+    this.#context.state.variables.set(name, value);
+    return value;
   }
 
   /** Whether the pattern of a `case` is that of the value. */
@@ -166,7 +183,7 @@ export class Expansion {
       .map((part) => {
         if (part.kind === 'pattern') return patternSource(part.text, '[^]');
         const text = this.#textOf(part);
-        if (part.kind === 'text' || part.quoted) return escaped(text);
+        if (part.kind === 'text' || part.kind === 'blank' || part.quoted) return escaped(text);
         return text.replaceAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g, (one) =>
           /^(?:[*?]|\[.+\])$/.test(one) ? patternSource(one, '[^]') : escaped(one),
         );
@@ -188,7 +205,8 @@ export class Expansion {
   }
 
   #valueOf(name: string): string | undefined {
-    const { positional, status, scriptName, variables } = this.#context.state;
+    const { positional, status, scriptName, variables, jobs } = this.#context.state;
+    if (name === '!') return jobs.length === 0 ? undefined : String(jobs.length);
     if (name === '?') return String(status);
     if (name === '#') return String(positional.length);
     if (name === '@' || name === '*') return positional.join(' ');

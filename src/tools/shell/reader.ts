@@ -1,6 +1,6 @@
 /**
  * Reads what `sh -c` is told (POSIX, Shell Command Language, 2.10): lists, pipelines, `if`, `for`, `while`, `until`, `case`,
- * groups, functions and simple commands. What is not offered (`&`, files to write) is refused by name.
+ * groups, functions and simple commands. What is not offered (files to write) is refused by name.
  */
 
 import type { Assignment, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
@@ -21,6 +21,13 @@ const literal = (word: Word): string | undefined =>
   word.every(({ kind }) => kind === 'text')
     ? word.map((part) => ('text' in part ? part.text : '')).join('')
     : undefined;
+
+/** What is joined by `&&` and `||` before an `&` is one command in the background. */
+function behind(script: Pipeline[]): void {
+  const start = script.findLastIndex(({ after }) => after === ';');
+  const list = script.splice(start);
+  script.push({ commands: [{ kind: 'background', script: list, redirections: [] }], negated: false, after: ';' });
+}
 
 class Reader {
   readonly #cursor: Cursor;
@@ -59,17 +66,17 @@ class Reader {
       script.push(this.#pipeline(after));
       const separator = this.#separator();
       if (separator === undefined) return script;
-      after = separator;
+      if (separator === '&') behind(script);
+      after = separator === '&' ? ';' : separator;
     }
   }
 
-  #separator(): Pipeline['after'] | undefined {
+  #separator(): Pipeline['after'] | '&' | undefined {
     const cursor = this.#cursor;
     cursor.take(BLANKS);
     if (cursor.startsWith(';;')) return undefined;
-    const found = cursor.take(/&&|\|\||[;\n]/y);
-    if (found === '&&' || found === '||') return found;
-    if (found === undefined && cursor.next === '&') notOffered('&');
+    const found = cursor.take(/&&|\|\||[;&\n]/y);
+    if (found === '&&' || found === '||' || found === '&') return found;
     return found === undefined ? undefined : ';';
   }
 

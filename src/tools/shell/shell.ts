@@ -27,6 +27,8 @@ class Shell {
   readonly #expansion: Expansion;
   #stdout = '';
   #stderr = '';
+  /** What does not go where a command's own errors do: errors within its words, and what `set -x` tells of it. */
+  #told = '';
 
   constructor(place: ToolPlace, run: Run, state: ShellState) {
     this.#place = place;
@@ -36,14 +38,37 @@ class Shell {
       state,
       unresolved: environmentOf(place).unresolved,
       outputOf: (script) => this.#outputOf(script),
-      matching: (pattern) => matchingPaths(place, pattern),
+      matching: (pattern) => matchingPaths(this.#here, pattern),
     });
   }
 
-  /** Everything, to its end or to what ends it. */
+  get #here(): ToolPlace {
+    return { ...this.#place, folder: this.#state.folder };
+  }
+
+  /** Everything, to its end or to what ends it, and what was to be done then. */
   whole(script: Script): ToolResult {
-    try {
+    this.#toItsEnd(() => this.#script(script));
+    const last = this.#state.traps.get('EXIT') ?? '';
+    this.#state.traps.delete('EXIT');
+    if (last !== '') this.#atExit(last);
+    return { exitCode: this.#state.status, stdout: this.#stdout, stderr: this.#stderr };
+  }
+
+  /** What the script ends with stays, where this does not end with another. */
+  #atExit(text: string): void {
+    const { status } = this.#state;
+    this.#toItsEnd(() => {
+      const script = readScript(text);
+      if (isUnread(script)) throw new Fatal(script.problem);
       this.#script(script);
+      this.#state.status = status;
+    });
+  }
+
+  #toItsEnd(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       if (error instanceof Leaving)
         this.#state.status = error.kind === 'exit' || error.kind === 'return' ? error.count : 0;
@@ -52,7 +77,6 @@ class Shell {
         this.#state.status = 2;
       } else throw error;
     }
-    return { exitCode: this.#state.status, stdout: this.#stdout, stderr: this.#stderr };
   }
 
   #script(script: Script): void {
@@ -104,16 +128,18 @@ class Shell {
 
   /** Where output goes is decided when it is there, since nothing else prints meanwhile. */
   #command(command: Command): void {
-    const [stdout, stderr, { input }] = [this.#stdout, this.#stderr, this.#state];
+    const [stdout, stderr, told, { input }] = [this.#stdout, this.#stderr, this.#told, this.#state];
     this.#stdout = '';
     this.#stderr = '';
+    this.#told = '';
     const sinks: Record<1 | 2, Sink> = { 1: 'out', 2: 'err' };
     try {
       if (this.#redirect(command.redirections, sinks)) this.#execute(command);
     } finally {
       const printed = (sink: Sink): string =>
         (sinks[1] === sink ? this.#stdout : '') + (sinks[2] === sink ? this.#stderr : '');
-      [this.#stdout, this.#stderr] = [stdout + printed('out'), stderr + printed('err')];
+      [this.#stdout, this.#stderr] = [stdout + printed('out'), stderr + this.#told + printed('err')];
+      this.#told = told;
       this.#state.input = input;
     }
   }
@@ -130,7 +156,7 @@ class Shell {
         continue;
       }
       const path = this.#expansion.text(one.file);
-      const file = path === '/dev/null' ? { text: '' } : readFile(this.#place, path);
+      const file = path === '/dev/null' ? { text: '' } : readFile(this.#here, path);
       if ('problem' in file) {
         this.#stderr += `sh: cannot open ${path}: ${file.problem.replace(/ or directory$/, '')}\n`;
         this.#state.status = 2;
@@ -161,6 +187,9 @@ class Shell {
         });
         return;
       }
+      case 'background':
+        this.#background(command.script);
+        return;
       case 'case':
         this.#case(command);
         return;
@@ -171,6 +200,15 @@ class Shell {
       default:
         this.#loop(command);
     }
+  }
+
+  /** It reads nothing, and has ended before what stands behind it begins. */
+  #background(script: Script): void {
+    const { exitCode, stdout, stderr } = this.#apart(script, '');
+    this.#stdout += stdout;
+    this.#stderr += stderr;
+    this.#state.jobs.push(exitCode);
+    this.#state.status = 0;
   }
 
   #case({ word, clauses }: Command & { kind: 'case' }): void {
@@ -201,6 +239,12 @@ class Shell {
     const [name, ...args] = words.flatMap((word) => this.#expansion.words(word));
     // Before a command these are its environment alone.
     const values = assignments.map(({ name: variable, value }) => [variable, this.#expansion.text(value)] as const);
+    this.#told = this.#stderr;
+    this.#stderr = '';
+    if (this.#state.options.has('x')) {
+      const set = values.map(([variable, value]) => `${variable}=${value}`);
+      this.#told += `+ ${[...set, ...(name === undefined ? [] : [name]), ...args].join(' ')}\n`;
+    }
     if (name === undefined) {
       if (!assignments.some(({ value }) => value.some(({ kind }) => kind === 'output'))) this.#state.status = 0;
       for (const [variable, value] of values) this.#state.variables.set(variable, value);
@@ -213,14 +257,14 @@ class Shell {
       return;
     }
     const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
-    this.#print(builtin?.(this.#state, args) ?? this.#program([name, ...args], new Map(values)));
+    this.#print(builtin?.(this.#state, args, this.#here) ?? this.#program([name, ...args], new Map(values)));
     if (builtin !== undefined && !ORDINARY_BUILTINS.has(name) && this.#state.status === 2) throw new Leaving('exit', 2);
   }
 
   #program(command: readonly string[], own: ReadonlyMap<string, string>): ToolResult {
     const { unresolved } = environmentOf(this.#place);
     const environment = { variables: new Map([...this.#state.environment(), ...own]), unresolved };
-    return this.#run({ ...this.#place, environment }, command, this.#state.input.rest);
+    return this.#run({ ...this.#here, environment }, command, this.#state.input.rest);
   }
 
   #print({ exitCode, stdout, stderr }: ToolResult): void {
@@ -286,7 +330,7 @@ class Shell {
 }
 
 /** Options before `c`: those of `set`; that it is a login shell changes nothing. */
-const COMMAND_OPTION = /^-([eul]*)c$/;
+const COMMAND_OPTION = /^-([eulx]*)c$/;
 
 export function shell(place: ToolPlace, args: readonly string[], run: Run, input = ''): ToolResult {
   const [option = '', text, scriptName = 'sh', ...positional] = args;
@@ -295,7 +339,9 @@ export function shell(place: ToolPlace, args: readonly string[], run: Run, input
   if (text === undefined) return failure(2, 'sh: 0: -c requires an argument');
   const script = readScript(text);
   if (isUnread(script)) return failure(2, `sh: ${script.problem}`);
-  const state = new ShellState({ scriptName, positional, input, environment: environmentOf(place).variables });
+  const environment = environmentOf(place).variables;
+  const { folder = '/' } = place;
+  const state = new ShellState({ scriptName, positional, input, environment, folder });
   for (const one of SHELL_OPTIONS) if (letters.includes(one)) state.options.add(one);
   return script.length === 0 ? ok('') : new Shell(place, run, state).whole(script);
 }

@@ -2,8 +2,8 @@
 
 import type { Command } from './syntax.js';
 
-/** Ends the script where a command fails (`e`), or where a variable is not set (`u`). */
-export const SHELL_OPTIONS = ['e', 'u'] as const;
+/** Ends the script where a command fails (`e`), or where a variable is not set (`u`); tells what is done (`x`). */
+export const SHELL_OPTIONS = ['e', 'u', 'x'] as const;
 export type ShellOption = (typeof SHELL_OPTIONS)[number];
 
 /** `break`, `continue`, `return` and `exit` on their way out; `count`: loops, or the status. */
@@ -49,6 +49,7 @@ export interface ShellStart {
   readonly positional: readonly string[];
   readonly input: string;
   readonly environment: ReadonlyMap<string, string>;
+  readonly folder: string;
 }
 
 export class ShellState {
@@ -67,15 +68,23 @@ export class ShellState {
   /** Calls of functions around what is being done. */
   calls = 0;
   readonly functions = new Map<string, Command>();
+  /** Where names of files begin. */
+  folder: string;
+  /** By the names of what they wait for; an empty one waits for nothing. */
+  readonly traps = new Map<string, string>();
+  /** How each command of the background has ended. */
+  readonly jobs: number[] = [];
   /** `set -e`, `set -u`. */
   readonly options = new Set<ShellOption>();
 
-  constructor({ scriptName, positional, input, environment }: ShellStart) {
+  constructor({ scriptName, positional, input, environment, folder }: ShellStart) {
     this.scriptName = scriptName;
     this.positional = positional;
     // What has another name is not handed on, as by dash.
     this.variables = new Map([...environment].filter(([name]) => NAME.test(name)));
     this.exported = new Set(this.variables.keys());
+    this.folder = folder;
+    this.variables.set('PWD', folder);
     this.input = new Input(input);
   }
 
@@ -90,12 +99,14 @@ export class ShellState {
   }
 
   copy(input: string): ShellState {
-    const { scriptName, positional } = this;
-    const copy = new ShellState({ scriptName, positional, input, environment: this.environment() });
+    const { scriptName, positional, folder } = this;
+    const copy = new ShellState({ scriptName, positional, input, environment: this.environment(), folder });
     for (const [name, value] of this.variables) copy.variables.set(name, value);
     for (const name of this.exported) copy.exported.add(name);
     for (const [name, body] of this.functions) copy.functions.set(name, body);
     for (const option of this.options) copy.options.add(option);
+    for (const [name, action] of this.traps) if (action === '') copy.traps.set(name, action);
+    copy.jobs.push(...this.jobs);
     copy.conditions = this.conditions;
     copy.calls = this.calls;
     copy.status = this.status;

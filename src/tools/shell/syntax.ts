@@ -4,6 +4,8 @@ export type Part =
   | { readonly kind: 'text'; readonly text: string }
   /** `*`, `?` or `[…]` that nobody has quoted. */
   | { readonly kind: 'pattern'; readonly text: string }
+  /** Within `${x:-…}`, where nobody has quoted it: it parts words. */
+  | { readonly kind: 'blank'; readonly text: string }
   | Parameter
   /** `$((…))`: what stands in it is expanded, and then reckoned. */
   | { readonly kind: 'arithmetic'; readonly inside: Word; readonly quoted: boolean }
@@ -58,6 +60,8 @@ export type Command = { readonly redirections: readonly Redirection[] } & (
     }
   /** `NAME() COMMAND` */
   | { readonly kind: 'function'; readonly name: string; readonly body: Command }
+  /** `COMMAND &` */
+  | { readonly kind: 'background'; readonly script: Script }
   | { readonly kind: 'loop'; readonly until: boolean; readonly condition: Script; readonly script: Script }
 );
 

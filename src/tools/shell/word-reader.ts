@@ -16,8 +16,8 @@ export const notOffered = (what: string): never => {
 /** What ends a word. */
 const BREAK = /[\s;&|<>()]/;
 const NAME = /[A-Za-z_]\w*/y;
-/** `$?`, `$#`, `$@`, `$*`, `$1`. */
-const SPECIAL = /[?#@*\d]/y;
+/** `$?`, `$#`, `$@`, `$*`, `$!`, `$1`. */
+const SPECIAL = /[?#@*!\d]/y;
 const OPERATOR = /:?[-=+?]|%%?|##?/y;
 const LIST = /\[[^\]\s]+\]/y;
 
@@ -127,6 +127,7 @@ export class WordReader {
         return [this.#backquoted(false)];
       default:
         cursor.at += 1;
+        if (/\s/.test(next)) return [{ kind: 'blank', text: next }];
         return [{ kind: next === '*' || next === '?' ? 'pattern' : 'text', text: next }];
     }
   }
@@ -177,7 +178,7 @@ export class WordReader {
     const name = cursor.take(NAME) ?? cursor.take(SPECIAL);
     if (name !== undefined) return { kind: 'parameter', name, change: undefined, quoted };
     // A dollar sign with no name behind it stands for itself.
-    return '$!-'.includes(cursor.next || ' ') ? notOffered(`$${cursor.next}`) : { kind: 'text', text: '$' };
+    return '$-'.includes(cursor.next || ' ') ? notOffered(`$${cursor.next}`) : { kind: 'text', text: '$' };
   }
 
   /** Backquotes: a backslash within is for what it would mean there. */
@@ -216,8 +217,23 @@ export class WordReader {
     if (isLength) return this.#closed({ kind: 'parameter', name, change: 'length', quoted });
     const operator = cursor.take(OPERATOR);
     if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted });
-    const word = this.#parts((next) => next === '}');
+    const isPattern = /^[%#]/.test(operator);
+    const word = quoted && !isPattern ? this.#alternative() : this.#parts((next) => next === '}');
     return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted });
+  }
+
+  /** Of `"${x:-…}"`: double quotes within mean nothing, single ones are what they are. */
+  #alternative(): Word {
+    const cursor = this.#cursor;
+    const parts: Part[] = [];
+    while (!cursor.atEnd && cursor.next !== '}') {
+      const escaped = cursor.take(/\\[$`"\\}]/y);
+      if (escaped !== undefined) parts.push({ kind: 'text', text: escaped.slice(1) });
+      else if (cursor.next === '$') parts.push(this.#dollar(true));
+      else if (cursor.next === '`') parts.push(this.#backquoted(true));
+      else if (cursor.take(/"/y) === undefined) parts.push({ kind: 'text', text: cursor.take(/[^]/y) ?? '' });
+    }
+    return parts;
   }
 
   #closed(parameter: Parameter): Parameter {

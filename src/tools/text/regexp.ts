@@ -1,6 +1,6 @@
 /**
  * POSIX regular expressions with GNU's additions (regex(7), grep(1)) as those of JavaScript. Differs: of alternatives the first that
- * matches is taken, not the longest, which shows with `-o` alone.
+ * matches is taken, not the longest, which shows with `grep -o` and `sed` alone.
  */
 
 export type RegExpKind = 'basic' | 'extended' | 'fixed' | 'perl';
@@ -97,8 +97,21 @@ export function posixRegExp(
   }
   const any = sources.join('|');
   const bounded = { word: `(?<!\\w)(?:${any})(?!\\w)`, line: `^(?:${any})$`, any }[whole ?? 'any'];
+  return compiled(bounded, ignoreCase ? 'gi' : 'g');
+}
+
+/** One pattern for texts of several lines (sed(1)): a newline in it is one, and `.` finds one. */
+export function posixTextRegExp(
+  pattern: string,
+  { kind, flags }: { readonly kind: 'basic' | 'extended'; readonly flags: string },
+): RegExp | BadPattern {
+  const source = posixSource(pattern, kind);
+  return typeof source === 'string' ? compiled(source, `gs${flags}`) : source;
+}
+
+function compiled(source: string, flags: string): RegExp | BadPattern {
   try {
-    return new RegExp(bounded, ignoreCase ? 'gi' : 'g');
+    return new RegExp(source, flags);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     if (/Unterminated group/.test(error.message)) return { problem: 'Unmatched ( or \\(' };
