@@ -22,6 +22,7 @@ import { copyFaults, hasFaults } from './mirror.js';
 import { programRoutes } from './program.js';
 import { Rehearsal } from './rehearsal.js';
 import { RestingNetwork } from './resting-network.js';
+import type { ExplainFacts } from './session-story.js';
 import { type Speaker, speakersOf } from './speakers.js';
 
 /** Up to so many daemons speak to one another; a mesh of more costs seconds, and its square. */
@@ -236,16 +237,21 @@ class BirdRouting implements Routing {
     this.#program();
   };
 
-  readonly explain = (lost: LostConnection): readonly string[] =>
-    this.speakers.size === 0
-      ? []
-      : explainLost(lost, {
-          site: this.#site,
-          daemons: this.#daemons,
-          speakers: this.speakers,
-          confd: this.#confd?.cluster,
-          causes: this.#causes,
-        });
+  readonly explain = (lost: LostConnection): readonly string[] => {
+    const { speakers } = this;
+    if (speakers.size === 0) return [];
+    const [site, daemons, causes] = [this.#site, this.#daemons, this.#causes];
+    let resting: RestingNetwork | undefined;
+    const withheld: ExplainFacts['withheld'] = (...route) => {
+      // Those that speak have forgotten what they refused: their filters are asked again.
+      resting ??=
+        daemons instanceof RestingNetwork
+          ? daemons
+          : new RestingNetwork(site, { speakers, confd: this.#confd, causes });
+      return resting.withheld(...route);
+    };
+    return explainLost(lost, { site, daemons, speakers, confd: this.#confd?.cluster, causes, withheld });
+  };
 }
 
 /** Configurations that stand in the document of the network, read once to see whether they can be. */

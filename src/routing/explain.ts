@@ -1,6 +1,8 @@
 /** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
 
-import { addressOfIpv4, type Cidr, cidrContains, formatCidr, type IpPool } from '../calico/index.js';
+import { filterName, Net } from '../bird/index.js';
+import { filterOfFunction, isInMesh } from '../calico/confd/index.js';
+import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, type IpPool, ipv4Of } from '../calico/index.js';
 import type { LostConnection } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
@@ -129,12 +131,26 @@ function explainUnheard(name: string, announced: Announced, facts: ExplainFacts)
     return [`IPPool ${pool.name} has disableBGPExport: true, so ${placeName(node, facts)} tells nobody.`];
   const direct = directLink(node, name, facts);
   const chain = direct === undefined ? chainBetween(node, name, facts) : [direct];
-  const between = direct !== undefined ? [] : [`There is no BGP session between ${who} and ${placeName(node, facts)}.`];
+  const between = direct !== undefined ? [] : [explainNoSession(name, node, facts)];
   if (chain === undefined) return [...between, ...explainApart(name, facts)];
   const broken = chain.filter(({ session }) => !session.up);
   if (broken.length > 0)
     return [...between, ...broken.map(({ owner, session }) => explainSession(owner, session, facts))];
   return [...between, explainWithheld(chain, block, facts)];
+}
+
+/** Two that are not to speak with one another. Between nodes the mesh would make a session, were it not said otherwise. */
+function explainNoSession(name: string, node: string, facts: ExplainFacts): string {
+  const { confd } = facts;
+  const none = `There is no BGP session between ${placeName(name, facts)} and ${placeName(node, facts)}`;
+  const ends = [name, node].flatMap((each) => confd?.node(each) ?? []);
+  if (confd === undefined || ends.length < 2) return `${none}.`;
+  if (confd.configuration?.nodeToNodeMeshEnabled === false)
+    return `${none}: BGPConfiguration default has nodeToNodeMeshEnabled: false, and no BGPPeer makes one.`;
+  const reflector = ends.find((each) => !isInMesh(confd, each));
+  return reflector === undefined
+    ? `${none}.`
+    : `${none}: node/${reflector.name} has a route reflector's cluster ID and is not in the mesh, and no BGPPeer makes one.`;
 }
 
 /** Whether a daemon has a route to just that block. */
@@ -179,7 +195,29 @@ function explainWithheld(chain: readonly Link[], block: Cidr, facts: ExplainFact
   const reflects = [heard, link].some((one) => one !== undefined && isClientOf(link.from, one, facts));
   if (heard !== undefined && isInternal(heard) && isInternal(link) && !reflects)
     return `${up}, but ${from} has heard of ${formatCidr(block)} by iBGP and is no route reflector: it does not tell ${to}, which is iBGP too (RFC 4456).`;
-  return `${up}: ${from} does not tell ${to} of ${formatCidr(block)}, or a filter takes it away.`;
+  const filtered = explainFilter(link, block, facts);
+  return filtered === undefined
+    ? `${up}: ${from} does not tell ${to} of ${formatCidr(block)}, or a filter takes it away.`
+    : `${up}, and ${filtered}`;
+}
+
+/** The filter that keeps a block on one side of a session, by the object that it was made of. */
+function explainFilter({ from, to }: Link, block: Cidr, facts: ExplainFacts): string | undefined {
+  const address = ipv4Of(addressOf(block));
+  const kept = address === undefined ? undefined : facts.withheld(from, to, new Net(address, block.length));
+  if (kept === undefined) return undefined;
+  const { direction, endedIn = '' } = kept;
+  const [at, other] = (direction === 'export' ? [from, to] : [to, from]).map((each) => placeName(each, facts));
+  const does = direction === 'export' ? `does not tell ${other} of` : `does not take from ${other}`;
+  const lost = `${at} ${does} ${formatCidr(block)}`;
+  const own = filterOfFunction(endedIn, facts.confd?.resources.filters ?? []);
+  if (own !== undefined) return `BGPFilter ${own.filter.name} rejects it: ${lost} (${direction}).`;
+  const name = filterName(kept.filter);
+  const where =
+    endedIn !== ''
+      ? `function ${endedIn} of its ${direction} filter`
+      : `its ${direction} filter${name === '(unnamed)' ? '' : ` ${name}`}`;
+  return `${lost}: ${where} rejects it.`;
 }
 
 const isInternal = ({ session: { config } }: Link): boolean => config.localAs === config.remoteAs;

@@ -10,9 +10,11 @@ import {
   formatProblem,
   type IpAddr,
   type LinkAddresses,
+  type Net,
   restingBirdc,
   routeSpec,
   type Speaker as BirdSpeaker,
+  type Withheld,
 } from '../bird/index.js';
 import { storedNodes } from '../calico/index.js';
 import { type RoutingChange, type RoutingSite, startServer } from '../cluster/index.js';
@@ -90,6 +92,11 @@ export class RestingNetwork implements Daemons {
   readonly runs = (name: string): boolean => this.#rest.runs(name);
   readonly sessions = (name: string): readonly Session[] => this.#rest.sessions(name);
   readonly birdc = (name: string, command: string): string | undefined => this.#rest.birdc(name, command);
+
+  /** Which filter keeps a route to a network from a neighbour. */
+  withheld(from: string, to: string, net: Net): Withheld | undefined {
+    return this.#rest.withheld(from, to, net);
+  }
 
   readonly change = (changes: readonly RoutingChange[]): void => {
     for (const change of changes) {
@@ -208,6 +215,9 @@ class Rest {
     } else if (sessions.length > 0 || mesh !== undefined)
       listen(config.listenBgpAddress, config.listenBgpPort || BGP_PORT);
   }
+
+  readonly withheld = (from: string, to: string, net: Net): Withheld | undefined =>
+    this.#network.withheld(from, to, net);
 
   readonly runs = (name: string): boolean => this.#birds.has(name);
 

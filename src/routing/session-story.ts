@@ -1,6 +1,6 @@
 /** What a session that is down is told as, and why it is down. */
 
-import { type BgpConfig, formatIp } from '../bird/index.js';
+import { type BgpConfig, formatIp, type Net, type Withheld } from '../bird/index.js';
 import type { ConfdCluster } from '../calico/confd/index.js';
 import type { RoutingSite } from '../cluster/index.js';
 import type { Causes } from './causes.js';
@@ -14,6 +14,8 @@ export interface ExplainFacts {
   readonly speakers: ReadonlyMap<string, Speaker>;
   readonly confd: ConfdCluster | undefined;
   readonly causes: Causes;
+  /** Which filter keeps a route from a neighbour with whom there is a session. */
+  readonly withheld: (from: string, to: string, net: Net) => Withheld | undefined;
 }
 
 const ENDS_WITH_A_STOP = /\.$/;

@@ -137,7 +137,9 @@ const BROKEN: readonly Broken[] = [
     more: NO_MESH,
     ends: ['pod/shop/client', 'pod/shop/db:5432'],
     verdict: 'unreachable',
-    says: [/There is no BGP session between node\/node1 and node\/node2\.\nnode\/node1 has no session at all\./],
+    says: [
+      /There is no BGP session between node\/node1 and node\/node2: BGPConfiguration default has nodeToNodeMeshEnabled: false, and no BGPPeer makes one\.\nnode\/node1 has no session at all\./,
+    ],
     protocols: [],
   },
   {
@@ -231,7 +233,7 @@ const UNHEARD: readonly Unheard[] = [
     ends: ['pod/shop/client', 'pod/shop/far:5432'],
     says: [
       /^node\/node1 has no route to \S+, the block of node\/node3/,
-      /^There is no BGP session between node\/node1 and node\/node3\.$/,
+      /^There is no BGP session between node\/node1 and node\/node3: BGPConfiguration default has nodeToNodeMeshEnabled: false, and no BGPPeer makes one\.$/,
       /^BGP session node3 of host\/tor-b with node\/node3 is Connect: the connection of host\/tor-b to 172\.18\.1\.2, port 179, fails: node\/node3 dropped it in input, .*--dport 179 -j DROP \(HostConfig node3-firewall\)\.$/,
     ],
   },
@@ -242,7 +244,7 @@ const UNHEARD: readonly Unheard[] = [
     ends: ['pod/shop/client', 'pod/shop/db:5432'],
     says: [
       /^node\/node1 has no route to \S+, the block of node\/node2/,
-      /^There is no BGP session between node\/node1 and node\/node2\.$/,
+      /^There is no BGP session between node\/node1 and node\/node2: BGPConfiguration default has nodeToNodeMeshEnabled: false, and no BGPPeer makes one\.$/,
       /^BGP session Node_172_18_0_11 of node\/node1 is up, but node\/reflector1 has heard of \S+ by iBGP and is no route reflector: it does not tell node\/node1, which is iBGP too \(RFC 4456\)\.$/,
     ],
   },
@@ -267,6 +269,91 @@ const UNHEARD: readonly Unheard[] = [
     ],
   },
 ];
+
+const bgpFilter = (name: string, rules: string): string => `
+apiVersion: projectcalico.org/v3
+kind: BGPFilter
+metadata: {name: ${name}}
+spec: {${rules}}
+`;
+
+/** Nodes that speak to one another by BGPPeers, with filters. */
+const PEERS = (filters: string): string => `${NO_MESH}---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: all-nodes}
+spec: {nodeSelector: all(), peerSelector: all(), filters: [${filters}]}
+`;
+const FAR_BLOCK = '{action: Reject, matchOperator: In, cidr: 192.168.104.0/24}';
+const UP = 'BGP session \\S+ of node/node1 is up, and';
+
+/** What takes a route away, and is then taken away itself. */
+const FILTERED: readonly (Unheard & { readonly more: string; readonly without: (more: string) => string })[] = [
+  {
+    what: 'a filter of what a node tells',
+    topology: 'bgp-one-subnet',
+    more: `${PEERS('keep')}---${bgpFilter('keep', `exportV4: [${FAR_BLOCK}]`)}`,
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to 192\.168\.104\.0\/26/,
+      new RegExp(
+        `^${UP} BGPFilter keep rejects it: node/node2 does not tell node/node1 of 192\\.168\\.104\\.0/26 \\(export\\)\\.$`,
+      ),
+    ],
+    without: (more) => more.replace('filters: [keep]', 'filters: []'),
+  },
+  {
+    what: 'a filter of what a node takes',
+    topology: 'bgp-one-subnet',
+    more: `${PEERS('others, near-only')}---${bgpFilter('near-only', 'importV4: [{action: Accept, matchOperator: In, cidr: 192.168.166.0/24}, {action: Reject}]')}---${bgpFilter('others', `importV6: [{action: Reject}]`)}`,
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to 192\.168\.104\.0\/26/,
+      new RegExp(
+        `^${UP} BGPFilter near-only rejects it: node/node1 does not take from node/node2 192\\.168\\.104\\.0/26 \\(import\\)\\.$`,
+      ),
+    ],
+    without: (more) => more.replace(', {action: Reject}]', ']'),
+  },
+  {
+    what: 'a reflector that keeps it from its clients',
+    topology: 'bgp-route-reflectors',
+    more: bgpFilter('no-db', `exportV4: [${FAR_BLOCK}]`),
+    edit: (text) => text.replaceAll(/peerSelector: (?=[^}]*\}\n)/g, 'filters: [no-db], peerSelector: '),
+    ends: ['pod/shop/client', 'pod/shop/db:5432'],
+    says: [
+      /^node\/node1 has no route to 192\.168\.104\.0\/26/,
+      /^There is no BGP session between node\/node1 and node\/node2: BGPConfiguration default has nodeToNodeMeshEnabled: false, and no BGPPeer makes one\.$/,
+      /^BGP session \S+ of \S+ is up, and BGPFilter no-db rejects it: node\/node2 does not tell node\/reflector1 of 192\.168\.104\.0\/26 \(export\)\.$/,
+    ],
+    without: (more) => more.replace('Reject', 'Accept'),
+  },
+];
+
+for (const { what, topology, more, edit, ends, says, without } of FILTERED) {
+  t.test(`a route is missing for ${what}, and there without it`, async (t) => {
+    for (const most of [24, 0]) {
+      const cluster = clusterLike(topology, more, edit);
+      cluster.bringRouting(birdRoutingUpTo(most));
+      const [, ...told] = traceIn(cluster, ends).explanation;
+      t.match(told, says, `by messages up to ${most}`);
+      t.equal(told.length, says.length, told.join('\n'));
+      const whole = clusterLike(topology, without(more), edit);
+      whole.bringRouting(birdRoutingUpTo(most));
+      t.equal(traceIn(whole, ends).verdict, 'answered');
+    }
+  });
+}
+
+t.test('a router whose own filter keeps a route is told of with it', async (t) => {
+  const cluster = clusterLike('bgp-peered-gateway', '', (text) =>
+    text.replace('import where net ~ [ 192.168.0.0/16{26,32} ];', 'import where net ~ [ 10.0.0.0/8{26,32} ];'),
+  );
+  t.match(
+    traceIn(cluster, ['host/spine', 'pod/shop/far:5432']).explanation.join('\n'),
+    /BGP session node3 of host\/spine is up, and host\/spine does not take from node\/node3 192\.168\.\S+: its import filter rejects it\.$/m,
+  );
+});
 
 for (const { what, topology, more, edit, ends, says } of UNHEARD) {
   t.test(`a route is missing for ${what}`, async (t) => {

@@ -6,6 +6,7 @@ import { finishExport2, mayExport, outgoingAttributes, prepareExport16 } from '.
 import { acceptAttributes, type NextHopFinder, receivedRoute } from '../bgp/import.js';
 import type { BgpSession } from '../bgp/session.js';
 import { runFilter } from '../filter/filter.js';
+import type { FilterChoice } from '../filter/syntax.js';
 import { importRoute } from '../protocols/import-route.js';
 import { PREFERENCES } from '../protocols/protocol.js';
 import type { Attributes } from '../rib/attributes.js';
@@ -27,15 +28,24 @@ export interface Sender {
   readonly family: LinkFamily;
 }
 
-function attributesOf({ node, session, family }: Sender, route: Route): Attributes | undefined {
+/** The route as the export filter is given it; undefined where the protocol itself does not tell it. */
+function prepared({ session, family }: Sender, route: Route): Route | undefined {
+  if (session.dialect === 'bird-1.6') return prepareExport16(session, route, family.options);
+  return mayExport(session, route) ? route : undefined;
+}
+
+function attributesOf(sender: Sender, route: Route): Attributes | undefined {
+  const { node, session, family } = sender;
   const { options: channel } = family;
-  const old = session.dialect === 'bird-1.6';
-  const prepared = old ? prepareExport16(session, route, channel) : mayExport(session, route) ? route : undefined;
-  if (prepared === undefined) return undefined;
-  const outcome = runFilter(family.channel.exportFilter, prepared, node.environment);
+  const given = prepared(sender, route);
+  if (given === undefined) return undefined;
+  const outcome = runFilter(family.channel.exportFilter, given, node.environment);
   if (outcome.verdict !== 'accept') return undefined;
   const { touched } = outcome;
-  const finished = old ? outcome.route.attributes : finishExport2(session, outcome.route, { channel, touched });
+  const finished =
+    session.dialect === 'bird-1.6'
+      ? outcome.route.attributes
+      : finishExport2(session, outcome.route, { channel, touched });
   return outgoingAttributes(session, finished);
 }
 
@@ -67,16 +77,46 @@ export const anyNeighbor = (session: BgpSession): BgpSession => {
 export const isOwnNextHop = ({ remoteAddress }: Pick<BgpSession, 'remoteAddress'>, { nextHop }: Attributes): boolean =>
   nextHop !== undefined && ipEquals(nextHop, remoteAddress);
 
-/** The route that an offer becomes in the other's table. */
-export function takeOffer(
-  { node, session }: LinkEnd,
-  offer: Offer,
-  of: { readonly family: LinkFamily; readonly find: NextHopFinder },
-): Route | undefined {
+interface Receiving {
+  readonly family: LinkFamily;
+  readonly find: NextHopFinder;
+}
+
+/** The route as the import filter is given it. */
+function received({ session }: LinkEnd, offer: Offer, { family, find }: Receiving): Route | undefined {
   const accepted = acceptAttributes(session, offer.attributes);
   if (accepted === undefined) return undefined;
-  const { channel, options } = of.family;
+  const { channel, options } = family;
   const told = { ...offer, attributes: accepted, preference: channel.preference ?? PREFERENCES.bgp };
-  const route = receivedRoute(session, told, { channel: options, find: of.find });
-  return route && importRoute(route, { channel, environment: node.environment, keepsTemporary: false }).route;
+  return receivedRoute(session, told, { channel: options, find });
+}
+
+/** Which filter keeps a route from the other end of a session, and the function of it that says so. */
+export interface Withheld {
+  readonly direction: 'export' | 'import';
+  readonly filter: FilterChoice;
+  readonly endedIn: string | undefined;
+}
+
+/** Undefined where it comes through, and where it is no filter that keeps it. */
+export function whyWithheld(sender: Sender, receiver: LinkEnd, route: Route, of: Receiving): Withheld | undefined {
+  const given = prepared(sender, route);
+  if (given === undefined) return undefined;
+  const { exportFilter } = sender.family.channel;
+  const told = runFilter(exportFilter, given, sender.node.environment);
+  if (told.verdict !== 'accept') return { direction: 'export', filter: exportFilter, endedIn: told.endedIn };
+  const [offer] = offersOf(sender, [route]);
+  const came = offer && received(receiver, offer, of);
+  if (came === undefined) return undefined;
+  const { importFilter } = of.family.channel;
+  const taken = runFilter(importFilter, came, receiver.node.environment);
+  return taken.verdict === 'accept' ? undefined : { direction: 'import', filter: importFilter, endedIn: taken.endedIn };
+}
+
+/** The route that an offer becomes in the other's table. */
+export function takeOffer(receiver: LinkEnd, offer: Offer, of: Receiving): Route | undefined {
+  const { channel } = of.family;
+  const { environment } = receiver.node;
+  const route = received(receiver, offer, of);
+  return route && importRoute(route, { channel, environment, keepsTemporary: false }).route;
 }

@@ -15,7 +15,7 @@ import { exportMerged } from '../protocols/merge.js';
 import { type HostEntry, resolveNextHop, type Resolution, UNRESOLVED } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { sameRoute } from '../rib/same-route.js';
-import { type Offer, offersOf, takeOffer } from './exchange.js';
+import { type Offer, offersOf, takeOffer, whyWithheld, type Withheld } from './exchange.js';
 import { callingAddress, isFailure, type LinkAddresses, type LinkEnd, type LinkFailure, makeLink } from './link.js';
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
@@ -181,6 +181,25 @@ export class ConvergedNetwork {
       const peer = link.other.node.name;
       return { name, remoteAddress, config, state: 'up', bgpState: 'Established', reason: '', peer };
     });
+  }
+
+  /** Which filter keeps the best route to a network, as one router has it, from another that has a session with it. */
+  withheld(from: string, to: string, net: Net): Withheld | undefined {
+    const node = this.#nodes.get(to);
+    if (node === undefined) return undefined;
+    for (const { name } of node.speaker.config.tables) {
+      const place = this.#place(node, name);
+      if (place === undefined) continue;
+      for (const edge of this.#edges(place)) {
+        if (edge.from.node.name !== from) continue;
+        const [best] = this.#solve(edge.from, net);
+        const { family, receiver, sender } = edge;
+        const of = { family, find: place.finder(family.options.igpTable) };
+        const found = best && whyWithheld(sender, receiver, best, of);
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
   }
 
   // Who and where.

@@ -173,6 +173,7 @@ export function callFunction(
   const step = run.program.body(callee)(run);
   run.calls -= 1;
   run.frame = outer;
+  if (step > STEP.return) run.endedIn ??= callee.name;
   return step;
 }
 

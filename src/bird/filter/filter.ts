@@ -18,6 +18,8 @@ export interface FilterOutcome {
   readonly settings: number;
   /** Whether anything but attributes was set: 1.6 has a copy of the route then (rte_cow()). */
   readonly copied: boolean;
+  /** The function that gave the verdict, where one did. */
+  readonly endedIn?: string | undefined;
 }
 
 const NOTHING: readonly AttributeId[] = [];
@@ -58,8 +60,8 @@ export function runFilter(filter: FilterChoice, route: Route, environment: Filte
   const run = new FilterRun(PROGRAM, environment, route);
   if (filter.slots > 0) run.frame = Array.from({ length: filter.slots }, () => ({ type: 'void' }));
   const verdict = execute(run, bodyOf(filter.body));
-  const { touched, settings, copied } = run;
-  return { verdict, route: run.route ?? route, touched, settings, copied };
+  const { touched, settings, copied, endedIn } = run;
+  return { verdict, route: run.route ?? route, touched, settings, copied, endedIn };
 }
 
 /**

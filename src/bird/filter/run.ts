@@ -59,6 +59,8 @@ export class FilterRun {
   /** What `return` gave. */
   result: Value = VOID;
   verdict: number = STEP.next;
+  /** The function in which the verdict was, where it was in one. */
+  endedIn: string | undefined = undefined;
   #touched: readonly AttributeId[] = NOTHING;
   /** How often an attribute was set or unset. */
   settings = 0;

@@ -67,6 +67,18 @@ const asksForPeerType = (rules: readonly BgpFilterRule[]): boolean =>
 const functionName = (filter: string, direction: Direction, version: IpVersion): string =>
   `'bgp_${bgpFilterName(filter)}_${direction}FilterV${version}'`;
 
+/** The BGPFilter of which a function is, by its name in BIRD's files. */
+export const filterOfFunction = (
+  name: string,
+  filters: readonly BgpFilter[],
+): { readonly filter: BgpFilter; readonly direction: Direction } | undefined => {
+  for (const filter of filters)
+    for (const direction of ['import', 'export'] as const)
+      for (const version of [4, 6] as const)
+        if (functionName(filter.name, direction, version).replaceAll("'", '') === name) return { filter, direction };
+  return undefined;
+};
+
 /** The call in a peer's filter, or nothing where the BGPFilter has no rule for it. */
 export function filterCall(
   filter: BgpFilter,

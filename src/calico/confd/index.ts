@@ -6,6 +6,7 @@
 export { ConfdDatastore } from '../datastore/confd.js';
 export { isInMesh, meshAsNumber, meshSessionName, waitsFor } from './bird-peers.js';
 export { ConfdCluster, type NodeTexts } from './cluster.js';
+export { filterOfFunction } from './filters.js';
 export { type ConfdRun, confdPath, runConfd } from './files.js';
 export type { ConfdHost, ConfdResources } from './model.js';
 export { type NodeConfig, nodeConfig } from './node-config.js';
