@@ -7,6 +7,7 @@ import type { LostConnection } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
 import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
+import { announced, serviceAt, whyNotAnnounced } from './explain-announced.js';
 import { chainBetween, directLink, type Link, sessionsBetween } from './chain.js';
 import { type ExplainFacts, explainSession, placeName } from './session-story.js';
 import { metalLbName } from './speakers.js';
@@ -79,7 +80,35 @@ function explainWay(way: readonly Decision[], facts: ExplainFacts): readonly str
 }
 
 function explainAt(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
-  return explainService(name, destination, facts) ?? explainBlock(name, destination, facts);
+  return (
+    explainService(name, destination, facts) ??
+    explainAnnounced(name, destination, facts) ??
+    explainBlock(name, destination, facts)
+  );
+}
+
+/** A router that should have heard of a Service's address from Calico's nodes. */
+function explainAnnounced(name: string, destination: Ipv4Addr, facts: ExplainFacts): readonly string[] | undefined {
+  const { confd, site, speakers } = facts;
+  const host = site.machine(name);
+  const service = confd && serviceAt(confd, destination);
+  if (
+    confd === undefined ||
+    service === undefined ||
+    host === undefined ||
+    site.plan.machines.get(name)?.role !== 'router'
+  )
+    return undefined;
+  const route = routeTo(host, destination);
+  if (route !== undefined && route.destination.length > 0) return undefined;
+  const announcers = announced(confd, destination);
+  const lacks = `${site.nameOf(host.netns.place)} has no route to ${formatIpv4(destination)}`;
+  if (announcers.length === 0)
+    return speakers.has(name) ? [`${lacks}: ${whyNotAnnounced(service, destination, confd)}.`] : undefined;
+  const by = `${lacks}, which Calico announces by BGP from node/${announcers.map(({ node }) => node).join(', node/')}`;
+  if (!speakers.has(name)) return [`${by}: it speaks no BGP, so nobody has told it.`];
+  const nearest = announcers.find(({ node }) => directLink(node, name, facts) !== undefined) ?? announcers[0];
+  return [`${by}.`, ...(nearest === undefined ? [] : explainUnheard(name, nearest, facts))];
 }
 
 /** A router that should have heard of a load balancer's address from MetalLB's speakers. */

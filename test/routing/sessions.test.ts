@@ -345,6 +345,55 @@ for (const { what, topology, more, edit, ends, says, without } of FILTERED) {
   });
 }
 
+const NO_SERVICES = bgpFilter('no-services', 'exportV4: [{action: Reject, matchOperator: In, cidr: 10.96.0.0/12}]');
+const FILTERED_PEER: Edit = (text) =>
+  text.replace('peerIP: 172.18.0.1, asNumber: 64512}', 'peerIP: 172.18.0.1, asNumber: 64512, filters: [no-services]}');
+
+/** Addresses of Services that a router has not heard of. */
+const UNANNOUNCED: readonly Unheard[] = [
+  {
+    what: 'a range that nobody announces',
+    topology: 'bgp-services',
+    edit: (text) => text.replace('serviceClusterIPs: [{cidr: 10.96.0.0/12}]', 'listenPort: 179'),
+    ends: ['host/customer', 'svc/shop/api:80'],
+    says: [
+      /^host\/edge has no route to 10\.96\.0\.30: no node announces it: BGPConfiguration default has none whose serviceClusterIPs hold 10\.96\.0\.30\.$/,
+    ],
+  },
+  {
+    what: 'a single address whose Service has no endpoint',
+    topology: 'bgp-services',
+    edit: (text) =>
+      text
+        .replace('cidr: 198.51.100.64/26', 'cidr: 198.51.100.70/32')
+        .replace('selector: {app: web}', 'selector: {app: gone}'),
+    ends: ['host/customer', '198.51.100.70:80'],
+    says: [
+      /^host\/edge has no route to 198\.51\.100\.70: no node announces it: Service shop\/web has externalTrafficPolicy: Local, and no endpoint\.$/,
+    ],
+  },
+  {
+    what: 'a filter of Services’ addresses',
+    topology: 'bgp-services',
+    more: NO_SERVICES,
+    edit: FILTERED_PEER,
+    ends: ['host/customer', 'svc/shop/api:80'],
+    says: [
+      /^host\/edge has no route to 10\.96\.0\.30, which Calico announces by BGP from node\/node1, node\/node2, node\/node3\.$/,
+      /^BGP session node1 of host\/edge is up, and BGPFilter no-services rejects it: node\/node1 does not tell host\/edge of 10\.96\.0\.0\/12 \(export\)\.$/,
+    ],
+  },
+];
+
+for (const { what, topology, more, edit, ends, says } of UNANNOUNCED) {
+  t.test(`a router has no route for ${what}`, async (t) => {
+    const [, ...told] = traceIn(clusterLike(topology, more, edit), ends).explanation;
+    t.match(told, says);
+    t.equal(told.length, says.length, told.join('\n'));
+    t.equal(traceIn(clusterLike(topology, more), ends).verdict, 'answered');
+  });
+}
+
 t.test('a router whose own filter keeps a route is told of with it', async (t) => {
   const cluster = clusterLike('bgp-peered-gateway', '', (text) =>
     text.replace('import where net ~ [ 192.168.0.0/16{26,32} ];', 'import where net ~ [ 10.0.0.0/8{26,32} ];'),

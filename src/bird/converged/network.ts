@@ -9,9 +9,6 @@
 
 import { hostKey, type IpAddr, type Net } from '../address.js';
 import type { BgpConfig, KernelConfig } from '../config/types.js';
-import { runFilter } from '../filter/filter.js';
-import { kernelExport } from '../protocols/kernel.js';
-import { exportMerged } from '../protocols/merge.js';
 import { type HostEntry, resolveNextHop, type Resolution, UNRESOLVED } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { sameRoute } from '../rib/same-route.js';
@@ -21,6 +18,7 @@ import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
 import { pipesInto, withPiped } from './pipe-edge.js';
 import { Edge, Place } from './place.js';
+import { programmedBy } from './programmed.js';
 import { Solving } from './solving.js';
 import { configOf, type Speaker } from './speaker.js';
 
@@ -136,30 +134,11 @@ export class ConvergedNetwork {
     const node = this.#node(name);
     const kernels: ConvergedKernel[] = [];
     for (const config of node.speaker.config.protocols) {
-      if (config.kind === 'kernel' && !config.disabled)
-        kernels.push({ config, routes: this.#programmed(node, config) });
+      if (config.kind !== 'kernel' || config.disabled) continue;
+      const nets = this.routes(node.name, config.channels[0]?.table).map(({ routes }) => routes);
+      kernels.push({ config, routes: programmedBy(node, config, nets) });
     }
     return kernels;
-  }
-
-  #programmed(node: ConvergedNode, config: KernelConfig): readonly Route[] {
-    const [channel] = config.channels;
-    if (channel === undefined) return [];
-    const { environment } = node;
-    const programmed: Route[] = [];
-    const exportRoute = (of: Route): { readonly route: Route; readonly copied: boolean } | undefined => {
-      const prepared = kernelExport(config, of, environment.dialect);
-      const outcome = prepared && runFilter(channel.exportFilter, prepared, environment);
-      return outcome?.verdict === 'accept' ? outcome : undefined;
-    };
-    for (const { routes } of this.routes(node.name, channel.table)) {
-      const [best] = routes;
-      if (best === undefined || best.filtered) continue;
-      const limits = { hops: config.mergePaths, ifindex: environment.ifindex };
-      const exported = limits.hops > 0 ? exportMerged(routes, limits, exportRoute) : exportRoute(best);
-      if (exported !== undefined) programmed.push(exported.route);
-    }
-    return programmed;
   }
 
   routerId(name: string): number {

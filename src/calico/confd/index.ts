@@ -8,6 +8,7 @@ export { isInMesh, meshAsNumber, meshSessionName, waitsFor } from './bird-peers.
 export { ConfdCluster, type NodeTexts } from './cluster.js';
 export { filterOfFunction } from './filters.js';
 export { type ConfdRun, confdPath, runConfd } from './files.js';
-export type { ConfdHost, ConfdResources } from './model.js';
+export type { AdvertisedService, ConfdHost, ConfdResources } from './model.js';
 export { type NodeConfig, nodeConfig } from './node-config.js';
+export { announcersOf } from './services.js';
 export { CONFD_FILES, CONFD_FOLDER, type ConfdFile, renderBird, renderConfd } from './render.js';

@@ -4,6 +4,7 @@
  */
 
 import { type Cidr, cidrContains, formatCidr, isHostCidr, parseCidr } from '../cidr.js';
+import type { ConfdCluster } from './cluster.js';
 import type { AdvertisedService, BgpConfiguration, BgpNode, ConfdResources, IpVersion } from './model.js';
 
 export interface ServiceRoutes {
@@ -105,5 +106,15 @@ export function staticRoutes(
   if (isExcluded(node)) return [];
   return ordered([...routes.everywhere, ...(routes.local.get(kubernetesNode) ?? [])], version);
 }
+
+/** What each node announces for Services, by its name. */
+export const announcersOf = (
+  cluster: Pick<ConfdCluster, 'nodes' | 'serviceRoutes'>,
+  version: IpVersion,
+): readonly { readonly node: string; readonly cidrs: readonly string[] }[] =>
+  cluster.nodes.map(({ name, node }) => ({
+    node: name,
+    cidrs: staticRoutes(cluster.serviceRoutes, node, { kubernetesNode: name, version }),
+  }));
 
 export const rejectedCidrs = ({ rejected }: ServiceRoutes, version: IpVersion): string[] => ordered(rejected, version);
