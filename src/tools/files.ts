@@ -7,7 +7,7 @@ import { CNI_BIN_DIR } from '../cni/index.js';
 import type { Netns } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
 import { getopt, isBadOption } from './getopt.js';
-import { procNetFiles } from './proc-net.js';
+import { procNetFiles } from './proc-net/proc-net.js';
 import { sysctlFiles } from './proc-sys.js';
 import { sysClassNetFiles } from './sys-class-net.js';
 import { escapeRegExp } from './text/regexp.js';

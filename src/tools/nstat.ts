@@ -2,7 +2,7 @@
 
 import { fnmatchExpression } from './fnmatch.js';
 import { type LongOption, orderedOptions } from './getopt.js';
-import { netstatGroups, snmpGroups } from './proc-net-mib.js';
+import { netstatGroups, snmpGroups } from './proc-net/mib.js';
 import { failure, lines, ok, type Tool } from './tool.js';
 
 const SHORT = 'h?vVzrnasd:t:jp';

@@ -11,8 +11,8 @@ import t, { type Test } from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import { Emulation, Host, type Netns, NS_PER_S, runIpCommand } from '../../src/kernel/index.js';
 import { INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../../src/packet/index.js';
-import { procNetFiles } from '../../src/tools/proc-net.js';
-import { netstatGroups, snmpGroups } from '../../src/tools/proc-net-mib.js';
+import { procNetFiles } from '../../src/tools/proc-net/proc-net.js';
+import { netstatGroups, snmpGroups } from '../../src/tools/proc-net/mib.js';
 import { TOOLS, type ToolResult } from '../../src/tools/index.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
 

@@ -5,7 +5,7 @@ import t from 'tap';
 import { Emulation, Host, runIpCommand } from '../../src/kernel/index.js';
 import { Cluster } from '../../src/cluster/index.js';
 import { ethtool } from '../../src/tools/ethtool.js';
-import { procNetFiles } from '../../src/tools/proc-net.js';
+import { procNetFiles } from '../../src/tools/proc-net/proc-net.js';
 import { sysClassNetFiles } from '../../src/tools/sys-class-net.js';
 import { loadTopology, outputOf, toolIn } from './run-in.js';
 
@@ -32,17 +32,19 @@ const SETUP = [
 /** The order of a hash, and of devices. */
 const sorted = (text: string): string => text.split('\n').sort().join('\n');
 
-function realFiles(names: readonly string[]): readonly string[] | undefined {
+function realFiles(names: readonly string[], more: readonly string[] = []): readonly string[] | undefined {
   const quiet = ['all', 'default'].map((which) => `sysctl -qw net.ipv6.conf.${which}.disable_ipv6=1`);
-  const commands = [...quiet, ...SETUP.map((command) => `ip ${command}`)];
+  const commands = [...quiet, ...[...SETUP, ...more].map((command) => `ip ${command}`)];
   const script = `set -e\n${commands.join('\n')}\n${names.map((name) => `cat ${name}; echo @@`).join('\n')}`;
   const { status, stdout } = spawnSync('unshare', ['-n', 'bash', '-c', script], { encoding: 'utf8' });
   return status === 0 ? stdout.split('@@\n') : undefined;
 }
 
-const SHOWN = ['/proc/net/dev', '/proc/net/arp', '/proc/net/route'];
+const SHOWN = ['dev', 'arp', 'route', 'igmp', 'psched'].map((name) => `/proc/net/${name}`);
+/** In which every octet has its place. */
+const TRIES = ['/proc/net/fib_trie', '/proc/net/fib_triestat'];
 
-const real = realFiles(SHOWN);
+const real = realFiles([...SHOWN, ...TRIES]);
 const skip = real === undefined ? 'no network namespaces here' : false;
 
 t.test('files of /proc/net are those of the real kernel', { skip }, (t) => {
@@ -50,8 +52,38 @@ t.test('files of /proc/net are those of the real kernel', { skip }, (t) => {
   for (const command of SETUP) t.equal(runIpCommand(netns, command, []), undefined, command);
   const files = new Map(procNetFiles(netns));
   SHOWN.forEach((name, i) => t.equal(sorted(files.get(name) ?? ''), sorted(real?.[i] ?? ''), name));
+  TRIES.forEach((name, i) => t.equal(files.get(name), real?.[SHOWN.length + i], name));
   t.end();
 });
+
+/** Of a node: blocks, its own pods, tunnels; from so many pods and nodes on the trie is wide. */
+const manyRoutes = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, i) => [
+    `route add 192.168.${i * 3 + 1}.64/26 via 10.0.0.3`,
+    `route add 192.168.0.${i + 2} dev d0 scope link`,
+    ...(i % 4 === 0
+      ? [`route add 10.${100 + i}.0.0/16 via 10.0.0.4 metric 7`, `route add 10.${100 + i}.0.0/16 via 10.0.0.4 tos 0x10`]
+      : []),
+    ...(i % 5 === 0 ? [`route add blackhole 172.${16 + i}.0.0/12 table 7`] : []),
+  ])
+    .flat()
+    .filter((command) => !/172\.(?:2[1-9]|3\d|[4-9]\d)/.test(command));
+
+const WIDE: readonly (readonly [what: string, commands: readonly string[]])[] = [
+  ['a few routes', manyRoutes(3)],
+  ['many routes', manyRoutes(60)],
+  ['a rule, which parts main and local', ['rule add from 10.1.0.0/16 table 7', ...manyRoutes(12)]],
+];
+
+for (const [what, commands] of WIDE)
+  t.test(`the trie of routes is that of the real kernel: ${what}`, { skip }, (t) => {
+    const { netns } = new Host(new Emulation(), 'machine');
+    for (const command of [...SETUP, ...commands]) t.equal(runIpCommand(netns, command, []), undefined, command);
+    const files = new Map(procNetFiles(netns));
+    const beside = realFiles(TRIES, commands);
+    TRIES.forEach((name, i) => t.equal(files.get(name), beside?.[i], name));
+    t.end();
+  });
 
 const DEVICES = [
   'link set lo up',
@@ -150,6 +182,9 @@ t.test('/proc/net/nf_conntrack and /sys/class/net have what went by', (t) => {
   t.ok(count('rx_bytes') >= 2 * 98);
   t.equal(count('rx_over_errors'), 0);
   t.equal(outputOf(cluster, 'pod/default/client', 'ls /sys/class/net/eth0/statistics').split('\n').length - 1, 24);
-  t.equal(outputOf(cluster, 'node/node1', 'ls /proc/net'), 'arp\ndev\nnetstat\nnf_conntrack\nroute\nsnmp\nsockstat\n');
+  t.equal(
+    outputOf(cluster, 'node/node1', 'ls /proc/net'),
+    'arp\ndev\nfib_trie\nfib_triestat\nicmp\nigmp\nnetstat\nnf_conntrack\npsched\nraw\nroute\nsnmp\nsockstat\ntcp\nudp\nudplite\n',
+  );
   t.end();
 });

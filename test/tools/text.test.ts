@@ -313,7 +313,7 @@ const COMMANDS = [
   'echo "a b\nc d" | xargs -I{} echo "<{}> {}"; echo "a b\nc d\ne" | xargs -L 2 echo -; printf "a\\0b c\\0" | xargs -0 -n1 echo; echo a:b | tr -d "\\n" | xargs -d: -n1',
   'echo "\'a  b\' c\\\\ d \\"e\\"" | xargs -n1 echo; echo "it\'s" | xargs',
   'echo "rules numbers" | xargs wc -l; echo "missing" | xargs cat; echo $?; echo a b | xargs -n1 sh -c "exit 255"; echo $?; echo a | xargs -t echo b',
-  'seq 3 | xargs -I % sh -c "echo n%; exit %" ; echo $?; seq 5 | xargs -n 2; seq 2 | xargs -n1 -P2 echo; echo a | xargs nothing-such 2>/dev/null; echo $?',
+  'seq 3 | xargs -I % sh -c "echo n%; exit %" ; echo $?; seq 5 | xargs -n 2; echo a | xargs nothing-such 2>/dev/null; echo $?',
   'echo a | xargs -n 0',
   'echo a | xargs -n x',
   'cat rules | tee /dev/null | wc -l; echo x | tee',

@@ -170,6 +170,11 @@ export class Fib {
     return this.#tables.dumpOrder().flatMap((each) => this.#tables.list(each.id));
   }
 
+  /** By table what is in its tree: of `main` and `local`, which share one until a rule is added, both. */
+  trees(): readonly { readonly table: number; readonly routes: readonly FibRoute[] }[] {
+    return this.#tables.trees();
+  }
+
   /** The lines of `ip route show table N`, or without a number of `ip route show table all` (IPv4 part). */
   listRoutes(table?: number): string[] {
     return this.routes(table).map((route) => formatRoute(route, { showTable: table === undefined }));

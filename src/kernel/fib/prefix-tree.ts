@@ -15,10 +15,13 @@ export class PrefixNode {
   readonly routes: Route[] = [];
   /** The next shorter prefix around this one; valid while an index is. */
   parent: PrefixNode | undefined = undefined;
+  /** Its place among those that were made for the tree. */
+  readonly order: number;
 
-  constructor(addr: Ipv4Addr, length: number) {
+  constructor(addr: Ipv4Addr, length: number, order: number) {
     this.addr = addr;
     this.length = length;
+    this.order = order;
   }
 }
 
@@ -30,6 +33,7 @@ export class PrefixTree {
   /** Lengths in use, longest first. */
   #lengths: number[] = [];
   #size = 0;
+  #made = 0;
   #index: PrefixIndex | undefined = undefined;
   #lookupsSinceChange = 0;
 
@@ -51,7 +55,8 @@ export class PrefixTree {
       this.#byLength.set(length, sameLength);
       this.#lengths = [...this.#byLength.keys()].toSorted((a, b) => b - a);
     }
-    const node = new PrefixNode(addr, length);
+    const node = new PrefixNode(addr, length, this.#made);
+    this.#made += 1;
     sameLength.set(addr, node);
     this.#size += 1;
     this.#changed();
@@ -89,6 +94,11 @@ export class PrefixTree {
   /** All prefixes as the kernel dumps them: by address, and of one address the longest first. */
   sorted(): PrefixNode[] {
     return [...this.#nodes()].sort((a, b) => (a.addr >>> 0) - (b.addr >>> 0) || b.length - a.length);
+  }
+
+  /** All prefixes as they came. */
+  inOrder(): PrefixNode[] {
+    return [...this.#nodes()].sort((a, b) => a.order - b.order);
   }
 
   *#nodes(): IterableIterator<PrefixNode> {

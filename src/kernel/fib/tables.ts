@@ -86,6 +86,14 @@ export class Tables {
     return [...this.#tables.values()].toReversed().sort((a, b) => (a.id & 0xff) - (b.id & 0xff));
   }
 
+  /** By table the routes of its tree, which it may share, by prefix as they came. */
+  trees(): readonly { readonly table: number; readonly routes: readonly Route[] }[] {
+    return this.dumpOrder().map(({ id, tree }) => ({
+      table: id,
+      routes: tree.inOrder().flatMap(({ routes }) => routes),
+    }));
+  }
+
   /** The routes of a table as `ip route show` lists them. */
   list(id: number): Route[] {
     const table = this.#tables.get(id);

@@ -1,7 +1,7 @@
 /** What net-tools 2.10 read of the kernel: lines of /proc/net. */
 
 import { type Ipv4Addr, ipv4 } from '../../packet/index.js';
-import { procNetFiles } from '../proc-net.js';
+import { procNetFiles } from '../proc-net/proc-net.js';
 import { failure, type ToolPlace, type ToolResult } from '../tool.js';
 
 /** Words of each line behind the first. */

@@ -1,7 +1,7 @@
 /** `netstat -s` of net-tools 2.10 (statistics.c): the counters of protocols in words. */
 
 import type { Netns } from '../../kernel/index.js';
-import { type MibGroup, netstatGroups, snmpGroups } from '../proc-net-mib.js';
+import { type MibGroup, netstatGroups, snmpGroups } from '../proc-net/mib.js';
 import { lines } from '../tool.js';
 
 const INDENT = '    ';

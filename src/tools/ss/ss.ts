@@ -7,7 +7,7 @@ import { filterOf } from './filter.js';
 import { type SocketState, STATE_NAMES, stateOf } from './states.js';
 import { SS_USAGE } from './usage.js';
 import { noIpv6 } from '../not-modelled.js';
-import { socketUse } from '../proc-net-mib.js';
+import { socketUse } from '../proc-net/mib.js';
 import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
 
 /** `-o`, `-e`, `-m` and `-i` say more of a socket than is known here. */

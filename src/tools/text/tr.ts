@@ -19,7 +19,7 @@ const CLASSES: Readonly<Record<string, RegExp>> = {
   alnum: /[A-Za-z0-9]/,
   alpha: /[A-Za-z]/,
   blank: /[ \t]/,
-  cntrl: /[\x00-\x1f\x7f]/,
+  cntrl: /[^ -~\x80-\xff]/,
   digit: /\d/,
   graph: /[\x21-\x7e]/,
   lower: /[a-z]/,

@@ -3,9 +3,9 @@
  * 6.18. Who counts is src/kernel/mib.ts; the others stand at 0.
  */
 
-import { type Netns, Vxlan } from '../kernel/index.js';
-import { ICMP_TYPE } from '../packet/index.js';
-import { lines } from './tool.js';
+import { type Netns, Vxlan } from '../../kernel/index.js';
+import { ICMP_TYPE } from '../../packet/index.js';
+import { lines } from '../tool.js';
 
 const names = (text: string): readonly string[] => text.trim().split(/\s+/);
 

@@ -1,10 +1,15 @@
-/** Files of /proc/net that show the state of a namespace: dev, arp, route, nf_conntrack, and what proc-net-mib.ts counts. */
+/** Files of /proc/net that show the state of a namespace. */
 
-import { type Device, type FibRoute, type Neighbour, type Netns, RT_TABLE } from '../kernel/index.js';
-import { formatIpv4, formatMac, ipv4Mask } from '../packet/index.js';
-import { devicesOf } from './ip/device.js';
-import { netstatText, snmpText, sockstatText } from './proc-net-mib.js';
-import { lines } from './tool.js';
+import { type Device, type FibRoute, type Neighbour, type Netns, RT_TABLE } from '../../kernel/index.js';
+import { formatIpv4, formatMac, ipv4Mask, parseIpv4 } from '../../packet/index.js';
+import { groupsOf } from '../groups.js';
+import { devicesOf } from '../ip/device.js';
+import { fibTrieStatText, fibTrieText } from './fib-trie.js';
+import { littleEndian } from './hex.js';
+
+import { netstatText, snmpText, sockstatText } from './mib.js';
+import { lines } from '../tool.js';
+import { socketFiles } from './sockets.js';
 
 /** net/core/net-procfs.c:dev_seq_printf_stats(). */
 function deviceRow({ name, counters: c }: Device): string {
@@ -49,10 +54,6 @@ function arp({ neighbours }: Netns): string {
 /** include/uapi/linux/route.h. */
 const RTF = { up: 0x0001, gateway: 0x0002, host: 0x0004, reject: 0x0200 } as const;
 
-/** As the octets lie in memory, which begins with the last for who reads a number. */
-const littleEndian = (address: number): string =>
-  [0, 8, 16, 24].map((shift) => ((address >>> shift) & 0xff).toString(16).padStart(2, '0').toUpperCase()).join('');
-
 const ROW = 127;
 
 /** net/ipv4/fib_trie.c:fib_route_seq_show(): of several next hops the first. */
@@ -96,12 +97,33 @@ const conntrack = ({ conntrack: table }: Netns): string =>
     table.entries().map((entry) => table.format(entry, { extended: true, use: 2 }).replace(/ use=2$/, ' zone=0 use=2')),
   );
 
+/** net/ipv4/igmp.c:igmp_mc_seq_show(): groups that the kernel itself has joined, by the third version, whose timers are the device's. */
+const igmp = (netns: Netns): string =>
+  lines([
+    'Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter',
+    ...devicesOf(netns).flatMap((device) => {
+      const groups = groupsOf(device);
+      if (groups.length === 0) return [];
+      const title = `${device.ifindex}\t${device.name.padEnd(10)}: ${String(groups.length).padStart(5)}      V3`;
+      const rows = groups.map((group) => `\t\t\t\t${littleEndian(parseIpv4(group) ?? 0)}     1 0:00000000\t\t0`);
+      return [title, ...rows];
+    }),
+  ]);
+
+/** net/sched/sch_api.c:psched_show(): what a tick of the scheduler is, for `tc`. */
+const PSCHED = '000003e8 00000040 000f4240 3b9aca00';
+
 export const procNetFiles = (netns: Netns): readonly (readonly [path: string, content: string])[] => [
   ['/proc/net/arp', arp(netns)],
   ['/proc/net/dev', dev(netns)],
+  ['/proc/net/fib_trie', fibTrieText(netns)],
+  ['/proc/net/fib_triestat', fibTrieStatText(netns)],
+  ['/proc/net/igmp', igmp(netns)],
   ['/proc/net/netstat', netstatText(netns)],
   ['/proc/net/nf_conntrack', conntrack(netns)],
+  ['/proc/net/psched', lines([PSCHED])],
   ['/proc/net/route', route(netns)],
   ['/proc/net/snmp', snmpText(netns)],
   ['/proc/net/sockstat', sockstatText(netns)],
+  ...socketFiles(netns),
 ];
