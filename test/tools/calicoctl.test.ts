@@ -189,6 +189,44 @@ node2   (64512)   172.18.0.3/24
   });
 });
 
+t.test('calicoctl get lists policies, tiers, sets and endpoints in their columns', async (t) => {
+  const gallery = loadTopology('policy-gallery');
+  const get = (words: string): string => outputOf(gallery, NODE, `calicoctl get ${words}`);
+  t.equal(
+    get('gnp -o wide'),
+    `NAME            TIER       ORDER   SELECTOR             
+block-threats   security   10                           
+node-exporter   default    <nil>   role == 'exporter'   
+
+`,
+  );
+  t.equal(
+    get('gnp node-exporter -o custom-columns=SELECTOR,NAME'),
+    "SELECTOR             NAME            \nrole == 'exporter'   node-exporter   \n\n",
+  );
+  t.equal(
+    get('np -n order'),
+    'NAMESPACE   NAME        TIER      \norder       allow-all   default   \norder       deny-db     default   \n\n',
+  );
+  t.equal(get('policies'), 'NAME   TIER   \n\n', 'of the namespace default');
+  t.match(get('tier'), /^NAME +ORDER +\n[^]*default +1e\+06 +\n[^]*kube-admin +1000 +\n[^]*security +500 +\n/);
+  t.match(get('hep -o wide'), /^node3-eth0 +node3 +eth0 +172\.18\.0\.4 +\n/m);
+  t.match(get('gnetsets -o wide'), /^botnet +203\.0\.113\.66/m);
+  t.match(get('wep -A'), /^order +db +node2 +10\.244\.104\.4\/32 +calic4ca2d7c2f6 +\n/m);
+  t.match(
+    get('wep -o wide --namespace=order'),
+    /^order +node2-k8s-db-eth0 +db +node2 .* kns\.order,ksa\.order\.default +\n/m,
+  );
+  t.match(toolIn(gallery, NODE, 'calicoctl get np nope -n order'), {
+    exitCode: 1,
+    stderr: /NetworkPolicy\(order\/nope\)/,
+  });
+  t.match(toolIn(gallery, NODE, 'calicoctl get tier -o custom-columns=FOO'), {
+    exitCode: 1,
+    stderr: 'unknown heading FOO, valid values are: NAME, ORDER\n',
+  });
+});
+
 t.test('what calicoctl does not offer here it says', async (t) => {
   t.match(toolIn(demo(), NODE, 'calicoctl patch'), { exitCode: 1, stderr: /only node, ipam, datastore and get/ });
   t.match(toolIn(demo(), NODE, 'calicoctl ipam clean'), {
