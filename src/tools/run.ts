@@ -17,6 +17,7 @@ import { nslookup } from './dns/nslookup.js';
 import { ethtool } from './ethtool.js';
 import { cat, ls } from './files.js';
 import { hostname } from './hostname.js';
+import { id, whoami } from './id.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
 import { iptables } from './iptables.js';
@@ -52,9 +53,19 @@ import { bracket, test } from './test-command.js';
 import { timed } from './time.js';
 import { tracepath } from './tracepath.js';
 import { traceroute } from './traceroute.js';
-import { environmentOf, failure, ok, together, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import {
+  environmentOf,
+  failure,
+  ok,
+  type Programs,
+  together,
+  type Tool,
+  type ToolPlace,
+  type ToolResult,
+} from './tool.js';
 import { uname } from './uname.js';
 import { wget } from './wget.js';
+import { which } from './which.js';
 
 /** Every command that `exec` offers. */
 export const TOOLS: Readonly<Record<string, Tool>> = {
@@ -62,7 +73,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   arp,
   arping,
   awk,
-  bash: (place, args, input) => shell(place, args, runIn, input),
+  bash: (place, args, input) => shell(place, args, PROGRAMS, input),
   birdc,
   birdcl: birdc,
   bridge,
@@ -84,6 +95,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   head,
   host,
   hostname,
+  id,
   ifconfig,
   ip,
   ip6tables: forIpv6('ip6tables'),
@@ -108,7 +120,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   route,
   sed,
   seq,
-  sh: (place, args, input) => shell(place, args, runIn, input),
+  sh: (place, args, input) => shell(place, args, PROGRAMS, input),
   sleep,
   sort,
   ss,
@@ -128,11 +140,30 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   uniq,
   wc,
   wget,
+  which: (_place, args) => which(args, PROGRAMS),
+  whoami,
   xargs: (place, args, input) => xargs(place, args, runIn, input),
 };
 
 /** Where programs lie. */
 const FOLDER = /^\/(?:usr\/(?:local\/)?)?s?bin\//;
+
+/** Debian's programs that are the administrator's. */
+const SBIN = new Set(
+  'arp birdc birdcl bridge conntrack ethtool ifconfig ip ip6tables ip6tables-save ipset iptables iptables-nft iptables-nft-save iptables-save route sysctl tc traceroute traceroute6'.split(
+    ' ',
+  ),
+);
+
+function pathOf(name: string): string | undefined {
+  const bare = name.replace(FOLDER, '');
+  if (!Object.hasOwn(TOOLS, bare)) return undefined;
+  if (bare !== name) return name;
+  if (bare === 'calicoctl') return '/usr/local/bin/calicoctl';
+  return `/usr/${SBIN.has(bare) ? 'sbin' : 'bin'}/${bare}`;
+}
+
+const PROGRAMS: Programs = { run: (...asked) => runIn(...asked), pathOf };
 
 /** Whoever asks next takes longer than the last packets of a connection that a program has closed. */
 const FAREWELL_NS = 250 * NS_PER_MS;

@@ -28,6 +28,13 @@ export type Tool = (place: ToolPlace, args: readonly string[], input?: string) =
 /** Of tools that run others. */
 export type Run = (place: ToolPlace, command: readonly string[], input: string) => ToolResult;
 
+/** Programs by their names, for shells. */
+export interface Programs {
+  readonly run: Run;
+  /** Undefined where there is none of that name. */
+  readonly pathOf: (name: string) => string | undefined;
+}
+
 export const environmentOf = ({ environment, cluster, pod }: ToolPlace): Environment =>
   environment ?? cluster.programs.environment(pod);
 

@@ -337,6 +337,11 @@ const COMMANDS = [
   'echo "${x:-\'q  r\'}" ${x:-\'q  r\'} "${x:-\\"z\\"}" "${x:-a}b}" "${x:-a\\}b}"',
   'y=1; set -- ${y:+"a  b"$y "c"}; echo $# "$1" "$2"; set -- ${z:=a b} "$z"; echo $# "$1"; set -- a${x:-b c}d; echo $# "$1" "$2"; set -- ${x:-}; echo $#; set -- ${x:-""}; echo $#; set -- ${x:-$y "$y  2"}; echo $# "$2"; echo ${x:-*z*}',
   'set -- a "b  c"; printf "<%s>" ${x:-"$@"} ${1:+"$@"}; echo',
+  'command -v echo cat; command -v ip sed; command -v nothing; echo $?; type echo curl nothing; echo $?; f() { echo f; }; type f; command -v f; command -v if; command -V sed',
+  'command echo hi; cat() { echo mine; }; cat empty; command cat empty; command; echo $?; command -v; echo $?; type if test cd export; command -v /usr/bin/cat; command -v /nope; echo $?; command -p cat empty',
+  'command -v nothing >/dev/null 2>&1 || echo absent; if command -v ip >/dev/null; then echo there; fi',
+  'which cat ip; echo $?; which nope cat; echo $?; which; echo $?',
+  'id; id -u; id -un; whoami; id -g -n; id -G root; id nobodyhere; id -n; whoami x',
 ];
 
 /** dash says in which line, and is asked by its whole name. */

@@ -4,10 +4,11 @@
  */
 
 import { matchingPaths, readFile } from '../files.js';
-import { environmentOf, failure, ok, type Run, type ToolPlace, type ToolResult } from '../tool.js';
+import { environmentOf, failure, ok, type Programs, type ToolPlace, type ToolResult } from '../tool.js';
 import { ArithmeticError } from './arithmetic.js';
 import { BUILTINS, ORDINARY_BUILTINS } from './builtins.js';
 import { Expansion, ParameterError } from './expand.js';
+import { namedBy, typeOf } from './lookup.js';
 import { isUnread, readScript } from './reader.js';
 import { Leaving, SHELL_OPTIONS, ShellState } from './state.js';
 import type { Command, Pipeline, Redirection, Script, Sink } from './syntax.js';
@@ -22,7 +23,7 @@ class Fatal extends Error {}
 
 class Shell {
   readonly #place: ToolPlace;
-  readonly #run: Run;
+  readonly #programs: Programs;
   readonly #state: ShellState;
   readonly #expansion: Expansion;
   #stdout = '';
@@ -30,9 +31,9 @@ class Shell {
   /** What does not go where a command's own errors do: errors within its words, and what `set -x` tells of it. */
   #told = '';
 
-  constructor(place: ToolPlace, run: Run, state: ShellState) {
+  constructor(place: ToolPlace, programs: Programs, state: ShellState) {
     this.#place = place;
-    this.#run = run;
+    this.#programs = programs;
     this.#state = state;
     this.#expansion = new Expansion({
       state,
@@ -123,7 +124,7 @@ class Shell {
 
   /** A shell of its own: what it sets is not seen here. */
   #apart(script: Script, input = this.#state.input.rest): ToolResult {
-    return new Shell(this.#place, this.#run, this.#state.copy(input)).whole(script);
+    return new Shell(this.#place, this.#programs, this.#state.copy(input)).whole(script);
   }
 
   /** Where output goes is decided when it is there, since nothing else prints meanwhile. */
@@ -236,24 +237,34 @@ class Shell {
   }
 
   #simple({ assignments, words }: Command & { kind: 'simple' }): void {
-    const [name, ...args] = words.flatMap((word) => this.#expansion.words(word));
+    const [first, ...behind] = words.flatMap((word) => this.#expansion.words(word));
+    // `command NAME` passes over functions.
+    const isAsked = first === 'command' && /^-[vV]$/.test(behind[0] ?? '');
+    const isPlain = first === 'command' && !isAsked;
+    const name = isPlain ? behind.find((word) => word !== '-p') : first;
+    const args = isPlain ? behind.slice(behind[0] === '-p' ? 2 : 1) : behind;
     // Before a command these are its environment alone.
     const values = assignments.map(({ name: variable, value }) => [variable, this.#expansion.text(value)] as const);
     this.#told = this.#stderr;
     this.#stderr = '';
     if (this.#state.options.has('x')) {
       const set = values.map(([variable, value]) => `${variable}=${value}`);
-      this.#told += `+ ${[...set, ...(name === undefined ? [] : [name]), ...args].join(' ')}\n`;
+      this.#told += `+ ${[...set, ...(first === undefined ? [] : [first]), ...behind].join(' ')}\n`;
     }
     if (name === undefined) {
       if (!assignments.some(({ value }) => value.some(({ kind }) => kind === 'output'))) this.#state.status = 0;
       for (const [variable, value] of values) this.#state.variables.set(variable, value);
       return;
     }
-    const body = this.#state.functions.get(name);
+    const body = isPlain ? undefined : this.#state.functions.get(name);
     if (body !== undefined) {
       for (const [variable, value] of values) this.#state.variables.set(variable, value);
       this.#call(body, args);
+      return;
+    }
+    const { pathOf } = this.#programs;
+    if (isAsked || name === 'type') {
+      this.#print(isAsked ? namedBy(this.#state, args, pathOf) : typeOf(this.#state, args, pathOf));
       return;
     }
     const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
@@ -264,7 +275,7 @@ class Shell {
   #program(command: readonly string[], own: ReadonlyMap<string, string>): ToolResult {
     const { unresolved } = environmentOf(this.#place);
     const environment = { variables: new Map([...this.#state.environment(), ...own]), unresolved };
-    return this.#run({ ...this.#here, environment }, command, this.#state.input.rest);
+    return this.#programs.run({ ...this.#here, environment }, command, this.#state.input.rest);
   }
 
   #print({ exitCode, stdout, stderr }: ToolResult): void {
@@ -332,7 +343,7 @@ class Shell {
 /** Options before `c`: those of `set`; that it is a login shell changes nothing. */
 const COMMAND_OPTION = /^-([eulx]*)c$/;
 
-export function shell(place: ToolPlace, args: readonly string[], run: Run, input = ''): ToolResult {
+export function shell(place: ToolPlace, args: readonly string[], programs: Programs, input = ''): ToolResult {
   const [option = '', text, scriptName = 'sh', ...positional] = args;
   const letters = COMMAND_OPTION.exec(option)?.[1];
   if (letters === undefined) return failure(2, 'sh: only sh -c COMMANDS is offered here');
@@ -343,5 +354,5 @@ export function shell(place: ToolPlace, args: readonly string[], run: Run, input
   const { folder = '/' } = place;
   const state = new ShellState({ scriptName, positional, input, environment, folder });
   for (const one of SHELL_OPTIONS) if (letters.includes(one)) state.options.add(one);
-  return script.length === 0 ? ok('') : new Shell(place, run, state).whole(script);
+  return script.length === 0 ? ok('') : new Shell(place, programs, state).whole(script);
 }
