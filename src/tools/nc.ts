@@ -88,9 +88,16 @@ const USAGE = `usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M tt
 \t  [destination] [port]`;
 
 export const nc: Tool = (place, args) => {
-  const given = getopt(args, '4nNuvzw:');
+  const given = getopt(args, '4klnNp:s:uvzw:');
   if (isBadOption(given)) return failure(1, `nc: ${given.problem}\n${USAGE}`);
   const { values, flags, rest } = given;
+  if (flags.has('l'))
+    return failure(
+      2,
+      'nc: -l: nobody connects while it listens, since each command ends before the next begins; a pod listens on the ports that its containers name',
+    );
+  const other = ['k', 'p', 's'].find((letter) => flags.has(letter) || values.has(letter));
+  if (other !== undefined) return failure(2, `nc: -${other} is not offered here`);
   const [name, ...portTexts] = rest;
   const wait = values.get('w');
   if (wait !== undefined && !/^\d+$/.test(wait)) return failure(1, `nc: timeout invalid: ${wait}`);

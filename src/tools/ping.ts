@@ -6,12 +6,16 @@ import { getopt, isBadOption } from './getopt.js';
 import { HostNames } from './host-names.js';
 import { numberOption } from './number-option.js';
 import { resolve, resolveFailure } from './resolve.js';
-import { failure, lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Without `-c` the real one never ends. */
 const DEFAULT_COUNT = 3;
 /** MAXWAIT: how long the last answer is waited for where none has come. */
 const MAX_WAIT_S = 10;
+
+const VERSION = `ping from iputils 20221126
+libcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes
+`;
 
 type PathMtuDiscovery = 'do' | 'dont' | 'want' | 'probe';
 const PMTU_HINTS: readonly PathMtuDiscovery[] = ['do', 'dont', 'want', 'probe'];
@@ -60,6 +64,8 @@ interface Options {
   readonly outstanding: boolean;
   /** `-D`: the time before each line. */
   readonly stamped: boolean;
+  /** `-b`: to everybody of a network. */
+  readonly broadcast: boolean;
   readonly device: Device | undefined;
   readonly source: Ipv4Addr | undefined;
   readonly pathMtuDiscovery: PathMtuDiscovery | undefined;
@@ -80,9 +86,10 @@ const LIMITS = {
 
 function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
   const { netns } = place;
-  const given = getopt(args, '4c:s:W:w:t:i:I:M:Q:m:nqvOdD');
+  const given = getopt(args, '4bc:s:W:w:t:i:I:M:Q:m:nqvOdDV');
   if (isBadOption(given)) return wrong(given.problem);
   const { values, flags, rest } = given;
+  if (flags.has('V')) return ok(VERSION);
   const numbers = new Map<string, number>();
   for (const [letter, limits] of Object.entries(LIMITS)) {
     const value = numberOption('ping', values.get(letter), limits);
@@ -117,6 +124,7 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
     numeric: flags.has('n') || parseIpv4(name) !== undefined || name.includes('/'),
     outstanding: flags.has('O'),
     stamped: flags.has('D'),
+    broadcast: flags.has('b'),
     device,
     source,
     pathMtuDiscovery,
@@ -164,11 +172,16 @@ class Ping {
   }
 
   run(): ToolResult {
-    const { device, source, tos, mark, pathMtuDiscovery } = this.#options;
+    const { device, source, tos, mark, broadcast, pathMtuDiscovery } = this.#options;
     const { sockets } = this.#netns;
+    if (this.#isForMany()) {
+      if (!broadcast) return wrong('Do you want to ping broadcast? Then -b. If not, check your local firewall rules');
+      this.#complaints.push('WARNING: pinging broadcast address');
+    }
     const socket = sockets.ping({
       tos,
       mark,
+      broadcast,
       ...(device === undefined ? {} : { device }),
       ...(pathMtuDiscovery === undefined ? {} : { pathMtuDiscovery }),
     });
@@ -178,6 +191,12 @@ class Ping {
     } finally {
       socket.close();
     }
+  }
+
+  #isForMany(): boolean {
+    const { destination, source, device } = this.#options;
+    const route = this.#netns.ipv4.route({ destination, source: source ?? INADDR_ANY, oif: device });
+    return typeof route !== 'string' && route.type === 'broadcast';
   }
 
   #exchange(socket: ReturnType<Netns['sockets']['ping']>): ToolResult {

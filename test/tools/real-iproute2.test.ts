@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
+import { runTool } from '../../src/tools/index.js';
 import { outputOf, loadTopology } from './run-in.js';
 
 const NODE = `pw-tools-node-${process.pid}`;
@@ -102,6 +103,15 @@ const alike = (text: string): string =>
     .replaceAll(`link-netns ${NODE}`, 'link-netnsid 0')
     .replaceAll(/cni-[0-9a-f-]{36}/g, POD);
 
+/** Options, and the lines of standard input. */
+const BATCHES: readonly (readonly [option: string, ...rows: readonly string[]])[] = [
+  ['-batch -', 'link show lo', '# nothing', '', 'route show table main # all', 'rule'],
+  ['-o -b -', 'addr show "lo"', 'link \\', '  show lo', "route show 'dev' eth0"],
+  ['-batch -', 'link show lo', 'nothing', 'link show lo'],
+  ['-force -b -', 'link show nope', 'nothing', 'link show lo'],
+  ['-b /nope'],
+];
+
 t.test('ip prints what iproute2 prints', { skip }, (t) => {
   t.teardown(() => {
     for (const name of NAMESPACES) spawnSync('ip', ['netns', 'delete', name]);
@@ -127,6 +137,14 @@ t.test('ip prints what iproute2 prints', { skip }, (t) => {
     t.equal(alike(outputOf(cluster, NODE_PLACE, command)), alike(inNode(command)), `${command} on the node`);
     if (command !== 'ip neigh')
       t.equal(alike(outputOf(cluster, POD_PLACE, command)), alike(inPod(command)), `${command} in the pod`);
+  }
+  for (const [option, ...rows] of BATCHES) {
+    const input = rows.join('\n');
+    const script = `ip ${option} <<'END'\n${input}\nEND`;
+    const ours = runTool(cluster, { kind: 'node', name: 'node1' }, ['sh', '-c', script]);
+    const theirs = spawnSync('ip', ['netns', 'exec', NODE, 'ip', ...option.split(' ')], { input, encoding: 'utf8' });
+    t.equal(alike(ours.stdout), alike(theirs.stdout), script);
+    t.match(ours, { exitCode: theirs.status, stderr: theirs.stderr }, script);
   }
   for (const destination of [
     '192.168.104.9',

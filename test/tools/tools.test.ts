@@ -559,7 +559,18 @@ t.test('what is not offered says so', (t) => {
   const cluster = fresh();
   t.match(toolIn(cluster, NODE, 'nmap x'), { exitCode: 127, stderr: /nmap: command not found; podwire offers .*ip/ });
   t.match(toolIn(cluster, NODE, 'ip route add default via 1.2.3.4'), { exitCode: 1, stderr: /only what shows/ });
-  t.match(toolIn(cluster, NODE, 'ip mon'), { exitCode: 1, stderr: 'ip monitor: not modelled.\n' });
+  t.match(toolIn(cluster, NODE, 'ping -c 1 172.18.0.255'), {
+    exitCode: 2,
+    stdout: '',
+    stderr: 'ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n',
+  });
+  t.match(toolIn(cluster, NODE, 'ping -b -c 1 -W 1 172.18.0.255'), {
+    exitCode: 1,
+    stdout: /^PING 172\.18\.0\.255 [^]* 100% packet loss/,
+    stderr: 'WARNING: pinging broadcast address\n',
+  });
+  t.match(toolIn(cluster, NODE, 'nc -l -p 80'), { exitCode: 2, stderr: /^nc: -l: nobody connects while it listens/ });
+  t.match(toolIn(cluster, NODE, 'ip mon'), { exitCode: 1, stderr: /^ip monitor: nothing happens while it listens/ });
   t.match(toolIn(cluster, NODE, 'ip foo'), { exitCode: 1, stderr: 'Object "foo" is unknown, try "ip help".\n' });
   t.match(toolIn(cluster, NODE, 'ip link show none'), { exitCode: 1, stderr: 'Device "none" does not exist.\n' });
   t.match(toolIn(cluster, CLIENT, 'cat /etc/passwd'), {

@@ -4,6 +4,7 @@ import { type Netns, Veth } from '../../kernel/index.js';
 import { isIpv6, noIpv6 } from '../not-modelled.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
+import { runBatch } from './batch.js';
 import { devicesOf } from './device.js';
 import { showLinks } from './link.js';
 import { showGroups } from './maddress.js';
@@ -26,6 +27,9 @@ interface Options {
   readonly units: 'none' | 'si' | 'iec';
   readonly family: Family;
   readonly netns: string | undefined;
+  /** `-batch FILE`. */
+  readonly batch: string | undefined;
+  readonly force: boolean;
 }
 
 const FAMILIES = ['any', 'inet', 'inet6', 'link', 'bridge', 'mpls'] as const;
@@ -42,6 +46,8 @@ const NOTHING: Options = {
   units: 'none',
   family: 'any',
   netns: undefined,
+  batch: undefined,
+  force: false,
 };
 
 type Change = (options: Options) => Partial<Options>;
@@ -67,7 +73,7 @@ const FLAGS: readonly (readonly [name: string, change: Change])[] = [
   ['oneline', () => ({ oneLine: true })],
   ['timestamp', unchanged],
   ['tshort', unchanged],
-  ['force', unchanged],
+  ['force', () => ({ force: true })],
   ['brief', () => ({ brief: true })],
   ['color', unchanged],
   ['Numeric', () => ({ numeric: true })],
@@ -78,7 +84,7 @@ const FLAGS: readonly (readonly [name: string, change: Change])[] = [
 ];
 
 /** These have a value behind them. */
-const VALUES = ['loops', 'family', 'rcvbuf', 'netns'] as const;
+const VALUES = ['loops', 'family', 'rcvbuf', 'netns', 'batch'] as const;
 
 interface Parsed {
   readonly options: Options;
@@ -108,7 +114,7 @@ const usage = (): ToolResult => failure(255, USAGE);
 /** An option with a value: what it changes. @throws Refused */
 function valued(name: (typeof VALUES)[number], value: string | undefined): Partial<Options> {
   if (value === undefined) refuse(usage());
-  if (name === 'netns') return { netns: value };
+  if (name === 'netns' || name === 'batch') return { [name]: value };
   if (name !== 'family') return {};
   const family = FAMILIES.find((one) => one === value && one !== 'any');
   return { family: family ?? refuse(failure(255, `Error: argument "${value}" is wrong: invalid protocol family`)) };
@@ -125,7 +131,7 @@ function parseOptions(args: readonly string[]): Parsed {
     }
     // `-color=never`: colours are not printed.
     const word = (args[at] ?? '').replace(/^--?/, '').replace(/^(c[olr]*)=(?:never|auto|always)$/, '$1');
-    // `-r` is `-resolve`, `-n` is `-netns`; `-b` would be `-batch`, which is not offered.
+    // `-r` is `-resolve`, `-n` is `-netns`, `-b` is `-batch`.
     const withValue = word === 'r' ? undefined : VALUES.find((name) => word !== '' && name.startsWith(word));
     if (withValue !== undefined) {
       at += 1;
@@ -135,7 +141,7 @@ function parseOptions(args: readonly string[]): Parsed {
     }
     if (word !== '' && 'Version'.startsWith(word)) refuse(ok(VERSION));
     if (word === 'help' || word === 'he') refuse(usage());
-    const change = FLAGS.find(([name]) => word !== '' && word !== 'b' && name.startsWith(word))?.[1];
+    const change = FLAGS.find(([name]) => word !== '' && name.startsWith(word))?.[1];
     if (change === undefined) refuse(failure(255, `Option "${args[at]}" is unknown, try "ip -help".`));
     changes.push(change);
   }
@@ -241,17 +247,24 @@ function namespaces(netns: Netns): string[] {
     .map((one) => (numbers.has(one) ? `${one.name} (id: ${numbers.get(one)})` : one.name));
 }
 
-export const ip: Tool = ({ netns, pod }, args) =>
+function command(where: Where, options: Options, [word = '', ...words]: readonly string[]): ToolResult {
+  if (word === '' || 'help'.startsWith(word)) return usage();
+  const object = objectOf(word);
+  const other = OTHER_OBJECTS.find((one) => one.startsWith(word));
+  if (other === 'monitor')
+    return failure(1, 'ip monitor: nothing happens while it listens: ip route, ip neigh and ip link show what has.');
+  if (object === undefined && other !== undefined) return failure(1, `ip ${other}: not modelled.`);
+  if (object === undefined) return failure(1, `Object "${word}" is unknown, try "ip help".`);
+  return run(where, { options, words }, object);
+}
+
+export const ip: Tool = (place, args, input = '') =>
   unlessRefused(() => {
-    const parsed = parseOptions(args);
-    const [word = '', ...words] = parsed.words;
-    if (word === '' || 'help'.startsWith(word)) return usage();
-    const object = objectOf(word);
-    const other = OTHER_OBJECTS.find((one) => one.startsWith(word));
-    if (object === undefined && other !== undefined) return failure(1, `ip ${other}: not modelled.`);
-    if (object === undefined) return failure(1, `Object "${word}" is unknown, try "ip help".`);
-    const { netns: name } = parsed.options;
-    const place = name === undefined ? netns : netns.host.namedNetns(name);
-    if (place === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
-    return run({ netns: place, pod }, { options: parsed.options, words }, object);
+    const { options, words } = parseOptions(args);
+    const { netns: name, batch, force } = options;
+    const netns = name === undefined ? place.netns : place.netns.host.namedNetns(name);
+    if (netns === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
+    const where = { netns, pod: place.pod };
+    if (batch === undefined) return command(where, options, words);
+    return runBatch(place, { file: batch, force }, input, (line) => unlessRefused(() => command(where, options, line)));
   });
