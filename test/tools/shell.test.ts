@@ -111,6 +111,14 @@ t.test('a rule that was made by hand decides over what is sent behind it', (t) =
   t.end();
 });
 
+t.test('echo says what it does in bash', (t) => {
+  t.equal(
+    sh(NODE, 'echo "a\\tb"; echo -e "a\\tb\\x41\\0102"; echo -ne "x\\n"; echo -e "no\\c" more; echo -; echo -q').stdout,
+    'a\\tb\na\tbAB\nx\nno-\n-q\n',
+  );
+  t.end();
+});
+
 t.test('a script knows what time it is, and where it is', (t) => {
   const cluster = fresh();
   t.equal(sh(NODE, 'date -u +%T; sleep 75; date +%s', cluster).stdout, '00:00:00\n75\n');

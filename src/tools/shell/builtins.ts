@@ -3,6 +3,7 @@
 import { printed } from '../text/printf.js';
 import { isThere, wholePath } from '../files.js';
 import { failure, lines, ok, type ToolPlace, type ToolResult } from '../tool.js';
+import { DEFAULT_IFS, readWords } from './fields.js';
 import { Leaving, NAME, SHELL_OPTIONS, type ShellState } from './state.js';
 
 type Builtin = (state: ShellState, args: readonly string[], place: ToolPlace) => ToolResult;
@@ -24,12 +25,8 @@ const read: Builtin = (state, args) => {
   if (wrong !== undefined) return failure(2, `sh: read: ${wrong}: bad variable name`);
   const line = state.input.line();
   const text = (raw ? line?.text : line?.text.replaceAll(/\\(.)/g, '$1')) ?? '';
-  let left = text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
-  for (const [i, name] of names.entries()) {
-    const [word = ''] = i === names.length - 1 ? [left] : left.split(/[ \t]/, 1);
-    state.variables.set(name, word);
-    left = left.slice(word.length).replace(/^[ \t]+/, '');
-  }
+  const words = readWords(text, names.length, state.variables.get('IFS') ?? DEFAULT_IFS);
+  for (const [i, name] of names.entries()) state.assign(name, words[i] ?? '');
   return { exitCode: line?.whole === true ? 0 : 1, stdout: '', stderr: '' };
 };
 
@@ -52,8 +49,32 @@ const exported: Builtin = (state, args) => {
   for (const word of names) {
     const [name = '', ...value] = word.split('=');
     if (!NAME.test(name)) return failure(2, `sh: export: ${name}: bad variable name`);
-    if (word.includes('=')) state.variables.set(name, value.join('='));
+    if (word.includes('=')) state.assign(name, value.join('='));
     state.exported.add(name);
+  }
+  return ok('');
+};
+
+/** `local NAME[=VALUE]...`: as it was before, when the function ends. */
+const local: Builtin = (state, args) => {
+  const kept = state.locals.at(-1);
+  if (kept === undefined) return failure(2, 'sh: local: not in a function');
+  for (const word of args) {
+    const [name = '', ...value] = word.split('=');
+    if (!NAME.test(name)) return failure(2, `sh: local: ${name}: bad variable name`);
+    if (!kept.has(name)) kept.set(name, state.variables.get(name));
+    if (word.includes('=')) state.assign(name, value.join('='));
+  }
+  return ok('');
+};
+
+/** `readonly NAME[=VALUE]...` */
+const readonly: Builtin = (state, args) => {
+  for (const word of args) {
+    const [name = '', ...value] = word.split('=');
+    if (!NAME.test(name)) return failure(2, `sh: readonly: ${name}: bad variable name`);
+    if (word.includes('=')) state.assign(name, value.join('='));
+    state.readonly.add(name);
   }
   return ok('');
 };
@@ -186,8 +207,10 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   continue: leave('continue'),
   exit,
   export: exported,
+  local,
   printf,
   read,
+  readonly,
   return: returned,
   set,
   shift,

@@ -1,6 +1,7 @@
 /** What a word stands for (POSIX, Shell Command Language, 2.6): parameters, sums, what commands print, names of files. */
 
 import { reckon } from './arithmetic.js';
+import { DEFAULT_IFS, escaped, Fields, patternSource } from './fields.js';
 import type { ShellState } from './state.js';
 import type { Parameter, Part, Script, Word } from './syntax.js';
 
@@ -18,54 +19,6 @@ export interface ExpansionContext {
 /** Thrown by `${x?why}`, and by what nobody here knows. */
 export class ParameterError extends Error {}
 
-/** A word on its way, and the pattern of file names that it is. */
-interface Field {
-  readonly text: string;
-  /** Undefined where nothing in it stands for other names. */
-  readonly pattern: string | undefined;
-}
-
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
-
-/** `*` and `?` of names stop at slashes (POSIX, 2.13.3), those of values do not; `[!a]` is `[^a]`. */
-function patternSource(text: string, anyCharacter: '[^/]' | '[^]'): string {
-  if (text === '*') return `${anyCharacter}*`;
-  return text === '?' ? anyCharacter : text.replace(/^\[!/, '[^');
-}
-
-class Fields {
-  readonly #fields: Field[] = [];
-  #isOpen = false;
-
-  add(text: string, pattern?: string): void {
-    const before = this.#isOpen ? this.#fields.pop() : undefined;
-    const known = before?.pattern ?? (pattern === undefined ? undefined : escaped(before?.text ?? ''));
-    this.#fields.push({
-      text: (before?.text ?? '') + text,
-      pattern: known === undefined ? undefined : known + (pattern ?? escaped(text)),
-    });
-    this.#isOpen = true;
-  }
-
-  end(): void {
-    this.#isOpen = false;
-  }
-
-  /** Taken apart at blanks (IFS as it is at first); what is a pattern in it is one. */
-  addSplit(text: string): void {
-    for (const piece of text.split(/([ \t\n]+)/)) {
-      if (/^[ \t\n]/.test(piece)) this.end();
-      else
-        for (const [part] of piece.matchAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g))
-          this.add(part, /^(?:[*?]|\[.+\])$/.test(part) ? patternSource(part, '[^/]') : undefined);
-    }
-  }
-
-  get all(): readonly Field[] {
-    return this.#fields;
-  }
-}
-
 /** `"$@"` */
 const isArguments = (part: Part): boolean =>
   part.kind === 'parameter' && part.quoted && part.name === '@' && part.change === undefined;
@@ -75,6 +28,11 @@ export class Expansion {
 
   constructor(context: ExpansionContext) {
     this.#context = context;
+  }
+
+  /** Characters that part words. */
+  get #ifs(): string {
+    return this.#context.state.variables.get('IFS') ?? DEFAULT_IFS;
   }
 
   /** None, one or several. */
@@ -102,17 +60,17 @@ export class Expansion {
   #part(part: Part, fields: Fields): void {
     if (part.kind === 'text') fields.add(part.text);
     else if (part.kind === 'pattern') fields.add(part.text, patternSource(part.text, '[^/]'));
-    else if (part.kind === 'blank') fields.end();
+    else if (part.kind === 'bare') fields.addSplit(part.text, this.#ifs);
     else if (isArguments(part)) this.#arguments(fields);
     else if (part.kind === 'parameter' && !part.quoted) this.#unquoted(part, fields);
     else if (part.quoted) fields.add(this.#textOf(part));
-    else fields.addSplit(this.#textOf(part));
+    else fields.addSplit(this.#textOf(part), this.#ifs);
   }
 
   /** What is quoted in the word of `${x:-…}` stays together. */
   #unquoted(part: Parameter, fields: Fields): void {
     const value = this.#parameter(part);
-    if (typeof value === 'string') fields.addSplit(value);
+    if (typeof value === 'string') fields.addSplit(value, this.#ifs);
     else for (const inner of value) this.#part(inner, fields);
   }
 
@@ -128,7 +86,7 @@ export class Expansion {
     switch (part.kind) {
       case 'text':
       case 'pattern':
-      case 'blank':
+      case 'bare':
         return part.text;
       case 'arithmetic':
         return reckon(this.text(part.inside), this.#context.state.variables);
@@ -183,7 +141,7 @@ export class Expansion {
       .map((part) => {
         if (part.kind === 'pattern') return patternSource(part.text, '[^]');
         const text = this.#textOf(part);
-        if (part.kind === 'text' || part.kind === 'blank' || part.quoted) return escaped(text);
+        if (part.kind === 'text' || part.kind === 'bare' || part.quoted) return escaped(text);
         return text.replaceAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g, (one) =>
           /^(?:[*?]|\[.+\])$/.test(one) ? patternSource(one, '[^]') : escaped(one),
         );
@@ -209,7 +167,8 @@ export class Expansion {
     if (name === '!') return jobs.length === 0 ? undefined : String(jobs.length);
     if (name === '?') return String(status);
     if (name === '#') return String(positional.length);
-    if (name === '@' || name === '*') return positional.join(' ');
+    if (name === '@') return positional.join(' ');
+    if (name === '*') return positional.join(this.#ifs.charAt(0));
     if (name === '0') return scriptName;
     if (/^\d$/.test(name)) return positional[Number(name) - 1];
     const from = variables.has(name) ? undefined : this.#context.unresolved.get(name);

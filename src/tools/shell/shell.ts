@@ -10,7 +10,7 @@ import { BUILTINS, ORDINARY_BUILTINS } from './builtins.js';
 import { Expansion, ParameterError } from './expand.js';
 import { namedBy, typeOf } from './lookup.js';
 import { isUnread, readScript } from './reader.js';
-import { Leaving, SHELL_OPTIONS, ShellState } from './state.js';
+import { Leaving, ReadOnly, SHELL_OPTIONS, ShellState } from './state.js';
 import type { Command, Pipeline, Redirection, Script, Sink } from './syntax.js';
 
 /** Turns of one loop: time passes only as commands take it, so that waiting for another day would never end. */
@@ -20,6 +20,9 @@ const MOST_CALLS = 100;
 
 /** Something that ends the script: what has been printed before it stays. */
 class Fatal extends Error {}
+
+const isFatal = (error: unknown): error is Error =>
+  [Fatal, ReadOnly, ArithmeticError, ParameterError].some((kind) => error instanceof kind);
 
 class Shell {
   readonly #place: ToolPlace;
@@ -73,7 +76,7 @@ class Shell {
     } catch (error) {
       if (error instanceof Leaving)
         this.#state.status = error.kind === 'exit' || error.kind === 'return' ? error.count : 0;
-      else if (error instanceof Fatal || error instanceof ArithmeticError || error instanceof ParameterError) {
+      else if (isFatal(error)) {
         this.#stderr += `sh: ${error instanceof ArithmeticError ? 'arithmetic expression: ' : ''}${error.message}\n`;
         this.#state.status = 2;
       } else throw error;
@@ -183,7 +186,7 @@ class Shell {
       case 'for': {
         const words = command.words?.flatMap((word) => this.#expansion.words(word)) ?? this.#state.positional;
         this.#turns(words, (word) => {
-          this.#state.variables.set(command.name, word);
+          this.#state.assign(command.name, word);
           this.#script(command.script);
         });
         return;
@@ -225,6 +228,7 @@ class Shell {
     if (state.calls === MOST_CALLS) throw new Fatal(`functions were left after ${MOST_CALLS} calls within one another`);
     state.positional = args;
     state.calls += 1;
+    state.locals.push(new Map());
     try {
       this.#command(body);
     } catch (error) {
@@ -233,6 +237,9 @@ class Shell {
     } finally {
       state.calls -= 1;
       state.positional = positional;
+      for (const [name, value] of state.locals.pop() ?? [])
+        if (value === undefined) state.variables.delete(name);
+        else state.variables.set(name, value);
     }
   }
 
@@ -253,12 +260,12 @@ class Shell {
     }
     if (name === undefined) {
       if (!assignments.some(({ value }) => value.some(({ kind }) => kind === 'output'))) this.#state.status = 0;
-      for (const [variable, value] of values) this.#state.variables.set(variable, value);
+      for (const [variable, value] of values) this.#state.assign(variable, value);
       return;
     }
     const body = isPlain ? undefined : this.#state.functions.get(name);
     if (body !== undefined) {
-      for (const [variable, value] of values) this.#state.variables.set(variable, value);
+      for (const [variable, value] of values) this.#state.assign(variable, value);
       this.#call(body, args);
       return;
     }
@@ -267,9 +274,32 @@ class Shell {
       this.#print(isAsked ? namedBy(this.#state, args, pathOf) : typeOf(this.#state, args, pathOf));
       return;
     }
-    const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
-    this.#print(builtin?.(this.#state, args, this.#here) ?? this.#program([name, ...args], new Map(values)));
-    if (builtin !== undefined && !ORDINARY_BUILTINS.has(name) && this.#state.status === 2) throw new Leaving('exit', 2);
+    if (name === 'eval') this.#eval(args.join(' '));
+    else if (Object.hasOwn(BUILTINS, name)) this.#builtin(name, args, values);
+    else this.#print(this.#program([name, ...args], new Map(values)));
+  }
+
+  /** What is set before it stays with one that is special, and is as it was behind another. */
+  #builtin(name: string, args: readonly string[], values: readonly (readonly [string, string])[]): void {
+    const { variables } = this.#state;
+    const before = values.map(([variable]) => [variable, variables.get(variable)] as const);
+    for (const [variable, value] of values) this.#state.assign(variable, value);
+    const result = BUILTINS[name]?.(this.#state, args, this.#here);
+    if (result !== undefined) this.#print(result);
+    if (!ORDINARY_BUILTINS.has(name)) {
+      if (this.#state.status === 2) throw new Leaving('exit', 2);
+      return;
+    }
+    for (const [variable, value] of before)
+      if (value === undefined) variables.delete(variable);
+      else variables.set(variable, value);
+  }
+
+  #eval(text: string): void {
+    const script = readScript(text);
+    if (isUnread(script)) throw new Fatal(`eval: ${script.problem}`);
+    this.#state.status = 0;
+    this.#script(script);
   }
 
   #program(command: readonly string[], own: ReadonlyMap<string, string>): ToolResult {

@@ -1,5 +1,6 @@
 /** What a shell keeps between commands. */
 
+import { DEFAULT_IFS } from './fields.js';
 import type { Command } from './syntax.js';
 
 /** Ends the script where a command fails (`e`), or where a variable is not set (`u`); tells what is done (`x`). */
@@ -17,6 +18,9 @@ export class Leaving extends Error {
     this.count = count;
   }
 }
+
+/** Ends the script: a variable that is to stay was to be set. */
+export class ReadOnly extends Error {}
 
 /** Standard input: `read` takes lines of it, a command is given what is left. */
 export class Input {
@@ -68,6 +72,9 @@ export class ShellState {
   /** Calls of functions around what is being done. */
   calls = 0;
   readonly functions = new Map<string, Command>();
+  /** Of each call of a function what its variables were before it. */
+  readonly locals: Map<string, string | undefined>[] = [];
+  readonly readonly = new Set<string>();
   /** Where names of files begin. */
   folder: string;
   /** By the names of what they wait for; an empty one waits for nothing. */
@@ -85,12 +92,19 @@ export class ShellState {
     this.exported = new Set(this.variables.keys());
     this.folder = folder;
     this.variables.set('PWD', folder);
+    this.variables.set('IFS', DEFAULT_IFS);
     this.input = new Input(input);
   }
 
   /** What programs find set. */
   environment(): ReadonlyMap<string, string> {
     return new Map([...this.variables].filter(([name]) => this.exported.has(name)));
+  }
+
+  /** @throws ReadOnly */
+  assign(name: string, value: string): void {
+    if (this.readonly.has(name)) throw new ReadOnly(`${name}: is read only`);
+    this.variables.set(name, value);
   }
 
   /** What the next commands read. */
@@ -104,6 +118,7 @@ export class ShellState {
     for (const [name, value] of this.variables) copy.variables.set(name, value);
     for (const name of this.exported) copy.exported.add(name);
     for (const [name, body] of this.functions) copy.functions.set(name, body);
+    for (const name of this.readonly) copy.readonly.add(name);
     for (const option of this.options) copy.options.add(option);
     for (const [name, action] of this.traps) if (action === '') copy.traps.set(name, action);
     copy.jobs.push(...this.jobs);

@@ -4,8 +4,8 @@ export type Part =
   | { readonly kind: 'text'; readonly text: string }
   /** `*`, `?` or `[…]` that nobody has quoted. */
   | { readonly kind: 'pattern'; readonly text: string }
-  /** Within `${x:-…}`, where nobody has quoted it: it parts words. */
-  | { readonly kind: 'blank'; readonly text: string }
+  /** Within `${x:-…}`, where nobody has quoted it: IFS takes it apart. */
+  | { readonly kind: 'bare'; readonly text: string }
   | Parameter
   /** `$((…))`: what stands in it is expanded, and then reckoned. */
   | { readonly kind: 'arithmetic'; readonly inside: Word; readonly quoted: boolean }

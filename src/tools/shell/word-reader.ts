@@ -100,14 +100,22 @@ export class WordReader {
     return this.#parts((next) => BREAK.test(next));
   }
 
-  #parts(ends: (next: string) => boolean): Word {
+  #parts(ends: (next: string) => boolean, plain: 'text' | 'bare' = 'text'): Word {
     const cursor = this.#cursor;
     const parts: Part[] = [];
-    while (!cursor.atEnd && !ends(cursor.next)) parts.push(...this.#part());
+    while (!cursor.atEnd && !ends(cursor.next)) {
+      for (const part of this.#part(plain)) {
+        const last = parts.at(-1);
+        if (part.kind === 'bare' && last?.kind === 'bare')
+          parts.splice(-1, 1, { ...part, text: last.text + part.text });
+        else parts.push(part);
+      }
+    }
     return parts;
   }
 
-  #part(): readonly Part[] {
+  /** `plain`: what characters are that mean themselves. */
+  #part(plain: 'text' | 'bare'): readonly Part[] {
     const cursor = this.#cursor;
     const list = cursor.take(LIST);
     if (list !== undefined) return [{ kind: 'pattern', text: list }];
@@ -127,8 +135,7 @@ export class WordReader {
         return [this.#backquoted(false)];
       default:
         cursor.at += 1;
-        if (/\s/.test(next)) return [{ kind: 'blank', text: next }];
-        return [{ kind: next === '*' || next === '?' ? 'pattern' : 'text', text: next }];
+        return [{ kind: next === '*' || next === '?' ? 'pattern' : plain, text: next }];
     }
   }
 
@@ -218,7 +225,8 @@ export class WordReader {
     const operator = cursor.take(OPERATOR);
     if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted });
     const isPattern = /^[%#]/.test(operator);
-    const word = quoted && !isPattern ? this.#alternative() : this.#parts((next) => next === '}');
+    const word =
+      quoted && !isPattern ? this.#alternative() : this.#parts((next) => next === '}', isPattern ? 'text' : 'bare');
     return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted });
   }
 

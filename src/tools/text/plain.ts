@@ -3,10 +3,41 @@
 import { NS_PER_S } from '../../kernel/index.js';
 import { failure, ok, type Tool } from '../tool.js';
 
-/** As bash has it: `-n` leaves the newline out, and backslashes are what they are. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  e: '\x1b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+};
+
+/** Up to `\c`, which leaves out all behind it. */
+function unescaped(text: string): { readonly text: string; readonly ends: boolean } {
+  const [own = '', ...rest] = text.split(/(?<!\\)(?:\\\\)*\\c/);
+  const octal = (digits: string): string => String.fromCharCode(Number.parseInt(digits, 8) & 0xff);
+  const plain = own.replaceAll(
+    /\\(?:0([0-7]{1,3})|x([\da-fA-F]{1,2})|([^]))/g,
+    (whole, o?: string, x?: string, letter: string = '') => {
+      if (o !== undefined) return octal(o);
+      return x === undefined ? (ESCAPES[letter] ?? whole) : String.fromCharCode(Number.parseInt(x, 16));
+    },
+  );
+  return { text: plain, ends: rest.length > 0 };
+}
+
+/** As bash has it: `-n` leaves the newline out, and backslashes are what they are without `-e`. */
 export const echo: Tool = (_place, args) => {
-  const [first, ...others] = args;
-  return first === '-n' ? ok(others.join(' ')) : ok(`${args.join(' ')}\n`);
+  const at = args.findIndex((word) => !/^-[neE]+$/.test(word));
+  const words = at < 0 ? [] : args.slice(at);
+  const letters = (at < 0 ? args : args.slice(0, at)).join('');
+  const newline = letters.includes('n') ? '' : '\n';
+  if (letters.lastIndexOf('e') <= letters.lastIndexOf('E')) return ok(words.join(' ') + newline);
+  const { text, ends } = unescaped(words.join(' '));
+  return ok(ends ? text : text + newline);
 };
 
 export const success: Tool = () => ok('');
