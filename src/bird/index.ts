@@ -19,7 +19,6 @@ export {
 } from './converged/network.js';
 export { netnsSpeaker, type Peering, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export type { Withheld } from './converged/exchange.js';
-export { filterName } from './filter/syntax.js';
 export { BirdDaemon, type BirdOptions, type ProtocolStatus } from './daemon.js';
 export { type Iface, type IfaceAddress, Interfaces, plannedIface } from './interfaces.js';
 export type { LinkAddresses } from './converged/link.js';

@@ -1,8 +1,17 @@
 /** Why a machine on a packet's way had no route to where it was sent: the session that is down, or that nobody has. */
 
-import { filterName, Net } from '../bird/index.js';
+import { Net } from '../bird/index.js';
 import { filterOfFunction, isInMesh } from '../calico/confd/index.js';
-import { addressOf, addressOfIpv4, type Cidr, cidrContains, formatCidr, type IpPool, ipv4Of } from '../calico/index.js';
+import {
+  addressOf,
+  addressOfIpv4,
+  type Cidr,
+  cidrContains,
+  formatCidr,
+  hostCidr,
+  type IpPool,
+  ipv4Of,
+} from '../calico/index.js';
 import type { LostConnection } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
@@ -131,7 +140,12 @@ function explainService(name: string, destination: Ipv4Addr, facts: ExplainFacts
   );
   if (sessions.length === 0) return [`${lacks}: none of their speakers has a session with it.`];
   const down = sessions.filter(({ session }) => !session.up);
-  if (down.length < sessions.length) return [`${lacks}: it has been told, and a filter takes the route away.`];
+  const up = sessions.find(({ session }) => session.up);
+  if (up !== undefined) {
+    const told = hostCidr(addressOfIpv4(destination));
+    const filtered = explainFilter({ from: metalLbName(up.node), to: name }, told, facts);
+    return [`${lacks}: it has been told, and ${filtered ?? 'a filter takes the route away.'}`];
+  }
   return [`${lacks}.`, ...down.map(({ node, session }) => explainSession(metalLbName(node), session, facts))];
 }
 
@@ -231,7 +245,7 @@ function explainWithheld(chain: readonly Link[], block: Cidr, facts: ExplainFact
 }
 
 /** The filter that keeps a block on one side of a session, by the object that it was made of. */
-function explainFilter({ from, to }: Link, block: Cidr, facts: ExplainFacts): string | undefined {
+function explainFilter({ from, to }: Pick<Link, 'from' | 'to'>, block: Cidr, facts: ExplainFacts): string | undefined {
   const address = ipv4Of(addressOf(block));
   const kept = address === undefined ? undefined : facts.withheld(from, to, new Net(address, block.length));
   if (kept === undefined) return undefined;
@@ -241,11 +255,9 @@ function explainFilter({ from, to }: Link, block: Cidr, facts: ExplainFacts): st
   const lost = `${at} ${does} ${formatCidr(block)}`;
   const own = filterOfFunction(endedIn, facts.confd?.resources.filters ?? []);
   if (own !== undefined) return `BGPFilter ${own.filter.name} rejects it: ${lost} (${direction}).`;
-  const name = filterName(kept.filter);
-  const where =
-    endedIn !== ''
-      ? `function ${endedIn} of its ${direction} filter`
-      : `its ${direction} filter${name === '(unnamed)' ? '' : ` ${name}`}`;
+  const named = typeof kept.filter === 'string' ? undefined : kept.filter.name;
+  const whose = `its ${direction} filter${named === undefined ? '' : ` ${named}`}`;
+  const where = endedIn === '' ? whose : `function ${endedIn} of ${whose}`;
   return `${lost}: ${where} rejects it.`;
 }
 

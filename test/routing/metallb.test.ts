@@ -107,7 +107,7 @@ spec:
   {
     what: 'a filter of the router',
     edit: (text) => text.replace('import where net ~ [ 192.0.2.0/24{24,32} ]', 'import none'),
-    says: /host\/tor has no route to 192\.0\.2\.2, .*: it has been told, and a filter takes the route away/,
+    says: /host\/tor has no route to 192\.0\.2\.2, .*: it has been told, and host\/tor does not take from MetalLB's speaker on node\/worker\d 192\.0\.2\.2\/32: its import filter rejects it\.$/m,
   },
   {
     what: 'peers that no node is selected for',
