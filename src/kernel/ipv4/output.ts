@@ -186,6 +186,7 @@ export class Ipv4Output {
   mtu(skb: Skb): number {
     const { route } = skb;
     if (route?.dev === undefined) return 65_535;
+    if (skb.socket?.pathMtuDiscovery === 'probe') return route.dev.mtu;
     if (skb.iif === 0 || this.#netns.sysctl.values['ipv4.ip_forward_use_pmtu'] !== 0) return route.mtu;
     return route.route?.mtu ?? route.dev.mtu;
   }

@@ -59,6 +59,8 @@ export interface PacketSocket {
   readonly gid: number | undefined;
   readonly mark: number;
   readonly device: Device | undefined;
+  /** `probe` looks at no path MTU that was learned (ip_sk_use_pmtu()). */
+  readonly pathMtuDiscovery?: PathMtuDiscovery;
   /** close(2) is over, and the kernel ends the connection alone (sk_socket is NULL). */
   readonly detached?: boolean;
 }
