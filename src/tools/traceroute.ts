@@ -1,7 +1,7 @@
 /** `traceroute` 2.1: UDP to ports where nobody listens, or echo requests with `-I`. */
 
-import { type Device, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
-import { formatIpv4, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
+import { ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S } from '../kernel/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
 import { getopt, isBadOption } from './getopt.js';
 import { HostNames } from './host-names.js';
 import { resolve, resolveFailure } from './resolve.js';
@@ -22,8 +22,11 @@ interface Options {
   readonly port: number;
   /** Of the whole packet. */
   readonly length: number;
-  readonly device: Device | undefined;
+  /** `-i`: the name of a device. */
+  readonly through: string | undefined;
   readonly source: Ipv4Addr | undefined;
+  /** `-F`: routers are not to cut it. */
+  readonly whole: boolean;
 }
 
 /** Limits of numbers, and what the tool says where one is beyond them. */
@@ -35,11 +38,15 @@ const NUMBERS = {
   p: { min: 1, max: 65_535, fallback: DEFAULT_PORT, what: 'bad port' },
 } as const;
 
+const VERSION = `Modern traceroute for Linux, version 2.1.2
+Copyright (c) 2016  Dmitry Butskoy,   License: GPL v2 or any later
+`;
+
 function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
-  const { netns } = place;
-  const given = getopt(args, '4Inm:q:w:f:p:s:i:UFT');
+  const given = getopt(args, '4Inm:q:w:f:p:s:i:UFTV');
   if (isBadOption(given)) return failure(2, `Bad option: ${given.problem}`);
   const { values, flags, rest } = given;
+  if (flags.has('V')) return { exitCode: 0, stdout: '', stderr: VERSION };
   if (flags.has('T')) return failure(2, 'traceroute: -T is not modelled: UDP and -I are');
   const [name, lengthText] = rest;
   if (name === undefined)
@@ -63,9 +70,7 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
       2,
       `${name}: ${resolveFailure(resolved.why)}\nCannot handle "host" cmdline arg \`${name}' on position 1 (argc ${args.indexOf(name) + 1})`,
     );
-  const [from, through] = [values.get('s'), values.get('i')];
-  const device = through === undefined ? undefined : netns.devices.named(through);
-  if (through !== undefined && device === undefined) return failure(1, 'setsockopt SO_BINDTODEVICE: No such device');
+  const from = values.get('s');
   const length = Math.max(HEADERS, Number(lengthText ?? 60));
   return {
     name,
@@ -78,8 +83,9 @@ function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
     waitNs: number('w') * NS_PER_S,
     port: number('p'),
     length: Number.isFinite(length) ? length : 60,
-    device,
+    through: values.get('i'),
     source: from === undefined ? undefined : parseIpv4(from),
+    whole: flags.has('F'),
   };
 }
 
@@ -117,11 +123,21 @@ const answerOf = (report: { type: number; code: number; mtu: number; from: Ipv4A
   final: report.type !== 11,
 });
 
+/** What keeps it from sending anything, in the words of the system call that fails. */
+function refusal({ devices, fib, ipv4 }: Netns, { through, source, destination }: Options): string | undefined {
+  const device = through === undefined ? undefined : devices.named(through);
+  if (through !== undefined && device === undefined) return 'setsockopt SO_BINDTODEVICE: No such device';
+  if (source !== undefined && !fib.isLocal(source)) return 'bind: Cannot assign requested address';
+  const route = ipv4.route({ destination, source: source ?? INADDR_ANY, oif: device });
+  return typeof route === 'string' ? `connect: ${ERRNO_TEXT[route]}` : undefined;
+}
+
 /** One probe, and its answer before the time is up. An errno is the tool's own end. */
 function probe(netns: Netns, options: Options, at: { ttl: number; index: number }): Answer | 'silence' {
   const { emulation, sockets } = netns;
-  const { destination, source, device } = options;
-  const bound = device === undefined ? {} : { device };
+  const { destination, source, through, whole } = options;
+  const device = through === undefined ? undefined : netns.devices.named(through);
+  const bound = { pathMtuDiscovery: whole ? 'probe' : 'dont', ...(device === undefined ? {} : { device }) } as const;
   const startNs = emulation.clock.nowNs;
   const answers: Answer[] = [];
   const sending = { ttl: at.ttl, ...(source === undefined ? {} : { source }) };
@@ -161,9 +177,9 @@ export const traceroute: Tool = (place, args) => {
   if ('exitCode' in options) return options;
   const { netns } = place;
   const { name, destination, firstTtl, maxTtl, queries, length } = options;
-  const route = netns.ipv4.route({ destination, source: (options.source ?? 0) as Ipv4Addr });
-  if (typeof route === 'string') return failure(1, 'connect: Network is unreachable');
   const head = `traceroute to ${name} (${formatIpv4(destination)}), ${maxTtl} hops max, ${length} byte packets`;
+  const refused = refusal(netns, options);
+  if (refused !== undefined) return failure(1, `\n${refused}`, head);
   const hops: (readonly (Answer | 'silence')[])[] = [];
   for (let ttl = firstTtl; ttl <= maxTtl; ttl++) {
     const first = (ttl - firstTtl) * queries;

@@ -1,4 +1,4 @@
-/** tracepath and mtr beside the real ones, through namespaces that were made by the same commands. */
+/** tracepath, mtr and traceroute beside the real ones, through namespaces that were made by the same commands. */
 
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
@@ -56,6 +56,27 @@ const COMMANDS = [
   'mtr -i 0.2 -G 0.5 -njc 1 10.0.2.3',
   'mtr -i 0.2 -G 0.5 -nr -c 1 10.0.4.1',
   'mtr -i 0.2 -G 0.5 -nr -c 1 10.0.5.1',
+  'traceroute -n 10.0.2.3',
+  'traceroute -n -I 10.0.2.3',
+  'traceroute -nI -q 1 10.0.2.3',
+  'traceroute -n -U 10.0.2.3',
+  'traceroute -n -q 1 -m 1 10.0.2.3',
+  'traceroute -n -f 2 10.0.2.3',
+  'traceroute -n -w 0.3 -m 2 10.0.4.1',
+  'traceroute -n -I -q 1 10.0.3.1',
+  'traceroute -n 10.0.5.1',
+  'traceroute -n -q 1 10.0.2.3 1400',
+  'traceroute -n -F -q 1 10.0.2.3 1450',
+  'traceroute -n -F -q 1 -p 5000 10.0.2.3 1460',
+  'traceroute -n -q 1 10.0.2.3 1450',
+  'traceroute -n -q 1 127.0.0.1',
+  'traceroute -n -m 300 10.0.2.3',
+  'traceroute -n -q 20 10.0.2.3',
+  'traceroute -n -s 10.0.1.9 10.0.2.3',
+  'traceroute -n -s 10.0.1.1 -q 1 10.0.2.3',
+  'traceroute -n -i nope 10.0.2.3',
+  'traceroute -n -i a0 -q 1 10.0.2.3',
+  'traceroute -V',
   'mtr -i 0.2 -G 0.5 -nrc x 10.0.2.3',
 ];
 
@@ -72,9 +93,11 @@ function missing(): string | false {
   for (const [program, version] of [
     ['tracepath', '20221126'],
     ['mtr', 'mtr 0.95'],
+    ['traceroute', 'version 2.1.2'],
   ] as const) {
-    const { error, stdout } = spawnSync(program, [program === 'mtr' ? '--version' : '-V'], { encoding: 'utf8' });
-    if (error !== undefined || !stdout.includes(version)) return `${program} here is not of ${version}`;
+    const asked = spawnSync(program, [program === 'mtr' ? '--version' : '-V'], { encoding: 'utf8' });
+    if (asked.error !== undefined || !`${asked.stdout}${asked.stderr}`.includes(version))
+      return `${program} here is not of ${version}`;
   }
   return NAMES.every((name) => spawnSync('ip', ['netns', 'add', real(name)]).status === 0)
     ? false
@@ -88,7 +111,7 @@ t.teardown(() => NAMES.forEach((name) => spawnSync('ip', ['netns', 'delete', rea
 const alike = ({ exitCode, stdout, stderr }: ToolResult, hostname: string): ToolResult => ({
   exitCode,
   stdout: stdout
-    .replaceAll(/ *\d+\.\d{3}ms/g, ' T')
+    .replaceAll(/ *\d+\.\d{3} ?ms/g, ' T')
     .replace(/^Start: .*/m, 'Start')
     .replace(new RegExp(`^HOST: ${hostname} *`, 'm'), 'HOST: ')
     .replace(`"src": "${hostname}"`, '"src": "HOST"')
@@ -97,7 +120,7 @@ const alike = ({ exitCode, stdout, stderr }: ToolResult, hostname: string): Tool
   stderr: stderr.replace(/\n\nUsage:[^]*/, '\n'),
 });
 
-t.test('tracepath and mtr tell of the way what the real ones do', { skip }, (t) => {
+t.test('tracepath, mtr and traceroute tell of the way what the real ones do', { skip }, (t) => {
   const host = new Host(new Emulation(), 'machine');
   const netns = new Map(NAMES.map((name) => [name, host.addNetns(name)]));
   for (const name of NAMES) {
