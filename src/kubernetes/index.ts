@@ -123,6 +123,7 @@ export type { Position, SourceText } from './source/source-text.js';
 export { type Listener, Store, type StoreEvent, Table } from './store.js';
 export * from './types.js';
 export { UNMODELLED_FIELDS } from './unmodelled.js';
+export { type FieldType, type FieldTypes, fieldTypeOf, STRUCT, WHOLE } from './updates/field-types.js';
 export { released, writtenOwners, writtenPod, writtenTemplate } from './updates/made-pods.js';
 export { type PatchStrategies, type PatchStrategy, patchStrategiesOf } from './updates/patch-strategies.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';

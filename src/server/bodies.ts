@@ -9,6 +9,7 @@ export const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'
 export const CBOR_TYPE = 'application/cbor';
 export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 export const JSON_PATCH_TYPE = 'application/json-patch+json';
+export const APPLY_PATCH_TYPE = 'application/apply-patch+yaml';
 export const STRATEGIC_PATCH_TYPE = 'application/strategic-merge-patch+json';
 
 /** Where it stops to be JSON, which the parser does not say; undefined where it is JSON. */
@@ -89,7 +90,9 @@ export function useBodies(app: FastifyInstance): void {
       });
     },
   );
-  app.addContentTypeParser(YAML_TYPES, { parseAs: 'string' }, (_request, text, done) => done(null, text));
+  app.addContentTypeParser([...YAML_TYPES, APPLY_PATCH_TYPE], { parseAs: 'string' }, (_request, text, done) =>
+    done(null, text),
+  );
   app.addContentTypeParser(CBOR_TYPE, { parseAs: 'buffer' }, (_request, bytes, done) => done(null, bytes));
   useValidators(app);
 }
@@ -101,12 +104,6 @@ function takenTypes({ routeOptions }: FastifyRequest): readonly string[] | undef
   const { schema } = routeOptions;
   return schema?.consumes ?? (schema?.body === undefined ? undefined : [JSON_TYPE]);
 }
-
-/** What to do in place of what is not taken. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  'application/apply-patch+yaml':
-    ': nobody keeps whose field is whose, as server-side apply does; POST …/objects?apply=true creates objects or replaces them',
-};
 
 /** A Content-Type header's media type, which has no case: RFC 9110 §8.3.1. */
 export const mediaTypeOf = (contentType: string | undefined): string =>
@@ -130,7 +127,7 @@ export function useMediaTypes(app: FastifyInstance): void {
     void reply.header(method === 'PATCH' ? 'accept-patch' : 'accept', taken.join(', '));
     const path = request.url.split('?')[0];
     const what = given === '' ? 'a body without a content type' : given;
-    const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}${INSTEAD[given] ?? ''}`;
+    const message = `${method} ${path} takes ${taken.join(', ')}, not ${what}`;
     throw new Problem('unsupported-media-type', message, [
       { message, field: 'content-type', expected: taken.join(', '), got: given },
     ]);

@@ -93,6 +93,11 @@ export const StrategicPatch = Type.Unsafe<object>({
   description:
     "Of Kubernetes' own kinds: a merge patch that merges containers, ports, conditions … by their names; $patch, $retainKeys, $setElementOrder and $deleteFromPrimitiveList as there",
 });
+export const AppliedFields = {
+  type: 'string',
+  title: 'AppliedFields',
+  description: 'Server-side apply: the fields that the applier has to say something about, as YAML or JSON',
+};
 /** RFC 6902. */
 export const JsonPatch = Type.Unsafe<object>({
   type: 'array',

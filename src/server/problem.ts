@@ -35,6 +35,8 @@ export interface Mistake {
   readonly file?: string;
   readonly line?: number;
   readonly column?: number;
+  /** What kind of mistake it is, of several that one request may have: the API server's word (metav1.CauseType). */
+  readonly reason?: 'FieldManagerConflict';
   /** `Pod shop/web-1`. */
   readonly object?: string;
   /** `spec.ports[0].port`, or a JSON pointer into the request's own body. */

@@ -44,6 +44,9 @@ export const ProblemSchema = Type.Object(
           ),
           expected: Type.Optional(Text),
           got: Type.Optional(Text),
+          reason: Type.Optional(
+            Type.Literal('FieldManagerConflict', described('of an apply: the field is somebody else’s')),
+          ),
           near: Type.Optional(Type.Array(Text, described('names that there are, like the one that was given'))),
         }),
       ),

@@ -142,6 +142,7 @@ t.test('bodies of objects are described, by their media types', async (t) => {
     'application/merge-patch+json',
     'application/json-patch+json',
     'application/strategic-merge-patch+json',
+    'application/apply-patch+yaml',
   ]);
   t.match(content['application/json-patch+json'].schema, { type: 'array', items: { required: ['op', 'path'] } });
 });
@@ -207,6 +208,8 @@ interface Walk {
   readonly status: number;
 }
 
+const APPLY = { 'content-type': 'application/apply-patch+yaml' };
+const DENY_API = DENY_WEB.replace('app: web', 'app: api');
 const TO_WEB = { from: 'pod/default/client', to: 'pod/default/web:80' };
 const FLOWS = [TO_WEB];
 const POLICY = `${AT}/objects/networking.k8s.io/NetworkPolicy/default/deny-web`;
@@ -251,6 +254,11 @@ const WALK: readonly Walk[] = [
     headers: MERGE,
     status: 422,
   },
+  { operation: `PATCH ${ONE}`, path: `${POLICY}?fieldManager=a`, body: DENY_WEB, headers: APPLY, status: 200 },
+  { operation: `PATCH ${ONE}`, path: `${POLICY}?fieldManager=b`, body: DENY_API, headers: APPLY, status: 409 },
+  { operation: `PATCH ${ONE}`, path: POLICY, body: DENY_WEB, headers: APPLY, status: 422 },
+  { operation: `DELETE ${ONE}`, path: POLICY, status: 200 },
+  { operation: `PATCH ${ONE}`, path: `${POLICY}?fieldManager=a`, body: DENY_WEB, headers: APPLY, status: 201 },
   { operation: `DELETE ${ONE}`, path: POLICY, status: 200 },
   { operation: `PUT ${ONE}`, path: POLICY, body: DENY_WEB, headers: YAML, status: 201 },
   { operation: `DELETE ${ONE}`, path: POLICY, status: 200 },
@@ -381,6 +389,12 @@ const PLACES: readonly (readonly [parameter: string, value: string])[] = [
   ['{name}', 'same-node'],
 ];
 
+/** What an example needs beside its body, by the operation or the type. */
+const QUERIES: Readonly<Record<string, string>> = {
+  'POST /clusters/{cluster}/objects': '?apply=true',
+  'application/apply-patch+yaml': '?fieldManager=example',
+};
+
 t.test('every body has an example, which is taken as it stands', async (t) => {
   const asked = await running(t, { clusters: [cluster(VXLAN)] });
   for (const [operation, { requestBody }] of operationsOf(await documentOf(asked))) {
@@ -391,10 +405,10 @@ t.test('every body has an example, which is taken as it stands', async (t) => {
       const several = Object.values<Parsed>(examples).map(({ value }) => value);
       const given = example === undefined ? several : [example];
       t.ok(given.length > 0, `${operation} ${type}`);
-      const wanted = operation === 'POST /clusters/{cluster}/objects' ? `${path}?apply=true` : path;
+      const query = QUERIES[operation] ?? QUERIES[type] ?? '';
       for (const one of given) {
         const body = typeof one === 'string' ? one : JSON.stringify(one);
-        const answer = await asked.ask(method, wanted, body, { 'content-type': type });
+        const answer = await asked.ask(method, `${path}${query}`, body, { 'content-type': type });
         t.ok(answer.status < 300, `${operation} ${type}: ${answer.text.slice(0, 300)}`);
       }
     }

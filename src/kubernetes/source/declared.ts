@@ -85,6 +85,8 @@ export interface DeclaredObject {
   /** Index of its text, and its own index in that. */
   readonly source: number;
   readonly index: number;
+  /** metadata.managedFields, where they are others than those of the document: whose its fields are. */
+  readonly managedFields?: readonly JsonObject[];
 }
 
 interface Text extends SourceText {
@@ -95,7 +97,12 @@ interface Text extends SourceText {
 /** As a snapshot has it. */
 export interface DeclaredTexts {
   readonly sources: readonly { readonly file: string; readonly text: string; readonly dropped: readonly number[] }[];
+  /** By `formatKey`. */
+  readonly managedFields?: ManagedFields;
 }
+
+/** Of objects by their ids. */
+type ManagedFields = Readonly<Record<string, readonly JsonObject[]>>;
 
 const objectsOf = (documents: readonly RawDocument[], source: number, dropped: ReadonlySet<number>): DeclaredObject[] =>
   documents.flatMap((document, index) => {
@@ -116,7 +123,7 @@ export class Declared {
     this.errors = errors;
   }
 
-  static read({ sources }: DeclaredTexts): Declared {
+  static read({ sources, managedFields = {} }: DeclaredTexts): Declared {
     const objects: DeclaredObject[] = [];
     const errors: ConfigError[] = [];
     const texts = sources.map(({ file, text, dropped }) => ({ file, text, dropped: new Set(dropped) }));
@@ -125,7 +132,7 @@ export class Declared {
       append(errors, read.errors);
       append(objects, objectsOf(read.documents, source, text.dropped));
     });
-    return new Declared(texts, objects, errors);
+    return new Declared(texts, objects, errors).withManagedFields(new Map(Object.entries(managedFields)));
   }
 
   /** What the cluster is built from. */
@@ -134,7 +141,11 @@ export class Declared {
   }
 
   get texts(): DeclaredTexts {
-    return { sources: this.#texts.map(({ file, text, dropped }) => ({ file, text, dropped: [...dropped] })) };
+    const sources = this.#texts.map(({ file, text, dropped }) => ({ file, text, dropped: [...dropped] }));
+    const managed = this.#objects.flatMap(({ id, managedFields }) =>
+      managedFields === undefined ? [] : [[id, managedFields] as const],
+    );
+    return managed.length === 0 ? { sources } : { sources, managedFields: Object.fromEntries(managed) };
   }
 
   get size(): number {
@@ -153,14 +164,27 @@ export class Declared {
     return [...this.byId.values()].find(({ key }) => pathOf(key).toLowerCase() === wanted);
   }
 
-  /** Adds what a text holds; what had the same name goes. */
+  /** Adds what a text holds; what had the same name goes, and what its fields are whose stays. */
   with(text: SourceText): { readonly declared: Declared; readonly added: readonly DeclaredObject[] } {
     const { documents, errors } = loadDocuments([text]);
     const source = this.#texts.length;
-    const added = objectsOf(documents, source, new Set());
+    const added = objectsOf(documents, source, new Set()).map((one) => {
+      const managedFields = this.byId.get(one.id)?.managedFields;
+      return managedFields === undefined ? one : { ...one, managedFields };
+    });
     const rest = this.without(new Set(added.map(({ id }) => id)));
     const texts = [...rest.#texts, { ...text, dropped: new Set<number>() }];
     return { declared: new Declared(texts, [...rest.#objects, ...added], [...this.errors, ...errors]), added };
+  }
+
+  /** With these managedFields of objects, by their ids. */
+  withManagedFields(entries: ReadonlyMap<string, readonly JsonObject[]>): Declared {
+    if (entries.size === 0) return this;
+    const objects = this.#objects.map((one) => {
+      const managedFields = entries.get(one.id);
+      return managedFields === undefined ? one : { ...one, managedFields };
+    });
+    return new Declared(this.#texts, objects, this.errors);
   }
 
   /** Without the objects of these names. */

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import {
+  APPLY_PATCH_TYPE,
   JSON_PATCH_TYPE,
   keepTexts,
   mediaTypeOf,
@@ -14,6 +15,7 @@ import { describedBody } from '../document.js';
 import * as EXAMPLES from '../examples.js';
 import { Problem } from '../problem.js';
 import {
+  AppliedFields,
   ChangedObjects,
   DeletedObjects,
   JsonPatch,
@@ -29,6 +31,7 @@ import {
 import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
 import { type ObjectKey, type Json, requestedGroup } from '../../kubernetes/index.js';
 import type { Patch } from '../session/patches.js';
+import { applierOf, FieldManager, managerOf, patcherOf } from './field-manager.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
 const tags = ['objects'];
@@ -72,6 +75,7 @@ const PATCH_BODY = {
     [MERGE_PATCH_TYPE]: { schema: { ...MergePatch, examples: [EXAMPLES.mergePatch] } },
     [JSON_PATCH_TYPE]: { schema: { ...JsonPatch, examples: [EXAMPLES.jsonPatch] } },
     [STRATEGIC_PATCH_TYPE]: { schema: { ...StrategicPatch, examples: [EXAMPLES.strategicPatch] } },
+    [APPLY_PATCH_TYPE]: { schema: { ...AppliedFields, examples: [EXAMPLES.manifestYaml] } },
   },
 };
 const PATCH_KINDS: Readonly<Record<string, Patch['kind']>> = {
@@ -79,6 +83,13 @@ const PATCH_KINDS: Readonly<Record<string, Patch['kind']>> = {
   [JSON_PATCH_TYPE]: 'json',
   [STRATEGIC_PATCH_TYPE]: 'strategic',
 };
+const PATCH_TYPES = [...Object.keys(PATCH_KINDS), APPLY_PATCH_TYPE];
+const PatchQuery = Type.Object({
+  ...FieldManager,
+  force: Type.Optional(
+    Type.Boolean({ description: 'of an apply: what others have set otherwise becomes the applier’s' }),
+  ),
+});
 
 export function objectRoutes(app: App, context: RouteContext): void {
   const path = '/clusters/:cluster/objects';
@@ -151,19 +162,34 @@ export function objectRoutes(app: App, context: RouteContext): void {
         tags,
         operationId: 'patchObject',
         summary: 'Patch an object',
-        description: `A merge patch (RFC 7396), a JSON Patch (RFC 6902) or, of Kubernetes' own kinds, a strategic merge patch, by the content type. Custom resources, Calico's among them, take no strategic merge patch (415); server-side apply is not taken (415), since nobody keeps whose field is whose. ${LIVE}`,
-        consumes: Object.keys(PATCH_KINDS),
+        description: `A merge patch (RFC 7396), a JSON Patch (RFC 6902) or, of Kubernetes' own kinds, a strategic merge patch, by the content type. Custom resources, Calico's among them, take no strategic merge patch (415). With ${APPLY_PATCH_TYPE} it is server-side apply: fields become those of \`fieldManager\`, which has to be given; those that it does not name any more go, unless others have them; what others have set otherwise is a conflict (409), unless \`force=true\`; an object that is not there is created. ${LIVE}`,
+        consumes: PATCH_TYPES,
         params: ObjectParams,
-        response: { 200: ChangedObjects, ...ERRORS },
+        querystring: PatchQuery,
+        response: {
+          200: ChangedObjects,
+          201: { ...ChangedObjects, description: 'Applied: it was not there' },
+          ...ERRORS,
+        },
       },
     },
-    async ({ params, body, headers }) => {
-      const kind = PATCH_KINDS[mediaTypeOf(headers['content-type'])];
+    async (request, reply) => {
+      const { params, body, headers, query } = request;
+      const type = mediaTypeOf(headers['content-type']);
+      const thread = threadOf(context, params.cluster);
+      if (type === APPLY_PATCH_TYPE) {
+        const { force = false } = query;
+        const applied = { key: keyOf(params), ...textOf(body, type), manager: applierOf(request), force };
+        const { created, ...changed } = await thread.call('serverSideApply', applied);
+        reply.code(created ? 201 : 200);
+        return changed;
+      }
+      const kind = PATCH_KINDS[type];
       if (body === undefined || kind === undefined)
-        throw new Problem('bad-request', `a body is wanted: a patch as ${Object.keys(PATCH_KINDS).join(' or ')}`);
+        throw new Problem('bad-request', `a body is wanted: a patch as ${PATCH_TYPES.join(' or ')}`);
       const patch: Patch = { kind, patch: body as Json };
       const file = `patch-${randomUUID().slice(0, 8)}.json`;
-      return threadOf(context, params.cluster).call('patchObject', { key: keyOf(params), patch, file });
+      return thread.call('patchObject', { key: keyOf(params), patch, file, manager: patcherOf(request) });
     },
   );
 
@@ -181,6 +207,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
           description: `One object or many, as JSON or YAML: all of them or none. One that is there already, or stands in the request twice, is a conflict (409). With \`apply=true\` those that are there are replaced, and of several of one name the last holds, which a finding tells; the answer is 201 where one of them is new, 200 where none is. ${LIVE}`,
           params: ClusterParams,
           querystring: Type.Object({
+            ...FieldManager,
             apply: Type.Boolean({ default: false, description: 'those that are there already are replaced' }),
           }),
           response: {
@@ -190,8 +217,10 @@ export function objectRoutes(app: App, context: RouteContext): void {
           },
         },
       },
-      async ({ params, body, headers, query }, reply) => {
-        const text = textOf(body, headers['content-type']);
+      async (request, reply) => {
+        const { params, body, headers, query } = request;
+        const manager = managerOf(request, 'CreateOptions');
+        const text = { ...textOf(body, headers['content-type']), manager };
         const thread = threadOf(context, params.cluster);
         if (!query.apply) {
           reply.code(201);
@@ -213,12 +242,15 @@ export function objectRoutes(app: App, context: RouteContext): void {
           summary: 'Replace an object, or create it',
           description: LIVE,
           params: ObjectParams,
+          querystring: Type.Object(FieldManager),
           response: { 200: ChangedObjects, 201: ChangedObjects, ...ERRORS },
         },
       },
-      async ({ params, body, headers }, reply) => {
-        const request = { key: keyOf(params), ...textOf(body, headers['content-type']) };
-        const { created, ...changed } = await threadOf(context, params.cluster).call('replaceObject', request);
+      async (request, reply) => {
+        const { params, body, headers } = request;
+        const manager = managerOf(request, 'UpdateOptions');
+        const replaced = { key: keyOf(params), ...textOf(body, headers['content-type']), manager };
+        const { created, ...changed } = await threadOf(context, params.cluster).call('replaceObject', replaced);
         reply.code(created ? 201 : 200);
         return changed;
       },

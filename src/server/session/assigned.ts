@@ -25,6 +25,7 @@ import {
   type Service,
 } from '../../kubernetes/index.js';
 import { withDefaultTolerations, withoutDefaultTolerations } from './default-tolerations.js';
+import { withManagedFields, withoutManagedFields } from './managed-fields/managers.js';
 import { podAddresses } from './names.js';
 import { withoutSilence, withSilence } from './silence.js';
 
@@ -206,8 +207,11 @@ export const withAdded = (object: JsonObject, key: ObjectKey, store: Store): Jso
   withSilence(withDefaultTolerations(withAssigned(object, key, store), key, store), key, store);
 
 /** A declared object as it is read. */
-export const shownObject = (object: DeclaredObject, store: Store): JsonObject =>
-  withAdded(renderObject(object), object.key, store);
+export function shownObject(object: DeclaredObject, store: Store): JsonObject {
+  const shown = withAdded(renderObject(object), object.key, store);
+  const { managedFields } = object;
+  return managedFields === undefined ? shown : withManagedFields(withoutManagedFields(shown), managedFields);
+}
 
 const without = (object: JsonObject, paths: readonly FieldPath[]): JsonObject =>
   paths.reduce(
@@ -216,6 +220,14 @@ const without = (object: JsonObject, paths: readonly FieldPath[]): JsonObject =>
         Object.fromEntries(Object.entries(inner).filter(([name]) => name !== nameAt(path))),
       ),
     object,
+  );
+
+/** Parts of which nothing is left, and which nobody had declared: a status that is all the cluster's. */
+const withoutEmptied = (object: JsonObject, before: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(object).filter(
+      ([name, value]) => name in before || !isObject(value) || Object.keys(value).length > 0,
+    ),
   );
 
 const isService = ({ key: { group, kind } }: DeclaredObject): boolean => group === '' && kind === 'Service';
@@ -238,7 +250,7 @@ export function withoutAssigned(
     if (path === undefined || !isDeepStrictEqual(at(heard, path), value)) return [];
     return as === undefined || at(heard, [...path.slice(0, -1), as]) === value ? [path] : [];
   });
-  const own = without(heard, returned);
+  const own = withoutEmptied(without(heard, returned), held);
   const dropped = isService(before) ? droppedByType(held, own) : [];
   return returned.length + dropped.length === 0 && heard === object ? undefined : without(own, dropped);
 }

@@ -21,9 +21,11 @@ import {
   patchObject,
   replaceObject,
 } from './objects.js';
+import { timeOf, tracked, type Writer } from './managed-fields/index.js';
 import { isThere } from './pods-of-controllers.js';
 import type { Patch } from './patches.js';
 import { pageInOrder, type PageRequest } from './page.js';
+import { type ApplyRequest, serverSideApply } from './server-side-apply.js';
 import type { Session } from './session.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
 import { whatIf } from './what-if.js';
@@ -43,11 +45,27 @@ export interface SubscribeRequest {
   readonly replaces?: number;
 }
 
-interface TextRequest {
+/** Of a write of objects: by whom, as managedFields name it. */
+interface Write {
+  readonly manager: string;
+}
+
+interface TextRequest extends Write {
   readonly text: string;
   /** What messages call it. */
   readonly file: string;
 }
+
+const writerOf = (session: Session, { manager }: Write): Writer => ({
+  manager,
+  time: timeOf(session.clock.state.nowNs),
+});
+
+/** Takes what was written, as its writer's. */
+const taken = (session: Session, next: Parameters<Session['take']>[0], write: Write) => {
+  const known = session.declared;
+  return withRows(session.take(tracked(known, session.cluster, next, writerOf(session, write))));
+};
 
 const off = (session: Session) => (name: string) => session.faults.isOff(name);
 
@@ -86,18 +104,26 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, text: TextRequest) =>
-    withRows(session.take(createObjects(session.declared, session.cluster, text))),
+    taken(session, createObjects(session.declared, session.cluster, text), text),
   applyObjects: (session: Session, text: TextRequest) => {
     const applied = applyObjects(session.declared, session.cluster, text);
     const created = applied.added.some(({ key }) => !isThere(session.declared, session.cluster, key));
-    return { created, ...withRows(session.take(applied)) };
+    return { created, ...taken(session, applied, text) };
   },
   replaceObject: (session: Session, { key, ...text }: TextRequest & { readonly key: ObjectKey }) => {
     const created = !isThere(session.declared, session.cluster, key);
-    return { created, ...withRows(session.take(replaceObject(session.declared, session.cluster, key, text))) };
+    return { created, ...taken(session, replaceObject(session.declared, session.cluster, key, text), text) };
   },
-  patchObject: (session: Session, request: { readonly key: ObjectKey; readonly patch: Patch; readonly file: string }) =>
-    withRows(session.take(patchObject(session.declared, session.cluster, request))),
+  patchObject: (
+    session: Session,
+    request: Write & { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
+  ) => taken(session, patchObject(session.declared, session.cluster, request), request),
+  serverSideApply: (session: Session, { manager, ...request }: ApplyRequest & Write) => {
+    const created = !isThere(session.declared, session.cluster, request.key);
+    const writer = writerOf(session, { manager });
+    const next = serverSideApply(session.declared, session.cluster, request, writer);
+    return { created, ...withRows(session.take(next)) };
+  },
   deleteObject: (session: Session, key: ObjectKey) =>
     withRows(session.delete(key, deleteObject(session.declared, session.cluster, key))),
 

@@ -286,14 +286,14 @@ interface ChangeOfPods {
   readonly deletedPods: readonly DeletedPod[];
 }
 
-interface TextOfObjects {
+export interface TextOfObjects {
   readonly text: string;
   /** What messages call it. */
   readonly file: string;
 }
 
 /** With what controllers do about objects that are others now: pods that they let go, and pods of workloads that go. */
-function withControllers(before: Declared, cluster: Cluster, next: ObjectsAdded): ObjectsAdded & ChangeOfPods {
+export function withControllers(before: Declared, cluster: Cluster, next: ObjectsAdded): ObjectsAdded & ChangeOfPods {
   const { declared, added: held } = withReleased(next, cluster);
   const { store } = cluster;
   const deletion = deletedByUpdates(held, { before, after: declared, store });
@@ -315,8 +315,8 @@ export function applyObjects(known: Declared, cluster: Cluster, { text, file }: 
   return withControllers(declared, cluster, { ...next, added: held });
 }
 
-/** One object of a name, in place of the one that is there. @throws Problem */
-function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
+/** A request that is about one object of this name. @throws Problem */
+export function oneObject(declared: Declared, key: ObjectKey, { text, file }: TextOfObjects) {
   const next = added(declared, text, file);
   const [one, second] = next.added;
   if (one === undefined || second !== undefined) throw new Problem('bad-object', 'expected one object');
@@ -329,15 +329,22 @@ function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, { text, f
         field: 'metadata.name',
       },
     ]);
-  requireUpdatable(declared, cluster, next.added);
-  return { ...next, object: one };
+  return { declared: next.declared, added: one };
+}
+
+/** One object of a name, in place of the one that is there. @throws Problem */
+export function inPlace(declared: Declared, cluster: Cluster, key: ObjectKey, text: TextOfObjects): ObjectsAdded {
+  const next = oneObject(declared, key, text);
+  requireUpdatable(declared, cluster, [next.added]);
+  return { declared: next.declared, added: [next.added] };
 }
 
 /** @throws Problem where the object's own name is another, or where it may not become that */
 export function replaceObject(known: Declared, cluster: Cluster, key: ObjectKey, { text, file }: TextOfObjects) {
   const declared = withWrittenPods(known, cluster, [key]);
   const next = inPlace(declared, cluster, key, { text, file });
-  const own = withoutAssigned(renderObject(next.object), declared.byId.get(formatKey(key)), cluster.store);
+  const [object] = next.added;
+  const own = object && withoutAssigned(renderObject(object), declared.byId.get(formatKey(key)), cluster.store);
   if (own === undefined) return withControllers(declared, cluster, next);
   // Its lines are those of the text that is kept.
   const kept = { text: JSON.stringify(own, null, 2), file: file.replace(/\.\w+$/, '.json') };

@@ -97,6 +97,7 @@ const SNAPSHOT_SHAPE: Shape = {
   seed: 'number',
   nowNs: 'number',
   sources: [{ file: 'text', text: 'text', dropped: ['number'] }],
+  managedFields: { '?': { '*': [{}] } },
   recorded: {
     pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS, sandbox: { '?': 'text' } }],
     deletedPods: { '?': [{ namespace: 'text', name: 'text' }] },

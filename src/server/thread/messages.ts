@@ -15,6 +15,7 @@ export const CHANGES = [
   'applyObjects',
   'replaceObject',
   'patchObject',
+  'serverSideApply',
   'deleteObject',
 ] as const satisfies readonly Method[];
 

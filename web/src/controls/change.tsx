@@ -15,6 +15,7 @@ import { ChangedElsewhere } from './elsewhere.js';
 import { VerdictMark } from './verdict-mark.js';
 import { Editor, type Remark } from './editor.js';
 import { FindingLines } from './findings.js';
+import { written } from './written.js';
 import { findingsAbout, findingsOf, remarksOf } from './remarks.js';
 
 type Plain = ChangeAnswer['objects'][number];
@@ -224,7 +225,7 @@ export function Change() {
     chosen.value = object;
     outcome.value = undefined;
     if (editor.current === undefined) return;
-    editor.current.text = object === undefined ? denyAll(namespaceOfInterest(page)) : stringify(object.object);
+    editor.current.text = object === undefined ? denyAll(namespaceOfInterest(page)) : stringify(written(object.object));
     if (object !== undefined) editor.current.mark(remarksOf(findingsAbout(object, page.findings.value), text()));
   };
   const { value: object } = chosen;

@@ -2,9 +2,10 @@
 
 import type { ListedObject } from '../api-types.js';
 import { useTexts } from '../context.js';
+import { written } from './written.js';
 
 /** A status is nobody's to write. */
-const spec = ({ object }: ListedObject): string => JSON.stringify({ ...object, status: undefined });
+const spec = ({ object }: ListedObject): string => JSON.stringify({ ...written(object), status: undefined });
 
 /** `now` is undefined where the object is there no more. */
 export function ChangedElsewhere({
