@@ -11,6 +11,8 @@ import {
   type Pod,
   readSources,
   type Store,
+  NO_SILENCE,
+  type Silence,
 } from '../kubernetes/index.js';
 import type { Ipv4Addr } from '../packet/index.js';
 import { type ConnectionTrace, type Place, type TraceBranch, type TraceBranches } from '../trace/index.js';
@@ -119,7 +121,7 @@ export class Cluster {
       seed,
       settled,
       deletedPods: options.recorded?.deletedPods ?? [],
-      silentNodes: options.recorded?.silentNodes ?? [],
+      silence: options.recorded?.silence ?? NO_SILENCE,
       store,
       findings: this.#findings,
       context: this.#context,
@@ -198,11 +200,16 @@ export class Cluster {
     return this.#changes.settled.expectations.flatMap(({ changes }) => changes);
   }
 
+  /** Nodes of which nobody hears, and what has become of their pods. */
+  get silence(): Silence {
+    return this.#changes.silence;
+  }
+
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    const { settled, deletedPods, silentNodes } = this.#changes;
+    const { settled, deletedPods, silence } = this.#changes;
     const hostLocal = this.#context.hostLocal.of(this.underlay.built);
-    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, silentNodes, hostLocal });
+    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, silence, hostLocal });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */

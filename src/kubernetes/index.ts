@@ -83,6 +83,7 @@ export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReferen
 export * as schema from './schema/schema.js';
 export type { Schema, Value, Want } from './schema/schema.js';
 export { fnv1a, Random } from './seeded.js';
+export { NO_SILENCE, type Silence, type TerminatingPod } from './silence.js';
 export { completeServices } from './service-addresses.js';
 export { serviceSubnet } from './service-cidrs.js';
 export { formatLabels, hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';

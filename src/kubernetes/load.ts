@@ -9,7 +9,7 @@ import { type LoadObjectsOptions, loadObjects } from './load-objects.js';
 import { type ConfigError, type Finding, refusal } from './messages.js';
 import { schedule } from './scheduler.js';
 import { refuseConflicts } from './service-conflicts.js';
-import { silenceNodes, silencePods } from './silence.js';
+import { marking, NO_SILENCE, type Silence, silenceNodes, silencePods } from './silence.js';
 import { type Documents, loadDocuments, type RawDocument } from './source/documents.js';
 import type { SourceText } from './source/source-text.js';
 import type { Store } from './store.js';
@@ -51,8 +51,8 @@ export interface LoadClusterOptions extends LoadObjectsOptions {
   readonly runs?: ((pod: Pod) => boolean) | undefined;
   /** Pods that were deleted: a controller that makes others in their place gives them other names, or at least another uid. */
   readonly deletedPods?: readonly DeletedPod[] | undefined;
-  /** Nodes of which nobody has heard for longer than the node controller waits. */
-  readonly silentNodes?: readonly string[] | undefined;
+  /** Nodes of which nobody has heard for longer than the node controller waits, and what has become of their pods. */
+  readonly silence?: Silence | undefined;
 }
 
 /** Texts, or documents that were read of texts before. */
@@ -70,15 +70,16 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   const { store, broken } = loading;
   const inOrder = <T extends Placed>(messages: readonly T[]): readonly T[] => inReadingOrder(messages, files);
   const assumed = completeObjects(store, broken);
-  const silent = new Set(options.silentNodes);
-  silenceNodes(store, silent);
-  const expanded = runControllers(store, { seed: options.seed, deleted: options.deletedPods });
+  const { silence = NO_SILENCE } = options;
+  silenceNodes(store, silence);
+  const marked = marking(silence);
+  const expanded = runControllers(store, { seed: options.seed, deleted: options.deletedPods, marked });
   options.beforeScheduling?.(store);
   const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
   const refusals = inOrder([...loading.refusals, ...conflicts]);
   const refusedPods = admitPods(store, options.runs);
   const pending = schedule(store);
-  silencePods(store, silent);
+  silencePods(store, silence);
   const checked = checkCluster(store, broken);
   return {
     store,

@@ -191,11 +191,22 @@ t.test('a machine that is off is heard of no more: its node, its pods and their 
   await jump(TOLERATED_NS - 100e9);
   t.equal(await onWorker2(), count, 'pods bear it for five minutes');
   await jump(100e9);
-  t.strictSame([await onWorker2(), (await apiPods()).length], [0, 4], 'and come elsewhere');
-  t.equal((await object('core/Pod/shop/db-0')).spec.nodeName, 'worker2', 'there is no other of that name');
+  t.strictSame([await onWorker2(), (await apiPods()).length], [count, 4 + count], 'others come elsewhere');
+  // 50 s until nobody hears of the node, 300 s that are borne, 30 s that a kubelet has.
+  const terminating = { deletionTimestamp: '1970-01-01T00:06:20Z', deletionGracePeriodSeconds: 30 };
+  const left = await object(`core/Pod/shop/${there?.name}`);
+  t.match(left.metadata, terminating, 'what was there stays, since nobody says that it is gone');
+  t.match((await object('core/Pod/shop/db-0')).metadata, terminating, 'and of its name there is no other');
+  t.strictSame((await apiPods()).filter(({ name }) => name.startsWith('db-')).length, 0);
+  t.equal((await ask('PUT', `${at}/objects/core/Pod/shop/${there?.name}`, left)).status, 200, 'who puts it back has');
+  const { uid } = (await object('core/Pod/shop/db-0')).metadata;
 
   t.equal((await ask('DELETE', `${at}/faults/${id}`)).status, 204);
   t.strictSame(await node(), before, 'whoever comes back is heard');
+  t.strictSame([await onWorker2(), (await apiPods()).length], [0, 4], 'and ends what was deleted');
+  const again = await object('core/Pod/shop/db-0');
+  t.notOk(again.metadata.deletionTimestamp);
+  t.not(again.metadata.uid, uid, 'so that there is another of its name');
   const flow = { from: 'pod/shop/client', to: 'node/worker2', protocol: 'icmp' };
   t.equal((await ask('POST', `${at}/traces`, flow)).json.verdict, 'answered');
 });
@@ -221,6 +232,32 @@ t.test('who comes back in time is not missed, nor what is read and put back', as
   );
   await jump(2 * TOLERATED_NS);
   t.equal(await onWorker2(), count, 'nobody has gone');
+});
+
+t.test('who is on its way out is so in a snapshot, and where the thread starts anew', async (t) => {
+  const { ask } = await running(t, {
+    clusters: [cluster('services-iptables', 'shop')],
+    limits: { ...UNBOUNDED, requestMs: 4000 },
+  });
+  await ask('POST', '/clusters/shop/objects', DEPLOYED, YAML);
+  await ask('POST', '/clusters/shop/faults', { kind: 'node', name: 'worker2' });
+  await ask('POST', '/clusters/shop/clock/jump', { byNs: GRACE_NS + 300e9 });
+  const podsAt = async (at: string) => {
+    const { items } = (await ask('GET', `/clusters/${at}/objects?kind=Pod&namespace=shop&full=true`)).json;
+    return items.map(({ name, object: { metadata, spec } }: Parsed) => [
+      name,
+      spec.nodeName,
+      metadata.deletionTimestamp !== undefined,
+    ]);
+  };
+  const before = await podsAt('shop');
+  t.ok(before.some(([, , isTerminating]: Parsed) => isTerminating));
+  const { bytes } = await ask('GET', '/clusters/shop/snapshot');
+  t.equal((await ask('POST', '/clusters?name=copy', bytes, { 'content-type': 'application/cbor' })).status, 201);
+  t.strictSame(await podsAt('copy'), before);
+  const endless = { target: 'node/worker1', command: ['ping', '-c', '100000000', '127.0.0.1'] };
+  t.equal((await ask('POST', '/clusters/shop/exec', endless)).status, 504);
+  t.strictSame(await podsAt('shop'), before);
 });
 
 t.test('where no node is heard nobody is ended', async (t) => {

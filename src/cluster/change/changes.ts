@@ -3,8 +3,8 @@
  * the difference, and whoever listens is told what has become different.
  */
 
-import { append } from '../../kubernetes/index.js';
-import type { ClusterInput, DeletedPod, Finding, Pod, Store } from '../../kubernetes/index.js';
+import { append, NO_SILENCE } from '../../kubernetes/index.js';
+import type { ClusterInput, DeletedPod, Finding, Pod, Silence, Store } from '../../kubernetes/index.js';
 import type { Underlay } from '../../underlay/index.js';
 import { whyAnew } from './anew.js';
 import type { Kubelet } from '../node/kubelet.js';
@@ -25,7 +25,7 @@ interface Parts {
   readonly seed: number;
   readonly settled: Settled;
   readonly deletedPods: readonly DeletedPod[];
-  readonly silentNodes: readonly string[];
+  readonly silence: Silence;
   readonly store: Store;
   /** What was found as machines were built. */
   readonly findings: Finding[];
@@ -40,13 +40,19 @@ interface Parts {
   readonly routing: () => Routing | undefined;
 }
 
+/** Pods that are not there any more are on their way out no more either. */
+const withoutGone = (silence: Silence, store: Store): Silence => ({
+  ...silence,
+  pods: silence.pods.filter(({ namespace, name }) => store.get('Pod', namespace, name) !== undefined),
+});
+
 export class Changes {
   /** What follows from the objects as they are now. */
   settled: Settled;
   /** Of controllers, in whose place they make others. */
   deletedPods: readonly DeletedPod[];
   /** Nobody hears of them. */
-  silentNodes: readonly string[];
+  silence: Silence;
   listener: ((events: readonly ClusterEvent[]) => void) | undefined = undefined;
   readonly #parts: Parts;
 
@@ -54,7 +60,7 @@ export class Changes {
     this.#parts = parts;
     this.settled = parts.settled;
     this.deletedPods = parts.deletedPods;
-    this.silentNodes = parts.silentNodes;
+    this.silence = parts.silence;
   }
 
   /** The pod's sandbox crashes, or is made anew. */
@@ -72,13 +78,10 @@ export class Changes {
     const next = settle(input, { seed, recorded });
     const errors = [...next.errors, ...refusedAnew(this.settled.refusals, next.refusals)];
     if (errors.length > 0) return { kind: 'refused', errors };
-    const { silentNodes = [] } = recorded;
+    const { silence = NO_SILENCE } = recorded;
     // A kubelet that nobody hears reports no probes; one that is heard again begins anew.
-    const turned = new Set(
-      [...silentNodes, ...this.silentNodes].filter(
-        (name) => !silentNodes.includes(name) || !this.silentNodes.includes(name),
-      ),
-    );
+    const [before, now] = [new Set(this.silence.nodes), new Set(silence.nodes)];
+    const turned = new Set([...before, ...now].filter((name) => !before.has(name) || !now.has(name)));
     if (turned.size > 0) prober.podsChanged(store.list('Pod').filter(({ spec }) => turned.has(spec.nodeName)));
     prober.keepReadiness(next.store);
     podFaults.keep(next.store);
@@ -87,7 +90,7 @@ export class Changes {
     const why = whyAnew(this.settled, next, objects);
     if (why !== undefined) return { kind: 'anew', why };
     this.deletedPods = recorded.deletedPods ?? [];
-    this.silentNodes = silentNodes;
+    this.silence = withoutGone(silence, next.store);
     this.observed(objects, () => this.#become(next, objects));
     return { kind: 'changed', objects };
   }

@@ -16,6 +16,7 @@ import {
   type Pod,
   type Service,
   type Store,
+  type Silence,
 } from '../../kubernetes/index.js';
 import type { RecordedHostLocal } from './host-local-record.js';
 import { containerId } from './sandbox.js';
@@ -57,8 +58,8 @@ export interface RecordedState {
   readonly services: readonly RecordedService[];
   /** Pods of controllers that were deleted, as often as they were. */
   readonly deletedPods?: readonly DeletedPod[] | undefined;
-  /** Nodes of which nobody hears any more. */
-  readonly silentNodes?: readonly string[] | undefined;
+  /** Nodes of which nobody hears any more, and what has become of their pods. */
+  readonly silence?: Silence | undefined;
   /** What host-local remembers, where it gives addresses. */
   readonly hostLocal?: readonly RecordedHostLocal[] | undefined;
   /** Of Calico's IPAM, where it runs. */
@@ -98,17 +99,17 @@ function recordedService(service: Service, ipam: IpamStore | undefined): Recorde
 interface Kept {
   readonly ipam: IpamStore | undefined;
   readonly deletedPods: readonly DeletedPod[];
-  readonly silentNodes: readonly string[];
+  readonly silence: Silence;
 }
 
 /** What a cluster has settled. */
 export function recordedState(
   store: Store,
-  { ipam, deletedPods, silentNodes, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
+  { ipam, deletedPods, silence, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
 ): RecordedState {
   return {
     deletedPods,
-    silentNodes,
+    silence,
     hostLocal,
     ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store
@@ -142,6 +143,11 @@ function withoutSandboxes(
   return { node, files: Object.fromEntries(left) };
 }
 
+const withoutTerminating = (silence: Silence, gone: ReadonlySet<string>): Silence => ({
+  ...silence,
+  pods: silence.pods.filter(({ namespace, name }) => !gone.has(`${namespace}/${name}`)),
+});
+
 /** What is on record once these pods have been deleted. */
 export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]): RecordedState {
   if (pods.length === 0) return recorded;
@@ -156,6 +162,7 @@ export function withoutPods(recorded: RecordedState, pods: readonly DeletedPod[]
       gone.has(`${pod.namespace}/${pod.name}`) ? { ...pod, deleted: true as const } : pod,
     ),
     deletedPods: [...(recorded.deletedPods ?? []), ...pods.map(({ namespace, name }) => ({ namespace, name }))],
+    ...(recorded.silence && { silence: withoutTerminating(recorded.silence, gone) }),
   };
 }
 

@@ -37,7 +37,7 @@ export function loadDocuments(
           beforeScheduling: (store) => applyRecorded(store, recorded),
           runs: runningPods(recorded),
           deletedPods: recorded.deletedPods,
-          silentNodes: recorded.silentNodes,
+          silence: recorded.silence,
         }),
   });
   return {

@@ -8,6 +8,7 @@ import type { Labels, Meta } from '../schema/kind.js';
 import { Random } from '../seeded.js';
 import { matchesSelector } from '../selector.js';
 import type { FieldPath } from '../source/json.js';
+import type { Marked } from '../silence.js';
 import type { Store } from '../store.js';
 import type { Pod } from '../types.js';
 
@@ -24,23 +25,36 @@ export interface DeletedPod {
   readonly name: string;
 }
 
+/** What is known of pods before controllers look at them. */
+export interface PodsBefore {
+  readonly deleted?: readonly DeletedPod[] | undefined;
+  /** Pods that were deleted and are there still are marked so. */
+  readonly marked?: Marked | undefined;
+}
+
 /** The pods of a cluster by who they belong to. Kept up as pods are made. */
 export class PodOwnership {
   readonly #store: Store;
   readonly #seed: number;
+  readonly #marked: Marked;
   /** How often a pod of that name was deleted. */
   readonly #deleted = new Map<string, number>();
   readonly #owned = new Map<string, Pod[]>();
   readonly #orphans = new Map<string, Pod[]>();
 
-  constructor(store: Store, { seed, deleted }: { readonly seed: number; readonly deleted: readonly DeletedPod[] }) {
+  constructor(store: Store, seed: number, { deleted = [], marked = (pod) => pod }: PodsBefore) {
     this.#store = store;
     this.#seed = seed;
+    this.#marked = marked;
     for (const { namespace, name } of deleted) {
       const key = `${namespace}/${name}`;
       this.#deleted.set(key, (this.#deleted.get(key) ?? 0) + 1);
     }
-    for (const pod of store.list('Pod')) this.#note(pod);
+    for (const pod of store.list('Pod')) {
+      const known = marked(pod);
+      if (known !== pod) store.put('Pod', known);
+      this.#note(known);
+    }
   }
 
   #note(pod: Pod): void {
@@ -81,13 +95,15 @@ export class PodOwnership {
   }
 
   /** One that has the name of a pod that was deleted is another pod. */
-  create(pod: Pod): void {
+  create(pod: Pod): Pod {
     const { namespace, name } = pod;
     const times = this.#deleted.get(`${namespace}/${name}`);
-    const created =
-      times === undefined ? pod : { ...pod, uid: seededUuid(this.#seed, `Pod/${namespace}/${name}/${times}`) };
+    const created = this.#marked(
+      times === undefined ? pod : { ...pod, uid: seededUuid(this.#seed, `Pod/${namespace}/${name}/${times}`) },
+    );
     this.#store.put('Pod', created);
     this.#note(created);
+    return created;
   }
 }
 
@@ -125,12 +141,12 @@ export function podFromTemplate(name: string, making: Making): Pod {
   };
 }
 
-/** `count` pods named `<owner>-<five characters>`. */
+/** `count` pods named `<owner>-<five characters>`, and those beside them that are on their way out. */
 export function createPods(count: number, pods: PodOwnership, making: Making): void {
   const { owner, seed, purpose = '' } = making;
   const random = Random.for(seed, `${owner.kind}/${owner.namespace}/${owner.name}/${purpose}`);
-  for (let i = 0; i < count; i++) {
+  for (let active = 0; active < count; ) {
     const name = generateName(`${owner.name}-`, random, (candidate) => pods.isTaken(owner.namespace, candidate));
-    pods.create(podFromTemplate(name, making));
+    if (isActive(pods.create(podFromTemplate(name, making)))) active += 1;
   }
 }

@@ -5,16 +5,16 @@ import type { Store } from '../store.js';
 import { runCronJob } from './cron-job.js';
 import { runDaemonSet } from './daemon-set.js';
 import { runJob } from './job.js';
-import { type DeletedPod, PodOwnership } from './pods.js';
+import { PodOwnership, type PodsBefore } from './pods.js';
 import { ReplicaSetIndex } from './replica-sets.js';
 import { type Controllers, runDeployment, runReplicas } from './replicas.js';
 import { runStatefulSet } from './stateful-set.js';
 
 export function runControllers(
   store: Store,
-  { seed, deleted = [] }: { readonly seed: number; readonly deleted?: readonly DeletedPod[] | undefined },
+  { seed, ...before }: PodsBefore & { readonly seed: number },
 ): readonly Finding[] {
-  const pods = new PodOwnership(store, { seed, deleted });
+  const pods = new PodOwnership(store, seed, before);
   const controllers: Controllers = { store, pods, sets: new ReplicaSetIndex(store), seed };
   for (const set of store.list('DaemonSet')) runDaemonSet(set, controllers);
   for (const set of store.list('StatefulSet')) runStatefulSet(set, controllers);

@@ -39,6 +39,8 @@ export interface Meta {
   readonly ownerReferences: readonly OwnerReference[];
   /** It has a deletionTimestamp: on its way out. */
   readonly terminating: boolean;
+  /** Where it was not written, but the cluster has set it. */
+  readonly deletionTimestamp?: string;
   readonly source: ObjectSource;
 }
 

@@ -25,7 +25,7 @@ import {
   type Service,
 } from '../../kubernetes/index.js';
 import { withDefaultTolerations, withoutDefaultTolerations } from './default-tolerations.js';
-import { withManagedFields, withoutManagedFields } from './managed-fields/managers.js';
+import { withManagedFields, withoutManagedFields } from './managed-fields/index.js';
 import { podAddresses } from './names.js';
 import { withoutSilence, withSilence } from './silence.js';
 

@@ -1,7 +1,14 @@
 /** What changes of objects bring about, as events of the stream. */
 
 import type { ClusterEvent } from '../../cluster/index.js';
-import { type Store, type Declared, describeKey, type ObjectKey, type Pod } from '../../kubernetes/index.js';
+import {
+  type Store,
+  type Declared,
+  describeKey,
+  type ObjectKey,
+  type Pod,
+  type TerminatingPod,
+} from '../../kubernetes/index.js';
 import { parseIpv4 } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { StreamEvent } from '../stream/event-facts.js';
@@ -115,6 +122,14 @@ export const nodeEvent = (node: string, isSilent: boolean): StreamEvent => ({
   objects: [{ kind: 'Node', name: node }],
   hosts: [node],
   nodes: [node],
+});
+
+/** A pod that was deleted, of which nobody says that it is gone. */
+export const terminatingEvent = ({ namespace, name, deletionTimestamp }: TerminatingPod): StreamEvent => ({
+  event: 'object-changed',
+  subject: `Pod ${namespace}/${name}`,
+  detail: `Terminating: its deletionTimestamp is ${deletionTimestamp}`,
+  objects: [{ kind: 'Pod', namespace, name }],
 });
 
 /** Something that breaks, or is whole again. */

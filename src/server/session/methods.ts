@@ -1,6 +1,6 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
-import { type Finding, type ObjectKey } from '../../kubernetes/index.js';
+import type { Finding, ObjectKey, TerminatingPod } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
@@ -123,6 +123,11 @@ export const METHODS = {
     const writer = writerOf(session, { manager });
     const next = serverSideApply(session.declared, session.cluster, request, writer);
     return { created, ...withRows(session.take(next)) };
+  },
+  /** Of what time has brought about, where it is done again. */
+  terminatePod: (session: Session, pod: TerminatingPod) => {
+    session.terminate(pod);
+    return {};
   },
   deleteObject: (session: Session, key: ObjectKey) =>
     withRows(session.delete(key, deleteObject(session.declared, session.cluster, key))),

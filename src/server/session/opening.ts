@@ -43,9 +43,8 @@ export function open(request: SessionRequest) {
     }
     const declared = Declared.read(snapshot);
     const cluster = build(declared, snapshot.seed, snapshot);
-    const { name, seed, faults, taints = [], recorded } = snapshot;
-    const { silentNodes = [] } = recorded;
-    return { name: request.name ?? name, seed, declared, cluster, faults, taints, silentNodes };
+    const { name, seed, faults, taints = [] } = snapshot;
+    return { name: request.name ?? name, seed, declared, cluster, faults, taints };
   }
   const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
   const declared = Declared.read({ sources });
@@ -56,6 +55,5 @@ export function open(request: SessionRequest) {
     cluster: build(declared, origin.seed),
     faults: [],
     taints: [],
-    silentNodes: [],
   };
 }

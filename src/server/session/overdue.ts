@@ -1,39 +1,67 @@
 /** What controllers do as time passes, of which the emulation knows nothing: they give up nodes, and end pods there. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from '../../cluster/index.js';
-import { controllerOf, type ObjectKey } from '../../kubernetes/index.js';
+import { type ObjectKey, type Silence, type TerminatingPod } from '../../kubernetes/index.js';
 import type { Evictions } from './evictions.js';
 import type { Faults } from './faults.js';
+import { givenUpTimes } from './given-up.js';
+import { timeOf } from './managed-fields/index.js';
+import { NS_PER_S } from '../../kernel/index.js';
 
 export interface OverdueRequest {
   readonly cluster: () => Cluster;
   readonly faults: Faults;
   readonly evictions: Evictions;
+  readonly silence: () => Silence;
   /** Of these nodes nobody hears any more, and of others one does; `turned` are those that have changed sides. */
-  readonly hear: (silent: readonly string[], turned: readonly string[]) => void;
+  readonly hear: (silence: Silence, turned: readonly string[]) => void;
   readonly evict: (pod: ObjectKey) => void;
+  /** It is deleted, and there until its kubelet says that it is gone. */
+  readonly terminate: (pod: TerminatingPod) => void;
 }
+
+/** terminationGracePeriodSeconds, where nothing else is said, after which a pod is to be gone. */
+const GRACE_NS = 30 * NS_PER_S;
+
+const keyOf = ({ namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>): ObjectKey => ({
+  group: '',
+  kind: 'Pod',
+  namespace,
+  name,
+});
 
 export class Overdue {
   readonly #with: OverdueRequest;
-  #silent: readonly string[];
 
-  constructor(request: OverdueRequest, silent: readonly string[]) {
+  constructor(request: OverdueRequest) {
     this.#with = request;
-    this.#silent = silent;
   }
 
-  /** Nodes of which nobody hears any more. */
-  get silentNodes(): readonly string[] {
-    return this.#silent;
+  get #nowNs(): number {
+    return this.#with.cluster().emulation.clock.nowNs;
+  }
+
+  /** From when nodes are not heard, and are given up: it may be later than now. */
+  #times(): { readonly silent: ReadonlyMap<string, number>; readonly givenUp: ReadonlyMap<string, number> } {
+    const { cluster, faults } = this.#with;
+    const silent = new Map(faults.silences(cluster()).map(({ node, fromNs }) => [node, fromNs]));
+    if (silent.size === 0) return { silent, givenUp: silent };
+    const nodes = cluster().store.list('Node');
+    return { silent, givenUp: givenUpTimes(nodes.map((node) => ({ node, silentFromNs: silent.get(node.name) }))) };
   }
 
   /** When the next is due. */
   get dueNs(): number | undefined {
-    const { cluster, faults, evictions } = this.#with;
-    const turns = faults.silences(cluster()).filter(({ node }) => !this.#silent.includes(node));
+    const { cluster, evictions, silence } = this.#with;
+    const { nodes, givenUp } = silence();
+    const times = this.#times();
     const eviction = evictions.next(cluster().store);
-    const all = [...turns.map(({ fromNs }) => fromNs), ...(eviction === undefined ? [] : [eviction.dueNs])];
+    const all = [
+      ...[...times.silent].flatMap(([node, ns]) => (nodes.includes(node) ? [] : [ns])),
+      ...[...times.givenUp].flatMap(([node, ns]) => (givenUp.includes(node) ? [] : [ns])),
+      ...(eviction === undefined ? [] : [eviction.dueNs]),
+    ];
     return all.length === 0 ? undefined : Math.min(...all);
   }
 
@@ -43,36 +71,40 @@ export class Overdue {
     this.#evict();
   }
 
-  /** The node controller has waited for some long enough, and hears of others again. */
+  /** The node controller has waited for some long enough, and hears of others again, whose kubelets end what was deleted. */
   hear(): void {
-    const { cluster, faults, hear } = this.#with;
-    const { nowNs } = cluster().emulation.clock;
-    const before = this.#silent;
-    const silent = faults.silences(cluster()).flatMap(({ node, fromNs }) => (fromNs <= nowNs ? [node] : []));
+    const { silence, hear, evict, cluster } = this.#with;
+    const before = silence();
+    const nowNs = this.#nowNs;
+    const times = this.#times();
+    const due = (of: ReadonlyMap<string, number>): readonly string[] =>
+      [...of].flatMap(([node, ns]) => (ns <= nowNs ? [node] : []));
+    const [nodes, givenUp] = [due(times.silent), due(times.givenUp)];
+    if (isDeepStrictEqual([nodes, givenUp], [before.nodes, before.givenUp])) return;
     const turned = [
-      ...silent.filter((node) => !before.includes(node)),
-      ...before.filter((node) => !silent.includes(node)),
+      ...nodes.filter((node) => !before.nodes.includes(node)),
+      ...before.nodes.filter((node) => !nodes.includes(node)),
     ];
-    if (turned.length === 0) return;
-    this.#silent = silent;
-    hear(silent, turned);
-  }
-
-  /** Pods go that have borne a taint for as long as they would. */
-  #evict(): void {
-    const { cluster, evictions, evict } = this.#with;
-    const { nowNs } = cluster().emulation.clock;
-    for (;;) {
-      const next = evictions.next(cluster().store);
-      if (next === undefined || next.dueNs > nowNs) return;
-      evictions.forget(next.key);
-      if (!this.#stays(next.key)) evict(next.key);
+    hear({ ...before, nodes, givenUp }, turned);
+    for (const pod of before.pods) {
+      const node = cluster().store.get('Pod', pod.namespace, pod.name)?.spec.nodeName;
+      if (node !== undefined && !nodes.includes(node)) evict(keyOf(pod));
     }
   }
 
-  /** Its kubelet would have to say that it is gone before there may be another of its name. */
-  #stays({ namespace, name }: ObjectKey): boolean {
-    const pod = this.#with.cluster().store.get('Pod', namespace, name);
-    return pod !== undefined && controllerOf(pod)?.kind === 'StatefulSet' && this.#silent.includes(pod.spec.nodeName);
+  /** Pods go that have borne a taint for as long as they would; where nobody hears of their kubelet they are only on their way. */
+  #evict(): void {
+    const { cluster, evictions, evict, terminate, silence } = this.#with;
+    for (;;) {
+      const { store } = cluster();
+      const next = evictions.next(store);
+      if (next === undefined || next.dueNs > this.#nowNs) return;
+      const { namespace, name } = next.key;
+      evictions.forget(next.key);
+      const pod = store.get('Pod', namespace, name);
+      const isSilent = pod !== undefined && silence().nodes.includes(pod.spec.nodeName);
+      if (!isSilent) evict(next.key);
+      else if (!pod.terminating) terminate({ namespace, name, deletionTimestamp: timeOf(next.dueNs + GRACE_NS) });
+    }
   }
 }

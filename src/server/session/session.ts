@@ -14,14 +14,24 @@ import {
   type Finding,
   formatKey,
   type ObjectKey,
+  type Silence,
   type Store,
+  type TerminatingPod,
 } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
-import { eventOf, faultEvent, namesOfPods, nodeEvent, tellObjects, tellPods } from './change-events.js';
+import {
+  eventOf,
+  faultEvent,
+  namesOfPods,
+  nodeEvent,
+  tellObjects,
+  tellPods,
+  terminatingEvent,
+} from './change-events.js';
 import { endingTaints, Evictions, type TaintSince } from './evictions.js';
 import { type Fault, type FaultRequest, Faults } from './faults.js';
 import { nameLookup } from './names.js';
@@ -81,8 +91,8 @@ export interface DeletedObjects extends ChangeAnswer {
 interface Wanted {
   readonly declared: Declared;
   readonly deletedPods?: readonly DeletedPod[];
-  /** Nobody hears of them any more; as before where it is not said. */
-  readonly silentNodes?: readonly string[];
+  /** As before where it is not said. */
+  readonly silence?: Silence;
 }
 
 const podKeys = (store: Store): ObjectKey[] =>
@@ -101,6 +111,8 @@ export class Session {
   readonly stream: Stream;
   /** Told of pods that time has ended, so that they stay so where the session is made anew. */
   onEvicted: (pod: ObjectKey) => void = () => undefined;
+  /** The same of those that are only on their way. */
+  onTerminating: (pod: TerminatingPod) => void = () => undefined;
   /** Takes what goes to readers of the stream; set by whoever runs the session. */
   onBatch: (reader: number, ...batch: Parameters<SubscriberOptions['send']>) => void = () => undefined;
   #declared: Declared;
@@ -111,7 +123,7 @@ export class Session {
 
   /** @throws Problem */
   constructor(request: SessionRequest) {
-    const { name, seed, declared, cluster, faults, taints, silentNodes } = open(request);
+    const { name, seed, declared, cluster, faults, taints } = open(request);
     this.name = name;
     this.seed = seed;
     this.limits = request.limits;
@@ -124,10 +136,15 @@ export class Session {
       cluster: () => this.#cluster,
       faults: this.faults,
       evictions: this.#evictions,
-      hear: (silent, turned) => this.#hear(silent, turned),
+      silence: () => this.#cluster.silence,
+      hear: (silence, turned) => this.#hear(silence, turned),
       evict: (pod) => this.#evict(pod),
+      terminate: (pod) => {
+        this.terminate(pod);
+        this.onTerminating(pod);
+      },
     };
-    this.#overdue = new Overdue(over, silentNodes);
+    this.#overdue = new Overdue(over);
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
     this.traces = new Traces(request.limits);
     this.stream = new Stream(cluster, this.#lookup, request.limits.replay);
@@ -206,9 +223,9 @@ export class Session {
   }
 
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
-  buildWith({ declared, deletedPods = [], silentNodes = this.#overdue.silentNodes }: Wanted): Cluster {
+  buildWith({ declared, deletedPods = [], silence = this.#cluster.silence }: Wanted): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: this.#recordWith({ deletedPods, silentNodes }), nowNs });
+    return build(declared, this.seed, { recorded: this.#recordWith({ deletedPods, silence }), nowNs });
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
@@ -221,7 +238,7 @@ export class Session {
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
-  change({ declared, deletedPods = [], silentNodes = this.#overdue.silentNodes }: Wanted): Change {
+  change({ declared, deletedPods = [], silence = this.#cluster.silence }: Wanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
@@ -229,7 +246,7 @@ export class Session {
     const taints = endingTaints(this.#cluster.store);
     let change: Change;
     try {
-      change = this.#become({ declared, deletedPods, silentNodes });
+      change = this.#become({ declared, deletedPods, silence });
     } finally {
       this.#cluster.watch((happened) => this.#tell(happened));
     }
@@ -243,17 +260,17 @@ export class Session {
     return change;
   }
 
-  #recordWith({ deletedPods, silentNodes }: Required<Omit<Wanted, 'declared'>>): RecordedState {
-    return { ...withoutPods(this.#cluster.recorded, deletedPods), silentNodes };
+  #recordWith({ deletedPods, silence }: Required<Omit<Wanted, 'declared'>>): RecordedState {
+    return withoutPods({ ...this.#cluster.recorded, silence }, deletedPods);
   }
 
   /** @throws Problem, and then nothing has changed */
-  #become({ declared, deletedPods = [], silentNodes = [] }: Wanted): Change {
-    const recorded = this.#recordWith({ deletedPods, silentNodes });
+  #become({ declared, deletedPods, silence }: Required<Wanted>): Change {
+    const recorded = this.#recordWith({ deletedPods, silence });
     const outcome = mending(() => this.#cluster.change(declared.documents, recorded));
     if (outcome.kind === 'refused') throw badObjects(outcome.errors);
     if (outcome.kind === 'anew') {
-      this.#rebuild({ declared, deletedPods, silentNodes });
+      this.#rebuild({ declared, deletedPods, silence });
       return { rebuilt: true, why: outcome.why };
     }
     this.#goOn();
@@ -307,9 +324,16 @@ export class Session {
     return { deleted, change, findings: [] };
   }
 
-  #hear(silentNodes: readonly string[], turned: readonly string[]): void {
-    this.change({ declared: this.#declared, silentNodes });
-    for (const node of turned) this.stream.event(nodeEvent(node, silentNodes.includes(node)));
+  #hear(silence: Silence, turned: readonly string[]): void {
+    this.change({ declared: this.#declared, silence });
+    for (const node of turned) this.stream.event(nodeEvent(node, silence.nodes.includes(node)));
+  }
+
+  /** The pod is deleted and stays until somebody hears of its node; its controller makes another, if it need not have its name. */
+  terminate(pod: TerminatingPod): void {
+    const { silence } = this.#cluster;
+    this.change({ declared: this.#declared, silence: { ...silence, pods: [...silence.pods, pod] } });
+    this.stream.event(terminatingEvent(pod));
   }
 
   #evict(pod: ObjectKey): void {

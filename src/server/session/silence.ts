@@ -51,14 +51,36 @@ const podOfSilence = (object: JsonObject): JsonObject =>
     conditionsOf(object, (type) => type === 'Ready', { status: 'False' }),
   );
 
+/** A pod that was deleted, of which nobody says that it is gone, as the API server has it. */
+const withDeletion = (object: JsonObject, deletionTimestamp: string): JsonObject => ({
+  ...object,
+  metadata: {
+    ...(isObject(object['metadata']) ? object['metadata'] : {}),
+    deletionTimestamp,
+    deletionGracePeriodSeconds: 30,
+  },
+});
+
+function withoutDeletion(object: JsonObject, { key, document }: DeclaredObject, store: Store): JsonObject {
+  const given = key.kind === 'Pod' ? store.get('Pod', key.namespace, key.name)?.deletionTimestamp : undefined;
+  const { metadata } = object;
+  if (given === undefined || !isObject(metadata) || field(document.value['metadata'], 'deletionTimestamp') !== undefined)
+    return object;
+  const { deletionTimestamp: _, deletionGracePeriodSeconds: _seconds, ...rest } = metadata;
+  return { ...object, metadata: rest };
+}
+
 const isSilent = (store: Store, node: string): boolean => store.get('Node', '', node)?.status.silent === true;
 
 /** As the API server has it, once it has given up waiting. */
 export function withSilence(object: JsonObject, { group, kind, namespace, name }: ObjectKey, store: Store): JsonObject {
   if (group !== '') return object;
   if (kind === 'Node') return isSilent(store, name) ? silentNode(object, store, name) : object;
-  const node = kind === 'Pod' ? store.get('Pod', namespace, name)?.spec.nodeName : undefined;
-  return node !== undefined && isSilent(store, node) ? podOfSilence(object) : object;
+  const pod = kind === 'Pod' ? store.get('Pod', namespace, name) : undefined;
+  if (pod === undefined) return object;
+  const { deletionTimestamp } = pod;
+  const heard = isSilent(store, pod.spec.nodeName) ? podOfSilence(object) : object;
+  return deletionTimestamp === undefined ? heard : withDeletion(heard, deletionTimestamp);
 }
 
 /** The list as it was declared before, or none. */
@@ -68,12 +90,14 @@ const putBack = (object: JsonObject, held: JsonObject, part: string, name: strin
 };
 
 /** The same object where nothing of it was marked so. */
-export function withoutSilence(object: JsonObject, { key, document }: DeclaredObject, store: Store): JsonObject {
+export function withoutSilence(object: JsonObject, declared: DeclaredObject, store: Store): JsonObject {
+  const { key, document } = declared;
   const { value: held } = document;
   const shown = withSilence(held, key, store);
   if (shown === held) return object;
   const isShown = isDeepStrictEqual(listAt(object, 'status', 'conditions'), listAt(shown, 'status', 'conditions'));
-  const known = isShown ? putBack(object, held, 'status', 'conditions') : object;
+  const there = withoutDeletion(object, declared, store);
+  const known = isShown ? putBack(there, held, 'status', 'conditions') : there;
   if (key.kind !== 'Node') return known;
   if (isDeepStrictEqual(listAt(object, 'spec', 'taints'), listAt(shown, 'spec', 'taints')))
     return putBack(known, held, 'spec', 'taints');

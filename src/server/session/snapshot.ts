@@ -101,7 +101,13 @@ const SNAPSHOT_SHAPE: Shape = {
   recorded: {
     pods: [{ namespace: 'text', name: 'text', node: 'text', annotations: TEXTS, sandbox: { '?': 'text' } }],
     deletedPods: { '?': [{ namespace: 'text', name: 'text' }] },
-    silentNodes: { '?': ['text'] },
+    silence: {
+      '?': {
+        nodes: ['text'],
+        givenUp: ['text'],
+        pods: [{ namespace: 'text', name: 'text', deletionTimestamp: 'text' }],
+      },
+    },
     nodes: [{ name: 'text', annotations: TEXTS, podCIDRs: { '?': ['text'] } }],
     services: [
       {

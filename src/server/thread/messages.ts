@@ -17,6 +17,7 @@ export const CHANGES = [
   'patchObject',
   'serverSideApply',
   'deleteObject',
+  'terminatePod',
 ] as const satisfies readonly Method[];
 
 export const isChange = (method: Method): method is (typeof CHANGES)[number] => CHANGES.some((one) => one === method);

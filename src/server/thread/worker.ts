@@ -86,6 +86,7 @@ function start({ changes, left, ...request }: ThreadData): void {
     send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
   };
   session.onEvicted = (pod) => send({ kind: 'changed', change: { method: 'deleteObject', args: pod } });
+  session.onTerminating = (pod) => send({ kind: 'changed', change: { method: 'terminatePod', args: pod } });
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
     else void answer(session, message, whereabouts);

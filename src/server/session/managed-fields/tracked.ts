@@ -15,7 +15,7 @@ import { TypedError } from './typed.js';
 /** RFC 3339, to the second, as metav1.Time: virtual time begins at the Unix epoch. */
 export const timeOf = (nowNs: number): string => new Date(nowNs / 1e6).toISOString().replace(/\.\d+Z$/, 'Z');
 
-export const entriesOf = ({ managedFields, document }: DeclaredObject): readonly JsonObject[string][] =>
+const entriesOf = ({ managedFields, document }: DeclaredObject): readonly JsonObject[string][] =>
   managedFields ?? managedFieldsOf(document.value) ?? [];
 
 type Entries = ReadonlyMap<string, readonly JsonObject[]>;
