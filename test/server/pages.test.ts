@@ -1,6 +1,8 @@
 /** Lists in pages, and query parameters that are none. */
 
+import fc from 'fast-check';
 import t from 'tap';
+import { type Page, page } from '../../src/server/session/page.js';
 import { type Asked, cluster, type Parsed, running } from './running.js';
 
 const VXLAN = 'two-nodes-vxlan';
@@ -29,6 +31,26 @@ async function pagesOf(ask: Asked['ask'], path: string): Promise<{ items: Parsed
     token = json.continue;
   }
 }
+
+t.test('pages of rows that come in any order have all of them, in that of their keys', async (t) => {
+  const rows = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 4 }), { maxLength: 40 });
+  fc.assert(
+    fc.property(rows, fc.integer({ min: 1, max: 7 }), (keys, limit) => {
+      const found: string[] = [];
+      let next: Page<string> | undefined;
+      do {
+        const token: string | undefined = next?.continue;
+        next = page(keys, (key) => key, { limit, ...(token === undefined ? {} : { continue: token }) });
+        found.push(...next.items);
+      } while (next.continue !== undefined);
+      t.equal(next.total, keys.length);
+      t.strictSame(
+        found,
+        keys.toSorted((a, b) => (a < b ? -1 : 1)),
+      );
+    }),
+  );
+});
 
 const FAULTS = [
   { kind: 'node', name: 'node2' },

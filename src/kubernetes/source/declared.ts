@@ -111,11 +111,40 @@ const objectsOf = (documents: readonly RawDocument[], source: number, dropped: R
     return [{ key, id: formatKey(key), document, source, index }];
   });
 
+function grouped(objects: readonly DeclaredObject[]): ReadonlyMap<string, readonly DeclaredObject[]> {
+  const kinds = new Map<string, DeclaredObject[]>();
+  for (const object of objects) {
+    const held = kinds.get(object.key.kind);
+    if (held === undefined) kinds.set(object.key.kind, [object]);
+    else held.push(object);
+  }
+  return kinds;
+}
+
+/** Groups by kind, namespace and name. */
+type Names = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>>;
+
+function namesIn(kinds: ReadonlyMap<string, readonly DeclaredObject[]>): Names {
+  const names = new Map<string, Map<string, Map<string, string[]>>>();
+  for (const [kind, objects] of kinds) {
+    const namespaces = new Map<string, Map<string, string[]>>();
+    names.set(kind, namespaces);
+    for (const { key } of objects) {
+      const held = namespaces.get(key.namespace) ?? new Map<string, string[]>();
+      namespaces.set(key.namespace, held);
+      held.set(key.name, [...(held.get(key.name) ?? []), key.group]);
+    }
+  }
+  return names;
+}
+
 export class Declared {
   readonly #texts: readonly Text[];
   readonly #objects: readonly DeclaredObject[];
   readonly errors: readonly ConfigError[];
   #byId: ReadonlyMap<string, DeclaredObject> | undefined = undefined;
+  #ofKinds: ReadonlyMap<string, readonly DeclaredObject[]> | undefined = undefined;
+  #names: Names | undefined = undefined;
 
   private constructor(texts: readonly Text[], objects: readonly DeclaredObject[], errors: readonly ConfigError[]) {
     this.#texts = texts;
@@ -156,6 +185,18 @@ export class Declared {
   get byId(): ReadonlyMap<string, DeclaredObject> {
     this.#byId ??= new Map(this.#objects.flatMap((one) => (one.key.name === '' ? [] : [[one.id, one] as const])));
     return this.#byId;
+  }
+
+  /** Those that have a name, by their kinds. */
+  get ofKinds(): ReadonlyMap<string, readonly DeclaredObject[]> {
+    this.#ofKinds ??= grouped([...this.byId.values()]);
+    return this.#ofKinds;
+  }
+
+  /** Whether an object of this name is declared; `byId` would want its id, which takes longer to make. */
+  has(group: string, kind: string, namespace: string, name: string): boolean {
+    this.#names ??= namesIn(this.ofKinds);
+    return this.#names.get(kind)?.get(namespace)?.get(name)?.includes(group) === true;
   }
 
   /** By `KIND/NAMESPACE/NAME` or `KIND/NAME`, in whatever case. */

@@ -16,7 +16,7 @@ import {
   pageOf,
   PageQuery,
 } from '../schemas.js';
-import { byKey, page } from '../session/page.js';
+import { page } from '../session/page.js';
 import type { Origin } from '../session/opening.js';
 import { type App, type RouteContext, threadOf } from './context.js';
 
@@ -79,7 +79,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     },
     async ({ query }) => {
       const key = ({ name }: ServedCluster): string => name;
-      const found = page(clusters.list().toSorted(byKey(key)), key, query);
+      const found = page(clusters.list(), key, query);
       return { ...found, items: await Promise.all(found.items.map(summaryOf)) };
     },
   );

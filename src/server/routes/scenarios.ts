@@ -5,7 +5,7 @@ import { ERRORS, ExpectedResult, pageOf, PageQuery, RunScenario, ScenarioSchema,
 import type { Scenario, Scenarios } from '../scenarios.js';
 import { emptyBody } from '../bodies.js';
 import { requireClusterName } from '../clusters.js';
-import { byKey, page } from '../session/page.js';
+import { page } from '../session/page.js';
 import { Turns } from '../turns.js';
 import type { App, RouteContext } from './context.js';
 
@@ -50,7 +50,7 @@ export function scenarioRoutes(app: App, context: RouteContext, scenarios: Scena
     },
     async ({ query }) => {
       const key = ({ name }: Scenario): string => name;
-      const found = page(scenarios.list().toSorted(byKey(key)), key, query);
+      const found = page(scenarios.list(), key, query);
       return { ...found, items: found.items.map(summaryOf) };
     },
   );

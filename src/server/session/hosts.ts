@@ -10,7 +10,7 @@ import { Problem } from '../problem.js';
 import { mending } from './mending.js';
 import { reportedAddresses } from './names.js';
 import { shownPod } from './objects.js';
-import { byKey, type Page, page, type PageRequest } from './page.js';
+import { type Page, page, type PageRequest } from './page.js';
 import { selectorOf, type SelectorQuery } from './selectors.js';
 import { stateJson } from './state-json.js';
 
@@ -59,7 +59,7 @@ function summaries(cluster: Cluster, off: (name: string) => boolean): HostSummar
 
 export function listHosts(cluster: Cluster, off: (name: string) => boolean, query: PageRequest): Page<HostSummary> {
   const key = ({ name }: HostSummary): string => name;
-  return page(summaries(cluster, off).sort(byKey(key)), key, query);
+  return page(summaries(cluster, off), key, query);
 }
 
 /** @throws Problem */
@@ -87,14 +87,18 @@ const summaryOf = (cluster: Cluster, pod: Pod): PodSummary => ({
 export function listPods(declared: Declared, cluster: Cluster, query: PodQuery): Page<PodSummary> {
   const { store } = cluster;
   const selects = selectorOf(query, 'Pod');
-  const pods = store.list('Pod', query.namespace).filter(({ namespace, name, labels }) => {
-    const key = { kind: 'Pod', namespace, name };
-    return selects({ key, labels, object: () => shownPod(declared, store, key) });
-  });
+  const all = store.list('Pod', query.namespace);
+  const pods =
+    selects === undefined
+      ? all
+      : all.filter(({ namespace, name, labels }) => {
+          const key = { kind: 'Pod', namespace, name };
+          return selects({ key, labels, object: () => shownPod(declared, store, key) });
+        });
   // There may be tens of thousands: a key is made once, and of those that are shown alone the rest is looked up.
   const rows = pods.map((pod) => ({ pod, key: `${pod.namespace}/${pod.name}` }));
   const keyOf = ({ key }: { readonly key: string }): string => key;
-  const found = page(rows.sort(byKey(keyOf)), keyOf, query);
+  const found = page(rows, keyOf, query);
   return { ...found, items: found.items.map(({ pod }) => summaryOf(cluster, pod)) };
 }
 

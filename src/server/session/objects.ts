@@ -29,7 +29,7 @@ import { MADE, renderMade } from './made.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
 import { isThere, type ObjectsAdded, withReleased, withWrittenPods } from './pods-of-controllers.js';
-import { byKey, type Page, page, type PageRequest } from './page.js';
+import { type Page, page, type PageRequest } from './page.js';
 import { selectorOf, type SelectorQuery } from './selectors.js';
 
 export interface ListedObject {
@@ -54,12 +54,16 @@ export interface ObjectQuery extends PageRequest, SelectorQuery {
   readonly full: boolean;
 }
 
-interface Row {
+/** An object that a controller made. */
+interface MadeObject {
   readonly key: ObjectKey;
   readonly id: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly render: () => Omit<ListedObject, keyof ObjectKey>;
 }
+
+/** An object that is there. Of tens of thousands most are only looked at by their names. */
+type Row = DeclaredObject | MadeObject;
+
+const isDeclared = (row: Row): row is DeclaredObject => 'document' in row;
 
 const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
   const { metadata } = document.value;
@@ -77,35 +81,64 @@ export function shownPod(declared: Declared, store: Store, { namespace, name }: 
   return object === undefined ? renderMade('Pod', key, { declared, store }) : shownObject(object, store);
 }
 
+const isMade = (kind: string): kind is (typeof MADE)[number] => MADE.some((one) => one === kind);
+
 /** Of one kind alone where it is given. */
-function rowsOf(declared: Declared, cluster: Cluster, only?: string): Row[] {
+function rowsOf(declared: Declared, cluster: Cluster, only?: string): readonly Row[] {
   cluster.settleEndpoints();
-  const { store } = cluster;
-  const wanted = [...declared.byId.values()].filter(({ key }) => only === undefined || key.kind === only);
-  const rows: Row[] = wanted.map((object) => ({
-    key: object.key,
-    id: object.id,
-    labels: labelsOf(object),
-    render: () => {
-      const { file, line } = object.document.source;
-      return { origin: 'file', file, line, object: shownObject(object, store) };
-    },
-  }));
+  const written = only === undefined ? [...declared.byId.values()] : (declared.ofKinds.get(only) ?? []);
+  const made: MadeObject[] = [];
   for (const kind of MADE) {
     if (only !== undefined && kind !== only) continue;
-    for (const { namespace, name, labels } of store.list(kind)) {
-      const key = { group: KINDS[kind].groups[0] ?? '', kind, namespace, name };
-      const id = formatKey(key);
-      if (declared.byId.has(id)) continue;
-      rows.push({
-        key,
-        id,
-        labels,
-        render: () => ({ origin: 'controller', object: renderMade(kind, key, { declared, store }) }),
-      });
+    const [group = ''] = KINDS[kind].groups;
+    for (const { namespace, name } of cluster.store.list(kind)) {
+      if (declared.has(group, kind, namespace, name)) continue;
+      const key = { group, kind, namespace, name };
+      made.push({ key, id: formatKey(key) });
     }
   }
-  return rows;
+  return made.length === 0 ? written : [...written, ...made];
+}
+
+function labelsOfRow(row: Row, { store }: Cluster): Readonly<Record<string, string>> {
+  if (isDeclared(row)) return labelsOf(row);
+  const { key } = row;
+  return isMade(key.kind) ? (store.get(key.kind, key.namespace, key.name)?.labels ?? {}) : {};
+}
+
+function objectOf(row: Row, declared: Declared, { store }: Cluster): JsonObject | undefined {
+  if (isDeclared(row)) return shownObject(row, store);
+  const { key } = row;
+  return isMade(key.kind) ? renderMade(key.kind, key, { declared, store }) : undefined;
+}
+
+function named(row: Row): ListedObject {
+  if (!isDeclared(row)) return { ...row.key, origin: 'controller' };
+  const { file, line } = row.document.source;
+  return { ...row.key, origin: 'file', file, line };
+}
+
+function rendered(row: Row, declared: Declared, cluster: Cluster): ListedObject {
+  const object = objectOf(row, declared, cluster);
+  return object === undefined ? named(row) : { ...named(row), object };
+}
+
+/** Whether it is asked for. @throws Problem */
+function chosenBy(query: ObjectQuery, declared: Declared, cluster: Cluster): (row: Row) => boolean {
+  const { kind, name } = query;
+  const selects = selectorOf(query, kind);
+  const namespace = query.namespace === '-' ? '' : query.namespace;
+  const isWanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
+  return (row) => {
+    const { key } = row;
+    const group = query.group === undefined ? undefined : requestedGroup(query.group, key.kind);
+    if (!isWanted(key.group, group) || !isWanted(key.kind, kind)) return false;
+    if (!isWanted(key.namespace, namespace) || !isWanted(key.name, name)) return false;
+    return (
+      selects === undefined ||
+      selects({ key, labels: labelsOfRow(row, cluster), object: () => objectOf(row, declared, cluster) })
+    );
+  };
 }
 
 /** @throws Problem */
@@ -119,26 +152,11 @@ function requireKind(kind: string, rows: readonly Row[]): void {
 
 /** @throws Problem */
 export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
-  const selects = selectorOf(query, query.kind);
-  const wanted = (value: string, given: string | undefined): boolean => given === undefined || given === value;
+  const isChosen = chosenBy(query, declared, cluster);
   const all = rowsOf(declared, cluster, query.kind);
   if (query.kind !== undefined && all.length === 0) requireKind(query.kind, rowsOf(declared, cluster));
-  const rows = all.filter(
-    ({ key, labels, render }) =>
-      wanted(key.group, query.group === undefined ? undefined : requestedGroup(query.group, key.kind)) &&
-      wanted(key.kind, query.kind) &&
-      wanted(key.namespace, query.namespace === '-' ? '' : query.namespace) &&
-      wanted(key.name, query.name) &&
-      selects({ key, labels, object: () => render().object }),
-  );
-  const found = page(rows.sort(byKey(({ id }) => id)), ({ id }) => id, query);
-  return {
-    ...found,
-    items: found.items.map(({ key, render }) => {
-      const { object, ...about } = render();
-      return { ...key, ...about, ...(query.full && object !== undefined ? { object } : {}) };
-    }),
-  };
+  const found = page(all.filter(isChosen), ({ id }) => id, query);
+  return { ...found, items: found.items.map((row) => (query.full ? rendered(row, declared, cluster) : named(row))) };
 }
 
 /** Every kind that is there, with how many. */
@@ -150,7 +168,7 @@ export function kindsOf(declared: Declared, cluster: Cluster, request: PageReque
     kinds.set(id, { ...held, count: held.count + 1 });
   }
   const key = ({ group, kind }: { readonly group: string; readonly kind: string }): string => `${group}/${kind}`;
-  return page([...kinds.values()].sort(byKey(key)), key, request);
+  return page([...kinds.values()], key, request);
 }
 
 /** Where the group says which of two like-named things is meant. */
@@ -180,16 +198,20 @@ function missing(key: ObjectKey, candidates: readonly ObjectKey[]): Problem {
   ]);
 }
 
+/** Whether it is of a kind of which controllers make objects, and one of those. */
+const isMadeObject = ({ store }: Cluster, { group, kind, namespace, name }: ObjectKey): boolean =>
+  isMade(kind) && KINDS[kind].groups[0] === group && store.get(kind, namespace, name) !== undefined;
+
 /** @throws Problem */
 export function getObject(declared: Declared, cluster: Cluster, key: ObjectKey): ListedObject {
-  const rows = rowsOf(declared, cluster);
-  const found = rows.find(({ id }) => id === formatKey(key));
-  if (found === undefined)
-    throw missing(
-      key,
-      rows.map((row) => row.key),
-    );
-  return { ...found.key, ...found.render() };
+  cluster.settleEndpoints();
+  const id = formatKey(key);
+  const object = declared.byId.get(id);
+  if (object !== undefined || isMadeObject(cluster, key)) return rendered(object ?? { key, id }, declared, cluster);
+  throw missing(
+    key,
+    rowsOf(declared, cluster).map((row) => row.key),
+  );
 }
 
 /** An object that was declared, to be changed. @throws Problem */

@@ -25,15 +25,42 @@ function decode(token: string): string {
   return key;
 }
 
-/** `rows` are sorted by `keyOf`, which is theirs alone. */
+interface Keyed<T> {
+  readonly key: string;
+  readonly row: T;
+}
+
+/** Where a key belongs among others that are in order. */
+function placeOf(key: string, rows: readonly Keyed<unknown>[]): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle]?.key ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * A page of rows that are in any order, by `keyOf`, which is theirs alone and compared by code units. Of tens of thousands
+ * only those of the page are put in order.
+ */
 export function page<T>(rows: readonly T[], keyOf: (row: T) => string, request: PageRequest): Page<T> {
   const after = request.continue === undefined ? undefined : decode(request.continue);
-  const found = after === undefined ? 0 : rows.findIndex((row) => keyOf(row) > after);
-  const from = found < 0 ? rows.length : found;
-  const items = rows.slice(from, from + request.limit);
-  const last = items.at(-1);
-  const more = last !== undefined && from + items.length < rows.length;
-  return { items, total: rows.length, ...(more ? { continue: encode(keyOf(last)) } : {}) };
+  // One more than is shown tells whether there are more.
+  const most = request.limit + 1;
+  const first: Keyed<T>[] = [];
+  for (const row of rows) {
+    const key = keyOf(row);
+    const last = first[most - 1];
+    if ((after !== undefined && key <= after) || (last !== undefined && key > last.key)) continue;
+    first.splice(placeOf(key, first), 0, { key, row });
+    if (first.length > most) first.pop();
+  }
+  const shown = first.slice(0, request.limit);
+  const last = shown.at(-1);
+  const more = last !== undefined && first.length > shown.length;
+  return { items: shown.map(({ row }) => row), total: rows.length, ...(more ? { continue: encode(last.key) } : {}) };
 }
 
 const DIGITS = String(Number.MAX_SAFE_INTEGER).length;
@@ -47,11 +74,3 @@ export function pageInOrder<R extends { readonly order: number }, T>(
   const { items, ...rest } = page([...rows], ({ order }) => String(order).padStart(DIGITS, '0'), request);
   return { ...rest, items: items.map(itemOf) };
 }
-
-/** Sorts by code units, the order in which `page` compares. */
-export const byKey =
-  <T>(keyOf: (row: T) => string) =>
-  (a: T, b: T): number => {
-    const [left, right] = [keyOf(a), keyOf(b)];
-    return left < right ? -1 : left > right ? 1 : 0;
-  };

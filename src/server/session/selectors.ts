@@ -105,9 +105,14 @@ function fieldSelectorOf(text: string | undefined, kind: string | undefined): (o
   return (object) => terms.every(({ field: name, isEqual, value }) => (valueOf(object, name) === value) === isEqual);
 }
 
-/** @throws Problem */
-export function selectorOf(query: SelectorQuery, kind: string | undefined): (object: Selectable) => boolean {
+/** Undefined where all are selected. @throws Problem */
+export function selectorOf(
+  query: SelectorQuery,
+  kind: string | undefined,
+): ((object: Selectable) => boolean) | undefined {
   const hasLabels = labelSelectorOf(query);
   const hasFields = fieldSelectorOf(query.fieldSelector, kind);
+  const { labels, labelSelector, fieldSelector } = query;
+  if ([labels, labelSelector, fieldSelector].every((text) => text === undefined)) return undefined;
   return (object) => hasLabels(object.labels) && hasFields(object);
 }

@@ -64,7 +64,11 @@ const withDeletion = (object: JsonObject, deletionTimestamp: string): JsonObject
 function withoutDeletion(object: JsonObject, { key, document }: DeclaredObject, store: Store): JsonObject {
   const given = key.kind === 'Pod' ? store.get('Pod', key.namespace, key.name)?.deletionTimestamp : undefined;
   const { metadata } = object;
-  if (given === undefined || !isObject(metadata) || field(document.value['metadata'], 'deletionTimestamp') !== undefined)
+  if (
+    given === undefined ||
+    !isObject(metadata) ||
+    field(document.value['metadata'], 'deletionTimestamp') !== undefined
+  )
     return object;
   const { deletionTimestamp: _, deletionGracePeriodSeconds: _seconds, ...rest } = metadata;
   return { ...object, metadata: rest };
