@@ -1004,6 +1004,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     const row = rows(page).filter({ hasText: 'VXLAN/TCP' }).last();
     const twoLines = `(() => {
       const row = [...document.querySelectorAll('.packet-row')].findLast((one) => one.innerText.includes('VXLAN/TCP'));
+      if (row === undefined) return false;
       const [info, end] = ['.info', '.end'].map((part) => row.querySelector(part).getBoundingClientRect().top);
       return info > end + 10;
     })()`;

@@ -14,6 +14,7 @@ import { pointOn, tieWays } from '../../web/src/picture/tie-ways.js';
 import { sessionsIn } from '../../web/src/picture/ties.js';
 import { glanceAt } from '../../web/src/state/frames.js';
 import { InOrder, Repeated } from '../../web/src/state/in-order.js';
+import { ObjectNames, objectNamed, titleOf } from '../../web/src/state/object-names.js';
 import { bestTarget, servedProtocols } from '../../web/src/state/targets.js';
 import { toldOf } from '../../web/src/state/problem.js';
 import { dnsName, httpTarget } from '../../web/src/state/queries.js';
@@ -44,6 +45,48 @@ t.test('rows in view cover the window, and lie in the list', async (t) => {
     }),
   );
   t.pass();
+});
+
+t.test('objects are read once, and then those that events name', async (t) => {
+  const there = new Map<string, ListedObject>();
+  const row = (kind: string, name: string, namespace = 'shop'): ListedObject => ({
+    group: '',
+    kind,
+    namespace,
+    name,
+    origin: 'file',
+  });
+  const put = (one: ListedObject): unknown => there.set(titleOf(one), one);
+  put(row('Pod', 'a'));
+  put(row('Secret', 's'));
+  const asked: string[] = [];
+  const names = new ObjectNames(
+    {
+      objectNames: async (cluster, of) => {
+        const title = of === undefined ? '' : titleOf({ kind: '', namespace: '', name: '', ...of });
+        asked.push(`${cluster} ${title}`);
+        return [...there.values()].filter((one) => of === undefined || titleOf(one) === title);
+      },
+    },
+    ({ kind }) => kind === 'Pod' || kind === 'Node',
+  );
+  const shown = (): readonly string[] => names.rows.value.map(titleOf).toSorted((a, b) => (a < b ? -1 : 1));
+  await names.readAll('vx');
+  t.strictSame([shown(), asked.splice(0)], [['Pod shop/a'], ['vx ']]);
+  put(row('Node', 'n', ''));
+  there.delete('Pod shop/a');
+  await names.changed(['Node n', 'Pod shop/a', 'Secret shop/s', 'link n eth0', 'node/n']);
+  t.strictSame([shown(), asked.splice(0)], [['Node n'], ['vx Node n', 'vx Pod shop/a']]);
+  const many = Array.from({ length: 30 }, (_, i) => row('Pod', `p${i}`));
+  for (const one of many) put(one);
+  await names.changed(many.map(titleOf));
+  t.strictSame([shown().length, asked.splice(0)], [31, ['vx ']], 'many at once are read with all');
+  const first = names.readAll('vx');
+  const second = names.readAll('other');
+  await Promise.all([first, second]);
+  t.strictSame(asked.splice(0), ['vx ', 'other '], 'one question after the other');
+  t.strictSame(objectNamed('session tor-a node1'), undefined);
+  t.strictSame(objectNamed('Pod shop/web-1'), { kind: 'Pod', namespace: 'shop', name: 'web-1' });
 });
 
 const host = (name: string, subnet: string, role: Host['role'] = 'node', subnets = [subnet]): Host => ({

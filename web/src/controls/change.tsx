@@ -8,6 +8,7 @@ import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
 import { InOrder } from '../state/in-order.js';
 import { namespaceOf } from '../state/names.js';
+import { keyOf, ObjectNames, titleOf } from '../state/object-names.js';
 import type { PageState } from '../state/page.js';
 import { toldOf } from '../state/problem.js';
 import type { Change as Wanted, FlowChange } from '../what-if.js';
@@ -45,17 +46,11 @@ const keyOnly = ({ group, kind, namespace, name }: ListedObject) => ({
   name,
   ...(namespace === '' ? {} : { namespace }),
 });
-const keyOf = ({ group, kind, namespace, name }: ListedObject): string => `${group}/${kind}/${namespace}/${name}`;
-
 /** Whether it is the object of that name. */
 function isOf({ kind, namespace, name }: ListedObject, { kind: own, metadata }: Plain): boolean {
   const named = metadata as { readonly name?: string; readonly namespace?: string } | undefined;
   return own === kind && named?.name === name && (named.namespace ?? '') === namespace;
 }
-
-/** `NetworkPolicy shop/deny`. */
-const titleOf = ({ kind, namespace, name }: ListedObject): string =>
-  `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
 const denyAll = (namespace: string): string => `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -186,26 +181,46 @@ function useWork(outcome: Signal<Outcome | undefined>, mark: (remarks: readonly 
   return { busy, work };
 }
 
-/** What has been applied here is what was read here. */
-function useRead(chosen: Signal<ListedObject | undefined>, objects: Signal<readonly ListedObject[]>) {
-  return (changed: readonly Plain[] = []): void => {
+/** The object that is in the editor, as it was read and as it is; undefined where it is there no more. */
+function useChosen() {
+  const page = usePage();
+  const chosen = useSignal<ListedObject | undefined>(undefined);
+  const now = useSignal<ListedObject | undefined>(undefined);
+  const { current: reads } = useRef(new InOrder());
+  const choose = (object: ListedObject | undefined): void => {
+    chosen.value = object;
+    now.value = object;
+  };
+  useSignalEffect(() => {
+    const cluster = page.current.value;
+    const { changed } = page.live.subjects.value;
+    const read = chosen.peek();
+    if (cluster === undefined || read === undefined || changed?.includes(titleOf(read)) === false) return;
+    const ask = (): Promise<ListedObject | undefined> =>
+      page.api.object(cluster, read).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      });
+    const show = (found: ListedObject | undefined): void => {
+      if (chosen.value !== undefined && keyOf(chosen.value) === keyOf(read)) now.value = found;
+    };
+    void reads.show(ask, show).catch(() => undefined);
+  });
+  /** What has been applied here is what was read here. */
+  const readAs = (changed: readonly Plain[] = []): void => {
     const { value: read } = chosen;
     const object = changed.find((one) => read !== undefined && isOf(read, one));
-    if (read === undefined || object === undefined) return;
-    const now = { ...read, object };
-    chosen.value = now;
-    objects.value = objects.value.map((one) => (keyOf(one) === keyOf(now) ? now : one));
+    if (read !== undefined && object !== undefined) choose({ ...read, object });
   };
+  return { chosen, now, choose, readAs };
 }
 
 export function Change() {
   const page = usePage();
   const say = useTexts();
-  const objects = useSignal<readonly ListedObject[]>([]);
-  const chosen = useSignal<ListedObject | undefined>(undefined);
+  const objects = useObjects();
+  const { chosen, now, choose, readAs } = useChosen();
   const outcome = useSignal<Outcome | undefined>(undefined);
-  useObjects(objects);
-  const readAs = useRead(chosen, objects);
   const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
   const text = (): string => editor.current?.text ?? '';
   const apply = (): void => {
@@ -218,28 +233,34 @@ export function Change() {
   };
   const { place, editor } = useEditor(page.draft, apply);
   const remove = (object: ListedObject): void => {
-    chosen.value = undefined;
+    choose(undefined);
     void work((cluster) => removed(page, cluster, object));
   };
   const edit = (object: ListedObject | undefined): void => {
-    chosen.value = object;
+    choose(object);
     outcome.value = undefined;
     if (editor.current === undefined) return;
     editor.current.text = object === undefined ? denyAll(namespaceOfInterest(page)) : stringify(written(object.object));
     if (object !== undefined) editor.current.mark(remarksOf(findingsAbout(object, page.findings.value), text()));
   };
+  /** The last that was chosen, when it has been read. */
+  const { current: choices } = useRef(new InOrder());
+  const open = (row: ListedObject | undefined): void => {
+    const ask = (cluster: string): Promise<ListedObject | undefined> =>
+      row === undefined ? Promise.resolve(undefined) : page.api.object(cluster, row);
+    void page.attemptHere(
+      'change',
+      (cluster) => choices.show(() => ask(cluster), edit),
+      () => undefined,
+    );
+  };
   const { value: object } = chosen;
   return (
     <div class="change-tool">
       <p class="hint">{say('changeHelp')}</p>
-      <ObjectChoice objects={objects.value} chosen={object} onChoose={edit} />
+      <ObjectChoice objects={objects.value} chosen={object} onChoose={open} />
       {object !== undefined && !busy.value && (
-        <ChangedElsewhere
-          title={titleOf(object)}
-          read={object}
-          now={objects.value.find((one) => keyOf(one) === keyOf(object))}
-          onRead={edit}
-        />
+        <ChangedElsewhere title={titleOf(object)} read={object} now={now.value} onRead={edit} />
       )}
       <div class="editor" ref={place} />
       <div class="row wrap">
@@ -291,18 +312,24 @@ function RemoveButton({ object, onRemove }: { readonly object: ListedObject; rea
   );
 }
 
-/** Objects of the kinds that are worth it, as they are after every change; of those that controllers made pods can be changed. */
-function useObjects(objects: Signal<readonly ListedObject[]>): void {
+/** Of controllers' objects pods can be changed. */
+const isChangeable = ({ kind, origin }: { readonly kind: string; readonly origin?: string }): boolean =>
+  KINDS.includes(kind) && (origin !== 'controller' || kind === 'Pod');
+
+/** Objects of the kinds that are worth it, by name, as they are after every change. */
+function useObjects(): Signal<readonly ListedObject[]> {
   const page = usePage();
-  const { current: reads } = useRef(new InOrder());
+  const { current: names } = useRef(new ObjectNames(page.api, isChangeable));
+  const shown = useRef<string | undefined>(undefined);
   useSignalEffect(() => {
-    const name = page.current.value;
-    if (name === undefined || page.live.events.value.length < 0) return;
-    const show = (found: readonly ListedObject[]): void => {
-      objects.value = found.filter(({ kind, origin }) => KINDS.includes(kind) && (origin === 'file' || kind === 'Pod'));
-    };
-    void reads.show(() => page.api.objects(name), show).catch(() => undefined);
+    const cluster = page.current.value;
+    const { changed } = page.live.subjects.value;
+    if (cluster === undefined) return;
+    const isAnother = shown.current !== cluster;
+    shown.current = cluster;
+    void (changed === undefined || isAnother ? names.readAll(cluster) : names.changed(changed));
   });
+  return names.rows;
 }
 
 function ObjectChoice({

@@ -55,6 +55,13 @@ async function problemOf(response: Response): Promise<Partial<ProblemBody>> {
   return isProblem ? ((await response.json()) as ProblemBody) : { title: response.statusText };
 }
 
+type ObjectName = Pick<ListedObject, 'kind' | 'namespace' | 'name'>;
+
+function pathOf(cluster: string, { group, kind, namespace, name }: ListedObject): string {
+  const path = [group || 'core', kind, namespace || '-', name].map(encodeURIComponent).join('/');
+  return `/clusters/${cluster}/objects/${path}`;
+}
+
 export class Api {
   readonly #token: () => string | undefined;
 
@@ -105,6 +112,16 @@ export class Api {
   readonly findings = (name: string): Promise<readonly Finding[]> => this.#all(`/clusters/${name}/findings`);
   readonly objects = (name: string, query = ''): Promise<readonly ListedObject[]> =>
     this.#all(`/clusters/${name}/objects?full=true${query}`);
+  /** Without the objects themselves: all, or those of one name. */
+  readonly objectNames = (name: string, of: Partial<ObjectName> = {}): Promise<readonly ListedObject[]> => {
+    const { kind, namespace, name: own } = of;
+    const given = { kind, namespace: namespace === '' ? '-' : namespace, name: own };
+    const query = Object.entries(given).flatMap(([key, value]) =>
+      value === undefined ? [] : [`${key}=${encodeURIComponent(value)}`],
+    );
+    return this.#all(`/clusters/${name}/objects?${['full=false', ...query].join('&')}`);
+  };
+  readonly object = (name: string, of: ListedObject): Promise<ListedObject> => this.#get(pathOf(name, of));
   readonly hostState = (name: string, host: string): Promise<HostState> =>
     this.#get(`/clusters/${name}/hosts/${encodeURIComponent(host)}/state`);
   readonly exec = (name: string, target: string, command: readonly string[]): Promise<ExecAnswer> =>
@@ -142,10 +159,8 @@ export class Api {
     const asked = { method: 'POST', body: yaml, headers: YAML_TYPE };
     return (await (await this.#ask(`/clusters/${name}/objects?apply=true`, asked)).json()) as ChangeAnswer;
   };
-  readonly remove = (name: string, { group, kind, namespace, name: own }: ListedObject): Promise<Response> => {
-    const path = [group || 'core', kind, namespace || '-', own].map(encodeURIComponent).join('/');
-    return this.#ask(`/clusters/${name}/objects/${path}`, { method: 'DELETE' });
-  };
+  readonly remove = (name: string, object: ListedObject): Promise<Response> =>
+    this.#ask(pathOf(name, object), { method: 'DELETE' });
 
   readonly whatIf = (name: string, request: WhatIfRequest): Promise<WhatIfAnswer> =>
     this.#post(`/clusters/${name}/what-if`, request);

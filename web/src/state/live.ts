@@ -55,6 +55,8 @@ export class Live {
   /** Messages that the server left out since this reader is slow. */
   readonly missed = signal(0);
   readonly events = signal<readonly EventMessage[]>([]);
+  /** What the last events were about; of undefined nobody knows what happened. */
+  readonly subjects = signal<{ readonly changed: readonly string[] | undefined }>({ changed: undefined });
   readonly #onChange: () => void;
   readonly #onTime: () => void;
   readonly #isThere: (cluster: string) => Promise<boolean>;
@@ -92,7 +94,10 @@ export class Live {
       kinds: ['events', 'traces'],
       onBatch: ({ messages }) => this.#happened(messages),
       // Of what happened before, since the last look, nobody tells.
-      onSubscribed: this.#onChange,
+      onSubscribed: () => {
+        this.subjects.value = { changed: undefined };
+        this.#onChange();
+      },
     });
   }
 
@@ -186,6 +191,9 @@ export class Live {
     if (events.length === 0) return;
     this.events.value = [...events.toReversed(), ...this.events.value].slice(0, EVENTS_KEPT);
     if (events.some(({ event }) => event === 'clock')) this.#onTime();
-    if (events.some(({ event }) => !OF_NO_OBJECT.has(event))) this.#onChange();
+    const changes = events.filter(({ event }) => !OF_NO_OBJECT.has(event));
+    if (changes.length === 0) return;
+    this.subjects.value = { changed: changes.map(({ subject }) => subject) };
+    this.#onChange();
   }
 }
