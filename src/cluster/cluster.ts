@@ -209,7 +209,8 @@ export class Cluster {
   get recorded(): RecordedState {
     const { settled, deletedPods, silence } = this.#changes;
     const hostLocal = this.#context.hostLocal.of(this.underlay.built);
-    return recordedState(this.store, { ipam: settled.allocations?.ipam, deletedPods, silence, hostLocal });
+    const { allocations, pools } = settled;
+    return recordedState(this.store, { ipam: allocations?.ipam, deletedPods, silence, hostLocal, pools });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */

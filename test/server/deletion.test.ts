@@ -226,3 +226,23 @@ spec: {selector: {app: nobody}, ports: [{port: 80}]}
   t.ok(findings.some(([code, , field]: Parsed) => code === 'service-selects-nothing' && field === 'spec.selector'));
   t.ok(findings.every(([, object]: Parsed) => object === 'Service default/nobody'));
 });
+
+t.test('the only pool goes, and no other comes in its place', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('two-nodes-vxlan', 'vx')] });
+  const flow = { from: 'pod/default/client', to: 'pod/default/web:80' };
+  const changes = [{ delete: { kind: 'IPPool', name: 'default-ipv4-ippool' } }];
+  const asked = await ask('POST', '/clusters/vx/what-if', { changes, flows: [flow] });
+  t.match(asked.json.flows, [{ before: { verdict: 'answered' }, after: { verdict: 'unreachable' } }]);
+  const pool = '/clusters/vx/objects/projectcalico.org/IPPool/-/default-ipv4-ippool';
+  const { object } = (await ask('GET', pool)).json;
+  t.equal((await ask('DELETE', pool)).status, 200);
+  const verdict = async (at: string): Promise<string> =>
+    (await ask('POST', `/clusters/${at}/traces`, flow)).json.verdict;
+  t.equal(await verdict('vx'), 'unreachable', 'nobody knows a way to pods of other nodes');
+  t.strictSame((await ask('GET', '/clusters/vx/findings')).json.items, []);
+  const { bytes } = await ask('GET', '/clusters/vx/snapshot');
+  await ask('POST', '/clusters?name=copy', bytes, { 'content-type': 'application/cbor' });
+  t.equal(await verdict('copy'), 'unreachable');
+  t.equal((await ask('POST', '/clusters/vx/objects', object)).status, 201);
+  t.equal(await verdict('vx'), 'answered');
+});

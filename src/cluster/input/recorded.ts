@@ -62,6 +62,8 @@ export interface RecordedState {
   readonly silence?: Silence | undefined;
   /** What host-local remembers, where it gives addresses. */
   readonly hostLocal?: readonly RecordedHostLocal[] | undefined;
+  /** Who made the pools that the cluster began with; those that somebody deletes do not come again. */
+  readonly pools?: 'calico-node' | 'user' | undefined;
   /** Of Calico's IPAM, where it runs. */
   readonly ipam?: IpamObjects | undefined;
 }
@@ -105,11 +107,12 @@ interface Kept {
 /** What a cluster has settled. */
 export function recordedState(
   store: Store,
-  { ipam, deletedPods, silence, hostLocal }: Pick<RecordedState, 'hostLocal'> & Kept,
+  { ipam, deletedPods, silence, hostLocal, pools }: Pick<RecordedState, 'hostLocal' | 'pools'> & Kept,
 ): RecordedState {
   return {
     deletedPods,
     silence,
+    pools,
     hostLocal,
     ...(ipam === undefined ? {} : { ipam: ipamObjects(ipam) }),
     pods: store

@@ -50,11 +50,16 @@ import type { NetworkPlan } from '../../underlay/index.js';
 import { detectionHost, hostAddresses } from './detection.js';
 import { variableSource } from './environment-source.js';
 
+/** Who made the pools that a cluster began with. */
+export type FirstPools = 'calico-node' | 'user';
+
 export interface CalicoStart {
   /** False where nothing in the input speaks of Calico and another CNI is configured. */
   readonly used: boolean;
   /** Nodes whose calico-node ends before it has started: nothing of Calico runs there. */
   readonly notStarted: ReadonlySet<string>;
+  /** Undefined where nothing has started. */
+  readonly pools: FirstPools | undefined;
   readonly findings: readonly Finding[];
 }
 
@@ -149,20 +154,25 @@ class Start {
       if (cidr !== undefined) this.#owners.set(formatAddress(addressOf(cidr)), name);
   }
 
-  /** Each node finds its address, and then makes the pools that nobody has made (startup.go:Run()). */
-  run(firstNode: KubeNode): void {
+  /**
+   * Each node finds its address, and then makes the pools that nobody has made (startup.go:Run()). Where there were some at
+   * the start, and somebody has deleted them since, none come by themselves: a calico-node that runs makes none.
+   */
+  run(firstNode: KubeNode, began: FirstPools | undefined): FirstPools {
     // Before pools are added: the recorded state is held against those that were written.
     const otherIpam = this.#settings?.cniNetworkConfig?.includes('"calico-ipam"') === false;
     if (!otherIpam) append(this.findings, poolFindings(this.#store));
     append(this.findings, felixFindings(this.#store));
     this.#operate();
+    const pools = began ?? (this.#store.list('IPPool').length > 0 ? 'user' : 'calico-node');
     for (const node of this.#store.list('Node'))
       this.#attempt(node, () => {
         this.#startNode(node);
-        this.#makePools(node);
+        if (pools === 'calico-node') this.#makePools(node);
       });
     const { namespace = '' } = confdOptions(this.#environment(firstNode.name));
     append(this.findings, bgpFindings(this.#store, namespace), poolsOverNodes(this.#store), this.#ineffective());
+    return pools;
   }
 
   /** The operator, where its Installation is there: what it makes of that and the input leaves out. */
@@ -287,14 +297,21 @@ function assumed(subject: KubeNode, pool: IpPool): Finding {
   return finding(subject, [], { code: 'cni-assumed', severity: 'notice', message });
 }
 
-/** Makes the default pool in the store. `otherCni`: a HostConfig brings a network configuration of its own. */
-export function startCalico(store: Store, plan: NetworkPlan, otherCni: boolean): CalicoStart {
+interface Before {
+  /** A HostConfig brings a network configuration of its own. */
+  readonly otherCni: boolean;
+  /** On record, where the cluster has started before. */
+  readonly pools: FirstPools | undefined;
+}
+
+/** Makes the default pool in the store. */
+export function startCalico(store: Store, plan: NetworkPlan, { otherCni, pools }: Before): CalicoStart {
   const spoken = speaksOfCalico(store);
-  const none = { notStarted: new Set<string>(), findings: [] };
+  const none = { notStarted: new Set<string>(), findings: [], pools };
   if (!spoken && otherCni) return { used: false, ...none };
   const [firstNode] = store.list('Node');
   if (firstNode === undefined) return { used: spoken, ...none };
   const start = new Start(store, plan);
-  start.run(firstNode);
-  return { used: true, notStarted: start.notStarted, findings: start.findings };
+  const began = start.run(firstNode, pools);
+  return { used: true, notStarted: start.notStarted, pools: began, findings: start.findings };
 }

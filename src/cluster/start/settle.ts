@@ -16,7 +16,7 @@ import {
 } from '../../kubernetes/index.js';
 import type { NetworkPlan } from '../../underlay/index.js';
 import { allocate, type Allocations } from '../addresses/allocations.js';
-import { interfacesOfNode, speaksOfCalico, startCalico } from './calico-start.js';
+import { type FirstPools, interfacesOfNode, speaksOfCalico, startCalico } from './calico-start.js';
 import { otherDataplanes } from './dataplanes.js';
 import { clusterDnsFindings, type KubeletSettings, kubeletSettings } from '../input/kubelet-settings.js';
 import { assignAddresses, type LoadBalancerAddresses } from '../addresses/load-balancer-addresses.js';
@@ -35,6 +35,8 @@ export interface Settled extends Pick<ClusterDocuments, 'networks' | 'hostConfig
   readonly allocations: Allocations | undefined;
   /** Nodes on which calico-node does not come to run. */
   readonly notStarted: ReadonlySet<string>;
+  /** Who made the pools that the cluster began with. */
+  readonly pools: FirstPools | undefined;
   readonly kubelet: KubeletSettings;
   readonly installation: Installation;
   /** What connects pods and programs nodes that is not modelled. */
@@ -58,7 +60,7 @@ export function settle(
     Object.keys(body.spec.files).some((path) => path.startsWith('/etc/cni/net.d/')),
   );
   const spoken = speaksOfCalico(store);
-  const calico = startCalico(store, network.plan, otherCni);
+  const calico = startCalico(store, network.plan, { otherCni, pools: recorded?.pools });
   const allocations = calico.used
     ? allocate(store, { nowNs: () => 0n, recorded, notStarted: calico.notStarted, isBalanced: addresses.isCalicos })
     : undefined;
@@ -81,6 +83,7 @@ export function settle(
     addresses,
     allocations,
     notStarted: calico.notStarted,
+    pools: calico.pools,
     kubelet,
     installation,
     dataplanes,

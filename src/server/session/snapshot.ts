@@ -119,6 +119,7 @@ const SNAPSHOT_SHAPE: Shape = {
         ingress: [{ ip: 'text', ipMode: 'text' }],
       },
     ],
+    pools: { '?': 'text' },
     hostLocal: { '?': [{ node: 'text', files: TEXTS }] },
     ipam: { '?': IPAM },
   },
