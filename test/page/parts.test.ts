@@ -63,7 +63,7 @@ t.test('objects are read once, and then those that events name', async (t) => {
   const names = new ObjectNames(
     {
       objectNames: async (cluster, of) => {
-        const title = of === undefined ? '' : titleOf({ kind: '', namespace: '', name: '', ...of });
+        const title = of === undefined ? '' : titleOf(of);
         asked.push(`${cluster} ${title}`);
         return [...there.values()].filter((one) => of === undefined || titleOf(one) === title);
       },

@@ -196,15 +196,10 @@ function useChosen() {
     const { changed } = page.live.subjects.value;
     const read = chosen.peek();
     if (cluster === undefined || read === undefined || changed?.includes(titleOf(read)) === false) return;
-    const ask = (): Promise<ListedObject | undefined> =>
-      page.api.object(cluster, read).catch((error: unknown) => {
-        if (error instanceof ApiError && error.status === 404) return undefined;
-        throw error;
-      });
     const show = (found: ListedObject | undefined): void => {
       if (chosen.value !== undefined && keyOf(chosen.value) === keyOf(read)) now.value = found;
     };
-    void reads.show(ask, show).catch(() => undefined);
+    void reads.show(() => page.api.object(cluster, read), show).catch(() => undefined);
   });
   /** What has been applied here is what was read here. */
   const readAs = (changed: readonly Plain[] = []): void => {
@@ -248,9 +243,13 @@ export function Change() {
   const open = (row: ListedObject | undefined): void => {
     const ask = (cluster: string): Promise<ListedObject | undefined> =>
       row === undefined ? Promise.resolve(undefined) : page.api.object(cluster, row);
+    // One that has just gone leaves the list, and what is in the editor stays.
+    const show = (found: ListedObject | undefined): void => {
+      if (row === undefined || found !== undefined) edit(found);
+    };
     void page.attemptHere(
       'change',
-      (cluster) => choices.show(() => ask(cluster), edit),
+      (cluster) => choices.show(() => ask(cluster), show),
       () => undefined,
     );
   };

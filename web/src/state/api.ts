@@ -57,6 +57,9 @@ async function problemOf(response: Response): Promise<Partial<ProblemBody>> {
 
 type ObjectName = Pick<ListedObject, 'kind' | 'namespace' | 'name'>;
 
+const queryOf = ({ kind, namespace, name }: ObjectName): string =>
+  [`&kind=${kind}`, `&namespace=${namespace || '-'}`, `&name=${encodeURIComponent(name)}`].join('');
+
 function pathOf(cluster: string, { group, kind, namespace, name }: ListedObject): string {
   const path = [group || 'core', kind, namespace || '-', name].map(encodeURIComponent).join('/');
   return `/clusters/${cluster}/objects/${path}`;
@@ -113,15 +116,11 @@ export class Api {
   readonly objects = (name: string, query = ''): Promise<readonly ListedObject[]> =>
     this.#all(`/clusters/${name}/objects?full=true${query}`);
   /** Without the objects themselves: all, or those of one name. */
-  readonly objectNames = (name: string, of: Partial<ObjectName> = {}): Promise<readonly ListedObject[]> => {
-    const { kind, namespace, name: own } = of;
-    const given = { kind, namespace: namespace === '' ? '-' : namespace, name: own };
-    const query = Object.entries(given).flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key}=${encodeURIComponent(value)}`],
-    );
-    return this.#all(`/clusters/${name}/objects?${['full=false', ...query].join('&')}`);
-  };
-  readonly object = (name: string, of: ListedObject): Promise<ListedObject> => this.#get(pathOf(name, of));
+  readonly objectNames = (name: string, of?: ObjectName): Promise<readonly ListedObject[]> =>
+    this.#all(`/clusters/${name}/objects?full=false${of === undefined ? '' : queryOf(of)}`);
+  /** Undefined where it is there no more: a list of none is no mistake, of which a browser would complain. */
+  readonly object = async (name: string, of: ListedObject): Promise<ListedObject | undefined> =>
+    (await this.objects(name, queryOf(of))).find(({ group }) => group === of.group);
   readonly hostState = (name: string, host: string): Promise<HostState> =>
     this.#get(`/clusters/${name}/hosts/${encodeURIComponent(host)}/state`);
   readonly exec = (name: string, target: string, command: readonly string[]): Promise<ExecAnswer> =>
