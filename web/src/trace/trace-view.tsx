@@ -87,7 +87,9 @@ export function TraceView({ id }: { readonly id: string }) {
   if (read.value === 'gone')
     return (
       <section class="trace">
-        <p class="hint">{say('traceGone')}</p>
+        <p class="hint" role="status">
+          {say('traceGone')}
+        </p>
         <BackButton />
       </section>
     );
