@@ -31,7 +31,7 @@ import { clusterDnsFindings } from './input/kubelet-settings.js';
 import type { LoadBalancerAddresses } from './addresses/load-balancer-addresses.js';
 import { LoadBalancers } from './node/load-balancers.js';
 import type { Asker } from './trace/name-resolution.js';
-import { equipMachine, type NodeContext } from './node/node.js';
+import { equipMachine, mayAnswerFor, type NodeContext } from './node/node.js';
 import type { ClusterEvent } from './change/observe.js';
 import { type ChangeOutcome, type ClusterOptions, refusedAnew } from './options.js';
 import { Places } from './trace/places.js';
@@ -166,7 +166,8 @@ export class Cluster {
   #underlay(plan: NetworkPlan, document: PhysicalNetworkObject | undefined): Underlay {
     return new Underlay(this.emulation, plan, {
       equip: (host, machine) => this.#equip(host, machine),
-      announces: (...asked) => this.#loadBalancers.announces(...asked),
+      announces: (machine, nic, address) =>
+        this.#loadBalancers.announces(machine, nic, address) || mayAnswerFor(this.#context, machine.name, address),
       refused: ({ name }, message) => {
         if (document === undefined) return;
         const problem = { code: 'network', severity: 'warning', message: `${name}: ${message}` } as const;

@@ -125,7 +125,9 @@ export class Underlay {
   #sleeping(machine: MachinePlan, nic: InterfacePlan): SleepingHost {
     return {
       mac: this.#mac(machine, nic),
-      answersFor: (address) => nic.address === address || this.#announces(machine, nic, address),
+      // With arp_ignore 0, as the kernel begins, whatever device has the address.
+      answersFor: (address) =>
+        machine.interfaces.some((one) => one.address === address) || this.#announces(machine, nic, address),
       wake: () => {
         this.host(machine.name);
       },

@@ -9,6 +9,7 @@ import type { DnsPods } from './dns-pods.js';
 import type { HostLocalRecord } from '../input/host-local-record.js';
 import { Kubelet, podsOf } from './kubelet.js';
 import { installKubeletRules } from './kubelet-rules.js';
+import { formatIpv4, type Ipv4Addr } from '../../packet/index.js';
 import { BIRD_CONF, type MachinePlan, Underlay } from '../../underlay/index.js';
 import type { KubeletSettings } from '../input/kubelet-settings.js';
 import { startServer } from './servers.js';
@@ -39,6 +40,24 @@ export function configsFor(
     return Object.entries(nodeSelector).every(([key, value]) => labels[key] === value);
   });
 }
+
+const PROXY_SWITCH = /[./]proxy_arp(_pvlan)?$/;
+
+/**
+ * Whether a machine that is not built yet may answer ARP for an address that its plan does not know: it stands in what a
+ * document says to `ip`, or a document makes the machine answer for others.
+ */
+export const mayAnswerFor = (
+  context: Pick<NodeContext, 'store' | 'hostConfigs'>,
+  machine: string,
+  address: Ipv4Addr,
+): boolean =>
+  context.hostConfigs.length > 0 &&
+  configsFor(context, machine).some(
+    ({ body: { spec } }) =>
+      spec.ip?.split(/[\s/]+/).includes(formatIpv4(address)) === true ||
+      Object.entries(spec.sysctls).some(([path, value]) => PROXY_SWITCH.test(path) && value !== '0'),
+  );
 
 /** Files, links, addresses, switches, sets, rules, routes and listeners that somebody put on a machine by hand. */
 function applyHostConfig(host: Host, config: HostConfigObject, dns: DnsPods): Finding[] {
@@ -182,5 +201,9 @@ export function rehearse({ plan, emulation }: Underlay, context: NodeContext): U
     equipMachine(host, machine, context);
     context.services.program(host);
   };
-  return new Underlay(new Emulation({ seed: emulation.seed }), plan, { equip, refused: () => undefined });
+  return new Underlay(new Emulation({ seed: emulation.seed }), plan, {
+    equip,
+    announces: ({ name }, _, address) => mayAnswerFor(context, name, address),
+    refused: () => undefined,
+  });
 }
