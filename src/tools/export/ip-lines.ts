@@ -218,10 +218,16 @@ const DEFAULT_RULES: ReadonlyMap<number, number> = new Map([
   [32_767, RT_TABLE.default],
 ]);
 
-const isDefaultRule = ({ priority, table, from, to, fwmark, iif, oif }: RuleState): boolean =>
-  DEFAULT_RULES.get(priority) === table &&
-  [from, to, iif, oif].every((match) => match === undefined) &&
-  (fwmark === undefined || fwmark.mask === 0);
+const isDefaultRule = (rule: RuleState): boolean => {
+  const { priority, action, table, from, to, fwmark, iif, oif } = rule;
+  return (
+    action === 'lookup' &&
+    DEFAULT_RULES.get(priority) === table &&
+    [from, to, iif, oif, rule.sourcePorts, rule.destinationPorts].every((match) => match === undefined) &&
+    [rule.tos, rule.ipProtocol, fwmark?.mask].every((match) => match === undefined || match === 0) &&
+    !rule.not
+  );
+};
 
 function ruleLine(rule: RuleState): string {
   const { fwmark, action } = rule;
