@@ -3,6 +3,7 @@
 import { INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
 import { type Cause, NO_CAUSE } from '../../trace/index.js';
 import type { Device } from '../device.js';
+import type { Errno } from '../errors.js';
 import type { Flow4, RouteResult } from '../fib/types.js';
 import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { SocketNetns } from './stack.js';
@@ -149,6 +150,20 @@ export abstract class Socket implements PacketSocket {
 
   /** The namespace goes: forget everything, send nothing. */
   abstract destroy(): void;
+
+  /**
+   * include/net/route.h:ip_route_connect(): the way there, and the way there from the source that it gives, for which rules
+   * may say something else.
+   */
+  protected routeToConnect(destination: Ipv4Addr, port: number): RouteResult | Errno {
+    const { ipv4, mib } = this.netns;
+    const flow = this.flowTo(destination, port);
+    const first = ipv4.route(flow);
+    const route =
+      typeof first === 'string' || flow.source !== INADDR_ANY ? first : ipv4.route({ ...flow, source: first.source });
+    if (route === 'ENETUNREACH') mib.IpOutNoRoutes += 1;
+    return route;
+  }
 
   /** The flow of a packet from here to `destination` (flowi4_init_output()). */
   flowTo(destination: Ipv4Addr, port: number): Flow4 {

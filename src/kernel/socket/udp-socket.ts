@@ -74,8 +74,9 @@ export class UdpSocket extends Socket {
   /** connect(2): fixes the far end and, where it is not bound, the source (__ip4_datagram_connect()). */
   connect(address: Ipv4Addr, port: number): Errno | undefined {
     const destination = address === INADDR_ANY ? INADDR_LOOPBACK : address;
-    const route = routeDatagram(this, this.flowTo(destination, port), {});
+    const route = this.routeToConnect(destination, port);
     if (typeof route === 'string') return route;
+    if (route.type === 'broadcast' && !this.broadcast) return 'EACCES';
     if (this.localPort === 0) this.bind(this.localAddress, 0);
     this.netns.sockets.moveUdp(this, () => {
       if (this.localAddress === INADDR_ANY) this.localAddress = route.source;

@@ -1,7 +1,15 @@
 /** Sockets in whole namespaces: a client and a server with a router between them. */
 
 import t from 'tap';
-import { Emulation, Host, type Netns, NS_PER_MS, NS_PER_S, type TcpSocket } from '../../../src/kernel/index.js';
+import {
+  Emulation,
+  Host,
+  type Netns,
+  NS_PER_MS,
+  NS_PER_S,
+  runIpBatch,
+  type TcpSocket,
+} from '../../../src/kernel/index.js';
 import {
   bytesEqual,
   concatBytes,
@@ -346,4 +354,21 @@ t.test('the same seed sends the same octets', async (t) => {
   const first = record();
   t.ok(first.length > 8);
   t.same(record(), first);
+});
+
+t.test('connect() asks rules that want the source that it has found, or the port', (t) => {
+  const ERRORS = { blackhole: 'EINVAL', unreachable: 'ENETUNREACH', prohibit: 'EACCES' } as const;
+  for (const [action, errno] of Object.entries(ERRORS)) {
+    const { client } = threeHosts();
+    t.same(runIpBatch(client, `rule add pref 100 from 10.0.1.2 ${action}`, []), []);
+    t.equal(client.sockets.tcp().connect(SERVER, 80), errno, `tcp, ${action}`);
+    t.equal(client.sockets.udp().connect(SERVER, 53), errno, `udp, ${action}`);
+    t.equal(client.sockets.udp().sendTo(new Uint8Array(1), SERVER, 53), undefined, 'a datagram is routed once');
+  }
+  const { client } = threeHosts();
+  t.same(runIpBatch(client, 'rule add pref 100 ipproto tcp sport 1024-65535 prohibit', []), []);
+  const socket = client.sockets.tcp();
+  t.equal(socket.connect(SERVER, 80), 'EACCES');
+  t.same([...client.sockets.entries()], [], 'nothing is left behind');
+  t.end();
 });

@@ -108,15 +108,20 @@ export class TcpSocket extends Socket {
     if (this.#used) return 'EISCONN';
     const destination = address === INADDR_ANY ? INADDR_LOOPBACK : address;
     const { mib } = this.netns;
-    const route = this.netns.ipv4.route(this.flowTo(destination, port));
-    if (route === 'ENETUNREACH') mib.IpOutNoRoutes += 1;
+    const route = this.routeToConnect(destination, port);
     if (typeof route === 'string') return route;
     if (route.type === 'broadcast' || route.type === 'multicast') return 'ENETUNREACH';
     const refused = this.netns.sockets.connectTcp(this, { source: route.source, destination, port });
     if (refused !== undefined) return refused;
+    // ip_route_newports(): rules may ask for the port that it has now.
+    const way = this.netns.ipv4.route(this.flowTo(destination, port));
+    if (typeof way === 'string') {
+      this.forget();
+      return way;
+    }
     this.#used = true;
     this.#locked(() => {
-      this.#open(route);
+      this.#open(way);
       mib.TcpActiveOpens += 1;
     });
     return undefined;
