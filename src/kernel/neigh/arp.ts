@@ -136,7 +136,7 @@ export class Arp {
 
   /** arp_fwd_proxy() and arp_fwd_pvlan(). */
   #proxies(dev: Device, out: Device | undefined): boolean {
-    if (out === dev) return dev.ipv4Conf.proxy_arp_pvlan !== 0;
+    if (out === dev) return orConf(this.#netns.sysctl.all, dev.ipv4Conf, 'proxy_arp_pvlan');
     return orConf(this.#netns.sysctl.all, dev.ipv4Conf, 'proxy_arp');
   }
 
