@@ -681,7 +681,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
       await isFocused('UDP');
       await page.keyboard.press('Tab');
       const type = () => page.evaluate(`document.activeElement.type`);
-      await comesToEqual(t, type, 'checkbox', 'what comes behind the group');
+      await comesToEqual(t, type, 'number', 'what comes behind the group');
       await page.getByRole('tab', { name: 'Answer' }).click();
       await page.keyboard.press('End');
       await isFocused('Break');
