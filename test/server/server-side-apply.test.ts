@@ -168,6 +168,21 @@ const CASES: readonly Case[] = [
     conflicts: ['"before-first-apply" using v1: .spec.type'],
   },
   {
+    name: 'null is what is not there, and whoever sets a field to null takes it away',
+    live: service({ externalName: null, type: 'ClusterIP' }),
+    steps: [
+      by('a', service({ externalName: null, type: 'ClusterIP', sessionAffinity: null })),
+      by('a', service({ externalName: null, type: 'ClusterIP', sessionAffinity: null })),
+      { ...by('b', service({ type: null })), force: true },
+    ],
+    becomes: service({ externalName: null }),
+  },
+  {
+    name: 'and that is a conflict where it is somebody else’s',
+    steps: [by('a', service({ type: 'NodePort' })), by('b', service({ type: null }))],
+    conflicts: ['"a": .spec.type'],
+  },
+  {
     name: 'sets of Calico’s are sets, and rules of a policy one value',
     key: { group: 'projectcalico.org', kind: 'NetworkSet' },
     steps: [
@@ -215,9 +230,9 @@ for (const one of CASES)
   });
 
 t.test('what no such object may have is told', async (t) => {
-  const refused = (config: JsonObject): string => {
+  const refused = (config: JsonObject, key = SERVICE): string => {
     try {
-      carryOut({ name: '', steps: [by('a', config)] });
+      carryOut({ name: '', key, steps: [by('a', config)] });
     } catch (error) {
       if (error instanceof TypedError) return error.message;
       throw error;
@@ -230,7 +245,9 @@ t.test('what no such object may have is told', async (t) => {
   );
   t.match(refused(ports('http')), '.spec.ports: element 0: associative list with keys may not have non-map elements');
   t.match(refused(service({}, { finalizers: [{}] })), "associative list without keys has an element that's a map type");
-  t.match(refused(service({}, { ownerReferences: [{ name: 'x' }] })), 'omits all key fields ["uid"]');
+  t.match(refused(service({ ports: [{ name: 'x', targetPort: 80 }, { name: 'y' }] })), 'duplicate entries for key');
+  const env = containers({ name: 'app' }, { image: 'x' });
+  t.match(refused(env, DEPLOYMENT), 'omits all key fields ["name"]');
 });
 
 const applying =

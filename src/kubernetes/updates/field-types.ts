@@ -51,7 +51,8 @@ const METADATA = struct({
   annotations: KEYED,
   finalizers: SET,
   labels: KEYED,
-  ownerReferences: list('uid', WHOLE),
+  // Owners that nobody has given a uid are told apart by nothing else.
+  ownerReferences: { kind: 'list', keys: ['uid'], defaults: { uid: '' }, items: WHOLE },
 });
 const CONDITIONS = struct({ conditions: list('type') });
 

@@ -243,12 +243,12 @@ function pruned(object: JsonObject, last: FieldSet, managers: Managers, type: Fi
   return isObject(kept) ? kept : object;
 }
 
-/** Values that are null are none, as in the API server's types. */
-function withoutNulls(value: Json): Json {
-  if (isList(value)) return value.map(withoutNulls);
+/** Values that become null are none, as in the API server's types; those that were so before stay as they are written. */
+function withoutNulls(value: Json, before: Json | undefined): Json {
+  if (isList(value)) return value.map((item, i) => withoutNulls(item, isList(before) ? before[i] : undefined));
   if (!isObject(value)) return value;
-  const fields = Object.entries(value).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(fields.map(([name, inner]) => [name, withoutNulls(inner)]));
+  const fields = Object.entries(value).filter(([name, inner]) => inner !== null || field(before, name) === null);
+  return Object.fromEntries(fields.map(([name, inner]) => [name, withoutNulls(inner, field(before, name))]));
 }
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -319,7 +319,7 @@ export function applied({ live, config, type, writer, force }: ApplyRequest): Ap
     time: isChanged || last === undefined ? time : last.time,
     fields: difference(fields, IDENTITY),
   };
-  const plain = withoutNulls(after);
+  const plain = withoutNulls(after, before);
   const object = isObject(plain) ? plain : after;
   return {
     object: manager === KUBECTL ? withLastApplied(object, config) : object,

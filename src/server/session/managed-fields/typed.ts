@@ -146,7 +146,11 @@ const SAME: Comparison = { removed: EMPTY, modified: EMPTY, added: EMPTY };
 
 type Difference = keyof Comparison;
 
+const isNone = (value: Json | undefined): boolean => value === undefined || value === null;
+
+/** What is null and what is not there are the same, as in the API server's types; what becomes null is another value. */
 const differing = (before: Json | undefined, after: Json | undefined): Difference | undefined => {
+  if (isNone(before) && isNone(after)) return undefined;
   if (before === undefined) return 'added';
   if (after === undefined) return 'removed';
   return isDeepStrictEqual(before, after) ? undefined : 'modified';
