@@ -208,10 +208,8 @@ export class Cluster {
 
   /** What was decided once and stays, for a cluster of other objects that takes it over. */
   get recorded(): RecordedState {
-    const { settled, deletedPods, silence } = this.#changes;
     const hostLocal = this.#context.hostLocal.of(this.underlay.built);
-    const { allocations, pools } = settled;
-    return recordedState(this.store, { ipam: allocations?.ipam, deletedPods, silence, hostLocal, pools });
+    return recordedState(this.store, { ...this.#changes.kept, hostLocal });
   }
 
   /** What reality would accept and suffer from. Grows as nodes are built. */

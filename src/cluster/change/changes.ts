@@ -63,6 +63,12 @@ export class Changes {
     this.silence = parts.silence;
   }
 
+  /** What stays on record beside what the store has. */
+  get kept() {
+    const { allocations, pools } = this.settled;
+    return { ipam: allocations?.ipam, pools, deletedPods: this.deletedPods, silence: this.silence };
+  }
+
   /** The pod's sandbox crashes, or is made anew. */
   setPodDown(pod: Pod, down: boolean): void {
     const { podFaults } = this.#parts;

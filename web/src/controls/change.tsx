@@ -1,14 +1,13 @@
 /** Change an object, and see which flows change: for real, or as a question. */
 
-import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { stringify } from 'yaml';
-import type { ChangeAnswer, Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
+import type { Finding, ListedObject, TraceRequest, TraceSummary } from '../api-types.js';
 import { usePage, useTexts } from '../context.js';
 import { ApiError } from '../state/api.js';
-import { InOrder } from '../state/in-order.js';
 import { namespaceOf } from '../state/names.js';
-import { keyOf, ObjectNames, titleOf } from '../state/object-names.js';
+import { keyOf, titleOf } from '../state/object-names.js';
 import type { PageState } from '../state/page.js';
 import { toldOf } from '../state/problem.js';
 import type { Change as Wanted, FlowChange } from '../what-if.js';
@@ -17,25 +16,9 @@ import { VerdictMark } from './verdict-mark.js';
 import { Editor, type Remark } from './editor.js';
 import { FindingLines } from './findings.js';
 import { written } from './written.js';
+import { KINDS, type Plain, useChosen, useObjects, useOpening } from './objects.js';
 import { findingsAbout, findingsOf, remarksOf } from './remarks.js';
 
-type Plain = ChangeAnswer['objects'][number];
-
-/** Kinds that are worth changing, those first that people change most. */
-const KINDS = [
-  'NetworkPolicy',
-  'GlobalNetworkPolicy',
-  'Service',
-  'IPPool',
-  'Deployment',
-  'Pod',
-  'Namespace',
-  'Node',
-  'PhysicalNetwork',
-  'FelixConfiguration',
-  'BGPPeer',
-  'BGPConfiguration',
-];
 /** More flows than these would be asked one by one for too long. */
 const MAX_FLOWS = 12;
 
@@ -46,12 +29,6 @@ const keyOnly = ({ group, kind, namespace, name }: ListedObject) => ({
   name,
   ...(namespace === '' ? {} : { namespace }),
 });
-/** Whether it is the object of that name. */
-function isOf({ kind, namespace, name }: ListedObject, { kind: own, metadata }: Plain): boolean {
-  const named = metadata as { readonly name?: string; readonly namespace?: string } | undefined;
-  return own === kind && named?.name === name && (named.namespace ?? '') === namespace;
-}
-
 const denyAll = (namespace: string): string => `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -181,35 +158,6 @@ function useWork(outcome: Signal<Outcome | undefined>, mark: (remarks: readonly 
   return { busy, work };
 }
 
-/** The object that is in the editor, as it was read and as it is; undefined where it is there no more. */
-function useChosen() {
-  const page = usePage();
-  const chosen = useSignal<ListedObject | undefined>(undefined);
-  const now = useSignal<ListedObject | undefined>(undefined);
-  const { current: reads } = useRef(new InOrder());
-  const choose = (object: ListedObject | undefined): void => {
-    chosen.value = object;
-    now.value = object;
-  };
-  useSignalEffect(() => {
-    const cluster = page.current.value;
-    const { changed } = page.live.subjects.value;
-    const read = chosen.peek();
-    if (cluster === undefined || read === undefined || changed?.includes(titleOf(read)) === false) return;
-    const show = (found: ListedObject | undefined): void => {
-      if (chosen.value !== undefined && keyOf(chosen.value) === keyOf(read)) now.value = found;
-    };
-    void reads.show(() => page.api.object(cluster, read), show).catch(() => undefined);
-  });
-  /** What has been applied here is what was read here. */
-  const readAs = (changed: readonly Plain[] = []): void => {
-    const { value: read } = chosen;
-    const object = changed.find((one) => read !== undefined && isOf(read, one));
-    if (read !== undefined && object !== undefined) choose({ ...read, object });
-  };
-  return { chosen, now, choose, readAs };
-}
-
 export function Change() {
   const page = usePage();
   const say = useTexts();
@@ -219,9 +167,9 @@ export function Change() {
   const { busy, work } = useWork(outcome, (remarks) => editor.current?.mark(remarks));
   const text = (): string => editor.current?.text ?? '';
   const apply = (): void => {
-    const written = text();
+    const applying = text();
     void work(async (cluster) => {
-      const found = await applied(page, cluster, written);
+      const found = await applied(page, cluster, applying);
       if (page.current.value === cluster) readAs(found.objects);
       return found;
     });
@@ -238,21 +186,7 @@ export function Change() {
     editor.current.text = object === undefined ? denyAll(namespaceOfInterest(page)) : stringify(written(object.object));
     if (object !== undefined) editor.current.mark(remarksOf(findingsAbout(object, page.findings.value), text()));
   };
-  /** The last that was chosen, when it has been read. */
-  const { current: choices } = useRef(new InOrder());
-  const open = (row: ListedObject | undefined): void => {
-    const ask = (cluster: string): Promise<ListedObject | undefined> =>
-      row === undefined ? Promise.resolve(undefined) : page.api.object(cluster, row);
-    // One that has just gone leaves the list, and what is in the editor stays.
-    const show = (found: ListedObject | undefined): void => {
-      if (row === undefined || found !== undefined) edit(found);
-    };
-    void page.attemptHere(
-      'change',
-      (cluster) => choices.show(() => ask(cluster), show),
-      () => undefined,
-    );
-  };
+  const open = useOpening(edit);
   const { value: object } = chosen;
   return (
     <div class="change-tool">
@@ -309,26 +243,6 @@ function RemoveButton({ object, onRemove }: { readonly object: ListedObject; rea
       </button>
     </span>
   );
-}
-
-/** Of controllers' objects pods can be changed. */
-const isChangeable = ({ kind, origin }: { readonly kind: string; readonly origin?: string }): boolean =>
-  KINDS.includes(kind) && (origin !== 'controller' || kind === 'Pod');
-
-/** Objects of the kinds that are worth it, by name, as they are after every change. */
-function useObjects(): Signal<readonly ListedObject[]> {
-  const page = usePage();
-  const { current: names } = useRef(new ObjectNames(page.api, isChangeable));
-  const shown = useRef<string | undefined>(undefined);
-  useSignalEffect(() => {
-    const cluster = page.current.value;
-    const { changed } = page.live.subjects.value;
-    if (cluster === undefined) return;
-    const isAnother = shown.current !== cluster;
-    shown.current = cluster;
-    void (changed === undefined || isAnother ? names.readAll(cluster) : names.changed(changed));
-  });
-  return names.rows;
 }
 
 function ObjectChoice({
