@@ -82,6 +82,10 @@ export const becomes = (page: Page, expression: string): Promise<boolean> =>
     (is) => is,
   );
 
+/** The form suggests a connection: a ping comes first, until the port is known. */
+export const suggested = (page: Page): Promise<boolean> =>
+  becomes(page, `[...document.querySelectorAll('.sender input')].some(({ value }) => /^pod\\/.*:\\d+$/.test(value))`);
+
 /** The page has drawn what it knows. */
 export async function drawn(page: Page): Promise<void> {
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');

@@ -3,7 +3,7 @@
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
 import { cluster, running } from '../server/running.js';
-import { buildPage, comesToEqual, drawn, eventually, launch, NO_BROWSER, openPage } from './browser.js';
+import { buildPage, comesToEqual, drawn, eventually, launch, NO_BROWSER, openPage, suggested } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
 const SHOP = 'shop';
@@ -68,6 +68,7 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
     const { page, complaints } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
     await live(page).waitFor();
     const traces = await hold(page, 'POST', new RegExp(`/clusters/${VXLAN}/traces`));
+    t.ok(await suggested(page), 'there is something to send');
     await sendButton(page).click();
     await traces.held();
     await showShop(page);
@@ -93,6 +94,7 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
       await route.continue();
     });
     const late = page.waitForResponse((one) => one.status() === 404 && one.url().endsWith('/traces'));
+    t.ok(await suggested(page), 'there is something to send');
     await sendButton(page).click();
     await (await late).finished();
     await drawn(page);
@@ -106,6 +108,7 @@ t.test('what comes late', { skip: NO_BROWSER }, async (t) => {
     const { server, ask } = await running(t, two);
     const { page, complaints } = await openPage(t, browser, { server, ask, hash: `#/${VXLAN}` });
     await live(page).waitFor();
+    t.ok(await suggested(page), 'there is something to send');
     await sendButton(page).click();
     await page.locator('.answer[data-verdict="answered"]').waitFor();
     await page.getByRole('tab', { name: 'Change' }).click();

@@ -16,6 +16,7 @@ import {
   NO_BROWSER,
   openCluster,
   openPage,
+  suggested,
 } from './browser.js';
 
 const VXLAN = 'two-nodes-vxlan';
@@ -995,6 +996,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     for (const name of ['所有分支', '重复']) await page.getByLabel(name).waitFor();
     await page.getByTitle('虚拟时间').waitFor();
     await page.getByLabel('速度：每真实秒对应的虚拟秒数').selectOption('10');
+    t.ok(await suggested(page), 'there is something to send');
     await page.getByRole('button', { name: '发送', exact: true }).click();
     await page.locator('.panes').getByText('数据包').click();
     // What neighbours ask of each other meanwhile does not push it out.
@@ -1122,6 +1124,7 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await page.getByLabel('Token').fill('open-sesame');
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByText('Live', { exact: true }).waitFor();
+    t.ok(await suggested(page), 'there is something to send');
     await sendButton(page).click();
     await rows(page).first().waitFor();
   });

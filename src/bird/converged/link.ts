@@ -8,6 +8,7 @@ import { ERRNO_TEXT } from '../../kernel/index.js';
 import { type Family, type IpAddr, ipEquals } from '../address.js';
 import { acceptsAs, bgpOrigin, type BgpSession, channelOptions, clusterIdOf, isInternal } from '../bgp/session.js';
 import type { BgpChannelConfig, ChannelConfig, SharedBgpConfig } from '../config/types.js';
+import type { RouteOrigin } from '../rib/route.js';
 import type { ConvergedNode } from './node.js';
 import type { Peering } from './speaker.js';
 
@@ -32,7 +33,7 @@ export class LinkEnd {
   #other: LinkEnd | undefined = undefined;
   #families: readonly LinkFamily[] = NO_FAMILIES;
   #peerLlgrAware = false;
-  #session: BgpSession | undefined = undefined;
+  #origin: RouteOrigin | undefined = undefined;
 
   constructor(
     node: ConvergedNode,
@@ -94,16 +95,20 @@ export class LinkEnd {
     return this.config.remoteAs === 0 ? heardAs(this, this.other) : this.config.remoteAs;
   }
 
+  /** As export and import know it. Made for whoever asks: but for the origin, which routes have, nobody keeps it. */
   get session(): BgpSession {
-    this.#session ??= this.#makeSession();
-    return this.#session;
-  }
-
-  #makeSession(): BgpSession {
-    const { config, node, rrClusterId, neighborIface, remoteAs, other } = this;
+    const { config, node, rrClusterId, neighborIface, remoteAs } = this;
     const { name, remoteAddress } = this.peering;
     const { dialect } = node.speaker.config;
-    const remoteId = other.identifier;
+    this.#origin ??= bgpOrigin(config, {
+      name,
+      dialect,
+      remoteAs,
+      remoteId: this.other.identifier,
+      remoteAddress,
+      rrClusterId,
+      neighborIface,
+    });
     return {
       name,
       dialect,
@@ -116,7 +121,7 @@ export class LinkEnd {
       sourceAddress: this.sourceAddress,
       neighborIface,
       peerLlgrAware: this.peerLlgrAware,
-      origin: bgpOrigin(config, { name, dialect, remoteAs, remoteId, remoteAddress, rrClusterId, neighborIface }),
+      origin: this.#origin,
     };
   }
 }

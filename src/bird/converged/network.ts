@@ -242,7 +242,8 @@ export class ConvergedNetwork {
       unreachable: (from: ConvergedNode, to: ConvergedNode, addresses: LinkAddresses) =>
         unreachable?.(from.speaker, to.speaker, addresses),
     };
-    const links = Array.from(node.sessions(), (peering) => makeLink(node, peering, context));
+    const links: (LinkEnd | LinkFailure)[] = [];
+    for (const peering of node.sessions()) links.push(makeLink(node, peering, context));
     this.#links.set(node, links);
     return links;
   }

@@ -63,6 +63,9 @@ const callerOf = (range: BgpRangeConfig, remoteAddress: IpAddr): BgpConfig => ({
   passive: true,
 });
 
+const speaksFrom = ({ config: { localAddress } }: Peering, local: IpAddr): boolean =>
+  localAddress === undefined || ipEquals(localAddress, local);
+
 export interface NodeContext {
   readonly hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => HostEntry;
 }
@@ -153,13 +156,11 @@ export class ConvergedNode {
 
   /** The session of that address of ours with that neighbour. */
   sessionBetween(local: IpAddr, remote: IpAddr): Peering | undefined {
-    const fits = ({ config }: Peering): boolean =>
-      config.localAddress === undefined || ipEquals(config.localAddress, local);
     const key = hostKey(remote);
     const configured = this.#configured.get(key);
-    if (configured !== undefined) return configured.find(fits);
+    if (configured !== undefined) return configured.find((each) => speaksFrom(each, local));
     const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
-    return made !== undefined && fits(made) ? made : undefined;
+    return made !== undefined && speaksFrom(made, local) ? made : undefined;
   }
 
   local(table: string): LocalNets | undefined {

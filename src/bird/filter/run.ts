@@ -48,6 +48,8 @@ export interface Program {
   body(callee: FunctionDefinition): Execute;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export class FilterRun {
   readonly program: Program;
   readonly environment: FilterEnvironment;
@@ -96,21 +98,28 @@ export class FilterRun {
   }
 
   /** The first change is made to a copy, and others to the same: until the run ends nobody else has it. */
-  edit(changes: Partial<Route>): void {
-    if (this.#route === undefined) return;
-    if (!this.#edited) this.#route = makeRoute(this.#route);
+  #own(): Mutable<Route> | undefined {
+    if (this.#route === undefined || this.#edited) return this.#route;
     this.#edited = true;
-    Object.assign(this.#route, changes);
+    this.#route = makeRoute(this.#route);
+    return this.#route;
+  }
+
+  edit(changes: Partial<Route>): void {
+    const route = this.#own();
+    if (route === undefined) return;
+    Object.assign(route, changes);
     if (changes.attributes === undefined) this.copied = true;
     else this.#attributes = undefined;
   }
 
   setAttribute(id: AttributeId, value: AttributeValue): void {
     this.settings += 1;
-    const own = this.#attributes ?? { ...this.#route?.attributes };
-    own[id] = value;
-    if (this.#attributes === undefined) this.edit({ attributes: own as Attributes });
-    this.#attributes = own;
+    const route = this.#own();
+    if (route === undefined) return;
+    this.#attributes ??= { ...route.attributes };
+    this.#attributes[id] = value;
+    route.attributes = this.#attributes as Attributes;
   }
 
   touch(id: AttributeId): void {
