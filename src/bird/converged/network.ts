@@ -72,7 +72,8 @@ export class ConvergedNetwork {
   readonly #options: ConvergedOptions;
   readonly #places = new Map<ConvergedNode, Map<string, Place>>();
   readonly #links = new Map<ConvergedNode, readonly (LinkEnd | LinkFailure)[]>();
-  readonly #solving = new Map<Net['key'], Solving>();
+  /** What is being solved: a network, and those that its next hops need. */
+  readonly #solving: Solving[] = [];
   readonly #unstable = new Map<Net['key'], Net>();
   #owners: Map<Net['key'], ConvergedNode> | undefined = undefined;
 
@@ -269,15 +270,19 @@ export class ConvergedNetwork {
     const { key } = net;
     const known = place.solved.get(key);
     if (known !== undefined) return known;
-    const local = place.localRoutes(key);
-    if (this.#solving.has(key)) return this.#solving.get(key)?.routes(place) ?? local;
+    const already = this.#solvingOf(key);
+    if (already !== undefined) return already.routes(place) ?? place.localRoutes(key);
     const solving = new Solving(net, place);
-    this.#solving.set(key, solving);
+    this.#solving.push(solving);
     this.#gather(solving);
     if (solving.isAlone) solving.set(place, this.#evaluate(place, solving));
     else this.#settle(solving);
-    this.#solving.delete(key);
+    this.#solving.pop();
     return solving.finish();
+  }
+
+  #solvingOf(key: Net['key']): Solving | undefined {
+    return this.#solving.find(({ net }) => net.key === key);
   }
 
   /** Places whose decision is needed for this one and not known yet, each after those that it needs. */
@@ -356,7 +361,7 @@ export class ConvergedNetwork {
   #resolve(place: Place, entry: HostEntry): Resolution {
     for (const net of place.covering(entry.addr)) {
       const local = place.localRoutes(net.key);
-      if (!place.isFixed(local) && this.#solving.has(net.key) && local.length === 0) {
+      if (!place.isFixed(local) && this.#solvingOf(net.key) !== undefined && local.length === 0) {
         // A route to that network is what asks: it is there, and leads by a next hop of its own.
         return UNRESOLVED;
       }

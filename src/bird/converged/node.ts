@@ -164,12 +164,16 @@ export class ConvergedNode {
   }
 
   local(table: string): LocalNets | undefined {
-    this.#local ??= localNets({
+    this.#local ??= this.#localNets();
+    return this.#local.get(table);
+  }
+
+  #localNets(): ReadonlyMap<string, LocalNets> {
+    return localNets({
       speaker: this.speaker,
       environment: this.environment,
       hostEntry: (of, addr) => this.#context.hostEntry(this, of, addr),
     });
-    return this.#local.get(table);
   }
 
   /** The number by which a source of routes is told to others. */

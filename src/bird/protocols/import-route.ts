@@ -31,6 +31,7 @@ function ownLists(attributes: Attributes): Attributes {
 
 /** What a filter of 1.6 sets of the attributes that are the kernel protocol's own is lost: they are as they came. */
 function withoutTemporary(before: Attributes, after: Attributes, touched: readonly AttributeId[]): Attributes {
+  if (touched.length === 0) return after;
   const lost = (['krtMetric', 'krtSource'] as const).filter((id) => touched.includes(id));
   const had = Object.fromEntries(lost.flatMap((id) => (before[id] === undefined ? [] : [[id, before[id]]])));
   return lost.length === 0 ? after : { ...withoutAttributes(after, ...lost), ...had };
