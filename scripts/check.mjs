@@ -14,6 +14,7 @@ const CHECKS = [
   ['format', 'biome', 'format'],
   ['types', 'tsc', '-p', '.'],
   ['types of the page', 'tsc', '-p', 'web'],
+  ['exports that nobody uses', 'knip'],
 ];
 
 const wanted = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { compareIpv4, formatIpv4, formatIpv6, type Ipv4Addr, type Ipv6Addr, ipv4
 export type IpAddr = Ipv4Addr | Ipv6Addr;
 export type Family = 'ipv4' | 'ipv6';
 
-export const familyOf = (addr: IpAddr): Family => (typeof addr === 'number' ? 'ipv4' : 'ipv6');
+const familyOf = (addr: IpAddr): Family => (typeof addr === 'number' ? 'ipv4' : 'ipv6');
 export const maxLength = (addr: IpAddr): number => (typeof addr === 'number' ? 32 : 128);
 
 export const formatIp = (addr: IpAddr): string => (typeof addr === 'number' ? formatIpv4(addr) : formatIpv6(addr));

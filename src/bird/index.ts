@@ -3,24 +3,17 @@
  * and no Calico: a text, a namespace, and what it learns from both.
  */
 
-export { type RestingDaemon, restingBirdc, type RestingSession } from './birdc/resting.js';
-export { type Family, formatIp, type IpAddr, Net } from './address.js';
-export { type ParseOptions, type ParseResult, parseConfig } from './config/config.js';
+export { restingBirdc } from './birdc/resting.js';
+export { formatIp, type IpAddr, Net } from './address.js';
+export { parseConfig } from './config/config.js';
 export type { Dialect } from './config/keywords.js';
-export { type ConfigFiles, type ConfigProblem, formatProblem } from './config/source.js';
-export type { BgpConfig, BirdConfig, ConfigFinding, KernelConfig, ProtocolConfig } from './config/types.js';
-export {
-  convergedRoutes,
-  type ConvergedKernel,
-  type ConvergedNet,
-  ConvergedNetwork,
-  type ConvergedOptions,
-  type ConvergedSession,
-} from './converged/network.js';
+export { type ConfigProblem, formatProblem } from './config/source.js';
+export type { BgpConfig, BirdConfig } from './config/types.js';
+export { ConvergedNetwork } from './converged/network.js';
 export { netnsSpeaker, type Peering, type Speaker, type SpeakerMesh } from './converged/speaker.js';
 export type { Withheld } from './converged/exchange.js';
 export { BirdDaemon, type BirdOptions, type ProtocolStatus } from './daemon.js';
-export { type Iface, type IfaceAddress, Interfaces, plannedIface } from './interfaces.js';
+export { type Iface, Interfaces, plannedIface } from './interfaces.js';
 export type { LinkAddresses } from './converged/link.js';
 export { routeSpec } from './protocols/kernel-routes.js';
 export type { KernelRoute } from './protocols/local-routes.js';

@@ -29,7 +29,7 @@ export interface IpPool {
   readonly assignmentMode: 'Automatic' | 'Manual';
 }
 
-export const DEFAULT_BLOCK_SIZE = { 4: 26, 6: 122 } as const;
+const DEFAULT_BLOCK_SIZE = { 4: 26, 6: 122 } as const;
 
 /** What the API fills in where a pool's author wrote nothing. */
 export function defaultPool(name: string, cidr: Cidr): IpPool {

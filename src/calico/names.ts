@@ -37,7 +37,7 @@ export function lengthLimitedId(prefix: string, suffix: string, max: number): st
 }
 
 /** Longest chain name of iptables, less the room that `iptables` needs. */
-export const MAX_CHAIN_NAME = 28;
+const MAX_CHAIN_NAME = 28;
 
 export const endpointChainName = (prefix: string, interfaceName: string): string =>
   lengthLimitedId(prefix, interfaceName, MAX_CHAIN_NAME);
@@ -67,7 +67,7 @@ export interface PolicyId {
 export const isStaged = ({ kind }: PolicyId): boolean => kind.startsWith('Staged');
 
 /** `knp/<namespace>/<name>`, `gnp/<name>`. */
-export const policyIdText = ({ kind, namespace, name }: PolicyId): string =>
+const policyIdText = ({ kind, namespace, name }: PolicyId): string =>
   [POLICY_KIND_PREFIX[kind], ...(namespace === '' ? [] : [namespace]), name].join('/');
 
 export const policyChainName = (prefix: 'cali-pi-' | 'cali-po-', policy: PolicyId): string =>

@@ -121,7 +121,7 @@ export const printErrors = (errors: readonly ConfigError[]): void => {
 };
 
 /** Warnings, and notices, on standard error. */
-export const printFindings = (findings: readonly Finding[]): void => print(findings.map(formatFinding));
+const printFindings = (findings: readonly Finding[]): void => print(findings.map(formatFinding));
 
 /**
  * The cluster, or undefined where its files are wrong: the mistakes have been printed. Routing daemons are loaded where

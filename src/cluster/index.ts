@@ -1,17 +1,16 @@
 /** The face of `cluster`: topology in, hosts and traces out. */
 export { recordedAddresses } from './addresses/allocations.js';
 export { Cluster } from './cluster.js';
-export type { ChangeOutcome, ClusterOptions } from './options.js';
+export type { ClusterOptions } from './options.js';
 export {
   type Destination,
   type EndpointName,
   formatEndpointName,
   isNameProblem,
-  type NameProblem,
   parseDestination,
   parseEndpointName,
 } from './trace/endpoint-name.js';
-export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './trace/expectations.js';
+export { changedObjects, type ExpectedTrace, unmetBy } from './trace/expectations.js';
 export {
   type LostConnection,
   type MakeRouting,
@@ -25,8 +24,8 @@ export {
 export type { Environment } from './node/environment.js';
 export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';
-export { type ConnectionRequest, LARGEST_SIZE, runConnection } from './trace/connection.js';
-export { type Asker, awaitLookup, resolverOf } from './trace/name-resolution.js';
+export { LARGEST_SIZE, runConnection } from './trace/connection.js';
+export { awaitLookup, resolverOf } from './trace/name-resolution.js';
 export { UnknownEndpoint } from './trace/unknown-endpoint.js';
 export { startServer } from './node/servers.js';
 export type { TraceRequest } from './trace/tracing.js';

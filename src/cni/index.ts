@@ -4,5 +4,5 @@ export type * from './plugin.js';
 export * from './reference.js';
 export * from './result.js';
 export * from './runtime.js';
-export { execPlugin, goErrno, parseArgs, parseErrorJson, pluginMachine } from './skel.js';
+export { execPlugin, parseArgs, pluginMachine } from './skel.js';
 export * from './version.js';

@@ -2,8 +2,6 @@
 
 import { CNI_ERROR, CniError } from './errors.js';
 
-/** Every version that there has been. */
-export const CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 /** A configuration without `cniVersion` is of the first. */
 export const CNI_VERSION_MISSING = '0.1.0';
 

@@ -227,7 +227,7 @@ function addLink(host: Host, netns: Netns, { link, all }: { link: LinkState; all
 }
 
 /** Everything of a namespace but its devices, which are there. */
-export function applyNetnsState(netns: Netns, state: NetnsState): void {
+function applyNetnsState(netns: Netns, state: NetnsState): void {
   const { links, fib } = netns;
   for (const link of state.links) {
     if (link.master === undefined) continue;

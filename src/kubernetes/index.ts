@@ -4,7 +4,6 @@ export { durationSeconds } from './duration.js';
 export * from './address.js';
 export { parseAsNumber } from './as-number.js';
 export {
-  type CalicoNodeBgp,
   type CalicoNodeSettings,
   type CalicoNodeView,
   calicoNode,
@@ -15,7 +14,7 @@ export {
 export { containerVariables, type EnvValue, secretText } from './container-environment.js';
 export { giveNodeCidrs } from './controllers/node-ipam.js';
 export { kubeadmNetworking } from './kubeadm.js';
-export type { LabelSelector, SelectorRequirement } from './kinds/label-selector.js';
+export type { LabelSelector } from './kinds/label-selector.js';
 export {
   type CalicoInstallation,
   calicoInstallation,
@@ -25,7 +24,6 @@ export {
   installationPools,
   otherInstallations,
 } from './operator-objects.js';
-export type { AllocationAttribute } from './kinds/calico-ipam.js';
 export type { BgpFilterRule } from './kinds/calico-bgp.js';
 export type {
   AdminEgressPeer,
@@ -34,31 +32,21 @@ export type {
   ClusterPolicyProtocol,
   PolicySubject,
 } from './kinds/admin-policy.js';
-export type { PolicyEntity, PolicyPort, PolicyRuleSpec } from './kinds/calico-policy.js';
+export type { PolicyEntity, PolicyRuleSpec } from './kinds/calico-policy.js';
 export type { ServiceAllocation } from './kinds/metallb.js';
 export type { NetworkPolicyPeer, NetworkPolicyPort } from './kinds/network-policy.js';
 export type { Taint } from './kinds/node.js';
 export type {
   Container,
-  ContainerPort,
-  PodSpec,
-  PodStatus,
-  PodTemplate,
   Probe,
-  Protocol,
   TemplateContainer,
-  Toleration,
 } from './kinds/pod.js';
-export type { EndpointSlicePort } from './kinds/endpoints.js';
-export type { ServicePort, ServiceSpec } from './kinds/service.js';
+export type { ServicePort } from './kinds/service.js';
 export {
   ALL_KINDS,
-  type Bodies,
-  isKind,
   KIND_NAMES,
   KINDS,
   type Kind,
-  kindOf,
   type KubernetesObject,
   type ObjectOf,
 } from './kinds/table.js';
@@ -68,32 +56,26 @@ export { append } from './append.js';
 export { type ClusterInput, type LoadedCluster, loadCluster } from './load.js';
 export {
   type FieldChecks,
-  type LoadObjectsOptions,
-  Loading,
-  loadObjects,
-  type RegisteredKind,
   registeredKind,
 } from './load-objects.js';
 export * from './messages.js';
-export { generateName, randomString, safeEncode, seededSuffix, seededUuid } from './names.js';
+export { safeEncode, seededSuffix, seededUuid } from './names.js';
 export { addedTolerations, toleratedSeconds } from './node-fit.js';
 export { controllerOf, isActive, isFinished, isReady, phaseOf } from './pods.js';
-export { readSources, type Sources } from './read-sources.js';
-export { groupOf, type KindDefinition, type Labels, type Meta, type OwnerReference, textMap } from './schema/kind.js';
+export { readSources } from './read-sources.js';
+export { groupOf, type KindDefinition, type Labels, type OwnerReference } from './schema/kind.js';
 export * as schema from './schema/schema.js';
 export type { Schema, Value, Want } from './schema/schema.js';
-export { fnv1a, Random } from './seeded.js';
+export { Random } from './seeded.js';
 export { NO_SILENCE, type Silence, type TerminatingPod } from './silence.js';
 export { completeServices } from './service-addresses.js';
 export { serviceSubnet } from './service-cidrs.js';
 export { formatLabels, hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';
 export { parseFieldSelector, parseLabelSelector, SelectorError } from './selector-text.js';
 export {
-  type Documents,
   loadDocuments,
   ObjectSource,
   parseEmbedded,
-  type RawDocument,
   unwritten,
 } from './source/documents.js';
 export {
@@ -120,11 +102,10 @@ export {
   requestedGroup,
 } from './source/declared.js';
 export { type Deletion, deleteFrom } from './source/cascade.js';
-export type { Position, SourceText } from './source/source-text.js';
-export { type Listener, Store, type StoreEvent, Table } from './store.js';
+export type { SourceText } from './source/source-text.js';
+export { Store, Table } from './store.js';
 export * from './types.js';
-export { UNMODELLED_FIELDS } from './unmodelled.js';
-export { type FieldType, type FieldTypes, fieldTypeOf, STRUCT, WHOLE } from './updates/field-types.js';
+export { type FieldType, fieldTypeOf, STRUCT, WHOLE } from './updates/field-types.js';
 export { released, writtenOwners, writtenPod, writtenTemplate } from './updates/made-pods.js';
 export { type PatchStrategies, type PatchStrategy, patchStrategiesOf } from './updates/patch-strategies.js';
 export { formatRefusedUpdate } from './updates/refused-update.js';

@@ -92,7 +92,7 @@ export const formatObject = ({ kind, namespace, name }: Omit<Subject, 'source'>)
   namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 
 /** Where in the files a field of an object stands. */
-export const position = (object: Pick<Subject, 'source'>, path: FieldPath) => object.source.position(path);
+const position = (object: Pick<Subject, 'source'>, path: FieldPath) => object.source.position(path);
 
 export const syntaxError = (
   source: ObjectSource,

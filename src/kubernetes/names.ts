@@ -9,7 +9,7 @@ const SUFFIX_LENGTH = 5;
 const MAX_BASE_LENGTH = 63 - SUFFIX_LENGTH;
 
 /** rand.go:String(). */
-export function randomString(random: Random, length: number): string {
+function randomString(random: Random, length: number): string {
   let text = '';
   for (let i = 0; i < length; i++) text += ALPHABET.charAt(random.int(ALPHABET.length));
   return text;

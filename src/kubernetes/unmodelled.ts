@@ -132,7 +132,7 @@ const POOL: readonly UnmodelledField[] = [
   { path: ['spec', 'nat-outgoing'], when: isSet, why: 'this is a field of the old API: spec.natOutgoing decides' },
 ];
 
-export const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly UnmodelledField[]>>> = {
+const UNMODELLED_FIELDS: Partial<Readonly<Record<Kind, readonly UnmodelledField[]>>> = {
   Pod: POD,
   Deployment: TEMPLATE,
   ReplicaSet: TEMPLATE,

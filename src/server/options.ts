@@ -37,7 +37,7 @@ export interface Limits {
   readonly replay: number;
 }
 
-export const DEFAULT_LIMITS: Limits = {
+const DEFAULT_LIMITS: Limits = {
   clusters: 16,
   captures: 16,
   captureBytes: 64 << 20,

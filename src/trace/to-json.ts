@@ -13,7 +13,7 @@ import type { FlowTuple, Step } from './step.js';
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** Changed only when a reader of the former form would stumble. */
-export const TRACE_FORMAT_VERSION = 1;
+const TRACE_FORMAT_VERSION = 1;
 
 const tuple = (flow: FlowTuple): JsonValue => ({
   protocol: flow.protocol,
@@ -34,7 +34,7 @@ const mac = (addr: Mac): JsonValue => formatMac(addr);
 const asText = (value: { toString(): string }): JsonValue => value.toString();
 const same = (value: string | number | boolean): JsonValue => value;
 
-export const causeJson = (cause: Cause): JsonValue => ({
+const causeJson = (cause: Cause): JsonValue => ({
   kind: cause.kind,
   name: cause.name,
   ...optional('namespace', cause.namespace, same),

@@ -20,7 +20,7 @@ import type { NodePlace } from './plan.js';
 const LONGEST = 24;
 const SHORTEST = 16;
 
-export const DEFAULT_ROUTER = 'gateway';
+const DEFAULT_ROUTER = 'gateway';
 
 /** The shortest prefix that holds all addresses, or undefined where that would be shorter than a /16. */
 function cover(addresses: readonly Ipv4Addr[]): Ipv4Prefix | undefined {

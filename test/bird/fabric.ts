@@ -11,7 +11,7 @@ import {
   parseIpv4Prefix,
 } from '../../src/packet/index.js';
 
-export function ip(text: string): Ipv4Addr {
+function ip(text: string): Ipv4Addr {
   const addr = parseIpv4(text);
   if (addr === undefined) throw new TypeError(`no address: ${text}`);
   return addr;

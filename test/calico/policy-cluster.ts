@@ -21,7 +21,7 @@ const pod = (
   status: { podIP: address, podIPs: [{ ip: address }] },
 });
 
-export const BASE: readonly object[] = [
+const BASE: readonly object[] = [
   {
     apiVersion: 'v1',
     kind: 'Node',

@@ -72,7 +72,7 @@ export const addr = (text: string): Ipv4Addr => {
   return value;
 };
 
-export const addr6 = (text: string): Ipv6Addr => {
+const addr6 = (text: string): Ipv6Addr => {
   const value = parseIpv6(text);
   if (value === undefined) throw new Error(`not an address: ${text}`);
   return value;
@@ -109,7 +109,7 @@ export function ip4(fields: Omit<Ipv4Fields, 'payloadLength'>, payload: Uint8Arr
   return header(headerLength, payload, (view) => encodeIpv4(view, 0, { ...fields, payloadLength: payload.length }));
 }
 
-export const ip6 = (addresses: Addresses6, nextHeader: number, payload: Uint8Array): Uint8Array =>
+const ip6 = (addresses: Addresses6, nextHeader: number, payload: Uint8Array): Uint8Array =>
   header(40, payload, (view) => encodeIpv6(view, 0, { ...addresses, nextHeader, payloadLength: payload.length }));
 
 const pseudo = (addresses: Addresses | Addresses6, protocol: number, length: number): number =>
@@ -117,7 +117,7 @@ const pseudo = (addresses: Addresses | Addresses6, protocol: number, length: num
     ? pseudoHeaderSum(addresses.source, addresses.destination, protocol, length)
     : pseudoHeaderSum6(addresses.source as Ipv6Addr, addresses.destination as Ipv6Addr, protocol, length);
 
-export const udp = (addresses: Addresses | Addresses6, ports: readonly [number, number], payload: Uint8Array) =>
+const udp = (addresses: Addresses | Addresses6, ports: readonly [number, number], payload: Uint8Array) =>
   header(8, payload, (view, bytes) => {
     encodeUdp(view, 0, { sourcePort: ports[0], destinationPort: ports[1], payloadLength: payload.length });
     new Udp(view, 0).fillChecksum(pseudo(addresses, IP_PROTOCOL.udp, bytes.length));
@@ -137,17 +137,13 @@ export const tcp = (
 export const icmp = (fields: Omit<IcmpFields, 'payloadLength'>, payload: Uint8Array): Uint8Array =>
   header(8, payload, (view) => encodeIcmp(view, 0, { ...fields, payloadLength: payload.length }));
 
-export const icmp6 = (
-  addresses: Addresses6,
-  fields: { type: number; code: number; rest?: number },
-  payload: Uint8Array,
-) =>
+const icmp6 = (addresses: Addresses6, fields: { type: number; code: number; rest?: number }, payload: Uint8Array) =>
   header(8, payload, (view, bytes) => {
     encodeIcmpv6(view, 0, fields);
     new Icmpv6(view, 0).fillChecksum(pseudo(addresses, IP_PROTOCOL.icmpv6, bytes.length), bytes.length);
   });
 
-export function sctp(
+function sctp(
   ports: readonly [number, number],
   chunks: readonly { type: number; flags?: number; value: Uint8Array }[],
 ) {
@@ -160,8 +156,7 @@ export function sctp(
   });
 }
 
-export const vxlan = (vni: number, frame: Uint8Array): Uint8Array =>
-  header(8, frame, (view) => encodeVxlan(view, 0, vni));
+const vxlan = (vni: number, frame: Uint8Array): Uint8Array => header(8, frame, (view) => encodeVxlan(view, 0, vni));
 
 const arp = (fields: Parameters<typeof encodeArp>[2], padding = 0): Uint8Array =>
   header(ARP_LENGTH, new Uint8Array(padding), (view) => encodeArp(view, 0, fields));

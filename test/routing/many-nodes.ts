@@ -19,7 +19,7 @@ export interface ManyNodes {
 
 const FIRST = 10;
 
-export function nodeAddress(i: number, { flat = false }: Pick<ManyNodes, 'flat'>): string {
+function nodeAddress(i: number, { flat = false }: Pick<ManyNodes, 'flat'>): string {
   if (flat) return `172.${18 + Math.floor(i / 62_500)}.${Math.floor(i / 250) % 250}.${(i % 250) + 2}`;
   return `172.18.${i % 2}.${FIRST + i}`;
 }

@@ -1,7 +1,6 @@
 /** Attributes as octets and back (proto/bgp/attrs.c: bgp_encode_attrs(), bgp_decode_attrs()). */
 
 import {
-  AFI,
   type AsPath,
   AS_TRANS,
   asPathHasFourOctets,
@@ -306,5 +305,3 @@ export function missingAttribute(seen: ReadonlySet<number>, needsNextHop: boolea
   const wanted = [BGP_ATTRIBUTE.origin, BGP_ATTRIBUTE.asPath, ...(needsNextHop ? [BGP_ATTRIBUTE.nextHop] : [])];
   return wanted.find((code) => !seen.has(code));
 }
-
-export const afiOf = (family: Family): number => (family === 'ipv4' ? AFI.ipv4 : AFI.ipv6);

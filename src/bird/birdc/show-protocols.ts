@@ -325,7 +325,7 @@ function bgpChannelLines(p: BgpProtocol, channel: Channel): string[] {
 
 // Both
 
-export function headerLine({ router }: ShowProtocolsContext): string {
+function headerLine({ router }: ShowProtocolsContext): string {
   if (!router.isBird2) return 'name     proto    table    state  since       info';
   return `${'Name'.padEnd(10)} ${'Proto'.padEnd(10)} ${'Table'.padEnd(10)} ${'State'.padEnd(6)} ${'Since'.padEnd(12)}  Info`;
 }

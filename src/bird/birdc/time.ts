@@ -10,7 +10,7 @@ const SHORT_LIMIT_S = 20 * 3600;
 const pad = (value: number, digits = 2): string => String(value).padStart(digits, '0');
 
 /** Year, month and day of so many days since 1970 (proleptic Gregorian). */
-export function civilDate(days: number): string {
+function civilDate(days: number): string {
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = z - era * 146_097;

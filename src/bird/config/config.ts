@@ -10,7 +10,7 @@ import type { Dialect } from './keywords.js';
 import { tokenize } from './lexer.js';
 import { Parsing } from './parsing.js';
 import { parseProtocol, type ProtocolContext } from './protocol.js';
-import { type ConfigSymbol, Scope } from './scope.js';
+import { Scope } from './scope.js';
 import { BirdSyntaxError, type ConfigFiles, type ConfigProblem, type Position } from './source.js';
 import { parseFilter, parseFunction } from './statement.js';
 import type { BirdConfig, ConfigFinding, InterfacePattern, ProtocolConfig, TableConfig } from './types.js';
@@ -323,6 +323,3 @@ export function parseConfig(text: string, options: ParseOptions): ParseResult {
   const config: BirdConfig = { dialect, family, file, ...draft, scope, protocolCounters: context.counters };
   return { config, errors: [], findings: p.findings };
 }
-
-/** A symbol of a configuration, for commands that name one. */
-export const symbolOf = (config: BirdConfig, name: string): ConfigSymbol | undefined => config.scope.lookup(name);

@@ -64,7 +64,7 @@ export const mayBeName = (dialect: Dialect, keyword: string): boolean => dialect
 export type EnumKind = 'source' | 'scope' | 'cast' | 'dest' | 'origin' | 'nettype';
 
 /** enum RTS. */
-export const SOURCES = [
+const SOURCES = [
   'DUMMY',
   'STATIC',
   'INHERIT',
@@ -82,7 +82,7 @@ export const SOURCES = [
 ] as const;
 export const SCOPES = ['HOST', 'LINK', 'SITE', 'ORGANIZATION', 'UNIVERSE', 'UNDEFINED'] as const;
 const CASTS = ['UNICAST', 'BROADCAST', 'MULTICAST', 'ANYCAST'] as const;
-export const ORIGINS = ['IGP', 'EGP', 'INCOMPLETE'] as const;
+const ORIGINS = ['IGP', 'EGP', 'INCOMPLETE'] as const;
 /** enum RTD of 1.6; 2 has one UNICAST for what is ROUTER, DEVICE or MULTIPATH here. */
 const DESTS = ['ROUTER', 'DEVICE', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT', 'MULTIPATH'] as const;
 const DESTS_2 = ['NONE', 'UNICAST', 'BLACKHOLE', 'UNREACHABLE', 'PROHIBIT'] as const;

@@ -371,7 +371,3 @@ export class ConvergedNetwork {
     return UNRESOLVED;
   }
 }
-
-/** One router's routes of its usual table. */
-export const convergedRoutes = (options: ConvergedOptions, name: string): readonly ConvergedNet[] =>
-  new ConvergedNetwork(options).routes(name);

@@ -48,7 +48,7 @@ function itemMatches(item: PathMaskItem, place: PathPlace): boolean {
 }
 
 /** as_path_match(): the states that a mask can be in after each place of the path. */
-export function pathMatches(path: AsPath, mask: readonly PathMaskItem[]): boolean {
+function pathMatches(path: AsPath, mask: readonly PathMaskItem[]): boolean {
   const closure = (states: Set<number>): Set<number> => {
     for (const state of states) if (mask[state]?.kind === 'many' || mask[state]?.kind === 'loop') states.add(state + 1);
     return states;
@@ -72,7 +72,7 @@ export function pathMatches(path: AsPath, mask: readonly PathMaskItem[]): boolea
 
 const listHas = (list: readonly number[], wanted: number): boolean => list.some((item) => item >>> 0 === wanted >>> 0);
 
-export const clistMatches = (list: readonly number[], set: ItemSet): boolean | undefined => {
+const clistMatches = (list: readonly number[], set: ItemSet): boolean | undefined => {
   const type = set.listType;
   return type === undefined ? undefined : list.some((value) => set.has({ type, value: value >>> 0 }));
 };

@@ -48,8 +48,8 @@ export const NULL_LISTS = {
 } as const satisfies Readonly<Record<string, Value>>;
 
 export const VOID: Value = { type: 'void' };
-export const TRUE: Value = { type: 'bool', value: true };
-export const FALSE: Value = { type: 'bool', value: false };
+const TRUE: Value = { type: 'bool', value: true };
+const FALSE: Value = { type: 'bool', value: false };
 export const bool = (value: boolean): Value => (value ? TRUE : FALSE);
 export const int = (value: number): Value => ({ type: 'int', value });
 

@@ -29,7 +29,7 @@ export interface Programmer {
 const ipv4Of = (addr: IpAddr | undefined) => (typeof addr === 'number' ? addr : undefined);
 
 /** Next hops as programmed: with krt_tunnel by the tunnel's device to the BGP next hop, on link. */
-export function kernelHops(route: Route, deviceNamed: (name: string) => Device | undefined): readonly NextHopSpec[] {
+function kernelHops(route: Route, deviceNamed: (name: string) => Device | undefined): readonly NextHopSpec[] {
   const { attributes } = route;
   const device = (name: string | undefined): Device | undefined => (name === undefined ? undefined : deviceNamed(name));
   switch (route.dest) {

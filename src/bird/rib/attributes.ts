@@ -178,8 +178,6 @@ export function withoutAttributes(attributes: Attributes, ...ids: readonly Attri
   return rest as Attributes;
 }
 
-export const NO_ATTRIBUTES: Attributes = {};
-
 function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;

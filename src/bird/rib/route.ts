@@ -87,7 +87,7 @@ export interface Route {
 
 /** An index of `SOURCES`. */
 export const RTS = { static: 1, inherit: 2, device: 3, staticDevice: 4, bgp: 11, pipe: 12 } as const;
-export const SCOPE_UNIVERSE = 4;
+const SCOPE_UNIVERSE = 4;
 
 /** IGP_METRIC_UNKNOWN. */
 export const IGP_METRIC_UNKNOWN = 0x8000_0000;

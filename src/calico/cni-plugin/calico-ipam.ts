@@ -23,7 +23,7 @@ export const CALICO_CNI_VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0',
 export const CALICO_LIBRARY_VERSION = '1.1.0';
 
 /** IPAM's errors are printed as they are. */
-export function withIpamErrors<T>(run: () => T, prefix = ''): T {
+function withIpamErrors<T>(run: () => T, prefix = ''): T {
   try {
     return run();
   } catch (error) {
@@ -158,7 +158,7 @@ function del(datastore: PluginDatastore, call: PluginCall, { host }: PluginMachi
 }
 
 /** A handle that is not there has been released before: DEL may come any number of times. */
-export function releaseHandle(datastore: PluginDatastore, handle: string): void {
+function releaseHandle(datastore: PluginDatastore, handle: string): void {
   try {
     releaseByHandle(datastore.ipam, handle, datastore.ipamContext());
   } catch (error) {

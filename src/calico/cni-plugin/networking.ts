@@ -14,9 +14,9 @@ import {
 } from '../../packet/index.js';
 
 /** The gateway of every pod: an address that nobody has, answered for by proxy ARP. */
-export const POD_GATEWAY: Ipv4Addr = ipv4(0xa9fe0101);
+const POD_GATEWAY: Ipv4Addr = ipv4(0xa9fe0101);
 /** The host's end has the same address everywhere, so that a pod's neighbour entry never goes stale. */
-export const HOST_VETH_MAC: Mac = macFromParts(0xeeee, 0xeeeeeeee);
+const HOST_VETH_MAC: Mac = macFromParts(0xeeee, 0xeeeeeeee);
 
 export interface PodNetwork {
   readonly host: Host;

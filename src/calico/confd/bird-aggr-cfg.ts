@@ -11,7 +11,7 @@ interface NodeBlock extends BgpBlock {
 }
 
 /** In the order of upstream's keys. A block that is only about to be claimed is not there yet. */
-export function nodeBlocks({ cluster, self, version }: NodeConfig): NodeBlock[] {
+function nodeBlocks({ cluster, self, version }: NodeConfig): NodeBlock[] {
   const key = (text: string): string => text.replace('/', '-');
   return (cluster.resources.blocks.get(self.name) ?? [])
     .filter(({ cidr, state }) => cidr.version === version && state !== 'pending')

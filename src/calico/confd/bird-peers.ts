@@ -39,7 +39,7 @@ const OVERRIDING_PREFERENCE = 200;
 const INDENT = '\n    ';
 
 /** The filters that sessions share: two a node, and one pair for each list of BGPFilters. */
-export class PeerFilters {
+class PeerFilters {
   readonly #config: NodeConfig;
   readonly #byName: ReadonlyMap<string, BgpFilter>;
   readonly #made = new Map<string, { readonly importFilter: string; readonly exportFilter: string }>();
@@ -112,7 +112,7 @@ export const isInMesh = ({ configuration }: ConfdCluster, { node }: NodeTexts): 
   node.routeReflectorClusterId === '' && configuration?.nodeToNodeMeshEnabled !== false;
 
 /** All nodes that a node meshes with in one family, in the order of the cluster. */
-export function meshOf({ cluster, self, version, address: own }: NodeConfig): readonly NodeTexts[] {
+function meshOf({ cluster, self, version, address: own }: NodeConfig): readonly NodeTexts[] {
   if (!isInMesh(cluster, self)) return [];
   return cluster.nodes.filter(
     (other) => other.address[version] !== '' && other.address[version] !== own && isInMesh(cluster, other),

@@ -10,7 +10,7 @@ export interface ConfdRun {
   readonly reload: { readonly bird: boolean; readonly bird6: boolean };
 }
 
-export const confdPath = (file: ConfdFile): string => `${CONFD_FOLDER}/${file}`;
+const confdPath = (file: ConfdFile): string => `${CONFD_FOLDER}/${file}`;
 
 /** Writes what differs; confd/pkg/resource/template/resource.go:sync(). */
 export function runConfd(files: Map<string, string>, cluster: ConfdCluster, host: ConfdHost): ConfdRun {

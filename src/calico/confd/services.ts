@@ -19,7 +19,7 @@ export interface ServiceRoutes {
 const EXCLUDE_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /** Cloud providers and Calico leave such a node out of everything that is for outside. */
-export const isExcluded = ({ labels }: BgpNode): boolean => labels[EXCLUDE_LABEL] === 'true';
+const isExcluded = ({ labels }: BgpNode): boolean => labels[EXCLUDE_LABEL] === 'true';
 
 const given = (cidrs: readonly (string | undefined)[]): string[] => cidrs.filter((cidr) => cidr !== undefined);
 

@@ -10,7 +10,7 @@ const KERNEL_CHAINS: Readonly<Record<CalicoTableName, readonly string[]>> = {
 };
 
 /** One table as iptables-restore takes it on a host where nobody else has rules. */
-export function formatTable(state: FelixState, name: CalicoTableName): string {
+function formatTable(state: FelixState, name: CalicoTableName): string {
   const { chains, kernelChains } = state.tables[name];
   const rules = (chain: string, list: readonly { readonly text: string }[]): string[] =>
     list.map(({ text }) => `-A ${chain} ${text}`);

@@ -57,7 +57,7 @@ export function namespaceSelectorText(selector: LabelSelector | undefined): stri
 }
 
 /** SimplifyPorts(): names first, then numbers in order, neighbours joined. */
-export function simplifyPorts(ports: readonly PolicyPort[]): readonly PolicyPort[] {
+function simplifyPorts(ports: readonly PolicyPort[]): readonly PolicyPort[] {
   const named = ports.filter((port) => 'name' in port);
   const ranges = ports
     .filter((port): port is PortRange => !('name' in port))
@@ -80,7 +80,7 @@ export interface ProtocolPort {
 }
 
 /** Ports by protocol, protocols in order; an entry without port stands for all of its protocol. */
-export function portsByProtocol(
+function portsByProtocol(
   entries: readonly ProtocolPort[],
 ): readonly { readonly protocol: string; readonly ports: readonly PolicyPort[] }[] {
   const found = new Map<string, PolicyPort[] | undefined>();

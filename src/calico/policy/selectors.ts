@@ -11,7 +11,7 @@ const NAMESPACE = 'projectcalico.org/namespace';
 const SERVICE_ACCOUNT = 'projectcalico.org/serviceaccount';
 /** Labels of namespaces and service accounts reach endpoints through profiles, with these in front. */
 export const NAMESPACE_LABEL_PREFIX = 'pcns.';
-export const SERVICE_ACCOUNT_LABEL_PREFIX = 'pcsa.';
+const SERVICE_ACCOUNT_LABEL_PREFIX = 'pcsa.';
 
 const prefixed = (selector: string, prefix: string): string =>
   formatSelector(renameLabels(parseSelector(selector).root, (label) => prefix + label));

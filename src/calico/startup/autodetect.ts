@@ -100,7 +100,7 @@ function onInterface({ interfaces }: DetectionHost, address: Address): Cidr | un
 }
 
 /** With the prefix length that its interface gives it, else as a single address. */
-export const withLocalPrefix = (host: DetectionHost, address: Address): Cidr =>
+const withLocalPrefix = (host: DetectionHost, address: Address): Cidr =>
   onInterface(host, address) ?? hostCidr(address);
 
 /**

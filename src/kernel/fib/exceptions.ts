@@ -11,7 +11,7 @@ import type { Sysctls } from '../sysctl.js';
 import type { NextHopException, Route, RouteNextHop } from './route.js';
 
 /** IP_MAX_MTU. */
-export const IP_MAX_MTU = 0xffff;
+const IP_MAX_MTU = 0xffff;
 /** ip_rt_mtu_expires: ten minutes. */
 const MTU_EXPIRES_NS = 600 * NS_PER_S;
 /** ip_rt_gc_timeout. */

@@ -1,17 +1,10 @@
 /** The face of `fib`: routes, rules, addresses, and the decision for each packet. */
-export type { FibContext } from './context.js';
 export { Fib } from './fib.js';
 export {
   cacheFlags,
   formatRoute,
-  formatRouteGet,
-  formatRule,
-  formatRuleBody,
-  type RouteFormat,
   type RouteGetAnswer,
-  type RuleText,
 } from './format.js';
-export type { InputFlow } from './input.js';
 export {
   formatRouteProtocol,
   formatRuleIpProtocol,

@@ -32,7 +32,7 @@ const ignoresLinkdown = (dev: Device | undefined, sysctl: Sysctls): boolean =>
   dev !== undefined && sysctl.get(`net.ipv4.conf.${dev.name}.ignore_routes_with_linkdown`) === '1';
 
 /** True where a packet may take this next hop now. */
-export const usable = (nextHop: RouteNextHop, sysctl: Sysctls): boolean =>
+const usable = (nextHop: RouteNextHop, sysctl: Sysctls): boolean =>
   !nextHop.dead && (!nextHop.linkdown || !ignoresLinkdown(nextHop.dev, sysctl));
 
 /** Both upper bounds and hashes are fractions of this. */

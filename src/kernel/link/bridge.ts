@@ -28,7 +28,7 @@ import { VlanGroup } from './bridge-vlan.js';
 /** BR_DEFAULT_AGEING_TIME: a learned entry that nobody used for so long is forgotten. */
 const AGEING_NS = 300 * NS_PER_S;
 
-export const DEFAULT_PORT: BridgePortState = { hairpin: false, learning: true, flood: true, isolated: false };
+const DEFAULT_PORT: BridgePortState = { hairpin: false, learning: true, flood: true, isolated: false };
 
 /** ETH_DATA_LEN. */
 const ETHERNET_MTU = 1500;

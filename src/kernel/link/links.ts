@@ -30,7 +30,7 @@ export const IFNAME_MAX = 15;
 const MTU_MIN = 68;
 const MTU_MAX = 65_535;
 /** Outer Ethernet, IPv4, UDP, VXLAN: VXLAN_HEADROOM. */
-export const VXLAN_OVERHEAD = 50;
+const VXLAN_OVERHEAD = 50;
 
 export interface LinkOptions {
   readonly name: string;

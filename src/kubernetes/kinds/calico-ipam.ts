@@ -20,7 +20,6 @@ import {
   record,
   type Schema,
   text,
-  type Value,
   withDefault,
 } from '../schema/schema.js';
 import { isList, type Json } from '../source/json.js';
@@ -36,7 +35,6 @@ const attribute = record({
   secondary: mapOf(text),
   alternate: mapOf(text),
 });
-export type AllocationAttribute = Value<typeof attribute>;
 
 const ordinal = integer(0, INT32_MAX);
 

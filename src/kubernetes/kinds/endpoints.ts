@@ -101,7 +101,6 @@ const slicePort = record({
   port: optional(port),
   appProtocol: withDefault(text, ''),
 });
-export type EndpointSlicePort = Value<typeof slicePort>;
 
 const slice = record({
   addressType: withDefault(oneOf('IPv4', 'IPv6', 'FQDN'), 'IPv4'),

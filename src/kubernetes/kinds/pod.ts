@@ -29,7 +29,6 @@ import {
 import { textMap } from '../schema/kind.js';
 
 export const protocol = withDefault(oneOf('TCP', 'UDP', 'SCTP'), 'TCP');
-export type Protocol = Value<typeof protocol>;
 
 /** Their fields are all named here or in `others`: the API server would warn of any other one, and drop it. */
 const CLOSED = { closed: true } as const;
@@ -44,7 +43,6 @@ const containerPort = record(
   },
   CLOSED,
 );
-export type ContainerPort = Value<typeof containerPort>;
 
 const httpGet = record(
   {
@@ -325,7 +323,6 @@ const podStatus = map(
     };
   },
 );
-export type PodStatus = Value<typeof podStatus>;
 
 export const podBody = record({ spec: podSpec, status: podStatus });
 

@@ -13,7 +13,6 @@ import {
   orEmpty,
   record,
   text,
-  type Value,
   withDefault,
 } from '../schema/schema.js';
 import { type LabelSelector, labelSelector } from './label-selector.js';
@@ -91,5 +90,3 @@ export const cronJobBody = record({
   }),
   status: orEmpty(record({ lastScheduleTime: optional(text) })),
 });
-
-export type JobSpec = Value<typeof jobSpec>;

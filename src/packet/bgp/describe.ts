@@ -52,7 +52,7 @@ const attribute = (update: BgpUpdate, code: number): RawBgpAttribute | undefined
   update.attributes.find((each) => each.code === code);
 
 /** Four-octet numbers, unless only two-octet ones can be meant. */
-export function guessAsPath(value: Uint8Array): string | undefined {
+function guessAsPath(value: Uint8Array): string | undefined {
   const path = parseAsPath(value, 4) ?? parseAsPath(value, 2);
   return path === undefined ? undefined : formatAsPath(path);
 }

@@ -6,7 +6,7 @@ import { formatIpv4, formatIpv6 } from '../ip.js';
 import { type DissectedNode, Fields, hex, type Layer, layerNode, nameIn, named, type Place, tooShort } from './node.js';
 
 /** A record's data in the words of a zone file. */
-export function dnsDataText(record: DnsRecord): string {
+function dnsDataText(record: DnsRecord): string {
   switch (record.type) {
     case 'A':
       return formatIpv4(record.address);

@@ -29,7 +29,7 @@ export const FAULT_FIELDS = {
 } as const satisfies Record<FaultRequest['kind'], readonly string[]>;
 
 /** Whether something that was written down once is a fault. */
-export function isFaultRequest(value: object): value is FaultRequest {
+function isFaultRequest(value: object): value is FaultRequest {
   const fields = new Map<string, unknown>(Object.entries(value));
   const kind = fields.get('kind');
   if (typeof kind !== 'string' || !Object.hasOwn(FAULT_FIELDS, kind)) return false;

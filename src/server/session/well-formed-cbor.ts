@@ -10,7 +10,7 @@ const BREAK = 0xff;
 const TAGS: ReadonlySet<number> = new Set([2, 3, 55_799]);
 
 /** What is wrong with the bytes, and where. */
-export class CborError extends Error {
+class CborError extends Error {
   override readonly name = 'CborError';
 
   constructor(message: string, at: number) {

@@ -51,7 +51,7 @@ const BAD_REQUEST: HttpResponse = {
 };
 
 /** Requests of one connection: they come in pieces, and several after one another. */
-export class HttpConnection {
+class HttpConnection {
   readonly #connection: TcpSocket;
   readonly #answer: HttpAnswer;
   readonly #decoder = new TextDecoder('latin1');

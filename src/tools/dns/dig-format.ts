@@ -64,7 +64,7 @@ function columns(first: string, fields: readonly (readonly [number, string])[]):
 
 const typeOf = (record: DnsRecord): string => (record.type === 'other' ? formatType(record.typeName) : record.type);
 
-export const recordLine = (record: DnsRecord): string =>
+const recordLine = (record: DnsRecord): string =>
   columns(formatName(record.name), [
     [COLUMNS.ttl, String(record.ttl)],
     [COLUMNS.class, 'IN'],

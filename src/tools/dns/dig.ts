@@ -8,7 +8,7 @@ import { failure, lines, type Tool, type ToolPlace, type ToolResult } from '../t
 import { type Asked, ask, resolvConfOf, searchedNames } from './ask.js';
 import { EVERYTHING, messageLines, NOTHING, type Shown, statisticsLines } from './dig-format.js';
 
-export const DIG_VERSION = '9.18.49';
+const DIG_VERSION = '9.18.49';
 
 interface Options {
   shown: Shown;

@@ -32,7 +32,7 @@ const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const formatDestination = (prefix: Ipv4Prefix): string => (prefix.length === 0 ? 'default' : formatPrefix(prefix));
 
 /** Name, index, address and sizes, as both ends of a veth say them. */
-export const linkWords = ({ name, ifindex, mac, mtu, txqlen }: LinkState): string =>
+const linkWords = ({ name, ifindex, mac, mtu, txqlen }: LinkState): string =>
   `name ${name} index ${ifindex} address ${formatMac(mac)} mtu ${mtu} txqueuelen ${txqlen}`;
 
 /** The other end of a veth, where it is in the same state. */

@@ -3,7 +3,7 @@
 import { freshSwitches, type NetnsState } from '../../kernel/index.js';
 
 /** `net.ipv4.conf.vxlan.calico.rp_filter` → `net/ipv4/conf/vxlan.calico/rp_filter`: a device's name may have dots. */
-export function procPath(path: string): string {
+function procPath(path: string): string {
   const device = /^net\.(ipv4|ipv6)\.(conf|neigh)\.(.+)\.([a-z0-9_]+)$/.exec(path);
   if (device === null) return path.replaceAll('.', '/');
   const [, family = '', kind = '', dev = '', key = ''] = device;

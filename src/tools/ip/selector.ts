@@ -30,7 +30,7 @@ function meant(grammar: Grammar, word: string): string | undefined {
   return Object.hasOwn(grammar, word) ? word : word === '' ? undefined : begins;
 }
 
-export const incomplete = (): ToolResult => failure(255, 'Command line is not complete. Try option "help"');
+const incomplete = (): ToolResult => failure(255, 'Command line is not complete. Try option "help"');
 
 export function readSelector(words: readonly string[], grammar: Grammar, bare: string | Bare): Selector | ToolResult {
   const values = new Map<string, string>();
@@ -57,7 +57,7 @@ export function readSelector(words: readonly string[], grammar: Grammar, bare: s
 }
 
 /** What the command line got wrong, on its way to who answers for it. */
-export class Refused extends Error {
+class Refused extends Error {
   readonly result: ToolResult;
 
   constructor(result: ToolResult) {

@@ -9,7 +9,7 @@ export type Units = 'none' | 'si' | 'iec';
 const PREFIXES = 'kMGTPE';
 
 /** print_num(): two decimals of a number below ten, one of one below a hundred. */
-export function formatCount(count: number, units: Units): string {
+function formatCount(count: number, units: Units): string {
   const base = units === 'iec' ? 1_024 : 1_000;
   if (units === 'none' || count < base) return String(count);
   const power = Math.min(Math.floor(Math.log(count) / Math.log(base)), PREFIXES.length);

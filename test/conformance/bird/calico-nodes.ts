@@ -24,7 +24,7 @@ const lines = (path: string): string[] =>
 
 export const scenarios = (): string[] => readdirSync(join(FOLDER, 'bird-fib')).toSorted();
 
-export function recordedNodes(scenario: string): RecordedNode[] {
+function recordedNodes(scenario: string): RecordedNode[] {
   const files = readdirSync(join(FOLDER, 'bird-fib', scenario));
   const names = files.filter((file) => file.endsWith('.ip-route.txt')).map((file) => file.slice(0, 5));
   return names.toSorted().map((name) => ({

@@ -2,7 +2,6 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 
 /** A value of a JSON or YAML file: every step down checks what it finds. */
 export class Json {
@@ -101,10 +100,3 @@ export const loadVector = (path: string): Json => new Json(JSON.parse(readVector
 export const hasVector = (path: string): boolean => existsSync(join(FOLDER, path));
 
 export const listVectors = (path: string): string[] => readdirSync(join(FOLDER, path)).toSorted();
-
-/** The documents of a YAML file. */
-export const loadYamlVector = (path: string): Json[] =>
-  parseAllDocuments(readVector(path)).flatMap((document, i) => {
-    const value: unknown = document.toJS();
-    return value === null ? [] : [new Json(value, `${path}#${i}`)];
-  });

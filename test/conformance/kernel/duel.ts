@@ -17,7 +17,7 @@ export interface Duel extends Comparison {
  * Rules that match by chance match where the next rule that matched in the real kernel is this one, or where the answer
  * that it sends has begun its way out: behind FORWARD and INPUT come other chains, behind OUTPUT's filter no other table.
  */
-export const byRealDice =
+const byRealDice =
   (real: RunRecord): Decide =>
   ({ order, place, next, rule, answers }) => {
     const row = real.rounds[order]?.rules.get(place)?.[next];

@@ -1,7 +1,7 @@
 /** A CoreDNS over objects of a test, asked without packets: the server's bytes in and out. */
 
 import { Emulation, Host } from '../../../src/kernel/index.js';
-import { formatIp, type Pod, parseIp } from '../../../src/kubernetes/index.js';
+import { type Pod, parseIp } from '../../../src/kubernetes/index.js';
 import { type DnsMessage, type DnsRecord, encodeDns, parseDns, parseIpv4 } from '../../../src/packet/index.js';
 import {
   configureCoreDns,
@@ -127,5 +127,3 @@ export const linesOf = ({ rcode, answers, authorities, additionals }: DnsMessage
   ...authorities.map((record) => `authority ${formatRecord(record)}`),
   ...additionals.filter(({ type }) => type !== 'OPT').map((record) => `additional ${formatRecord(record)}`),
 ];
-
-export { formatIp };

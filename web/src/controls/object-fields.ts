@@ -126,7 +126,7 @@ interface Level {
 }
 
 /** The fields above a line of YAML in block style, outermost first. */
-export function pathAt(lines: readonly string[], line: number): readonly string[] {
+function pathAt(lines: readonly string[], line: number): readonly string[] {
   const own = /^(\s*(?:- )*)/.exec(lines[line] ?? '')?.[1]?.length ?? 0;
   const levels: Level[] = [];
   let limit = own;

@@ -31,7 +31,7 @@ const pathOf = (field: string): readonly (string | number)[] =>
   [...field.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)));
 
 /** The line where a field stands, from 1; of the nearest that is there around it. */
-export function lineOfField(text: string, field: string): number | undefined {
+function lineOfField(text: string, field: string): number | undefined {
   const lines = new LineCounter();
   const [document] = parseAllDocuments(text, { lineCounter: lines });
   if (document === undefined || !('getIn' in document)) return undefined;

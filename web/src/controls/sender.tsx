@@ -31,7 +31,7 @@ const MAX_COMPLETIONS = 40;
 const REPEAT_MS = 400;
 
 /** Names that contain what was typed, those that begin with it first. */
-export function completions(names: readonly string[], typed: string): readonly string[] {
+function completions(names: readonly string[], typed: string): readonly string[] {
   const wanted = typed.toLowerCase();
   const found = names.filter((name) => name.toLowerCase().includes(wanted));
   const begins = (name: string): number => (name.toLowerCase().startsWith(wanted) ? 0 : 1);

@@ -94,7 +94,7 @@ function Field({ layer: field, marked, changed }: Part) {
 }
 
 /** The innermost node that holds an octet. */
-export function nodeAt(node: DissectedNode, offset: number): DissectedNode {
+function nodeAt(node: DissectedNode, offset: number): DissectedNode {
   const child = node.children.find((one) => offset >= one.offset && offset < one.offset + one.length);
   return child === undefined ? node : nodeAt(child, offset);
 }

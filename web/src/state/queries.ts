@@ -36,10 +36,10 @@ export interface QueryAnswer extends Answered {
 }
 
 /** The first name server of a resolv.conf. */
-export const nameserverIn = (text: string): string | undefined => /^nameserver\s+(\S+)/m.exec(text)?.[1];
+const nameserverIn = (text: string): string | undefined => /^nameserver\s+(\S+)/m.exec(text)?.[1];
 
 /** What `dig` says of the name itself; undefined where nobody answered. */
-export const digStatus = (text: string): string | undefined => /status: ([A-Z]+)/.exec(text)?.[1];
+const digStatus = (text: string): string | undefined => /status: ([A-Z]+)/.exec(text)?.[1];
 
 /**
  * Looks a name up: the query's way to the first name server, and `dig`. A name that there is none of is traced itself:

@@ -35,7 +35,7 @@ interface SuggestedEnds {
 }
 
 /** Something to send at once; undefined where there are no two pods. */
-export function suggestedEnds(all: readonly Pod[]): SuggestedEnds | undefined {
+function suggestedEnds(all: readonly Pod[]): SuggestedEnds | undefined {
   const own = all.filter(({ hostNetwork }) => !hostNetwork);
   // What a cluster brings along is seldom what one wants to see first.
   const pods = own.toSorted((a, b) => Number(isSystem(a)) - Number(isSystem(b)));

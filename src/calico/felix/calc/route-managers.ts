@@ -33,7 +33,7 @@ const SAME_SUBNET_CLASS: Readonly<Record<RouteManager['poolType'], RouteClass>> 
 };
 
 /** A tunnel address with a block of its own, or outside of its node's blocks: no block route leads there. */
-export const needsTunnelAddressRoute = ({ remoteTunnel, remoteWorkload, borrowed }: PrefixLocation): boolean =>
+const needsTunnelAddressRoute = ({ remoteTunnel, remoteWorkload, borrowed }: PrefixLocation): boolean =>
   remoteTunnel && (remoteWorkload || borrowed);
 
 /** /32 blocks have none: it would stand in the way of their only address. */

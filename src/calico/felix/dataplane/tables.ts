@@ -33,7 +33,7 @@ function programKernelChain(chain: ChainState, felix: FelixTable, mode: FelixSta
 }
 
 /** The table with Felix' chains; Calico's chains come after those of others. */
-export function programTable(
+function programTable(
   table: IptablesTableState,
   felix: FelixTable,
   mode: FelixState['insertMode'],

@@ -74,7 +74,7 @@ function dispatchChains({ common, branches }: Tree, { chain, endpointPrefix, mat
   return [...children, { name: chain, rules: [...root, ...end] }];
 }
 
-export const WORKLOAD_CHAIN_PREFIX = { to: 'cali-tw-', from: 'cali-fw-' } as const;
+const WORKLOAD_CHAIN_PREFIX = { to: 'cali-tw-', from: 'cali-fw-' } as const;
 
 export function workloadDispatchChains(
   { filterDeny, because }: RulesConfig,

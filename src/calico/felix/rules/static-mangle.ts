@@ -34,7 +34,7 @@ const rule = (
 });
 
 /** Policy that comes before destination NAT. */
-export function manglePreroutingChain({ because, marks, mangleAllow }: RulesConfig): Chain {
+function manglePreroutingChain({ because, marks, mangleAllow }: RulesConfig): Chain {
   return {
     name: CHAIN.prerouting,
     rules: [

@@ -17,7 +17,7 @@ const ALONE: ReadonlySet<number> = new Set([SCTP_CHUNK.init, SCTP_CHUNK.initAck,
 /** States in which DATA is sent. */
 const SENDING: ReadonlySet<Association['state']> = new Set(['ESTABLISHED', 'SHUTDOWN_PENDING', 'SHUTDOWN_RECEIVED']);
 
-export function routeOf(asoc: Association): RouteResult | undefined {
+function routeOf(asoc: Association): RouteResult | undefined {
   const { socket } = asoc;
   const route = socket.netns.ipv4.route(socket.flowTo(socket.remoteAddress, socket.remotePort));
   return typeof route === 'string' ? undefined : route;

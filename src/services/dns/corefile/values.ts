@@ -4,7 +4,7 @@ import { canonical } from '../name.js';
 import { reverseZones } from '../reverse.js';
 import { CorefileError, type CorefileLine, type Directive, type ServerBlock } from './parse.js';
 
-export const DNS_SERVER_PORT = 53;
+const DNS_SERVER_PORT = 53;
 
 /** A key of a server block (core/dnsserver/address.go:normalizeZone()). */
 export interface ServerKey {

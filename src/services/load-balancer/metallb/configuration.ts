@@ -118,7 +118,7 @@ function advertisementFindings(store: Store, object: BgpAdvertisement): Finding[
 }
 
 /** poolMatchesNodeL2(). */
-export const isSelected = ({ nodeSelectors }: Layer2, labels: Labels): boolean =>
+const isSelected = ({ nodeSelectors }: Layer2, labels: Labels): boolean =>
   nodeSelectors.length === 0 || nodeSelectors.some((selector) => matchesSelector(selector, labels));
 
 /** The interfaces by which a node answers; undefined for none, `all` for every one. */

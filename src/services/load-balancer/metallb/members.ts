@@ -11,7 +11,7 @@ import { INADDR_ANY, type Ipv4Addr } from '../../../packet/index.js';
 import type { Cause } from '../../../trace/index.js';
 import { encodeMemberMessage, parseMemberMessage } from './ping.js';
 
-export const MEMBER_PORT = 7946;
+const MEMBER_PORT = 7946;
 const PROBE_INTERVAL_NS = NS_PER_S;
 const PROBE_TIMEOUT_NS = 500 * NS_PER_MS;
 const SUSPICION_MULTIPLIER = 4;

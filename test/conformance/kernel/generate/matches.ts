@@ -19,7 +19,7 @@ export type MatchMaker = (dice: Dice, universe: Universe, place: RulePlace) => s
 
 const not = (dice: Dice, probability = 0.2): string => (dice.chance(probability) ? '! ' : '');
 
-export function portRange(dice: Dice): string {
+function portRange(dice: Dice): string {
   const port = dice.pick(PORTS);
   return dice.weighted([
     [6, `${port}`],

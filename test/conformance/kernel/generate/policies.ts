@@ -4,7 +4,7 @@ import type { Document } from './cluster.js';
 import type { Dice } from './dice.js';
 import { PORTS, UDP_PORT } from './universe.js';
 
-export const LABELS = { app: ['a', 'b'], tier: ['x', 'y'] } as const;
+const LABELS = { app: ['a', 'b'], tier: ['x', 'y'] } as const;
 
 export const someLabels = (dice: Dice): Readonly<Record<string, string>> => ({
   app: dice.pick(LABELS.app),
