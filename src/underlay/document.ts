@@ -41,6 +41,8 @@ const mtu = check(count, (value) =>
 const loss = check(number, (value) =>
   value >= 0 && value <= 1 ? undefined : { path: [], expected: 'a chance from 0 to 1' },
 );
+/** Of a machine, a subnet or a switch. */
+const name = matching(/\S/, 'a name');
 const ifname = matching(/^[^\s/:]{1,15}$/, 'an interface name of at most 15 characters');
 
 const link = { mtu: optional(mtu), delay: optional(duration), loss: optional(loss) };
@@ -59,7 +61,7 @@ const networkInterface = record(
   {
     name: optional(ifname),
     /** Subnet that the interface is plugged into; its switch is that subnet's. */
-    subnet: text,
+    subnet: name,
     address: optional(address),
     ...link,
   },
@@ -67,7 +69,7 @@ const networkInterface = record(
 );
 
 const machine = {
-  name: text,
+  name,
   interfaces: listOf(networkInterface),
   routes: listOf(route),
 };
@@ -83,7 +85,7 @@ const loadBalancer = check(
     {
       provider: oneOf('none', 'cloud', 'metallb'),
       /** What follows is the cloud's: a machine of its own, the addresses that it gives, and how it knows who is well. */
-      name: withDefault(text, 'load-balancer'),
+      name: withDefault(name, 'load-balancer'),
       interfaces: listOf(networkInterface),
       routes: listOf(route),
       addresses: listOf(addressRange),
@@ -120,15 +122,15 @@ const bird = optional(text);
 export const physicalNetworkBody = record({
   spec: record(
     {
-      switches: listOf(record({ name: text, mtu: optional(mtu) }, { closed: true })),
+      switches: listOf(record({ name, mtu: optional(mtu) }, { closed: true })),
       /** Trunks between switches. */
-      links: listOf(record({ from: text, to: text, ...link }, { closed: true })),
+      links: listOf(record({ from: name, to: name, ...link }, { closed: true })),
       subnets: listOf(
         record(
           {
-            name: text,
+            name,
             cidr,
-            switch: optional(text),
+            switch: optional(name),
             gateway: optional(address),
             mtu: optional(mtu),
             delay: optional(duration),

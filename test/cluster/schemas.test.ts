@@ -56,6 +56,12 @@ const CASES: readonly Case[] = [
     path: 'spec.router',
   },
   {
+    what: 'an interface on a subnet without a name',
+    kind: 'PhysicalNetwork',
+    spec: '{subnets: [{name: a, cidr: 10.0.0.0/24}], hosts: [{name: h, interfaces: [{subnet: ""}]}]}',
+    path: 'spec.hosts[0].interfaces[0].subnet',
+  },
+  {
     what: 'a delay without its unit',
     kind: 'PhysicalNetwork',
     spec: '{subnets: [{name: a, cidr: 10.0.0.0/24, delay: 5}]}',
