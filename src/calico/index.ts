@@ -58,6 +58,7 @@ export { explainUndecided } from './felix/explain-rules.js';
 export type { AskedPacket } from './felix/explain-transport.js';
 export { computeFelix, computeFelixDevices, workloadRoutes } from './felix/felix.js';
 export { lacksMarks } from './felix/rules/config.js';
+export { unreadLists } from './felix/rules/unread-lists.js';
 export {
   type FelixConfig,
   readFelixConfig,

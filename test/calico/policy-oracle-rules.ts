@@ -252,13 +252,14 @@ const isEcho = ({ type, code }: { readonly type?: number; readonly code?: number
   (type === undefined || type === ECHO_REQUEST.type) && (code === undefined || code === ECHO_REQUEST.code);
 
 export function calicoRule(world: World, namespace: string | undefined, rule: CalicoRule): Rule {
-  const { action, ipVersion, protocol, notProtocol, icmp, notICMP, source = {}, destination = {} } = rule;
+  const { action, ipVersion, protocol, notProtocol, icmp, notICMP } = rule;
+  const { source, destination } = withoutUnread(rule);
   return {
     action: action.toLowerCase() as Rule['action'],
     matches: (packet) =>
       ipVersion !== 6 &&
-      !isForIpv6(source) &&
-      !isForIpv6(destination) &&
+      !isForIpv6(rule.source) &&
+      !isForIpv6(rule.destination) &&
       (protocol === undefined || isProtocol(protocol, packet.protocol)) &&
       (notProtocol === undefined || !isProtocol(notProtocol, packet.protocol)) &&
       (icmp === undefined || (packet.protocol === 'icmp' && isEcho(icmp))) &&
@@ -268,8 +269,36 @@ export function calicoRule(world: World, namespace: string | undefined, rule: Ca
   };
 }
 
+/** How many matches of iptables a list of ports takes: fifteen numbers each, of which a range is two, or a name. */
+function portMatches(ports: readonly (number | string)[]): number {
+  const numbers = ports.filter((port) => /^[\d:]+$/.test(String(port)));
+  let [matches, free] = [0, 0];
+  for (const number of numbers) {
+    const taken = String(number).includes(':') ? 2 : 1;
+    if (taken > free) [matches, free] = [matches + 1, 15];
+    free -= taken;
+  }
+  return matches + ports.length - numbers.length;
+}
+
+/** The documents say nothing of it: Felix forgets the third and fourth of what it has to match by several rules. */
+function withoutUnread({ source = {}, destination = {} }: CalicoRule) {
+  const lists = [
+    portMatches(source.ports ?? []),
+    portMatches(destination.ports ?? []),
+    source.nets?.length ?? 0,
+    destination.nets?.length ?? 0,
+  ];
+  const unread = (list: number): boolean =>
+    (lists[list] ?? 0) > 1 && lists.slice(0, list).filter((matches) => matches > 1).length >= 2;
+  return {
+    source: { ...source, ...(unread(2) && { nets: [] }) },
+    destination: { ...destination, ...(unread(3) && { nets: [] }) },
+  };
+}
+
 /** A rule has networks of one family, and is for that one (felix/rules/policy.go:FilterRuleToIPVersion()), negated ones too. */
-const isForIpv6 = ({ nets = [], notNets = [] }: EntityRule): boolean =>
+const isForIpv6 = ({ nets = [], notNets = [] }: EntityRule = {}): boolean =>
   [...nets, ...notNets].some((cidr) => cidr.includes(':'));
 
 function isEntity(world: World, namespace: string | undefined, entity: EntityRule, end: End, side: Side): boolean {

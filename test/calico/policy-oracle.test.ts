@@ -368,6 +368,44 @@ const FOUND: readonly {
     ends: [0, 1],
     arrives: true,
   },
+  {
+    name: 'of lists that take several rules each Felix does not look at a third one',
+    world: {
+      calicoPolicies: [
+        globalPolicy({
+          ingress: [
+            {
+              action: 'Allow',
+              protocol: 'TCP',
+              source: { nets: ['10.244.1.0/24', '203.0.113.0/24'] },
+              destination: { ports: [7000, 'http'], nets: ['192.0.2.0/24', '198.51.100.0/24'] },
+            },
+          ],
+        }),
+      ],
+    },
+    ends: [0, 1],
+    arrives: true,
+  },
+  {
+    name: 'but at the second',
+    world: {
+      calicoPolicies: [
+        globalPolicy({
+          ingress: [
+            {
+              action: 'Allow',
+              protocol: 'TCP',
+              source: { nets: ['192.0.2.0/24', '198.51.100.0/24'] },
+              destination: { ports: [7000, 'http'], nets: ['10.244.2.0/24', '203.0.113.0/24'] },
+            },
+          ],
+        }),
+      ],
+    },
+    ends: [0, 1],
+    arrives: false,
+  },
 ];
 
 for (const { name, world: changes, ends, port = 80, through, arrives } of FOUND) {

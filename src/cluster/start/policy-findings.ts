@@ -9,6 +9,7 @@ import {
   readFelixConfig,
   storedTiers,
   unconvertiblePeers,
+  unreadLists,
 } from '../../calico/index.js';
 import {
   type FieldPath,
@@ -184,7 +185,7 @@ function selectsHostNetwork(store: Store, found: Findings): void {
   }
 }
 
-/** What rules ask of others than iptables, and of Services without endpoints. */
+/** What rules ask of others than iptables, of Services without endpoints, and what Felix does not read of them. */
 function ruleContents(store: Store, found: Findings): void {
   const services = servicesWithEndpoints(store);
   const objects = TIERED.flatMap((kind) => store.list(kind).map((object) => ({ object, rules: rulesOf(object.spec) })));
@@ -193,6 +194,12 @@ function ruleContents(store: Store, found: Findings): void {
       if (rule.http !== undefined) {
         const message = 'HTTP is matched by Envoy, not by iptables: packets are judged without it';
         found.add(object, [...path, 'http'], { code: 'unmodelled-field', severity: 'notice', message });
+      }
+      for (const list of unreadLists(rule)) {
+        const message =
+          'this list has no effect: Felix reckons whether lists of a rule hold (several networks, or ports for which ' +
+          'one match is not enough) in a bit of the mark that it does not clear between the second and those after it';
+        found.add(object, [...path, ...list], { code: 'calico-setting', severity: 'warning', message });
       }
       for (const side of ['source', 'destination'] as const) {
         const why = rule[side].services && emptyService(rule[side].services, services);
