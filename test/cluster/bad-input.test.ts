@@ -687,7 +687,8 @@ t.test('what a cluster would suffer from in its policies is told', (t) => {
   t.match(told(calico('p', '{egress: [{action: Allow, destination: {services: {name: db, namespace: default}}}]}')), [
     /^service-selects-nothing spec.egress\[0\].destination.services: there is no EndpointSlice of Service default\/db/,
   ]);
-  const lists = 'source: {nets: [10.0.0.0/8, 172.16.0.0/12]}, destination: {ports: [1, a], nets: [10.0.0.0/8, 9.0.0.0/8]}';
+  const lists =
+    'source: {nets: [10.0.0.0/8, 172.16.0.0/12]}, destination: {ports: [1, a], nets: [10.0.0.0/8, 9.0.0.0/8]}';
   t.match(told(calico('p', `{ingress: [{action: Allow, protocol: TCP, ${lists}}]}`)), [
     /^calico-setting spec.ingress\[0\].destination.nets: this list has no effect/,
   ]);

@@ -221,3 +221,34 @@ t.test('a pod that may not ask is told so after the resolver has given up', (t) 
   t.match(outputOf(cluster, 'pod/locked/job', 'curl http://10.96.0.20/'), 'pod shop/web-1');
   t.end();
 });
+
+t.test('numbers that are none end as in BIND 9.18', (t) => {
+  const cluster = fresh();
+  const refused: readonly (readonly [string, number, string, string])[] = [
+    ['dig +time=x a', 10, "invalid timeout 'x': not a valid number\n", "dig: Couldn't parse timeout\n"],
+    ['dig +tries=99999999999 a', 10, "invalid tries '99999999999': out of range\n", "dig: Couldn't parse tries\n"],
+    ['dig +bufsize=-1 a', 10, "invalid buffer size '-1': not a valid number\n", "dig: Couldn't parse buffer size\n"],
+    ['dig -p 99999 a', 1, "invalid port number '99999': out of range\n", "dig: Couldn't parse port number\n"],
+  ];
+  for (const [command, exitCode, stdout, stderr] of refused)
+    t.same(toolIn(cluster, CART, command), { exitCode, stdout, stderr }, command);
+  t.match(toolIn(cluster, CART, 'dig +foo=3 a').stderr, /^Invalid option: \+foo\n/);
+  const told = outputOf(cluster, CART, 'nslookup -timeout=x -retry=-1 -port=99999 web.shop');
+  const [timeout, tries, port, ...rest] = told.split('\n');
+  t.same(
+    [timeout, tries, port],
+    [
+      "invalid timeout 'x': not a valid number",
+      "invalid tries '-1': not a valid number",
+      "invalid port '99999': out of range",
+    ],
+  );
+  t.equal(rest.join('\n'), outputOf(cluster, CART, 'nslookup web.shop'));
+  const usual = outputOf(cluster, CART, 'host web.shop');
+  t.equal(
+    outputOf(cluster, CART, 'host -W x -R -5 -p 65589 web.shop'),
+    usual,
+    'host takes them for 0, and ports by their last bits',
+  );
+  t.end();
+});

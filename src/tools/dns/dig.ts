@@ -7,6 +7,7 @@ import { resolveInPlace } from '../resolve.js';
 import { failure, lines, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { type Asked, ask, resolvConfOf, searchedNames } from './ask.js';
 import { EVERYTHING, messageLines, NOTHING, type Shown, statisticsLines } from './dig-format.js';
+import { MOST_PORT, MOST_SECONDS, MOST_TRIES, unsigned } from './unsigned.js';
 
 const DIG_VERSION = '9.18.49';
 
@@ -96,24 +97,45 @@ const WITHOUT_EFFECT = new Set([
   'sigchase',
 ]);
 
-const numeric = (text: string, least: number): number | undefined => {
-  const value = Number(text);
-  return /^\d+$/.test(text) ? Math.max(value, least) : undefined;
-};
+const USAGE = `Usage:  dig [@global-server] [domain] [q-type] [q-class] {q-opt}
+            {global-d-opt} host [@local-server] {local-d-opt}
+            [ host [@local-server] {local-d-opt} [...]]
+
+Use "dig -h" (or "dig -h | more") for complete list of options`;
+
+const misuse = (problem: string): ToolResult => failure(1, `${problem}\n${USAGE}`);
+
+/** Options with a number: what dig calls it, how large it may be, and what it sets. */
+const NUMBERS: Readonly<Record<string, readonly [what: string, most: number, set: (to: Options, n: number) => void]>> =
+  {
+    time: ['timeout', MOST_SECONDS, (to, seconds) => (to.time = Math.max(seconds, 1))],
+    timeout: ['timeout', MOST_SECONDS, (to, seconds) => (to.time = Math.max(seconds, 1))],
+    tries: ['tries', MOST_TRIES, (to, tries) => (to.tries = Math.max(tries, 1))],
+    retry: ['retries', MOST_TRIES - 1, (to, retries) => (to.tries = retries + 1)],
+    bufsize: ['buffer size', 0xffff, (to, octets) => (to.bufferSize = octets)],
+    edns: ['edns', 255, () => undefined],
+    ndots: ['ndots', 0xffff, () => undefined],
+  };
+
+/** What is printed of a number that dig does not take, and how it ends. */
+const badNumber = (printed: string, what: string, exitCode: number): ToolResult => ({
+  exitCode,
+  stdout: `${printed}\n`,
+  stderr: `dig: Couldn't parse ${what}\n`,
+});
 
 /** `+[no]NAME[=VALUE]`; false where dig knows no such option. */
-function plusOption(word: string, options: Options): boolean {
+function plusOption(word: string, options: Options): boolean | ToolResult {
   const [whole = '', value] = word.slice(1).split('=');
   const off = whole.startsWith('no') && whole !== 'notcp' ? whole.slice(2) : whole === 'notcp' ? 'tcp' : whole;
   const on = off === whole;
   if (value !== undefined) {
-    const number = numeric(value, 1);
-    if (number === undefined) return false;
-    if (whole === 'time' || whole === 'timeout') options.time = number;
-    else if (whole === 'tries') options.tries = number;
-    else if (whole === 'retry') options.tries = number + 1;
-    else if (whole === 'bufsize') options.bufferSize = number;
-    else return whole === 'edns' || whole === 'ndots';
+    const known = NUMBERS[whole];
+    if (known === undefined) return false;
+    const [what, most, set] = known;
+    const number = unsigned(value, what, most);
+    if (typeof number === 'string') return badNumber(number, what, 10);
+    set(options, number);
     return true;
   }
   if (off === 'all') options.shown = on ? EVERYTHING : NOTHING;
@@ -137,7 +159,7 @@ const isType = (word: string): boolean => word.toUpperCase() === 'ANY' || dnsTyp
 const typeName = (word: string): string => word.toUpperCase().replace(/^TYPE(?=\d)/, 'UNKNOWN_');
 
 /** Arguments in dig's order: options behind a name are that name's own, those before the first are everybody's. */
-function parse(args: readonly string[]): Parsed | string {
+function parse(args: readonly string[]): Parsed | ToolResult {
   const base: Options = { ...DEFAULTS };
   const parsed: Parsed = { server: undefined, port: 53, lookups: [], command: true, warnings: [] };
   let current: Lookup | undefined;
@@ -160,21 +182,26 @@ function parse(args: readonly string[]): Parsed | string {
     const next = args[i + 1] ?? '';
     if (word.startsWith('@')) parsed.server = word.slice(1);
     else if (word.startsWith('+')) {
-      if (!plusOption(word, current?.options ?? base)) return `Invalid option: ${word}`;
+      const taken = plusOption(word, current?.options ?? base);
+      if (taken === false) return misuse(`Invalid option: ${word.replace(/=.*/, '')}`);
+      if (taken !== true) return taken;
     } else if (word === '-p' || word === '-t' || word === '-q' || word === '-x' || word === '-c' || word === '-b') {
       i += 1;
-      if (word === '-p') parsed.port = Number(next);
-      else if (word === '-t') {
+      if (word === '-p') {
+        const port = unsigned(next, 'port number', MOST_PORT);
+        if (typeof port === 'string') return badNumber(port, 'port number', 1);
+        parsed.port = port;
+      } else if (word === '-t') {
         if (isType(next)) setType(next);
         else parsed.warnings.push(`;; Warning, ignoring invalid type ${next}`);
       } else if (word === '-q') begin(next);
       else if (word === '-x') {
         const address = parseIp(next);
-        if (address === undefined) return `Invalid IP address ${next}`;
+        if (address === undefined) return misuse(`Invalid IP address ${next}`);
         begin(reverseName(address), 'PTR');
       }
     } else if (word === '-4' || word === '-u' || word.toUpperCase() === 'IN') continue;
-    else if (word.startsWith('-')) return `Invalid option: ${word}`;
+    else if (word.startsWith('-')) return misuse(`Invalid option: ${word}`);
     else if (isType(word)) setType(word);
     else begin(word);
   }
@@ -182,12 +209,6 @@ function parse(args: readonly string[]): Parsed | string {
   parsed.command = base.shown.command && parsed.lookups[0]?.options.shown.command !== false;
   return parsed;
 }
-
-const USAGE = `Usage:  dig [@global-server] [domain] [q-type] [q-class] {q-opt}
-            {global-d-opt} host [@local-server] {local-d-opt}
-            [ host [@local-server] {local-d-opt} [...]]
-
-Use "dig -h" (or "dig -h | more") for complete list of options`;
 
 /** A client cookie (RFC 7873), drawn as everything is. */
 function optRecord(
@@ -277,7 +298,7 @@ function withBanner(rows: readonly string[], head: readonly string[]): readonly 
 
 export const dig: Tool = (place, args): ToolResult => {
   const parsed = parse(args);
-  if (typeof parsed === 'string') return failure(1, `${parsed}\n${USAGE}`);
+  if ('exitCode' in parsed) return parsed;
   const bad = parsed.lookups.find(({ name }) => !isDnsName(name));
   if (bad !== undefined)
     return failure(10, `dig: '${bad.name}' is not a legal IDNA2008 name (empty label), use +noidnin`);

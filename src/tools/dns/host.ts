@@ -55,6 +55,9 @@ interface Options {
   readonly server: string | undefined;
 }
 
+/** atoi(): of what is no number 0. */
+const atoi = (text: string): number => Number.parseInt(text, 10) || 0;
+
 function read(args: readonly string[]): Options | ToolResult {
   const given = getopt(args, 'aACdilrsTUvVw4c:m:N:p:R:t:W:');
   if (isBadOption(given))
@@ -72,12 +75,12 @@ function read(args: readonly string[]): Options | ToolResult {
     return failure(2, `host: invalid type: ${values.get('t') ?? ''}\n`);
   const [name, server] = rest;
   if (name === undefined) return failure(1, USAGE);
-  const number = (letter: string, fallback: number): number => Number(values.get(letter) ?? fallback);
+  const number = (letter: string, fallback: number): number => atoi(values.get(letter) ?? String(fallback));
   return {
     type,
-    port: number('p', 53),
+    port: number('p', 53) & 0xffff,
     timeout: Math.max(number('W', 5), 1),
-    tries: number('R', 1) + 1,
+    tries: Math.max(number('R', 1), 1) + 1,
     tcp: flags.has('T'),
     recursive: !flags.has('r'),
     ndots: values.has('N') ? number('N', 1) : undefined,

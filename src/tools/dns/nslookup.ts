@@ -15,6 +15,7 @@ import { formatData, rcodeName, reverseName } from '../../services/index.js';
 import { resolveInPlace } from '../resolve.js';
 import { failure, lines, type Tool, type ToolPlace } from '../tool.js';
 import { type Asked, ask, endOfAliases, resolvConfOf, searchedNames } from './ask.js';
+import { MOST_PORT, MOST_TRIES, unsigned } from './unsigned.js';
 
 const NXDOMAIN = 3;
 
@@ -25,9 +26,25 @@ interface Options {
   readonly tries: number;
   readonly tcp: boolean;
   readonly search: boolean;
+  /** Printed before all else. */
+  readonly complaints: readonly string[];
 }
 
-const DEFAULTS: Options = { types: ['A', 'AAAA'], port: 53, timeout: 5, tries: 3, tcp: false, search: true };
+const DEFAULTS: Options = {
+  types: ['A', 'AAAA'],
+  port: 53,
+  timeout: 5,
+  tries: 3,
+  tcp: false,
+  search: true,
+  complaints: [],
+};
+
+/** A number, or what is printed of one that changes nothing. */
+const withNumber = (options: Options, number: number | string, set: (value: number) => Partial<Options>): Options =>
+  typeof number === 'string'
+    ? { ...options, complaints: [...options.complaints, number] }
+    : { ...options, ...set(number) };
 
 function withOption(options: Options, word: string): Options | undefined {
   const [, name = '', value = ''] = /^-([a-z]+)(?:=(.*))?$/i.exec(word) ?? [];
@@ -38,11 +55,13 @@ function withOption(options: Options, word: string): Options | undefined {
     case 'q':
       return dnsTypeNumber(value.toUpperCase()) === 0 ? undefined : { ...options, types: [value.toUpperCase()] };
     case 'port':
-      return { ...options, port: Number(value) };
+      return withNumber(options, unsigned(value, 'port', MOST_PORT), (port) => ({ port }));
     case 'timeout':
-      return { ...options, timeout: Math.max(1, Number(value)) };
+      return withNumber(options, unsigned(value, 'timeout', MOST_TRIES), (seconds) => ({
+        timeout: Math.max(1, seconds),
+      }));
     case 'retry':
-      return { ...options, tries: Number(value) + 1 };
+      return withNumber(options, unsigned(value, 'tries', MOST_TRIES), (retries) => ({ tries: retries + 1 }));
     case 'vc':
       return { ...options, tcp: true };
     case 'nosearch':
@@ -197,5 +216,5 @@ export const nslookup: Tool = (place, args) => {
   if (address === undefined) return failure(1, `nslookup: couldn't get address for '${serverText ?? ''}': not found`);
   const server = { text: serverText ?? formatIpv4(address), address };
   const { rows, exitCode } = look({ place, options, server }, target);
-  return { exitCode, stdout: lines(rows), stderr: '' };
+  return { exitCode, stdout: lines([...options.complaints, ...rows]), stderr: '' };
 };
