@@ -28,8 +28,8 @@ import type { ExpectedChange, ExpectedTrace } from './trace/expectations.js';
 import { HostLocalRecord } from './input/host-local-record.js';
 import type { Kubelet } from './node/kubelet.js';
 import { clusterDnsFindings } from './input/kubelet-settings.js';
-import type { LoadBalancerAddresses } from './addresses/load-balancer-addresses.js';
 import { LoadBalancers } from './node/load-balancers.js';
+import type { LoadBalancerAddresses } from './addresses/load-balancer-addresses.js';
 import type { Asker } from './trace/name-resolution.js';
 import { equipMachine, mayAnswerFor, type NodeContext } from './node/node.js';
 import type { ClusterEvent } from './change/observe.js';
@@ -231,6 +231,7 @@ export class Cluster {
   /** A machine by name: a node, a router, a host outside. @throws UnknownEndpoint */
   host(name: string): Host {
     this.#prober.settle();
+    this.#loadBalancers.prepareMachine(name);
     return this.#places.host(name);
   }
 
@@ -341,19 +342,18 @@ export class Cluster {
   /** While `pass` lets time run, what goes on by itself goes on: probes, health checks, speakers, routing daemons. */
   live<T>(pass: () => T): T {
     const passed: T[] = [];
-    const run = (): void => {
-      passed.push(pass());
-    };
+    const run = (): void => void passed.push(pass());
     const routed = (): void => (this.#routing === undefined ? run() : this.#routing.live(run));
     this.#prober.live(() => this.#loadBalancers.live(routed));
-    const [result] = passed;
-    return result as T;
+    return passed[0] as T;
   }
 
   /** The namespace that a name leads to, for tools. @throws UnknownEndpoint */
   locate(endpoint: EndpointName): { readonly netns: Netns; readonly pod: Pod | undefined; readonly label: string } {
     this.#prober.settle();
-    return this.#places.netnsOf(endpoint);
+    const found = this.#places.netnsOf(endpoint);
+    this.#loadBalancers.prepareMachine(found.netns.host.name);
+    return found;
   }
 
   /** The address that a name leads to. @throws UnknownEndpoint */

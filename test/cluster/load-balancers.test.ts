@@ -177,6 +177,17 @@ t.test('cloud: tools meet a balancer that has settled', (t) => {
   t.end();
 });
 
+t.test('cloud: who looks at the balancer sees what it has long heard from the nodes', (t) => {
+  const looked = load('load-balancer-proxy');
+  const rules = runTool(looked, { kind: 'host', name: 'balancer' }, ['iptables-save']).stdout;
+  t.match(rules, /shop\/front:80 -> worker1/);
+  const asked = load('load-balancer-proxy');
+  for (const service of ['front', 'guarded', 'here', 'asleep']) trace(asked, 'host/office', `lb/shop/${service}:80`);
+  const lines = (text: string) => text.split('\n').filter((line) => line.startsWith('-A'));
+  t.same(lines(rules), lines(asked.host('balancer').netns.netfilter.iptables.save()), 'as after requests to all');
+  t.end();
+});
+
 t.test('cloud: the rules of a balancer, taken by the real tools', needsRealTools(), (t) => {
   for (const name of ['load-balancer-cloud', 'load-balancer-proxy']) {
     const cluster = load(name);

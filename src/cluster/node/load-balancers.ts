@@ -150,14 +150,24 @@ export class LoadBalancers {
   prepare(address: Ipv4Addr): void {
     if (!this.#assignments.has(address)) return;
     this.#speakers?.announcers(address);
+    this.#settle([address]);
+  }
+
+  /** Before somebody looks at a machine: a cloud's has long heard from the nodes behind all of its addresses. */
+  prepareMachine(name: string): void {
+    if (name === this.#spec?.name) this.#settle([...this.#assignments.keys()]);
+  }
+
+  #settle(addresses: readonly Ipv4Addr[]): void {
     const spec = this.#spec;
     if (spec === undefined || this.#request.addresses.provider !== 'cloud') return;
     this.#request.hostOf(spec.name);
     const balancer = this.#balancer;
-    if (balancer === undefined || balancer.settled(address)) return;
+    const settled = (): boolean => addresses.every((address) => balancer?.settled(address) !== false);
+    if (balancer === undefined || settled()) return;
     const { emulation } = this.#request;
-    balancer.ask(address);
-    emulation.run(() => balancer.settled(address), emulation.clock.nowNs + settleNs(spec));
+    for (const address of addresses) balancer.ask(address);
+    emulation.run(settled, emulation.clock.nowNs + settleNs(spec));
     balancer.pause();
     // Connections of the checks come to their end.
     emulation.advance(NS_PER_S);
