@@ -188,6 +188,18 @@ t.test('cloud: who looks at the balancer sees what it has long heard from the no
   t.end();
 });
 
+t.test('cloud: a balancer that is first looked at while time passes goes on asking', (t) => {
+  const cluster = load('load-balancer-proxy');
+  const script = 'iptables-save | grep -c "front:80 -> "; sleep 60; iptables-save | grep -c "front:80 -> "';
+  const { host } = cluster.locate({ kind: 'node', name: 'worker1' }).netns;
+  cluster.emulation.clock.schedule(40_000_000_000, () =>
+    host.netns.links.set(host.netns.links.require('eth0'), { up: false }),
+  );
+  const told = cluster.live(() => runTool(cluster, { kind: 'host', name: 'balancer' }, ['sh', '-c', script]));
+  t.equal(told.stdout, '2\n1\n', told.stderr);
+  t.end();
+});
+
 t.test('cloud: the rules of a balancer, taken by the real tools', needsRealTools(), (t) => {
   for (const name of ['load-balancer-cloud', 'load-balancer-proxy']) {
     const cluster = load(name);

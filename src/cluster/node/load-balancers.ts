@@ -45,6 +45,8 @@ export class LoadBalancers {
   readonly #assignments: Map<Ipv4Addr, Assignment>;
   readonly #speakersAssumed: boolean;
   #balancer: Balancer | undefined = undefined;
+  /** Time passes, and checks with it. */
+  #isLive = false;
 
   constructor(request: LoadBalancersRequest) {
     this.#request = request;
@@ -168,6 +170,7 @@ export class LoadBalancers {
     const { emulation } = this.#request;
     for (const address of addresses) balancer.ask(address);
     emulation.run(settled, emulation.clock.nowNs + settleNs(spec));
+    if (this.#isLive) return;
     balancer.pause();
     // Connections of the checks come to their end.
     emulation.advance(NS_PER_S);
@@ -177,9 +180,11 @@ export class LoadBalancers {
   live(pass: () => void): void {
     this.#balancer?.resume();
     this.#speakers?.watch();
+    this.#isLive = true;
     try {
       pass();
     } finally {
+      this.#isLive = false;
       this.#balancer?.pause();
       this.#speakers?.rest();
     }
