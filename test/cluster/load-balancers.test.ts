@@ -200,6 +200,25 @@ t.test('cloud: a balancer that is first looked at while time passes goes on aski
   t.end();
 });
 
+t.test('cloud: the rules of a balancer are in the same order, whichever Service came first', (t) => {
+  const moved = sourcesOf('load-balancer-cloud', (text) =>
+    text.replace('{name: guarded, namespace: shop}', '{name: guarded, namespace: default}'),
+  );
+  const live = load('load-balancer-cloud');
+  live.host('balancer');
+  t.equal(live.change(moved).kind, 'changed');
+  const rules = (cluster: Cluster) =>
+    cluster
+      .host('balancer')
+      .netns.netfilter.iptables.save()
+      .split('\n')
+      .filter((line) => line.startsWith('-A'));
+  const fresh = new Cluster(moved, { recorded: live.recorded });
+  t.match(rules(fresh).join('\n'), 'default/guarded');
+  t.same(rules(live), rules(fresh));
+  t.end();
+});
+
 t.test('cloud: the rules of a balancer, taken by the real tools', needsRealTools(), (t) => {
   for (const name of ['load-balancer-cloud', 'load-balancer-proxy']) {
     const cluster = load(name);

@@ -120,6 +120,8 @@ export class LoadBalancers {
         return [frontOf(service, { address, ipMode, target: spec.healthCheck.target })];
       }),
     );
+    // Whatever came when: a balancer's text is the same for the same Services.
+    fronts.sort((a, b) => (a.name === b.name ? a.address - b.address : a.name < b.name ? -1 : 1));
     for (const { name, ipMode, ports } of fronts)
       for (const { port, nodePort } of ports)
         if (ipMode === 'Proxy' && nodePort === 0)
