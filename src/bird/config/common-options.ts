@@ -133,7 +133,7 @@ export function parseFamily(p: Parsing): Family | undefined {
 export function parseChannelBody<D>(p: Parsing, channel: D, parseOption: (p: Parsing, channel: D) => boolean): void {
   if (!p.take('{')) return;
   while (!p.take('}')) {
-    if (!p.isPunctuation(';') && !parseOption(p, channel)) p.unexpected();
+    if (!parseOption(p, channel)) p.unexpected();
     p.expect(';');
   }
 }

@@ -133,7 +133,8 @@ class ConfigParser {
   #table(family: Family): void {
     const p = this.#p;
     const name = p.name();
-    const sorted = p.takeKeyword('sorted');
+    const named = p.takeKeyword('sorted');
+    const sorted = p.isBird2 && p.take('{') ? this.#tableOptions(named) : named;
     const table: TableConfig = { name: name.text, family, sorted };
     // The master table may be named again, to say that it is sorted; the class of its symbol stays.
     const known = this.#draft.tables.findIndex((each) => each.name === name.text);
@@ -143,18 +144,22 @@ class ConfigParser {
       if (!p.scope.define(name.text, { kind: 'table', table })) p.fail('Symbol already defined', name);
       this.#draft.tables.push(table);
     }
-    if (p.isBird2 && p.take('{')) this.#tableOptions();
   }
 
-  #tableOptions(): void {
+  /** Up to the closing brace; whether the table is sorted. What else can be set is about memory and time. */
+  #tableOptions(named: boolean): boolean {
     const p = this.#p;
+    let sorted = named;
     while (!p.take('}')) {
-      while (!p.isPunctuation(';')) {
-        if (p.isPunctuation('}') || p.is('end') || p.is('error')) p.unexpected();
-        p.next();
-      }
+      if (p.takeKeyword('sorted')) sorted = p.bool();
+      else if (p.takeKeyword('trie')) p.bool();
+      else if (p.takeKeyword('gc', 'threshold')) p.expr();
+      else if (['min', 'max'].some((end) => p.takeKeyword(end, 'settle', 'time')) || p.takeKeyword('gc', 'period'))
+        this.#duration();
+      else p.unexpected();
       p.expect(';');
     }
+    return sorted;
   }
 
   /** Statements that end in a semicolon. */

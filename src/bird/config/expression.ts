@@ -2,12 +2,21 @@
 
 import { type IpAddr, maxLength, Net } from '../address.js';
 import { isNetwork, ItemSet, PrefixSet } from '../filter/sets.js';
-import type { BinaryOperator, EmptyType, Method, PathMaskTerm, StaticAttribute, Term } from '../filter/syntax.js';
+import type { BinaryOperator, EmptyType, ListOperation, Method, PathMaskTerm, Term } from '../filter/syntax.js';
 import type { Value } from '../filter/value.js';
-import { attributeNamed } from '../rib/attributes.js';
+import { attributeTerm } from './attribute-term.js';
 import type { Token } from './lexer.js';
 import type { Parsing } from './parsing.js';
-import { checkArguments, checkBinary, checkNot } from './type-check.js';
+import {
+  checkArguments,
+  checkBinary,
+  checkIpMask,
+  checkList,
+  checkMethod,
+  checkNot,
+  checkParts,
+  isConstant,
+} from './type-check.js';
 import { parseEcKind, parseItems, parsePatterns } from './set-literal.js';
 
 /** `&&` and `||` bind alike, and weakest; comparisons do not chain. */
@@ -47,8 +56,8 @@ const OPERATORS: Readonly<Record<string, BinaryOperator>> = {
 };
 
 /** BIRD 2 tries what is constant while it reads; what comes of it is worked out again when it is run. */
-function foreseen(p: Parsing, term: Extract<Term, { kind: 'binary' }>): Term {
-  if (p.isBird2 && term.left.kind === 'constant' && term.right.kind === 'constant') p.evaluate(term);
+function foreseen<T extends Term>(p: Parsing, term: T): T {
+  if (p.isBird2 && isConstant(term)) p.evaluate(term);
   return term;
 }
 
@@ -74,7 +83,7 @@ function parseUnary(p: Parsing): Term {
   if (p.take('!')) {
     const term = parseUnary(p);
     checkNot(p, term);
-    return { kind: 'not', term, line };
+    return foreseen(p, { kind: 'not', term, line });
   }
   return parsePostfix(p, parsePrimary(p));
 }
@@ -111,12 +120,14 @@ function parsePostfix(p: Parsing, term: Term): Term {
     const method = name.kind === 'keyword' ? (p.isBird2 ? METHODS_2 : METHODS)[name.text] : undefined;
     if (method !== undefined) {
       p.next();
-      result = { kind: 'method', method, term: result, line };
+      checkMethod(p, method, result);
+      result = foreseen(p, { kind: 'method', method, term: result, line });
     } else if (p.takeKeyword('mask')) {
       p.expect('(');
-      const length = parseTerm(p);
+      const masked = { kind: 'ip-mask', term: result, length: parseTerm(p), line } as const;
       p.expect(')');
-      result = { kind: 'ip-mask', term: result, length, line };
+      checkIpMask(p, masked);
+      result = foreseen(p, masked);
     } else if (name.kind === 'keyword' && ['rd', 'maxlen', 'src', 'dst'].includes(name.text)) {
       p.notModelled(`method ${name.text}`);
     } else p.unexpected();
@@ -136,7 +147,8 @@ function parseParenthesis(p: Parsing): Term {
     p.expect(',');
     const number = parseTerm(p);
     p.expect(')');
-    return { kind: 'ec', community, key, number, line };
+    checkParts(p, 'EC', [key, number]);
+    return foreseen(p, { kind: 'ec', community, key, number, line });
   }
   const first = parseTerm(p);
   if (p.take(')')) return first;
@@ -146,12 +158,16 @@ function parseParenthesis(p: Parsing): Term {
   p.expect(',');
   const third = parseTerm(p);
   p.expect(')');
-  return { kind: 'lc', parts: [first, second, third], line };
+  checkParts(p, 'LC', [first, second, third]);
+  return foreseen(p, { kind: 'lc', parts: [first, second, third], line });
 }
 
-/** Constants are checked where they are written. */
+/** In 1.6 each constant is checked where it is written. */
 function checkPair(p: Parsing, term: Extract<Term, { kind: 'pair' }>): Term {
-  for (const part of [term.first, term.second]) {
+  const parts = [term.first, term.second];
+  checkParts(p, 'PAIR', parts);
+  if (p.isBird2) return foreseen(p, term);
+  for (const part of parts) {
     if (part.kind !== 'constant' || part.value.type !== 'int') continue;
     if (part.value.value > 0xffff) p.fail('Value out of range (0-65535)');
   }
@@ -203,21 +219,22 @@ function parseMaskItem(p: Parsing): PathMaskTerm {
     p.expect(')');
     return { kind: 'term', term };
   }
-  if (p.is('symbol')) return { kind: 'term', term: parseSymbol(p, p.next()) };
+  if (p.is('symbol')) {
+    const symbol = p.next();
+    if (p.isBird2 && p.scope.lookup(symbol.text)?.kind === 'function')
+      p.fail(`Can't get value of symbol ${symbol.text}`);
+    return { kind: 'term', term: parseSymbol(p, symbol) };
+  }
   return p.unexpected();
 }
 
-/** What BIRD 2 sees at once: nothing to repeat, or a constant that is no AS. */
+/** What BIRD 2 sees at once: nothing to repeat. */
 function checkMask(p: Parsing, items: readonly PathMaskTerm[]): void {
   if (!p.isBird2) return;
   const at = p.previous;
   const found = `filter preevaluation, line ${at.line}: `;
   const [first] = items;
   if (first?.kind === 'loop') p.fail(`${found}Path mask iterator '+' cannot be first`, at);
-  const strange = items.some(
-    (item) => item.kind === 'term' && item.term.kind === 'constant' && !['int', 'set'].includes(item.term.value.type),
-  );
-  if (strange) p.fail(`${found}Error resolving path mask template: value not an integer`, at);
 }
 
 /** `[= 1 * =]`, and of 1.6 also `/ 1 ? /`, where `?` is any number of numbers. */
@@ -227,7 +244,7 @@ function parseMask(p: Parsing): Term {
   if (p.take('[=')) {
     while (!p.take('=]')) items.push(parseMaskItem(p));
     checkMask(p, items);
-    return { kind: 'mask', items, line };
+    return foreseen(p, { kind: 'mask', items, line });
   }
   p.expect('/');
   while (!p.take('/')) {
@@ -253,27 +270,6 @@ function parseEmpty(p: Parsing): Term {
   return { kind: 'empty', of: of satisfies EmptyType };
 }
 
-const STATIC_ATTRIBUTES: ReadonlySet<string> = new Set<StaticAttribute>([
-  'from',
-  'gw',
-  'net',
-  'proto',
-  'source',
-  'scope',
-  'cast',
-  'dest',
-  'ifname',
-  'ifindex',
-]);
-const STATIC_ATTRIBUTES_2: ReadonlySet<string> = new Set<StaticAttribute>(['weight', 'onlink']);
-
-/** The static attribute that a keyword names. */
-export function staticAttribute(p: Parsing, token: Token): StaticAttribute | undefined {
-  if (token.kind !== 'keyword' || (p.isBird2 && token.text === 'cast')) return undefined;
-  const known = STATIC_ATTRIBUTES.has(token.text) || (p.isBird2 && STATIC_ATTRIBUTES_2.has(token.text));
-  return known ? (token.text as StaticAttribute) : undefined;
-}
-
 const LIST_OPERATIONS: ReadonlySet<string> = new Set(['prepend', 'add', 'delete', 'filter']);
 
 function parseKeyword(p: Parsing): Term {
@@ -297,25 +293,15 @@ function parseKeyword(p: Parsing): Term {
     p.expect(',');
     const argument = parseTerm(p);
     p.expect(')');
-    return { kind: 'list', operation: text as 'prepend' | 'add' | 'delete' | 'filter', term, argument, line };
+    const list = { kind: 'list', operation: text as ListOperation, term, argument, line } as const;
+    checkList(p, list);
+    return foreseen(p, list);
   }
   if (text === 'roa_check') p.notModelled('roa_check');
-  const simple = parseAttribute(p, token);
+  const simple = attributeTerm(p, token);
   if (simple === undefined) return p.unexpected();
   p.next();
   return simple;
-}
-
-function parseAttribute(p: Parsing, token: Token): Term | undefined {
-  const { text, line } = token;
-  if (text === 'preference') return { kind: 'preference', line };
-  const fixed = staticAttribute(p, token);
-  if (fixed !== undefined) return { kind: 'static', attribute: fixed, line };
-  if (['bgp_aigp', 'bgp_otc', 'gw_mpls'].includes(text) || /^(ospf|rip|babel|ra)_/.test(text)) {
-    p.notModelled(`attribute ${text}`);
-  }
-  const attribute = attributeNamed(text);
-  return attribute === undefined ? undefined : { kind: 'attribute', attribute, line };
 }
 
 /** The values that a call gives, as many as the function has parameters. */

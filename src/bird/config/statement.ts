@@ -11,16 +11,17 @@ import type {
   Variable,
 } from '../filter/syntax.js';
 import { attributeNamed, type AttributeDefinition, isBirdAlone } from '../rib/attributes.js';
-import { parseCall, parseTerm, staticAttribute } from './expression.js';
+import { staticAttribute } from './attribute-term.js';
+import { parseCall, parseTerm } from './expression.js';
 import type { Token } from './lexer.js';
 import type { Parsing } from './parsing.js';
 import { parseItems } from './set-literal.js';
 import {
   checkAttribute,
   checkCondition,
+  checkList,
   checkLoop,
   checkPreference,
-  checkPrepended,
   checkStatic,
   checkVariable,
 } from './type-check.js';
@@ -152,14 +153,10 @@ function parseAttributeMethod(p: Parsing, attribute: AttributeDefinition, line: 
   p.expect('(');
   const argument = parseTerm(p);
   p.expect(')');
-  if (name === 'prepend') checkPrepended(p, argument);
-  const term: Term = { kind: 'attribute', attribute, line };
-  return {
-    kind: 'set-attribute',
-    attribute,
-    term: { kind: 'list', operation: LIST_METHODS[name], term, argument, line },
-    line,
-  };
+  const of: Term = { kind: 'attribute', attribute, line };
+  const term = { kind: 'list', operation: LIST_METHODS[name], term: of, argument, line } as const;
+  checkList(p, term);
+  return { kind: 'set-attribute', attribute, term, line };
 }
 
 function parseKeywordCommand(p: Parsing, token: Token): Command {

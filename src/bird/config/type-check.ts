@@ -1,30 +1,45 @@
 /**
  * BIRD 2 knows most types while it reads, and refuses what cannot fit (filter/f-inst.c: ARG(), ARG_SAME_TYPE()). What is
- * not known here before a route comes, enumerations and results of functions, is looked at then.
+ * not known here before a route comes, results of functions and of operations on lists, is looked at then.
  */
 
-import type { AttributeDefinition } from '../rib/attributes.js';
 import type { BinaryOperator, DeclaredType, Method, StaticAttribute, Term, Variable } from '../filter/syntax.js';
+import type { Value, ValueType } from '../filter/value.js';
+import type { AttributeDefinition } from '../rib/attributes.js';
+import type { EnumKind } from './keywords.js';
 import type { Parsing } from './parsing.js';
 
-/** f_type_name(). */
-const NAMES: Partial<Readonly<Record<DeclaredType, string>>> = {
+/** A type by the name that BIRD prints of it (f_type_name()). */
+type TypeName = string;
+
+const NAMES: Partial<Readonly<Record<ValueType, TypeName>>> = {
   bool: 'bool',
   int: 'int',
   pair: 'pair',
+  quad: 'quad',
   string: 'string',
   ip: 'ip',
   prefix: 'prefix',
   ec: 'ec',
   lc: 'lc',
+  mask: 'bgpmask',
   path: 'bgppath',
   clist: 'clist',
   eclist: 'eclist',
   lclist: 'lclist',
   set: 'set',
+  'prefix set': 'prefix set',
 };
 
-const STATIC_TYPES: Partial<Readonly<Record<StaticAttribute, DeclaredType>>> = {
+const ENUM_NAMES: Partial<Readonly<Record<EnumKind, TypeName>>> = {
+  source: 'enum rts',
+  scope: 'enum scope',
+  dest: 'enum rtd',
+  origin: 'enum bgp_origin',
+  nettype: 'enum nettype',
+};
+
+const STATIC_TYPES: Partial<Readonly<Record<StaticAttribute, TypeName>>> = {
   net: 'prefix',
   gw: 'ip',
   from: 'ip',
@@ -32,32 +47,65 @@ const STATIC_TYPES: Partial<Readonly<Record<StaticAttribute, DeclaredType>>> = {
   ifname: 'string',
   ifindex: 'int',
   weight: 'int',
+  source: 'enum rts',
+  scope: 'enum scope',
+  dest: 'enum rtd',
+  onlink: 'bool',
 };
 
-const METHOD_TYPES: Partial<Readonly<Record<Method, DeclaredType>>> = { len: 'int', ip: 'ip', is_v4: 'bool' };
+/** Of `min` and `max` it is that of the list's items. */
+const METHOD_TYPES: Partial<Readonly<Record<Method, TypeName>>> = {
+  len: 'int',
+  ip: 'ip',
+  is_v4: 'bool',
+  type: 'enum nettype',
+  first: 'int',
+  last: 'int',
+  last_nonaggregated: 'int',
+  asn: 'int',
+  data: 'int',
+  data1: 'int',
+  data2: 'int',
+};
 
-const ITEM_TYPES: Partial<Readonly<Record<DeclaredType, DeclaredType>>> = {
-  path: 'int',
+/** Methods of one type alone: which, and the instruction. */
+const METHOD_ARGUMENTS: Partial<Readonly<Record<Method, readonly [wanted: TypeName, instruction: string]>>> = {
+  ip: ['prefix', 'IP'],
+  is_v4: ['ip', 'IS_V4'],
+  first: ['bgppath', 'AS_PATH_FIRST'],
+  last: ['bgppath', 'AS_PATH_LAST'],
+  last_nonaggregated: ['bgppath', 'AS_PATH_LAST_NAG'],
+  data: ['pair', 'PAIR_DATA'],
+  data1: ['lc', 'LC_DATA1'],
+  data2: ['lc', 'LC_DATA2'],
+};
+
+const ITEM_TYPES: Partial<Readonly<Record<TypeName, TypeName>>> = {
+  bgppath: 'int',
   clist: 'pair',
   eclist: 'ec',
   lclist: 'lc',
 };
 
-const isKnown = (type: string): type is DeclaredType => Object.hasOwn(NAMES, type);
-const known = (type: string): DeclaredType | undefined => (isKnown(type) ? type : undefined);
+function attributeType({ type }: AttributeDefinition): TypeName | undefined {
+  if (type === 'bit') return 'bool';
+  // BIRD has no name for it.
+  if (type === 'opaque') return '?';
+  return type === 'origin' ? ENUM_NAMES.origin : NAMES[type];
+}
 
-const attributeType = ({ type, mask }: AttributeDefinition): DeclaredType | undefined =>
-  mask === undefined ? known(type) : undefined;
+const constantType = (value: Value): TypeName | undefined =>
+  value.type === 'enum' ? ENUM_NAMES[value.kind] : NAMES[value.type];
 
 const isArithmetic = (operator: BinaryOperator): boolean => ['+', '-', '*', '/'].includes(operator);
 
 /** Undefined where it is not known yet. */
-function typeOf(term: Term): DeclaredType | undefined {
+function typeOf(term: Term): TypeName | undefined {
   switch (term.kind) {
     case 'constant':
-      return known(term.value.type);
+      return constantType(term.value);
     case 'variable':
-      return known(term.variable.type);
+      return NAMES[term.variable.type];
     case 'binary':
       return isArithmetic(term.operator) ? 'int' : 'bool';
     case 'not':
@@ -73,30 +121,81 @@ function typeOf(term: Term): DeclaredType | undefined {
     case 'ec':
     case 'lc':
       return term.kind;
+    case 'mask':
+      return NAMES.mask;
+    case 'empty':
+      return NAMES[term.of];
+    case 'format':
+      return 'string';
     case 'method':
-      return METHOD_TYPES[term.method];
+      return METHOD_TYPES[term.method] ?? (isConstant(term.term) ? ITEM_TYPES[typeOf(term.term) ?? ''] : undefined);
     case 'ip-mask':
       return 'ip';
-    default:
+    case 'list':
+      return term.operation === 'prepend' ? NAMES.path : typeOf(term.term);
+    case 'call':
       return undefined;
   }
 }
 
-/** Types that nothing else is taken for: an address may stand for a quad, an empty set for one of prefixes. */
-const STRICT: ReadonlySet<DeclaredType> = new Set<DeclaredType>(['bool', 'int', 'pair', 'string', 'ip', 'prefix']);
+/** What BIRD 2 works out while it reads, since all of it is written there. */
+export function isConstant(term: Term): boolean {
+  switch (term.kind) {
+    case 'constant':
+    case 'empty':
+      return true;
+    case 'not':
+    case 'format':
+    case 'method':
+      return isConstant(term.term);
+    case 'binary':
+      return isConstant(term.left) && isConstant(term.right);
+    case 'pair':
+      return isConstant(term.first) && isConstant(term.second);
+    case 'ec':
+      return isConstant(term.key) && isConstant(term.number);
+    case 'lc':
+      return term.parts.every(isConstant);
+    case 'ip-mask':
+      return isConstant(term.term) && isConstant(term.length);
+    case 'list':
+      return isConstant(term.term) && isConstant(term.argument);
+    case 'mask':
+      return term.items.every((item) => item.kind !== 'term' || isConstant(item.term));
+    case 'variable':
+    case 'static':
+    case 'attribute':
+    case 'preference':
+    case 'defined':
+    case 'call':
+      return false;
+  }
+}
+
+const nameOf = (type: DeclaredType): TypeName => NAMES[type] ?? type;
+/** Both kinds of sets are called alike. */
+const printed = (type: TypeName): string => (type === 'prefix set' ? 'set' : type);
+
+/** An address that is written stands for a quad too, and an empty set for one of prefixes (f_const_promotion()). */
+function isPromoted(term: Term, wanted: TypeName): boolean {
+  if (term.kind !== 'constant') return false;
+  const { value } = term;
+  if (value.type === 'ip') return wanted === 'quad' && typeof value.value === 'number';
+  return value.type === 'set' && wanted === 'prefix set' && value.value.ranges.length === 0;
+}
 
 /** The type of a term that is not the wanted one; undefined where it is, or may be. */
-function unfit(term: Term, wanted: DeclaredType): string | undefined {
+function unfit(term: Term, wanted: TypeName): TypeName | undefined {
   const got = typeOf(term);
-  return got === undefined || got === wanted || !STRICT.has(wanted) ? undefined : NAMES[got];
+  return got === wanted || isPromoted(term, wanted) ? undefined : got;
 }
 
 /** `place`: the instruction, and which of its arguments the term is. */
-function expectType(p: Parsing, term: Term, wanted: DeclaredType, place: readonly [instruction: string, at: number]) {
+function expectType(p: Parsing, term: Term, wanted: TypeName, place: readonly [instruction: string, at: number]) {
   const got = p.isBird2 ? unfit(term, wanted) : undefined;
   const [instruction, at] = place;
   if (got !== undefined)
-    p.fail(`Argument ${at} of ${instruction} must be of type ${NAMES[wanted] ?? ''}, got type ${got}`);
+    p.fail(`Argument ${at} of ${instruction} must be of type ${printed(wanted)}, got type ${printed(got)}`);
 }
 
 const ARITHMETIC: Partial<Readonly<Record<BinaryOperator, string>>> = {
@@ -118,17 +217,41 @@ export function checkBinary(p: Parsing, operator: BinaryOperator, [left, right]:
   }
   const order = ORDER[operator];
   const [one, other] = [typeOf(left), typeOf(right)];
-  const differ = one !== undefined && other !== undefined && one !== other;
+  const differ =
+    one !== undefined && other !== undefined && one !== other && !isPromoted(left, other) && !isPromoted(right, one);
   if (order !== undefined && differ) p.fail(`Arguments 1 and 2 of ${order} must be of the same type`);
 }
 
 export const checkNot = (p: Parsing, term: Term): void => expectType(p, term, 'bool', ['NOT', 1]);
 export const checkCondition = (p: Parsing, term: Term): void => expectType(p, term, 'bool', ['CONDITION', 1]);
-export const checkPrepended = (p: Parsing, term: Term): void => expectType(p, term, 'int', ['PATH_PREPEND', 2]);
+
+export function checkList(p: Parsing, { operation, term, argument }: Extract<Term, { kind: 'list' }>): void {
+  if (operation !== 'prepend') return;
+  expectType(p, term, 'bgppath', ['PATH_PREPEND', 1]);
+  expectType(p, argument, 'int', ['PATH_PREPEND', 2]);
+}
+
+export function checkMethod(p: Parsing, method: Method, term: Term): void {
+  const [wanted, instruction] = METHOD_ARGUMENTS[method] ?? [];
+  if (wanted !== undefined && instruction !== undefined) expectType(p, term, wanted, [instruction, 1]);
+}
+
+export function checkIpMask(p: Parsing, { term, length }: Extract<Term, { kind: 'ip-mask' }>): void {
+  expectType(p, term, 'ip', ['IP_MASK', 1]);
+  expectType(p, length, 'int', ['IP_MASK', 2]);
+}
 export const checkPreference = (p: Parsing, term: Term): void => expectType(p, term, 'int', ['RTA_SET', 1]);
 
 export const checkVariable = (p: Parsing, { type }: Pick<Variable, 'type'>, term: Term, how: 'INIT' | 'SET'): void =>
-  expectType(p, term, type, [`VAR_${how}`, 1]);
+  expectType(p, term, nameOf(type), [`VAR_${how}`, 1]);
+
+/** The parts of a pair, of an extended or of a large community. */
+export function checkParts(p: Parsing, instruction: 'PAIR' | 'EC' | 'LC', parts: readonly Term[]): void {
+  for (const [i, part] of parts.entries()) {
+    // Of an extended community the first is a number or an address.
+    if (instruction !== 'EC' || i > 0) expectType(p, part, 'int', [`${instruction}_CONSTRUCT`, i + 1]);
+  }
+}
 
 export function checkAttribute(p: Parsing, attribute: AttributeDefinition, term: Term): void {
   const wanted = attributeType(attribute);
@@ -148,8 +271,9 @@ export function checkArguments(
   if (!p.isBird2) return;
   for (const [i, { type }] of parameters.entries()) {
     const value = values[i];
-    const got = value && unfit(value, type);
-    if (got !== undefined) p.fail(`Argument ${i + 1} of '${name}' must be ${NAMES[type] ?? ''}, got ${got}`);
+    const got = value && unfit(value, nameOf(type));
+    if (got !== undefined)
+      p.fail(`Argument ${i + 1} of '${name}' must be ${printed(nameOf(type))}, got ${printed(got)}`);
   }
 }
 
@@ -158,6 +282,6 @@ export function checkLoop(p: Parsing, { name, type }: Variable, term: Term): voi
   const list = typeOf(term);
   if (list === undefined) return;
   const items = ITEM_TYPES[list];
-  if (items === undefined) return p.fail(`Value of expression in FOR must be iterable, got ${NAMES[list] ?? ''}`);
-  if (items !== type) p.fail(`Loop variable '${name}' in FOR must be ${NAMES[items] ?? ''}, is ${NAMES[type] ?? type}`);
+  if (items === undefined) return p.fail(`Value of expression in FOR must be iterable, got ${printed(list)}`);
+  if (items !== nameOf(type)) p.fail(`Loop variable '${name}' in FOR must be ${items}, is ${printed(nameOf(type))}`);
 }

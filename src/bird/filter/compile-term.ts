@@ -132,7 +132,12 @@ function compileMask(items: readonly PathMaskTerm[], line: number): Evaluate {
       if (typeof part !== 'function') return [part];
       const value = part(run);
       if (value.type === 'int') return [{ kind: 'as', from: value.value, to: value.value }];
-      if (value.type === 'mask') return value.value;
+      const isBird2 = run.environment.dialect === 'bird-2';
+      if (value.type === 'mask' && !isBird2) return value.value;
+      if (value.type === 'set' && isBird2) {
+        const isOfNumbers = ['int', 'void'].includes(value.value.itemType);
+        return isOfNumbers ? [{ kind: 'set', set: value.value }] : fail('Only integer sets allowed in path mask', line);
+      }
       return fail('Error resolving path mask template: value not an integer', line);
     }),
   });
