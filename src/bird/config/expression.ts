@@ -162,16 +162,16 @@ function parseParenthesis(p: Parsing): Term {
   return foreseen(p, { kind: 'lc', parts: [first, second, third], line });
 }
 
-/** In 1.6 each constant is checked where it is written. */
+/** In 1.6 numbers are checked where both are written. */
 function checkPair(p: Parsing, term: Extract<Term, { kind: 'pair' }>): Term {
   const parts = [term.first, term.second];
   checkParts(p, 'PAIR', parts);
   if (p.isBird2) return foreseen(p, term);
-  for (const part of parts) {
-    if (part.kind !== 'constant' || part.value.type !== 'int') continue;
-    if (part.value.value > 0xffff) p.fail('Value out of range (0-65535)');
-  }
-  return term;
+  const numbers = parts.flatMap((part) =>
+    part.kind === 'constant' && part.value.type === 'int' ? [part.value.value] : [],
+  );
+  const large = numbers.length === parts.length ? numbers.find((number) => number > 0xffff) : undefined;
+  return large === undefined ? term : p.fail(`Value ${large} out of range (0-65535)`);
 }
 
 /** `10.0.0.0/8`, or an address alone. */
@@ -221,8 +221,8 @@ function parseMaskItem(p: Parsing): PathMaskTerm {
   }
   if (p.is('symbol')) {
     const symbol = p.next();
-    if (p.isBird2 && p.scope.lookup(symbol.text)?.kind === 'function')
-      p.fail(`Can't get value of symbol ${symbol.text}`);
+    if (p.scope.lookup(symbol.text)?.kind === 'function')
+      p.fail(p.isBird2 ? `Can't get value of symbol ${symbol.text}` : `${symbol.text}: variable expected.`);
     return { kind: 'term', term: parseSymbol(p, symbol) };
   }
   return p.unexpected();

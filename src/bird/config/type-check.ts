@@ -247,10 +247,59 @@ export const checkVariable = (p: Parsing, { type }: Pick<Variable, 'type'>, term
 
 /** The parts of a pair, of an extended or of a large community. */
 export function checkParts(p: Parsing, instruction: 'PAIR' | 'EC' | 'LC', parts: readonly Term[]): void {
+  if (!p.isBird2) return checkParts16(p, instruction, parts);
   for (const [i, part] of parts.entries()) {
     // Of an extended community the first is a number or an address.
     if (instruction !== 'EC' || i > 0) expectType(p, part, 'int', [`${instruction}_CONSTRUCT`, i + 1]);
   }
+}
+
+/** Values that are an instruction's own in 1.6, where addresses, networks and longer ones stand beside it. */
+const SMALL: ReadonlySet<ValueType> = new Set<ValueType>([
+  'bool',
+  'int',
+  'pair',
+  'quad',
+  'string',
+  'enum',
+  'set',
+  'prefix set',
+]);
+
+/** The type of a constant that 1.6 looks into while it reads. */
+function smallType(term: Term): ValueType | undefined {
+  if (term.kind === 'pair')
+    return [term.first, term.second].every((part) => smallType(part) === 'int') ? 'pair' : undefined;
+  return term.kind === 'constant' && SMALL.has(term.value.type) ? term.value.type : undefined;
+}
+
+/** The type of whatever is a value without being run. */
+function writtenType(term: Term): ValueType | undefined {
+  if (term.kind === 'constant') return term.value.type;
+  const isWhole = term.kind === 'pair' || term.kind === 'ec' || term.kind === 'lc' || term.kind === 'mask';
+  return isWhole && isConstant(term) ? term.kind : undefined;
+}
+
+const KEYS_16: ReadonlySet<ValueType> = new Set<ValueType>(['int', 'quad', 'ip']);
+
+/** filter/config.Y of 1.6: pairs and large communities if all of their parts are such constants, else when they are run. */
+function checkParts16(p: Parsing, instruction: 'PAIR' | 'EC' | 'LC', parts: readonly Term[]): void {
+  const types = parts.map(smallType);
+  if (instruction === 'EC') {
+    const [key] = parts;
+    const keyType = key && writtenType(key);
+    if (keyType !== undefined && !KEYS_16.has(keyType))
+      p.fail("Can't operate with key of non-integer/IPv4 type in EC constructor");
+    if (types[1] !== undefined && types[1] !== 'int')
+      p.fail("Can't operate with value of non-integer type in EC constructor");
+    return;
+  }
+  if (types.includes(undefined) || types.every((type) => type === 'int')) return;
+  p.fail(
+    instruction === 'PAIR'
+      ? "Can't operate with value of non-integer type in pair constructor"
+      : "LC - Can't operate with value of non-integer type in tuple constructor",
+  );
 }
 
 export function checkAttribute(p: Parsing, attribute: AttributeDefinition, term: Term): void {

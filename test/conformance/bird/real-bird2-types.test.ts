@@ -1,14 +1,15 @@
 /**
- * Terms of every type, wherever the filter language has a place for one: a real BIRD 2 takes and refuses what ours takes
- * and refuses. A part of all pairs is tried, another for each place; `PODWIRE_ALL=1` tries all of them.
+ * Terms of every type, wherever the filter language has a place for one: real BIRDs, 2 and 1.6, take and refuse what ours
+ * takes and refuses. A part of all pairs is tried, another for each place; `PODWIRE_ALL=1` tries all of them.
  */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
-import { parseConfig } from '../../../src/bird/index.js';
+import t, { type Test } from 'tap';
+import { type Dialect, parseConfig } from '../../../src/bird/index.js';
+import { PROGRAM_16, whyNoBird16 } from './real-bird16.js';
 
 const probe = spawnSync('bird', ['--version'], { encoding: 'utf8' });
 const skip = /version 2\./.test(`${probe.stdout}${probe.stderr}`) ? false : 'no BIRD 2 here (package bird2)';
@@ -207,12 +208,23 @@ const VARIABLES =
   'clist vc; eclist vecl; lclist vlcl; int set vset; prefix set vpset;';
 const textOf = (place: string, term: string): string =>
   `${HEAD}filter f ${VARIABLES}\n{ ${place.replace('T', term)} accept; }\n`;
+/** It has other destinations, and no variables of masks. */
+const textOf16 = (place: string, term: string): string =>
+  textOf(place.replaceAll('vm = ', 'vi = '), term === 'vm' ? 'vi' : term)
+    .replaceAll('RTD_UNICAST', 'RTD_ROUTER')
+    .replace('bgpmask vm; ', '');
 
 /** One of so many pairs. */
 const PART = process.env['PODWIRE_ALL'] === undefined ? 7 : 1;
 
-t.test('terms of all types in all places', { skip }, (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'bird2-'));
+interface Judge {
+  readonly dialect: Dialect;
+  readonly program: string;
+  readonly textOf: (place: string, term: string) => string;
+}
+
+function compare(t: Test, { dialect, program, textOf }: Judge): void {
+  const folder = mkdtempSync(join(tmpdir(), 'bird-types-'));
   const file = join(folder, 'bird.conf');
   const counts = { taken: 0, refused: 0 };
   for (const [i, place] of PLACES.entries()) {
@@ -220,13 +232,21 @@ t.test('terms of all types in all places', { skip }, (t) => {
       if ((i + j) % PART !== 0) return false;
       const text = textOf(place, term);
       writeFileSync(file, text);
-      const real = spawnSync('bird', ['-p', '-c', file]).status === 0;
+      const real = spawnSync(program, ['-p', '-c', file], { cwd: folder }).status === 0;
       counts[real ? 'taken' : 'refused'] += 1;
-      return (parseConfig(text, { dialect: 'bird-2' }).errors.length === 0) !== real;
+      return (parseConfig(text, { dialect }).errors.length === 0) !== real;
     });
     t.same(differ, [], place);
   }
   rmSync(folder, { recursive: true, force: true });
   t.ok(Math.min(counts.taken, counts.refused) > 100, 'both come often', counts);
   t.end();
-});
+}
+
+t.test('BIRD 2: terms of all types in all places', { skip }, (t) =>
+  compare(t, { dialect: 'bird-2', program: 'bird', textOf }),
+);
+
+t.test('BIRD 1.6: terms of all types in all places', { skip: whyNoBird16() ?? false }, (t) =>
+  compare(t, { dialect: 'bird-1.6', program: PROGRAM_16, textOf: textOf16 }),
+);
