@@ -2,11 +2,15 @@ import t from 'tap';
 import { applyFelix, type FelixOwnership } from '../../src/calico/felix/dataplane/index.js';
 import { computeFelix } from '../../src/calico/felix/felix.js';
 import type { FelixState } from '../../src/calico/felix/state.js';
-import { Emulation, Host, type NetnsState, netnsState } from '../../src/kernel/index.js';
+import { Emulation, Host, type NetnsState, netnsState, RT_PROTOCOL } from '../../src/kernel/index.js';
 import { DEFAULT_PREFIX, formatIpv4, formatMac, formatPrefix, hostPrefix, ipv4 } from '../../src/packet/index.js';
 import { cluster, host, pod } from './samples.js';
 
-const OWNERSHIP: FelixOwnership = { interfacePrefixes: ['cali'], removeExternalRoutes: true };
+const OWNERSHIP: FelixOwnership = {
+  interfacePrefixes: ['cali'],
+  removeExternalRoutes: true,
+  deviceRouteProtocol: RT_PROTOCOL.boot,
+};
 
 const web = pod('web', 'node1', '10.1.0.5');
 const POD_ADDRESS = hostPrefix(ipv4(0x0a010005));
@@ -98,9 +102,28 @@ t.test("the plugin's route without a metric is replaced, others' routes stay", a
     `10.1.0.5/32 ${web.interfaceName} 1024`,
     '10.1.0.64/26 eth0 0',
   ]);
-  const kept = applied(felix, { ...OWNERSHIP, removeExternalRoutes: false });
-  t.equal(kept.routes.length, after.routes.length + 1);
 });
+
+t.test(
+  'a stranger on the interface of a workload stays where Felix is told so, if its protocol is not of Felix',
+  async (t) => {
+    const strangers = (ownership: Partial<FelixOwnership>): readonly string[] => {
+      const made = hostBefore();
+      const { devices, fib } = made.netns;
+      const veth = devices.named(web.interfaceName);
+      const destination = { addr: ipv4(0x0a090000), length: 24 };
+      fib.addRoute({ destination, protocol: RT_PROTOCOL.static, scope: 'link', nextHops: [{ dev: veth }] });
+      return applied(felix, { ...OWNERSHIP, ...ownership }, made)
+        .routes.filter(
+          ({ table, metric, nextHops }) => table === 254 && metric === 0 && nextHops[0]?.dev === veth?.name,
+        )
+        .map(({ destination: to }) => formatPrefix(to));
+    };
+    t.same(strangers({}), []);
+    t.same(strangers({ removeExternalRoutes: false }), ['10.9.0.0/24'], "the plugin's is of the usual protocol");
+    t.same(strangers({ removeExternalRoutes: false, deviceRouteProtocol: 99 }), ['10.1.0.5/32', '10.9.0.0/24']);
+  },
+);
 
 t.test('the VXLAN device comes with its address, neighbours and forwarding entries', async (t) => {
   const device = after.links.find(({ name }) => name === 'vxlan.calico');

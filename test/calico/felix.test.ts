@@ -54,6 +54,34 @@ t.test('a borrowed address has a route of its own, on the owner too', async (t) 
   );
 });
 
+/** A pool of each kind, with a block on either node. */
+function everyPool(): FelixCluster {
+  const kinds = { vxlan: { vxlanMode: 'Always' }, ipip: { ipipMode: 'Always' }, plain: {} } as const;
+  return cluster({
+    pools: Object.entries(kinds).map(([name, modes], i) => ({ ...pool(`10.${i + 1}.0.0/16`, modes), name })),
+    blocks: [1, 2, 3].flatMap((i) => [
+      { cidr: cidr(`10.${i}.0.0/26`), host: 'node1', borrowed: [] },
+      { cidr: cidr(`10.${i}.0.64/26`), host: 'node2', borrowed: [] },
+    ]),
+  });
+}
+
+t.test(
+  'beside an overlay nobody programs routes without one, and dead ends are those of the last manager',
+  async (t) => {
+    const felixs = (parameters: Readonly<Record<string, string>>): string[] =>
+      routesOf(everyPool(), host('node1', '172.18.0.2/24', { ProgramClusterRoutes: 'Enabled', ...parameters }));
+    const vxlan = '10.1.0.64/26 via 10.1.0.64 dev vxlan.calico onlink mtu 1450';
+    const ipip = '10.2.0.64/26 via 172.18.0.3 dev tunl0 onlink proto 80 mtu 1480';
+    t.same(felixs({}), [vxlan, ipip, 'blackhole 10.2.0.0/26 proto 80']);
+    t.same(felixs({ IpInIpEnabled: 'false' }), [vxlan, 'blackhole 10.1.0.0/26 proto 80']);
+    t.same(felixs({ VXLANEnabled: 'false', IpInIpEnabled: 'false' }), [
+      '10.3.0.64/26 via 172.18.0.3 dev eth0 onlink proto 80',
+      'blackhole 10.3.0.0/26 proto 80',
+    ]);
+  },
+);
+
 t.test("a tunnel address outside of its node's blocks gets a route of its own", async (t) => {
   const { nodes } = vxlanResources();
   const moved = nodes.map((one) =>

@@ -4,6 +4,8 @@ import { calicoNodeSettings, type Store } from '../../kubernetes/index.js';
 import type { ConfdHost } from '../confd/model.js';
 import { type Backend, type Environment, networkingBackend, variable } from '../startup/environment.js';
 import type { IpPool } from '../model.js';
+import { encapsulations } from '../felix/calc/encapsulation.js';
+import { poolType } from '../felix/calc/route-sources.js';
 import { readFelixConfig } from '../felix/parameters.js';
 import { felixLayers, nodeEnvironment } from './felix.js';
 import { storedPools } from './resources.js';
@@ -34,14 +36,24 @@ export const confdOptions = (environment: Environment): ConfdOptions => ({
 });
 
 /**
- * Pools whose addresses no node but their own has routes to: they are not VXLAN's, whose routes are Felix's, and calico-node
- * runs no BIRD. Where it leaves networking to others (`none`) these may program them.
+ * Pools whose addresses no node but their own has routes to: Felix programs none for them, as it does for VXLAN's, and
+ * calico-node runs no BIRD. Where it leaves networking to others (`none`) these may program them.
  */
 export function unroutedPools(store: Store): readonly IpPool[] {
   const [first] = store.list('Node');
   if (first === undefined || storedBackend(store, first.name) !== 'vxlan') return [];
-  if (readFelixConfig(felixLayers(store, first.name)).config.programClusterRoutes) return [];
-  return storedPools(store).filter(({ vxlanMode }) => vxlanMode === 'Never');
+  const pools = storedPools(store);
+  const { config } = readFelixConfig(felixLayers(store, first.name));
+  const on = encapsulations(pools, config);
+  const programs = {
+    ipip: config.programClusterRoutes && on.ipip,
+    'no-encap': on.noEncapRoutes,
+    none: on.noEncapRoutes,
+  };
+  return pools.filter((pool) => {
+    const type = poolType(pool);
+    return type !== 'vxlan' && !programs[type];
+  });
 }
 
 /**

@@ -151,16 +151,23 @@ function routeManagers({ cluster, host, on, mtu, vxlan }: RouteContext): RouteMa
   ];
 }
 
+/** All managers keep their dead ends in one and the same place, where the last of them has the say (route_mgr.go:updateRoutes()). */
+function routesOfManagers(managers: readonly RouteManager[], locations: readonly PrefixLocation[]): FelixRoute[] {
+  const last = managers.at(-1);
+  return managers.flatMap((manager) =>
+    managerRoutes(manager, locations).filter((route) => route.class !== 'block-drop' || manager === last),
+  );
+}
+
 function routes(context: RouteContext): FelixRoute[] {
   const { cluster, host } = context;
   const managers = routeManagers(context);
   const locations: readonly PrefixLocation[] =
     managers.length === 0 ? [] : locatePrefixes(cluster.routeSources, host, 4);
   const source = host.config.deviceRouteSourceAddress;
-  return strongestRoutes([
-    ...workloadRoutes(host),
-    ...managers.flatMap((manager) => managerRoutes(manager, locations)),
-  ]).map((route) => (source && route.type === 'unicast' ? { ...route, source } : route));
+  return strongestRoutes([...workloadRoutes(host), ...routesOfManagers(managers, locations)]).map((route) =>
+    source && route.type === 'unicast' ? { ...route, source } : route,
+  );
 }
 
 /** Of a workload's interface: the host answers for all addresses there, and lets nobody spoof. */

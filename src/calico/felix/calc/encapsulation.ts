@@ -10,7 +10,7 @@ export interface Encapsulations {
   readonly vxlan: boolean;
   readonly vxlanV6: boolean;
   readonly ipip: boolean;
-  /** Felix has routes without encapsulation to program. */
+  /** Felix programs routes without encapsulation. */
   readonly noEncapRoutes: boolean;
   readonly because: Readonly<Record<'vxlan' | 'vxlanV6' | 'ipip', readonly Cause[]>>;
 }
@@ -20,14 +20,17 @@ export function encapsulations(pools: readonly IpPool[], config: FelixConfig): E
   const vxlan = pools.filter((pool) => pool.vxlanMode !== 'Never' && pool.cidr.version === 4);
   const vxlanV6 = pools.filter((pool) => pool.vxlanMode !== 'Never' && pool.cidr.version === 6);
   const ipip = pools.filter((pool) => pool.ipipMode !== 'Never');
-  const noEncap = pools.some((pool) => pool.vxlanMode === 'Never' && pool.ipipMode === 'Never');
   const vxlanCauses = (list: readonly IpPool[]): Cause[] =>
     list.map((pool) => poolCause(pool, `vxlanMode ${pool.vxlanMode}`));
-  return {
+  const on = {
     vxlan: config.vxlanEnabled ?? vxlan.length > 0,
     vxlanV6: vxlanV6.length > 0,
     ipip: config.ipipEnabled ?? ipip.length > 0,
-    noEncapRoutes: config.programClusterRoutes && noEncap,
+  };
+  return {
+    ...on,
+    // Beside an overlay the manager of these is not started (int_dataplane.go).
+    noEncapRoutes: config.programClusterRoutes && !on.vxlan && !on.ipip,
     because: {
       vxlan: [...config.sourceOf('VXLANEnabled'), ...vxlanCauses(vxlan)],
       vxlanV6: vxlanCauses(vxlanV6),

@@ -3,7 +3,7 @@
  * use them and away after, the tunnel device before its routes.
  */
 
-import { type Host, KernelError, type StateProblem } from '../../../kernel/index.js';
+import { type Host, KernelError, RT_PROTOCOL, type StateProblem } from '../../../kernel/index.js';
 import type { FelixDevices, FelixState } from '../state.js';
 import { applyIpip } from './ipip.js';
 import { applyIpset } from './ipsets.js';
@@ -17,7 +17,11 @@ export { endConnections, type FelixOwnership, type WorkloadInterfaces, workloadI
 const OWN_IPSET = /^cali[46][0t]/;
 
 /** FelixConfiguration's defaults. */
-const DEFAULT_OWNERSHIP: FelixOwnership = { interfacePrefixes: ['cali'], removeExternalRoutes: true };
+const DEFAULT_OWNERSHIP: FelixOwnership = {
+  interfacePrefixes: ['cali'],
+  removeExternalRoutes: true,
+  deviceRouteProtocol: RT_PROTOCOL.boot,
+};
 
 /** The tunnels alone, whose devices are among the interfaces that the rest is computed from. */
 export function applyFelixDevices(devices: FelixDevices, host: Host): void {

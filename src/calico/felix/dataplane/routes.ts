@@ -11,6 +11,7 @@ import {
 import { formatPrefix, type Ipv4Addr } from '../../../packet/index.js';
 import { type Cause, formatCause } from '../../../trace/index.js';
 import { addressOf, ipv4Of, ipv4PrefixOf } from '../../cidr.js';
+import { ownRouteProtocol } from '../calc/route-managers.js';
 import type { FelixRoute, FelixState } from '../state.js';
 
 export interface FelixOwnership {
@@ -18,17 +19,26 @@ export interface FelixOwnership {
   readonly interfacePrefixes: readonly string[];
   /** Whether strangers' routes on them go. */
   readonly removeExternalRoutes: boolean;
+  /** Of routes to workloads. */
+  readonly deviceRouteProtocol: number;
 }
 
-/** What Felix takes away where it does not want it: its own routes, and strangers on workload interfaces. */
-function isJudged(route: FibRoute, { interfacePrefixes, removeExternalRoutes }: FelixOwnership): boolean {
+/**
+ * What Felix takes away where it does not want it: its own routes, and strangers on workload interfaces;
+ * felix/routetable/ownershippol/main_route_table_policy.go.
+ */
+function isJudged(route: FibRoute, ownership: FelixOwnership): boolean {
   if (route.table !== RT_TABLE.main || route.protocol === RT_PROTOCOL.kernel) return false;
-  const onOwnDevice = route.nextHops.some(({ dev }) => {
+  const { interfacePrefixes, removeExternalRoutes, deviceRouteProtocol } = ownership;
+  const own = ownRouteProtocol(deviceRouteProtocol);
+  if (route.protocol === own) return true;
+  // There any tool's default protocol is Felix' too: the CNI plugin's route goes in either case.
+  const usual = route.protocol === deviceRouteProtocol;
+  return route.nextHops.some(({ dev }) => {
     const name = dev?.name ?? '';
     if (name === 'vxlan.calico') return true;
-    return removeExternalRoutes && interfacePrefixes.some((prefix) => name.startsWith(prefix));
+    return (removeExternalRoutes || usual) && interfacePrefixes.some((prefix) => name.startsWith(prefix));
   });
-  return onOwnDevice || route.protocol === RT_PROTOCOL.felix;
 }
 
 /** Two routes that the kernel takes for the same place in a table. */
