@@ -215,6 +215,33 @@ t.test('parameters come from the environment, then from the objects, the most pa
 });
 
 t.test(
+  'of several FelixConfigurations that select a node the oldest counts, with what it is annotated with',
+  async (t) => {
+    const felix = (name: string, metadata: string, spec: string): string =>
+      `apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: ${name}, ${metadata}}\nspec: ${spec}\n---\n`;
+    const loaded = load(
+      [
+        'apiVersion: v1\nkind: Node\nmetadata: {name: node1, labels: {zone: west}}\n---\n',
+        felix('a-newer', 'creationTimestamp: "2026-02-01T00:00:00Z"', '{nodeSelector: all(), logPrefix: newer}'),
+        felix(
+          'b-older',
+          'creationTimestamp: "2026-01-01T00:00:00Z"',
+          "{nodeSelector: zone == 'west', logPrefix: older}",
+        ),
+        felix(
+          'default',
+          'annotations: {config.projectcalico.org/IpInIpMtu: "1300"}',
+          '{ipipMTU: 1400, logPrefix: all}',
+        ),
+      ].join(''),
+    );
+    const { config } = readFelixConfig(felixLayers(loaded, 'node1'));
+    t.equal(config.logPrefix, 'older');
+    t.equal(config.ipipMtu, 1300);
+  },
+);
+
+t.test(
   'without the DaemonSet pods reach their node, as all of Calico’s installations have it, unless an object says no',
   async (t) => {
     const toHost = (text: string) =>

@@ -11,9 +11,11 @@ import {
   isObject,
   type Json,
   type JsonObject,
+  type ObjectOf,
   type Pod,
   type Store,
 } from '../../kubernetes/index.js';
+import { compareText } from '../digest.js';
 import { type ClusterResources, FelixCluster } from '../felix/calc/input.js';
 import { felixEnvironment, type ParameterLayer } from '../felix/parameters.js';
 import type { IpamStore } from '../ipam/store.js';
@@ -51,9 +53,29 @@ function parameterText(value: Json): string {
   return value.map((item) => (isObject(item) ? protoPortText(item) : scalarText(item))).join(',');
 }
 
-/** Of a FelixConfiguration's spec, by the names of its fields. */
-export const parametersOf = (fields: JsonObject): FelixParameters =>
-  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, parameterText(value)]));
+const ANNOTATED = 'config.projectcalico.org/';
+
+/** Of a FelixConfiguration, by the names of its fields; what it is annotated with goes before these (configurationprocessor.go). */
+export function parametersOf({
+  annotations,
+  spec,
+}: Pick<ObjectOf<'FelixConfiguration'>, 'annotations' | 'spec'>): FelixParameters {
+  const annotated = Object.entries(annotations).filter(([name]) => name.startsWith(ANNOTATED));
+  return Object.fromEntries<string>([
+    ...Object.entries(spec.fields).map(([name, value]) => [name, parameterText(value)] as const),
+    ...annotated.map(([name, value]) => [name.slice(ANNOTATED.length), value] as const),
+  ]);
+}
+
+/** Of several that select a node the oldest, and of those of one age the first by name; config_batcher.go:MergeSelectorConfigs(). */
+function selectingConfiguration(store: Store, node: string): ObjectOf<'FelixConfiguration'> | undefined {
+  const labels = calicoNode(store, node)?.labels;
+  if (labels === undefined) return undefined;
+  return store
+    .list('FelixConfiguration')
+    .filter(({ spec }) => spec.nodeSelector !== '' && parseSelector(spec.nodeSelector).matches(labels))
+    .toSorted((a, b) => compareText(a.spec.createdAt, b.spec.createdAt) || compareText(a.name, b.name))[0];
+}
 
 /** The environment of a node's calico-node container; values that only a secret knows are left out. */
 export function nodeEnvironment({ env, namespace }: CalicoNodeSettings, node: string): Environment {
@@ -85,13 +107,9 @@ const INSTALLED: ParameterLayer = { parameters: { DefaultEndpointToHostAction: '
  */
 export function felixLayers(store: Store, node: string): ParameterLayer[] {
   const settings = calicoNodeSettings(store);
-  const labels = calicoNode(store, node)?.labels ?? {};
   const own = store.get('FelixConfiguration', '', `node.${node}`);
   const general = store.get('FelixConfiguration', '', 'default');
-  const selecting = store
-    .list('FelixConfiguration')
-    .find(({ spec }) => spec.nodeSelector !== '' && parseSelector(spec.nodeSelector).matches(labels));
-  const objects = [own, selecting, general].flatMap((object) => object ?? []);
+  const objects = [own, selectingConfiguration(store, node), general].flatMap((object) => object ?? []);
   const environment: ParameterLayer[] = settings
     ? [
         {
@@ -102,9 +120,9 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
     : [];
   return [
     ...environment,
-    ...objects.map(({ name, spec }) => ({
-      parameters: parametersOf(spec.fields),
-      because: [cause('FelixConfiguration', name)],
+    ...objects.map((object) => ({
+      parameters: parametersOf(object),
+      because: [cause('FelixConfiguration', object.name)],
     })),
     ...(settings === undefined ? [INSTALLED] : []),
   ];

@@ -251,7 +251,10 @@ const felixSpec = orEmpty<Value<typeof felixSettings> & { readonly fields: JsonO
 /** api/pkg/apis/projectcalico/v3/felixconfig.go, its XValidation: the name says already whom it is for. */
 export const felixConfigurationBody = map(
   admit(
-    record({ metadata: record({ name: withDefault(text, '') }), spec: felixSpec }),
+    record({
+      metadata: record({ name: withDefault(text, ''), creationTimestamp: withDefault(text, '') }),
+      spec: felixSpec,
+    }),
     ({ metadata: { name }, spec }) =>
       spec.nodeSelector !== '' && (name === 'default' || name.startsWith('node.'))
         ? [
@@ -262,7 +265,7 @@ export const felixConfigurationBody = map(
           ]
         : [],
   ),
-  ({ spec }) => ({ spec }),
+  ({ metadata: { creationTimestamp }, spec }) => ({ spec: { ...spec, createdAt: creationTimestamp } }),
 );
 
 export const clusterInformationBody = record({
