@@ -10,6 +10,7 @@ const OWNERSHIP: FelixOwnership = {
   interfacePrefixes: ['cali'],
   removeExternalRoutes: true,
   deviceRouteProtocol: RT_PROTOCOL.boot,
+  routeSyncDisabled: false,
 };
 
 const web = pod('web', 'node1', '10.1.0.5');
@@ -124,6 +125,22 @@ t.test(
     t.same(strangers({ removeExternalRoutes: false, deviceRouteProtocol: 99 }), ['10.1.0.5/32', '10.9.0.0/24']);
   },
 );
+
+t.test('Felix that keeps off routes leaves them as they are, the one of the CNI plugin too', async (t) => {
+  const parameters = { RouteSyncDisabled: 'true', IPForwarding: 'Disabled' };
+  const made = hostBefore();
+  made.netns.sysctl.set('net.ipv4.ip_forward', '0');
+  const state = computeFelix(cluster(), { ...host('node1', '172.18.0.2/24', parameters), endpoints: [web] });
+  t.same(state.routes, []);
+  const main = applied(state, { ...OWNERSHIP, routeSyncDisabled: true }, made).routes.filter(
+    ({ table, protocol }) => table === 254 && protocol !== RT_PROTOCOL.kernel,
+  );
+  t.same(
+    main.map(({ destination, metric }) => `${formatPrefix(destination)} ${metric}`),
+    ['0.0.0.0/0 0', '10.1.0.5/32 0'],
+  );
+  t.equal(made.netns.sysctl.values['ipv4.ip_forward'], 0, 'and is told not to have the host forward');
+});
 
 t.test('the VXLAN device comes with its address, neighbours and forwarding entries', async (t) => {
   const device = after.links.find(({ name }) => name === 'vxlan.calico');

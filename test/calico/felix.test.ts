@@ -4,6 +4,7 @@ import type { FelixCluster, FelixHost } from '../../src/calico/felix/calc/input.
 import { computeFelix } from '../../src/calico/felix/felix.js';
 import { formatTables } from '../../src/calico/felix/format.js';
 import { type ParameterLayer, felixEnvironment, readFelixConfig } from '../../src/calico/felix/parameters.js';
+import { lacksMarks } from '../../src/calico/felix/rules/config.js';
 import type { FelixRoute, FelixState } from '../../src/calico/felix/state.js';
 import { type Cause, formatCause } from '../../src/trace/index.js';
 import { cidr, cluster, host, pod, pool, vxlanResources } from './samples.js';
@@ -189,26 +190,54 @@ t.test('parameters come from the strongest source that has them', async (t) => {
   t.equal(config.logPrefix, 'x');
 });
 
-t.test('a value that cannot be read leaves the default and is reported', async (t) => {
-  const { config, problems } = readFelixConfig([
+t.test('a value that cannot be read leaves the default and is reported, or ends Felix', async (t) => {
+  const { config, problems, fatal } = readFelixConfig([
     layer({
-      DefaultEndpointToHostAction: 'maybe',
+      DefaultEndpointToHostAction: 'REJECT',
       VXLANPort: 'many',
       FailsafeInboundHostPorts: 'tcp:99999',
       NATPortRange: '5:1',
+      InterfacePrefix: 'cali, tap',
     }),
   ]);
   t.equal(config.defaultEndpointToHostAction, 'DROP');
   t.equal(config.vxlanPort, 4789);
   t.equal(config.failsafeInbound.length, 9);
   t.equal(config.natPortRange, undefined);
-  t.equal(problems.length, 4);
+  t.same(
+    problems.map((problem) => problem.split(':')[0]),
+    ['NATPortRange', 'VXLANPort'],
+  );
+  t.same(
+    fatal.map((problem) => problem.split(':')[0]),
+    ['DefaultEndpointToHostAction', 'FailsafeInboundHostPorts', 'InterfacePrefix'],
+  );
+});
+
+t.test('Felix needs a bit of the mark for each meaning, and one for endpoints', async (t) => {
+  t.equal(lacksMarks(0x3f00), undefined);
+  t.match(lacksMarks(0x1f00), /0x1f00 has too few bits/);
+});
+
+t.test('interfaces that are excluded are none of the host for sets and host endpoints', async (t) => {
+  const tuned = host('node1', '172.18.0.2/24', { InterfaceExclude: '/^eth/,docker0' });
+  const dummy = { name: 'dummy0', up: true, mtu: 1500, addresses: [cidr('10.9.9.9/32')] };
+  const hostEndpoint = { node: 'node1', labels: {}, profiles: [], ports: [] };
+  const endpoints = [
+    { ...hostEndpoint, name: 'by-name', interfaceName: 'eth0', expectedIps: [] },
+    { ...hostEndpoint, name: 'by-address', interfaceName: '', expectedIps: [addressOf(cidr('10.9.9.9'))] },
+  ];
+  const all = { ...tuned, interfaces: [...tuned.interfaces, dummy] };
+  const state = computeFelix(cluster({ hostEndpoints: endpoints }), all);
+  t.same(state.ipsets.find(({ id }) => id === 'this-host')?.members, ['10.9.9.9', '127.0.0.1']);
+  const chains = state.tables.filter.chains.map(({ name }) => name).filter((name) => name.startsWith('cali-fh-'));
+  t.same(chains, ['cali-fh-dummy0']);
 });
 
 t.test('failsafe ports carry a protocol and peers', async (t) => {
   const { config } = readFelixConfig([
     layer({
-      FailsafeInboundHostPorts: '22,udp:68,tcp:10.0.0.0/8:2379,tcp:[fd00::/8]:22',
+      FailsafeInboundHostPorts: '22,udp:68,tcp:10.1.2.3/8:2379,udp:10.0.0.7:53,tcp:[fd00::/8]:22',
       FailsafeOutboundHostPorts: 'none',
     }),
   ]);
@@ -216,6 +245,7 @@ t.test('failsafe ports carry a protocol and peers', async (t) => {
     { protocol: 'tcp', port: 22 },
     { protocol: 'udp', port: 68 },
     { protocol: 'tcp', port: 2379, net: '10.0.0.0/8' },
+    { protocol: 'udp', port: 53, net: '10.0.0.7/32' },
     { protocol: 'tcp', port: 22, net: 'fd00::/8' },
   ]);
   t.same(config.failsafeOutbound, []);

@@ -121,6 +121,18 @@ spec:
   ]);
 });
 
+t.test('a value that Felix cannot read is told, and so is one with which it does not start', async (t) => {
+  const env = `        - {name: FELIX_DEFAULTENDPOINTTOHOSTACTION, value: REJECT}
+        - {name: FELIX_MAXIPSETSIZE, value: huge}`;
+  const cluster = start(env);
+  cluster.node('node1');
+  t.match(told(cluster), [
+    /DaemonSet kube-system\/calico-node: Felix: MaxIpsetSize: "huge" cannot be read, the default applies$/,
+    /Node node1: Felix: it does not start, and nothing of it is programmed: DefaultEndpointToHostAction: "REJECT" cannot be read$/,
+  ]);
+  t.notMatch(cluster.node('node1').netns.netfilter.iptables.save(), /cali-/);
+});
+
 t.test('where calico-node does not start there is no pool, no BIRD and no network for pods', async (t) => {
   const more = `
 apiVersion: v1

@@ -6,6 +6,7 @@
  *       └──────> endpoints, profiles ────> chains, IP sets, sysctls
  */
 
+import { RT_PROTOCOL } from '../../kernel/index.js';
 import type { Mac } from '../../packet/index.js';
 import { addressOf, type Address, hostCidr, sameAddress } from '../cidr.js';
 import { compareText } from '../digest.js';
@@ -86,11 +87,12 @@ function ipipDevice(cluster: FelixCluster, host: FelixHost, on: Encapsulations, 
   return { name: 'tunl0', mtu, address, because: [nodeCause(host.node, 'ipv4IPIPTunnelAddr'), ...on.because.ipip] };
 }
 
-/** To each address of an endpoint, through its own interface. */
+/** To each address of an endpoint, through its own interface: Felix' or, where it keeps off routes, those that the CNI plugin has left. */
 export function workloadRoutes({ config, endpoints }: Pick<FelixHost, 'config' | 'endpoints'>): FelixRoute[] {
+  const { routeSyncDisabled, normalRoutePriority, deviceRouteProtocol } = config;
   const addresses = ({ networks, floatingIps }: WorkloadEndpoint): readonly Address[] => [
     ...networks.map(addressOf),
-    ...(config.floatingIpsEnabled ? floatingIps.map(({ external }) => external) : []),
+    ...(config.floatingIpsEnabled && !routeSyncDisabled ? floatingIps.map(({ external }) => external) : []),
   ];
   return endpoints
     .filter(({ active }) => active)
@@ -104,8 +106,8 @@ export function workloadRoutes({ config, endpoints }: Pick<FelixHost, 'config' |
           dev: endpoint.interfaceName,
           onlink: false,
           scope: 'link' as const,
-          metric: config.normalRoutePriority,
-          protocol: config.deviceRouteProtocol,
+          metric: routeSyncDisabled ? 0 : normalRoutePriority,
+          protocol: routeSyncDisabled ? RT_PROTOCOL.boot : deviceRouteProtocol,
           because: [podCause(endpoint)],
         })),
     );
@@ -161,6 +163,7 @@ function routesOfManagers(managers: readonly RouteManager[], locations: readonly
 
 function routes(context: RouteContext): FelixRoute[] {
   const { cluster, host } = context;
+  if (host.config.routeSyncDisabled) return [];
   const managers = routeManagers(context);
   const locations: readonly PrefixLocation[] =
     managers.length === 0 ? [] : locatePrefixes(cluster.routeSources, host, 4);
@@ -185,10 +188,10 @@ function endpointSysctls(endpoint: WorkloadEndpoint): FelixSysctl[] {
   ];
 }
 
-function hostSysctls({ node }: FelixHost): FelixSysctl[] {
+function hostSysctls({ node, config }: FelixHost): FelixSysctl[] {
   const because = [nodeCause(node)];
   return [
-    { path: 'net.ipv4.ip_forward', value: '1', because },
+    ...(config.ipForwarding ? [{ path: 'net.ipv4.ip_forward', value: '1', because }] : []),
     { path: 'net.netfilter.nf_conntrack_acct', value: '1', because },
   ];
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Cause } from '../../trace/index.js';
-import { type Address, type Cidr, parseAddress, parseCidrOrAddress } from '../cidr.js';
+import { type Address, type Cidr, formatCidr, networkOf, parseAddress, parseCidrOrAddress } from '../cidr.js';
 import type { FelixParameters } from '../model.js';
 import type { ProtoPort } from './rules/config.js';
 
@@ -20,6 +20,8 @@ type Deny = 'DROP' | 'REJECT';
 
 export interface FelixConfig {
   readonly interfacePrefixes: readonly string[];
+  /** Interfaces whose addresses Felix does not look at. */
+  readonly interfaceExcludes: readonly RegExp[];
   readonly ipv6Support: boolean;
   readonly defaultEndpointToHostAction: Allow | Deny;
   readonly filterAllowAction: Allow;
@@ -47,6 +49,9 @@ export interface FelixConfig {
   readonly natOutgoingInterfaceFilter: string;
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
   readonly programClusterRoutes: boolean;
+  /** Whether Felix keeps its hands off routes. */
+  readonly routeSyncDisabled: boolean;
+  readonly ipForwarding: boolean;
   readonly deviceRouteProtocol: number;
   readonly deviceRouteSourceAddress: Address | undefined;
   readonly removeExternalRoutes: boolean;
@@ -118,10 +123,29 @@ const PROTO_PORT = /^(?:(tcp|udp):(?:(.+):)?)?(\d{1,5})$/i;
 const protoPort: Parse<ProtoPort> = (value) => {
   const [, protocol = 'tcp', net, port = ''] = PROTO_PORT.exec(value) ?? [];
   if (port === '' || Number(port) > 65535) return undefined;
-  const bare = net?.replace(/^\[(.*)\]$/, '$1');
-  if (bare !== undefined && parseCidrOrAddress(bare) === undefined) return undefined;
-  return { protocol: protocol.toLowerCase(), port: Number(port), ...(bare !== undefined && { net: bare }) };
+  const peer = net === undefined ? undefined : parseCidrOrAddress(net.replace(/^\[(.*)\]$/, '$1'));
+  if (net !== undefined && peer === undefined) return undefined;
+  return {
+    protocol: protocol.toLowerCase(),
+    port: Number(port),
+    ...(peer !== undefined && { net: formatCidr(networkOf(peer)) }),
+  };
 };
+
+/** `docker0`, or a pattern between slashes. */
+const interfaceName: Parse<RegExp> = (value) => {
+  if (/^[\w-]{1,15}$/.test(value)) return new RegExp(`^${value}$`);
+  const [, pattern] = /^\/(\S+)\/$/.exec(value) ?? [];
+  try {
+    return pattern === undefined ? undefined : new RegExp(pattern);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+};
+
+const interfacePrefixes: Parse<readonly string[]> = (value) =>
+  value !== 'none' && /^[\w-]{1,15}(,[\w-]{1,15})*$/.test(value) ? value.split(',') : undefined;
 
 const portRange: Parse<{ min: number; max: number } | 'none'> = (value) => {
   const [, first = '', last = first] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(value) ?? [];
@@ -136,6 +160,7 @@ const DEFAULT_MTU_PATTERN = '^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)';
 
 class ParameterReader {
   readonly problems: string[] = [];
+  readonly fatal: string[] = [];
   readonly #values = new Map<string, { readonly value: string; readonly because: readonly Cause[] }>();
 
   /** The strongest layer first. */
@@ -162,10 +187,19 @@ class ParameterReader {
     return this.optional(name, parse) ?? fallback;
   }
 
+  /** Felix does not start with a value that it cannot read. */
+  required<T>(name: string, fallback: T, parse: Parse<T>): T {
+    const value = this.#values.get(canonicalParameter(name))?.value;
+    if (value === undefined || value === '') return fallback;
+    const parsed = parse(value);
+    if (parsed === undefined) this.fatal.push(`${name}: "${value}" cannot be read`);
+    return parsed ?? fallback;
+  }
+
   /** A list whose default is written as text. */
-  readPorts(name: string, fallback: string): readonly ProtoPort[] {
+  requiredPorts(name: string, fallback: string): readonly ProtoPort[] {
     const ports = listOf(protoPort);
-    return this.optional(name, ports) ?? ports(fallback) ?? [];
+    return this.required(name, ports(fallback) ?? [], ports);
   }
 }
 
@@ -173,6 +207,8 @@ export interface ParsedParameters {
   readonly config: FelixConfig;
   /** What could not be read, one sentence each. */
   readonly problems: readonly string[];
+  /** As problems; but Felix does not start with these. */
+  readonly fatal: readonly string[];
 }
 
 type Tables = Pick<
@@ -199,19 +235,19 @@ type Tables = Pick<
 function readTables(reader: ParameterReader): Tables {
   const allow = oneOf('ACCEPT', 'RETURN');
   return {
-    defaultEndpointToHostAction: reader.read(
+    defaultEndpointToHostAction: reader.required(
       'DefaultEndpointToHostAction',
       'DROP',
-      oneOf('ACCEPT', 'DROP', 'RETURN', 'REJECT'),
+      oneOf('ACCEPT', 'DROP', 'RETURN'),
     ),
-    filterAllowAction: reader.read('IptablesFilterAllowAction', 'ACCEPT', allow),
-    mangleAllowAction: reader.read('IptablesMangleAllowAction', 'ACCEPT', allow),
-    filterDenyAction: reader.read('IptablesFilterDenyAction', 'DROP', oneOf('DROP', 'REJECT')),
-    markMask: reader.read('IptablesMarkMask', 0xffff0000, integer),
-    chainInsertMode: reader.read('ChainInsertMode', 'insert', oneOf('insert', 'append')),
+    filterAllowAction: reader.required('IptablesFilterAllowAction', 'ACCEPT', allow),
+    mangleAllowAction: reader.required('IptablesMangleAllowAction', 'ACCEPT', allow),
+    filterDenyAction: reader.required('IptablesFilterDenyAction', 'DROP', oneOf('DROP', 'REJECT')),
+    markMask: reader.required('IptablesMarkMask', 0xffff0000, integer),
+    chainInsertMode: reader.required('ChainInsertMode', 'insert', oneOf('insert', 'append')),
     disableConntrackInvalidCheck: reader.read('DisableConntrackInvalidCheck', false, flag),
-    failsafeInbound: reader.readPorts('FailsafeInboundHostPorts', DEFAULT_INBOUND),
-    failsafeOutbound: reader.readPorts('FailsafeOutboundHostPorts', DEFAULT_OUTBOUND),
+    failsafeInbound: reader.requiredPorts('FailsafeInboundHostPorts', DEFAULT_INBOUND),
+    failsafeOutbound: reader.requiredPorts('FailsafeOutboundHostPorts', DEFAULT_OUTBOUND),
     serviceLoopPrevention: reader.read('ServiceLoopPrevention', 'Drop', oneOf('Drop', 'Reject', 'Disabled')),
     logPrefix: reader.read('LogPrefix', 'calico-packet', text),
     logRateLimit: reader.read('LogActionRateLimit', '', rateLimit),
@@ -250,7 +286,7 @@ function readEncapsulations(reader: ParameterReader): Encapsulations {
     vxlanMtu: reader.read('VXLANMTU', 0, integer),
     vxlanMtuV6: reader.read('VXLANMTUV6', 0, integer),
     ipipMtu: reader.read('IpInIpMtu', 0, integer),
-    externalNodeCidrs: reader.read('ExternalNodesCIDRList', [], listOf(parseCidrOrAddress)),
+    externalNodeCidrs: reader.required('ExternalNodesCIDRList', [], listOf(parseCidrOrAddress)),
     mtuInterfacePattern: reader.read('MTUIfacePattern', DEFAULT_MTU_PATTERN, text),
     wireguardDevices: [
       reader.read('WireguardInterfaceName', 'wireguard.cali', text),
@@ -266,7 +302,8 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
   const config: FelixConfig = {
     ...readTables(reader),
     ...readEncapsulations(reader),
-    interfacePrefixes: reader.read('InterfacePrefix', ['cali'], listOf(text)),
+    interfacePrefixes: reader.required('InterfacePrefix', ['cali'], interfacePrefixes),
+    interfaceExcludes: reader.read('InterfaceExclude', [/^kube-ipvs0$/], listOf(interfaceName)),
     ipv6Support: reader.read('Ipv6Support', true, flag),
     natOutgoingAddress: reader.optional('NATOutgoingAddress', parseAddress),
     natPortRange: ports === 'none' ? undefined : ports,
@@ -277,6 +314,8 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
     ),
     natOutgoingInterfaceFilter: reader.read('IptablesNATOutgoingInterfaceFilter', '', text),
     programClusterRoutes: reader.read('ProgramClusterRoutes', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
+    routeSyncDisabled: reader.read('RouteSyncDisabled', false, flag),
+    ipForwarding: reader.read('IPForwarding', 'Enabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     deviceRouteProtocol: reader.read('DeviceRouteProtocol', 3, integer),
     deviceRouteSourceAddress: reader.optional('DeviceRouteSourceAddress', parseAddress),
     removeExternalRoutes: reader.read('RemoveExternalRoutes', true, flag),
@@ -285,7 +324,7 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
     maxIpsetSize: reader.read('MaxIpsetSize', 1_048_576, integer),
     sourceOf: (parameter) => reader.sourceOf(parameter),
   };
-  return { config, problems: reader.problems };
+  return { config, problems: reader.problems, fatal: reader.fatal };
 }
 
 export const ENVIRONMENT_PREFIX = 'felix_';

@@ -126,9 +126,9 @@ export class CalicoCluster {
   }
 
   #applyFelix(host: Host): readonly string[] {
-    const ownership = this.#config(host);
-    const tooFew = lacksMarks(ownership.markMask);
-    if (tooFew !== undefined) return [tooFew];
+    const { config: ownership, fatal } = readFelixConfig(felixLayers(this.#store, host.name));
+    const [reason = lacksMarks(ownership.markMask)] = fatal;
+    if (reason !== undefined) return [`it does not start, and nothing of it is programmed: ${reason}`];
     applyFelixDevices(computeFelixDevices(this.felix, this.#host(host)), host);
     const state = computeFelix(this.felix, this.#host(host));
     const refused = applyFelix(state, host, ownership);

@@ -11,7 +11,7 @@ import type { Cause } from '../../../trace/index.js';
 import { type EndpointProfile, hasOwnChain, type PolicyGroup } from '../rules/endpoint.js';
 import { allGroups, type EndpointTiers, endpointTiers } from './endpoint-tiers.js';
 import { ALL_INTERFACES, resolveHostEndpoints } from './host-endpoints.js';
-import { type FelixCluster, type FelixHost, isWorkloadInterface } from './input.js';
+import { type FelixCluster, type FelixHost, ownInterfaces } from './input.js';
 import type { Labelled } from './labels.js';
 
 export interface LocalWorkload {
@@ -104,10 +104,7 @@ export function hostView(cluster: FelixCluster, host: FelixHost): HostView {
   }));
   const own = cluster.hostEndpoints.filter(({ node }) => node === host.node);
   const known = new Map(own.map((endpoint) => [endpoint, localHostEndpoint(builder, endpoint)]));
-  const resolved = resolveHostEndpoints(
-    own,
-    host.interfaces.filter(({ name }) => !isWorkloadInterface(host, name)),
-  );
+  const resolved = resolveHostEndpoints(own, ownInterfaces(host));
   const on = (endpoint: HostEndpoint, interfaceName: string): LocalHostEndpoint[] => {
     const local = known.get(endpoint);
     return local === undefined ? [] : [{ ...local, interfaceName }];

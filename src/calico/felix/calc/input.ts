@@ -134,8 +134,13 @@ export interface FelixHost {
   readonly endpoints: readonly WorkloadEndpoint[];
 }
 
-export const isWorkloadInterface = ({ config }: FelixHost, name: string): boolean =>
-  config.interfacePrefixes.some((prefix) => name.startsWith(prefix));
+/** The host's own interfaces: not those of workloads, nor those that Felix is told not to look at. */
+export const ownInterfaces = ({ config, interfaces }: FelixHost): readonly HostInterface[] =>
+  interfaces.filter(
+    ({ name }) =>
+      !config.interfacePrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !config.interfaceExcludes.some((pattern) => pattern.test(name)),
+  );
 
 /** All addresses of the host's own interfaces in one family. */
 export const hostAddresses = (interfaces: readonly HostInterface[], version: 4 | 6): Address[] =>

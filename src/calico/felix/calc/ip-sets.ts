@@ -10,7 +10,7 @@ import type { FelixIpset, Vtep } from '../state.js';
 import type { Encapsulations } from './encapsulation.js';
 import { dscpSources } from './dscp.js';
 import type { HostView } from './host-view.js';
-import { type FelixCluster, type FelixHost, hostAddresses, isWorkloadInterface } from './input.js';
+import { type FelixCluster, type FelixHost, hostAddresses, ownInterfaces } from './input.js';
 import { memberText } from './ip-set-members.js';
 import { poolType } from './route-sources.js';
 
@@ -43,14 +43,11 @@ function allHosts({ cluster, version }: IpsetContext): Member[] {
   });
 }
 
-/** Interfaces of workloads are not the host's own. */
-function thisHost({ host, version }: IpsetContext): Member[] {
-  const own = host.interfaces.filter(({ name }) => !isWorkloadInterface(host, name));
-  return hostAddresses(own, version).map((address) => ({
+const thisHost = ({ host, version }: IpsetContext): Member[] =>
+  hostAddresses(ownInterfaces(host), version).map((address) => ({
     text: formatAddress(address),
     because: [nodeCause(host.node)],
   }));
-}
 
 const dscpMembers = ({ cluster, host, version, view }: IpsetContext): Member[] =>
   dscpSources({ cluster, view, node: host.node }, version).flatMap(({ addresses, because }) =>

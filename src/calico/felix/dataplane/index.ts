@@ -21,6 +21,7 @@ const DEFAULT_OWNERSHIP: FelixOwnership = {
   interfacePrefixes: ['cali'],
   removeExternalRoutes: true,
   deviceRouteProtocol: RT_PROTOCOL.boot,
+  routeSyncDisabled: false,
 };
 
 /** The tunnels alone, whose devices are among the interfaces that the rest is computed from. */

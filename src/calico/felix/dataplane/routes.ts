@@ -21,6 +21,8 @@ export interface FelixOwnership {
   readonly removeExternalRoutes: boolean;
   /** Of routes to workloads. */
   readonly deviceRouteProtocol: number;
+  /** Whether it looks at no route at all. */
+  readonly routeSyncDisabled: boolean;
 }
 
 /**
@@ -91,6 +93,7 @@ const sameCauses = (a: readonly Cause[], b: readonly Cause[]): boolean =>
  * again.
  */
 export function applyRoutes(netns: Netns, state: FelixState, ownership: FelixOwnership): string[] {
+  if (ownership.routeSyncDisabled) return [];
   const judged = new Map(
     [...netns.fib.routes()].filter((one) => isJudged(one, ownership)).map((one) => [keyOf(one), one]),
   );

@@ -22,12 +22,13 @@ export function allocateMarks(mask: number): Marks {
   return { accept, pass, drop, scratch0, scratch1, endpoint: rest.reduce((sum, bit) => (sum | bit) >>> 0, 0) };
 }
 
-/** felix/dataplane/driver.go: without these bits Felix panics as it starts ("Not enough mark bits available."). Undefined where it has them. */
+/**
+ * felix/dataplane/driver.go, felix/rules/rule_defs.go:validate(): Felix panics as it starts unless there is a bit for each
+ * meaning, and one at least for endpoints. Undefined where there are.
+ */
 export function lacksMarks(mask: number): string | undefined {
-  const { accept, pass, scratch0, scratch1 } = allocateMarks(mask);
-  if (accept !== 0 && pass !== 0 && scratch0 !== 0 && scratch1 !== 0) return undefined;
-  const hex = `0x${(mask >>> 0).toString(16)}`;
-  return `it does not start, and nothing of it is programmed: IptablesMarkMask ${hex} has too few bits (Not enough mark bits available)`;
+  if (allocateMarks(mask).endpoint !== 0) return undefined;
+  return `IptablesMarkMask 0x${(mask >>> 0).toString(16)} has too few bits`;
 }
 
 export interface ProtoPort {
