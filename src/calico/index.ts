@@ -62,6 +62,7 @@ export { unreadLists } from './felix/rules/unread-lists.js';
 export {
   type FelixConfig,
   readFelixConfig,
+  usesWireguard,
 } from './felix/parameters.js';
 export type { FelixRoute } from './felix/state.js';
 export { assignAddress } from './ipam/assign.js';

@@ -73,6 +73,16 @@ const policyIdText = ({ kind, namespace, name }: PolicyId): string =>
 export const policyChainName = (prefix: 'cali-pi-' | 'cali-po-', policy: PolicyId): string =>
   lengthLimitedId(prefix, policyIdText(policy), MAX_CHAIN_NAME);
 
+const MAX_NFLOG_PREFIX = 63; // struct xt_nflog_info, less the closing zero
+const NFLOG_PREFIX_KEPT = 10;
+
+/** What a rule tells the collector of flows; what does not fit keeps both its ends; felix/rules/nflogprefix.go:maybeHash(). */
+export function nflogPrefix(text: string): string {
+  if (text.length < MAX_NFLOG_PREFIX) return text;
+  const hash = lengthLimitedId('', text, MAX_NFLOG_PREFIX - 2 * NFLOG_PREFIX_KEPT - 1);
+  return `${text.slice(0, NFLOG_PREFIX_KEPT)}${hash}_${text.slice(-NFLOG_PREFIX_KEPT)}`;
+}
+
 const GROUP_ID_LENGTH = 20;
 
 /** A group of policies with one selector, named after all that decides what it does. */

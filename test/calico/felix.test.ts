@@ -210,13 +210,38 @@ t.test('a value that cannot be read leaves the default and is reported, or ends 
   );
   t.same(
     fatal.map((problem) => problem.split(':')[0]),
-    ['DefaultEndpointToHostAction', 'FailsafeInboundHostPorts', 'InterfacePrefix'],
+    ['InterfacePrefix', 'DefaultEndpointToHostAction', 'FailsafeInboundHostPorts'],
   );
 });
 
 t.test('Felix needs a bit of the mark for each meaning, and one for endpoints', async (t) => {
   t.equal(lacksMarks(0x3f00), undefined);
   t.match(lacksMarks(0x1f00), /0x1f00 has too few bits/);
+  t.match(lacksMarks(0x3f00, true), /0x3f00 has too few bits/, 'and one for WireGuard where that is on');
+});
+
+t.test('WireGuard is let in and out, and takes its part of the MTU and of the mark', async (t) => {
+  const tuned = host('node1', '172.18.0.2/24', { WireguardEnabled: 'true', WireguardHostEncryptionEnabled: 'true' });
+  const state = computeFelix(cluster({ pools: [pool('10.1.0.0/16')] }), tuned);
+  t.equal(state.mtu.pod, 1440);
+  const text = formatTables(state);
+  t.match(text, /-A cali-INPUT .*"Allow incoming IPv4 Wireguard packets" -p 17 .*--destination-ports 51820 /);
+  t.match(text, /-A cali-OUTPUT .*"Allow outgoing IPv4 Wireguard packets" -p 17 /);
+  t.match(text, /-A cali-POSTROUTING .*--out-interface wireguard\.cali .*--jump MASQUERADE/);
+  t.match(text, /-A cali-wireguard-incoming-mark .*--set-mark 0x200000\/0x200000/);
+});
+
+t.test('where Calico serves OpenStack workloads may ask for addresses, names and metadata', async (t) => {
+  const rules = (parameters: Readonly<Record<string, string>>): string =>
+    formatTables(computeFelix(cluster(), host('node1', '172.18.0.2/24', parameters)));
+  const dhcp = /-A cali-wl-to-host .*-p udp .*--source-ports 68 .*--destination-ports 67 --jump ACCEPT/;
+  t.notMatch(rules({}), dhcp);
+  t.match(rules({ InterfacePrefix: 'cali,tap' }), dhcp);
+  t.match(
+    rules({ ClusterType: 'k8s,openstack' }),
+    /--destination 169\.254\.169\.254\/32 --jump DNAT .*127\.0\.0\.1:8775/,
+  );
+  t.notMatch(rules({ ClusterType: 'openstack', MetadataAddr: 'none' }), /169\.254\.169\.254/);
 });
 
 t.test('interfaces that are excluded are none of the host for sets and host endpoints', async (t) => {

@@ -3,7 +3,7 @@ import t from 'tap';
 import { compareText } from '../../src/calico/digest.js';
 import { applyFelix } from '../../src/calico/felix/dataplane/index.js';
 import { Emulation, Host } from '../../src/kernel/index.js';
-import { vethName } from '../../src/calico/names.js';
+import { policyChainName, vethName } from '../../src/calico/names.js';
 import { formatCause } from '../../src/trace/index.js';
 import type { ChainText } from '../../src/calico/felix/rules/iptables-text.js';
 import type { FelixState } from '../../src/calico/felix/state.js';
@@ -307,6 +307,45 @@ t.test('a pod’s annotations reach the rules', (t) => {
   t.equal(state.routes.filter(({ dev }) => dev === veth).length, 2, 'the floating address is routed too');
   const refused = new PolicyCluster([podWith('gate', '10.1.0.9', { annotations })]);
   t.notOk(refused.rules(`cali-tw-${veth}`), 'a pod that may not ask for sources is treated as missing');
+  t.end();
+});
+
+t.test('flow logs are told of each verdict before it counts', (t) => {
+  const long = `allow-${'x'.repeat(60)}`;
+  const cluster = new PolicyCluster(
+    [
+      calicoPolicy('web', {
+        selector: "app == 'web'",
+        types: ['Ingress'],
+        ingress: [{ action: 'Deny', source: { nets: ['10.0.0.0/8'] } }, { action: 'Pass' }],
+      }),
+      calicoPolicy(long, { selector: "app == 'web'", order: 1, types: ['Ingress'], ingress: [{ action: 'Allow' }] }),
+      policy(
+        'untracked',
+        { selector: 'all()', doNotTrack: true, applyOnForward: true, ingress: [{ action: 'Deny' }] },
+        'GlobalNetworkPolicy',
+      ),
+    ],
+    { FlowLogsLocalReporter: 'Enabled' },
+  );
+  t.same(cluster.rules('cali-pi-np/shop/web'), [
+    '-m comment --comment "NetworkPolicy shop/web ingress" --source 10.0.0.0/8 --jump MARK --set-mark 0x40000/0x40000',
+    '-m mark --mark 0x40000/0x40000 --jump NFLOG --nflog-group 1 --nflog-prefix DPI0|np/shop/web --nflog-range 80',
+    '-m mark --mark 0x40000/0x40000 --jump DROP',
+    '--jump MARK --set-mark 0x20000/0x20000',
+    '-m mark --mark 0x20000/0x20000 --jump NFLOG --nflog-group 1 --nflog-prefix PPI1|np/shop/web --nflog-range 80',
+  ]);
+  const logged = (name: string): string[] =>
+    (cluster.rules(name) ?? []).flatMap((rule) => /--nflog-group \d --nflog-prefix \S+/.exec(rule)?.[0] ?? []);
+  t.same(logged(`cali-tw-${vethName('shop', 'web')}`), [
+    '--nflog-group 1 --nflog-prefix DPI|default',
+    '--nflog-group 1 --nflog-prefix DRI',
+  ]);
+  t.same(logged('cali-pro-kns.shop'), ['--nflog-group 2 --nflog-prefix ARE0|kns.shop']);
+  const [prefix = ''] = logged(policyChainName('cali-pi-', { kind: 'NetworkPolicy', namespace: 'shop', name: long }));
+  t.match(prefix, /^--nflog-group 1 --nflog-prefix API0\|np\/sh_\S{41}_x{10}$/, 'a long one keeps both its ends');
+  const untracked = cluster.state().tables.raw.unreferenced.find(({ name }) => name === 'cali-pi-gnp/untracked');
+  t.equal(untracked?.rules.length, 2, 'of what is not tracked nobody is told');
   t.end();
 });
 

@@ -109,6 +109,7 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
   const settings = calicoNodeSettings(store);
   const own = store.get('FelixConfiguration', '', `node.${node}`);
   const general = store.get('FelixConfiguration', '', 'default');
+  const information = store.get('ClusterInformation', '', 'default');
   const objects = [own, selectingConfiguration(store, node), general].flatMap((object) => object ?? []);
   const environment: ParameterLayer[] = settings
     ? [
@@ -124,6 +125,14 @@ export function felixLayers(store: Store, node: string): ParameterLayer[] {
       parameters: parametersOf(object),
       because: [cause('FelixConfiguration', object.name)],
     })),
+    ...(information === undefined
+      ? []
+      : [
+          {
+            parameters: { ClusterType: information.spec.clusterType },
+            because: [cause('ClusterInformation', information.name)],
+          },
+        ]),
     ...(settings === undefined ? [INSTALLED] : []),
   ];
 }

@@ -7,7 +7,7 @@
 import type { Cause } from '../../trace/index.js';
 import { type Address, type Cidr, formatCidr, networkOf, parseAddress, parseCidrOrAddress } from '../cidr.js';
 import type { FelixParameters } from '../model.js';
-import type { ProtoPort } from './rules/config.js';
+import type { OpenStack, ProtoPort } from './rules/config.js';
 
 /** One source of values: the environment, or a FelixConfiguration object. */
 export interface ParameterLayer {
@@ -17,6 +17,14 @@ export interface ParameterLayer {
 
 type Allow = 'ACCEPT' | 'RETURN';
 type Deny = 'DROP' | 'REJECT';
+
+export interface WireguardConfig {
+  readonly enabled: boolean;
+  readonly device: string;
+  readonly port: number;
+  /** 0: worked out of the host's. */
+  readonly mtu: number;
+}
 
 export interface FelixConfig {
   readonly interfacePrefixes: readonly string[];
@@ -64,10 +72,18 @@ export interface FelixConfig {
   /** `10/second`; '' for all. */
   readonly logRateLimit: string;
   readonly logRateLimitBurst: number;
+  /** Whether flows are reported, be it to Goldmane or on the node. */
+  readonly flowLogs: boolean;
   readonly floatingIpsEnabled: boolean;
   /** Whether pods may ask for sources that are not theirs; one that asks in vain is treated as missing. */
   readonly sourceSpoofing: boolean;
-  readonly wireguardDevices: readonly string[];
+  readonly wireguard: {
+    readonly v4: WireguardConfig;
+    readonly v6: WireguardConfig;
+    readonly encryptsHosts: boolean;
+  };
+  /** Undefined: nothing tells of OpenStack. */
+  readonly openStack: OpenStack | undefined;
   readonly nftablesMode: 'Auto' | 'Enabled' | 'Disabled';
   readonly bpfEnabled: boolean;
   /** What set a parameter, by its upstream name; nothing where it has its default. */
@@ -100,6 +116,7 @@ const flag: Parse<boolean> = (text) => {
 
 const integer: Parse<number> = (text) => (/^[+-]?(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : undefined);
 const text: Parse<string> = (value) => value;
+const textOrNone: Parse<string> = (value) => (value.toLowerCase() === 'none' ? '' : value);
 const rateLimit: Parse<string> = (value) =>
   /^[1-9]\d{0,3}\/(?:second|minute|hour|day)$/.test(value) ? value : undefined;
 
@@ -226,6 +243,7 @@ type Tables = Pick<
   | 'logPrefix'
   | 'logRateLimit'
   | 'logRateLimitBurst'
+  | 'flowLogs'
   | 'floatingIpsEnabled'
   | 'sourceSpoofing'
   | 'nftablesMode'
@@ -252,6 +270,9 @@ function readTables(reader: ParameterReader): Tables {
     logPrefix: reader.read('LogPrefix', 'calico-packet', text),
     logRateLimit: reader.read('LogActionRateLimit', '', rateLimit),
     logRateLimitBurst: reader.read('LogActionRateLimitBurst', 5, integer),
+    flowLogs:
+      reader.read('FlowLogsGoldmaneServer', '', textOrNone) !== '' ||
+      reader.read('FlowLogsLocalReporter', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     sourceSpoofing: reader.read('WorkloadSourceSpoofing', 'Disabled', oneOf('Any', 'Disabled')) === 'Any',
     floatingIpsEnabled: reader.read('FloatingIPs', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     nftablesMode: reader.read('NFTablesMode', 'Auto', oneOf('Auto', 'Enabled', 'Disabled')),
@@ -272,8 +293,17 @@ type Encapsulations = Pick<
   | 'ipipMtu'
   | 'externalNodeCidrs'
   | 'mtuInterfacePattern'
-  | 'wireguardDevices'
+  | 'wireguard'
 >;
+
+function readWireguard(reader: ParameterReader, suffix: '' | 'V6'): WireguardConfig {
+  return {
+    enabled: reader.read(`WireguardEnabled${suffix}`, false, flag),
+    device: reader.read(`WireguardInterfaceName${suffix}`, suffix === '' ? 'wireguard.cali' : 'wg-v6.cali', text),
+    port: reader.read(`WireguardListeningPort${suffix}`, suffix === '' ? 51820 : 51821, integer),
+    mtu: reader.read(`WireguardMTU${suffix}`, 0, integer),
+  };
+}
 
 function readEncapsulations(reader: ParameterReader): Encapsulations {
   return {
@@ -288,21 +318,42 @@ function readEncapsulations(reader: ParameterReader): Encapsulations {
     ipipMtu: reader.read('IpInIpMtu', 0, integer),
     externalNodeCidrs: reader.required('ExternalNodesCIDRList', [], listOf(parseCidrOrAddress)),
     mtuInterfacePattern: reader.read('MTUIfacePattern', DEFAULT_MTU_PATTERN, text),
-    wireguardDevices: [
-      reader.read('WireguardInterfaceName', 'wireguard.cali', text),
-      reader.read('WireguardInterfaceNameV6', 'wg-v6.cali', text),
-    ],
+    wireguard: {
+      v4: readWireguard(reader, ''),
+      v6: readWireguard(reader, 'V6'),
+      encryptsHosts: reader.read('WireguardHostEncryptionEnabled', false, flag),
+    },
   };
+}
+
+export const usesWireguard = ({ wireguard: { v4, v6 } }: Pick<FelixConfig, 'wireguard'>): boolean =>
+  v4.enabled || v6.enabled;
+
+const USUAL_METADATA = { address: '127.0.0.1', port: 8775 };
+
+/** config_params.go:OpenstackActive(): the cluster says so, or a setting that is of use to OpenStack alone. */
+function readOpenStack(reader: ParameterReader, interfacePrefixes: readonly string[]): OpenStack | undefined {
+  const address = reader.read('MetadataAddr', USUAL_METADATA.address, text);
+  const port = reader.read('MetadataPort', USUAL_METADATA.port, integer);
+  const active =
+    reader.read('ClusterType', '', text).toLowerCase().includes('openstack') ||
+    (address.toLowerCase() !== 'none' && address !== USUAL_METADATA.address) ||
+    (port !== 0 && port !== USUAL_METADATA.port) ||
+    interfacePrefixes.includes('tap');
+  if (!active) return undefined;
+  return parseAddress(address) === undefined ? {} : { metadata: { address, port } };
 }
 
 /** Values by precedence: the environment, FelixConfiguration `node.<name>`, `default`, built-in. */
 export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParameters {
   const reader = new ParameterReader(layers);
   const ports = reader.optional('NATPortRange', portRange);
+  const prefixes = reader.required('InterfacePrefix', ['cali'], interfacePrefixes);
   const config: FelixConfig = {
     ...readTables(reader),
     ...readEncapsulations(reader),
-    interfacePrefixes: reader.required('InterfacePrefix', ['cali'], interfacePrefixes),
+    interfacePrefixes: prefixes,
+    openStack: readOpenStack(reader, prefixes),
     interfaceExcludes: reader.read('InterfaceExclude', [/^kube-ipvs0$/], listOf(interfaceName)),
     ipv6Support: reader.read('Ipv6Support', true, flag),
     natOutgoingAddress: reader.optional('NATOutgoingAddress', parseAddress),

@@ -20,6 +20,7 @@ import {
   type PluginDatastore,
   readFelixConfig,
   recordedIpam,
+  usesWireguard,
   workloadInterfaces,
   type WorkloadInterfaces,
   workloadRoutes,
@@ -127,7 +128,7 @@ export class CalicoCluster {
 
   #applyFelix(host: Host): readonly string[] {
     const { config: ownership, fatal } = readFelixConfig(felixLayers(this.#store, host.name));
-    const [reason = lacksMarks(ownership.markMask)] = fatal;
+    const [reason = lacksMarks(ownership.markMask, usesWireguard(ownership))] = fatal;
     if (reason !== undefined) return [`it does not start, and nothing of it is programmed: ${reason}`];
     applyFelixDevices(computeFelixDevices(this.felix, this.#host(host)), host);
     const state = computeFelix(this.felix, this.#host(host));

@@ -21,7 +21,13 @@ import {
   hostMangleIngressChains,
   hostRawChains,
 } from '../../../src/calico/felix/rules/host-endpoint.js';
-import { policyChains, policyRules, profileChains, type RuleOwner } from '../../../src/calico/felix/rules/policy.js';
+import {
+  policyChains,
+  policyRules,
+  profileChains,
+  type RuleOwner,
+  type RulesOf,
+} from '../../../src/calico/felix/rules/policy.js';
 import {
   ACCEPT,
   type Action,
@@ -38,7 +44,7 @@ import {
   manglePostroutingChain,
   staticMangleChains,
 } from '../../../src/calico/felix/rules/static-mangle.js';
-import { natOutgoingChain, staticNatChains } from '../../../src/calico/felix/rules/static-nat.js';
+import { natOutgoingChain, natPreroutingChain, staticNatChains } from '../../../src/calico/felix/rules/static-nat.js';
 import {
   rawOutputChain,
   rawPreroutingChain,
@@ -98,9 +104,33 @@ function encapsulationOf(config: Json, ipVersion: IpVersion): Pick<RulesConfig, 
   return { ...(vxlan && { vxlan }), ...(ipip && { ipip }) };
 }
 
+function wireguardOf(config: Json, ipVersion: IpVersion): RulesConfig['wireguard'] {
+  const families = ['', 'V6'].map((suffix) => ({
+    enabled: config.get(`WireguardEnabled${suffix}`).flag(),
+    device: config.get(`WireguardInterfaceName${suffix}`).text(),
+    port: config.get(`WireguardListeningPort${suffix}`).number(),
+    because: [],
+  }));
+  const on = families[ipVersion === 4 ? 0 : 1];
+  return {
+    mark: config.get('WireguardMark').number(),
+    devices: families.map(({ device }) => device),
+    ...(on?.enabled && { on }),
+    encryptsHosts:
+      config.get('WireguardEncryptHostTraffic').flag() &&
+      families.some(({ enabled, device }) => enabled && device !== ''),
+  };
+}
+
+function openStackOf(config: Json): Pick<RulesConfig, 'openStack'> {
+  if (!config.get('OpenStackSpecialCasesEnabled').flag()) return {};
+  const address = config.get('OpenStackMetadataIP').text();
+  const port = config.get('OpenStackMetadataPort').number();
+  return { openStack: address === '' ? {} : { metadata: { address, port } } };
+}
+
 function rulesConfig(config: Json, ipVersion: IpVersion): RulesConfig {
   const mark = (name: string): number => config.get(`Mark${name}`).number();
-  const wireguardDevices = [config.get('WireguardInterfaceName').text(), config.get('WireguardInterfaceNameV6').text()];
   return {
     ipVersion,
     workloadInterfacePrefixes: config.get('WorkloadIfacePrefixes').texts(),
@@ -124,28 +154,24 @@ function rulesConfig(config: Json, ipVersion: IpVersion): RulesConfig {
     failsafeInbound: protoPorts(config.get('FailsafeInboundHostPorts')),
     failsafeOutbound: protoPorts(config.get('FailsafeOutboundHostPorts')),
     natOutgoing: natOf(config),
-    wireguard: { mark: config.get('WireguardMark').number(), devices: wireguardDevices },
+    wireguard: wireguardOf(config, ipVersion),
+    ...openStackOf(config),
     logPrefix: config.get('LogPrefix').text(),
     logRateLimit: config.get('LogActionRateLimit').text(),
     logRateLimitBurst: config.get('LogActionRateLimitBurst').number(),
+    flowLogs: config.get('FlowLogsEnabled').flag(),
     because: [],
     sourceOf: () => [],
   };
 }
 
-const UNMODELLED = [
-  'BPFEnabled',
-  'OpenStackSpecialCasesEnabled',
-  'IstioAmbientModeEnabled',
-  'FlowLogsEnabled',
-] as const;
-const UNMODELLED_TOO = ['WireguardEnabled', 'WireguardEnabledV6'] as const;
+const UNMODELLED = ['BPFEnabled', 'IstioAmbientModeEnabled'] as const;
 /** Chains that kube-proxy's IPVS mode changes. */
 const WITH_IPVS = /^Static(Filter|Mangle)|Endpoint/;
 
 /** The feature that a call needs and that the renderer does not have. */
 function unmodelled(method: string, config: Json, args: Json): string | undefined {
-  const switchedOn = [...UNMODELLED, ...UNMODELLED_TOO].find((name) => config.get(name).flag());
+  const switchedOn = UNMODELLED.find((name) => config.get(name).flag());
   if (switchedOn !== undefined) return switchedOn;
   if (config.get('KubeIPVSSupportEnabled').flag() && WITH_IPVS.test(method)) return 'KubeIPVSSupportEnabled';
   // No policy is without a kind outside of these tests.
@@ -213,9 +239,9 @@ const qosOf = (controls: Json): Pick<WorkloadChains, 'qos'> => {
 };
 
 /** A single rule's rules, with the RETURN that the end of a chain would take away. */
-function eachRule(config: RulesConfig, rules: readonly ParsedRule[], owner: RuleOwner): Rule[] {
+function eachRule(config: RulesConfig, rules: readonly ParsedRule[], whose: RulesOf): Rule[] {
   const end: ParsedRule = { ...ruleOf(NO_RULE), action: 'Log' };
-  const all = policyRules(config, [...rules, end], { owner, because: [] });
+  const all = policyRules(config, [...rules, end], whose);
   return all.slice(0, -1);
 }
 
@@ -229,6 +255,13 @@ function ownerOf(args: Json): RuleOwner {
     tier: args.get('tier').text(),
   };
 }
+
+const placeOf = (args: Json): RulesOf => ({
+  owner: ownerOf(args),
+  way: args.get('dir').number() === 'I'.charCodeAt(0) ? 'ingress' : 'egress',
+  untracked: args.get('untracked').flag(),
+  because: [],
+});
 
 type Render = (config: RulesConfig, args: Json) => readonly Chain[];
 
@@ -266,6 +299,7 @@ const METHODS: Readonly<Record<string, Render>> = {
   StaticMangleTableChains: staticMangleChains,
   StaticManglePostroutingChain: (config) => [manglePostroutingChain(config)],
   StaticNATTableChains: staticNatChains,
+  StaticNATPreroutingChains: (config) => [natPreroutingChain(config)],
   StaticNATPostroutingChains: (config) => pick(staticNatChains(config), CHAIN.postrouting),
   StaticRawTableChains: staticRawChains,
   StaticRawPreroutingChain: (config) => [rawPreroutingChain(config)],
@@ -328,14 +362,13 @@ const METHODS: Readonly<Record<string, Render>> = {
     });
   },
   ProtoRuleToIptablesRules: (config, args) => [
-    { name: 'test', rules: eachRule(config, [ruleOf(args.get('pRule'))], ownerOf(args)) },
+    { name: 'test', rules: eachRule(config, [ruleOf(args.get('pRule'))], placeOf(args)) },
   ],
   ProtoRulesToIptablesRules: (config, args) => {
     const comments = args.get('chainComments').texts();
     const rules = policyRules(config, args.get('protoRules').list().map(ruleOf), {
-      owner: ownerOf(args),
+      ...placeOf(args),
       ...(comments[0] !== undefined && { comment: comments[0] }),
-      because: [],
     });
     return [{ name: 'test', rules }];
   },

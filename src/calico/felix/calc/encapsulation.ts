@@ -30,7 +30,7 @@ export function encapsulations(pools: readonly IpPool[], config: FelixConfig): E
   return {
     ...on,
     // Beside an overlay the manager of these is not started (int_dataplane.go).
-    noEncapRoutes: config.programClusterRoutes && !on.vxlan && !on.ipip,
+    noEncapRoutes: config.programClusterRoutes && !on.vxlan && !on.ipip && !config.wireguard.v4.enabled,
     because: {
       vxlan: [...config.sourceOf('VXLANEnabled'), ...vxlanCauses(vxlan)],
       vxlanV6: vxlanCauses(vxlanV6),
@@ -41,8 +41,8 @@ export function encapsulations(pools: readonly IpPool[], config: FelixConfig): E
 
 /** Smallest among the usual clouds' networks. */
 const FALLBACK_HOST_MTU = 1460;
-/** Outer headers: IPv4; Ethernet, IPv4, UDP, VXLAN; the same over IPv6. */
-const OVERHEAD = { ipip: 20, vxlan: 50, vxlanV6: 70 } as const;
+/** Outer headers: IPv4; Ethernet, IPv4, UDP, VXLAN; IPv4, UDP, WireGuard; the last two over IPv6. */
+const OVERHEAD = { ipip: 20, vxlan: 50, vxlanV6: 70, wireguard: 60, wireguardV6: 80 } as const;
 
 /** Interfaces that are down do not count, nor those whose name does not look like an uplink's. */
 function hostMtu(interfaces: readonly HostInterface[], pattern: string): number {
@@ -57,6 +57,13 @@ export function mtus(interfaces: readonly HostInterface[], config: FelixConfig, 
   const ipip = config.ipipMtu || host - OVERHEAD.ipip;
   const vxlan = config.vxlanMtu || host - OVERHEAD.vxlan;
   const vxlanV6 = config.vxlanMtuV6 || host - OVERHEAD.vxlanV6;
-  const enabled = [...(on.ipip ? [ipip] : []), ...(on.vxlan ? [vxlan] : []), ...(on.vxlanV6 ? [vxlanV6] : [])];
+  const { v4, v6 } = config.wireguard;
+  const enabled = [
+    ...(on.ipip ? [ipip] : []),
+    ...(on.vxlan ? [vxlan] : []),
+    ...(on.vxlanV6 ? [vxlanV6] : []),
+    ...(v4.enabled ? [v4.mtu || host - OVERHEAD.wireguard] : []),
+    ...(v6.enabled ? [v6.mtu || host - OVERHEAD.wireguardV6] : []),
+  ];
   return { host, ipip, vxlan, vxlanV6, pod: enabled.length === 0 ? host : Math.min(...enabled) };
 }

@@ -20,6 +20,7 @@ const policyConfigKey = (config: RulesConfig): string =>
     config.logPrefix,
     config.logRateLimit,
     config.logRateLimitBurst,
+    config.flowLogs,
   ]);
 
 interface Renderers {

@@ -2,8 +2,8 @@
 
 import { formatAddress } from '../../cidr.js';
 import { type CalicoNode, nodeCause } from '../../model.js';
-import type { FelixConfig } from '../parameters.js';
-import { allocateMarks, type RulesConfig, type Tunnel } from '../rules/config.js';
+import { type FelixConfig, usesWireguard } from '../parameters.js';
+import { allocateMarks, type RulesConfig, type Tunnel, type Wireguard } from '../rules/config.js';
 import { ACCEPT, type Action, DROP, REJECT, RETURN } from '../rules/rule.js';
 import type { Encapsulations } from './encapsulation.js';
 import type { FelixCluster, FelixHost } from './input.js';
@@ -35,6 +35,18 @@ function natOutgoing(config: FelixConfig): RulesConfig['natOutgoing'] {
   };
 }
 
+function wireguardOf({ wireguard, sourceOf }: FelixConfig, mark: number, version: 4 | 6): Wireguard {
+  const { v4, v6 } = wireguard;
+  const own = version === 4 ? v4 : v6;
+  const because = sourceOf(version === 4 ? 'WireguardEnabled' : 'WireguardEnabledV6');
+  return {
+    mark,
+    devices: [v4.device, v6.device],
+    ...(own.enabled && { on: { port: own.port, device: own.device, because } }),
+    encryptsHosts: wireguard.encryptsHosts && (v4.enabled || v6.enabled),
+  };
+}
+
 const CIDR_BLOCK: Readonly<Record<FelixConfig['serviceLoopPrevention'], { cidrBlock?: Action }>> = {
   Drop: { cidrBlock: DROP },
   Reject: { cidrBlock: REJECT },
@@ -47,10 +59,11 @@ export function rulesConfig(
   on: Encapsulations,
   version: 4 | 6,
 ): RulesConfig {
+  const { wireguard: wireguardMark, ...marks } = allocateMarks(config.markMask, usesWireguard(config));
   return {
     ipVersion: version,
     workloadInterfacePrefixes: config.interfacePrefixes,
-    marks: allocateMarks(config.markMask),
+    marks,
     filterAllow: ACTIONS[config.filterAllowAction],
     mangleAllow: ACTIONS[config.mangleAllowAction],
     filterDeny: ACTIONS[config.filterDenyAction],
@@ -64,10 +77,12 @@ export function rulesConfig(
     failsafeInbound: config.failsafeInbound,
     failsafeOutbound: config.failsafeOutbound,
     natOutgoing: natOutgoing(config),
-    wireguard: { mark: 0, devices: config.wireguardDevices },
+    wireguard: wireguardOf(config, wireguardMark, version),
+    ...(config.openStack && { openStack: config.openStack }),
     logPrefix: config.logPrefix,
     logRateLimit: config.logRateLimit,
     logRateLimitBurst: config.logRateLimitBurst,
+    flowLogs: config.flowLogs,
     because: [nodeCause(node)],
     sourceOf: config.sourceOf,
   };

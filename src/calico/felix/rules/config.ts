@@ -15,19 +15,21 @@ export interface Marks {
   readonly endpoint: number;
 }
 
-/** Calico takes the mask's bits from the lowest up; what is left identifies endpoints. */
-export function allocateMarks(mask: number): Marks {
+/** Calico takes the mask's bits from the lowest up; what is left identifies endpoints. WireGuard has one where it is on. */
+export function allocateMarks(mask: number, withWireguard = false): Marks & { readonly wireguard: number } {
   const bits = Array.from({ length: 32 }, (_, i) => (1 << i) >>> 0).filter((bit) => (mask & bit) !== 0);
   const [accept = 0, pass = 0, drop = 0, scratch0 = 0, scratch1 = 0, ...rest] = bits;
-  return { accept, pass, drop, scratch0, scratch1, endpoint: rest.reduce((sum, bit) => (sum | bit) >>> 0, 0) };
+  const wireguard = withWireguard ? (rest.shift() ?? 0) : 0;
+  const endpoint = rest.reduce((sum, bit) => (sum | bit) >>> 0, 0);
+  return { accept, pass, drop, scratch0, scratch1, wireguard, endpoint };
 }
 
 /**
  * felix/dataplane/driver.go, felix/rules/rule_defs.go:validate(): Felix panics as it starts unless there is a bit for each
  * meaning, and one at least for endpoints. Undefined where there are.
  */
-export function lacksMarks(mask: number): string | undefined {
-  if (allocateMarks(mask).endpoint !== 0) return undefined;
+export function lacksMarks(mask: number, withWireguard = false): string | undefined {
+  if (allocateMarks(mask, withWireguard).endpoint !== 0) return undefined;
   return `IptablesMarkMask 0x${(mask >>> 0).toString(16)} has too few bits`;
 }
 
@@ -44,6 +46,21 @@ export interface Tunnel {
   /** Whether the node has an address for the device: without one, nothing is masqueraded to it. */
   readonly addressed: boolean;
   readonly because: readonly Cause[];
+}
+
+/** What the rules know of WireGuard; the devices themselves are not modelled. */
+export interface Wireguard {
+  readonly mark: number;
+  readonly devices: readonly string[];
+  /** Where it is on in this address family. */
+  readonly on?: { readonly port: number; readonly device: string; readonly because: readonly Cause[] };
+  /** Whether it is on in any family, and for what hosts themselves say to one another. */
+  readonly encryptsHosts: boolean;
+}
+
+/** The address that the metadata service has on the host, and its port. */
+export interface OpenStack {
+  readonly metadata?: { readonly address: string; readonly port: number };
 }
 
 export interface RulesConfig {
@@ -71,11 +88,15 @@ export interface RulesConfig {
     readonly outInterface: string;
     readonly excludeHosts: boolean;
   };
-  readonly wireguard: { readonly mark: number; readonly devices: readonly string[] };
+  readonly wireguard: Wireguard;
+  /** Where Calico serves OpenStack too. */
+  readonly openStack?: OpenStack;
   readonly logPrefix: string;
   /** `10/second`; '' for all. */
   readonly logRateLimit: string;
   readonly logRateLimitBurst: number;
+  /** Whether each verdict is told to Felix' collector. */
+  readonly flowLogs: boolean;
   /** Why Felix programs anything here at all. */
   readonly because: readonly Cause[];
   /** What set a parameter; nothing where it has its built-in default. */
@@ -92,6 +113,7 @@ export const endpointConfigKey = (config: RulesConfig): string =>
     config.vxlanPort,
     config.allowVxlanFromWorkloads,
     config.allowIpipFromWorkloads,
+    config.flowLogs,
   ]);
 
 /** Bits that the chains of a table may leave behind and the next clears. */

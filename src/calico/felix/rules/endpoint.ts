@@ -14,6 +14,7 @@ import {
 } from '../../names.js';
 import type { QosDirection } from '../../model.js';
 import type { RulesConfig } from './config.js';
+import { logEndOfTier, logNoProfile, type PolicyWay } from './flow-logs.js';
 import {
   type Action,
   type Chain,
@@ -148,7 +149,7 @@ class EndpointRenderer {
     ];
   }
 
-  get #way(): 'ingress' | 'egress' {
+  get #way(): PolicyWay {
     return this.#chain.direction === 'inbound' ? 'ingress' : 'egress';
   }
 
@@ -208,13 +209,20 @@ class EndpointRenderer {
     const { type } = this.#chain;
     const undecided = [notMarked(marks.pass)];
     const decides = tier.groups.some((group) => active(group).length > 0);
-    const drops = (type === 'normal' || type === 'forward') && decides && tier.defaultAction !== 'Pass';
+    const decidesAll = type === 'normal' || type === 'forward';
+    const drops = decidesAll && decides && tier.defaultAction !== 'Pass';
+    const log = logEndOfTier(this.#way, drops ? 'Deny' : 'Pass', tier.name);
     const comment = `End of tier ${tier.name}. ${denyWord(filterDeny)} if no policies passed packet`;
     return [
       this.#rule(clearMark(marks.pass), [], `Start of tier ${tier.name}`, tier.because),
       ...tier.groups.flatMap((group) => chainsOf(group).flatMap(({ chain, because }) => this.#policy(chain, because))),
+      ...(decidesAll ? this.#log(log, undecided, tier.because) : []),
       ...(drops ? [this.#rule(filterDeny, undecided, comment, tier.because)] : []),
     ];
+  }
+
+  #log(action: Action, match: readonly Match[] = [], because: readonly Cause[] = []): Rule[] {
+    return this.#config.flowLogs ? [this.#rule(action, match, undefined, because)] : [];
   }
 
   #policy(chain: string, because: readonly Cause[]): Rule[] {
@@ -242,6 +250,7 @@ class EndpointRenderer {
         this.#rule(jump(profileChainName(prefix, name)), [], undefined, because),
         this.#rule(RETURN, [marked(marks.accept)], 'Return if profile accepted', because),
       ]),
+      ...this.#log(logNoProfile(this.#way)),
       this.#rule(filterDeny, [], `${denyWord(filterDeny)} if no profiles matched`),
     ];
   }

@@ -105,8 +105,13 @@ function actionText(action: Action): string {
       return `--jump DNAT --to-destination ${action.to}`;
     case 'log':
       return `--jump LOG --log-prefix "${action.prefix}: " --log-level 5`;
+    case 'nflog':
+      return `--jump NFLOG --nflog-group ${action.group} --nflog-prefix ${action.prefix} --nflog-range ${NFLOG_OCTETS}`;
   }
 }
+
+/** Of a packet as much as its headers take. */
+const NFLOG_OCTETS = 80;
 
 const MAX_COMMENT = 256; // XT_MAX_COMMENT_LEN
 /** iptables-restore has no way to quote the rest. */

@@ -10,6 +10,7 @@ import {
 } from '../../names.js';
 import type { ParsedEntity, ParsedPolicy, ParsedProfile, ParsedRule } from '../../policy/parsed-rules.js';
 import type { RulesConfig } from './config.js';
+import { type LoggedVerdict, logRule, type PolicyWay } from './flow-logs.js';
 import { addressPortSet, MatchBlocks, netMatch, portsMatch, protocolMatches, splitPorts } from './match-blocks.js';
 import {
   type Action,
@@ -24,8 +25,9 @@ import {
   setMark,
 } from './rule.js';
 
-/** Whose rules these are, for the log. */
+/** Whose rules these are, for the logs. */
 export interface RuleOwner {
+  /** Short; `pro` for a profile. */
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
@@ -38,6 +40,20 @@ const policyOwner = (id: PolicyId, tier: string): RuleOwner => ({
   name: id.name,
   tier,
 });
+
+const PROFILE = 'pro';
+
+/** As in the names of chains: `np/shop/web`, `kns.shop`. */
+const ownerId = ({ kind, namespace, name }: RuleOwner): string =>
+  [...(kind === PROFILE ? [] : [kind]), ...(namespace === '' ? [] : [namespace]), name].join('/');
+
+/** A rule's place, for the flow logs: what is not tracked is left out of these. */
+interface RulePlace {
+  readonly owner: RuleOwner;
+  readonly way: PolicyWay;
+  readonly untracked: boolean;
+  readonly index: number;
+}
 
 /** LogPrefix with its `%t %k %n %p`. */
 function logPrefix({ logPrefix: prefix }: RulesConfig, { kind, namespace, name, tier }: RuleOwner): string {
@@ -94,7 +110,7 @@ class RuleRenderer {
     this.#blocks = new MatchBlocks(config, rule.because);
   }
 
-  rules(owner: RuleOwner): Rule[] {
+  rules(place: RulePlace): Rule[] {
     const nets = filterNets(this.#rule, this.#config.ipVersion);
     if (nets === undefined) return [];
     const { source, destination } = this.#rule;
@@ -104,7 +120,7 @@ class RuleRenderer {
     const from = { ...fromPorts, nets: fromNets, notNets: this.#notNetBlock('source', fromNets, nets.notSource) };
     const to = { ...toPorts, nets: toNets, notNets: this.#notNetBlock('destination', toNets, nets.notDestination) };
     const match = [...this.#positive(from, to), ...this.#negative(from, to), ...this.#blocks.match];
-    return [...this.#blocks.rules, ...this.#actions(match, owner)].map((rule) => this.#annotated(rule));
+    return [...this.#blocks.rules, ...this.#actions(match, place)].map((rule) => this.#annotated(rule));
   }
 
   #annotated(rule: Rule): Rule {
@@ -179,8 +195,9 @@ class RuleRenderer {
   }
 
   /** CombineMatchAndActionsForProtoRule(): mark, then do; a rule that only logs has no mark. */
-  #actions(match: readonly Match[], owner: RuleOwner): Rule[] {
+  #actions(match: readonly Match[], place: RulePlace): Rule[] {
     const { because, action } = this.#rule;
+    const { owner } = place;
     const { marks, filterDeny, logRateLimit: rate, logRateLimitBurst: burst } = this.#config;
     const rule = (does: Action, on: readonly Match[]): Rule => ({ match: on, action: does, comments: [], because });
     if (action === 'Log') {
@@ -192,17 +209,29 @@ class RuleRenderer {
       Pass: [marks.pass, RETURN] as const,
       Deny: [marks.drop, filterDeny] as const,
     }[action];
-    return [rule(setMark(mark), match), rule(does, [marked(mark)])];
+    const logs = this.#flowLogs(action, place).map((log) => rule(log, [marked(mark)]));
+    return [rule(setMark(mark), match), ...logs, rule(does, [marked(mark)])];
   }
+
+  #flowLogs(verdict: LoggedVerdict, { owner, way, untracked, index }: RulePlace): Action[] {
+    if (untracked || !this.#config.flowLogs) return [];
+    const whose = owner.kind === PROFILE ? 'profile' : 'policy';
+    return [logRule({ verdict, owner: whose, id: ownerId(owner), way, index })];
+  }
+}
+
+export interface RulesOf extends Omit<RulePlace, 'index'> {
+  readonly comment?: string;
+  readonly because: Rule['because'];
 }
 
 /** Rules of one direction of a policy or profile; `comment` stands on the first, or on a rule of its own. */
 export function policyRules(
   config: RulesConfig,
   rules: readonly ParsedRule[],
-  { owner, comment, because }: { owner: RuleOwner; comment?: string; because: Rule['because'] },
+  { comment, because, ...place }: RulesOf,
 ): Rule[] {
-  const all = rules.flatMap((rule) => new RuleRenderer(config, rule).rules(owner));
+  const all = rules.flatMap((rule, index) => new RuleRenderer(config, rule).rules({ ...place, index }));
   // At its end a chain returns by itself.
   while (all.at(-1)?.action?.kind === 'return') all.pop();
   if (comment === undefined) return all;
@@ -212,34 +241,33 @@ export function policyRules(
 
 /** Inbound and outbound; staged policies have none. */
 export function policyChains(config: RulesConfig, { policy, inbound, outbound }: ParsedPolicy): Chain[] {
-  const { id, tier, because: cause } = policy;
+  const { id, tier, because: cause, doNotTrack: untracked } = policy;
   if (isStaged(id)) return [];
-  const owner = policyOwner(id, tier);
+  const both = { owner: policyOwner(id, tier), untracked, because: [cause] };
   const subject = `${id.kind} ${id.namespace === '' ? id.name : `${id.namespace}/${id.name}`}`;
-  const because = [cause];
   return [
     {
       name: policyChainName('cali-pi-', id),
-      rules: policyRules(config, inbound, { owner, comment: `${subject} ingress`, because }),
+      rules: policyRules(config, inbound, { ...both, way: 'ingress', comment: `${subject} ingress` }),
     },
     {
       name: policyChainName('cali-po-', id),
-      rules: policyRules(config, outbound, { owner, comment: `${subject} egress`, because }),
+      rules: policyRules(config, outbound, { ...both, way: 'egress', comment: `${subject} egress` }),
     },
   ];
 }
 
 /** What an endpoint may do that no policy selects: inbound and outbound. */
 export function profileChains(config: RulesConfig, { name, inbound, outbound, because }: ParsedProfile): Chain[] {
-  const owner = { kind: 'pro', namespace: '', name, tier: '' };
+  const both = { owner: { kind: PROFILE, namespace: '', name, tier: '' }, untracked: false, because };
   return [
     {
       name: profileChainName('cali-pri-', name),
-      rules: policyRules(config, inbound, { owner, comment: `Profile ${name} ingress`, because }),
+      rules: policyRules(config, inbound, { ...both, way: 'ingress', comment: `Profile ${name} ingress` }),
     },
     {
       name: profileChainName('cali-pro-', name),
-      rules: policyRules(config, outbound, { owner, comment: `Profile ${name} egress`, because }),
+      rules: policyRules(config, outbound, { ...both, way: 'egress', comment: `Profile ${name} egress` }),
     },
   ];
 }

@@ -54,7 +54,9 @@ export type Action =
   | { readonly kind: 'dscp'; readonly value: number }
   | { readonly kind: 'masquerade'; readonly toPorts?: string }
   | { readonly kind: 'snat' | 'dnat'; readonly to: string }
-  | { readonly kind: 'log'; readonly prefix: string };
+  | { readonly kind: 'log'; readonly prefix: string }
+  /** Tells Felix' collector of flows. */
+  | { readonly kind: 'nflog'; readonly group: number; readonly prefix: string };
 
 export interface Rule {
   readonly match: readonly Match[];

@@ -91,12 +91,26 @@ function hostEndpointRules(config: RulesConfig, dispatch: readonly Rule[]): Rule
   ];
 }
 
+/** Its peers are known by their keys, so that any may send. */
+function wireguardInput({ wireguard: { on }, filterAllow, ipVersion }: RulesConfig): Rule[] {
+  if (on === undefined) return [];
+  const match = [protocol(PROTO_UDP), port('destination', on.port), localAddress('destination')];
+  return [rule(on.because, filterAllow, match, [`Allow incoming IPv${ipVersion} Wireguard packets`])];
+}
+
+function wireguardOutput({ wireguard: { on }, filterAllow, ipVersion }: RulesConfig): Rule[] {
+  if (on === undefined) return [];
+  const match = [protocol(PROTO_UDP), port('destination', on.port), localAddress('source')];
+  return [rule(on.because, filterAllow, match, [`Allow outgoing IPv${ipVersion} Wireguard packets`])];
+}
+
 function inputChain(config: RulesConfig): Chain {
   const { because, marks, filterAllow, workloadInterfacePrefixes } = config;
   return {
     name: CHAIN.input,
     rules: [
       ...tunnelInput(config),
+      ...wireguardInput(config),
       ...workloadInterfacePrefixes.map((prefix) =>
         rule(because, goto(CHAIN.workloadToHost), [inInterface(`${prefix}+`)]),
       ),
@@ -109,6 +123,28 @@ function inputChain(config: RulesConfig): Chain {
 /** What an IPv6 router must hear from its links: multicast listener and neighbour discovery (RFC 4890 §4.4.1). */
 const ROUTER_ICMPV6_TYPES = [130, 131, 132, 133, 135, 136];
 
+const DHCP = { 4: { client: 68, server: 67 }, 6: { client: 546, server: 547 } } as const;
+const DNS = 53;
+
+/** What a workload of OpenStack asks its host for, whatever its policy. */
+function openStackRules({ openStack, ipVersion, filterAllow, because }: RulesConfig): Rule[] {
+  if (openStack === undefined) return [];
+  const { client, server } = DHCP[ipVersion];
+  const metadata = ipVersion === 4 ? openStack.metadata : undefined;
+  const toMetadata: Match[] = metadata
+    ? [
+        protocol('tcp'),
+        { kind: 'net', direction: 'destination', net: metadata.address },
+        port('destination', metadata.port),
+      ]
+    : [];
+  return [
+    ...(metadata ? [rule(because, filterAllow, toMetadata)] : []),
+    rule(because, filterAllow, [protocol('udp'), port('source', client), port('destination', server)]),
+    rule(because, filterAllow, [protocol('udp'), port('destination', DNS)]),
+  ];
+}
+
 function workloadToHostChain(config: RulesConfig): Chain {
   const { because, ipVersion, filterAllow, endpointToHost } = config;
   const discovery = ipVersion === 6 ? ROUTER_ICMPV6_TYPES : [];
@@ -117,6 +153,7 @@ function workloadToHostChain(config: RulesConfig): Chain {
     name: CHAIN.workloadToHost,
     rules: [
       ...discovery.map((type) => rule(because, filterAllow, [protocol(PROTO_ICMPV6), { kind: 'icmpv6', type }])),
+      ...openStackRules(config),
       rule(because, jump(CHAIN.fromWorkloadDispatch)),
       rule(configured, endpointToHost, [], ['Configured DefaultEndpointToHostAction']),
     ],
@@ -181,6 +218,7 @@ function outputChain(config: RulesConfig): Chain {
       rule(because, filterAllow, [marked(marks.accept)]),
       ...workloadInterfacePrefixes.map((prefix) => rule(because, RETURN, [outInterface(`${prefix}+`)])),
       ...tunnelOutput(config),
+      ...wireguardOutput(config),
       ...hostEndpointRules(config, [rule(because, jump(CHAIN.toHostEndpoint), [notDnat])]),
     ],
   };

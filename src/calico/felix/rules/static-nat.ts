@@ -13,6 +13,7 @@ import {
   type Match,
   notInSet,
   outInterface,
+  port,
   protocol,
   RETURN,
   type Rule,
@@ -41,7 +42,11 @@ const tunnelMasquerade = ({ device, because }: Tunnel): Rule => ({
 });
 
 function postroutingChain(config: RulesConfig): Chain {
-  const tunnels = [config.ipip, config.vxlan].flatMap((tunnel) => (tunnel?.addressed ? [tunnel] : []));
+  const { on } = config.wireguard;
+  // WireGuard's device gets its address while Felix runs.
+  const tunnels = [config.ipip, config.vxlan, on && { ...on, addressed: true }].flatMap((tunnel) =>
+    tunnel?.addressed ? [tunnel] : [],
+  );
   return {
     name: CHAIN.postrouting,
     rules: [
@@ -52,8 +57,28 @@ function postroutingChain(config: RulesConfig): Chain {
   };
 }
 
+const METADATA_SERVICE = '169.254.169.254/32';
+
+/** To the metadata service of OpenStack, which the host has. */
+function metadataRules({ openStack, ipVersion, because }: RulesConfig): Rule[] {
+  const metadata = ipVersion === 4 ? openStack?.metadata : undefined;
+  if (metadata === undefined) return [];
+  const match: Match[] = [
+    protocol('tcp'),
+    port('destination', 80),
+    { kind: 'net', direction: 'destination', net: METADATA_SERVICE },
+  ];
+  const action: Action = { kind: 'dnat', to: `${metadata.address}:${metadata.port}` };
+  return [{ match, action, comments: [], because }];
+}
+
+export const natPreroutingChain = (config: RulesConfig): Chain => ({
+  name: CHAIN.prerouting,
+  rules: [jumpRule(config, CHAIN.floatingIpDnat), ...metadataRules(config)],
+});
+
 export const staticNatChains = (config: RulesConfig): Chain[] => [
-  { name: CHAIN.prerouting, rules: [jumpRule(config, CHAIN.floatingIpDnat)] },
+  natPreroutingChain(config),
   postroutingChain(config),
   { name: CHAIN.output, rules: [jumpRule(config, CHAIN.floatingIpDnat)] },
 ];

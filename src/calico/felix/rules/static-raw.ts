@@ -16,6 +16,7 @@ import {
   type Match,
   NO_TRACK,
   notMarked,
+  port,
   protocol,
   RETURN,
   type Rule,
@@ -34,17 +35,32 @@ const vxlanNoTrack = ({ vxlan, vxlanPort }: RulesConfig): Rule[] =>
   vxlan ? [rule(vxlan.because, NO_TRACK, [protocol('udp'), { kind: 'destination-port', port: vxlanPort }])] : [];
 
 /** A packet from a workload's interface must have a source that is routed there: pods cannot spoof. */
-export const rpfRules = ({ because, filterDeny }: RulesConfig, fromWorkload: Match): Rule[] => [
-  rule(because, filterDeny, [fromWorkload, { kind: 'rpf-failed' }]),
+export const rpfRules = (config: RulesConfig, fromWorkload: Match): Rule[] => [
+  ...dhcpRules(config),
+  rule(config.because, config.filterDeny, [fromWorkload, { kind: 'rpf-failed' }]),
 ];
 
+/** Who asks OpenStack's DHCP for an address has none yet. */
+const dhcpRules = ({ because, openStack, ipVersion }: RulesConfig): Rule[] =>
+  openStack === undefined || ipVersion === 6
+    ? []
+    : [
+        rule(because, ACCEPT, [
+          protocol('udp'),
+          { kind: 'net', direction: 'source', net: '0.0.0.0' },
+          port('source', 68),
+          port('destination', 67),
+        ]),
+      ];
+
 export function rawPreroutingChain(config: RulesConfig): Chain {
-  const { because, marks, workloadInterfacePrefixes } = config;
+  const { because, marks, workloadInterfacePrefixes, wireguard } = config;
   const fromWorkload = marks.scratch0;
   return {
     name: CHAIN.prerouting,
     rules: [
       rule(because, clearMark(allMarkBits(marks))),
+      ...(wireguard.encryptsHosts ? [rule(because, jump(CHAIN.wireguardIncomingMark))] : []),
       ...vxlanNoTrack(config),
       ...workloadInterfacePrefixes.map((prefix) => rule(because, setMark(fromWorkload), [inInterface(`${prefix}+`)])),
       rule(because, jump(CHAIN.rpfSkip), [marked(fromWorkload)]),
