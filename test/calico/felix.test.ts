@@ -83,6 +83,17 @@ t.test(
   },
 );
 
+t.test('where workloads tell where addresses are each has a route of its own, and blocks have none', async (t) => {
+  const local = pod('web', 'node1', '10.1.0.5');
+  const endpoints = [local, pod('db', 'node2', '10.1.0.70'), pod('api', 'node3', '10.1.0.9')];
+  const tuned = host('node1', '172.18.0.2/24', { RouteSource: 'WorkloadIPs' });
+  t.same(routesOf(cluster({ endpoints }), { ...tuned, endpoints: [local] }), [
+    `10.1.0.5/32 dev ${local.interfaceName} metric 1024`,
+    '10.1.0.70/32 via 172.18.0.3 dev eth0 onlink proto 80',
+    '10.1.0.9/32 via 10.1.0.128 dev vxlan.calico onlink mtu 1450',
+  ]);
+});
+
 t.test("a tunnel address outside of its node's blocks gets a route of its own", async (t) => {
   const { nodes } = vxlanResources();
   const moved = nodes.map((one) =>

@@ -166,7 +166,7 @@ function routes(context: RouteContext): FelixRoute[] {
   if (host.config.routeSyncDisabled) return [];
   const managers = routeManagers(context);
   const locations: readonly PrefixLocation[] =
-    managers.length === 0 ? [] : locatePrefixes(cluster.routeSources, host, 4);
+    managers.length === 0 ? [] : locatePrefixes(cluster.sourcesOf(host.config.routeSource), host, 4);
   const source = host.config.deviceRouteSourceAddress;
   return strongestRoutes([...workloadRoutes(host), ...routesOfManagers(managers, locations)]).map((route) =>
     source && route.type === 'unicast' ? { ...route, source } : route,

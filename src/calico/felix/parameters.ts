@@ -57,6 +57,8 @@ export interface FelixConfig {
   readonly natOutgoingInterfaceFilter: string;
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
   readonly programClusterRoutes: boolean;
+  /** What tells where addresses are: IPAM's blocks, or the workloads themselves. */
+  readonly routeSource: 'CalicoIPAM' | 'WorkloadIPs';
   /** Whether Felix keeps its hands off routes. */
   readonly routeSyncDisabled: boolean;
   readonly ipForwarding: boolean;
@@ -365,6 +367,7 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
     ),
     natOutgoingInterfaceFilter: reader.read('IptablesNATOutgoingInterfaceFilter', '', text),
     programClusterRoutes: reader.read('ProgramClusterRoutes', 'Disabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
+    routeSource: reader.read('RouteSource', 'CalicoIPAM', oneOf('WorkloadIPs', 'CalicoIPAM')),
     routeSyncDisabled: reader.read('RouteSyncDisabled', false, flag),
     ipForwarding: reader.read('IPForwarding', 'Enabled', oneOf('Enabled', 'Disabled')) === 'Enabled',
     deviceRouteProtocol: reader.read('DeviceRouteProtocol', 3, integer),

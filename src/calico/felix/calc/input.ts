@@ -81,6 +81,7 @@ export class FelixCluster {
   readonly members: IpSetMembers;
   readonly memo: FelixMemo;
   readonly #resources: ClusterResources;
+  #workloadSources: RouteSources | undefined = undefined;
 
   constructor(resources: Partial<ClusterResources>, previous?: FelixCluster) {
     const all = { ...NO_RESOURCES, ...resources };
@@ -102,7 +103,18 @@ export class FelixCluster {
         ? previous.members
         : new IpSetMembers(contributors(all), all.serviceSlices, this.labels);
   }
+
+  /** Where workloads tell, the address of each is as a block of its own. */
+  sourcesOf(told: FelixConfig['routeSource']): RouteSources {
+    if (told === 'CalicoIPAM') return this.routeSources;
+    const { nodes, pools, endpoints } = this.#resources;
+    this.#workloadSources ??= new RouteSources(nodes, pools, endpoints.flatMap(ownBlocks));
+    return this.#workloadSources;
+  }
 }
+
+const ownBlocks = ({ node, networks }: WorkloadEndpoint): BlockSummary[] =>
+  networks.map((network) => ({ cidr: hostCidr(network), host: node, borrowed: [] }));
 
 const sameMembers = (a: ClusterResources, b: ClusterResources): boolean =>
   a.profiles === b.profiles &&
