@@ -177,13 +177,16 @@ export class AllocationBlock {
     return this.allocations.flatMap((index, ordinal) => (index === null ? [] : [nthAddress(this.cidr, ordinal)]));
   }
 
-  /** Gives ordinals back: to the tail of the list, so that an address is used again as late as possible. */
-  release(ordinals: readonly number[]): void {
+  /**
+   * Gives ordinals back: to the tail of the list, so that an address is used again as late as possible. Who releases by
+   * handle leaves their sequence numbers behind.
+   */
+  release(ordinals: readonly number[], sequence: 'drop-sequence' | 'keep-sequence' = 'drop-sequence'): void {
     for (const ordinal of ordinals.toSorted((a, b) => a - b)) {
       if (this.allocations[ordinal] === null) continue;
       this.allocations[ordinal] = null;
       this.unallocated.push(ordinal);
-      this.sequenceNumberForAllocation.delete(ordinal);
+      if (sequence === 'drop-sequence') this.sequenceNumberForAllocation.delete(ordinal);
     }
     this.#dropUnusedAttributes();
   }

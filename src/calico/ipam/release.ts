@@ -33,41 +33,67 @@ function afterRelease(store: IpamStore, block: AllocationBlock, context: IpamCon
   ensureConsistentAffinity(store, block, context);
 }
 
-function releaseOne(
-  store: IpamStore,
-  block: AllocationBlock,
-  { address, handleId = '', sequenceNumber }: Release,
-): boolean {
+/** Whether the address is assigned. Throws IpamError where it is another's by now. */
+function isReleasable(block: AllocationBlock, { address, handleId = '', sequenceNumber }: Release): boolean {
+  const identifier = formatAddress(address);
+  const sequence = block.sequenceNumberForAllocation.get(block.ordinalOf(address)) ?? 0n;
+  if (sequenceNumber !== undefined && sequenceNumber !== sequence) {
+    const wanted = `bad sequence number, requested ${sequenceNumber}, expected ${sequence}`;
+    throw new IpamError('conflict', `update conflict: ${identifier}: ${wanted}`);
+  }
   const attribute = block.attributeOf(address);
   if (attribute === undefined) return false;
   const owner = sanitizeHandle(attribute.handleId ?? '');
   if (handleId !== '' && sanitizeHandle(handleId) !== owner) {
-    const identifier = formatAddress(address);
-    throw new IpamError(
-      'conflict',
-      `update conflict: ${identifier}: bad handle, requested ${handleId}, expected ${owner}`,
-    );
+    const wanted = `bad handle, requested ${handleId}, expected ${owner}`;
+    throw new IpamError('conflict', `update conflict: ${identifier}: ${wanted}`);
   }
-  const sequence = block.sequenceNumberForAllocation.get(block.ordinalOf(address)) ?? 0n;
-  if (sequenceNumber !== undefined && sequenceNumber !== sequence) {
-    const wanted = `bad sequence number, requested ${sequenceNumber}, expected ${sequence}`;
-    throw new IpamError('conflict', `update conflict: ${formatAddress(address)}: ${wanted}`);
-  }
-  block.release([block.ordinalOf(address)]);
-  if (owner !== '') store.decrementHandle(owner, block.cidr, 1);
   return true;
 }
 
-/** Returns those that were not assigned in the first place. */
+/** All that is asked of one block, or nothing where any of it is in the way. Returns what was not assigned. */
+function releaseFromBlock(
+  store: IpamStore,
+  block: AllocationBlock,
+  asked: readonly Release[],
+  context: IpamContext,
+): Address[] {
+  const releases = [...new Map(asked.map((release) => [formatAddress(release.address), release])).values()];
+  const assigned = new Set(releases.filter((release) => isReleasable(block, release)));
+  const handles = new Set(
+    [...assigned].map(({ address }) => sanitizeHandle(block.attributeOf(address)?.handleId ?? '')).filter(Boolean),
+  );
+  if (assigned.size > 0) {
+    block.release([...assigned].map(({ address }) => block.ordinalOf(address)));
+    // Upstream counts a handle once for each block, however many of its addresses went: the rest of the count stays.
+    for (const id of handles) store.decrementHandle(id, block.cidr, 1);
+    afterRelease(store, block, context);
+  }
+  return releases.flatMap((release) => (assigned.has(release) ? [] : [release.address]));
+}
+
+/**
+ * Returns those that were not assigned in the first place. Throws IpamError for the first block of which something could not
+ * be released; what was asked of others is done.
+ */
 export function releaseAddresses(store: IpamStore, releases: readonly Release[], context: IpamContext): Address[] {
   const unallocated: Address[] = [];
-  const changed = new Set<AllocationBlock>();
+  const byBlock = new Map<AllocationBlock, Release[]>();
   for (const release of releases) {
     const block = blockOf(store, release.address, context);
-    if (block !== undefined && releaseOne(store, block, release)) changed.add(block);
-    else unallocated.push(release.address);
+    if (block === undefined) unallocated.push(release.address);
+    else byBlock.set(block, [...(byBlock.get(block) ?? []), release]);
   }
-  for (const block of changed) afterRelease(store, block, context);
+  let failure: IpamError | undefined;
+  for (const [block, asked] of byBlock) {
+    try {
+      unallocated.push(...releaseFromBlock(store, block, asked, context));
+    } catch (error) {
+      if (!(error instanceof IpamError)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
   return unallocated;
 }
 
@@ -78,7 +104,7 @@ export function releaseByHandle(store: IpamStore, handleId: string, context: Ipa
     const block = store.blockNamed(cidr);
     const ordinals = block?.ordinalsOfHandle(id) ?? [];
     if (block === undefined || ordinals.length === 0) continue;
-    block.release(ordinals);
+    block.release(ordinals, 'keep-sequence');
     store.decrementHandle(id, block.cidr, ordinals.length);
     afterRelease(store, block, context);
   }

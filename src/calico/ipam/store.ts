@@ -6,7 +6,7 @@
 import { type Cidr, formatCidr } from '../cidr.js';
 import { compareText } from '../digest.js';
 import { AllocationBlock, sanitizeHandle } from './block.js';
-import { doesNotExist, IpamError } from './errors.js';
+import { doesNotExist } from './errors.js';
 import {
   type AffinityOwner,
   affinityName,
@@ -175,17 +175,12 @@ export class IpamStore {
     this.#keepHandle(id, blocks);
   }
 
-  /** A handle vanishes when nothing is left under it. */
+  /** A handle vanishes when nothing is left under it. One that does not have so many stays as it is: upstream logs that. */
   decrementHandle(id: string, block: Cidr, count: number): void {
     const blocks = this.#handles.get(id);
     const name = formatCidr(block);
     const left = (blocks?.get(name) ?? 0) - count;
-    if (blocks === undefined || left < 0) {
-      throw new IpamError(
-        'conflict',
-        `Tried to decrement block ${name} by ${count} but it isn't linked to handle ${id}`,
-      );
-    }
+    if (blocks === undefined || left < 0) return;
     if (left > 0) blocks.set(name, left);
     else blocks.delete(name);
     if (blocks.size > 0) return;

@@ -164,7 +164,8 @@ class Allocation {
         return attributes['node'] === node && pod?.spec.nodeName !== node;
       }),
     );
-    for (const address of leaks) tolerant(() => releaseAddresses(this.ipam, [{ address }], this.#context));
+    const releases = leaks.map((address) => ({ address }));
+    tolerant(() => releaseAddresses(this.ipam, releases, this.#context));
   }
 
   #releaseAffinities(node: string): void {
