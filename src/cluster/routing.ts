@@ -86,6 +86,8 @@ export interface Routing {
   readonly setSession: (host: Host, name: string, enabled: boolean) => void;
   /** Which session, or which that is not there, a route is missing for, as sentences. */
   readonly explain: (lost: LostConnection) => readonly string[];
+  /** The same for packets that have come to their end another way. */
+  readonly explainDetour: (packets: readonly TracePacket[]) => readonly string[];
   /** Tells the daemons of changes, waits until they are at rest, and programs what is different then. */
   readonly reconverge: (changes: readonly RoutingChange[]) => readonly RouteEvent[];
   /** While `pass` lets time run, it runs for daemons too; what they learn and lose is in the tables when they know. */

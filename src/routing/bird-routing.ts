@@ -12,11 +12,12 @@ import type {
 } from '../cluster/index.js';
 import { type Host, NS_PER_S, type Timer } from '../kernel/index.js';
 import { type ConfigError, configError, type Finding, finding } from '../kubernetes/index.js';
+import type { TracePacket } from '../trace/index.js';
 import { BIRD_CONF } from '../underlay/index.js';
 import { detectAddress } from './address-monitor.js';
 import { Causes } from './causes.js';
 import { ConfdFiles } from './confd-files.js';
-import { explainLost } from './explain.js';
+import { explainDetour, explainLost } from './explain.js';
 import type { Daemons } from './daemons.js';
 import { copyFaults, hasFaults } from './mirror.js';
 import { programRoutes } from './program.js';
@@ -237,7 +238,12 @@ class BirdRouting implements Routing {
     this.#program();
   };
 
-  readonly explain = (lost: LostConnection): readonly string[] => {
+  readonly explain = (lost: LostConnection): readonly string[] => this.#explained((facts) => explainLost(lost, facts));
+
+  readonly explainDetour = (packets: readonly TracePacket[]): readonly string[] =>
+    this.#explained((facts) => explainDetour(packets, facts));
+
+  #explained(explain: (facts: ExplainFacts) => readonly string[]): readonly string[] {
     const { speakers } = this;
     if (speakers.size === 0) return [];
     const [site, daemons, causes] = [this.#site, this.#daemons, this.#causes];
@@ -250,8 +256,8 @@ class BirdRouting implements Routing {
           : new RestingNetwork(site, { speakers, confd: this.#confd, causes });
       return resting.withheld(...route);
     };
-    return explainLost(lost, { site, daemons, speakers, confd: this.#confd?.cluster, causes, withheld });
-  };
+    return explain({ site, daemons, speakers, confd: this.#confd?.cluster, causes, withheld });
+  }
 }
 
 /** Configurations that stand in the document of the network, read once to see whether they can be. */

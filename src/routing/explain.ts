@@ -15,7 +15,7 @@ import {
 import type { LostConnection } from '../cluster/index.js';
 import type { FibRoute, Host } from '../kernel/index.js';
 import { formatIpv4, type Ipv4Addr, prefixContains } from '../packet/index.js';
-import { type PacketStory, type Place, type Step, stepsOf } from '../trace/index.js';
+import { type PacketStory, type Place, type Step, stepsOf, type TracePacket } from '../trace/index.js';
 import { announced, serviceAt, whyNotAnnounced } from './explain-announced.js';
 import { chainBetween, directLink, type Link, sessionsBetween } from './chain.js';
 import { type ExplainFacts, explainSession, placeName } from './session-story.js';
@@ -73,6 +73,23 @@ export function explainLost(lost: LostConnection, facts: ExplainFacts): readonly
   for (const way of ways) {
     const told = explainWay(way, facts);
     if (told !== undefined) return told;
+  }
+  return [];
+}
+
+/**
+ * The first of Calico's nodes that sends packets to a pod of another node by some wider route, for want of one to the pod's
+ * block: they come there all the same.
+ */
+export function explainDetour(packets: readonly TracePacket[], facts: ExplainFacts): readonly string[] {
+  const { speakers, confd } = facts;
+  for (const { role, story } of packets) {
+    if (role !== 'request' && role !== 'reply') continue;
+    for (const { place, destination } of decisionsOf(story)) {
+      const speaks = speakers.has(place.host) && confd?.node(place.host) !== undefined;
+      const told = speaks ? explainBlock(place.host, destination, facts) : undefined;
+      if (told !== undefined) return told;
+    }
   }
   return [];
 }

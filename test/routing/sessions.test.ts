@@ -423,6 +423,26 @@ t.test('a trace is not told of sessions where routes have nothing to do with it'
   t.notMatch(closed.explanation.join('\n'), /BGP|route to/);
 });
 
+t.test('packets that come to a pod another way are told of the route that they did not find', async (t) => {
+  const ways = [
+    ['answered', ['pod/shop/client', 'pod/shop/far:5432']],
+    ['refused', ['pod/shop/client', 'pod/shop/far:81']],
+  ] as const;
+  for (const [verdict, ends] of ways) {
+    const round = traceIn(clusterLike('bgp-peered-gateway', NO_MESH), ends);
+    t.equal(round.verdict, verdict);
+    const told = round.explanation.join('\n');
+    t.match(
+      told,
+      /^node\/node1 has no route to 192\.168\.\S+, the block of node\/node3 \(it has only default via 172\.18\./m,
+    );
+    t.match(told, /^There is no BGP session between node\/node1 and node\/node3: .* has nodeToNodeMeshEnabled: false/m);
+    const straight = traceIn(clusterLike('bgp-peered-gateway'), ends);
+    t.equal(straight.verdict, verdict);
+    t.notMatch(straight.explanation.join('\n'), /BGP|route to/);
+  }
+});
+
 t.test('BIRD listens where its files say, and what it programs is the mesh’s', async (t) => {
   const port = `
 apiVersion: projectcalico.org/v3

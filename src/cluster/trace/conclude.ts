@@ -280,7 +280,9 @@ function explain(
     sentences.push(
       'No program on that machine has opened an SCTP socket: its kernel has not loaded the module, and knows no SCTP.',
     );
-  // Who refused was reached: no route was missing.
+  // Who refused was reached: no route was missing, though one may have led elsewhere.
+  if (verdict === 'answered' || verdict === 'refused')
+    sentences.push(...(about.facts.routing?.explainDetour(packets) ?? []));
   const facts = verdict === 'refused' ? { ...about.facts, routing: undefined } : about.facts;
   const lost = verdict === 'answered' ? [] : explainLost(trace, facts);
   sentences.push(...lost, ...explainSize(trace, verdict, about.outcome));
