@@ -219,11 +219,13 @@ const knows = (name: string, block: Cidr, { daemons }: ExplainFacts): boolean =>
 
 function explainUnprogrammed(who: string, pool: IpPool | undefined, { site }: ExplainFacts): string {
   const configuration = site.store.get('BGPConfiguration', '', 'default');
-  if (configuration?.spec.programClusterRoutes === 'Disabled' && pool?.vxlanMode === 'Never')
+  if (configuration?.spec.programClusterRoutes === 'Disabled' && pool?.vxlanMode === 'Never') {
+    const alone = pool.ipipMode === 'Never' ? ' and no overlay is on (VXLAN, IPIP, WireGuard)' : '';
     return (
       `BIRD of ${who} has it and leaves it to Felix, as BGPConfiguration default says (programClusterRoutes: Disabled); ` +
-      'Felix programs it where a FelixConfiguration has programClusterRoutes: Enabled.'
+      `Felix programs it where a FelixConfiguration has programClusterRoutes: Enabled${alone}.`
     );
+  }
   return `BIRD of ${who} has it, and does not give it to the kernel: a filter keeps it, or its next hop is not reached.`;
 }
 

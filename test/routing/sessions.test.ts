@@ -265,7 +265,7 @@ const UNHEARD: readonly Unheard[] = [
     ends: ['pod/shop/client', 'pod/shop/db:5432'],
     says: [
       /^node\/node1 has no route to \S+, the block of node\/node2/,
-      /^BIRD of node\/node1 has it and leaves it to Felix, as BGPConfiguration default says \(programClusterRoutes: Disabled\)/,
+      /^BIRD of node\/node1 has it and leaves it to Felix, as BGPConfiguration default says \(programClusterRoutes: Disabled\); .* Enabled and no overlay is on/,
     ],
   },
 ];
