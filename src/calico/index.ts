@@ -83,6 +83,7 @@ export {
   checkIpam,
   type InUse,
   type IpamCheck,
+  WINDOWS_RESERVED_HANDLE,
 } from './ipam/check.js';
 export {
   borrowedAddresses,

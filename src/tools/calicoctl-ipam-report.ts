@@ -12,6 +12,7 @@ import {
   type IpamStore,
   parseAddress,
   releaseAddresses,
+  WINDOWS_RESERVED_HANDLE,
 } from '../calico/index.js';
 import type { ObjectOf } from '../kubernetes/index.js';
 import type { Ipam } from './calicoctl-ipam.js';
@@ -22,7 +23,7 @@ const VERSION = 'v3.32.1';
 interface ReportedAllocation {
   readonly ip: string;
   readonly handle?: string | undefined;
-  readonly sequenceNumber: number;
+  readonly sequenceNumber?: number | undefined;
   readonly inUse: boolean;
 }
 
@@ -31,7 +32,7 @@ export interface Report {
   readonly clusterGUID: string;
   readonly clusterInformationRevision: string;
   readonly allocations: Readonly<Record<string, readonly ReportedAllocation[]>>;
-  readonly leakedHandles?: readonly { readonly id: string }[];
+  readonly leakedHandles?: readonly { readonly ID: string }[];
 }
 
 function reported({ address, block, attribute, node }: Allocation, owners: readonly string[]) {
@@ -42,7 +43,7 @@ function reported({ address, block, attribute, node }: Allocation, owners: reado
   // An absent field is left out of the text.
   return {
     ip: address,
-    handle: attribute?.handleId,
+    handle: attribute?.handleId === WINDOWS_RESERVED_HANDLE ? undefined : attribute?.handleId,
     sequenceNumber: Number(block.sequenceNumberForAllocation.get(ordinal) ?? 0n),
     pod,
     namespace,
@@ -74,7 +75,10 @@ export function reportText(
     clusterInformationRevision: '',
     clusterType: spec.clusterType,
     allocations: Object.fromEntries(sorted.map((one) => [one.address, [reported(one, owners.get(one.address) ?? [])]])),
-    leakedHandles: found.leakedHandles.length === 0 ? undefined : found.leakedHandles.map((id) => ({ id })),
+    leakedHandles:
+      found.leakedHandles.length === 0
+        ? undefined
+        : found.leakedHandles.map((id) => ({ ID: id, UID: null, Revision: '' })),
   };
   return JSON.stringify(report, undefined, 2);
 }
@@ -134,7 +138,7 @@ function common(reports: readonly Report[]) {
         .map((one) => [one.ip, one]),
     );
   const addresses = reports.map(leakedIn);
-  const handles = reports.map(({ leakedHandles = [] }) => leakedHandles.map(({ id }) => id));
+  const handles = reports.map(({ leakedHandles = [] }) => leakedHandles.map(({ ID }) => ID));
   return {
     addresses: [...(addresses.at(-1)?.values() ?? [])].filter(({ ip }) => addresses.every((leaked) => leaked.has(ip))),
     handles: (handles.at(-1) ?? []).filter((id) => handles.every((leaked) => leaked.includes(id))),
@@ -157,7 +161,13 @@ function releaseReportedAddresses({ store, context }: Ipam, leaked: readonly Rep
   const releases = leaked.flatMap(({ ip, handle, sequenceNumber }) => {
     const address = parseAddress(ip);
     if (address === undefined) return [];
-    return [{ address, sequenceNumber: BigInt(sequenceNumber), ...(handle === undefined ? {} : { handleId: handle }) }];
+    return [
+      {
+        address,
+        ...(sequenceNumber === undefined ? {} : { sequenceNumber: BigInt(sequenceNumber) }),
+        ...(handle === undefined ? {} : { handleId: handle }),
+      },
+    ];
   });
   const head = `Releasing ${releases.length} old IPs...\n`;
   try {

@@ -35,19 +35,12 @@ function afterRelease(store: IpamStore, block: AllocationBlock, context: IpamCon
 
 /** Whether the address is assigned. Throws IpamError where it is another's by now. */
 function isReleasable(block: AllocationBlock, { address, handleId = '', sequenceNumber }: Release): boolean {
-  const identifier = formatAddress(address);
+  const outOfDate = () => new IpamError('conflict', `update conflict: ${formatAddress(address)}`);
   const sequence = block.sequenceNumberForAllocation.get(block.ordinalOf(address)) ?? 0n;
-  if (sequenceNumber !== undefined && sequenceNumber !== sequence) {
-    const wanted = `bad sequence number, requested ${sequenceNumber}, expected ${sequence}`;
-    throw new IpamError('conflict', `update conflict: ${identifier}: ${wanted}`);
-  }
+  if (sequenceNumber !== undefined && sequenceNumber !== sequence) throw outOfDate();
   const attribute = block.attributeOf(address);
   if (attribute === undefined) return false;
-  const owner = sanitizeHandle(attribute.handleId ?? '');
-  if (handleId !== '' && sanitizeHandle(handleId) !== owner) {
-    const wanted = `bad handle, requested ${handleId}, expected ${owner}`;
-    throw new IpamError('conflict', `update conflict: ${identifier}: ${wanted}`);
-  }
+  if (handleId !== '' && sanitizeHandle(handleId) !== sanitizeHandle(attribute.handleId ?? '')) throw outOfDate();
   return true;
 }
 
