@@ -21,6 +21,7 @@ export {
   type RoutingSite,
   runsBird,
 } from './routing.js';
+export { FAULT_FIELDS, type FaultRequest, faultSubject, isFaultRequest } from './input/fault.js';
 export type { Environment } from './node/environment.js';
 export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';

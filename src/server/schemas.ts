@@ -1,11 +1,10 @@
 /** Shapes of requests and answers: what validates them, types them, and makes the API's document. */
 
 import { type Static, type TSchema, Type } from 'typebox';
-import { LARGEST_SIZE } from '../cluster/index.js';
+import { FAULT_FIELDS, type FaultRequest, LARGEST_SIZE } from '../cluster/index.js';
 import { VERDICTS } from '../trace/index.js';
 import * as EXAMPLES from './examples.js';
 import { PROBLEMS } from './problem.js';
-import { FAULT_FIELDS, type FaultRequest } from './session/faults.js';
 import { TRACE_FORMATS } from './session/traces.js';
 
 export const oneOf = <T extends string>(values: readonly T[], about: object = {}) =>
@@ -360,7 +359,7 @@ export const RunScenario = Type.Object(
 );
 export const ExpectedResult = Type.Object({
   name: Text,
-  after: Type.Optional(Type.String(described('the change of objects that came before'))),
+  after: Type.Optional(Type.String(described('the change that came before'))),
   from: Text,
   to: Text,
   protocol: oneOf(['tcp', 'udp', 'sctp', 'icmp']),

@@ -146,6 +146,30 @@ const CASES: readonly Case[] = [
     spec: '{changes: [{delete: [Pod/default/web]}]}',
     path: 'spec.changes[0].name',
   },
+  {
+    what: 'a fault of a kind that there is not',
+    kind: 'Expectations',
+    spec: '{changes: [{name: a, faults: [{kind: cable, host: worker1}]}]}',
+    path: 'spec.changes[0].faults[0].kind',
+  },
+  {
+    what: 'a fault that does not say what is broken',
+    kind: 'Expectations',
+    spec: '{changes: [{name: a, faults: [{kind: link, host: worker1}]}]}',
+    path: 'spec.changes[0].faults[0].interface',
+  },
+  {
+    what: 'a fault with a field of another kind',
+    kind: 'Expectations',
+    spec: '{changes: [{name: a, faults: [{kind: node, name: worker1, interface: eth0}]}]}',
+    path: 'spec.changes[0].faults[0].interface',
+  },
+  {
+    what: 'time without its unit',
+    kind: 'Expectations',
+    spec: '{changes: [{name: a, wait: "90"}]}',
+    path: 'spec.changes[0].wait',
+  },
 ];
 
 for (const { what, kind, spec, path } of CASES) {

@@ -1,8 +1,12 @@
 /** What is broken on purpose, and what the cluster makes of it as time passes. */
 
 import t, { type Test } from 'tap';
-import { cluster, type Parsed, running, UNBOUNDED, YAML } from './running.js';
+import { limitsOf } from '../../src/server/options.js';
+import { runExpected } from '../../src/server/session/expected.js';
+import { Session } from '../../src/server/session/session.js';
+import { cluster, type Parsed, running, sourcesOf, UNBOUNDED, YAML } from './running.js';
 
+const FAILURE = 'node-failure';
 const RACK = '/clusters/rack';
 const JUMP_NS = 300e9;
 
@@ -296,3 +300,46 @@ t.test('a snapshot and a thread that starts anew know since when nobody was hear
   await ask('DELETE', `/clusters/shop/faults/${items[0].id}`);
   t.not(await readyAt('shop'), 'Unknown');
 });
+
+t.test('a scenario breaks what its expectations say, and leaves all whole and every object as it was', async (t) => {
+  const { ask } = await running(t);
+  const run = await ask('POST', `/scenarios/${FAILURE}/run`, {});
+  t.equal(run.status, 201, run.text);
+  t.match(run.json, { failed: 0 });
+  const after = run.json.results.map((one: Parsed) => one.after);
+  t.ok(after.includes('50 s later its node is NotReady'));
+  t.strictSame((await ask('GET', `/clusters/${FAILURE}/faults`)).json.items, []);
+  const { items } = (await ask('GET', `/clusters/${FAILURE}/pods`)).json;
+  t.ok(items.length > 0 && items.every(({ ready }: Parsed) => ready !== false));
+  const { nowNs } = (await ask('GET', `/clusters/${FAILURE}/clock`)).json;
+  t.ok(nowNs > 16 * 60e9, 'virtual time has passed');
+});
+
+t.test(
+  'an expectation that breaks what is not there is told by the name of its change, and nothing stays broken',
+  (t) => {
+    const expectations = `apiVersion: podwire.dev/v1alpha1
+kind: Expectations
+metadata: {name: mistaken}
+spec:
+  changes:
+    - name: the cable is pulled
+      delete: [Pod/shop/web-2]
+      faults: [{kind: node, name: worker2}, {kind: link, host: worker1, interface: eth7}]
+`;
+    const sources = sourcesOf('services-iptables').filter(({ file }) => !file.endsWith('expectations.yaml'));
+    const session = new Session({
+      origin: { kind: 'sources', sources: [...sources, { file: 'expectations.yaml', text: expectations }], seed: 1 },
+      limits: limitsOf(),
+    });
+    const { declared } = session;
+    t.throws(() => runExpected(session), {
+      kind: 'not-found',
+      message: 'the cable is pulled: there is no physical interface "eth7" of worker1; did you mean eth0?',
+      errors: [{ near: ['eth0'] }],
+    });
+    t.strictSame(session.faults.list(), []);
+    t.equal(session.declared, declared);
+    t.end();
+  },
+);

@@ -3,14 +3,15 @@
  * nothing about the cluster; tests, and people who write their own, read it.
  */
 
-import { type Declared, type KindDefinition, schema, type Value } from '../../kubernetes/index.js';
+import { type Declared, durationSeconds, type KindDefinition, schema, type Value } from '../../kubernetes/index.js';
+import { faultRequest } from '../input/fault.js';
 import { LARGEST_SIZE } from './connection.js';
 import { UnknownEndpoint } from './unknown-endpoint.js';
 import { PODWIRE_GROUP } from '../../underlay/index.js';
 import { formatIpv4, Ipv4 } from '../../packet/index.js';
 import { type ConnectionTrace, type PacketStory, stepsOf, stepsOfKind, VERDICTS } from '../../trace/index.js';
 
-const { addressText, integer, listOf, oneOf, optional, record, text, withDefault } = schema;
+const { addressText, integer, listOf, map, matching, oneOf, optional, record, text, withDefault } = schema;
 
 type VerdictName = keyof typeof VERDICTS;
 const isVerdict = (name: string): name is VerdictName => Object.hasOwn(VERDICTS, name);
@@ -36,7 +37,9 @@ const expectedTrace = record(
   { closed: true },
 );
 
-/** Objects that go, and others that come or are replaced, while the cluster runs; then traces. */
+const seconds = map(matching(/^(?:\d+[smh])+$/, 'a duration such as 90s or 1h30m'), durationSeconds);
+
+/** What happens while the cluster runs: objects go, come or are replaced, things break or are mended, time passes. Then traces. */
 const expectedChange = record(
   {
     name: text,
@@ -44,6 +47,10 @@ const expectedChange = record(
     delete: listOf(text),
     /** YAML. */
     apply: withDefault(text, ''),
+    /** All that is broken from then on: what was broken before and is not among it is mended. */
+    faults: listOf(faultRequest),
+    /** Virtual time that passes then. */
+    wait: withDefault(seconds, 0),
     traces: listOf(expectedTrace),
   },
   { closed: true },

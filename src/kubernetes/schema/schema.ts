@@ -246,6 +246,19 @@ export function record<F extends Fields>(fields: F, options: RecordOptions = {})
   return { expected: 'a map', blankIsAbsent: false, read, absent: (at) => at.fail('a map', undefined) };
 }
 
+/** A map of which one field says what others it has: by that one shape is chosen, so that a mistake is about that one alone. */
+export function taggedBy<T>(tag: string, shapes: Readonly<Record<string, Schema<T>>>): Schema<T> {
+  const tags = oneOf(...Object.keys(shapes));
+  const read = (value: Json, at: Reader): T | Invalid => {
+    if (!isObject(value)) return at.fail('a map', value);
+    at.enter(tag);
+    const chosen = readField(tags, field(value, tag), at);
+    at.leave();
+    return chosen === INVALID ? INVALID : (shapes[chosen]?.read(value, at) ?? INVALID);
+  };
+  return { expected: 'a map', blankIsAbsent: false, read, absent: (at) => at.fail('a map', undefined) };
+}
+
 /** An absent map is one whose fields are all absent: `spec: null`. */
 export const orEmpty = <T>(inner: Schema<T>): Schema<T> => ({ ...inner, absent: (at) => inner.read({}, at) });
 

@@ -1,6 +1,6 @@
 /** What changes of objects bring about, as events of the stream. */
 
-import type { ClusterEvent } from '../../cluster/index.js';
+import { type ClusterEvent, type FaultRequest, faultSubject } from '../../cluster/index.js';
 import {
   type Store,
   type Declared,
@@ -14,7 +14,6 @@ import type { Cause } from '../../trace/index.js';
 import type { StreamEvent } from '../stream/event-facts.js';
 import type { EventName } from '../stream/messages.js';
 import type { Stream } from '../stream/stream.js';
-import { type FaultRequest, faultSubject } from './faults.js';
 import { addressesOf, podAddresses } from './names.js';
 
 /** More names than this are counted, not listed. */

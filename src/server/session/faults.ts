@@ -1,6 +1,6 @@
 /** What is broken on purpose: cables, switches, machines, pods, sessions of routing daemons. */
 
-import type { Cluster } from '../../cluster/index.js';
+import { type Cluster, type FaultRequest, faultSubject, isFaultRequest } from '../../cluster/index.js';
 import { nearMatches } from '../../kubernetes/index.js';
 import { NS_PER_S } from '../../kernel/index.js';
 import { formatIpv4 } from '../../packet/index.js';
@@ -8,53 +8,11 @@ import { Problem } from '../problem.js';
 import { mending } from './mending.js';
 import { type Page, pageInOrder, type PageRequest } from './page.js';
 
-export type FaultRequest =
-  /** The cable of a machine's interface is pulled. */
-  | { readonly kind: 'link'; readonly host: string; readonly interface: string }
-  | { readonly kind: 'switch'; readonly name: string }
-  /** The machine is off; mended, it boots afresh. */
-  | { readonly kind: 'node'; readonly name: string }
-  /** Its sandbox has crashed, and is made anew when it is mended. */
-  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
-  /** `birdc disable` on a machine; the peer is the session's name there, its neighbour's address, or its machine. */
-  | { readonly kind: 'session'; readonly host: string; readonly peer: string };
-
-/** What each kind is told, all of it text. */
-export const FAULT_FIELDS = {
-  link: ['host', 'interface'],
-  switch: ['name'],
-  node: ['name'],
-  pod: ['namespace', 'name'],
-  session: ['host', 'peer'],
-} as const satisfies Record<FaultRequest['kind'], readonly string[]>;
-
-/** Whether something that was written down once is a fault. */
-function isFaultRequest(value: object): value is FaultRequest {
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const kind = fields.get('kind');
-  if (typeof kind !== 'string' || !Object.hasOwn(FAULT_FIELDS, kind)) return false;
-  return FAULT_FIELDS[kind as FaultRequest['kind']].every((name) => typeof fields.get(name) === 'string');
-}
-
 export interface Fault {
   readonly id: string;
   readonly fault: FaultRequest;
   /** Virtual time. */
   readonly sinceNs: number;
-}
-
-/** `link node1 eth0`, `node node1`, `pod shop/web`, `session tor-a node1`. */
-export function faultSubject(request: FaultRequest): string {
-  switch (request.kind) {
-    case 'link':
-      return `link ${request.host} ${request.interface}`;
-    case 'pod':
-      return `pod ${request.namespace}/${request.name}`;
-    case 'session':
-      return `session ${request.host} ${request.peer}`;
-    default:
-      return `${request.kind} ${request.name}`;
-  }
 }
 
 /** Something that can be down. */

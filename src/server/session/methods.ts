@@ -1,12 +1,12 @@
 /** What can be asked of a session: plain data in, plain data out, so that it can live in a thread of its own. */
 
+import type { FaultRequest } from '../../cluster/index.js';
 import type { Finding, ObjectKey, TerminatingPod } from '../../kubernetes/index.js';
 import { type Mistake, Problem } from '../problem.js';
 import type { StreamKind } from '../stream/messages.js';
 import type { Resume } from '../stream/stream.js';
 import { bounded } from './bounds.js';
 import type { CaptureRequest } from './captures.js';
-import type { FaultRequest } from './faults.js';
 import { runExpected } from './expected.js';
 import { filterOf } from './mending.js';
 import { exec, getHost, hostStateOf, hostText, listHosts, listPods, type PodQuery } from './hosts.js';

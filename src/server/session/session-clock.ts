@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/index.js';
 import { cannotGoOn, type Emulation, LATEST_NS } from '../../kernel/index.js';
 import { Problem } from '../problem.js';
+import { mending } from './mending.js';
 
 export interface ClockState {
   readonly nowNs: number;
@@ -138,6 +139,15 @@ export class SessionClock {
     }
     this.#told();
     return { ...this.state, ran };
+  }
+
+  /** Time passes at once, and nobody is served in between. @throws Problem where it cannot */
+  pass(ns: number): void {
+    const toNs = this.#emulation.clock.nowNs + ns;
+    mending(() => {
+      while (this.#emulation.clock.nowNs < toNs) this.#advanceFor(toNs - this.#emulation.clock.nowNs, SLICE_MS);
+    });
+    if (ns > 0) this.#told();
   }
 
   /** Moves on to a time; `complete` is false where that took longer than `limitMs`. */

@@ -3,7 +3,13 @@
  * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
-import { type Cluster, type ClusterEvent, type RecordedState, withoutPods } from '../../cluster/index.js';
+import {
+  type Cluster,
+  type ClusterEvent,
+  type FaultRequest,
+  type RecordedState,
+  withoutPods,
+} from '../../cluster/index.js';
 import {
   type JsonObject,
   Declared,
@@ -33,7 +39,7 @@ import {
   terminatingEvent,
 } from './change-events.js';
 import { endingTaints, Evictions, type TaintSince } from './evictions.js';
-import { type Fault, type FaultRequest, Faults } from './faults.js';
+import { type Fault, Faults } from './faults.js';
 import { nameLookup } from './names.js';
 import { deleteObject } from './objects.js';
 import { build, open, type SessionRequest } from './opening.js';

@@ -1,7 +1,7 @@
 /** What would change for flows if objects or faults were others: two clusters of their own answer, the running one is not asked. */
 
 import { allPairs, compareFlows, type Flow, type FlowComparison } from '../../analysis/index.js';
-import { isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
+import { type FaultRequest, isNameProblem, parseDestination, parseEndpointName } from '../../cluster/index.js';
 import {
   type Declared,
   type DeletedPod,
@@ -12,7 +12,6 @@ import {
 } from '../../kubernetes/index.js';
 import { formatCause, type TraceProtocol } from '../../trace/index.js';
 import { badObjects, type Mistake, Problem } from '../problem.js';
-import type { FaultRequest } from './faults.js';
 import { applyObjects, deleteObject, patchObject } from './objects.js';
 import type { Patch } from './patches.js';
 import type { Session } from './session.js';
