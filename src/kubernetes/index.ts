@@ -61,6 +61,7 @@ export {
 export * from './messages.js';
 export { safeEncode, seededSuffix, seededUuid } from './names.js';
 export { addedTolerations, toleratedSeconds } from './node-fit.js';
+export { mostActive } from './pod-order.js';
 export { controllerOf, isActive, isFinished, isReady, phaseOf } from './pods.js';
 export { readSources } from './read-sources.js';
 export { groupOf, type KindDefinition, type Labels, type OwnerReference } from './schema/kind.js';

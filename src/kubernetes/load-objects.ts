@@ -116,7 +116,7 @@ function readObject<B>(
     loading.broken.add(`${subject.kind}/${subject.namespace}/${subject.name}`);
     return undefined;
   }
-  const { labels, annotations, uid, ownerReferences, deletionTimestamp, namespace } = given;
+  const { labels, annotations, uid, ownerReferences, deletionTimestamp, creationTimestamp, namespace } = given;
   const inNamespace = definition.namespaced ? namespace || DEFAULT_NAMESPACE : '';
   return {
     meta: {
@@ -128,6 +128,7 @@ function readObject<B>(
       namespace: inNamespace,
       name,
       terminating: deletionTimestamp !== undefined,
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       source: document.source,
     },
     body,

@@ -98,7 +98,15 @@ t.test('policy types follow from the rules where they are not given', (t) => {
 
 t.test('a pod’s status, as recorded and as not', (t) => {
   const status = (given: object) => load({ ...pod('p'), status: given }).store.get('Pod', 'default', 'p')?.status;
-  t.same(status({}), { phase: undefined, podIPs: [], hostIP: undefined, ready: undefined, stopped: [] });
+  t.same(status({}), {
+    phase: undefined,
+    podIPs: [],
+    hostIP: undefined,
+    ready: undefined,
+    readySince: undefined,
+    restarts: 0,
+    stopped: [],
+  });
   const recorded = status({
     phase: 'Running',
     podIP: '10.0.0.1',

@@ -49,6 +49,34 @@ t.test(
   },
 );
 
+t.test(
+  'of pods that nobody has written those that are not ready go first, and names are not given twice',
+  async (t) => {
+    const { ask, patch, pods, names } = await dump(t);
+    const web = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: {
+        replicas: 3,
+        selector: { matchLabels: { app: 'web' } },
+        template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'nginx' }] } },
+      },
+    };
+    t.equal((await ask('POST', OBJECTS, web)).status, 201);
+    const before = await names('web');
+    for (const name of before) {
+      await ask('POST', `${AT}/faults`, { kind: 'pod', namespace: 'shop', name });
+      await patch('apps/Deployment/shop/web', { spec: { replicas: 2 } });
+      t.notOk((await names('web')).includes(name), 'who is down goes, whatever its name');
+      await patch('apps/Deployment/shop/web', { spec: { replicas: 3 } });
+      const after = await names('web');
+      t.strictSame([after.length, after.includes(name)], [3, false]);
+    }
+    t.notOk((await pods('web')).some(({ name }) => before.includes(name)));
+  },
+);
+
 t.test('a Deployment with another template has other pods, by another ReplicaSet; paused it has not', async (t) => {
   const { ask, patch, pods } = await dump(t);
   const before = await pods('storefront');

@@ -1,26 +1,8 @@
 /** Workloads in the place of their pods. */
 
-import {
-  controllerOf,
-  isReady,
-  labelOf,
-  matchesSelector,
-  phaseOf,
-  type Pod,
-  type Store,
-} from '../../kubernetes/index.js';
+import { controllerOf, labelOf, matchesSelector, mostActive, type Pod, type Store } from '../../kubernetes/index.js';
 import type { WorkloadName } from './endpoint-name.js';
 import { nearNames, UnknownEndpoint } from './unknown-endpoint.js';
-
-/**
- * polymorphichelpers/attachablepodforobject.go, podutils.ActivePods: one that has a node, runs and is ready goes before others.
- * Of equals the first by name, where kubectl takes the oldest.
- */
-function firstOf(pods: readonly Pod[]): Pod | undefined {
-  const rank = (pod: Pod): number =>
-    (pod.spec.nodeName === '' ? 0 : 4) + (phaseOf(pod) === 'Running' ? 2 : 0) + (isReady(pod) ? 1 : 0);
-  return pods.toSorted((a, b) => rank(b) - rank(a))[0];
-}
 
 interface Named {
   readonly namespace: string;
@@ -41,7 +23,7 @@ export function podOfWorkload(store: Store, { resource, namespace, name }: Workl
     const owner = controllerOf(pod);
     return owner?.kind === resource && owner.name === name;
   };
-  const first = firstOf(store.list('Pod', namespace).filter(isOwn));
+  const first = mostActive(store.list('Pod', namespace).filter(isOwn));
   if (first === undefined) throw new UnknownEndpoint(`${resource} "${namespace}/${name}" has no pod`);
   return first;
 }
@@ -58,7 +40,7 @@ export function podOfService(store: Store, { namespace, name }: Named): Pod {
   if (selector.length === 0)
     throw new UnknownEndpoint(`Service "${namespace}/${name}" has no selector: name a pod, a node or a host`);
   const isOwn = ({ labels }: Pod): boolean => selector.every(([key, value]) => labelOf(labels, key) === value);
-  const first = firstOf(store.list('Pod', namespace).filter(isOwn));
+  const first = mostActive(store.list('Pod', namespace).filter(isOwn));
   if (first === undefined) throw new UnknownEndpoint(`Service "${namespace}/${name}" selects no pod`);
   return first;
 }

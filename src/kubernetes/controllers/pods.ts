@@ -137,7 +137,15 @@ export function podFromTemplate(name: string, making: Making): Pod {
     terminating: false,
     source: owner.source.inside(making.templatePath ?? TEMPLATE_PATH),
     spec: making.spec ?? template.spec,
-    status: { phase: undefined, podIPs: [], hostIP: undefined, ready: undefined, stopped: [] },
+    status: {
+      phase: undefined,
+      podIPs: [],
+      hostIP: undefined,
+      ready: undefined,
+      readySince: undefined,
+      restarts: 0,
+      stopped: [],
+    },
   };
 }
 

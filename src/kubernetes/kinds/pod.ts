@@ -26,7 +26,7 @@ import {
   raw,
   rawMap,
 } from '../schema/schema.js';
-import { textMap } from '../schema/kind.js';
+import { textMap, timestamp } from '../schema/kind.js';
 
 export const protocol = withDefault(oneOf('TCP', 'UDP', 'SCTP'), 'TCP');
 
@@ -305,7 +305,7 @@ const podStatus = map(
       podIP: optional(sloppyAddress),
       podIPs: listOf(record({ ip: optional(sloppyAddress) })),
       hostIP: optional(sloppyAddress),
-      conditions: listOf(record({ type: text, status: text })),
+      conditions: listOf(record({ type: text, status: text, lastTransitionTime: timestamp })),
       containerStatuses: listOf(containerStatus),
       initContainerStatuses: listOf(containerStatus),
     }),
@@ -319,6 +319,10 @@ const podStatus = map(
       hostIP,
       /** Undefined where nothing is recorded: a pod that was never run. */
       ready: ready === undefined ? undefined : ready.status === 'True',
+      /** Since when, where that is on record. */
+      readySince: ready?.status === 'True' ? ready.lastTransitionTime : undefined,
+      /** Of the container that was restarted most often. */
+      restarts: Math.max(0, ...containerStatuses.map(({ restartCount }) => restartCount)),
       stopped: stoppedAmong([...containerStatuses, ...initContainerStatuses]),
     };
   },

@@ -5,10 +5,12 @@ import type { ObjectSource } from '../source/documents.js';
 import {
   flag,
   listOf,
+  map,
   mapOf,
   optional,
   orEmpty,
   type Problem,
+  raw,
   record,
   type Schema,
   text,
@@ -23,6 +25,14 @@ export interface OwnerReference {
 }
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** As an API server writes it, in UTC: later ones are greater as texts. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+/** A time of record; what is none says nothing. */
+export const timestamp: Schema<string | undefined> = optional(
+  map(raw, (value) => (typeof value === 'string' && TIME.test(value) ? value : undefined)),
+);
 
 /** Labels, annotations, a ConfigMap's data. A null value is an empty text, as in Go's decoding. */
 export const textMap: Schema<Labels> = mapOf(withDefault(text, ''));
@@ -41,6 +51,8 @@ export interface Meta {
   readonly terminating: boolean;
   /** Where it was not written, but the cluster has set it. */
   readonly deletionTimestamp?: string;
+  /** Where that is on record. */
+  readonly creationTimestamp?: string | undefined;
   readonly source: ObjectSource;
 }
 
@@ -71,6 +83,7 @@ export const metadata = orEmpty(
     uid: optional(text),
     ownerReferences: listOf(ownerReference),
     deletionTimestamp: optional(text),
+    creationTimestamp: timestamp,
   }),
 );
 

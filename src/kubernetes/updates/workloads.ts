@@ -6,9 +6,10 @@
 
 import { nodeBody, type Taint } from '../kinds/node.js';
 import { isEvicted } from '../node-fit.js';
-import { controllerOf, isActive, isReady } from '../pods.js';
+import { inOrderOfDeletion } from '../pod-order.js';
+import { controllerOf, isActive } from '../pods.js';
 import { INVALID, Reader } from '../schema/schema.js';
-import { labelOf, matchesSelector } from '../selector.js';
+import { matchesSelector } from '../selector.js';
 import type { Store } from '../store.js';
 import type { Deployment, Pod, ReplicaSet } from '../types.js';
 import { deleteFrom, type Deletion } from '../source/cascade.js';
@@ -57,31 +58,12 @@ const isOwnedBy = (owner: Pick<ObjectKey, 'kind' | 'name'>, owned: Pod | Replica
 const podsOf = (store: Store, { kind, namespace, name }: Pick<ObjectKey, 'kind' | 'namespace' | 'name'>): Pod[] =>
   store.list('Pod', namespace).filter((pod) => isActive(pod) && isOwnedBy({ kind, name }, pod));
 
-const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
-
-/** controller_utils.go:ActivePodsWithRanks: who goes first. What is not recorded of a pod, its age, does not count. */
-function byRank(pods: readonly Pod[]): readonly Pod[] {
-  const onNode = new Map<string, number>();
-  for (const { spec } of pods) onNode.set(spec.nodeName, (onNode.get(spec.nodeName) ?? 0) + 1);
-  const ranks = (pod: Pod): readonly number[] => [
-    pod.spec.nodeName === '' ? 0 : 1,
-    isReady(pod) ? 1 : 0,
-    Number(labelOf(pod.annotations, DELETION_COST) ?? 0),
-    -(onNode.get(pod.spec.nodeName) ?? 0),
-  ];
-  return pods.toSorted((a, b) => {
-    const [one, other] = [ranks(a), ranks(b)];
-    const i = one.findIndex((rank, j) => rank !== other[j]);
-    return i < 0 ? (a.name < b.name ? 1 : -1) : (one[i] ?? 0) - (other[i] ?? 0);
-  });
-}
-
-/** Of those that somebody wrote so many that no more than `replicas` are left. */
-const tooMany = (pods: readonly Pod[], { after, isDeclared, isGiven }: Update): readonly Pod[] => {
-  const written = pods.filter(isDeclared);
-  const excess = Math.max(0, written.length - replicasOf(after));
-  return byRank(written.filter((pod) => !isGiven(pod))).slice(0, excess);
-};
+/** replica_set.go:getPodsToDelete(): of those that count as replicas so many that no more than `replicas` are left. */
+const tooMany = (pods: readonly Pod[], { after, isGiven }: Update): readonly Pod[] =>
+  inOrderOfDeletion(
+    pods.filter((pod) => !isGiven(pod)),
+    pods,
+  ).slice(0, Math.max(0, pods.length - replicasOf(after)));
 
 const ownsSet = ({ namespace, name, spec }: Deployment, set: ReplicaSet): boolean =>
   set.namespace === namespace &&
