@@ -14,6 +14,10 @@ export const ChangedObjects = Type.Object({ objects: Type.Array(AnyObject), ...c
 const ObjectName = Type.Object({ group: Text, kind: Text, namespace: Text, name: Text });
 export const DeletedObjects = Type.Object({
   deleted: Type.Array(ObjectName, described('the object, and what went with it')),
+  terminating: Type.Array(
+    ObjectName,
+    described('pods that are on their way out, and there until somebody hears of their nodes'),
+  ),
   ...changeAnswer,
 });
 export const KindCount = Type.Object({ group: Text, kind: Text, count: Count });

@@ -254,6 +254,10 @@ t.test('who is on its way out is so in a snapshot, and where the thread starts a
       metadata.deletionTimestamp !== undefined,
     ]);
   };
+  const fewer = JSON.stringify({ spec: { replicas: 1 } });
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  await ask('PATCH', '/clusters/shop/objects/apps/Deployment/shop/api', fewer, merge);
+  t.match((await ask('DELETE', '/clusters/shop/objects/core/Pod/shop/web-2')).json, { deleted: [] });
   const before = await podsAt('shop');
   t.ok(before.some(([, , isTerminating]: Parsed) => isTerminating));
   const { bytes } = await ask('GET', '/clusters/shop/snapshot');
@@ -262,6 +266,81 @@ t.test('who is on its way out is so in a snapshot, and where the thread starts a
   const endless = { target: 'node/worker1', command: ['ping', '-c', '100000000', '127.0.0.1'] };
   t.equal((await ask('POST', '/clusters/shop/exec', endless)).status, 504);
   t.strictSame(await podsAt('shop'), before);
+});
+
+t.test('a pod of a node that nobody hears stays until somebody does, whoever deletes it', async (t) => {
+  const { ask, at, jump, object, fail, apiPods, onWorker2 } = await shop(t);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const scale = async (replicas: number): Promise<void> => {
+    const path = `${at}/objects/apps/Deployment/shop/api`;
+    t.equal((await ask('PATCH', path, JSON.stringify({ spec: { replicas } }), merge)).status, 200);
+  };
+  const ending = async (): Promise<readonly string[]> => {
+    const { items } = (await ask('GET', `${at}/objects?kind=Pod&namespace=shop&full=true&limit=1000`)).json;
+    return items
+      .filter((one: Parsed) => one.object.metadata.deletionTimestamp !== undefined)
+      .map(({ name }: Parsed) => name);
+  };
+  const there = (await apiPods()).filter(({ node }) => node === 'worker2').map(({ name }): string => name);
+  const id = await fail({ kind: 'node', name: 'worker2' });
+  await jump(GRACE_NS);
+
+  await scale(4 - there.length);
+  t.strictSame(await ending(), there, 'a Deployment with fewer replicas lets go of those that are not ready');
+  t.match((await object(`core/Pod/shop/${there[0]}`)).metadata, { deletionTimestamp: '1970-01-01T00:01:20Z' });
+  await scale(0);
+  t.strictSame(
+    (await apiPods()).map(({ name }) => name),
+    there,
+    'they are no replicas any more',
+  );
+  t.equal((await ask('DELETE', `${at}/objects/apps/Deployment/shop/api`)).status, 200);
+  t.strictSame(await ending(), there, 'nor has their owner to be there');
+
+  const db = { group: '', kind: 'Pod', namespace: 'shop', name: 'db-0' };
+  const { uid } = (await object('core/Pod/shop/db-0')).metadata;
+  const asked = await ask('DELETE', `${at}/objects/core/Pod/shop/db-0`);
+  t.match(asked.json, { deleted: [], terminating: [db] });
+  t.equal((await object('core/Pod/shop/db-0')).metadata.uid, uid);
+  const bare = await ask('DELETE', `${at}/objects/core/Pod/shop/web-2`);
+  t.match(bare.json, { deleted: [], terminating: [{ name: 'web-2' }] });
+  const flow = { from: 'pod/shop/client', to: 'pod/shop/db-0', protocol: 'icmp' };
+  const whatIf = {
+    changes: [{ delete: { kind: 'StatefulSet', namespace: 'shop', name: 'db', group: 'apps' } }],
+    flows: [flow],
+  };
+  t.equal((await ask('POST', `${at}/what-if`, whatIf)).status, 200, 'it would be there then too');
+
+  const forced = await ask('DELETE', `${at}/objects/core/Pod/shop/db-0?gracePeriodSeconds=0`);
+  t.match(forced.json, { deleted: [db], terminating: [] });
+  t.not(
+    (await object('core/Pod/shop/db-0')).metadata.uid,
+    uid,
+    'whoever does not wait for the kubelet gets another at once',
+  );
+
+  const { bytes } = await ask('GET', `${at}/snapshot`);
+  t.equal((await ask('POST', '/clusters?name=copy', bytes, { 'content-type': 'application/cbor' })).status, 201);
+  t.equal((await ask('GET', '/clusters/copy/pods?labels=app=api&namespace=shop')).json.total, there.length);
+  t.equal((await ask('DELETE', `${at}/faults/${id}`)).status, 204);
+  t.strictSame([await ending(), await onWorker2()], [[], 0], 'a kubelet that is heard ends what was deleted');
+  t.equal((await ask('GET', `${at}/objects/core/Pod/shop/web-2`)).status, 404);
+});
+
+t.test('a Deployment of another template names its pods by that, whatever stays of the one before', async (t) => {
+  const { ask, at, jump, fail, apiPods } = await shop(t);
+  await fail({ kind: 'node', name: 'worker2' });
+  await jump(GRACE_NS);
+  const hashes = async (): Promise<ReadonlySet<string>> =>
+    new Set((await apiPods()).map(({ labels }) => labels['pod-template-hash']));
+  const before = await hashes();
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const body = JSON.stringify({ spec: { template: { metadata: { labels: { tier: 'front' } } } } });
+  t.equal((await ask('PATCH', `${at}/objects/apps/Deployment/shop/api`, body, merge)).status, 200);
+  const after = (await apiPods()).filter(({ labels }) => labels.tier === 'front');
+  t.equal(after.length, 4);
+  t.notOk(after.some(({ labels }) => before.has(labels['pod-template-hash'])));
+  t.equal((await hashes()).size, 2);
 });
 
 t.test('where no node is heard nobody is ended', async (t) => {

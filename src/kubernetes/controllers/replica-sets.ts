@@ -1,6 +1,6 @@
 /** Which ReplicaSets, and which pods of ReplicaSets that were not loaded, belong to which Deployment. Read once. */
 
-import { controllerOf } from '../pods.js';
+import { controllerOf, isActive } from '../pods.js';
 import { labelOf, matchesSelector } from '../selector.js';
 import type { Store } from '../store.js';
 import type { Deployment, Pod, ReplicaSet } from '../types.js';
@@ -20,12 +20,12 @@ const keyOf = (namespace: string, deployment: string): string => `${namespace}/$
 export class ReplicaSetIndex {
   readonly #owned = new Map<string, ReplicaSet[]>();
   readonly #orphans = new Map<string, ReplicaSet[]>();
-  /** Deployment to its pods that have a hash. */
+  /** Deployment to its pods that have a hash; those that end may be of a template of before. */
   readonly #pods = new Map<string, Pod[]>();
 
   constructor(store: Store) {
     for (const set of store.list('ReplicaSet')) this.#noteSet(set);
-    for (const pod of store.list('Pod')) this.#notePod(pod);
+    for (const pod of store.list('Pod')) if (isActive(pod)) this.#notePod(pod);
   }
 
   #noteSet(set: ReplicaSet): void {

@@ -91,6 +91,12 @@ const PatchQuery = Type.Object({
   ),
 });
 
+const DeleteQuery = Type.Object({
+  gracePeriodSeconds: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'of a pod: 0 waits for no kubelet to say that it is gone' }),
+  ),
+});
+
 export function objectRoutes(app: App, context: RouteContext): void {
   const path = '/clusters/:cluster/objects';
   const one = `${path}/:group/:kind/:namespace/:name`;
@@ -146,12 +152,13 @@ export function objectRoutes(app: App, context: RouteContext): void {
         tags,
         operationId: 'deleteObject',
         summary: 'Delete an object',
-        description: `With a Node go its pods, with a Namespace all that is in it, with an owner what nobody else owns. A pod of a controller is made anew with another name. ${LIVE}`,
+        description: `With a Node go its pods, with a Namespace all that is in it, with an owner what nobody else owns. A pod of a controller is made anew with another name. A pod of a node that nobody hears stays, on its way out, until somebody does. ${LIVE}`,
         params: ObjectParams,
+        querystring: DeleteQuery,
         response: { 200: DeletedObjects, ...ERRORS },
       },
     },
-    async ({ params }) => threadOf(context, params.cluster).call('deleteObject', keyOf(params)),
+    async ({ params, query }) => threadOf(context, params.cluster).call('deleteObject', { ...keyOf(params), ...query }),
   );
 
   app.patch(

@@ -56,6 +56,11 @@ interface TextRequest extends Write {
   readonly file: string;
 }
 
+interface DeleteRequest extends ObjectKey {
+  /** 0 waits for no kubelet. */
+  readonly gracePeriodSeconds?: number;
+}
+
 const writerOf = (session: Session, { manager }: Write): Writer => ({
   manager,
   time: timeOf(session.clock.state.nowNs),
@@ -129,8 +134,10 @@ export const METHODS = {
     session.terminate(pod);
     return {};
   },
-  deleteObject: (session: Session, key: ObjectKey) =>
-    withRows(session.delete(key, deleteObject(session.declared, session.cluster, key))),
+  deleteObject: (session: Session, { gracePeriodSeconds, ...key }: DeleteRequest) => {
+    const deletion = deleteObject(session.declared, session.cluster, key);
+    return withRows(session.delete(key, deletion, { atOnce: gracePeriodSeconds === 0 }));
+  },
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),
   host: (session: Session, { name }: { readonly name: string }) => getHost(session.cluster, off(session), name),

@@ -6,8 +6,7 @@ import { type ObjectKey, type Silence, type TerminatingPod } from '../../kuberne
 import type { Evictions } from './evictions.js';
 import type { Faults } from './faults.js';
 import { givenUpTimes } from './given-up.js';
-import { timeOf } from './managed-fields/index.js';
-import { NS_PER_S } from '../../kernel/index.js';
+import { deletionTime } from './terminating.js';
 
 export interface OverdueRequest {
   readonly cluster: () => Cluster;
@@ -20,9 +19,6 @@ export interface OverdueRequest {
   /** It is deleted, and there until its kubelet says that it is gone. */
   readonly terminate: (pod: TerminatingPod) => void;
 }
-
-/** terminationGracePeriodSeconds, where nothing else is said, after which a pod is to be gone. */
-const GRACE_NS = 30 * NS_PER_S;
 
 const keyOf = ({ namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>): ObjectKey => ({
   group: '',
@@ -104,7 +100,7 @@ export class Overdue {
       const pod = store.get('Pod', namespace, name);
       const isSilent = pod !== undefined && silence().nodes.includes(pod.spec.nodeName);
       if (!isSilent) evict(next.key);
-      else if (!pod.terminating) terminate({ namespace, name, deletionTimestamp: timeOf(next.dueNs + GRACE_NS) });
+      else if (!pod.terminating) terminate({ namespace, name, deletionTimestamp: deletionTime(next.dueNs) });
     }
   }
 }

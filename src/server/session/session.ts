@@ -11,17 +11,13 @@ import {
   withoutPods,
 } from '../../cluster/index.js';
 import {
-  type JsonObject,
   Declared,
   type DeclaredObject,
-  type DeletedPod,
   type Deletion,
   describeKey,
   type Finding,
-  formatKey,
   type ObjectKey,
   type Silence,
-  type Store,
   type TerminatingPod,
 } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
@@ -29,6 +25,7 @@ import type { Limits } from '../options.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
+import { type Change, type ChangedObjects, type DeletedObjects, goneOf, podKey, podsOf } from './change-answer.js';
 import {
   eventOf,
   faultEvent,
@@ -42,6 +39,8 @@ import { endingTaints, Evictions, type TaintSince } from './evictions.js';
 import { type Fault, Faults } from './faults.js';
 import { nameLookup } from './names.js';
 import { deleteObject } from './objects.js';
+import { withWrittenPods } from './pods-of-controllers.js';
+import { keepingUnheard, type Wanted } from './terminating.js';
 import { build, open, type SessionRequest } from './opening.js';
 import { Overdue, type OverdueRequest } from './overdue.js';
 import { SessionClock } from './session-clock.js';
@@ -75,34 +74,8 @@ export interface Left {
   readonly taints: readonly TaintSince[];
 }
 
-/** How a change came about: the cluster went on, or was built anew since it could not. */
-export type Change = { readonly rebuilt: false } | { readonly rebuilt: true; readonly why: string };
-
-/** What a change came to, and what is to be said about the objects that it brought. */
-interface ChangeAnswer {
-  readonly change: Change;
-  readonly findings: readonly Finding[];
-}
-
-export interface ChangedObjects extends ChangeAnswer {
-  readonly objects: readonly JsonObject[];
-}
-
-export interface DeletedObjects extends ChangeAnswer {
-  /** Objects and pods that are there no more, the one that was asked for first. */
-  readonly deleted: readonly ObjectKey[];
-}
-
-/** Objects as they shall be, and pods of controllers that shall go. */
-interface Wanted {
-  readonly declared: Declared;
-  readonly deletedPods?: readonly DeletedPod[];
-  /** As before where it is not said. */
-  readonly silence?: Silence;
-}
-
-const podKeys = (store: Store): ObjectKey[] =>
-  store.list('Pod').map(({ namespace, name }) => ({ group: '', kind: 'Pod', namespace, name }));
+/** The silence is as before where it is not said. */
+type SomeWanted = Pick<Wanted, 'declared'> & Partial<Wanted>;
 
 export class Session {
   readonly name: string;
@@ -145,10 +118,7 @@ export class Session {
       silence: () => this.#cluster.silence,
       hear: (silence, turned) => this.#hear(silence, turned),
       evict: (pod) => this.#evict(pod),
-      terminate: (pod) => {
-        this.terminate(pod);
-        this.onTerminating(pod);
-      },
+      terminate: (pod) => this.terminate(pod),
     };
     this.#overdue = new Overdue(over);
     this.captures = new Captures({ cluster, taps: this.#taps, lookup: this.#lookup }, request.limits);
@@ -229,14 +199,21 @@ export class Session {
   }
 
   /** A cluster of other objects with what is on record in this one. Changes nothing here. @throws Problem */
-  buildWith({ declared, deletedPods = [], silence = this.#cluster.silence }: Wanted): Cluster {
+  #buildWith(wanted: Wanted): Cluster {
     const { nowNs } = this.#cluster.emulation.clock;
-    return build(declared, this.seed, { recorded: this.#recordWith({ deletedPods, silence }), nowNs });
+    return build(wanted.declared, this.seed, { recorded: this.#recordWith(wanted), nowNs });
+  }
+
+  /** All that is wanted, where pods stay that nobody can say to be gone. @throws Problem */
+  #wholly(some: SomeWanted): Wanted {
+    const wanted = { deletedPods: [], silence: this.#cluster.silence, forced: [], ...some };
+    const before = { declared: this.#declared, cluster: this.#cluster };
+    return keepingUnheard(before, wanted, (next) => this.#buildWith(next));
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
-  copy(wanted: Wanted, faults: readonly FaultRequest[]): Cluster {
-    const cluster = this.buildWith(wanted);
+  copy(some: SomeWanted, faults: readonly FaultRequest[]): Cluster {
+    const cluster = this.#buildWith(this.#wholly(some));
     const copied = new Faults();
     copied.restore(this.faults.list(), cluster);
     for (const [i, fault] of faults.entries()) copied.add(cluster, `what-if-${i}`, fault);
@@ -244,15 +221,18 @@ export class Session {
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
-  change({ declared, deletedPods = [], silence = this.#cluster.silence }: Wanted): Change {
+  change(some: SomeWanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
+    const { pods: ending } = before.cluster.silence;
+    const wanted = this.#wholly(some);
+    const { declared } = wanted;
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
     const pods = namesOfPods(this.#cluster.store);
     const taints = endingTaints(this.#cluster.store);
     let change: Change;
     try {
-      change = this.#become({ declared, deletedPods, silence });
+      change = this.#become(wanted);
     } finally {
       this.#cluster.watch((happened) => this.#tell(happened));
     }
@@ -263,20 +243,30 @@ export class Session {
     tellPods(this.stream, pods, namesOfPods(this.#cluster.store));
     if (change.rebuilt) this.stream.event({ event: 'rebuilt', subject: this.name, detail: change.why });
     this.#tell(events);
+    this.#tellTerminating(ending);
     return change;
   }
 
-  #recordWith({ deletedPods, silence }: Required<Omit<Wanted, 'declared'>>): RecordedState {
+  /** Pods that are on their way out since `before` was all that were. */
+  #tellTerminating(before: readonly TerminatingPod[]): void {
+    for (const pod of this.#cluster.silence.pods) {
+      if (before.includes(pod)) continue;
+      this.stream.event(terminatingEvent(pod));
+      this.onTerminating(pod);
+    }
+  }
+
+  #recordWith({ deletedPods, silence }: Wanted): RecordedState {
     return withoutPods({ ...this.#cluster.recorded, silence }, deletedPods);
   }
 
   /** @throws Problem, and then nothing has changed */
-  #become({ declared, deletedPods, silence }: Required<Wanted>): Change {
-    const recorded = this.#recordWith({ deletedPods, silence });
-    const outcome = mending(() => this.#cluster.change(declared.documents, recorded));
+  #become(wanted: Wanted): Change {
+    const recorded = this.#recordWith(wanted);
+    const outcome = mending(() => this.#cluster.change(wanted.declared.documents, recorded));
     if (outcome.kind === 'refused') throw badObjects(outcome.errors);
     if (outcome.kind === 'anew') {
-      this.#rebuild({ declared, deletedPods, silence });
+      this.#rebuild(wanted);
       return { rebuilt: true, why: outcome.why };
     }
     this.#goOn();
@@ -293,7 +283,7 @@ export class Session {
   }
 
   #rebuild(wanted: Wanted): void {
-    const cluster = this.buildWith(wanted);
+    const cluster = this.#buildWith(wanted);
     const lookup = nameLookup(cluster);
     cluster.emulation.numberOn(this.#cluster.emulation);
     this.traces.letGo();
@@ -311,7 +301,7 @@ export class Session {
   }
 
   /** Objects out of a text. @throws Problem */
-  take({ added, ...wanted }: Wanted & { readonly added: readonly DeclaredObject[] }): ChangedObjects {
+  take({ added, ...wanted }: SomeWanted & { readonly added: readonly DeclaredObject[] }): ChangedObjects {
     const taken = this.change(wanted);
     return {
       objects: added.map((one) => shownObject(one, this.#cluster.store)),
@@ -321,13 +311,10 @@ export class Session {
   }
 
   /** Objects that go, and what goes with them. @throws Problem */
-  delete(key: ObjectKey, { declared, dependents, pods }: Deletion): DeletedObjects {
-    const before = podKeys(this.#cluster.store);
-    const change = this.change({ declared, deletedPods: pods });
-    const left = new Set(podKeys(this.#cluster.store).map(formatKey));
-    const gone = [key, ...dependents, ...before.filter((pod) => !left.has(formatKey(pod)))];
-    const deleted = [...new Map(gone.map((one) => [formatKey(one), one])).values()];
-    return { deleted, change, findings: [] };
+  delete(key: ObjectKey, { declared, dependents, pods }: Deletion, { atOnce = false } = {}): DeletedObjects {
+    const before = podsOf(this.#cluster);
+    const change = this.change({ declared, deletedPods: pods, forced: atOnce ? [key] : [] });
+    return { ...goneOf([key, ...dependents], before, this.#cluster), change, findings: [] };
   }
 
   #hear(silence: Silence, turned: readonly string[]): void {
@@ -338,12 +325,12 @@ export class Session {
   /** The pod is deleted and stays until somebody hears of its node; its controller makes another, if it need not have its name. */
   terminate(pod: TerminatingPod): void {
     const { silence } = this.#cluster;
-    this.change({ declared: this.#declared, silence: { ...silence, pods: [...silence.pods, pod] } });
-    this.stream.event(terminatingEvent(pod));
+    const declared = withWrittenPods(this.#declared, this.#cluster, [podKey(pod)]);
+    this.change({ declared, silence: { ...silence, pods: [...silence.pods, pod] } });
   }
 
   #evict(pod: ObjectKey): void {
-    this.delete(pod, deleteObject(this.#declared, this.#cluster, pod));
+    this.delete(pod, deleteObject(this.#declared, this.#cluster, pod), { atOnce: true });
     this.onEvicted(pod);
   }
 

@@ -85,7 +85,8 @@ function start({ changes, left, ...request }: ThreadData): void {
   session.onBatch = (reader, bytes, about) => {
     send({ kind: 'batch', batch: { reader, bytes, ...about } }, [bytes.buffer]);
   };
-  session.onEvicted = (pod) => send({ kind: 'changed', change: { method: 'deleteObject', args: pod } });
+  session.onEvicted = (pod) =>
+    send({ kind: 'changed', change: { method: 'deleteObject', args: { ...pod, gracePeriodSeconds: 0 } } });
   session.onTerminating = (pod) => send({ kind: 'changed', change: { method: 'terminatePod', args: pod } });
   port.on('message', (message: Call | Taken) => {
     if ('taken' in message) session.stream.hasRoom();
