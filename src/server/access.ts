@@ -1,6 +1,7 @@
 /** Who may ask: a token where one is set, and no page of somebody else's through a browser. */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from './problem.js';
@@ -65,8 +66,18 @@ const OPEN =
 export const bearerOf = (header: string | undefined): string | undefined =>
   /^Bearer ([\w~+/.=-]+)$/i.exec(header ?? '')?.[1];
 
+/** RFC 9112 §3.2: one Host, which a request of HTTP/1.0 may do without. @throws Problem */
+export function requireOneHost({ headers, httpVersion, rawHeaders }: IncomingMessage): void {
+  const names = rawHeaders.filter((_, i) => i % 2 === 0);
+  const count = names.filter((name) => name.toLowerCase() === 'host').length;
+  if (count > 1) throw new Problem('bad-request', 'this is no request of HTTP: more than one Host');
+  if (headers.host === undefined && httpVersion !== '1.0')
+    throw new Problem('bad-request', 'this is no request of HTTP: a Host is missing');
+}
+
 export function useAccess(app: FastifyInstance, access: Access): void {
   app.addHook('onRequest', async (request) => {
+    requireOneHost(request.raw);
     const { host, origin, authorization } = request.headers;
     if (!access.hostFits(host)) throw new Problem('forbidden', `this server is not "${host}"`);
     if (!access.originFits(origin, host)) throw new Problem('forbidden', `pages of ${origin} may not use this server`);

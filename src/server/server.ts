@@ -52,7 +52,12 @@ function fastifyFor(options: ServeOptions, limits: Limits): FastifyInstance {
     },
     bodyLimit: limits.bodyBytes,
     // Node takes the longer of both for the whole request.
-    http: { connectionsCheckingInterval: Math.min(limits.requestMs, 5000), headersTimeout: limits.requestMs },
+    http: {
+      connectionsCheckingInterval: Math.min(limits.requestMs, 5000),
+      headersTimeout: limits.requestMs,
+      // Node's own refusal has no body: access.ts has one.
+      requireHostHeader: false,
+    },
     // A client that sends slowly does not hold a connection for ever.
     requestTimeout: limits.requestMs,
     connectionTimeout: 2 * limits.loadMs,

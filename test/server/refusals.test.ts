@@ -23,6 +23,8 @@ const REFUSED: readonly (readonly [name: string, request: string, status: number
   ['headers without end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(20_000)}\r\n${rest}`, 431],
   ['no request line', 'hello\r\n\r\n', 400],
   ['a length that is no number', `POST /api/v1/clusters HTTP/1.1\r\nContent-Length: many\r\n${rest}`, 400],
+  ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+  ['two hosts', `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${rest}`, 400],
   ['an expectation', `GET / HTTP/1.1\r\nExpect: tea\r\n${rest}`, 417],
 ];
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Access, bearerOf } from '../access.js';
+import { type Access, bearerOf, requireOneHost } from '../access.js';
 import type { Clusters } from '../clusters.js';
 import type { Metrics } from '../metrics.js';
 import type { Limits } from '../options.js';
@@ -105,6 +105,7 @@ export class Sockets {
   /** @throws Problem */
   async #admit(request: IncomingMessage) {
     const { access, clusters } = this.#with;
+    requireOneHost(request);
     const { host, origin } = request.headers;
     if (!access.hostFits(host)) throw new Problem('forbidden', `this server is not "${host}"`);
     if (!access.originFits(origin, host)) throw new Problem('forbidden', `pages of ${origin} may not use this server`);
