@@ -135,7 +135,7 @@ t.test('a patch that grows by copying itself ends, and one that reaches for prot
       { op: 'add', path, value: 1 },
     ];
     const answer = await ask('PATCH', WEB, JSON.stringify(patch), JSON_PATCH);
-    t.match(answer.json, { status: 400, detail: /prototype/, errors: [{ field: '/1/path' }] }, path);
+    t.match(answer.json, { status: 422, detail: /prototype/, errors: [{ field: '/1/path' }] }, path);
   }
   t.equal((await ask('PATCH', WEB, '[null, 7]', JSON_PATCH)).status, 400);
   t.equal(({} as Record<string, unknown>)['polluted'], undefined);

@@ -109,25 +109,25 @@ t.test('a request that fails changes nothing', async (t) => {
         '[{"op":"test","path":"/kind","value":"NetworkPolicy"},{"op":"remove","path":"/spec/nothing/here"}]',
         JSON_PATCH,
       ],
-      400,
+      422,
       { detail: /operation 1 \(remove \/spec\/nothing\/here\): /, errors: [{ field: '/1/path' }] },
     ],
     [
       'a patch that expects another value',
       ['PATCH', POLICY, '[{"op":"test","path":"/kind","value":"Pod"}]', JSON_PATCH],
-      400,
+      422,
       { detail: /operation 0 \(test \/kind\): /, errors: [{ field: '/0/path' }] },
     ],
     [
       'a patch that copies from nowhere',
       ['PATCH', POLICY, '[{"op":"copy","from":"/no/where","path":"/spec/x"}]', JSON_PATCH],
-      400,
+      422,
       { detail: /operation 0 \(copy \/spec\/x from \/no\/where\): /, errors: [{ field: /^\/0\// }] },
     ],
     [
       'a patch with an operation of another name',
       ['PATCH', POLICY, '[{"op":"put","path":"/spec"}]', JSON_PATCH],
-      400,
+      422,
       { errors: [{ field: '/0/op' }] },
     ],
     ['a patch of what are no operations', ['PATCH', POLICY, '[null]', JSON_PATCH], 400, { errors: [{ field: '/0' }] }],
@@ -142,7 +142,7 @@ t.test('a request that fails changes nothing', async (t) => {
     [
       'a pointer that is none',
       ['PATCH', POLICY, '[{"op":"add","path":"/metadata/a~2b","value":"x"}]', JSON_PATCH],
-      400,
+      422,
       { detail: /operation 0 \(add \/metadata\/a~2b\): "~2" is no escape/, errors: [{ field: '/0/path' }] },
     ],
     [

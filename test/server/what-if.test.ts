@@ -99,7 +99,7 @@ t.test('what is wrong with a what-if is told with its place', async (t) => {
     [
       'a patch that does not apply',
       { changes: [{ patch: { kind: 'Pod', name: 'web', patch: [{ op: 'remove', path: '/a~2' }] } }], flows },
-      400,
+      422,
       { errors: [{ field: '/changes/0/patch/patch/0/path' }] },
     ],
   ];

@@ -66,7 +66,8 @@ function jsonPatch(target: JsonObject, patch: Json, at: string): Json {
       document = carriedOut(document, operation);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      throw inapplicable(`operation ${i}${described(operation)}: ${error.message}`, `${at}/${i}/${error.member}`);
+      const message = `operation ${i}${described(operation)}: ${error.message}`;
+      throw inapplicable(message, `${at}/${i}/${error.member}`, 'invalid');
     }
   }
   return document;
@@ -79,8 +80,9 @@ function described({ op, path, from }: JsonObject): string {
   return ` (${shown(op)} ${shown(path)}${from === undefined ? '' : ` from ${shown(from)}`})`;
 }
 
-const inapplicable = (message: string, field: string): Problem =>
-  new Problem('bad-request', `the patch does not apply: ${message}`, [{ message, field }]);
+/** What is read and cannot be carried out is `invalid`, as of the API server (endpoints/handlers/patch.go:applyJSPatch()). */
+const inapplicable = (message: string, field: string, kind: 'bad-request' | 'invalid' = 'bad-request'): Problem =>
+  new Problem(kind, `the patch does not apply: ${message}`, [{ message, field }]);
 
 /** @throws Problem where it is of no kind of Kubernetes' own, as the API server does */
 function strategicPatch(target: JsonObject, patch: Json, { group, kind }: ObjectKey, at: string): Json {
