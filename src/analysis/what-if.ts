@@ -46,22 +46,33 @@ function wayOf({ packets, nameOf }: ConnectionTrace): string[] {
   return (story?.hops ?? []).map(({ place }) => nameOf(place)).filter((name, i, all) => name !== all[i - 1]);
 }
 
-function outcomeOf(cluster: Cluster, flow: Flow): FlowOutcome {
+/** Where flows are sent. */
+export interface Side {
+  readonly cluster: Cluster;
+  /** Why nothing can be sent from there, if that is so. */
+  readonly whyNotFrom?: (from: EndpointName) => string | undefined;
+}
+
+const nothingSent = (why: string): FlowOutcome => ({ verdict: 'none', explanation: [why], decidedBy: [], way: [] });
+
+function outcomeOf({ cluster, whyNotFrom }: Side, flow: Flow): FlowOutcome {
+  const why = whyNotFrom?.(flow.from);
+  if (why !== undefined) return nothingSent(why);
   try {
     const trace = cluster.trace(flow);
     const { verdict, explanation } = trace;
     return { verdict, explanation, decidedBy: decisionsOf(trace), way: wayOf(trace) };
   } catch (error) {
     if (!(error instanceof UnknownEndpoint)) throw error;
-    return { verdict: 'none', explanation: [error.message], decidedBy: [], way: [] };
+    return nothingSent(error.message);
   }
 }
 
 const sameWay = (a: FlowOutcome, b: FlowOutcome): boolean => a.way.join(' ') === b.way.join(' ');
 
 /** Each flow is sent in both clusters, one after the other. */
-export function compareFlows(before: Cluster, after: Cluster, flows: readonly Flow[]): FlowComparison[] {
-  const outcomes = [before, after].map((cluster) => flows.map((flow) => outcomeOf(cluster, flow)));
+export function compareFlows(before: Side, after: Side, flows: readonly Flow[]): FlowComparison[] {
+  const outcomes = [before, after].map((side) => flows.map((flow) => outcomeOf(side, flow)));
   return flows.map((flow, i) => {
     const [old, now] = [outcomes[0]?.[i], outcomes[1]?.[i]];
     if (old === undefined || now === undefined) throw new Error('assertion failed: every flow has two outcomes');

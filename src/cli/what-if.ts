@@ -72,7 +72,7 @@ async function whatIf(options: Options): Promise<number> {
     printErrors(refused);
     return 2;
   }
-  const comparisons = compareFlows(before, after, options.flows);
+  const comparisons = compareFlows({ cluster: before }, { cluster: after }, options.flows);
   console.log(options.json ? JSON.stringify(comparisons, null, 2) : formatComparisons(comparisons));
   return comparisons.some((one) => one.changed !== 'no') ? 1 : 0;
 }

@@ -27,7 +27,10 @@ const to = (from: Flow['from']): Flow => ({ from, to: { endpoint: WEB, port: 80 
 
 t.test('a policy drops one flow and not the other, and is named with its rule', (t) => {
   const base = topology('two-nodes-vxlan');
-  const compared = compareFlows(new Cluster(base), new Cluster([...base, policy('[]')]), [to(CLIENT), to(NODE)]);
+  const compared = compareFlows({ cluster: new Cluster(base) }, { cluster: new Cluster([...base, policy('[]')]) }, [
+    to(CLIENT),
+    to(NODE),
+  ]);
   t.match(compared, [
     { from: 'pod/default/client', to: 'pod/default/web:80', changed: 'verdict' },
     { from: 'node/node2', changed: 'no' },
@@ -49,7 +52,11 @@ t.test('a policy drops one flow and not the other, and is named with its rule', 
 t.test('a policy that allows a flow decides it', (t) => {
   const base = topology('two-nodes-vxlan');
   const allowing = policy('[{from: [{podSelector: {matchLabels: {app: client}}}]}]');
-  const [flow] = compareFlows(new Cluster([...base, policy('[]')]), new Cluster([...base, allowing]), [to(CLIENT)]);
+  const [flow] = compareFlows(
+    { cluster: new Cluster([...base, policy('[]')]) },
+    { cluster: new Cluster([...base, allowing]) },
+    [to(CLIENT)],
+  );
   t.match(flow, { changed: 'verdict', before: { verdict: 'dropped' }, after: { verdict: 'answered' } });
   const decision = flow?.after.decidedBy.find(({ text }) => text.includes('cali-pi-'));
   t.ok(decision?.because.map(formatCause).some((cause) => cause.startsWith('NetworkPolicy default/web')));
@@ -63,7 +70,7 @@ t.test('who is not there yet, or no more, has no verdict', (t) => {
     file: 'pod.yaml',
     text: 'apiVersion: v1\nkind: Pod\nmetadata: {name: new}\nspec: {nodeName: node1, containers: [{name: c}]}\n',
   };
-  const [flow] = compareFlows(new Cluster(base), new Cluster([...base, added]), [to(pod)]);
+  const [flow] = compareFlows({ cluster: new Cluster(base) }, { cluster: new Cluster([...base, added]) }, [to(pod)]);
   t.match(flow, { before: { verdict: 'none', explanation: [/there is no pod/] }, after: { verdict: 'answered' } });
   t.end();
 });

@@ -343,6 +343,27 @@ t.test('a Deployment of another template names its pods by that, whatever stays 
   t.equal((await hashes()).size, 2);
 });
 
+t.test('nothing is sent from what is off, by whatever name it is called', async (t) => {
+  const { ask, at, fail } = await shop(t);
+  const flow = { from: 'sts/shop/db', to: 'pod/shop/web-1', protocol: 'icmp' };
+  const fault = { kind: 'node', name: 'worker2' };
+  const wouldBe = await ask('POST', `${at}/what-if`, { changes: [{ fault }], flows: [flow] });
+  t.match(wouldBe.json.flows, [
+    {
+      changed: 'verdict',
+      before: { verdict: 'answered' },
+      after: { verdict: 'none', explanation: ['worker2 is off'] },
+    },
+  ]);
+  await fail(fault);
+  for (const from of ['sts/shop/db', 'svc/shop/far', 'pod/shop/db-0', 'node/worker2', '172.18.0.12'])
+    t.match((await ask('POST', `${at}/traces`, { ...flow, from })).json, {
+      status: 409,
+      detail: 'worker2 is off: mend the fault first',
+    });
+  t.equal((await ask('POST', `${at}/exec`, { target: 'sts/shop/db', command: ['ip', 'address'] })).status, 409);
+});
+
 t.test('where no node is heard nobody is ended', async (t) => {
   const { ask, jump, fail, node, onWorker2 } = await shop(t);
   const count = await onWorker2();

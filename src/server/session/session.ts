@@ -3,6 +3,7 @@
  * on in it. It takes changes of objects while it runs; where it cannot, a cluster that is built anew takes its place.
  */
 
+import type { Side } from '../../analysis/index.js';
 import {
   type Cluster,
   type ClusterEvent,
@@ -22,7 +23,7 @@ import {
 } from '../../kubernetes/index.js';
 import type { NameLookup } from '../filter/facts.js';
 import type { Limits } from '../options.js';
-import { badObjects, Problem } from '../problem.js';
+import { badObjects } from '../problem.js';
 import { shownObject } from './assigned.js';
 import { Captures } from './captures.js';
 import { type Change, type ChangedObjects, type DeletedObjects, goneOf, podKey, podsOf } from './change-answer.js';
@@ -41,6 +42,7 @@ import { nameLookup } from './names.js';
 import { deleteObject } from './objects.js';
 import { withWrittenPods } from './pods-of-controllers.js';
 import { keepingUnheard, type Wanted } from './terminating.js';
+import { requireOn, whyOff } from './off.js';
 import { build, open, type SessionRequest } from './opening.js';
 import { Overdue, type OverdueRequest } from './overdue.js';
 import { SessionClock } from './session-clock.js';
@@ -212,12 +214,12 @@ export class Session {
   }
 
   /** The same once more, of these objects and with more faults: nothing that happens there happens here. @throws Problem */
-  copy(some: SomeWanted, faults: readonly FaultRequest[]): Cluster {
+  copy(some: SomeWanted, faults: readonly FaultRequest[]): Side {
     const cluster = this.#buildWith(this.#wholly(some));
     const copied = new Faults();
     copied.restore(this.faults.list(), cluster);
     for (const [i, fault] of faults.entries()) copied.add(cluster, `what-if-${i}`, fault);
-    return cluster;
+    return { cluster, whyNotFrom: (from) => whyOff(cluster, copied, from) };
   }
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
@@ -363,14 +365,8 @@ export class Session {
     this.captures.carryTo({ cluster: this.#cluster, taps: this.#taps, lookup: this.#lookup });
   }
 
-  /** @throws Problem where the machine of that name, or of that pod, is off */
-  requireOn(target: string): void {
-    const [kind, first = '', second] = target.split('/');
-    const pod = second === undefined ? ['default', first] : [first, second];
-    if (kind === 'pod' && this.faults.isPodDown(pod[0] ?? '', pod[1] ?? ''))
-      throw new Problem('conflict', `pod ${pod.join('/')} is down: mend the fault first`);
-    const machine = kind === 'pod' ? this.#cluster.store.get('Pod', pod[0] ?? '', pod[1] ?? '')?.spec.nodeName : first;
-    if (machine !== undefined && this.faults.isOff(machine))
-      throw new Problem('conflict', `${machine} is off: mend the fault first`);
+  /** @throws Problem where a fault keeps what the name means from doing anything */
+  requireOn(name: string): void {
+    requireOn(this.#cluster, this.faults, name);
   }
 }

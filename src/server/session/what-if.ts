@@ -136,7 +136,7 @@ export function whatIf(session: Session, { changes, flows }: WhatIfRequest) {
     throw new Problem('limit-reached', `${wanted.length} flows are asked for, at most ${limit} are sent at once`);
   const { faults, ...changed } = carryOut(session, changes);
   const [before, after] = [session.copy({ declared: session.declared }, []), session.copy(changed, faults)];
-  const refused = after.refusedSince(before);
+  const refused = after.cluster.refusedSince(before.cluster);
   if (refused.length > 0) throw badObjects(refused);
   const compared = compareFlows(before, after, wanted);
   return {
