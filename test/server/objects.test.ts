@@ -49,6 +49,17 @@ t.test('a request that fails changes nothing', async (t) => {
   const generation = async () => (await ask('GET', `/clusters/${VXLAN}`)).json.generation;
   const pool = (cidr: string) =>
     JSON.stringify({ apiVersion: 'projectcalico.org/v3', kind: 'IPPool', metadata: { name: 'other' }, spec: { cidr } });
+  const deployment = (replicas: number) =>
+    JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'many' },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: 'many' } },
+        template: { metadata: { labels: { app: 'many' } } },
+      },
+    });
   const JSON_TYPE = { 'content-type': 'application/json' };
   const second = DENY_WEB.replace('deny-web', 'second');
   const cases: readonly (readonly [string, Parameters<typeof ask>, number, object])[] = [
@@ -136,6 +147,12 @@ t.test('a request that fails changes nothing', async (t) => {
       ['PATCH', POLICY, '{"spec":{"podSelector":7}}', MERGE],
       400,
       { errors: [{ field: 'spec.podSelector' }] },
+    ],
+    [
+      'more pods than anybody has',
+      ['POST', OBJECTS, deployment(1e9), JSON_TYPE],
+      400,
+      { errors: [{ field: 'spec.replicas', expected: 'at most 300000 pods', got: '1000000000' }] },
     ],
     ['a patch to another name', ['PATCH', POLICY, '{"metadata":{"name":"other"}}', MERGE], 400, {}],
     ['a patch as plain JSON', ['PATCH', POLICY, '{}', JSON_TYPE], 415, {}],

@@ -18,7 +18,14 @@ import {
 import { type LabelSelector, labelSelector } from './label-selector.js';
 import { podTemplate } from './pod.js';
 
-const replicas = withDefault(count, 1);
+/** More pods of one workload are taken for a mistake: it is twice what Kubernetes is tested with in a whole cluster. */
+const MOST_PODS = 300_000;
+const TOO_MANY = `at most ${MOST_PODS} pods`;
+
+const replicas = withDefault(
+  check(count, (wanted) => (wanted > MOST_PODS ? { path: [], expected: TOO_MANY } : undefined)),
+  1,
+);
 
 const deploymentSpec = record({ replicas, selector: labelSelector, template: podTemplate });
 export const deploymentBody = record({ spec: deploymentSpec });
@@ -48,14 +55,18 @@ export const replicationControllerBody = record({
   })),
 });
 
-const jobSpec = record({
-  parallelism: withDefault(count, 1),
-  completions: optional(count),
-  completionMode: withDefault(oneOf('NonIndexed', 'Indexed'), 'NonIndexed'),
-  suspend: withDefault(flag, false),
-  selector: optional(labelSelector),
-  template: podTemplate,
-});
+const jobSpec = check(
+  record({
+    parallelism: withDefault(count, 1),
+    completions: optional(count),
+    completionMode: withDefault(oneOf('NonIndexed', 'Indexed'), 'NonIndexed'),
+    suspend: withDefault(flag, false),
+    selector: optional(labelSelector),
+    template: podTemplate,
+  }),
+  ({ parallelism, completions = parallelism }) =>
+    Math.min(parallelism, completions) > MOST_PODS ? { path: ['parallelism'], expected: TOO_MANY } : undefined,
+);
 
 const jobStatus = map(
   orEmpty(
