@@ -201,6 +201,21 @@ t.test('a request that fails changes nothing', async (t) => {
   t.equal(await generation(), generationBefore);
 });
 
+t.test('an object without a name that says generateName is given one', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'job-' }, data: { a: '1' } };
+  const create = async () => ask('POST', OBJECTS, { apiVersion: 'v1', kind: 'List', items: [map, map] });
+  const names: string[] = [];
+  for (const answer of [await create(), await create()]) {
+    t.equal(answer.status, 201, answer.text);
+    names.push(...answer.json.objects.map(({ metadata }: Parsed) => metadata.name));
+  }
+  t.ok(names.every((name) => /^job-[a-z0-9]{5}$/.test(name)));
+  t.equal(new Set(names).size, 4);
+  t.match((await ask('GET', `${OBJECTS}/core/ConfigMap/default/${names[3]}`)).json.object, { data: { a: '1' } });
+  t.equal((await ask('POST', `${OBJECTS}?apply=true`, map)).status, 400, 'what is applied has a name');
+});
+
 t.test('of objects that are applied twice in one request the last holds, and it is told', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const map = (value: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'm' }, data: { value } });

@@ -109,7 +109,7 @@ export const METHODS = {
   objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
   object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
   createObjects: (session: Session, text: TextRequest) =>
-    taken(session, createObjects(session.declared, session.cluster, text), text),
+    taken(session, createObjects(session.declared, session.cluster, { ...text, seed: session.seed }), text),
   applyObjects: (session: Session, text: TextRequest) => {
     const applied = applyObjects(session.declared, session.cluster, text);
     const created = applied.added.some(({ key }) => !isThere(session.declared, session.cluster, key));

@@ -25,6 +25,7 @@ import {
 } from '../../kubernetes/index.js';
 import { badObjects, Problem } from '../problem.js';
 import { shownObject, withoutAssigned } from './assigned.js';
+import { withGeneratedNames } from './generated-names.js';
 import { MADE, renderMade } from './made.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
@@ -266,7 +267,8 @@ function requireOnce(objects: readonly DeclaredObject[]): void {
 }
 
 /** @throws Problem where one is there already */
-export function createObjects(declared: Declared, cluster: Cluster, { text, file }: TextOfObjects) {
+export function createObjects(declared: Declared, cluster: Cluster, given: TextOfObjects & { readonly seed: number }) {
+  const { text, file } = withGeneratedNames(declared, cluster, given);
   const next = added(declared, text, file);
   requireOnce(next.added);
   const taken = next.added.filter(({ key }) => isThere(declared, cluster, key));
