@@ -867,6 +867,22 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     t.equal(await page.locator('.counts').innerText(), count, 'a list that is paused takes nothing');
   });
 
+  await t.test('the clock says how late it is, whoever let time pass', async (t) => {
+    const { page, ask } = await openCluster(t, browser, demo);
+    const shown = async (): Promise<string> => page.locator('.clock output').innerText();
+    const told = async (): Promise<string> =>
+      `${secondsText((await ask('GET', `/clusters/${VXLAN}/clock`)).json.nowNs)} s`;
+    for (const [path, body] of [
+      ['traces', { from: FROM, to: TO }],
+      ['exec', { target: FROM, command: ['ping', '-c', '2', '192.168.104.1'] }],
+    ] as const) {
+      const before = await shown();
+      t.ok((await ask('POST', `/clusters/${VXLAN}/${path}`, body)).status < 300);
+      t.not(await told(), before);
+      await comesToEqual(t, shown, await told());
+    }
+  });
+
   await t.test('after a restart of the server it goes on', async (t) => {
     const options = { logLevel: 'silent', workerUrl: WORKER, pageFolder, clusters: [cluster(VXLAN)] };
     let server: RunningServer = await serve({ port: 0, ...options });

@@ -18,6 +18,8 @@ export interface Told {
   readonly onChange: () => void;
   /** The clock is no longer what was read. */
   readonly onTime: () => void;
+  /** It is that late at least. */
+  readonly onSeen: (timeNs: number) => void;
   /** Whether the server has it: asked before a lost connection is taken up again. */
   readonly isThere: (cluster: string) => Promise<boolean>;
   readonly onGone: (cluster: string) => void;
@@ -59,6 +61,7 @@ export class Live {
   readonly subjects = signal<{ readonly changed: readonly string[] | undefined }>({ changed: undefined });
   readonly #onChange: () => void;
   readonly #onTime: () => void;
+  readonly #onSeen: (timeNs: number) => void;
   readonly #isThere: (cluster: string) => Promise<boolean>;
   readonly #onGone: (cluster: string) => void;
   #stream: Stream | undefined;
@@ -67,9 +70,10 @@ export class Live {
   #asked: string | undefined;
   #watcher: Watcher | undefined;
 
-  constructor({ onChange, onTime, isThere, onGone }: Told) {
+  constructor({ onChange, onTime, onSeen, isThere, onGone }: Told) {
     this.#onChange = onChange;
     this.#onTime = onTime;
+    this.#onSeen = onSeen;
     this.#isThere = isThere;
     this.#onGone = onGone;
   }
@@ -159,6 +163,8 @@ export class Live {
       history: true,
       onBatch: ({ messages, missed }, isOld) => {
         this.missed.value += missed;
+        const last = messages.at(-1);
+        if (last !== undefined) this.#onSeen(last.timeNs);
         if (this.paused.value) return;
         const frames = messages.filter((message) => message.type === 'frame');
         const added = this.log.add(frames, performance.now());
@@ -187,6 +193,8 @@ export class Live {
   }
 
   #happened(messages: readonly StreamMessage[]): void {
+    // Whoever sent it, time went on meanwhile.
+    if (messages.some(({ type }) => type === 'trace')) this.#onTime();
     const events = messages.filter((message) => message.type === 'event');
     if (events.length === 0) return;
     this.events.value = [...events.toReversed(), ...this.events.value].slice(0, EVENTS_KEPT);

@@ -71,7 +71,12 @@ export class PageState {
   /** What happens in the cluster that is shown. */
   readonly live = new Live({
     onChange: () => void this.#refreshed.again(),
-    onTime: () => void this.readClock(),
+    onTime: () => void this.#clockRead.again(),
+    onSeen: (timeNs) => {
+      const { value: clock } = this.clock;
+      // One that runs is read now and then.
+      if (clock !== undefined && !clock.running && timeNs > clock.nowNs) void this.#clockRead.again();
+    },
     isThere: (name) => this.#isThere(name),
     onGone: (name) => this.#showMissing({ kind: 'cluster', name }),
   });
@@ -243,6 +248,7 @@ export class PageState {
 
   readonly #reads = new InOrder();
   readonly #clockReads = new InOrder();
+  readonly #clockRead = new Repeated(async () => this.readClock());
   readonly #refreshed = new Repeated(() => this.refresh().catch(() => undefined));
 
   /** Machines, pods, Services, faults, findings and the clock, as they are now. @throws ApiError */
