@@ -1089,11 +1089,22 @@ t.test('the page in Chromium', { skip: NO_BROWSER }, async (t) => {
     await ask('POST', `/clusters/${VXLAN}/faults`, { kind: 'pod', namespace: 'default', name: 'web' });
     await page.locator('.tabs .count').waitFor();
     const ends = `[...document.querySelectorAll('.bar > *, .tools .tabs > *')].every((one) => one.getBoundingClientRect().right <= innerWidth)`;
+    const beside = `(() => {
+      const [legend, buttons] = ['.legend', '.zoom'].map((one) => document.querySelector(one).getBoundingClientRect());
+      return legend.right <= buttons.left && buttons.height < 40;
+    })()`;
+    const help = `(() => {
+      const { width, height } = document.querySelector('.terminal .hint').getBoundingClientRect();
+      return width > height * 4;
+    })()`;
+    await page.getByRole('tab', { name: 'Terminal' }).click();
     const named = `[...document.querySelectorAll('.bar .field select')].every((one) => one.clientWidth > 80)`;
     for (const width of [1280, 1024, 768]) {
       await page.setViewportSize({ width, height: 800 });
       t.ok(await becomes(page, ends), `${width}: all in the window`);
       t.ok(await becomes(page, named), `${width}: names are read`);
+      t.ok(await becomes(page, beside), `${width}: buttons stand below the picture, beside the legend`);
+      t.ok(await becomes(page, help), `${width}: what is said of the terminal is read in lines`);
       await shoot(`narrow-${width}`);
     }
   });

@@ -71,7 +71,7 @@ class Stage {
     cancelAnimationFrame(this.#request);
   }
 
-  /** `below`: so much of the height is the legend's. */
+  /** `below`: so much of the height is the legend's, and the buttons' beside it. */
   resize(width: number, height: number, below: number): void {
     if (width === 0 || height === 0) return;
     this.#size = { width, height };
@@ -237,6 +237,7 @@ function useStage() {
   const still = useRef<HTMLCanvasElement>(null);
   const moving = useRef<HTMLCanvasElement>(null);
   const legend = useRef<HTMLUListElement>(null);
+  const buttons = useRef<HTMLDivElement>(null);
   const stage = useSignal<Stage | undefined>(undefined);
   const layout = useComputed(() => layoutOf(page.hosts.value, page.pods.value));
   const ties = useSignal(NO_TIES);
@@ -252,10 +253,10 @@ function useStage() {
       onDrop: (step) => made.flights.addDrop(step),
       onReset: () => made.flights.clear(),
     });
-    const watcher = new ResizeObserver(
-      ([entry]) =>
-        entry && made.resize(entry.contentRect.width, entry.contentRect.height, legend.current?.offsetHeight ?? 0),
-    );
+    const watcher = new ResizeObserver(([entry]) => {
+      const below = Math.max(legend.current?.offsetHeight ?? 0, buttons.current?.offsetHeight ?? 0);
+      if (entry !== undefined) made.resize(entry.contentRect.width, entry.contentRect.height, below);
+    });
     watcher.observe(frame.current);
     return () => {
       made.stop();
@@ -293,13 +294,13 @@ function useStage() {
       })
       .catch(() => undefined);
   });
-  return { stage, frame, still, moving, legend };
+  return { stage, frame, still, moving, legend, buttons };
 }
 
 export function Picture() {
   const page = usePage();
   const say = useTexts();
-  const { stage, frame, still, moving, legend } = useStage();
+  const { stage, frame, still, moving, legend, buttons } = useStage();
   const onClick = (event: MouseEvent): void =>
     page.select(stage.value?.placeAt({ x: event.offsetX, y: event.offsetY }));
   const onDblClick = (event: MouseEvent): void => {
@@ -332,7 +333,7 @@ export function Picture() {
       />
       {page.hosts.value.length === 0 && page.clock.value !== undefined && <p class="hint nothing">{say('noNodes')}</p>}
       <Legend list={legend} />
-      <div class="zoom">
+      <div class="zoom" ref={buttons}>
         <button
           type="button"
           title={say('zoomIn')}
