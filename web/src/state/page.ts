@@ -19,6 +19,7 @@ import type { Language } from '../texts/language.js';
 import { Api, ApiError, readCluster, type Source } from './api.js';
 import type { Frame } from './frames.js';
 import { Live } from './live.js';
+import { ReadClock } from './clock.js';
 import { InOrder, Repeated } from './in-order.js';
 import { firstLanguage, firstTheme, keepLooks, type Theme } from './looks.js';
 import { namesOf } from './names.js';
@@ -65,18 +66,19 @@ export class PageState {
   readonly faults = signal<readonly Fault[]>([]);
   /** What a real cluster would suffer from. */
   readonly findings = signal<readonly Finding[]>([]);
-  readonly clock = signal<Clock | undefined>(undefined);
+  readonly #time = new ReadClock({
+    api: this.api,
+    current: this.current,
+    isLost: () => this.live.connection.value === 'lost',
+  });
+  readonly clock = this.#time.clock;
   readonly names = computed(() => namesOf(this.hosts.value, this.pods.value, this.services.value));
 
   /** What happens in the cluster that is shown. */
   readonly live = new Live({
     onChange: () => void this.#refreshed.again(),
-    onTime: () => void this.#clockRead.again(),
-    onSeen: (timeNs) => {
-      const { value: clock } = this.clock;
-      // One that runs is read now and then.
-      if (clock !== undefined && !clock.running && timeNs > clock.nowNs) void this.#clockRead.again();
-    },
+    onTime: () => this.#time.changed(),
+    onSeen: (timeNs) => this.#time.seen(timeNs),
     isThere: (name) => this.#isThere(name),
     onGone: (name) => this.#showMissing({ kind: 'cluster', name }),
   });
@@ -247,8 +249,6 @@ export class PageState {
   }
 
   readonly #reads = new InOrder();
-  readonly #clockReads = new InOrder();
-  readonly #clockRead = new Repeated(async () => this.readClock());
   readonly #refreshed = new Repeated(() => this.refresh().catch(() => undefined));
 
   /** Machines, pods, Services, faults, findings and the clock, as they are now. @throws ApiError */
@@ -266,30 +266,18 @@ export class PageState {
         this.findings.value = findings;
       },
     );
-    await Promise.all([read, this.#askClock(name, this.api.clock)]);
+    await Promise.all([read, this.#time.ask(name)]);
   }
 
-  /** @throws ApiError */
-  #askClock(name: string, ask: (cluster: string) => Promise<Clock>): Promise<void> {
-    return this.#clockReads.show(
-      () => ask(name),
-      (clock) => {
-        if (this.current.value === name) this.clock.value = clock;
-      },
-    );
-  }
-
-  async readClock(): Promise<void> {
-    const name = this.current.value;
-    if (name !== undefined && this.live.connection.value !== 'lost')
-      await this.#askClock(name, this.api.clock).catch(() => undefined);
+  readClock(): Promise<void> {
+    return this.#time.read();
   }
 
   /** Runs it, stops it, or moves it on. */
   async turnClock(turn: (cluster: string) => Promise<Clock>): Promise<void> {
     await this.attemptHere(
       'clock',
-      (name) => this.#askClock(name, turn),
+      (name) => this.#time.ask(name, turn),
       () => undefined,
     );
   }
