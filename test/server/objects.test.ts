@@ -201,6 +201,36 @@ t.test('a request that fails changes nothing', async (t) => {
   t.equal(await generation(), generationBefore);
 });
 
+t.test('a dry run is answered as what it asks about would be, and changes nothing', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  const everything = async () => [
+    (await ask('GET', `${OBJECTS}?full=true&limit=1000`)).json,
+    (await ask('GET', `/clusters/${VXLAN}`)).json,
+    (await ask('POST', `/clusters/${VXLAN}/what-if`, { changes: [], flows: [TO_WEB] })).json,
+  ];
+  const before = await everything();
+  const service =
+    'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n';
+  const created = await ask('POST', `${OBJECTS}?dryRun=All`, service, YAML);
+  t.match(created.json, { objects: [{ spec: { clusterIP: /^10\./ } }], change: { rebuilt: false } });
+  t.equal(created.status, 201);
+  const pool = 'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: p}\nspec: {cidr: 10.99.0.0/24}\n';
+  t.match((await ask('POST', `${OBJECTS}?apply=true&dryRun=All`, pool, YAML)).json, { change: { rebuilt: true } });
+  t.equal((await ask('PUT', `${POLICY}?dryRun=All`, DENY_WEB, YAML)).status, 201);
+  const label = JSON.stringify({ metadata: { labels: { tier: 'front' } } });
+  const web = `${OBJECTS}/core/Pod/default/web`;
+  t.match((await ask('PATCH', `${web}?dryRun=All`, label, MERGE)).json.objects, [
+    { metadata: { labels: { tier: 'front' } } },
+  ]);
+  const apply = { 'content-type': 'application/apply-patch+yaml' };
+  t.equal((await ask('PATCH', `${POLICY}?dryRun=All&fieldManager=me`, DENY_WEB, apply)).status, 201);
+  t.match((await ask('DELETE', `${web}?dryRun=All`)).json.deleted, [{ kind: 'Pod', name: 'web' }]);
+  const refused = await ask('PATCH', `${web}?dryRun=All`, JSON.stringify({ spec: { nodeName: 'node1' } }), MERGE);
+  t.equal(refused.status, 422, 'what would be refused is');
+  t.equal((await ask('POST', `${OBJECTS}?dryRun=all`, service, YAML)).status, 400);
+  t.strictSame(await everything(), before);
+});
+
 t.test('an object without a name that says generateName is given one', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'job-' }, data: { a: '1' } };

@@ -28,7 +28,7 @@ import {
   StrategicPatch,
   YAML_TEXT,
 } from '../object-schemas.js';
-import { ClusterParams, ERRORS, ListedObjectSchema, pageOf, PageQuery } from '../schemas.js';
+import { ClusterParams, ERRORS, ListedObjectSchema, oneOf, pageOf, PageQuery } from '../schemas.js';
 import { type ObjectKey, type Json, requestedGroup } from '../../kubernetes/index.js';
 import type { Patch } from '../session/patches.js';
 import { applierOf, FieldManager, managerOf, patcherOf } from './field-manager.js';
@@ -84,14 +84,24 @@ const PATCH_KINDS: Readonly<Record<string, Patch['kind']>> = {
   [STRATEGIC_PATCH_TYPE]: 'strategic',
 };
 const PATCH_TYPES = [...Object.keys(PATCH_KINDS), APPLY_PATCH_TYPE];
+/** Query parameter of every write. */
+const DryRun = {
+  dryRun: Type.Optional(
+    oneOf(['All'], { description: 'All: the answer is what would become of it, and nothing is changed' }),
+  ),
+};
+const isDry = ({ dryRun }: { readonly dryRun?: 'All' | undefined }): { readonly dryRun: boolean } => ({
+  dryRun: dryRun === 'All',
+});
 const PatchQuery = Type.Object({
   ...FieldManager,
+  ...DryRun,
   force: Type.Optional(
     Type.Boolean({ description: 'of an apply: what others have set otherwise becomes the applier’s' }),
   ),
 });
-
 const DeleteQuery = Type.Object({
+  ...DryRun,
   gracePeriodSeconds: Type.Optional(
     Type.Integer({ minimum: 0, description: 'of a pod: 0 waits for no kubelet to say that it is gone' }),
   ),
@@ -158,7 +168,8 @@ export function objectRoutes(app: App, context: RouteContext): void {
         response: { 200: DeletedObjects, ...ERRORS },
       },
     },
-    async ({ params, query }) => threadOf(context, params.cluster).call('deleteObject', { ...keyOf(params), ...query }),
+    async ({ params, query }) =>
+      threadOf(context, params.cluster).call('deleteObject', { ...keyOf(params), ...query, ...isDry(query) }),
   );
 
   app.patch(
@@ -186,7 +197,13 @@ export function objectRoutes(app: App, context: RouteContext): void {
       const thread = threadOf(context, params.cluster);
       if (type === APPLY_PATCH_TYPE) {
         const { force = false } = query;
-        const applied = { key: keyOf(params), ...textOf(body, type), manager: applierOf(request), force };
+        const applied = {
+          key: keyOf(params),
+          ...textOf(body, type),
+          manager: applierOf(request),
+          force,
+          ...isDry(query),
+        };
         const { created, ...changed } = await thread.call('serverSideApply', applied);
         reply.code(created ? 201 : 200);
         return changed;
@@ -196,7 +213,8 @@ export function objectRoutes(app: App, context: RouteContext): void {
         throw new Problem('bad-request', `a body is wanted: a patch as ${PATCH_TYPES.join(' or ')}`);
       const patch: Patch = { kind, patch: body as Json };
       const file = `patch-${randomUUID().slice(0, 8)}.json`;
-      return thread.call('patchObject', { key: keyOf(params), patch, file, manager: patcherOf(request) });
+      const written = { key: keyOf(params), patch, file, manager: patcherOf(request), ...isDry(query) };
+      return thread.call('patchObject', written);
     },
   );
 
@@ -215,6 +233,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
           params: ClusterParams,
           querystring: Type.Object({
             ...FieldManager,
+            ...DryRun,
             apply: Type.Boolean({ default: false, description: 'those that are there already are replaced' }),
           }),
           response: {
@@ -227,7 +246,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
       async (request, reply) => {
         const { params, body, headers, query } = request;
         const manager = managerOf(request, 'CreateOptions');
-        const text = { ...textOf(body, headers['content-type']), manager };
+        const text = { ...textOf(body, headers['content-type']), manager, ...isDry(query) };
         const thread = threadOf(context, params.cluster);
         if (!query.apply) {
           reply.code(201);
@@ -249,14 +268,14 @@ export function objectRoutes(app: App, context: RouteContext): void {
           summary: 'Replace an object, or create it',
           description: LIVE,
           params: ObjectParams,
-          querystring: Type.Object(FieldManager),
+          querystring: Type.Object({ ...FieldManager, ...DryRun }),
           response: { 200: ChangedObjects, 201: ChangedObjects, ...ERRORS },
         },
       },
       async (request, reply) => {
-        const { params, body, headers } = request;
+        const { params, body, headers, query } = request;
         const manager = managerOf(request, 'UpdateOptions');
-        const replaced = { key: keyOf(params), ...textOf(body, headers['content-type']), manager };
+        const replaced = { key: keyOf(params), ...textOf(body, headers['content-type']), manager, ...isDry(query) };
         const { created, ...changed } = await threadOf(context, params.cluster).call('replaceObject', replaced);
         reply.code(created ? 201 : 200);
         return changed;

@@ -45,8 +45,13 @@ export interface SubscribeRequest {
   readonly replaces?: number;
 }
 
+/** Of a write: only what would become of it is asked. */
+interface Rehearsed {
+  readonly dryRun?: boolean;
+}
+
 /** Of a write of objects: by whom, as managedFields name it. */
-interface Write {
+interface Write extends Rehearsed {
   readonly manager: string;
 }
 
@@ -56,7 +61,7 @@ interface TextRequest extends Write {
   readonly file: string;
 }
 
-interface DeleteRequest extends ObjectKey {
+interface DeleteRequest extends ObjectKey, Rehearsed {
   /** 0 waits for no kubelet. */
   readonly gracePeriodSeconds?: number;
 }
@@ -69,7 +74,7 @@ const writerOf = (session: Session, { manager }: Write): Writer => ({
 /** Takes what was written, as its writer's. */
 const taken = (session: Session, next: Parameters<Session['take']>[0], write: Write) => {
   const known = session.declared;
-  return withRows(session.take(tracked(known, session.cluster, next, writerOf(session, write))));
+  return withRows(session.take(tracked(known, session.cluster, next, writerOf(session, write)), write));
 };
 
 const off = (session: Session) => (name: string) => session.faults.isOff(name);
@@ -123,20 +128,20 @@ export const METHODS = {
     session: Session,
     request: Write & { readonly key: ObjectKey; readonly patch: Patch; readonly file: string },
   ) => taken(session, patchObject(session.declared, session.cluster, request), request),
-  serverSideApply: (session: Session, { manager, ...request }: ApplyRequest & Write) => {
+  serverSideApply: (session: Session, request: ApplyRequest & Write) => {
     const created = !isThere(session.declared, session.cluster, request.key);
-    const writer = writerOf(session, { manager });
-    const next = serverSideApply(session.declared, session.cluster, request, writer);
-    return { created, ...withRows(session.take(next)) };
+    const next = serverSideApply(session.declared, session.cluster, request, writerOf(session, request));
+    return { created, ...withRows(session.take(next, request)) };
   },
   /** Of what time has brought about, where it is done again. */
   terminatePod: (session: Session, pod: TerminatingPod) => {
     session.terminate(pod);
     return {};
   },
-  deleteObject: (session: Session, { gracePeriodSeconds, ...key }: DeleteRequest) => {
+  deleteObject: (session: Session, { gracePeriodSeconds, dryRun, ...key }: DeleteRequest) => {
     const deletion = deleteObject(session.declared, session.cluster, key);
-    return withRows(session.delete(key, deletion, { atOnce: gracePeriodSeconds === 0 }));
+    const how = { atOnce: gracePeriodSeconds === 0, ...(dryRun === undefined ? {} : { dryRun }) };
+    return withRows(session.delete(key, deletion, how));
   },
 
   hosts: (session: Session, query: PageRequest) => listHosts(session.cluster, off(session), query),

@@ -26,6 +26,7 @@ import {
 import { badObjects, Problem } from '../problem.js';
 import { shownObject, withoutAssigned } from './assigned.js';
 import { withGeneratedNames } from './generated-names.js';
+import { overwritten, requireOnce } from './repeated.js';
 import { MADE, renderMade } from './made.js';
 import { applyPatch, type Patch } from './patches.js';
 import { unknownKind } from './kinds.js';
@@ -244,26 +245,6 @@ function added(declared: Declared, text: string, file: string) {
       },
     ]);
   return next;
-}
-
-/** Those that stand in a request before another of their name. */
-const overwritten = (objects: readonly DeclaredObject[]): readonly DeclaredObject[] => {
-  const last = new Map(objects.map((one) => [one.id, one]));
-  return objects.filter((one) => last.get(one.id) !== one);
-};
-
-/** The API server would create the first and refuse the second; here it is all or nothing. @throws Problem */
-function requireOnce(objects: readonly DeclaredObject[]): void {
-  const first = new Map(objects.toReversed().map((one) => [one.id, one]));
-  const again = objects.filter((one) => first.get(one.id) !== one);
-  if (again.length === 0) return;
-  const mistakes = again.map(({ key, document }) => ({
-    message: `${describeKey(key)} stands in the request before`,
-    object: describeKey(key),
-    ...document.source.position([]),
-  }));
-  const names = [...new Set(mistakes.map(({ object }) => object))];
-  throw new Problem('conflict', `${names.join(', ')}: more than once in the request`, mistakes);
 }
 
 /** @throws Problem where one is there already */

@@ -16,7 +16,6 @@ import {
   type DeclaredObject,
   type Deletion,
   describeKey,
-  type Finding,
   type ObjectKey,
   type Silence,
   type TerminatingPod,
@@ -78,6 +77,7 @@ export interface Left {
 
 /** The silence is as before where it is not said. */
 type SomeWanted = Pick<Wanted, 'declared'> & Partial<Wanted>;
+type Taken = SomeWanted & { readonly added: readonly DeclaredObject[] };
 
 export class Session {
   readonly name: string;
@@ -303,20 +303,47 @@ export class Session {
   }
 
   /** Objects out of a text. @throws Problem */
-  take({ added, ...wanted }: SomeWanted & { readonly added: readonly DeclaredObject[] }): ChangedObjects {
-    const taken = this.change(wanted);
+  take({ added, ...wanted }: Taken, { dryRun = false } = {}): ChangedObjects {
+    const { change, cluster } = this.#changeOr(dryRun, wanted);
+    const names = new Set(added.map(({ key }) => describeKey(key)));
     return {
-      objects: added.map((one) => shownObject(one, this.#cluster.store)),
-      change: taken,
-      findings: this.#findingsOf(added),
+      objects: added.map((one) => shownObject(one, cluster.store)),
+      change,
+      findings: cluster.findings.filter(({ object }) => names.has(object)),
     };
   }
 
   /** Objects that go, and what goes with them. @throws Problem */
-  delete(key: ObjectKey, { declared, dependents, pods }: Deletion, { atOnce = false } = {}): DeletedObjects {
+  delete(
+    key: ObjectKey,
+    { declared, dependents, pods }: Deletion,
+    { atOnce = false, dryRun = false } = {},
+  ): DeletedObjects {
     const before = podsOf(this.#cluster);
-    const change = this.change({ declared, deletedPods: pods, forced: atOnce ? [key] : [] });
-    return { ...goneOf([key, ...dependents], before, this.#cluster), change, findings: [] };
+    const wanted = { declared, deletedPods: pods, forced: atOnce ? [key] : [] };
+    const { change, cluster } = this.#changeOr(dryRun, wanted);
+    return { ...goneOf([key, ...dependents], before, cluster), change, findings: [] };
+  }
+
+  /** A change that is made, or what would become of it in a cluster of its own. @throws Problem */
+  #changeOr(dryRun: boolean, some: SomeWanted): { readonly change: Change; readonly cluster: Cluster } {
+    if (dryRun) return this.#rehearse(this.#wholly(some));
+    const change = this.change(some);
+    return { change, cluster: this.#cluster };
+  }
+
+  /** @throws Problem as the change itself would */
+  #rehearse(wanted: Wanted): { readonly change: Change; readonly cluster: Cluster } {
+    const cluster = this.#buildWith({
+      ...wanted,
+      declared: this.#declared,
+      deletedPods: [],
+      silence: this.#cluster.silence,
+    });
+    const outcome = mending(() => cluster.change(wanted.declared.documents, this.#recordWith(wanted)));
+    if (outcome.kind === 'refused') throw badObjects(outcome.errors);
+    if (outcome.kind === 'changed') return { change: { rebuilt: false }, cluster };
+    return { change: { rebuilt: true, why: outcome.why }, cluster: this.#buildWith(wanted) };
   }
 
   #hear(silence: Silence, turned: readonly string[]): void {
@@ -334,11 +361,6 @@ export class Session {
   #evict(pod: ObjectKey): void {
     this.delete(pod, deleteObject(this.#declared, this.#cluster, pod), { atOnce: true });
     this.onEvicted(pod);
-  }
-
-  #findingsOf(objects: readonly DeclaredObject[]): readonly Finding[] {
-    const names = new Set(objects.map(({ key }) => describeKey(key)));
-    return this.#cluster.findings.filter(({ object }) => names.has(object));
   }
 
   /** Sends a connection and keeps what happens to it. @throws Problem */

@@ -6,7 +6,16 @@ import { Problem } from '../problem.js';
 import type { Args, Method, Result } from '../session/methods.js';
 import type { Origin } from '../session/opening.js';
 import type { Left } from '../session/session.js';
-import { type Answer, type Batch, type Call, type Change, isChange, type Taken, type ThreadData } from './messages.js';
+import {
+  type Answer,
+  type Batch,
+  type Call,
+  type Change,
+  isChange,
+  isRehearsal,
+  type Taken,
+  type ThreadData,
+} from './messages.js';
 
 export type ThreadState = 'loading' | 'ready' | 'failed' | 'closed';
 
@@ -141,7 +150,7 @@ export class ClusterThread {
       return;
     }
     const { method, args } = waiting.call;
-    if (isChange(method)) {
+    if (isChange(method) && !isRehearsal(args)) {
       this.#changes.push({ method, args } as Change);
       void this.#compact();
     }

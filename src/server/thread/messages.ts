@@ -22,6 +22,10 @@ export const CHANGES = [
 
 export const isChange = (method: Method): method is (typeof CHANGES)[number] => CHANGES.some((one) => one === method);
 
+/** Whether only what would become of a change was asked. */
+export const isRehearsal = (args: unknown): boolean =>
+  typeof args === 'object' && args !== null && 'dryRun' in args && args.dryRun === true;
+
 /** Given to the thread when it starts. */
 export interface ThreadData extends SessionRequest {
   readonly changes: readonly Change[];
