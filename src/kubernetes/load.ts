@@ -73,7 +73,12 @@ export function loadCluster(input: ClusterInput, options: LoadClusterOptions): L
   const { silence = NO_SILENCE } = options;
   silenceNodes(store, silence);
   const marked = marking(silence);
-  const expanded = runControllers(store, { seed: options.seed, deleted: options.deletedPods, marked });
+  const expanded = runControllers(store, {
+    seed: options.seed,
+    deleted: options.deletedPods,
+    marked,
+    runs: options.runs,
+  });
   options.beforeScheduling?.(store);
   const conflicts = refuseConflicts(store, inOrder(store.list('Service').map(placed)));
   const refusals = inOrder([...loading.refusals, ...conflicts]);

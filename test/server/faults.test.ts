@@ -327,6 +327,37 @@ t.test('a pod of a node that nobody hears stays until somebody does, whoever del
   t.equal((await ask('GET', `${at}/objects/core/Pod/shop/web-2`)).status, 404);
 });
 
+t.test('a DaemonSet runs on where nothing new may come, and stays on a node that nobody hears', async (t) => {
+  const { ask, at, jump, fail } = await shop(t);
+  const agent = `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, image: c}]}}
+`;
+  t.equal((await ask('POST', `${at}/objects`, agent, YAML)).status, 201);
+  const pods = async () => {
+    const { items } = (await ask('GET', `${at}/objects?kind=Pod&full=true&labelSelector=app=agent`)).json;
+    return items.map(({ name, object: { metadata, spec } }: Parsed) => [
+      name,
+      spec.nodeName,
+      metadata.deletionTimestamp,
+    ]);
+  };
+  const before = await pods();
+  t.equal(before.length, 2);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const tainted = JSON.stringify({ spec: { taints: [{ key: 'busy', effect: 'NoSchedule' }] } });
+  t.equal((await ask('PATCH', `${at}/objects/core/Node/-/worker1`, tainted, merge)).status, 200);
+  t.strictSame(await pods(), before, 'a taint that ends nobody');
+  await fail({ kind: 'node', name: 'worker2' });
+  await jump(GRACE_NS);
+  t.strictSame(await pods(), before);
+  await jump(2 * TOLERATED_NS);
+  t.strictSame(await pods(), before, 'it bears what other pods do not');
+});
+
 t.test('a Deployment of another template names its pods by that, whatever stays of the one before', async (t) => {
   const { ask, at, jump, fail, apiPods } = await shop(t);
   await fail({ kind: 'node', name: 'worker2' });

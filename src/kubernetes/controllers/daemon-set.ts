@@ -2,7 +2,7 @@
 
 import type { PodSpec, Toleration } from '../kinds/pod.js';
 import { templateHash } from '../names.js';
-import { matchesNodeAffinity, namedNodes, untoleratedTaint } from '../node-fit.js';
+import { isEvicted, matchesNodeAffinity, namedNodes, untoleratedTaint } from '../node-fit.js';
 import type { DaemonSet, KubeNode, Pod } from '../types.js';
 import { createPods } from './pods.js';
 import type { Controllers } from './replicas.js';
@@ -49,11 +49,12 @@ const pinnedTo = (spec: PodSpec, node: string): PodSpec => ({
   },
 });
 
-/** daemon_controller.go:NodeShouldRunDaemonPod(). */
-const shouldRun = (spec: PodSpec, node: KubeNode): boolean =>
-  (spec.nodeName === '' || spec.nodeName === node.name) &&
-  matchesNodeAffinity(spec, node) &&
-  untoleratedTaint(spec, node) === undefined;
+const fits = (spec: PodSpec, node: KubeNode): boolean =>
+  (spec.nodeName === '' || spec.nodeName === node.name) && matchesNodeAffinity(spec, node);
+
+/** daemon_controller.go:NodeShouldRunDaemonPod(): who runs there goes on unless a taint ends pods. */
+const shouldRun = (spec: PodSpec, node: KubeNode): boolean => untoleratedTaint(spec, node) === undefined;
+const shouldGoOn = (spec: PodSpec, node: KubeNode): boolean => !isEvicted(spec, node.spec.taints);
 
 const nodesOf = ({ spec }: Pod): readonly string[] =>
   spec.nodeName === '' ? (namedNodes(spec) ?? []) : [spec.nodeName];
@@ -66,7 +67,9 @@ export function runDaemonSet(set: DaemonSet, { store, pods, seed }: Controllers)
   const hash = templateHash(seed, `${set.namespace}/${set.name}/${JSON.stringify(template.spec)}`);
   const labels = { 'controller-revision-hash': hash, 'pod-template-generation': '1' };
   for (const node of store.list('Node')) {
-    if (served.has(node.name) || !shouldRun(spec, node)) continue;
-    createPods(1, pods, { owner: set, template, seed, purpose: node.name, labels, spec: pinnedTo(spec, node.name) });
+    if (served.has(node.name) || !fits(spec, node)) continue;
+    const making = { owner: set, template, seed, purpose: node.name, labels, spec: pinnedTo(spec, node.name) };
+    const goesOn = shouldGoOn(spec, node) && pods.nextRunsOn(node.name, making);
+    if (goesOn || shouldRun(spec, node)) createPods(1, pods, making);
   }
 }

@@ -30,6 +30,8 @@ export interface PodsBefore {
   readonly deleted?: readonly DeletedPod[] | undefined;
   /** Pods that were deleted and are there still are marked so. */
   readonly marked?: Marked | undefined;
+  /** Whether it is one that runs on its node already. */
+  readonly runs?: ((pod: Pod) => boolean) | undefined;
 }
 
 /** The pods of a cluster by who they belong to. Kept up as pods are made. */
@@ -37,15 +39,17 @@ export class PodOwnership {
   readonly #store: Store;
   readonly #seed: number;
   readonly #marked: Marked;
+  readonly #runs: (pod: Pod) => boolean;
   /** How often a pod of that name was deleted. */
   readonly #deleted = new Map<string, number>();
   readonly #owned = new Map<string, Pod[]>();
   readonly #orphans = new Map<string, Pod[]>();
 
-  constructor(store: Store, seed: number, { deleted = [], marked = (pod) => pod }: PodsBefore) {
+  constructor(store: Store, seed: number, { deleted = [], marked = (pod) => pod, runs = () => false }: PodsBefore) {
     this.#store = store;
     this.#seed = seed;
     this.#marked = marked;
+    this.#runs = runs;
     for (const { namespace, name } of deleted) {
       const key = `${namespace}/${name}`;
       this.#deleted.set(key, (this.#deleted.get(key) ?? 0) + 1);
@@ -92,6 +96,12 @@ export class PodOwnership {
   /** Whether a name that is drawn at random is another's, or was: the same is never drawn twice. */
   isTaken(namespace: string, name: string): boolean {
     return this.exists(namespace, name) || this.#deleted.has(`${namespace}/${name}`);
+  }
+
+  /** Whether the next pod that is made so runs on that node already. */
+  nextRunsOn(node: string, making: Making): boolean {
+    const pod = podFromTemplate(nameFor(making, this), making);
+    return this.#runs({ ...pod, spec: { ...pod.spec, nodeName: node } });
   }
 
   /** One that has the name of a pod that was deleted is another pod. */
@@ -149,12 +159,16 @@ export function podFromTemplate(name: string, making: Making): Pod {
   };
 }
 
-/** `count` pods named `<owner>-<five characters>`, and those beside them that are on their way out. */
+const randomOf = ({ owner, seed, purpose = '' }: Making): Random =>
+  Random.for(seed, `${owner.kind}/${owner.namespace}/${owner.name}/${purpose}`);
+
+/** `<owner>-<five characters>`. */
+const nameFor = (making: Making, pods: PodOwnership, random = randomOf(making)): string =>
+  generateName(`${making.owner.name}-`, random, (candidate) => pods.isTaken(making.owner.namespace, candidate));
+
+/** So many pods, and those beside them that are on their way out. */
 export function createPods(count: number, pods: PodOwnership, making: Making): void {
-  const { owner, seed, purpose = '' } = making;
-  const random = Random.for(seed, `${owner.kind}/${owner.namespace}/${owner.name}/${purpose}`);
-  for (let active = 0; active < count; ) {
-    const name = generateName(`${owner.name}-`, random, (candidate) => pods.isTaken(owner.namespace, candidate));
-    if (isActive(pods.create(podFromTemplate(name, making)))) active += 1;
-  }
+  const random = randomOf(making);
+  for (let active = 0; active < count; )
+    if (isActive(pods.create(podFromTemplate(nameFor(making, pods, random), making)))) active += 1;
 }
