@@ -42,6 +42,7 @@ export function wholePath({ folder = '/' }: ToolPlace, path: string): string {
 export function readFile(place: ToolPlace, name: string): { readonly text: string } | { readonly problem: string } {
   const known = files(place);
   const path = wholePath(place, name);
+  if (path === '/dev/null') return { text: '' };
   const text = path.startsWith(`${CNI_BIN_DIR}/`) ? undefined : known.get(path);
   if (text !== undefined) return { text };
   if (known.has(path)) return { problem: 'a program is no text, and is not shown here' };
@@ -114,10 +115,15 @@ function namesIn(known: ReadonlyMap<string, string>, folder: string): readonly s
 }
 
 /** A file or folder of that name. */
-export function isThere(place: ToolPlace, path: string): Pick<Entry, 'folder' | 'octets'> | undefined {
+export function isThere(
+  place: ToolPlace,
+  path: string,
+): (Pick<Entry, 'folder' | 'octets'> & { readonly executable: boolean }) | undefined {
   const known = files(place);
   const clean = wholePath(place, path);
-  return clean === '/' || known.has(clean) || isFolder(known, clean) ? entryOf(known, clean, path) : undefined;
+  if (path === '' || (clean !== '/' && !known.has(clean) && !isFolder(known, clean))) return undefined;
+  const entry = entryOf(known, clean, path);
+  return { ...entry, executable: entry.folder || entry.program };
 }
 
 /** Differs: everything is root's, and was written when time began. */

@@ -37,9 +37,11 @@ import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
 import { tc } from './tc.js';
 import { awk, cut } from './text/columns.js';
+import { expr } from './text/expr.js';
 import { grepOf } from './text/grep.js';
 import { head, tail } from './text/head-tail.js';
 import { echo, fail, sleep, success } from './text/plain.js';
+import { basename, dirname } from './text/paths.js';
 import { printf } from './text/printf.js';
 import { sed } from './text/sed/sed.js';
 import { seq } from './text/seq.js';
@@ -73,6 +75,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   arp,
   arping,
   awk,
+  basename,
   bash: (place, args, input) => shell(place, args, PROGRAMS, input),
   birdc,
   birdcl: birdc,
@@ -84,10 +87,12 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   cut,
   date,
   dig,
+  dirname,
   echo,
   egrep: grepOf('extended'),
   env: (place, args, input) => env(place, args, runIn, input),
   ethtool,
+  expr,
   false: fail,
   fgrep: grepOf('fixed'),
   getent,

@@ -1,10 +1,10 @@
 /** `test` and `[` (POSIX): strings, numbers, and files that are there. */
 
-import { isThere } from './files.js';
+import { isThere, wholePath } from './files.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
-/** Thrown within this module alone. */
-class Wrong extends Error {}
+/** Thrown by the operators below. */
+export class Wrong extends Error {}
 
 const numberOf = (word: string): number => {
   if (!/^\s*[-+]?\d+\s*$/.test(word)) throw new Wrong(`Illegal number: ${word}`);
@@ -16,7 +16,13 @@ const numbers =
   (a: string, b: string): boolean =>
     holds(numberOf(a), numberOf(b));
 
-const BINARY: Readonly<Record<string, (a: string, b: string) => boolean>> = {
+export const BINARY: Readonly<Record<string, (a: string, b: string, place: ToolPlace) => boolean>> = {
+  '<': (a, b) => a < b,
+  '>': (a, b) => a > b,
+  // Everything was written when time began.
+  '-nt': () => false,
+  '-ot': () => false,
+  '-ef': (a, b, place) => isThere(place, a) !== undefined && wholePath(place, a) === wholePath(place, b),
   '=': (a, b) => a === b,
   '==': (a, b) => a === b,
   '!=': (a, b) => a !== b,
@@ -28,19 +34,39 @@ const BINARY: Readonly<Record<string, (a: string, b: string) => boolean>> = {
   '-ge': numbers((a, b) => a >= b),
 };
 
-const UNARY: Readonly<Record<string, (place: ToolPlace, word: string) => boolean>> = {
+const exists = (place: ToolPlace, path: string): boolean => isThere(place, path) !== undefined;
+const never = (): boolean => false;
+
+/** Everything is root's; there are no links, devices and sockets, and no terminal. */
+export const UNARY: Readonly<Record<string, (place: ToolPlace, word: string) => boolean>> = {
   '-n': (_, word) => word !== '',
   '-z': (_, word) => word === '',
-  '-e': (place, path) => isThere(place, path) !== undefined,
+  '-e': exists,
   '-f': (place, path) => isThere(place, path)?.folder === false,
   '-d': (place, path) => isThere(place, path)?.folder === true,
-  '-r': (place, path) => isThere(place, path) !== undefined,
+  '-r': exists,
+  '-w': exists,
+  '-O': exists,
+  '-G': exists,
+  '-x': (place, path) => isThere(place, path)?.executable === true,
   '-s': (place, path) => (isThere(place, path)?.octets ?? 0) > 0,
+  '-b': never,
+  '-c': never,
+  '-g': never,
+  '-h': never,
+  '-k': never,
+  '-L': never,
+  '-p': never,
+  '-S': never,
+  '-t': never,
+  '-u': never,
 };
 
 class Expression {
   readonly #place: ToolPlace;
   readonly #words: string[];
+  /** What has been read last. */
+  #last = '';
 
   constructor(place: ToolPlace, words: readonly string[]) {
     this.#place = place;
@@ -50,7 +76,7 @@ class Expression {
   holds(): boolean {
     if (this.#words.length === 0) return false;
     const result = this.#or();
-    if (this.#words.length > 0) throw new Wrong(`${this.#words[0]}: unexpected operator`);
+    if (this.#words.length > 0) throw new Wrong(`${this.#last}: unexpected operator`);
     return result;
   }
 
@@ -67,35 +93,41 @@ class Expression {
   }
 
   #not(): boolean {
-    return this.#words.length > 1 && this.#take('!') ? !this.#not() : this.#primary();
+    const isCompared = this.#words.length > 2 && Object.hasOwn(BINARY, this.#words[1] ?? '');
+    return this.#words.length > 1 && !isCompared && this.#take('!') ? !this.#not() : this.#primary();
   }
 
   #primary(): boolean {
     const [word = '', operator = '', other] = this.#words;
     const binary = Object.hasOwn(BINARY, operator) ? BINARY[operator] : undefined;
     if (binary !== undefined && other !== undefined) {
-      this.#words.splice(0, 3);
-      return binary(word, other);
+      this.#pass(3);
+      return binary(word, other, this.#place);
     }
+    if (binary !== undefined && this.#words.length === 2) throw new Wrong(`${operator}: argument expected`);
     const unary = Object.hasOwn(UNARY, word) ? UNARY[word] : undefined;
     if (unary !== undefined && this.#words.length > 1) {
-      this.#words.splice(0, 2);
+      this.#pass(2);
       return unary(this.#place, operator);
     }
     if (word === '(' && this.#words.length > 2) {
-      this.#words.shift();
+      this.#pass(1);
       const result = this.#or();
       if (!this.#take(')')) throw new Wrong('closing paren expected');
       return result;
     }
     if (this.#words.length === 0) throw new Wrong('argument expected');
-    this.#words.shift();
+    this.#pass(1);
     return word !== '';
+  }
+
+  #pass(count: number): void {
+    this.#last = this.#words.splice(0, count).at(-1) ?? '';
   }
 
   #take(word: string): boolean {
     if (this.#words[0] !== word) return false;
-    this.#words.shift();
+    this.#pass(1);
     return true;
   }
 }

@@ -3,14 +3,24 @@
 /** Thrown to the shell that has asked. */
 export class ArithmeticError extends Error {}
 
+/** A number, a name, an operator, or what is none of these. */
 const TOKEN =
-  /\s*(?:(0x[\da-f]+|\d+)|([A-Za-z_]\w*)|(<<=|>>=|&&|\|\||[-+*/%&^|]=|<<|>>|[<>=!]=|[-+*/%<>&^|~!?:()=]))/iy;
+  /\s*(?:(0x[\da-f]+|0[0-7]*|[1-9]\d*)|([A-Za-z_]\w*)|(<<=|>>=|&&|\|\||[-+*/%&^|]=|<<|>>|[<>=!]=|[-+*/%<>&^|~!?:()=]|\S))/iy;
+
+/** Where names have values. */
+export interface Variables {
+  readonly variables: ReadonlyMap<string, string>;
+  assign(name: string, value: string): void;
+}
 
 type Operation = (a: bigint, b: bigint) => bigint;
 const truth = (holds: boolean): bigint => (holds ? 1n : 0n);
 
+/** Thrown within this module alone. */
+class Undefined extends Error {}
+
 const divided: (how: Operation) => Operation = (how) => (a, b) => {
-  if (b === 0n) throw new ArithmeticError('division by zero');
+  if (b === 0n) throw new Undefined('division by zero');
   return how(a, b);
 };
 
@@ -35,30 +45,27 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map(LEVELS.flatMap((level
 
 class Reckoner {
   readonly #tokens: string[] = [];
-  readonly #variables: Map<string, string>;
+  readonly #text: string;
+  readonly #variables: Variables;
   /** Within what is only read over: the other branch of `?:`, what `&&` and `||` need not ask. */
   #muted = 0;
 
-  constructor(text: string, variables: Map<string, string>) {
+  constructor(text: string, variables: Variables) {
+    this.#text = text;
     this.#variables = variables;
     TOKEN.lastIndex = 0;
-    let read = 0;
-    for (let found = TOKEN.exec(text); found !== null; found = TOKEN.exec(text)) {
-      this.#tokens.push(found[0].trim());
-      read = TOKEN.lastIndex;
-    }
-    if (text.slice(read).trim() !== '') this.#fail();
+    for (let found = TOKEN.exec(text); found !== null; found = TOKEN.exec(text)) this.#tokens.push(found[0].trim());
   }
 
   result(): bigint {
     if (this.#tokens.length === 0) return 0n;
     const value = this.#expression();
-    if (this.#tokens.length > 0) this.#fail();
+    if (this.#tokens.length > 0) this.#expects('EOF');
     return value;
   }
 
-  #fail(): never {
-    throw new ArithmeticError('expecting primary');
+  #expects(what: string): never {
+    throw new ArithmeticError(`arithmetic expression: expecting ${what}: "${this.#text}"`);
   }
 
   #take(token: string): boolean {
@@ -76,13 +83,13 @@ class Reckoner {
       if (this.#muted > 0) return 0n;
       const operation = OPERATIONS.get(operator.slice(0, -1));
       const result = BigInt.asIntN(64, operation === undefined ? value : operation(this.#valueOf(name), value));
-      this.#variables.set(name, String(result));
+      this.#variables.assign(name, String(result));
       return result;
     }
     const condition = this.#either();
     if (!this.#take('?')) return condition;
     const yes = this.#unless(condition === 0n, () => this.#expression());
-    if (!this.#take(':')) this.#fail();
+    if (!this.#take(':')) this.#expects("':'");
     const no = this.#unless(condition !== 0n, () => this.#expression());
     return condition === 0n ? no : yes;
   }
@@ -134,17 +141,17 @@ class Reckoner {
     if (this.#take('~')) return ~this.#unary();
     if (this.#take('(')) {
       const value = this.#expression();
-      if (!this.#take(')')) this.#fail();
+      if (!this.#take(')')) this.#expects("')'");
       return value;
     }
-    const token = this.#tokens.shift() ?? this.#fail();
-    if (/^\d/.test(token)) return numberOf(token) ?? this.#fail();
-    return /^[a-z_]/i.test(token) ? this.#valueOf(token) : this.#fail();
+    const token = this.#tokens.shift() ?? this.#expects('primary');
+    if (/^\d/.test(token)) return numberOf(token) ?? this.#expects('primary');
+    return /^[a-z_]/i.test(token) ? this.#valueOf(token) : this.#expects('primary');
   }
 
   #valueOf(name: string): bigint {
     if (this.#muted > 0) return 0n;
-    const text = (this.#variables.get(name) ?? '').trim();
+    const text = (this.#variables.variables.get(name) ?? '').trim();
     if (text === '') return 0n;
     const negative = text.startsWith('-');
     const value = numberOf(text.replace(/^[-+]/, ''));
@@ -153,18 +160,21 @@ class Reckoner {
   }
 }
 
-/** Decimal, octal behind a 0, hexadecimal behind 0x. */
+const LARGEST = (1n << 63n) - 1n;
+
+/** Decimal, octal behind a 0, hexadecimal behind 0x; what is too large is the largest (strtoimax(3)). */
 function numberOf(text: string): bigint | undefined {
-  if (/^0[0-7]+$/.test(text)) return BigInt(`0o${text.slice(1)}`);
-  return /^(?:0x[\da-f]+|\d+)$/i.test(text) ? BigInt(text) : undefined;
+  if (!/^(?:0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i.test(text)) return undefined;
+  const value = BigInt(/^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text);
+  return value > LARGEST ? LARGEST : value;
 }
 
 /** @throws ArithmeticError */
-export function reckon(text: string, variables: Map<string, string>): string {
+export function reckon(text: string, variables: Variables): string {
   try {
     return String(new Reckoner(text, variables).result());
   } catch (error) {
-    if (error instanceof ArithmeticError) throw new ArithmeticError(`${error.message}: "${text}"`);
+    if (error instanceof Undefined) throw new ArithmeticError(`arithmetic expression: ${error.message}: "${text}"`);
     throw error;
   }
 }

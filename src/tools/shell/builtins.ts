@@ -3,10 +3,13 @@
 import { printed } from '../text/printf.js';
 import { isThere, wholePath } from '../files.js';
 import { failure, lines, ok, type ToolPlace, type ToolResult } from '../tool.js';
+import type { Input } from './descriptors.js';
 import { DEFAULT_IFS, readWords } from './fields.js';
-import { Leaving, NAME, SHELL_OPTIONS, type ShellState } from './state.js';
+import { getopts, leadingOptions } from './getopts.js';
+import { set } from './set.js';
+import { Leaving, NAME, quoted, type ShellState } from './state.js';
 
-type Builtin = (state: ShellState, args: readonly string[], place: ToolPlace) => ToolResult;
+export type Builtin = (state: ShellState, args: readonly string[], place: ToolPlace) => ToolResult;
 
 /** @throws Leaving */
 const leave =
@@ -16,26 +19,38 @@ const leave =
     throw new Leaving(kind, Math.max(Number(word) || 1, 1));
   };
 
-/** `read [-r] NAME...`: a line in words, of which the last name has the rest. */
+/** `read [-r] [-p PROMPT] NAME...`: a line in words, of which the last name has the rest. */
 const read: Builtin = (state, args) => {
-  const raw = args[0] === '-r';
-  const names = raw ? args.slice(1) : args;
+  const given = leadingOptions(args, 'rp:');
+  if ('problem' in given) return failure(2, `sh: read: ${given.problem}`);
+  const { options, rest: names } = given;
   if (names.length === 0) return failure(2, 'sh: read: arg count');
   const wrong = names.find((name) => !NAME.test(name));
   if (wrong !== undefined) return failure(2, `sh: read: ${wrong}: bad variable name`);
-  const line = state.input.line();
-  const text = (raw ? line?.text : line?.text.replaceAll(/\\(.)/g, '$1')) ?? '';
+  const { text, whole } = lineOf(state.input, options.has('r'));
   const words = readWords(text, names.length, state.variables.get('IFS') ?? DEFAULT_IFS);
   for (const [i, name] of names.entries()) state.assign(name, words[i] ?? '');
-  return { exitCode: line?.whole === true ? 0 : 1, stdout: '', stderr: '' };
+  return { exitCode: whole ? 0 : 1, stdout: '', stderr: '' };
 };
 
-/** As a word that stands for itself. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
+/** Without `raw` a backslash takes its meaning from what stands behind it, and a newline away. */
+function lineOf(input: Input, raw: boolean): { readonly text: string; readonly whole: boolean } {
+  let text = '';
+  for (;;) {
+    const line = input.line();
+    if (line === undefined) return { text, whole: false };
+    if (raw) return line;
+    const goesOn = /(?:^|[^\\])(?:\\\\)*\\$/.test(line.text) && line.whole;
+    text += line.text.slice(0, goesOn ? -1 : undefined).replaceAll(/\\(.)/g, '$1');
+    if (!goesOn) return { text, whole: line.whole };
+  }
+}
 
 /** `export [-p] [NAME[=VALUE]...]`. */
 const exported: Builtin = (state, args) => {
-  const names = args[0] === '-p' ? args.slice(1) : args;
+  const given = leadingOptions(args, 'p');
+  if ('problem' in given) return failure(2, `sh: export: ${given.problem}`);
+  const names = given.rest;
   if (names.length === 0)
     return ok(
       [...state.exported]
@@ -57,20 +72,30 @@ const exported: Builtin = (state, args) => {
 
 /** `local NAME[=VALUE]...`: as it was before, when the function ends. */
 const local: Builtin = (state, args) => {
-  const kept = state.locals.at(-1);
-  if (kept === undefined) return failure(2, 'sh: local: not in a function');
+  if (state.calls === 0) return failure(2, 'sh: local: not in a function');
   for (const word of args) {
     const [name = '', ...value] = word.split('=');
     if (!NAME.test(name)) return failure(2, `sh: local: ${name}: bad variable name`);
-    if (!kept.has(name)) kept.set(name, state.variables.get(name));
+    state.keep(name);
     if (word.includes('=')) state.assign(name, value.join('='));
   }
   return ok('');
 };
 
-/** `readonly NAME[=VALUE]...` */
+/** `readonly [-p] [NAME[=VALUE]...]` */
 const readonly: Builtin = (state, args) => {
-  for (const word of args) {
+  const given = leadingOptions(args, 'p');
+  if ('problem' in given) return failure(2, `sh: readonly: ${given.problem}`);
+  if (given.rest.length === 0)
+    return ok(
+      lines(
+        [...state.readonly].sort().map((name) => {
+          const value = state.variables.get(name);
+          return value === undefined ? `readonly ${name}` : `readonly ${name}=${quoted(value)}`;
+        }),
+      ),
+    );
+  for (const word of given.rest) {
     const [name = '', ...value] = word.split('=');
     if (!NAME.test(name)) return failure(2, `sh: readonly: ${name}: bad variable name`);
     if (word.includes('=')) state.assign(name, value.join('='));
@@ -79,32 +104,13 @@ const readonly: Builtin = (state, args) => {
   return ok('');
 };
 
-const unset: Builtin = ({ variables, exported: names }, args) => {
-  for (const name of args) {
-    variables.delete(name);
-    names.delete(name);
-  }
-  return ok('');
-};
-
-/** `set [-eux] [+eux] [--] [WORD]...`. */
-const set: Builtin = (state, args) => {
-  const words = [...args];
-  for (let word = words[0]; word !== undefined && /^[-+]./.test(word); word = words[0]) {
-    words.shift();
-    if (word === '--') {
-      state.positional = words;
-      return ok('');
-    }
-    for (const letter of word.slice(1)) {
-      const option = SHELL_OPTIONS.find((one) => one === letter);
-      if (option === undefined)
-        return failure(2, `sh: set: of options only -e, -u and -x are offered here, not ${word}`);
-      if (word.startsWith('-')) state.options.add(option);
-      else state.options.delete(option);
-    }
-  }
-  if (words.length > 0) state.positional = words;
+/** `unset [-f|-v] NAME...` */
+const unset: Builtin = (state, args) => {
+  const given = leadingOptions(args, 'fv');
+  if ('problem' in given) return failure(2, `sh: unset: ${given.problem}`);
+  for (const name of given.rest)
+    if (given.options.has('f')) state.functions.delete(name);
+    else state.remove(name);
   return ok('');
 };
 
@@ -112,12 +118,14 @@ const set: Builtin = (state, args) => {
 const returned: Builtin = (state, [word]) => {
   const status = word === undefined ? state.status : Number(word);
   if (!Number.isInteger(status) || status < 0) return failure(2, `sh: return: Illegal number: ${word}`);
-  throw new Leaving('return', status & 0xff);
+  throw new Leaving('return', status);
 };
 
 /** The shell's own says who speaks. */
 const printf: Builtin = (_state, args) => {
-  const result = printed(args);
+  const given = leadingOptions(args, '');
+  if ('problem' in given) return failure(2, `sh: printf: ${given.problem}`);
+  const result = printed(given.rest);
   return { ...result, stderr: result.stderr.replaceAll(/^(?=.)/gm, 'sh: ') };
 };
 
@@ -173,7 +181,9 @@ const NUMBERED: Readonly<Record<string, string>> = {
 
 /** `trap [ACTION|-] WHAT...`: of signals nobody sends one, and EXIT comes. */
 const trap: Builtin = ({ traps }, args) => {
-  const [action, ...names] = args[0] === '--' ? args.slice(1) : args;
+  const given = args[0] === '-' ? { rest: args } : leadingOptions(args, '');
+  if ('problem' in given) return failure(2, `sh: trap: ${given.problem}`);
+  const [action, ...names] = given.rest;
   if (action === undefined) return ok(lines([...traps].map(([name, text]) => `trap -- ${quoted(text)} ${name}`)));
   const asked = names.length === 0 ? [action] : names;
   for (const word of asked) {
@@ -200,6 +210,12 @@ const exit: Builtin = (state, [word]) => {
   throw new Leaving('exit', status & 0xff);
 };
 
+/** `umask` shows what root has; no file is made here. */
+const umask: Builtin = (_state, args) => (args.length === 0 ? ok('0022\n') : ok(''));
+
+/** Computing takes no time. */
+const times: Builtin = () => ok('0m0.000000s 0m0.000000s\n0m0.000000s 0m0.000000s\n');
+
 export const BUILTINS: Readonly<Record<string, Builtin>> = {
   ':': () => ok(''),
   break: leave('break'),
@@ -207,6 +223,9 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   continue: leave('continue'),
   exit,
   export: exported,
+  getopts,
+  hash: () => ok(''),
+  jobs: () => ok(''),
   local,
   printf,
   read,
@@ -214,10 +233,21 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
   return: returned,
   set,
   shift,
+  times,
   trap,
+  umask,
   unset,
   wait,
 };
 
 /** What goes wrong with another than these ends the script (POSIX, Shell Command Language, 2.8.1). */
-export const ORDINARY_BUILTINS: ReadonlySet<string> = new Set(['cd', 'printf', 'read', 'wait']);
+export const ORDINARY_BUILTINS: ReadonlySet<string> = new Set([
+  'cd',
+  'getopts',
+  'hash',
+  'jobs',
+  'printf',
+  'read',
+  'umask',
+  'wait',
+]);

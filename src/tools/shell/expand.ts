@@ -1,13 +1,16 @@
 /** What a word stands for (POSIX, Shell Command Language, 2.6): parameters, sums, what commands print, names of files. */
 
 import { reckon } from './arithmetic.js';
-import { DEFAULT_IFS, escaped, Fields, patternSource } from './fields.js';
-import type { ShellState } from './state.js';
+import { DEFAULT_IFS, escaped, Fields, isPattern, PATTERNS, patternSource } from './fields.js';
+import { SHELL_PID, type ShellState } from './state.js';
 import type { Parameter, Part, Script, Word } from './syntax.js';
 
 /** What an expansion asks of the shell. */
 export interface ExpansionContext {
-  readonly state: Pick<ShellState, 'variables' | 'positional' | 'status' | 'scriptName' | 'options' | 'jobs'>;
+  readonly state: Pick<
+    ShellState,
+    'variables' | 'positional' | 'status' | 'scriptName' | 'options' | 'jobs' | 'assign'
+  >;
   /** Variables that have a value which nobody here knows, and where it stands. */
   readonly unresolved: ReadonlyMap<string, string>;
   /** What commands print, without the newlines at its end. */
@@ -18,6 +21,9 @@ export interface ExpansionContext {
 
 /** Thrown by `${x?why}`, and by what nobody here knows. */
 export class ParameterError extends Error {}
+
+/** Characters are octets, as in the locale C. */
+const octetsOf = (text: string): number => new TextEncoder().encode(text).length;
 
 /** `"$@"` */
 const isArguments = (part: Part): boolean =>
@@ -59,6 +65,7 @@ export class Expansion {
 
   #part(part: Part, fields: Fields): void {
     if (part.kind === 'text') fields.add(part.text);
+    else if (part.kind === 'home') fields.add(this.#textOf(part));
     else if (part.kind === 'pattern') fields.add(part.text, patternSource(part.text, '[^/]'));
     else if (part.kind === 'bare') fields.addSplit(part.text, this.#ifs);
     else if (isArguments(part)) this.#arguments(fields);
@@ -88,8 +95,10 @@ export class Expansion {
       case 'pattern':
       case 'bare':
         return part.text;
+      case 'home':
+        return this.#home(part.user);
       case 'arithmetic':
-        return reckon(this.text(part.inside), this.#context.state.variables);
+        return reckon(this.text(part.inside), this.#context.state);
       case 'output':
         return this.#context.outputOf(part.script);
       default: {
@@ -99,14 +108,20 @@ export class Expansion {
     }
   }
 
+  /** Of whoever is not known nothing becomes of it. */
+  #home(user: string): string {
+    return user === '' ? (this.#context.state.variables.get('HOME') ?? '~') : user === 'root' ? '/root' : `~${user}`;
+  }
+
   /** Its value, or the word that stands for it. */
   #parameter({ name, change }: Parameter): string | Word {
+    if (change === 'bad') throw new ParameterError('Bad substitution');
     const value = this.#valueOf(name);
     const needsValue = change === undefined || change === 'length' || /^[%#]/.test(change.operator);
     if (value === undefined && needsValue && this.#context.state.options.has('u'))
       throw new ParameterError(`${name}: parameter not set`);
     if (change === undefined) return value ?? '';
-    if (change === 'length') return String((value ?? '').length);
+    if (change === 'length') return String(octetsOf(value ?? ''));
     const { operator, word } = change;
     if (/^[%#]/.test(operator)) return this.#without(value ?? '', operator, word);
     // With a colon what is empty counts as what is not set.
@@ -126,7 +141,7 @@ export class Expansion {
   }
 
   #assigned(name: string, value: string): string {
-    this.#context.state.variables.set(name, value);
+    this.#context.state.assign(name, value);
     return value;
   }
 
@@ -141,10 +156,8 @@ export class Expansion {
       .map((part) => {
         if (part.kind === 'pattern') return patternSource(part.text, '[^]');
         const text = this.#textOf(part);
-        if (part.kind === 'text' || part.kind === 'bare' || part.quoted) return escaped(text);
-        return text.replaceAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g, (one) =>
-          /^(?:[*?]|\[.+\])$/.test(one) ? patternSource(one, '[^]') : escaped(one),
-        );
+        if (part.kind === 'text' || part.kind === 'bare' || part.kind === 'home' || part.quoted) return escaped(text);
+        return text.replaceAll(PATTERNS, (one) => (isPattern(one) ? patternSource(one, '[^]') : escaped(one)));
       })
       .join('');
   }
@@ -170,7 +183,9 @@ export class Expansion {
     if (name === '@') return positional.join(' ');
     if (name === '*') return positional.join(this.#ifs.charAt(0));
     if (name === '0') return scriptName;
-    if (/^\d$/.test(name)) return positional[Number(name) - 1];
+    if (name === '$') return String(SHELL_PID);
+    if (name === '-') return [...this.#context.state.options].join('');
+    if (/^\d+$/.test(name)) return positional[Number(name) - 1];
     const from = variables.has(name) ? undefined : this.#context.unresolved.get(name);
     if (from !== undefined) throw new ParameterError(`${name}: is not known here: ${from}`);
     return variables.get(name);

@@ -1,5 +1,7 @@
 /** Words on their way, and how IFS takes a value apart (POSIX, Shell Command Language, 2.6.5). */
 
+import { bracketSource } from '../text/regexp.js';
+
 /** A word, and the pattern of file names that it is. */
 export interface Field {
   readonly text: string;
@@ -11,10 +13,15 @@ export const DEFAULT_IFS = ' \t\n';
 
 export const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 
-/** `*` and `?` of names stop at slashes (POSIX, 2.13.3), those of values do not; `[!a]` is `[^a]`. */
+/** What a text without quotes is taken apart into: what stands for others, and the rest. */
+export const PATTERNS = /[*?]|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|[^*?[]+|\[/g;
+export const isPattern = (part: string): boolean => /^(?:[*?]|\[.+\])$/s.test(part);
+
+/** `*` and `?` of names stop at slashes (POSIX, 2.13.3), those of values do not; `[!a]` is `[^a]`, and `^` a character. */
 export function patternSource(text: string, anyCharacter: '[^/]' | '[^]'): string {
   if (text === '*') return `${anyCharacter}*`;
-  return text === '?' ? anyCharacter : text.replace(/^\[!/, '[^');
+  if (text === '?') return anyCharacter;
+  return bracketSource(text.replace(/^\[\^(.+)\]$/s, '[$1^]').replace(/^\[!/, '[^'));
 }
 
 /** What parts words: blanks of IFS, however many, with one other of its characters among them at most. */
@@ -61,8 +68,8 @@ export class Fields {
   }
 
   #addPatterns(text: string): void {
-    for (const [part] of text.matchAll(/[*?]|\[[^\]]+\]|[^*?[]+|\[/g))
-      this.add(part, /^(?:[*?]|\[.+\])$/.test(part) ? patternSource(part, '[^/]') : undefined);
+    for (const [part] of text.matchAll(PATTERNS))
+      this.add(part, isPattern(part) ? patternSource(part, '[^/]') : undefined);
   }
 
   get all(): readonly Field[] {

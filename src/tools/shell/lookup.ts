@@ -30,6 +30,7 @@ const SPECIAL = new Set([
   'exec',
   'exit',
   'export',
+  'local',
   'readonly',
   'return',
   'set',
@@ -44,6 +45,9 @@ const ORDINARY = new Set([
   'command',
   'echo',
   'false',
+  'getopts',
+  'hash',
+  'jobs',
   'kill',
   'printf',
   'pwd',
@@ -51,6 +55,7 @@ const ORDINARY = new Set([
   'test',
   'true',
   'type',
+  'umask',
   'wait',
 ]);
 /** Of a name that is nobody's. */

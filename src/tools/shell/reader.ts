@@ -4,7 +4,7 @@
  */
 
 import type { Assignment, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
-import { Cursor, NotRead, notOffered, syntaxError, WordReader } from './word-reader.js';
+import { Cursor, NotRead, syntaxError, WordReader } from './word-reader.js';
 
 export const isUnread = (read: Script | Unread): read is Unread => 'problem' in read;
 
@@ -14,7 +14,7 @@ const RESERVED = /(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|in|[
 /** These open what is read further; the others mean something only behind them. */
 const OPENING = new Set(['if', 'for', 'while', 'until', '{', '!', 'case']);
 const ASSIGNMENT = /[A-Za-z_]\w*=/y;
-const REDIRECTION = /\d?(?:<<-?|<>|<&|>>|>&|>\||<|>)/y;
+const REDIRECTION = /\d*(?:<<-?|<>|<&|>>|>&|>\||<|>)/y;
 const NAME = /^[A-Za-z_]\w*$/;
 
 const literal = (word: Word): string | undefined =>
@@ -220,7 +220,7 @@ class Reader {
         continue;
       }
       const name = words.length === 0 ? this.#cursor.take(ASSIGNMENT) : undefined;
-      const word = this.#words.word();
+      const word = name === undefined ? this.#words.word() : this.#words.value();
       if (name !== undefined) assignments.push({ name: name.slice(0, -1), value: word });
       else if (word.length === 0) break;
       else words.push(word);
@@ -256,22 +256,24 @@ class Reader {
   #redirection(): Redirection | undefined {
     const found = this.#cursor.take(REDIRECTION);
     if (found === undefined) return undefined;
-    const [, descriptor = '', operator = ''] = /^(\d?)(.+)$/.exec(found) ?? [];
+    const [, digits = '', operator = ''] = /^(\d*)(.+)$/.exec(found) ?? [];
+    const descriptor = digits === '' ? (operator.startsWith('<') ? 0 : 1) : Number(digits);
     this.#cursor.take(BLANKS);
     const start = this.#cursor.at;
     const target = this.#words.word();
-    if (target.length === 0) this.#unexpected();
-    if (/^<<-?$/.test(operator) && (descriptor === '' || descriptor === '0')) {
-      const isQuoted = /['"\\]/.test(this.#cursor.text.slice(start, this.#cursor.at));
-      const text = this.#hereDocument(literal(target) ?? notOffered(found), operator === '<<-');
-      return { from: 0, lines: isQuoted ? [{ kind: 'text', text }] : this.#words.lines(text) };
+    if (target.length === 0) this.#redirectionWithout();
+    if (/^<<-?$/.test(operator)) {
+      const written = this.#cursor.text.slice(start, this.#cursor.at);
+      const isQuoted = /['"\\]/.test(written);
+      const text = this.#hereDocument(literal(target) ?? written, operator === '<<-');
+      return { kind: 'lines', descriptor, lines: isQuoted ? [{ kind: 'text', text }] : this.#words.lines(text) };
     }
-    if (operator === '<' && (descriptor === '' || descriptor === '0')) return { from: 0, file: target };
-    const from = descriptor === '' || descriptor === '1' ? 1 : descriptor === '2' ? 2 : notOffered(found);
-    const to = literal(target);
-    if (operator === '>&' && (to === '1' || to === '2')) return { from, to: to === '1' ? 1 : 2 };
-    if ((operator === '>' || operator === '>>') && to === '/dev/null') return { from, to: 'nowhere' };
-    throw new NotRead(`"${operator}" is not offered here, but for /dev/null, 1 and 2: no file is written`);
+    const kind = operator.endsWith('&') ? 'same' : operator.startsWith('<') ? 'input' : 'output';
+    return { kind, descriptor, target };
+  }
+
+  #redirectionWithout(): never {
+    return this.#cursor.take(REDIRECTION) === undefined ? this.#unexpected() : syntaxError('redirection unexpected');
   }
 
   /** The lines behind this one up to that which ends them: they are taken out of what is read further. */
@@ -287,7 +289,7 @@ class Reader {
       to = next < 0 ? text.length : next + 1;
       const line = withoutTabs ? whole.replace(/^\t+/, '') : whole;
       if (line === end) break;
-      lines.push(`${line}\n`);
+      lines.push(next < 0 ? line : `${line}\n`);
     }
     this.#cursor.cut(from, to);
     return lines.join('');

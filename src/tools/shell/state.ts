@@ -1,11 +1,32 @@
 /** What a shell keeps between commands. */
 
 import { DEFAULT_IFS } from './fields.js';
+import { type Descriptors, type Input, inputOf } from './descriptors.js';
 import type { Command } from './syntax.js';
 
-/** Ends the script where a command fails (`e`), or where a variable is not set (`u`); tells what is done (`x`). */
-export const SHELL_OPTIONS = ['e', 'u', 'x'] as const;
-export type ShellOption = (typeof SHELL_OPTIONS)[number];
+/** Letters of `set` and their names: those of dash, in its order. */
+export const OPTION_NAMES = {
+  e: 'errexit',
+  f: 'noglob',
+  I: 'ignoreeof',
+  i: 'interactive',
+  m: 'monitor',
+  n: 'noexec',
+  s: 'stdin',
+  x: 'xtrace',
+  v: 'verbose',
+  V: 'vi',
+  E: 'emacs',
+  C: 'noclobber',
+  a: 'allexport',
+  b: 'notify',
+  u: 'nounset',
+} as const;
+export type ShellOption = keyof typeof OPTION_NAMES;
+export const isOption = (letter: string): letter is ShellOption => Object.hasOwn(OPTION_NAMES, letter);
+
+/** `$$`: the only shell that there is at its time. */
+export const SHELL_PID = 4_711;
 
 /** `break`, `continue`, `return` and `exit` on their way out; `count`: loops, or the status. */
 export class Leaving extends Error {
@@ -22,39 +43,27 @@ export class Leaving extends Error {
 /** Ends the script: a variable that is to stay was to be set. */
 export class ReadOnly extends Error {}
 
-/** Standard input: `read` takes lines of it, a command is given what is left. */
-export class Input {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  get rest(): string {
-    return this.#text.slice(this.#at);
-  }
-
-  /** Undefined at its end. A last line without a newline is `whole: false`. */
-  line(): { readonly text: string; readonly whole: boolean } | undefined {
-    if (this.#at >= this.#text.length) return undefined;
-    const end = this.#text.indexOf('\n', this.#at);
-    const text = this.#text.slice(this.#at, end < 0 ? undefined : end);
-    this.#at = end < 0 ? this.#text.length : end + 1;
-    return { text, whole: end >= 0 };
-  }
-}
-
 /** Of variables, whoever sets them. */
 export const NAME = /^[A-Za-z_]\w*$/;
+
+/** As a word that stands for itself. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
 
 export interface ShellStart {
   readonly scriptName: string;
   readonly positional: readonly string[];
-  readonly input: string;
+  readonly descriptors: Descriptors;
   readonly environment: ReadonlyMap<string, string>;
   readonly folder: string;
 }
+
+interface Before {
+  readonly value: string | undefined;
+  readonly exported: boolean;
+}
+
+/** Where programs lie, for whoever does not say so. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export class ShellState {
   readonly scriptName: string;
@@ -62,7 +71,7 @@ export class ShellState {
   /** Names of variables that programs find set. */
   readonly exported: Set<string>;
   positional: readonly string[];
-  input: Input;
+  descriptors: Descriptors;
   /** `$?` */
   status = 0;
   /** Around what is being done. */
@@ -73,7 +82,7 @@ export class ShellState {
   calls = 0;
   readonly functions = new Map<string, Command>();
   /** Of each call of a function what its variables were before it. */
-  readonly locals: Map<string, string | undefined>[] = [];
+  readonly locals: Map<string, Before>[] = [];
   readonly readonly = new Set<string>();
   /** Where names of files begin. */
   folder: string;
@@ -81,19 +90,28 @@ export class ShellState {
   readonly traps = new Map<string, string>();
   /** How each command of the background has ended. */
   readonly jobs: number[] = [];
+  /** Where `getopts` is within a word. */
+  optionAt = 1;
   /** `set -e`, `set -u`. */
   readonly options = new Set<ShellOption>();
 
-  constructor({ scriptName, positional, input, environment, folder }: ShellStart) {
+  constructor({ scriptName, positional, descriptors, environment, folder }: ShellStart) {
     this.scriptName = scriptName;
     this.positional = positional;
     // What has another name is not handed on, as by dash.
     this.variables = new Map([...environment].filter(([name]) => NAME.test(name)));
     this.exported = new Set(this.variables.keys());
     this.folder = folder;
+    this.variables.set('PATH', environment.get('PATH') ?? DEFAULT_PATH);
     this.variables.set('PWD', folder);
     this.variables.set('IFS', DEFAULT_IFS);
-    this.input = new Input(input);
+    this.variables.set('OPTIND', '1');
+    this.variables.set('PPID', String(SHELL_PID - 1));
+    this.descriptors = descriptors;
+  }
+
+  get input(): Input {
+    return inputOf(this.descriptors);
   }
 
   /** What programs find set. */
@@ -105,16 +123,43 @@ export class ShellState {
   assign(name: string, value: string): void {
     if (this.readonly.has(name)) throw new ReadOnly(`${name}: is read only`);
     this.variables.set(name, value);
+    if (this.options.has('a')) this.exported.add(name);
+    if (name === 'OPTIND') this.optionAt = 1;
   }
 
-  /** What the next commands read. */
-  give(text: string): void {
-    this.input = new Input(text);
+  /** @throws ReadOnly */
+  remove(name: string): void {
+    if (this.readonly.has(name)) throw new ReadOnly(`unset: ${name}: is read only`);
+    this.variables.delete(name);
+    this.exported.delete(name);
   }
 
-  copy(input: string): ShellState {
+  /** What is kept meanwhile is afterwards as it was. */
+  within(work: () => void): void {
+    const kept = new Map<string, Before>();
+    this.locals.push(kept);
+    try {
+      work();
+    } finally {
+      this.locals.pop();
+      for (const [name, { value, exported }] of kept) {
+        if (value === undefined) this.variables.delete(name);
+        else this.variables.set(name, value);
+        if (exported) this.exported.add(name);
+        else this.exported.delete(name);
+      }
+    }
+  }
+
+  keep(name: string): void {
+    const kept = this.locals.at(-1);
+    if (kept !== undefined && !kept.has(name))
+      kept.set(name, { value: this.variables.get(name), exported: this.exported.has(name) });
+  }
+
+  copy(descriptors: Descriptors): ShellState {
     const { scriptName, positional, folder } = this;
-    const copy = new ShellState({ scriptName, positional, input, environment: this.environment(), folder });
+    const copy = new ShellState({ scriptName, positional, descriptors, environment: this.environment(), folder });
     for (const [name, value] of this.variables) copy.variables.set(name, value);
     for (const name of this.exported) copy.exported.add(name);
     for (const [name, body] of this.functions) copy.functions.set(name, body);

@@ -6,6 +6,8 @@ export type Part =
   | { readonly kind: 'pattern'; readonly text: string }
   /** Within `${x:-…}`, where nobody has quoted it: IFS takes it apart. */
   | { readonly kind: 'bare'; readonly text: string }
+  /** `~` and `~NAME` at the beginning of a word: somebody's folder. */
+  | { readonly kind: 'home'; readonly user: string }
   | Parameter
   /** `$((…))`: what stands in it is expanded, and then reckoned. */
   | { readonly kind: 'arithmetic'; readonly inside: Word; readonly quoted: boolean }
@@ -16,21 +18,18 @@ export type Part =
 export interface Parameter {
   readonly kind: 'parameter';
   readonly name: string;
-  /** `-`, `:-`, `=`, `%%`, … with the word behind it; `length` for `${#x}`. */
-  readonly change: { readonly operator: string; readonly word: Word } | 'length' | undefined;
+  /** `-`, `:-`, `=`, `%%`, … with the word behind it; `length` for `${#x}`; `bad` for what nobody could read. */
+  readonly change: { readonly operator: string; readonly word: Word } | 'length' | 'bad' | undefined;
   readonly quoted: boolean;
 }
 
 export type Word = readonly Part[];
 
-/** Standard output, standard error, /dev/null. */
-export type Sink = 'out' | 'err' | 'nowhere';
-
-/** `2>&1`: what goes to a descriptor goes where another does, or nowhere. `<FILE`, `<<WORD`: what a command reads. */
-export type Redirection =
-  | { readonly from: 1 | 2; readonly to: 1 | 2 | 'nowhere' }
-  | { readonly from: 0; readonly file: Word }
-  | { readonly from: 0; readonly lines: Word };
+/** `2>&1`, `>&-`, `<FILE`, `>/dev/null`, `<<WORD`: what a descriptor is from here on. */
+export type Redirection = { readonly descriptor: number } & (
+  | { readonly kind: 'same' | 'input' | 'output'; readonly target: Word }
+  | { readonly kind: 'lines'; readonly lines: Word }
+);
 
 export interface Assignment {
   readonly name: string;

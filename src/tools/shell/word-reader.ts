@@ -9,17 +9,16 @@ export const syntaxError = (what: string): never => {
   throw new NotRead(`Syntax error: ${what}`);
 };
 
-export const notOffered = (what: string): never => {
-  throw new NotRead(`"${what}" is not offered here, but quoted`);
-};
-
 /** What ends a word. */
 const BREAK = /[\s;&|<>()]/;
 const NAME = /[A-Za-z_]\w*/y;
-/** `$?`, `$#`, `$@`, `$*`, `$!`, `$1`. */
-const SPECIAL = /[?#@*!\d]/y;
+/** `$?`, `$#`, `$@`, `$*`, `$!`, `$$`, `$-`, `$1`. */
+const SPECIAL = /[?#@*!$\d-]/y;
+/** Within braces numbers may be longer. */
+const SPECIAL_IN_BRACES = /[?#@*!$-]|\d+/y;
 const OPERATOR = /:?[-=+?]|%%?|##?/y;
-const LIST = /\[[^\]\s]+\]/y;
+const LIST = /\[[!^]?\]?(?:\[:\w+:\]|[^\]\s$`'"\\])*\]/y;
+const HOME = /~[\w.-]*(?=[/:}\s;&|<>()]|$)/y;
 
 /** A text, and how far it has been read. */
 export class Cursor {
@@ -96,8 +95,25 @@ export class WordReader {
 
   /** Empty where no word begins here. */
   word(): Word {
-    if (this.#cursor.next === '~') notOffered('~');
-    return this.#parts((next) => BREAK.test(next));
+    const home = this.#home();
+    return [...home, ...this.#parts((next) => BREAK.test(next))];
+  }
+
+  /** Of an assignment, in which every path of a list may begin at home. */
+  value(): Word {
+    const parts = [...this.#home(), ...this.#parts((next) => next === ':' || BREAK.test(next))];
+    while (this.#cursor.take(/:/y) !== undefined)
+      parts.push(
+        { kind: 'text', text: ':' },
+        ...this.#home(),
+        ...this.#parts((next) => next === ':' || BREAK.test(next)),
+      );
+    return parts;
+  }
+
+  #home(): Word {
+    const found = this.#cursor.take(HOME);
+    return found === undefined ? [] : [{ kind: 'home', user: found.slice(1) }];
   }
 
   #parts(ends: (next: string) => boolean, plain: 'text' | 'bare' = 'text'): Word {
@@ -185,7 +201,7 @@ export class WordReader {
     const name = cursor.take(NAME) ?? cursor.take(SPECIAL);
     if (name !== undefined) return { kind: 'parameter', name, change: undefined, quoted };
     // A dollar sign with no name behind it stands for itself.
-    return '$-'.includes(cursor.next || ' ') ? notOffered(`$${cursor.next}`) : { kind: 'text', text: '$' };
+    return { kind: 'text', text: '$' };
   }
 
   /** Backquotes: a backslash within is for what it would mean there. */
@@ -214,20 +230,33 @@ export class WordReader {
         return this.#within(`${inner}"`, '"', ESCAPED);
       }
     }
-    return syntaxError('Missing "))"');
+    return syntaxError("Missing '))'");
   }
 
   #braced(quoted: boolean): Parameter {
     const cursor = this.#cursor;
-    const isLength = cursor.take(/#(?=[A-Za-z_])/y) !== undefined;
-    const name = cursor.take(NAME) ?? cursor.take(SPECIAL) ?? syntaxError('Bad substitution');
-    if (isLength) return this.#closed({ kind: 'parameter', name, change: 'length', quoted });
+    const start = cursor.at;
+    const isLength = cursor.take(/#(?=[A-Za-z_@*#?!$\d-]+\})/y) !== undefined;
+    const name = cursor.take(NAME) ?? cursor.take(SPECIAL_IN_BRACES);
+    if (name === undefined) return this.#bad(start, quoted);
+    if (isLength) return this.#closed({ kind: 'parameter', name, change: 'length', quoted }, start);
     const operator = cursor.take(OPERATOR);
-    if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted });
+    if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted }, start);
     const isPattern = /^[%#]/.test(operator);
     const word =
-      quoted && !isPattern ? this.#alternative() : this.#parts((next) => next === '}', isPattern ? 'text' : 'bare');
-    return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted });
+      quoted && !isPattern
+        ? this.#alternative()
+        : [...this.#home(), ...this.#parts((next) => next === '}', isPattern ? 'text' : 'bare')];
+    return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted }, start);
+  }
+
+  /** What nobody can read is known to be wrong when somebody asks for its value. */
+  #bad(start: number, quoted: boolean): Parameter {
+    const cursor = this.#cursor;
+    this.#parts((next) => next === '}', 'bare');
+    if (cursor.next !== '}') syntaxError("Missing '}'");
+    cursor.at += 1;
+    return { kind: 'parameter', name: cursor.text.slice(start, cursor.at - 1), change: 'bad', quoted };
   }
 
   /** Of `"${x:-…}"`: double quotes within mean nothing, single ones are what they are. */
@@ -244,8 +273,8 @@ export class WordReader {
     return parts;
   }
 
-  #closed(parameter: Parameter): Parameter {
-    if (this.#cursor.next !== '}') syntaxError(this.#cursor.atEnd ? "Missing '}'" : 'Bad substitution');
+  #closed(parameter: Parameter, start: number): Parameter {
+    if (this.#cursor.next !== '}') return this.#bad(start, parameter.quoted);
     this.#cursor.at += 1;
     return parameter;
   }

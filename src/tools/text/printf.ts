@@ -42,6 +42,21 @@ function numberOf(text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits) * (sign === '-' ? -1 : 1);
 }
 
+/** `1.5e+00`: two digits at least behind the sign. */
+const exponential = (value: number, precision: number): string =>
+  value.toExponential(precision).replace(/e([-+])(\d)$/, 'e$10$2');
+
+/** As C's %e, %f and %g, of which the last leaves out zeros at the end. */
+function real(value: number, letter: string, precision: number): string {
+  if (letter === 'f') return value.toFixed(precision);
+  if (letter === 'e') return exponential(value, precision);
+  const digits = Math.max(precision, 1);
+  const exponent = value === 0 ? 0 : Number(value.toExponential(digits - 1).split('e')[1]);
+  const isLong = exponent < -4 || exponent >= digits;
+  const text = isLong ? exponential(value, digits - 1) : value.toFixed(digits - 1 - exponent);
+  return text.includes('.') ? text.replace(/\.?0+(?=e|$)/, '') : text;
+}
+
 const BASES: Readonly<Record<string, number>> = { o: 8, x: 16, X: 16 };
 
 class Printer {
@@ -109,9 +124,13 @@ class Printer {
       case 'x':
       case 'X':
         return this.#whole(form, letter);
+      case 'e':
+      case 'E':
       case 'f':
       case 'F':
-        return this.#decimal(form);
+      case 'g':
+      case 'G':
+        return this.#decimal(form, letter);
       default:
         this.#failed = true;
         this.#problems.push(`printf: ${written}: invalid directive`);
@@ -130,11 +149,13 @@ class Printer {
     return filled(letter === 'X' ? text.toUpperCase() : text, form, true);
   }
 
-  #decimal(form: Form): string {
+  #decimal(form: Form, letter: string): string {
     const word = this.#next() ?? '0';
     const value = Number(word);
     if (Number.isNaN(value)) this.#expectsNumber(word);
-    return filled((Number.isNaN(value) ? 0 : value).toFixed(form.precision ?? 6), form, true);
+    const text = real(Number.isNaN(value) ? 0 : value, letter.toLowerCase(), form.precision ?? 6);
+    const sign = form.flags.includes('+') && value >= 0 ? '+' : '';
+    return filled(sign + (/[EFG]/.test(letter) ? text.toUpperCase() : text), form, true);
   }
 
   #number(word: string | undefined): number {

@@ -28,7 +28,7 @@ const TOKEN = /\[\^?\]?(?:\[:\w+:\]|[^\]])*(\]?)|\\[^]|[^]/g;
 const BRACKET = /\[:(\w+):\]|[\\[]|[^]/g;
 
 /** What is between brackets: a backslash is one, and a class has a name. */
-function bracketSource(token: string): string {
+export function bracketSource(token: string): string {
   const [, open = '', inside = ''] = /^(\[\^?)([^]*)\]$/.exec(token) ?? [];
   return `${open}${inside.replaceAll(BRACKET, (one, name?: string) => {
     if (name !== undefined) return CLASSES[name] ?? '';
