@@ -409,29 +409,110 @@ const COMMANDS = [
   'x=$(exit 3); echo $?; $(exit 4); echo $?; x=; $x; echo $?; echo a | (read x; echo $x; read y; echo "$? [$y]")',
 ];
 
-/** dash says in which line, and is asked by its whole name. */
+const BASH_COMMANDS = [
+  'echo {1..5} {a,b} x{1,2}y {a..e..2} {05..10} {5..1} {a,b{1,2},c} {a} {} {a,} "{a,b}" \\{a,b\\} {1..3}{a,b} a{,b}c',
+  "x=1; echo {$x..3} {$x,2} ${x}{a,b} '{1..3}' {-2..2} {z..x} {1..10..3} {a..3}",
+  'for i in {1..3}; do echo $i; done; for f in {r,n}u*; do echo $f; done',
+  '[[ a = a ]] && echo yes; [[ a == b ]] || echo no; [[ abc == a* ]] && echo pat; [[ abc == "a*" ]] || echo lit; [[ ! a = b ]] && echo not',
+  'x="a b"; [[ $x = "a b" ]] && echo same; [[ -n $x ]] && echo n; [[ -z $y ]] && echo z; [[ $x ]] && echo t; [[ $y ]] || echo f',
+  '[[ 1 -lt 2 && 3 -gt 2 ]] && echo and; [[ 1 -eq 2 || 2 -eq 2 ]] && echo or; [[ ( a = b || c = c ) && d = d ]] && echo par',
+  '[[ a < b ]] && echo lt; [[ b > a ]] && echo gt; [[ 1+1 -eq 2 ]] && echo sum; x=3; [[ x -eq 3 ]] && echo var',
+  '[[ 10.0.0.1 =~ ^([0-9]+)\\.([0-9]+) ]] && echo ${BASH_REMATCH[0]} ${BASH_REMATCH[1]} ${BASH_REMATCH[2]} ${#BASH_REMATCH[@]}; [[ abc =~ b|z ]] && echo alt; [[ abc =~ "b|z" ]] || echo quoted',
+  '[[ -f rules && -e numbers && ! -d rules ]] && echo files; [[ -v x ]] || echo unset; x=; [[ -v x ]] && echo set',
+  're=\'^a.c$\'; [[ abc =~ $re ]] && echo re; [[ abc != x* ]] && echo ne; [[ "" ]]; echo $?; [[ a ]]; echo $?',
+  'echo $((2 ** 10)) $((1, 2)) $((16#ff)) $((x++)) $x $((++x)) $((x--)) $((--x)) $((2**3**2))',
+  '((x = 5, y = x * 2)); echo $x $y $?; ((0)); echo $?; ((x > 3)) && echo big; ((x++)); echo $x; ((x += 10)); echo $x',
+  'for ((i = 0; i < 3; i++)); do echo $i; done; for ((;;)); do echo once; break; done; for ((i=3;i;i--)) { echo -n $i; }; echo',
+  'let x=1+1 y=x*2; echo $x $y; let 0; echo $?; let "z = 3 * 3"; echo $z',
+  'function f { echo "f $1"; }; f a; function g() { echo g; }; g; my-fn() { echo dash; }; my-fn',
+  'cat <<< "here $((1+1))"; read a b <<< "1 2 3"; echo $a $b; tr a b <<<aaa; cat <<< \'a  b\'',
+  'set -o pipefail; false | true; echo $?; true | (exit 3) | true; echo $?; set +o pipefail; false | true; echo $?',
+  'set -euo pipefail; echo start; false | true; echo no',
+  'set -e; x=$(false; echo still); echo $x; (false); echo no',
+  'set -e; f() { false; echo in; }; f || echo or; if f; then echo then; fi; f; echo no',
+  'cat missing &>/dev/null; echo $?; { echo a; echo b >&2; } |& sort; echo c &>> /dev/null; echo d >&/dev/null; cat missing |& wc -l',
+  'x=hello; echo ${x:1:3} ${x:2} ${x: -2} ${x:0:-1} ${x/l/L} ${x//l/L} ${x/#h/H} ${x/%o/O} ${x^} ${x^^} ${x/l} ${x//[el]/_}',
+  'X=HELLO; echo ${X,} ${X,,} ${X,,[HL]} ${#X}; y=X; echo ${!y}',
+  'a=(1 2 "3 4"); echo ${a[0]} ${a[2]} ${#a[@]} ${a[@]} "${a[*]}"; for i in "${a[@]}"; do echo "<$i>"; done; echo ${!a[@]} $a ${a[-1]}',
+  'a=(x y); a+=(z); a[1]=Y; a[4]=w; echo ${a[@]} ${#a[1]}; echo "${a[@]:1:2}"; unset a; echo ${#a[@]}; b=($(seq 3)); echo ${b[@]} ${b[@]/2/T}',
+  'x=a; x+=b; echo $x; i=1; i+=1; echo $i; set -- a b c d; echo "${@:2}" "${@:2:2}" ${@: -1} $# ${#@} ${*:1:1}',
+  'case a in a) echo 1 ;& b) echo 2 ;; c) echo 3;; esac; case a in a) echo 1 ;;& *) echo any;; esac; case x in [^a-c]) echo neg;; esac',
+  'read -a w <<< "a b c"; echo ${w[1]} ${#w[@]}; read -n 2 x <<< abcd; echo $x; read -d : x <<< "a:b"; echo $x; read <<< "  r e p "; echo "[$REPLY]"; read -r x <<< \'a\\b\'; echo $x',
+  'mapfile -t m < numbers; echo ${#m[@]} "${m[1]}"; printf -v p \'%03d\' 7; echo $p; while IFS=: read -r a b; do echo "$b-$a"; done <<< $\'1:2\\n3:4\'',
+  'declare x=1; declare -i n=2+3; echo $x $n; declare -r r=1; r=2; echo no',
+  "declare -p x; x='a\"b'; declare -p x; export y=2; declare -p y; a=(1 2); declare -p a",
+  'f() { local a=1 b; declare c=2; echo "$a[$b]$c"; }; f; echo "[$a$c]"; f() { local -r x=1; echo $x; }; f; x=5; echo $x',
+  "export x='a b'; export | grep ' x='; export -n x; env | grep -c ^x=; readonly q=1; readonly -p | grep q=",
+  'set -u; echo $x; echo no',
+  'set -u; echo ${x:-ok} "${@}" $#; echo ${x?gone}; echo no',
+  'echo ${x:?}; echo no',
+  'echo $((1/0)); echo no',
+  'echo $((1+)); echo no',
+  'cd /nope; echo $?; cd /; pwd; shift 3; echo $?; export 1a; echo $?',
+  'return 3; echo $?',
+  'readonly x=1; x=2; echo no',
+  'exec nothing; echo no',
+  'echo ${x!y}; echo no',
+  'cat < missing; echo $?; echo hi < missing; echo $?',
+  'echo $-; set -eu; echo $-',
+  "a=1 b=$a; echo $b; a=2 eval 'echo $a'; echo $a; f() { echo $a; }; a=3 f; echo $a",
+  'echo ~ ~root ~nobodyhere; HOME=/h; echo ~/x; x=~; echo $x',
+  'x=\'a b  c\'; set -- $x; echo $#; set -- "$x"; echo $#; echo "$*"; IFS=,; set -- a b; echo "$*"',
+  "trap 'echo bye' EXIT; (exit 3); echo $?; exit 2",
+  'source ./nope; echo $?; . rules2; echo $?',
+  'type -t echo; type cd ls nope; echo $?',
+  'command -v nope; echo $?; command -v cd; builtin echo hi; builtin cd /; pwd',
+  'echo $(exit 3) $?; x=$(exit 4); echo $?; printf \'%s\\n\' "$(echo a)" $?',
+  'echo "a\\tb"; echo -e "a\\tb"; echo -n x; echo; echo -E \'a\\n\'',
+  'set -f; echo r*; set +f; echo r* [^r]*; shopt -s nullglob; echo z*',
+  'x=5; while ((x-- > 0)); do ((x == 2)) && continue; echo $x; done; until ((x > 3)); do ((x++)); done; echo $x',
+  'f() { return 256; }; f; echo $?; f() { return -1; }; f; echo $?; (exit 300); echo $?',
+  'if [[ -n ${x:-} && $x == 1 ]]; then echo a; elif ((1)); then echo b; fi',
+  'for i in a b; do echo $i; done | while read -r l; do echo "<$l>"; done',
+  'arr=(a b c); for i in "${!arr[@]}"; do echo "$i=${arr[$i]}"; done; i=1; echo ${arr[i]} ${arr[i+1]}',
+  'x=abc; [[ $x == *b* ]] && echo has; [[ $x == a?c ]] && echo q; [[ $x == [a-c]bc ]] && echo r; [[ $x == "$x" ]] && echo s; p=\'a*\'; [[ $x == $p ]] && echo p; [[ $x == "$p" ]] || echo np',
+  'function ff { local IFS=.; set -- $1; echo $4.$3.$2.$1; }; ff 10.0.0.1',
+  "printf '%s\\n' {a,b}{1,2} | sort -r | head -2; echo {1..3} | tr ' ' +",
+  'x=10.0.0.1/24; ip=${x%/*}; len=${x#*/}; IFS=. read -r a b c d <<< "$ip"; echo $a $d $len',
+  'while read -r a b; do [[ $a == "10" ]] && echo "$b"; done < numbers',
+  '[ a == a ] && echo eq; [ a \\< b ] && echo lt; test -v x; echo $?; [ -f rules -a -n x ]; echo $?',
+  'x=(); echo "${#x[@]}" "${x[@]}" "[${x[0]}]"; set -u; echo "${x[@]}" end',
+  'echo a{b,c}d{e,f}; echo {a,"b c"}; echo {"a,b",c}; echo {,}; echo x{,}y; echo a,b; echo {a,b}/{c,d}',
+  'set -q 2>/dev/null; echo $?',
+  'exec nothing; echo no',
+  'echo ${x!}; echo no',
+  'exit a 2>/dev/null; echo no',
+  'declare -p x',
+  'trap x FOO; echo $?',
+  'local x; echo $?',
+  'command -V cd nope; echo $?',
+];
+
+/** A shell says in which line, and is asked by its whole name. */
 const alike = ({ exitCode, stdout, stderr }: ToolResult): ToolResult => ({
   exitCode,
   stdout,
-  stderr: stderr.replaceAll(/^\S*sh: (?:\d+: )?/gm, 'sh: ').replaceAll(`${folder}/`, ''),
+  stderr: stderr.replaceAll(/^\S*sh: (?:(?:line )?\d+: )?/gm, 'sh: ').replaceAll(`${folder}/`, ''),
 });
 
-t.test('a shell and tools for text do what those of Debian do', (t) => {
+t.test('shells and tools for text do what those of Debian do', (t) => {
   const { netns } = new Host(new Emulation(), 'machine');
   for (const [name, text] of Object.entries(files)) {
     netns.host.files.set(join(folder, name), text);
     writeFileSync(join(folder, name), text);
   }
   const place = { cluster: new Cluster([]), netns, pod: undefined, folder };
-  for (const command of COMMANDS) {
-    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
+  const compare = (shell: 'sh' | 'bash', command: string): void => {
+    const { status, stdout, stderr } = spawnSync(shell, [...(shell === 'bash' ? ['--norc'] : []), '-c', command], {
       encoding: 'utf8',
       input: '',
       cwd: folder,
       env: { PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C' },
     });
-    const ours = TOOLS['sh']?.(place, ['-c', command]);
+    const ours = TOOLS[shell]?.(place, ['-c', command]);
     if (ours !== undefined) t.same(alike(ours), alike({ exitCode: status ?? -1, stdout, stderr }), command);
-  }
+  };
+  for (const command of COMMANDS) compare('sh', command);
+  for (const command of BASH_COMMANDS) compare('bash', command);
   t.end();
 });

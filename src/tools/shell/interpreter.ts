@@ -3,63 +3,52 @@
  * has done. Each command of a pipe ends before the next one begins, since time is the emulation's.
  */
 
-import { isThere, matchingPaths, readFile } from '../files.js';
-import { environmentOf, failure, type Programs, type ToolPlace, type ToolResult } from '../tool.js';
-import { ArithmeticError } from './arithmetic.js';
-import { BUILTINS, ORDINARY_BUILTINS } from './builtins.js';
+import { matchingPaths } from '../files.js';
+import { environmentOf, type Programs, type ToolPlace } from '../tool.js';
+import { reckon } from './arithmetic.js';
+import { holds } from './conditional.js';
 import { Input, Output } from './descriptors.js';
-import { Expansion, ParameterError } from './expand.js';
-import { namedBy, typeOf } from './lookup.js';
+import { Expansion } from './expand.js';
+import { Fatal, isFatal, statusOf } from './fatal.js';
 import { isUnread, readScript } from './reader.js';
-import { Leaving, ReadOnly, type ShellState } from './state.js';
+import { SimpleCommands } from './simple-commands.js';
+import { Leaving, type ShellState } from './state.js';
 import { Streams } from './streams.js';
-import type { Command, Pipeline, Redirection, Script } from './syntax.js';
+import type { Command, Pipeline, Script, Word } from './syntax.js';
 
 /** Turns of one loop: time passes only as commands take it, so that waiting for another day would never end. */
 const MOST_TURNS = 1_000;
-/** Calls of functions within one another. */
-const MOST_CALLS = 100;
-
-/** Something that ends the script: what has been printed before it stays. */
-class Fatal extends Error {}
-/** A program that was to take the shell's place, and is not there. */
-class Lost extends Fatal {}
-
-const isFatal = (error: unknown): error is Error =>
-  [Fatal, ReadOnly, ArithmeticError, ParameterError].some((kind) => error instanceof kind);
-
-const NOT_FOUND = 127;
-/** What is there, and no program. */
-const NOT_EXECUTABLE = 126;
-
-/** What is set before these stays set, as without a command (POSIX, 2.14). */
-const STAYING: ReadonlySet<string> = new Set([
-  '.',
-  'eval',
-  'exec',
-  ...Object.keys(BUILTINS).filter((name) => !ORDINARY_BUILTINS.has(name)),
-]);
-
 export class Interpreter {
   readonly #place: ToolPlace;
   readonly #programs: Programs;
   readonly #state: ShellState;
   readonly #expansion: Expansion;
   readonly #streams: Streams;
-  /** What the commands within the words of a command have ended with. */
-  #substituted = 0;
+  readonly #simple: SimpleCommands;
 
   constructor(place: ToolPlace, programs: Programs, state: ShellState) {
     this.#place = place;
     this.#programs = programs;
     this.#state = state;
-    this.#expansion = new Expansion({
+    const here = (): ToolPlace => this.#here;
+    const expansion = new Expansion({
       state,
       unresolved: environmentOf(place).unresolved,
       outputOf: (script) => this.#outputOf(script),
-      matching: (pattern) => (state.options.has('f') ? [] : matchingPaths(this.#here, pattern)),
+      matching: (pattern) => (state.options.has('noglob') ? [] : matchingPaths(this.#here, pattern)),
     });
-    this.#streams = new Streams({ state, here: () => this.#here, text: (word) => this.#expansion.text(word) });
+    const streams = new Streams({ state, here, text: (word) => expansion.text(word) });
+    this.#expansion = expansion;
+    this.#streams = streams;
+    this.#simple = new SimpleCommands({
+      state,
+      expansion,
+      streams,
+      programs,
+      here,
+      script: (script) => this.#script(script),
+      command: (command) => this.#command(command),
+    });
   }
 
   get #here(): ToolPlace {
@@ -79,7 +68,7 @@ export class Interpreter {
   #atExit(text: string): void {
     const { status } = this.#state;
     this.#toItsEnd(() => {
-      const script = readScript(text);
+      const script = readScript(text, this.#state.dialect);
       if (isUnread(script)) throw new Fatal(script.problem);
       this.#script(script);
       this.#state.status = status;
@@ -93,8 +82,8 @@ export class Interpreter {
       if (error instanceof Leaving)
         this.#state.status = error.kind === 'exit' || error.kind === 'return' ? error.count : 0;
       else if (isFatal(error)) {
-        this.#streams.write(2, `sh: ${error.message}\n`);
-        this.#state.status = error instanceof Lost ? NOT_FOUND : 2;
+        this.#streams.complain(error.message);
+        this.#state.status = statusOf(error, this.#state.dialect);
       } else throw error;
     }
   }
@@ -105,10 +94,10 @@ export class Interpreter {
       if ((pipeline.after === '&&' && state.status !== 0) || (pipeline.after === '||' && state.status === 0)) continue;
       const isLast = (script[i + 1]?.after ?? ';') === ';';
       const isAsked = !isLast || pipeline.negated;
-      if (state.options.has('n')) return;
+      if (state.options.has('noexec')) return;
       if (isAsked) this.#asCondition(() => this.#pipeline(pipeline));
       else this.#pipeline(pipeline);
-      if (state.status !== 0 && !isAsked && state.conditions === 0 && state.options.has('e'))
+      if (state.status !== 0 && !isAsked && state.conditions === 0 && state.options.has('errexit'))
         throw new Leaving('exit', state.status);
     }
   }
@@ -140,7 +129,8 @@ export class Interpreter {
       if (input === undefined) within.delete(0);
       else within.set(0, input);
       if (i < commands.length - 1) within.set(1, output);
-      this.#state.status = this.#apart([{ commands: [command], negated: false, after: ';' }], within);
+      const status = this.#apart([{ commands: [command], negated: false, after: ';' }], within);
+      if (status !== 0 || !this.#state.options.has('pipefail') || i === 0) this.#state.status = status;
       input = new Input(output.text);
     }
   }
@@ -151,14 +141,14 @@ export class Interpreter {
   }
 
   #command(command: Command): void {
-    if (command.kind === 'simple') this.#simple(command);
+    if (command.kind === 'simple') this.#simple.run(command);
     else this.#streams.within(command.redirections, () => this.#execute(command));
   }
 
   #execute(command: Command): void {
     switch (command.kind) {
       case 'simple':
-        this.#simple(command);
+        this.#simple.run(command);
         return;
       case 'group':
         if (command.apart) this.#state.status = this.#apart(command.script);
@@ -167,14 +157,9 @@ export class Interpreter {
       case 'if':
         this.#if(command);
         return;
-      case 'for': {
-        const words = command.words?.flatMap((word) => this.#expansion.words(word)) ?? this.#state.positional;
-        this.#turns(words, (word) => {
-          this.#state.assign(command.name, word);
-          this.#script(command.script);
-        });
+      case 'for':
+        this.#for(command);
         return;
-      }
       case 'background':
         this.#background(command.script);
         return;
@@ -188,8 +173,14 @@ export class Interpreter {
       case 'loop':
         this.#loop(command);
         return;
+      case 'count':
+        this.#count(command);
+        return;
+      case 'sum':
+        this.#state.status = this.#reckon(command.inside) === '0' ? 1 : 0;
+        return;
       default:
-        this.#simple(command);
+        this.#state.status = this.#holds(command) ? 0 : 1;
     }
   }
 
@@ -203,137 +194,50 @@ export class Interpreter {
   #case({ word, clauses }: Command & { kind: 'case' }): void {
     const value = this.#expansion.text(word);
     this.#state.status = 0;
-    const clause = clauses.find(({ patterns }) => patterns.some((pattern) => this.#expansion.matches(value, pattern)));
-    if (clause !== undefined) this.#script(clause.script);
-  }
-
-  #call(body: Command, args: readonly string[]): void {
-    const state = this.#state;
-    const { positional, loops } = state;
-    if (state.calls === MOST_CALLS) throw new Fatal(`functions were left after ${MOST_CALLS} calls within one another`);
-    state.positional = args;
-    state.calls += 1;
-    state.loops = 0;
-    try {
-      state.within(() => this.#command(body));
-    } catch (error) {
-      if (!(error instanceof Leaving) || error.kind !== 'return') throw error;
-      state.status = error.count;
-    } finally {
-      state.calls -= 1;
-      state.loops = loops;
-      state.positional = positional;
+    let goesOn = false;
+    for (const { patterns, script, end } of clauses) {
+      if (!goesOn && !patterns.some((pattern) => this.#expansion.matches(value, pattern))) continue;
+      this.#script(script);
+      if (end === ';;') return;
+      goesOn = end === ';&';
     }
   }
 
-  #simple(command: Command & { kind: 'simple' }): void {
-    this.#substituted = 0;
-    const [first, ...behind] = command.words.flatMap((word) => this.#expansion.words(word));
-    // `command NAME` passes over functions.
-    const isAsked = first === 'command' && /^-[vV]$/.test(behind[0] ?? '');
-    const isPlain = first === 'command' && !isAsked;
-    const name = isPlain ? behind.find((word) => word !== '-p') : first;
-    const args = isPlain ? behind.slice(behind[0] === '-p' ? 2 : 1) : behind;
-    const body = isPlain || name === undefined ? undefined : this.#state.functions.get(name);
-    const said = first === undefined ? [] : [first, ...behind];
-    if (name === undefined || (body === undefined && STAYING.has(name))) {
-      this.#assign(command, said, 'stays');
-      if (name === 'exec') this.#exec(args, command.redirections);
-      else if (
-        !this.#streams.within(command.redirections, () => this.#run(name, args, body, isAsked)) &&
-        name !== undefined
-      )
-        throw new Leaving('exit', 2);
-      return;
-    }
-    // Before another command these are its environment alone.
-    this.#state.within(() => {
-      this.#assign(command, said, body === undefined ? 'exported' : 'kept');
-      this.#streams.within(command.redirections, () => this.#run(name, args, body, isAsked));
+  #reckon(sum: Word): string {
+    return reckon(this.#expansion.text(sum), this.#state);
+  }
+
+  #holds({ condition }: Command & { kind: 'condition' }): boolean {
+    return holds(condition, { state: this.#state, expansion: this.#expansion, place: this.#here });
+  }
+
+  #for({ words, name, script }: Command & { kind: 'for' }): void {
+    const values = words?.flatMap((word) => this.#expansion.words(word)) ?? this.#state.positional;
+    this.#turns(values, (value) => {
+      this.#state.assign(name, value);
+      this.#script(script);
     });
   }
 
-  /** One after the other. Without a command the last output within them decides. */
-  #assign(
-    { assignments }: Command & { kind: 'simple' },
-    said: readonly string[],
-    how: 'stays' | 'kept' | 'exported',
-  ): void {
-    const state = this.#state;
-    const told: string[] = [];
-    for (const { name, value } of assignments) {
-      const text = this.#expansion.text(value);
-      if (how !== 'stays') state.keep(name);
-      state.assign(name, text);
-      if (how === 'exported') state.exported.add(name);
-      told.push(`${name}=${text}`);
-    }
-    if (state.options.has('x') && told.length + said.length > 0)
-      this.#streams.write(2, `+ ${[...told, ...said].join(' ')}\n`);
-  }
-
-  #run(name: string | undefined, args: readonly string[], body: Command | undefined, isAsked: boolean): void {
-    const { pathOf } = this.#programs;
-    if (name === undefined) this.#state.status = this.#substituted;
-    else if (body !== undefined) this.#call(body, args);
-    else if (isAsked) this.#streams.print(namedBy(this.#state, args, pathOf));
-    else if (name === 'type') this.#streams.print(typeOf(this.#state, args, pathOf));
-    else if (name === 'eval') this.#eval(args.join(' '));
-    else if (name === '.') this.#sourced(args);
-    else if (Object.hasOwn(BUILTINS, name)) this.#builtin(name, args);
-    else if (pathOf(name) === undefined && name.includes('/') && isThere(this.#here, name) !== undefined)
-      this.#streams.print(failure(NOT_EXECUTABLE, `sh: ${name}: Permission denied`));
-    else this.#streams.print(this.#program([name, ...args]));
-  }
-
-  /** `exec [COMMAND...]`: what is redirected stays so; a command takes the shell's place. */
-  #exec(command: readonly string[], redirections: readonly Redirection[]): void {
-    const opened = this.#streams.opened(redirections);
-    if (opened === undefined) throw new Leaving('exit', 2);
-    this.#state.descriptors = opened;
-    this.#state.status = 0;
-    const [name] = command;
-    if (name === undefined) return;
-    this.#state.traps.delete('EXIT');
-    if (this.#programs.pathOf(name) === undefined) throw new Lost(`exec: ${name}: not found`);
-    this.#streams.print(this.#program(command));
-    throw new Leaving('exit', this.#state.status);
-  }
-
-  #builtin(name: string, args: readonly string[]): void {
-    const result = BUILTINS[name]?.(this.#state, args, this.#here);
-    if (result !== undefined) this.#streams.print(result);
-    if (!ORDINARY_BUILTINS.has(name) && this.#state.status === 2) throw new Leaving('exit', 2);
-  }
-
-  #eval(text: string): void {
-    const script = readScript(text);
-    if (isUnread(script)) throw new Fatal(`eval: ${script.problem}`);
-    this.#state.status = 0;
-    this.#script(script);
-  }
-
-  /** `. FILE`: a name without a slash would be looked for among the programs, none of which is a script. */
-  #sourced([path]: readonly string[]): void {
-    if (path === undefined) return;
-    if (!path.includes('/')) throw new Fatal(`.: ${path}: not found`);
-    const file = readFile(this.#here, path);
-    if ('problem' in file) throw new Fatal(`.: cannot open ${path}: ${file.problem.replace(/ or directory$/, '')}`);
-    const script = readScript(file.text);
-    if (isUnread(script)) throw new Fatal(`${path}: ${script.problem}`);
-    this.#state.status = 0;
-    try {
+  /** `for (( FIRST; WHILE; THEN ))` */
+  #count({ sums: [first = [], condition = [], step = []], script }: Command & { kind: 'count' }): void {
+    let last = 0;
+    this.#reckon(first);
+    this.#turns(this.#counted(condition, step), () => {
       this.#script(script);
-    } catch (error) {
-      if (!(error instanceof Leaving) || error.kind !== 'return') throw error;
-      this.#state.status = error.count;
-    }
+      last = this.#state.status;
+    });
+    this.#state.status = last;
   }
 
-  #program(command: readonly string[]): ToolResult {
-    const { unresolved } = environmentOf(this.#place);
-    const environment = { variables: this.#state.environment(), unresolved };
-    return this.#programs.run({ ...this.#here, environment }, command, this.#state.input.rest);
+  /** What is empty holds. */
+  *#counted(condition: Word, step: Word): IterableIterator<number> {
+    for (let turn = 0; ; turn += 1) {
+      if (turn > 0) this.#reckon(step);
+      if (this.#expansion.text(condition).trim() !== '' && this.#reckon(condition) === '0') return;
+      if (turn === MOST_TURNS) throw new Fatal(`a loop was left after ${MOST_TURNS} turns`);
+      yield turn;
+    }
   }
 
   #if({ branches, otherwise }: Command & { kind: 'if' }): void {
@@ -386,7 +290,11 @@ export class Interpreter {
 
   #outputOf(script: Script): string {
     const output = new Output();
-    this.#substituted = this.#apart(script, new Map(this.#state.descriptors).set(1, output));
+    const state = this.#state.copy(new Map(this.#state.descriptors).set(1, output));
+    if (state.dialect === 'bash') state.options.delete('errexit');
+    const status = new Interpreter(this.#place, this.#programs, state).whole(script);
+    this.#simple.substituted = status;
+    if (state.dialect === 'bash') this.#state.status = status;
     return output.text.replace(/\n+$/, '');
   }
 }

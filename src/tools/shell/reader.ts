@@ -3,24 +3,14 @@
  * groups, functions and simple commands. What is not offered (files to write) is refused by name.
  */
 
-import type { Assignment, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
-import { Cursor, NotRead, syntaxError, WordReader } from './word-reader.js';
+import { ASSIGNMENT, FUNCTION_NAME, OPENING, RESERVED } from './grammar.js';
+import { ConditionReader } from './condition-reader.js';
+import { BOTH, readRedirection } from './redirection-reader.js';
+import { type Dialect, NAME } from './state.js';
+import type { Assignment, Clause, Command, Pipeline, Redirection, Script, Unread, Word } from './syntax.js';
+import { BLANKS, Cursor, literal, NotRead, syntaxError, WordReader } from './word-reader.js';
 
 export const isUnread = (read: Script | Unread): read is Unread => 'problem' in read;
-
-/** Blanks, lines that go on, comments. */
-const BLANKS = /(?:[ \t\r]|\\\n|#[^\n]*)+/y;
-const RESERVED = /(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|in|[{}!])(?=[\s;&|<>()]|$)/y;
-/** These open what is read further; the others mean something only behind them. */
-const OPENING = new Set(['if', 'for', 'while', 'until', '{', '!', 'case']);
-const ASSIGNMENT = /[A-Za-z_]\w*=/y;
-const REDIRECTION = /\d*(?:<<-?|<>|<&|>>|>&|>\||<|>)/y;
-const NAME = /^[A-Za-z_]\w*$/;
-
-const literal = (word: Word): string | undefined =>
-  word.every(({ kind }) => kind === 'text')
-    ? word.map((part) => ('text' in part ? part.text : '')).join('')
-    : undefined;
 
 /** What is joined by `&&` and `||` before an `&` is one command in the background. */
 function behind(script: Pipeline[]): void {
@@ -32,12 +22,15 @@ function behind(script: Pipeline[]): void {
 class Reader {
   readonly #cursor: Cursor;
   readonly #words: WordReader;
+  readonly #dialect: Dialect;
 
-  constructor(cursor: Cursor) {
+  constructor(cursor: Cursor, dialect: Dialect) {
     this.#cursor = cursor;
+    this.#dialect = dialect;
     this.#words = new WordReader(cursor, {
-      upToParenthesis: (inner) => new Reader(inner).#upToParenthesis(),
-      whole: (text) => new Reader(new Cursor(text)).whole(),
+      dialect,
+      upToParenthesis: (inner) => new Reader(inner, dialect).#upToParenthesis(),
+      whole: (text) => new Reader(new Cursor(text), dialect).whole(),
     });
   }
 
@@ -74,7 +67,7 @@ class Reader {
   #separator(): Pipeline['after'] | '&' | undefined {
     const cursor = this.#cursor;
     cursor.take(BLANKS);
-    if (cursor.startsWith(';;')) return undefined;
+    if (cursor.startsWith(';;') || (this.#dialect === 'bash' && cursor.startsWith(';&'))) return undefined;
     const found = cursor.take(/&&|\|\||[;&\n]/y);
     if (found === '&&' || found === '||' || found === '&') return found;
     return found === undefined ? undefined : ';';
@@ -86,7 +79,11 @@ class Reader {
     const commands = [this.#command()];
     for (;;) {
       this.#cursor.take(BLANKS);
-      if (this.#cursor.take(/\|(?!\|)/y) === undefined) return { commands, negated, after };
+      const pipe = this.#cursor.take(this.#dialect === 'bash' ? /\|&|\|(?!\|)/y : /\|(?!\|)/y);
+      if (pipe === undefined) return { commands, negated, after };
+      const last = commands.at(-1);
+      if (pipe === '|&' && last !== undefined)
+        commands.splice(-1, 1, { ...last, redirections: [...last.redirections, BOTH] });
       this.#skipLines();
       commands.push(this.#command());
     }
@@ -95,7 +92,7 @@ class Reader {
   #command(): Command {
     this.#cursor.take(BLANKS);
     const opening = this.#peekReserved();
-    if (opening === undefined) return this.#cursor.next === '(' ? this.#subshell() : this.#simple();
+    if (opening === undefined) return this.#cursor.next === '(' ? this.#parenthesis() : this.#simple();
     switch (opening) {
       case 'if':
         return this.#if();
@@ -111,9 +108,27 @@ class Reader {
       }
       case 'case':
         return this.#case();
+      case '[[': {
+        this.#keyword('[[');
+        const condition = new ConditionReader(this.#cursor, this.#words).whole();
+        return { kind: 'condition', condition, redirections: this.#redirections() };
+      }
+      case 'function':
+        return this.#namedFunction();
       default:
         return this.#unexpected();
     }
+  }
+
+  /** A shell of its own, or a sum. */
+  #parenthesis(): Command {
+    const start = this.#cursor.at;
+    if (this.#dialect === 'bash' && this.#cursor.take(/\(\(/y) !== undefined) {
+      const inside = this.#words.sumIfAny();
+      if (inside !== undefined) return { kind: 'sum', inside, redirections: this.#redirections() };
+      this.#cursor.at = start;
+    }
+    return this.#subshell();
   }
 
   #subshell(): Command {
@@ -144,6 +159,7 @@ class Reader {
   #for(): Command {
     this.#keyword('for');
     this.#cursor.take(BLANKS);
+    if (this.#dialect === 'bash' && this.#cursor.take(/\(\(/y) !== undefined) return this.#count();
     const name = literal(this.#words.word()) ?? '';
     if (!NAME.test(name)) syntaxError('Bad for loop variable');
     this.#skipLines();
@@ -152,12 +168,28 @@ class Reader {
       this.#keyword('in');
       words = this.#wordsHere();
     }
+    const script = this.#turn();
+    return { kind: 'for', name, words, script, redirections: this.#redirections() };
+  }
+
+  /** What is done in each turn. */
+  #turn(): Script {
     this.#cursor.take(BLANKS);
     this.#cursor.take(/;(?!;)/y);
     this.#skipLines();
+    if (this.#dialect === 'bash' && this.#peekReserved() === '{') {
+      this.#keyword('{');
+      return this.#body('}');
+    }
     this.#keyword('do');
-    const script = this.#body('done');
-    return { kind: 'for', name, words, script, redirections: this.#redirections() };
+    return this.#body('done');
+  }
+
+  #count(): Command {
+    const sums = this.#words.sums();
+    if (sums.length !== 3) syntaxError('arithmetic expression required');
+    const script = this.#turn();
+    return { kind: 'count', sums, script, redirections: this.#redirections() };
   }
 
   #case(): Command {
@@ -167,11 +199,13 @@ class Reader {
     this.#skipLines();
     this.#keyword('in');
     this.#skipLines();
-    const clauses: { patterns: Word[]; script: Script }[] = [];
+    const clauses: Clause[] = [];
     while (this.#peekReserved() !== 'esac') {
-      clauses.push({ patterns: this.#patterns(), script: this.#list() });
+      const [patterns, script] = [this.#patterns(), this.#list()];
       this.#cursor.take(BLANKS);
-      if (this.#cursor.take(/;;/y) === undefined) break;
+      const end = this.#cursor.take(this.#dialect === 'bash' ? /;;&|;&|;;/y : /;;/y);
+      clauses.push({ patterns, script, end: end === ';&' || end === ';;&' ? end : ';;' });
+      if (end === undefined) break;
       this.#skipLines();
     }
     this.#keyword('esac');
@@ -196,9 +230,20 @@ class Reader {
     this.#cursor.at += 1;
     this.#expect(')');
     const name = literal(word) ?? '';
-    if (!NAME.test(name)) syntaxError('Bad function name');
+    if (!FUNCTION_NAME[this.#dialect].test(name)) syntaxError('Bad function name');
     this.#skipLines();
     return { kind: 'function', name, body: this.#command(), redirections: [] };
+  }
+
+  /** `function NAME [()] COMMAND` */
+  #namedFunction(): Command {
+    this.#keyword('function');
+    const [word] = this.#wordsHere(1);
+    if (word === undefined) this.#unexpected();
+    this.#cursor.take(BLANKS);
+    if (this.#cursor.next === '(') return this.#function(word);
+    this.#skipLines();
+    return { kind: 'function', name: literal(word) ?? '', body: this.#command(), redirections: [] };
   }
 
   #loop(word: 'while' | 'until'): Command {
@@ -214,16 +259,18 @@ class Reader {
     const redirections: Redirection[] = [];
     for (;;) {
       this.#cursor.take(BLANKS);
-      const redirection = this.#redirection();
-      if (redirection !== undefined) {
-        redirections.push(redirection);
+      const found = this.#redirection();
+      redirections.push(...found);
+      if (found.length > 0) continue;
+      const target = this.#isAssigning(words) ? this.#cursor.take(ASSIGNMENT[this.#dialect]) : undefined;
+      if (target !== undefined && words.length === 0) {
+        assignments.push(this.#assignment(target));
         continue;
       }
-      const name = words.length === 0 ? this.#cursor.take(ASSIGNMENT) : undefined;
-      const word = name === undefined ? this.#words.word() : this.#words.value();
-      if (name !== undefined) assignments.push({ name: name.slice(0, -1), value: word });
-      else if (word.length === 0) break;
-      else words.push(word);
+      if (target !== undefined) this.#cursor.at -= target.length;
+      const { at } = this.#cursor;
+      words.push(...this.#words.words(target !== undefined));
+      if (this.#cursor.at === at) break;
     }
     const [first] = words;
     const isAlone = words.length === 1 && assignments.length + redirections.length === 0;
@@ -232,13 +279,37 @@ class Reader {
     return { kind: 'simple', assignments, words, redirections };
   }
 
+  /** Before a command, and of bash behind one that declares. */
+  #isAssigning([first]: readonly Word[]): boolean {
+    if (first === undefined) return true;
+    return this.#dialect === 'bash' && /^(?:declare|export|local|readonly|typeset)$/.test(literal(first) ?? '');
+  }
+
+  #assignment(target: string): Assignment {
+    const [, name = '', subscript, plus] = /^(\w+)(?:\[(.*)\])?(\+?)=$/s.exec(target) ?? [];
+    const rest = {
+      name,
+      adds: plus === '+',
+      ...(subscript === undefined ? {} : { subscript: this.#words.sum(subscript) }),
+    };
+    if (this.#dialect !== 'bash' || this.#cursor.take(/\(/y) === undefined)
+      return { ...rest, value: this.#words.value() };
+    const elements: Word[] = [];
+    for (this.#skipLines(); this.#cursor.take(/\)/y) === undefined; this.#skipLines()) {
+      const { at } = this.#cursor;
+      elements.push(...this.#words.words());
+      if (this.#cursor.at === at) this.#unexpected();
+    }
+    return { ...rest, value: [], elements };
+  }
+
   #wordsHere(most = Infinity): Word[] {
     const words: Word[] = [];
     while (words.length < most) {
       this.#cursor.take(BLANKS);
-      const word = this.#words.word();
-      if (word.length === 0) break;
-      words.push(word);
+      const { at } = this.#cursor;
+      words.push(...(most === 1 ? [this.#words.word()] : this.#words.words()));
+      if (this.#cursor.at === at) return most === 1 ? [] : words;
     }
     return words;
   }
@@ -247,52 +318,19 @@ class Reader {
     const all: Redirection[] = [];
     for (;;) {
       this.#cursor.take(BLANKS);
-      const one = this.#redirection();
-      if (one === undefined) return all;
-      all.push(one);
+      const found = this.#redirection();
+      if (found.length === 0) return all;
+      all.push(...found);
     }
   }
 
-  #redirection(): Redirection | undefined {
-    const found = this.#cursor.take(REDIRECTION);
-    if (found === undefined) return undefined;
-    const [, digits = '', operator = ''] = /^(\d*)(.+)$/.exec(found) ?? [];
-    const descriptor = digits === '' ? (operator.startsWith('<') ? 0 : 1) : Number(digits);
-    this.#cursor.take(BLANKS);
-    const start = this.#cursor.at;
-    const target = this.#words.word();
-    if (target.length === 0) this.#redirectionWithout();
-    if (/^<<-?$/.test(operator)) {
-      const written = this.#cursor.text.slice(start, this.#cursor.at);
-      const isQuoted = /['"\\]/.test(written);
-      const text = this.#hereDocument(literal(target) ?? written, operator === '<<-');
-      return { kind: 'lines', descriptor, lines: isQuoted ? [{ kind: 'text', text }] : this.#words.lines(text) };
-    }
-    const kind = operator.endsWith('&') ? 'same' : operator.startsWith('<') ? 'input' : 'output';
-    return { kind, descriptor, target };
-  }
-
-  #redirectionWithout(): never {
-    return this.#cursor.take(REDIRECTION) === undefined ? this.#unexpected() : syntaxError('redirection unexpected');
-  }
-
-  /** The lines behind this one up to that which ends them: they are taken out of what is read further. */
-  #hereDocument(end: string, withoutTabs: boolean): string {
-    const { text, at } = this.#cursor;
-    const newline = text.indexOf('\n', at);
-    const from = newline < 0 ? text.length : newline + 1;
-    const lines: string[] = [];
-    let to = from;
-    while (to < text.length) {
-      const next = text.indexOf('\n', to);
-      const whole = text.slice(to, next < 0 ? undefined : next);
-      to = next < 0 ? text.length : next + 1;
-      const line = withoutTabs ? whole.replace(/^\t+/, '') : whole;
-      if (line === end) break;
-      lines.push(next < 0 ? line : `${line}\n`);
-    }
-    this.#cursor.cut(from, to);
-    return lines.join('');
+  #redirection(): readonly Redirection[] {
+    return readRedirection({
+      cursor: this.#cursor,
+      words: this.#words,
+      dialect: this.#dialect,
+      fail: (found) => (found === undefined ? this.#unexpected() : syntaxError('redirection unexpected')),
+    });
   }
 
   /** Commands, of which there is one at least, up to a word that closes them, which is passed over. */
@@ -321,14 +359,19 @@ class Reader {
   #peekReserved(): string | undefined {
     this.#cursor.take(BLANKS);
     const { at } = this.#cursor;
-    const word = this.#cursor.take(RESERVED);
+    const word = this.#cursor.take(RESERVED[this.#dialect]);
     this.#cursor.at = at;
     return word;
   }
 
   #ends(): boolean {
     const word = this.#peekReserved();
-    if (this.#cursor.atEnd || this.#cursor.next === ')' || this.#cursor.startsWith(';;')) return true;
+    if (
+      this.#cursor.atEnd ||
+      this.#cursor.next === ')' ||
+      /^;[;&]/.test(this.#cursor.text.slice(this.#cursor.at, this.#cursor.at + 2))
+    )
+      return true;
     return word !== undefined && !OPENING.has(word);
   }
 
@@ -338,16 +381,16 @@ class Reader {
 
   #unexpected(expected?: string): never {
     this.#cursor.take(BLANKS);
-    const found = this.#cursor.take(RESERVED) ?? this.#cursor.take(/&&|\|\||;;?|[&|<>()\n]/y);
+    const found = this.#cursor.take(RESERVED[this.#dialect]) ?? this.#cursor.take(/&&|\|\||;;?|[&|<>()\n]/y);
     const other = this.#cursor.atEnd ? 'end of file unexpected' : 'word unexpected';
     const what = found === undefined ? other : found === '\n' ? 'newline unexpected' : `"${found}" unexpected`;
     return syntaxError(expected === undefined ? what : `${what} (expecting "${expected}")`);
   }
 }
 
-export function readScript(text: string): Script | Unread {
+export function readScript(text: string, dialect: Dialect): Script | Unread {
   try {
-    return new Reader(new Cursor(text)).whole();
+    return new Reader(new Cursor(text), dialect).whole();
   } catch (error) {
     if (error instanceof NotRead) return { problem: error.message };
     throw error;

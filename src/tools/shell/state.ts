@@ -4,26 +4,8 @@ import { DEFAULT_IFS } from './fields.js';
 import { type Descriptors, type Input, inputOf } from './descriptors.js';
 import type { Command } from './syntax.js';
 
-/** Letters of `set` and their names: those of dash, in its order. */
-export const OPTION_NAMES = {
-  e: 'errexit',
-  f: 'noglob',
-  I: 'ignoreeof',
-  i: 'interactive',
-  m: 'monitor',
-  n: 'noexec',
-  s: 'stdin',
-  x: 'xtrace',
-  v: 'verbose',
-  V: 'vi',
-  E: 'emacs',
-  C: 'noclobber',
-  a: 'allexport',
-  b: 'notify',
-  u: 'nounset',
-} as const;
-export type ShellOption = keyof typeof OPTION_NAMES;
-export const isOption = (letter: string): letter is ShellOption => Object.hasOwn(OPTION_NAMES, letter);
+/** `sh` is dash, but for `echo`; `bash` is bash. */
+export type Dialect = 'sh' | 'bash';
 
 /** `$$`: the only shell that there is at its time. */
 export const SHELL_PID = 4_711;
@@ -50,6 +32,7 @@ export const NAME = /^[A-Za-z_]\w*$/;
 export const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
 
 export interface ShellStart {
+  readonly dialect: Dialect;
   readonly scriptName: string;
   readonly positional: readonly string[];
   readonly descriptors: Descriptors;
@@ -59,15 +42,29 @@ export interface ShellStart {
 
 interface Before {
   readonly value: string | undefined;
+  readonly values: readonly string[] | undefined;
   readonly exported: boolean;
+  readonly readonly: boolean;
 }
 
 /** Where programs lie, for whoever does not say so. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** What bash 5.2 of Debian 12 says of itself. */
+const OF_BASH = [
+  ['BASH', '/usr/bin/bash'],
+  ['BASH_VERSION', '5.2.15(1)-release'],
+  ['EUID', '0'],
+  ['OSTYPE', 'linux-gnu'],
+  ['UID', '0'],
+] as const;
+
 export class ShellState {
+  readonly dialect: Dialect;
   readonly scriptName: string;
   readonly variables: Map<string, string>;
+  /** Variables that have several values. */
+  readonly arrays = new Map<string, readonly string[]>();
   /** Names of variables that programs find set. */
   readonly exported: Set<string>;
   positional: readonly string[];
@@ -80,6 +77,8 @@ export class ShellState {
   conditions = 0;
   /** Calls of functions around what is being done. */
   calls = 0;
+  /** Files around what is being done that `.` has read. */
+  sources = 0;
   readonly functions = new Map<string, Command>();
   /** Of each call of a function what its variables were before it. */
   readonly locals: Map<string, Before>[] = [];
@@ -92,10 +91,11 @@ export class ShellState {
   readonly jobs: number[] = [];
   /** Where `getopts` is within a word. */
   optionAt = 1;
-  /** `set -e`, `set -u`. */
-  readonly options = new Set<ShellOption>();
+  /** Names of the options that are set. */
+  readonly options = new Set<string>();
 
-  constructor({ scriptName, positional, descriptors, environment, folder }: ShellStart) {
+  constructor({ dialect, scriptName, positional, descriptors, environment, folder }: ShellStart) {
+    this.dialect = dialect;
     this.scriptName = scriptName;
     this.positional = positional;
     // What has another name is not handed on, as by dash.
@@ -107,6 +107,7 @@ export class ShellState {
     this.variables.set('IFS', DEFAULT_IFS);
     this.variables.set('OPTIND', '1');
     this.variables.set('PPID', String(SHELL_PID - 1));
+    if (dialect === 'bash') for (const [name, value] of OF_BASH) this.variables.set(name, value);
     this.descriptors = descriptors;
   }
 
@@ -121,9 +122,11 @@ export class ShellState {
 
   /** @throws ReadOnly */
   assign(name: string, value: string): void {
-    if (this.readonly.has(name)) throw new ReadOnly(`${name}: is read only`);
+    if (this.readonly.has(name))
+      throw new ReadOnly(`${name}: ${this.dialect === 'bash' ? 'readonly variable' : 'is read only'}`);
+    this.arrays.delete(name);
     this.variables.set(name, value);
-    if (this.options.has('a')) this.exported.add(name);
+    if (this.options.has('allexport')) this.exported.add(name);
     if (name === 'OPTIND') this.optionAt = 1;
   }
 
@@ -131,7 +134,21 @@ export class ShellState {
   remove(name: string): void {
     if (this.readonly.has(name)) throw new ReadOnly(`unset: ${name}: is read only`);
     this.variables.delete(name);
+    this.arrays.delete(name);
     this.exported.delete(name);
+  }
+
+  /** All values of a variable. */
+  valuesOf(name: string): readonly string[] {
+    const value = this.variables.get(name);
+    return this.arrays.get(name) ?? (value === undefined ? [] : [value]);
+  }
+
+  /** @throws ReadOnly */
+  assignAll(name: string, values: readonly string[]): void {
+    this.assign(name, values[0] ?? '');
+    if (values[0] === undefined) this.variables.delete(name);
+    this.arrays.set(name, values);
   }
 
   /** What is kept meanwhile is afterwards as it was. */
@@ -142,9 +159,12 @@ export class ShellState {
       work();
     } finally {
       this.locals.pop();
-      for (const [name, { value, exported }] of kept) {
+      for (const [name, { value, values, exported, readonly }] of kept) {
+        if (!readonly) this.readonly.delete(name);
         if (value === undefined) this.variables.delete(name);
         else this.variables.set(name, value);
+        if (values === undefined) this.arrays.delete(name);
+        else this.arrays.set(name, values);
         if (exported) this.exported.add(name);
         else this.exported.delete(name);
       }
@@ -154,13 +174,26 @@ export class ShellState {
   keep(name: string): void {
     const kept = this.locals.at(-1);
     if (kept !== undefined && !kept.has(name))
-      kept.set(name, { value: this.variables.get(name), exported: this.exported.has(name) });
+      kept.set(name, {
+        value: this.variables.get(name),
+        values: this.arrays.get(name),
+        exported: this.exported.has(name),
+        readonly: this.readonly.has(name),
+      });
   }
 
   copy(descriptors: Descriptors): ShellState {
-    const { scriptName, positional, folder } = this;
-    const copy = new ShellState({ scriptName, positional, descriptors, environment: this.environment(), folder });
+    const { dialect, scriptName, positional, folder } = this;
+    const copy = new ShellState({
+      dialect,
+      scriptName,
+      positional,
+      descriptors,
+      environment: this.environment(),
+      folder,
+    });
     for (const [name, value] of this.variables) copy.variables.set(name, value);
+    for (const [name, values] of this.arrays) copy.arrays.set(name, values);
     for (const name of this.exported) copy.exported.add(name);
     for (const [name, body] of this.functions) copy.functions.set(name, body);
     for (const name of this.readonly) copy.readonly.add(name);

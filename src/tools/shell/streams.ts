@@ -6,7 +6,7 @@ import type { ShellState } from './state.js';
 import type { Redirection, Word } from './syntax.js';
 
 export interface StreamsContext {
-  readonly state: Pick<ShellState, 'descriptors' | 'status'>;
+  readonly state: ShellState;
   readonly here: () => ToolPlace;
   readonly text: (word: Word) => string;
 }
@@ -21,6 +21,10 @@ export class Streams {
   write(descriptor: 1 | 2, text: string): void {
     const output = this.#context.state.descriptors.get(descriptor);
     if (output instanceof Output) output.write(text);
+  }
+
+  complain(problem: string): void {
+    this.write(2, `${this.#context.state.dialect}: ${problem}\n`);
   }
 
   /** What goes to nobody is an error of whoever prints it. */
@@ -50,18 +54,20 @@ export class Streams {
   /** Undefined where one does not open, which has been told. */
   opened(redirections: readonly Redirection[]): Descriptors | undefined {
     const { state, here, text } = this.#context;
+    const isBash = state.dialect === 'bash';
     const context: RedirectionContext = {
       place: here(),
       text,
-      cannotOpen: (path, problem) => `cannot open ${path}: ${problem.replace(/ or directory$/, '')}`,
-      cannotCreate: (path, problem) => `cannot create ${path}: ${problem}`,
+      cannotOpen: (path, problem) =>
+        isBash ? `${path}: ${problem}` : `cannot open ${path}: ${problem.replace(/ or directory$/, '')}`,
+      cannotCreate: (path, problem) => `${isBash ? '' : 'cannot create '}${path}: ${problem}`,
     };
     try {
       return redirected(state.descriptors, redirections, context);
     } catch (error) {
       if (!(error instanceof RedirectionError)) throw error;
-      this.write(2, `sh: ${error.message}\n`);
-      state.status = 2;
+      this.complain(error.message);
+      state.status = isBash ? 1 : 2;
       return undefined;
     }
   }

@@ -1,7 +1,7 @@
 /** What `sh -c` has read (POSIX, Shell Command Language): commands, and the words that they are made of. */
 
 export type Part =
-  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'text'; readonly text: string; readonly quoted?: boolean }
   /** `*`, `?` or `[…]` that nobody has quoted. */
   | { readonly kind: 'pattern'; readonly text: string }
   /** Within `${x:-…}`, where nobody has quoted it: IFS takes it apart. */
@@ -18,8 +18,19 @@ export type Part =
 export interface Parameter {
   readonly kind: 'parameter';
   readonly name: string;
-  /** `-`, `:-`, `=`, `%%`, … with the word behind it; `length` for `${#x}`; `bad` for what nobody could read. */
-  readonly change: { readonly operator: string; readonly word: Word } | 'length' | 'bad' | undefined;
+  /** `${x[1]}`, `${x[@]}` (bash). */
+  readonly subscript?: Word | '@' | '*';
+  /** `${!x}`: the parameter that it names, or the subscripts that there are (bash). */
+  readonly indirect?: boolean;
+  /**
+   * `-`, `:-`, `=`, `%%`, … with the word behind it, of bash `:`, `/`, `^`, … with a second one; `length` for `${#x}`; `bad` for what
+   * nobody could read.
+   */
+  readonly change:
+    | { readonly operator: string; readonly word: Word; readonly second?: Word | undefined }
+    | 'length'
+    | 'bad'
+    | undefined;
   readonly quoted: boolean;
 }
 
@@ -34,6 +45,27 @@ export type Redirection = { readonly descriptor: number } & (
 export interface Assignment {
   readonly name: string;
   readonly value: Word;
+  /** `x+=…` (bash). */
+  readonly adds?: boolean;
+  /** `x[1]=…` (bash). */
+  readonly subscript?: Word;
+  /** `x=(a b)` (bash). */
+  readonly elements?: readonly Word[];
+}
+
+/** What stands between `[[` and `]]` (bash). */
+export type Condition =
+  | { readonly kind: 'not'; readonly of: Condition }
+  | { readonly kind: 'and' | 'or'; readonly left: Condition; readonly right: Condition }
+  | { readonly kind: 'unary'; readonly operator: string; readonly word: Word }
+  | { readonly kind: 'binary'; readonly operator: string; readonly left: Word; readonly right: Word }
+  | { readonly kind: 'word'; readonly word: Word };
+
+/** `a | b) …`. Behind `;&` what comes next is done too, behind `;;&` it is asked (bash). */
+export interface Clause {
+  readonly patterns: readonly Word[];
+  readonly script: Script;
+  readonly end: ';;' | ';&' | ';;&';
 }
 
 export type Command = { readonly redirections: readonly Redirection[] } & (
@@ -55,8 +87,14 @@ export type Command = { readonly redirections: readonly Redirection[] } & (
   | {
       readonly kind: 'case';
       readonly word: Word;
-      readonly clauses: readonly { readonly patterns: readonly Word[]; readonly script: Script }[];
+      readonly clauses: readonly Clause[];
     }
+  /** `(( … ))` (bash) */
+  | { readonly kind: 'sum'; readonly inside: Word }
+  /** `[[ … ]]` (bash) */
+  | { readonly kind: 'condition'; readonly condition: Condition }
+  /** `for (( …; …; … ))` (bash) */
+  | { readonly kind: 'count'; readonly sums: readonly Word[]; readonly script: Script }
   /** `NAME() COMMAND` */
   | { readonly kind: 'function'; readonly name: string; readonly body: Command }
   /** `COMMAND &` */

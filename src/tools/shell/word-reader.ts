@@ -1,5 +1,8 @@
 /** Reads words: quotes, `$x`, `${…}`, `$(…)`, `$((…))` and patterns of file names (POSIX, Shell Command Language, 2.2 and 2.6). */
 
+import { ansiQuoted } from '../text/plain.js';
+import { type Brace, braceExpanded, type MarkedWord, withoutBraces } from './braces.js';
+import type { Dialect } from './state.js';
 import type { Parameter, Part, Script, Word } from './syntax.js';
 
 /** Thrown within this folder alone. */
@@ -9,6 +12,15 @@ export const syntaxError = (what: string): never => {
   throw new NotRead(`Syntax error: ${what}`);
 };
 
+/** Blanks, lines that go on, comments. */
+export const BLANKS = /(?:[ \t\r]|\\\n|#[^\n]*)+/y;
+
+/** What a word says where nothing in it stands for something else. */
+export const literal = (word: Word): string | undefined =>
+  word.every(({ kind }) => kind === 'text')
+    ? word.map((part) => ('text' in part ? part.text : '')).join('')
+    : undefined;
+
 /** What ends a word. */
 const BREAK = /[\s;&|<>()]/;
 const NAME = /[A-Za-z_]\w*/y;
@@ -16,7 +28,10 @@ const NAME = /[A-Za-z_]\w*/y;
 const SPECIAL = /[?#@*!$\d-]/y;
 /** Within braces numbers may be longer. */
 const SPECIAL_IN_BRACES = /[?#@*!$-]|\d+/y;
-const OPERATOR = /:?[-=+?]|%%?|##?/y;
+const OPERATOR: Readonly<Record<Dialect, RegExp>> = {
+  sh: /:?[-=+?]|%%?|##?/y,
+  bash: /:?[-=+?]|%%?|##?|\/[/#%]?|\^\^?|,,?|:/y,
+};
 const LIST = /\[[!^]?\]?(?:\[:\w+:\]|[^\]\s$`'"\\])*\]/y;
 const HOME = /~[\w.-]*(?=[/:}\s;&|<>()]|$)/y;
 
@@ -63,6 +78,7 @@ export class Cursor {
 
 /** Commands within words. */
 export interface InnerScripts {
+  readonly dialect: Dialect;
   /** Up to a `)`, which is passed over. */
   upToParenthesis(cursor: Cursor): Script;
   whole(text: string): Script;
@@ -95,19 +111,59 @@ export class WordReader {
 
   /** Empty where no word begins here. */
   word(): Word {
-    const home = this.#home();
-    return [...home, ...this.#parts((next) => BREAK.test(next))];
+    return withoutBraces(this.#marked());
+  }
+
+  /** One, but for bash's `{a,b}`; what is assigned stays one. */
+  words(assigned = false): readonly Word[] {
+    if (assigned) return [this.value()];
+    const word = this.#marked();
+    if (word.length === 0) return [];
+    const isBash = this.#scripts.dialect === 'bash';
+    return (isBash ? braceExpanded(word) : [withoutBraces(word)]).filter(({ length }) => length > 0);
+  }
+
+  /** A regular expression, in which parentheses and strokes are of it. */
+  expression(): Word {
+    return withoutBraces(this.#parts((next) => /\s/.test(next)));
+  }
+
+  /** Behind `((` up to the `))`; undefined where there is none. */
+  sumIfAny(): Word | undefined {
+    const { at } = this.#cursor;
+    try {
+      return this.#arithmetic();
+    } catch (error) {
+      if (!(error instanceof NotRead)) throw error;
+      this.#cursor.at = at;
+      return undefined;
+    }
+  }
+
+  sum(text: string): Word {
+    return this.#within(`${text}${END}`, END, ESCAPED);
+  }
+
+  /** Behind `for ((` up to the `))`: those that semicolons part. */
+  sums(): readonly Word[] {
+    const { at } = this.#cursor;
+    this.#arithmetic();
+    return this.#cursor.text
+      .slice(at, this.#cursor.at - 2)
+      .split(';')
+      .map((text) => this.sum(text));
+  }
+
+  #marked(): MarkedWord {
+    return [...this.#home(), ...this.#parts((next) => BREAK.test(next))];
   }
 
   /** Of an assignment, in which every path of a list may begin at home. */
   value(): Word {
-    const parts = [...this.#home(), ...this.#parts((next) => next === ':' || BREAK.test(next))];
+    const isEnd = (next: string): boolean => next === ':' || BREAK.test(next);
+    const parts = [...this.#home(), ...withoutBraces(this.#parts(isEnd))];
     while (this.#cursor.take(/:/y) !== undefined)
-      parts.push(
-        { kind: 'text', text: ':' },
-        ...this.#home(),
-        ...this.#parts((next) => next === ':' || BREAK.test(next)),
-      );
+      parts.push({ kind: 'text', text: ':' }, ...this.#home(), ...withoutBraces(this.#parts(isEnd)));
     return parts;
   }
 
@@ -116,9 +172,9 @@ export class WordReader {
     return found === undefined ? [] : [{ kind: 'home', user: found.slice(1) }];
   }
 
-  #parts(ends: (next: string) => boolean, plain: 'text' | 'bare' = 'text'): Word {
+  #parts(ends: (next: string) => boolean, plain: 'text' | 'bare' = 'text'): MarkedWord {
     const cursor = this.#cursor;
-    const parts: Part[] = [];
+    const parts: (Part | Brace)[] = [];
     while (!cursor.atEnd && !ends(cursor.next)) {
       for (const part of this.#part(plain)) {
         const last = parts.at(-1);
@@ -131,26 +187,31 @@ export class WordReader {
   }
 
   /** `plain`: what characters are that mean themselves. */
-  #part(plain: 'text' | 'bare'): readonly Part[] {
+  #part(plain: 'text' | 'bare'): readonly (Part | Brace)[] {
     const cursor = this.#cursor;
+    const isBash = this.#scripts.dialect === 'bash';
+    const ansi = isBash ? cursor.take(/\$'(?:[^'\\]|\\[^])*'/y) : undefined;
+    if (ansi !== undefined) return [{ kind: 'text', text: ansiQuoted(ansi.slice(2, -1)) }];
+    if (isBash && cursor.startsWith('$"')) cursor.at += 1;
     const list = cursor.take(LIST);
-    if (list !== undefined) return [{ kind: 'pattern', text: list }];
+    if (list !== undefined) return [{ kind: 'pattern', text: isBash ? list.replace(/^\[\^/, '[!') : list }];
     const { next } = cursor;
     switch (next) {
       case "'":
-        return [{ kind: 'text', text: this.#singleQuoted() }];
+        return [{ kind: 'text', text: this.#singleQuoted(), quoted: true }];
       case '"':
         cursor.at += 1;
         return [{ kind: 'text', text: '' }, ...this.#doubleQuoted('"')];
       case '\\':
         cursor.at += 2;
-        return [{ kind: 'text', text: cursor.text[cursor.at - 1] ?? '' }];
+        return [{ kind: 'text', text: cursor.text[cursor.at - 1] ?? '', quoted: true }];
       case '$':
         return [this.#dollar(false)];
       case '`':
         return [this.#backquoted(false)];
       default:
         cursor.at += 1;
+        if (plain === 'text' && /[{},]/.test(next)) return [{ kind: 'brace', text: next }];
         return [{ kind: next === '*' || next === '?' ? 'pattern' : plain, text: next }];
     }
   }
@@ -172,10 +233,11 @@ export class WordReader {
       if (cursor.atEnd) syntaxError('Unterminated quoted string');
       const escaped = cursor.take(escapes);
       if (cursor.next === '`' && escaped === undefined) parts.push(this.#backquoted(true));
-      else if (escaped !== undefined) parts.push({ kind: 'text', text: escaped === '\\\n' ? '' : escaped.slice(1) });
+      else if (escaped !== undefined)
+        parts.push({ kind: 'text', text: escaped === '\\\n' ? '' : escaped.slice(1), quoted: true });
       else if (cursor.next === '$') parts.push(this.#dollar(true));
       else {
-        parts.push({ kind: 'text', text: cursor.next });
+        parts.push({ kind: 'text', text: cursor.next, quoted: true });
         cursor.at += 1;
       }
     }
@@ -236,18 +298,43 @@ export class WordReader {
   #braced(quoted: boolean): Parameter {
     const cursor = this.#cursor;
     const start = cursor.at;
-    const isLength = cursor.take(/#(?=[A-Za-z_@*#?!$\d-]+\})/y) !== undefined;
+    const isBash = this.#scripts.dialect === 'bash';
+    const isLength = cursor.take(/#(?=[A-Za-z_@*#?!$\d-][\w]*(?:\[[^\]]*\])?\})/y) !== undefined;
+    const indirect = isBash && cursor.take(/!(?=[A-Za-z_])/y) !== undefined;
     const name = cursor.take(NAME) ?? cursor.take(SPECIAL_IN_BRACES);
     if (name === undefined) return this.#bad(start, quoted);
-    if (isLength) return this.#closed({ kind: 'parameter', name, change: 'length', quoted }, start);
-    const operator = cursor.take(OPERATOR);
-    if (operator === undefined) return this.#closed({ kind: 'parameter', name, change: undefined, quoted }, start);
-    const isPattern = /^[%#]/.test(operator);
+    const subscript = isBash ? this.#subscript() : {};
+    const parameter = { kind: 'parameter', name, quoted, indirect, ...subscript } as const;
+    if (isLength) return this.#closed({ ...parameter, change: 'length' }, start);
+    const operator = cursor.take(OPERATOR[this.#scripts.dialect]);
+    if (operator === undefined) return this.#closed({ ...parameter, change: undefined }, start);
+    if (operator === ':') {
+      const word = this.#piece(/[^:}]*/y);
+      const second = cursor.take(/:/y) === undefined ? undefined : this.#piece(/[^}]*/y);
+      return this.#closed({ ...parameter, change: { operator, word, second } }, start);
+    }
+    if (operator.startsWith('/')) {
+      const word = withoutBraces(this.#parts((next) => next === '/' || next === '}'));
+      const second = cursor.take(/\//y) === undefined ? [] : withoutBraces(this.#parts((next) => next === '}'));
+      return this.#closed({ ...parameter, change: { operator, word, second } }, start);
+    }
+    const isPattern = /^[%#^,]/.test(operator);
     const word =
       quoted && !isPattern
         ? this.#alternative()
-        : [...this.#home(), ...this.#parts((next) => next === '}', isPattern ? 'text' : 'bare')];
-    return this.#closed({ kind: 'parameter', name, change: { operator, word }, quoted }, start);
+        : withoutBraces([...this.#home(), ...this.#parts((next) => next === '}', isPattern ? 'text' : 'bare')]);
+    return this.#closed({ ...parameter, change: { operator, word } }, start);
+  }
+
+  /** A sum within braces. */
+  #piece(expression: RegExp): Word {
+    return this.sum(this.#cursor.take(expression) ?? '');
+  }
+
+  #subscript(): { readonly subscript?: Word | '@' | '*' } {
+    const found = this.#cursor.take(/\[[^\]\n]*\]/y)?.slice(1, -1);
+    if (found === undefined) return {};
+    return { subscript: found === '@' || found === '*' ? found : this.sum(found) };
   }
 
   /** What nobody can read is known to be wrong when somebody asks for its value. */

@@ -40,6 +40,21 @@ export const echo: Tool = (_place, args) => {
   return ok(ends ? text : text + newline);
 };
 
+/** What stands behind a backslash of bash's `$'…'`; undefined where it means nothing. */
+function ansiCharacter(one: string): string | undefined {
+  const [, octal, hex] = /^(?:([0-7]{1,3})|[xu]([\da-fA-F]+))$/.exec(one) ?? [];
+  if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
+  if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+  return ESCAPES[one] ?? (/['"?]/.test(one) ? one : undefined);
+}
+
+/** bash's `$'…'`. */
+export const ansiQuoted = (text: string): string =>
+  text.replaceAll(
+    /\\([0-7]{1,3}|x[\da-fA-F]{1,2}|u[\da-fA-F]{1,4}|[^])/g,
+    (whole, one: string) => ansiCharacter(one) ?? whole,
+  );
+
 export const success: Tool = () => ok('');
 export const fail: Tool = () => ({ exitCode: 1, stdout: '', stderr: '' });
 
