@@ -4,6 +4,7 @@
  */
 
 import { KernelError } from './errors.js';
+import { type SysctlEntry, sysctlEntry } from './sysctl-names.js';
 import {
   type Ipv4DevConf,
   type Ipv4NeighConf,
@@ -76,6 +77,16 @@ export function sysctlFile(path: string): string {
   return folder === undefined ? file(path) : `${file(folder)}/${device}/${key}`;
 }
 
+/** proc_dointvec() prints several numbers with tabs between them. */
+const printed = (text: string): string =>
+  /^\s*-?\d+(?:\s+-?\d+)+\s*$/.test(text) ? text.trim().replaceAll(/\s+/g, '\t') : text;
+
+const INT_MAX = 0x7fff_ffff;
+/** proc_dointvec_minmax() and its like. */
+const RANGES: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  'net.ipv4.ip_default_ttl': [1, 255],
+};
+
 export class Sysctls {
   /** net.ipv4.conf.all and .default: not devices, but written like ones. */
   readonly all: Ipv4DevConf = ipv4AllDefaults();
@@ -107,7 +118,12 @@ export class Sysctls {
     else if (path === 'net.ipv4.ip_forward') this.#setForwarding(this.#number(path, text));
     else if (isKeyOf(this.values, path.slice(4)) && path.startsWith('net.')) {
       this.values[path.slice(4) as NetnsSysctl] = this.#number(path, text);
-    } else this.#other.set(path, text);
+    } else this.#other.set(path, printed(text));
+  }
+
+  /** What stands there, or would if nobody has asked for it yet; undefined where the kernel has nothing of that name. */
+  entry(path: string): SysctlEntry | undefined {
+    return sysctlEntry(path, new Set(Array.from(this.#devices(), ({ name }) => name)));
   }
 
   /** A device comes into the namespace: it has what `default` has (inetdev_init(), neigh_parms_alloc()). */
@@ -198,10 +214,13 @@ export class Sysctls {
     return rows.sort(byPath);
   }
 
+  /** proc_dointvec(): the first of several, as far as it is an int; __do_proc_dointvec() leaves the others. */
   #number(path: string, text: string): number {
-    const trimmed = text.trim();
-    if (!/^-?\d+$/.test(trimmed)) throw new KernelError('EINVAL', `sysctl ${path}=${text}`);
-    return Number(trimmed);
+    const [written = ''] = text.trim().split(/\s+/);
+    const value = /^-?\d+$/.test(written) ? Number(written) : Number.NaN;
+    const [least, most] = RANGES[path] ?? [-INT_MAX - 1, INT_MAX];
+    if (!(value >= least && value <= most)) throw new KernelError('EINVAL', `sysctl ${path}=${text}`);
+    return value;
   }
 
   #record(kind: string, name: string): Ipv4DevConf | Ipv4NeighConf | undefined {

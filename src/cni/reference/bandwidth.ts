@@ -8,7 +8,7 @@ import { type Host, TokenBucket, type TokenBucketState, Veth } from '../../kerne
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniObject, CniResult } from '../result.js';
-import { number, object, reference } from './common.js';
+import { checkEntry, number, object, reference } from './common.js';
 
 const DEFAULT_TX_QUEUE_LEN = 1000;
 const KEYS = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
@@ -22,17 +22,16 @@ const limitsOf = (entry: CniObject): Limits => ({
   egressBurst: number(entry['egressBurst']),
 });
 
+const TYPES = { ingressRate: 'uint64', ingressBurst: 'uint64', egressRate: 'uint64', egressBurst: 'uint64' } as const;
+const PREFIX = 'failed to parse network configuration';
+
 /** The runtime's limits, where it has any, in place of the configuration's; parseConfig(). @throws CniError */
 function load({ config }: PluginCall): Limits {
-  for (const key of KEYS) {
-    const value = config[key];
-    if (typeof value !== 'number' || (value >= 0 && Number.isInteger(value))) continue;
-    throw internalError(
-      `failed to parse network configuration: json: cannot unmarshal number ${value} into Go struct field PluginConf.${key} of type uint64`,
-    );
-  }
+  checkEntry(config, TYPES, { field: 'PluginConf', prefix: PREFIX });
   const own = limitsOf(config);
-  const runtime = limitsOf(object(object(config['runtimeConfig'])['bandwidth']));
+  const given = object(object(config['runtimeConfig'])['bandwidth']);
+  checkEntry(given, TYPES, { field: 'BandwidthEntry.runtimeConfig.bandwidth', prefix: PREFIX });
+  const runtime = limitsOf(given);
   const limits = KEYS.some((key) => own[key] !== 0) ? own : runtime;
   checkRate(limits.ingressRate, limits.ingressBurst);
   checkRate(limits.egressRate, limits.egressBurst);
@@ -44,7 +43,7 @@ function checkRate(rate: number, burst: number): void {
   if (burst < 0 || rate < 0) throw internalError('rate and burst must be a positive integer');
   if (burst === 0 && rate !== 0) throw internalError('if rate is set, burst must also be set');
   if (rate === 0 && burst !== 0) throw internalError('if burst is set, rate must also be set');
-  if (burst / 8 >= 2 ** 32) throw internalError('burst cannot be more than 4GB');
+  if (Math.floor(burst / 8) >= 2 ** 32 - 1) throw internalError('burst cannot be more than 4GB');
 }
 
 /** latencyInUsec: how long a packet may wait. */
@@ -58,13 +57,32 @@ function bucketOf(rateBits: number, burstBits: number): TokenBucketState {
   return { rate, burst, limit: Math.floor((rate * LATENCY_MS) / MS_PER_S) + burst };
 }
 
+const US_PER_S = 1_000_000;
+const TICKS_PER_US = 15.625;
+const NS_PER_TICK = 64;
+
+/**
+ * net/sched/sch_tbf.c:tbf_change() takes no bucket into which no octet goes; the burst comes to it as the time that it takes, in
+ * whole microseconds.
+ */
+function isBucket(rateBits: number, burstBits: number): boolean {
+  const rate = Math.floor(rateBits / 8);
+  const burst = Math.floor(burstBits / 8);
+  if (rate === 0) return false;
+  const ticks = Math.floor(Math.floor((burst * US_PER_S) / rate) * TICKS_PER_US);
+  return Math.floor((ticks * NS_PER_TICK * rate) / 1e9) > 0;
+}
+
 /** ingress: towards the container, at the host's end. egress: away from it. */
 function shape({ emulation }: Host, call: PluginCall, limits: Limits): void {
   const inside = call.netns?.devices.named(call.ifName);
   if (!(inside instanceof Veth) || inside.peer === undefined) return;
   const { ingressRate, ingressBurst, egressRate, egressBurst } = limits;
   const { clock } = emulation;
+  if (ingressRate > 0 && !isBucket(ingressRate, ingressBurst)) throw internalError('create qdisc: invalid argument');
   if (ingressRate > 0) inside.peer.qdisc = new TokenBucket(clock, bucketOf(ingressRate, ingressBurst));
+  if (egressRate > 0 && !isBucket(egressRate, egressBurst))
+    throw internalError('create ifb qdisc: create qdisc: invalid argument');
   if (egressRate > 0) inside.qdisc = new TokenBucket(clock, bucketOf(egressRate, egressBurst));
 }
 

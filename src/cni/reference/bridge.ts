@@ -61,6 +61,7 @@ const FIELDS = {
   promiscMode: 'bool',
   vlan: 'int',
   preserveDefaultVlan: 'bool',
+  macspoofchk: 'bool',
 } as const;
 
 /** loadNetConf(). @throws CniError */

@@ -29,7 +29,7 @@ export const objects = (value: CniJson | undefined): readonly CniObject[] =>
 export const texts = (value: CniJson | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 
-export type FieldType = 'string' | 'bool' | 'int';
+export type FieldType = 'string' | 'bool' | 'int' | 'uint64';
 
 const goKind = (value: CniJson): string => {
   if (Array.isArray(value)) return 'array';
@@ -39,19 +39,48 @@ const goKind = (value: CniJson): string => {
 
 const fits = (value: CniJson, type: FieldType): boolean => {
   if (value === null) return true;
+  if (type === 'uint64') return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 64;
   if (type === 'int') return typeof value === 'number' && Number.isInteger(value);
   return typeof value === (type === 'bool' ? 'boolean' : 'string');
 };
 
+/** Where a value stands in the plugin's struct, and what is said before it. */
+interface FieldPlace {
+  readonly field: string;
+  readonly prefix: string;
+}
+
+function checkField(value: CniJson | undefined, type: FieldType, { field, prefix }: FieldPlace): void {
+  if (value === undefined || fits(value, type)) return;
+  const kind = type === 'uint64' && typeof value === 'number' ? `number ${goNumber(value)}` : goKind(value);
+  throw internalError(`${prefix}: json: cannot unmarshal ${kind} into Go struct field ${field} of type ${type}`);
+}
+
+/** As it was written, as far as that is known. */
+const goNumber = (value: number): string => (Number.isInteger(value) ? BigInt(value).toString() : String(value));
+
 /** Fields of another type than the plugin's struct has, in encoding/json's words. @throws CniError */
 export function checkFields({ config }: PluginCall, types: Readonly<Record<string, FieldType>>, prefix: string): void {
-  for (const [key, type] of Object.entries(types)) {
-    const value = config[key];
-    if (value === undefined || fits(value, type)) continue;
+  checkEntry(config, types, { field: 'NetConf', prefix });
+}
+
+/** The same of an object within it. @throws CniError */
+export function checkEntry(
+  entry: CniObject,
+  types: Readonly<Record<string, FieldType>>,
+  { field, prefix }: FieldPlace,
+): void {
+  for (const [key, type] of Object.entries(types)) checkField(entry[key], type, { field: `${field}.${key}`, prefix });
+}
+
+/** Of Go's map[string]string. @throws CniError */
+export function checkTexts(value: CniJson | undefined, place: FieldPlace): void {
+  if (value === undefined || value === null) return;
+  if (!isCniObject(value))
     throw internalError(
-      `${prefix}: json: cannot unmarshal ${goKind(value)} into Go struct field NetConf.${key} of type ${type}`,
+      `${place.prefix}: json: cannot unmarshal ${goKind(value)} into Go struct field ${place.field} of type map[string]string`,
     );
-  }
+  for (const one of Object.values(value)) checkField(one, 'string', place);
 }
 
 /** types.LoadArgs(): CNI_ARGS holds nothing else than these, unless it says so itself. @throws CniError */

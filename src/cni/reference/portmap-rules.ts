@@ -1,5 +1,6 @@
 /** The rules of one container's host ports; plugins/meta/portmap/portmap.go: fillDnatRules(). */
 
+import { formatProtocol, parseProtocol } from '../../kernel/index.js';
 import { formatIpv4, formatPrefix, type Ipv4Prefix, ipv4Network, parseIpv4 } from '../../packet/index.js';
 
 export const DNAT_CHAIN = 'CNI-HOSTPORT-DNAT';
@@ -21,6 +22,8 @@ export interface Mapping {
 export interface Rule {
   readonly text: string;
   readonly args: readonly string[];
+  /** Why iptables does not take it. */
+  readonly refused: string | undefined;
 }
 
 export interface DnatChain {
@@ -48,22 +51,58 @@ export const ENTRY_RULE = `-m addrtype --dst-type LOCAL -j ${DNAT_CHAIN}`;
 /** A port of an IPv6 address of the host is none of the IPv4 table's. */
 const isIpv4 = ({ hostIp }: Mapping): boolean => hostIp === '' || parseIpv4(hostIp) !== undefined;
 
+/** Protocols whose ports iptables 1.8.9 knows, and what it makes of one that is too large. */
+const WITH_PORTS: Readonly<Record<string, 'refused' | 'cut'>> = {
+  tcp: 'refused',
+  sctp: 'refused',
+  udp: 'cut',
+  dccp: 'cut',
+};
+const PORTS = 0x1_0000;
+
+/** As iptables-save names it, or as it is written where nobody has that name. */
+function savedName(protocol: string): string {
+  const number = parseProtocol(protocol);
+  return number === undefined ? protocol : formatProtocol(number);
+}
+
+/** Of `-p` and the option for ports behind it. */
+function refusedProtocol(protocol: string, option: string): string | undefined {
+  if (parseProtocol(protocol) === undefined) return `unknown protocol "${protocol}" specified`;
+  return Object.hasOwn(WITH_PORTS, savedName(protocol)) ? undefined : `unknown option "${option}"`;
+}
+
+const refusedPort = (port: number): string | undefined =>
+  port < PORTS ? undefined : `invalid port/service \`${port}' specified`;
+
+function refusedMatch({ protocol, hostPort }: Mapping): string | undefined {
+  const wrong = refusedProtocol(protocol, '--dport');
+  return wrong ?? (WITH_PORTS[savedName(protocol)] === 'cut' ? undefined : refusedPort(hostPort));
+}
+
 /** Marks for hairpin and for the host's own connections, then the translation. */
 function rulesOf(one: Mapping, { container, setMark }: DnatRequest): Rule[] {
   const { protocol, hostPort, containerPort, hostIp } = one;
   const only = hostIp !== '' && hostIp !== '0.0.0.0';
   const base = ['-p', protocol, '--dport', String(hostPort), ...(only ? ['-d', hostIp] : [])];
-  const match = `${only ? `-d ${hostIp}/32 ` : ''}-p ${protocol} -m ${protocol} --dport ${hostPort}`;
+  const name = savedName(protocol);
+  const match = `${only ? `-d ${hostIp}/32 ` : ''}-p ${name} -m ${name} --dport ${hostPort % PORTS}`;
+  const refused = refusedMatch(one);
   const mark = (source: string, saved: string, chain: string): Rule => ({
     text: `-s ${saved} ${match} -j ${chain}`,
     args: [...base, '-s', source, '-j', chain],
+    refused,
   });
   const own = formatPrefix(container);
   const subnet = formatPrefix({ addr: ipv4Network(container.addr, container.length), length: container.length });
   const to = `${formatIpv4(container.addr)}:${containerPort}`;
   return [
     ...(setMark === undefined ? [] : [mark(own, subnet, setMark), mark('127.0.0.1', '127.0.0.1/32', setMark)]),
-    { text: `${match} -j DNAT --to-destination ${to}`, args: [...base, '-j', 'DNAT', '--to-destination', to] },
+    {
+      text: `${match} -j DNAT --to-destination ${to}`,
+      args: [...base, '-j', 'DNAT', '--to-destination', to],
+      refused: refused ?? (containerPort < PORTS ? undefined : `Port \`${containerPort}' not valid`),
+    },
   ];
 }
 
@@ -82,6 +121,11 @@ function entries({ mappings, conditions, name, note, plainNote }: DnatRequest): 
       args: `-m comment --comment dnat ${plainNote} -m multiport -p ${protocol} --destination-ports ${list}`
         .split(' ')
         .concat(conditions),
+      refused: list
+        .split(',')
+        .map(Number)
+        .map(refusedPort)
+        .find((wrong) => wrong !== undefined),
     }));
   });
 }
@@ -98,7 +142,7 @@ function savedEntry(entry: {
   const { addresses, others } = splitConditions(conditions);
   return [
     ...addresses,
-    `-p ${protocol}`,
+    `-p ${savedName(protocol)}`,
     `-m comment --comment "dnat ${note}"`,
     `-m multiport --dports ${list}`,
     ...others,

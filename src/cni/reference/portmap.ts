@@ -5,7 +5,7 @@ import type { Netns } from '../../kernel/index.js';
 import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import type { CniObject, CniResult } from '../result.js';
-import { checkFields, flag, number, object, objects, reference, text, texts } from './common.js';
+import { checkEntry, checkFields, flag, number, object, objects, reference, text, texts } from './common.js';
 import { chainName, comment, NatTable } from './nat-chains.js';
 import {
   type DnatChain,
@@ -14,11 +14,13 @@ import {
   ENTRY_RULE,
   MASQ_CHAIN,
   type Mapping,
+  type Rule,
   SETMARK_CHAIN,
 } from './portmap-rules.js';
 
 const DEFAULT_MARK_BIT = 13;
 const ENTRY_CHAINS = ['PREROUTING', 'OUTPUT'] as const;
+const ENTRY_FIELDS = { hostPort: 'int', containerPort: 'int', protocol: 'string', hostIP: 'string' } as const;
 const FIELDS = { snat: 'bool', markMasqBit: 'int', externalSetMarkChain: 'string' } as const;
 
 interface PortmapConfig {
@@ -47,7 +49,13 @@ function parse(call: PluginCall): PortmapConfig {
     throw internalError(`${prefix}Cannot specify externalSetMarkChain and markMasqBit`);
   const bit = markMasqBit === undefined ? DEFAULT_MARK_BIT : number(markMasqBit);
   if (bit < 0 || bit > 31) throw internalError(`${prefix}MasqMarkBit must be between 0 and 31`);
-  const mappings = objects(object(config['runtimeConfig'])['portMappings']).map(mapping);
+  const entries = objects(object(config['runtimeConfig'])['portMappings']);
+  for (const entry of entries)
+    checkEntry(entry, ENTRY_FIELDS, {
+      field: 'PortMapEntry.runtimeConfig.portMappings',
+      prefix: `${prefix}failed to parse network configuration`,
+    });
+  const mappings = entries.map(mapping);
   for (const { hostPort, containerPort } of mappings) {
     if (containerPort <= 0) throw internalError(`${prefix}Invalid container port number: ${containerPort}`);
     if (hostPort <= 0) throw internalError(`${prefix}Invalid host port number: ${hostPort}`);
@@ -94,11 +102,27 @@ function add(call: PluginCall, { host }: PluginMachine): CniResult {
   const own = chainOf(call, conf, container);
   nat.deleteChain(own.name);
   nat.ensureChain(own.name);
-  for (const { text } of own.rules) nat.addUnique(own.name, text);
-  for (const { text } of own.entryRules) nat.addUnique(DNAT_CHAIN, text);
-  nat.commit();
   if (conf.snat) allowLocalnet(host.netns, container.addr);
+  const wrong =
+    addRules(nat, own.name, own.rules) ??
+    addRules(
+      nat,
+      DNAT_CHAIN,
+      own.entryRules.map((rule) => ({ ...rule, args: [...rule.args, '-j', own.name] })),
+    );
+  nat.commit();
+  if (wrong !== undefined) throw internalError(wrong);
   return prevResult;
+}
+
+/** What has been added before one that iptables refuses stays. */
+function addRules(nat: NatTable, chain: string, rules: readonly Rule[]): string | undefined {
+  for (const { text: rule, args, refused } of rules) {
+    if (refused !== undefined)
+      return `unable to setup DNAT: running [/usr/sbin/iptables -t nat -C ${chain} ${args.join(' ')} --wait]: exit status 2: iptables v1.8.9 (nf_tables): ${refused}\nTry \`iptables -h' or 'iptables --help' for more information.\n`;
+    nat.addUnique(chain, rule);
+  }
+  return undefined;
 }
 
 function addMasquerade(nat: NatTable, mark: number): void {

@@ -6,7 +6,7 @@ import { internalError } from '../errors.js';
 import type { Plugin, PluginCall, PluginMachine } from '../plugin.js';
 import { type CniJson, type CniObject, type CniResult, isCniObject } from '../result.js';
 import { goErrno } from '../skel.js';
-import { checkArgs, checkFields, flag, number, object, reference, requireNetns, text } from './common.js';
+import { checkArgs, checkFields, checkTexts, flag, number, object, reference, requireNetns, text } from './common.js';
 
 const DEFAULT_DATA_DIR = '/run/cni/tuning';
 const FIELDS = {
@@ -34,6 +34,7 @@ interface TuningConfig {
 function load(call: PluginCall): TuningConfig {
   const { config } = call;
   checkFields(call, FIELDS, 'failed to load netconf');
+  checkTexts(config['sysctl'], { field: 'TuningConf.sysctl', prefix: 'failed to load netconf' });
   checkArgs(call, ['MAC']);
   const mac =
     text(object(object(config['args'])['cni'])['mac']) ||
@@ -51,19 +52,18 @@ function load(call: PluginCall): TuningConfig {
   };
 }
 
-/** filepath.Join("/proc/sys", key) with `.` as `/`, cleaned. */
-function fileOf(key: string): string {
-  const parts: string[] = ['proc', 'sys'];
-  const slashed = key.includes('/') ? key : key.replaceAll('.', '/');
-  for (const part of slashed.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return `/${parts.join('/')}`;
-}
+/** filepath.Join("/proc/sys", key) with every `.` as `/`, so that none is left to lead elsewhere. */
+const fileOf = (key: string): string => ['/proc/sys', ...key.split(/[./]/).filter((part) => part !== '')].join('/');
 
 const NET = '/proc/sys/net/';
 const pathOf = (file: string): string => file.slice('/proc/sys/'.length).replaceAll('/', '.');
+
+/** What os.OpenFile() says of what is no file to write. */
+const REFUSED = {
+  folder: 'is a directory',
+  'read-only': 'permission denied',
+  missing: 'no such file or directory',
+} as const;
 
 /** @throws CniError with Go's words for a file that cannot be written */
 function setSysctls(call: PluginCall, sysctls: TuningConfig['sysctls']): void {
@@ -71,6 +71,10 @@ function setSysctls(call: PluginCall, sysctls: TuningConfig['sysctls']): void {
   for (const [key, value] of sysctls) {
     const file = fileOf(key.replaceAll('IFNAME', call.ifName));
     if (!file.startsWith(NET)) throw internalError(`invalid net sysctl key: "${key}"`);
+    const entry = sysctl.entry(pathOf(file)) ?? 'missing';
+    if (entry !== 'writable') throw internalError(`open ${file}: ${REFUSED[entry]}`);
+    // Nothing is written, and so nothing is refused.
+    if (value === '') continue;
     try {
       sysctl.set(pathOf(file), value);
     } catch (error) {
@@ -158,8 +162,11 @@ function check(call: PluginCall): undefined {
   for (const [key, value] of conf.sysctls) {
     // IFNAME is not replaced here.
     const file = fileOf(key);
-    const current = sysctl.get(pathOf(file));
-    if (current === undefined) throw internalError(`open ${file}: no such file or directory`);
+    const entry = sysctl.entry(pathOf(file));
+    if (entry === undefined) throw internalError(`open ${file}: ${REFUSED.missing}`);
+    if (entry === 'folder' || !file.startsWith(NET)) throw internalError(`read ${file}: ${REFUSED.folder}`);
+    // Differs: of what nobody has asked for here the value is not known.
+    const current = sysctl.get(pathOf(file)) ?? value;
     if (current !== value)
       throw internalError(`Error: Tuning configured value of ${file} is ${value}, current value is ${current}`);
   }

@@ -40,6 +40,36 @@ for (const [name, fields] of TUNINGS) {
 for (const key of ['kernel.hostname', '../kernel/hostname']) {
   bothDoTheSame(`tuning: ${key} is none of the network's`, [bridge('ADD'), tuning('ADD', { sysctl: { [key]: 'x' } })]);
 }
+const SWITCHES: readonly (readonly [string, string])[] = [
+  ['net.ipv4.conf.eth0.nothing', '1'],
+  ['net.ipv4.nothing', '1'],
+  ['net.ipv4.vs.conntrack', '1'],
+  ['net.ipv4.conf', '1'],
+  ['net', '1'],
+  ['', '1'],
+  ['net.ipv4.conf.eth0/5.rp_filter', '1'],
+  ['net.core.somaxconn', '512'],
+  ['net.unix.max_dgram_qlen', '50'],
+  ['net.ipv4.tcp_keepalive_time', '40'],
+  ['net.ipv4.ip_unprivileged_port_start', '0'],
+  ['net.ipv4.ping_group_range', '0 1000'],
+  ['net.ipv4.neigh.eth0.gc_stale_time', '90'],
+  ['net.ipv6.conf.eth0.disable_ipv6', '1'],
+  ['net.ipv4.ip_default_ttl', '0'],
+  ['net.ipv4.ip_default_ttl', '256'],
+  ['net.ipv4.conf.eth0.rp_filter', '99999999999'],
+  ['net.ipv4.conf.eth0.rp_filter', '1 2'],
+  ['net.ipv4.conf.eth0.rp_filter', ' 1 '],
+  ['net.ipv4.conf.eth0.rp_filter', ''],
+];
+for (const [key, value] of SWITCHES) {
+  const fields = { sysctl: { [key]: value } };
+  bothDoTheSame(`tuning: ${key}=${value}`, [bridge('ADD'), tuning('ADD', fields), tuning('CHECK', fields)]);
+}
+for (const key of ['net.core.rmem_max', 'net.netfilter.nf_conntrack_max'])
+  bothDoTheSame(`tuning: ${key} is the machine's`, [bridge('ADD'), tuning('ADD', { sysctl: { [key]: '1000' } })]);
+for (const sysctl of ['x', { 'net.ipv4.conf.eth0.rp_filter': 1 }])
+  bothDoTheSame(`tuning: ${JSON.stringify(sysctl)} are no switches`, [bridge('ADD'), tuning('ADD', { sysctl })]);
 bothDoTheSame('tuning: MAC by CNI_ARGS', [
   bridge('ADD'),
   tuning('ADD', {}, { args: 'MAC=02:11:22:33:44:70' }),
@@ -100,6 +130,18 @@ const LIMITS: readonly (readonly [string, CniObject])[] = [
   ['a negative rate', { ingressRate: -1, ingressBurst: 10 }],
   ['a burst too large', { ingressRate: 1000, ingressBurst: 34359738369 }],
   ['a rate of the runtime without a burst', { runtimeConfig: { bandwidth: { egressRate: 1000 } } }],
+  ['a burst as large as may be', { ingressRate: 1000, ingressBurst: 34359738352 }],
+  ['a burst by one octet too large', { ingressRate: 1000, ingressBurst: 34359738360 }],
+  ['less than an octet', { ingressRate: 7, ingressBurst: 8 }],
+  ['an octet', { ingressRate: 8, ingressBurst: 8 }],
+  ['a burst over in a microsecond', { ingressRate: 1_000_000_000, ingressBurst: 600 }],
+  ['a burst into which no octet goes', { ingressRate: 6_000_000, ingressBurst: 8 }],
+  ['more than 32 bits of octets', { ingressRate: 549755813888, ingressBurst: 1_000_000 }],
+  ['a rate that is no number', { ingressRate: '1', ingressBurst: 8 }],
+  ['a rate that is no whole number', { ingressRate: 1.5, ingressBurst: 8 }],
+  ['a burst that is none', { ingressRate: 1, ingressBurst: true }],
+  ['a rate of more than 64 bits', { ingressRate: 1e20, ingressBurst: 8 }],
+  ['a rate of the runtime that is no number', { runtimeConfig: { bandwidth: { ingressRate: '1' } } }],
 ];
 for (const [name, fields] of LIMITS)
   bothDoTheSame(`bandwidth: ${name}`, [bridge('ADD'), bandwidth('ADD', fields), bandwidth('DEL', fields)]);

@@ -118,3 +118,26 @@ const REFUSED: readonly (readonly [string, Invocation])[] = [
 ];
 for (const [name, step] of REFUSED) bothDoTheSame(`refused: ${name}`, [step]);
 for (const [name, step] of REFUSED) bothDoTheSame(`after a bridge: ${name}`, [bridge('ADD'), step]);
+
+/** iptables takes what stands before one that it refuses. */
+const NOT_TAKEN: readonly (readonly [string, CniObject])[] = [
+  ['a host port above 65535', ports({ ...WEB, hostPort: 65536 })],
+  ['a host port of UDP above 65535', ports({ ...DNS, hostPort: 70000 })],
+  ['a container port above 65535', ports({ ...WEB, containerPort: 65536 })],
+  ['a second one above 65535', ports(WEB, { hostPort: 65536, containerPort: 81, protocol: 'udp' })],
+  ['a second container port above 65535', ports(WEB, { hostPort: 81, containerPort: 70000, protocol: 'udp' })],
+  ['the same twice', ports(WEB, WEB)],
+  ['one host port for two', ports(WEB, { ...WEB, containerPort: 81 })],
+  ['no protocol', ports({ hostPort: 80, containerPort: 80 })],
+  ['a protocol without ports', ports({ hostPort: 80, containerPort: 80, protocol: 'icmp' })],
+  ['a protocol that nobody knows', ports({ hostPort: 80, containerPort: 80, protocol: 'what' })],
+  ['a protocol by its number', ports({ hostPort: 80, containerPort: 80, protocol: '6' })],
+  ['dccp', ports({ hostPort: 80, containerPort: 80, protocol: 'dccp' })],
+  ['a port that is a text', ports({ ...WEB, hostPort: '80' })],
+  ['a port that is no whole number', ports({ ...WEB, hostPort: 80.5 })],
+];
+for (const [name, fields] of NOT_TAKEN)
+  bothDoTheSame(`portmap: ${name}`, [
+    bridge('ADD'),
+    ...['ADD', 'CHECK', 'DEL'].map((command) => portmap(command, fields)),
+  ]);
