@@ -99,6 +99,8 @@ export interface Getopt {
   /** getopt's own: `c:nw::` has `-c` with a value, and `-w` with one if it is attached. */
   readonly short: string;
   readonly long: readonly LongOption[];
+  /** The first word that is none ends them, as where getopt's own `short` begins with `+`: it is the first of `rest`. */
+  readonly stops?: true;
   /** Long options that others before them bring along. */
   readonly longAfter?: (before: readonly OrderedOption[]) => readonly LongOption[];
 }
@@ -116,7 +118,7 @@ function takesOf(short: string, letter: string): LongOption[2] | undefined {
 }
 
 /** Options and words in their order, as getopt_long(3) gives them where its `short` begins with a dash. */
-export function orderedOptions(args: readonly string[], { short, long, longAfter }: Getopt): OrderedOptions {
+export function orderedOptions(args: readonly string[], { short, long, stops, longAfter }: Getopt): OrderedOptions {
   const options: OrderedOption[] = [];
   const ended = (bad: WrongOption | undefined, rest: readonly string[] = []): OrderedOptions => ({
     options,
@@ -127,6 +129,7 @@ export function orderedOptions(args: readonly string[], { short, long, longAfter
     const word = args[i] ?? '';
     if (word === '--') return ended(undefined, args.slice(i + 1));
     if (!word.startsWith('-') || word === '-') {
+      if (stops === true) return ended(undefined, args.slice(i));
       options.push({ letter: undefined, value: word });
       continue;
     }

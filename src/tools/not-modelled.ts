@@ -52,7 +52,6 @@ of "podwire serve" has a tcpdump that goes on while packets are sent`,
   nerdctl: `there is no container runtime to ask: ${NAMESPACES}`,
   ps: `processes are not modelled but for the sockets that they have: "ss -tulnp" shows which program listens where`,
   top: 'processes are not modelled; "nstat" and "ip -s link" show what is counted',
-  watch: `time stands still between two commands: "for i in $(seq 5); do COMMAND; sleep 2; done" lets it pass`,
   'iptables-legacy': 'rules are those of iptables-nft; "iptables" and "iptables-save" show them',
   'iptables-legacy-save': 'rules are those of iptables-nft; "iptables-save" prints them all',
 };

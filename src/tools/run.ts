@@ -66,6 +66,7 @@ import {
   type ToolResult,
 } from './tool.js';
 import { uname } from './uname.js';
+import { watch } from './watch.js';
 import { wget } from './wget.js';
 import { which } from './which.js';
 
@@ -143,6 +144,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   true: success,
   uname,
   uniq,
+  watch: (place, args) => watch(place, args, runIn),
   wc,
   wget,
   which: (_place, args) => which(args, PROGRAMS),

@@ -227,3 +227,29 @@ t.test('sysctl takes letters together, and no globs', (t) => {
   });
   t.end();
 });
+
+t.test('watch runs a command again while time goes on', (t) => {
+  const cluster = fresh();
+  t.equal(
+    outputOf(cluster, NODE, 'watch -n 5 date +%s'),
+    ['00:00:00', '00:00:05', '00:00:10']
+      .map((clock, i) => `Every 5.0s: date +%s${' '.repeat(29)}node1: Thu Jan  1 ${clock} 1970\n\n${i * 5}\n`)
+      .join('\n'),
+  );
+  t.match(sh(CLIENT, `ping -c1 ${WEB} >/dev/null; watch -gtn 10 'ip neigh | grep -c REACHABLE'; date +%s`), {
+    exitCode: 0,
+    stdout: '1\n\n0\n30\n',
+  });
+  t.equal(
+    sh(NODE, 'watch -tq 2 hostname; watch -et "hostname; false"; echo $?').stdout,
+    'node1\n\nnode1\n\nnode1\nnode1\n1\n',
+  );
+  t.match(toolIn(cluster, NODE, 'watch -n x date'), {
+    exitCode: 1,
+    stderr: "watch: failed to parse argument: 'x': Invalid argument\n",
+  });
+  t.match(toolIn(cluster, NODE, 'watch'), { exitCode: 1, stderr: /^\nUsage:\n watch / });
+  t.match(toolIn(cluster, NODE, 'watch -z ls'), { exitCode: 1, stderr: /^watch: invalid option -- 'z'\n\nUsage/ });
+  t.equal(sh(NODE, `watch -t 'echo ${'a'.repeat(90)}' | head -2`).stdout, `${'a'.repeat(80)}\n${'a'.repeat(10)}\n`);
+  t.end();
+});
