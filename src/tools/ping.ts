@@ -1,24 +1,16 @@
 /** `ping` of iputils 20221126: an echo request each interval, and what comes back. Time is the emulation's. */
 
-import { type Device, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
-import { formatIpv4, INADDR_ANY, type Ipv4Addr, parseIpv4 } from '../packet/index.js';
-import { getopt, isBadOption } from './getopt.js';
+import { type EchoReply, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
 import { HostNames } from './host-names.js';
-import { numberOption } from './number-option.js';
-import { resolve, resolveFailure } from './resolve.js';
-import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { optionsText } from './ping-ip-options.js';
+import { DEFAULT_COUNT, type PingOptions, readPing, wrong } from './ping-options.js';
+import { lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
-/** Without `-c` the real one never ends. */
-const DEFAULT_COUNT = 3;
+/** MINTERVAL: what waits for nothing else waits so long for an answer. */
+const FLOOD_WAIT_NS = 10 * NS_PER_MS;
 /** MAXWAIT: how long the last answer is waited for where none has come. */
 const MAX_WAIT_S = 10;
-
-const VERSION = `ping from iputils 20221126
-libcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes
-`;
-
-type PathMtuDiscovery = 'do' | 'dont' | 'want' | 'probe';
-const PMTU_HINTS: readonly PathMtuDiscovery[] = ['do', 'dont', 'want', 'probe'];
 
 /** ping_common.c:pr_icmph(). */
 function icmpText(type: number, code: number, mtu: number): string {
@@ -46,91 +38,6 @@ function icmpText(type: number, code: number, mtu: number): string {
   return UNREACHABLE[code] ?? `Dest Unreachable, Bad Code: ${code}`;
 }
 
-interface Options {
-  readonly name: string;
-  readonly destination: Ipv4Addr;
-  readonly count: number;
-  readonly size: number;
-  readonly intervalNs: number;
-  readonly waitS: number | undefined;
-  readonly deadlineNs: number | undefined;
-  readonly ttl: number | undefined;
-  readonly tos: number;
-  readonly mark: number;
-  readonly quiet: boolean;
-  /** `-n`, or a destination that is an address. */
-  readonly numeric: boolean;
-  /** `-O`: tells of a request that has no answer when the next one is sent. */
-  readonly outstanding: boolean;
-  /** `-D`: the time before each line. */
-  readonly stamped: boolean;
-  /** `-b`: to everybody of a network. */
-  readonly broadcast: boolean;
-  readonly device: Device | undefined;
-  readonly source: Ipv4Addr | undefined;
-  readonly pathMtuDiscovery: PathMtuDiscovery | undefined;
-}
-
-const wrong = (message: string): ToolResult => failure(2, `ping: ${message}`);
-
-const LIMITS = {
-  c: { min: 1, max: Number.MAX_SAFE_INTEGER },
-  s: { min: 0, max: 65_507 },
-  i: { min: 0, max: 2_147_483 },
-  W: { min: 0, max: 2_147_483 },
-  w: { min: 0, max: 2_147_483_647 },
-  t: { min: 0, max: 255 },
-  Q: { min: 0, max: 255 },
-  m: { min: 0, max: 4_294_967_295 },
-} as const;
-
-function read(place: ToolPlace, args: readonly string[]): Options | ToolResult {
-  const { netns } = place;
-  const given = getopt(args, '4bc:s:W:w:t:i:I:M:Q:m:nqvOdDV');
-  if (isBadOption(given)) return wrong(given.problem);
-  const { values, flags, rest } = given;
-  if (flags.has('V')) return ok(VERSION);
-  const numbers = new Map<string, number>();
-  for (const [letter, limits] of Object.entries(LIMITS)) {
-    const value = numberOption('ping', values.get(letter), limits);
-    if (typeof value === 'object') return value;
-    if (value !== undefined) numbers.set(letter, value);
-  }
-  const hint = values.get('M');
-  const pathMtuDiscovery = PMTU_HINTS.find((one) => one === hint);
-  if (hint !== undefined && pathMtuDiscovery === undefined) return failure(1, `ping: invalid -M argument: ${hint}`);
-  const name = rest.at(-1);
-  if (name === undefined) return failure(1, 'ping: usage error: Destination address required');
-  const resolved = resolve(place, name, 'ping');
-  if (resolved.kind === 'failed') return wrong(`${name}: ${resolveFailure(resolved.why)}`);
-  const bound = values.get('I');
-  const source = bound === undefined ? undefined : parseIpv4(bound);
-  const device = bound === undefined || source !== undefined ? undefined : netns.devices.named(bound);
-  if (bound !== undefined && source === undefined && device === undefined) return wrong(`unknown iface: ${bound}`);
-  const wait = numbers.get('w');
-  return {
-    // AI_CANONNAME
-    name: resolved.canonicalName ?? name,
-    destination: resolved.address,
-    count: numbers.get('c') ?? DEFAULT_COUNT,
-    size: numbers.get('s') ?? 56,
-    intervalNs: (numbers.get('i') ?? 1) * NS_PER_S,
-    waitS: numbers.get('W'),
-    deadlineNs: wait === undefined ? undefined : wait * NS_PER_S,
-    ttl: numbers.get('t'),
-    tos: numbers.get('Q') ?? 0,
-    mark: numbers.get('m') ?? 0,
-    quiet: flags.has('q'),
-    numeric: flags.has('n') || parseIpv4(name) !== undefined || name.includes('/'),
-    outstanding: flags.has('O'),
-    stamped: flags.has('D'),
-    broadcast: flags.has('b'),
-    device,
-    source,
-    pathMtuDiscovery,
-  };
-}
-
 /** iputils counts microseconds. */
 function milliseconds(ns: number): string {
   const us = Math.round(ns / NS_PER_US);
@@ -144,11 +51,17 @@ interface Answered {
   readonly from: Ipv4Addr;
   readonly before: string;
   readonly after: string;
+  /** Of its header. */
+  readonly ipOptions: Uint8Array;
 }
+
+const NO_OPTIONS = new Uint8Array(0);
+
+type PingSocket = ReturnType<Netns['sockets']['ping']>;
 
 class Ping {
   readonly #netns: Netns;
-  readonly #options: Options;
+  readonly #options: PingOptions;
   readonly #names: HostNames;
   readonly #rows: (string | Answered)[] = [];
   readonly #complaints: string[] = [];
@@ -158,12 +71,16 @@ class Ping {
   /** Requests that the machine's own rules have stopped: they count as sent, and nothing is said. */
   readonly #forbidden = new Set<number>();
   #errors = 0;
+  /** `-v`: of the socket. */
+  #identity = '';
+  /** `-f`: a dot for each request, taken back by its answer. */
+  #dots = '';
   /** Requests on their way at once, at most. */
   #pipe = 0;
   /** When a request was last sent: the statistics count until then. */
   #lastNs: number;
 
-  constructor(place: ToolPlace, options: Options) {
+  constructor(place: ToolPlace, options: PingOptions) {
     const { netns } = place;
     this.#names = new HostNames(place, 'ping');
     this.#netns = netns;
@@ -199,46 +116,84 @@ class Ping {
     return typeof route !== 'string' && route.type === 'broadcast';
   }
 
-  #exchange(socket: ReturnType<Netns['sockets']['ping']>): ToolResult {
+  #exchange(socket: PingSocket): ToolResult {
     const { emulation } = this.#netns;
     socket.onReply = (reply) => this.#replied(reply);
     socket.onIcmpError = (report) => this.#refused(report);
+    const { pattern, verbose } = this.#options;
+    if (pattern !== undefined)
+      this.#rows.push(`PATTERN: 0x${Array.from(pattern, (octet) => octet.toString(16).padStart(2, '0')).join('')}`);
+    if (verbose) this.#tellSockets(socket);
     this.#rows.push(this.#header());
     const startNs = emulation.clock.nowNs;
-    const { count, deadlineNs } = this.#options;
+    const { deadlineNs } = this.#options;
     const endNs = deadlineNs === undefined ? Number.POSITIVE_INFINITY : startNs + deadlineNs;
-    for (let sequence = 1; sequence <= count && emulation.clock.nowNs < endNs; sequence++) {
+    for (let sequence = 1; this.#goesOn(sequence) && emulation.clock.nowNs < endNs; sequence++) {
       const failed = this.#send(socket, sequence);
       if (failed !== undefined) return failed;
-      if (sequence < count) this.#waitUntil(Math.min(endNs, emulation.clock.nowNs + this.#options.intervalNs));
+      if (this.#goesOn(sequence + 1) && sequence >= this.#options.preload) this.#pause(sequence, endNs);
     }
     const allDone = (): boolean => this.#answered.size >= this.#sentNs.length;
     emulation.run(allDone, Math.min(endNs, emulation.clock.nowNs + this.#linger()));
     return this.#result(startNs);
   }
 
+  /** `-v`: which sockets it has, and what the name has been found to be. */
+  #tellSockets(socket: PingSocket): void {
+    const type = isRaw(this.#netns) ? 'SOCK_RAW' : 'SOCK_DGRAM';
+    this.#complaints.push(
+      `ping: sock4.fd: 3 (socktype: ${type}), sock6.fd: 4 (socktype: ${type}), hints.ai_family: AF_UNSPEC`,
+      '',
+      `ai->ai_family: AF_INET, ai->ai_canonname: '${this.#options.name}'`,
+    );
+    if (socket.identifier === 0) socket.bind(INADDR_ANY);
+    this.#identity = ` ident=${socket.identifier}`;
+  }
+
+  /** main_loop(): with `-w` so many answers are waited for, or the first error. */
+  #goesOn(sequence: number): boolean {
+    const { count = DEFAULT_COUNT, deadlineNs } = this.#options;
+    if (deadlineNs === undefined) return sequence <= count;
+    return this.#errors === 0 && this.#timesNs.length < (this.#options.count ?? Infinity);
+  }
+
+  /** Until the next request. */
+  #pause(sequence: number, endNs: number): void {
+    const { emulation } = this.#netns;
+    const { intervalNs, flood, adaptive } = this.#options;
+    const nextNs = Math.min(endNs, emulation.clock.nowNs + Math.max(intervalNs, FLOOD_WAIT_NS));
+    if (intervalNs === 0 || (intervalNs < FLOOD_WAIT_NS && (flood || adaptive)))
+      this.#waitFor(sequence, nextNs);
+    else this.#waitUntil(Math.min(endNs, emulation.clock.nowNs + intervalNs));
+  }
+
   #header(): string {
-    const { name, destination, size, device, source } = this.#options;
+    const { name, destination, size, device, source, ipOptions } = this.#options;
     const route = this.#netns.ipv4.route({ destination, source: source ?? INADDR_ANY, oif: device });
     const own = source ?? (typeof route === 'string' ? INADDR_ANY : route.source);
     const from = device === undefined && source === undefined ? '' : `from ${formatIpv4(own)} ${device?.name ?? ''}: `;
-    return `PING ${name} (${formatIpv4(destination)}) ${from}${size}(${size + 28}) bytes of data.`;
+    // However long the options are.
+    const whole = size + 28 + (ipOptions === undefined ? 0 : 40);
+    return `PING ${name} (${formatIpv4(destination)}) ${from}${size}(${whole}) bytes of data.`;
   }
 
-  #send(socket: ReturnType<Netns['sockets']['ping']>, sequence: number): ToolResult | undefined {
+  #send(socket: PingSocket, sequence: number): ToolResult | undefined {
     const { destination, size, ttl, source } = this.#options;
     const { clock } = this.#netns.emulation;
+    const { pattern, ipOptions } = this.#options;
     if (this.#options.outstanding && !this.#options.quiet && sequence > 1 && !this.#answered.has(sequence - 1))
       this.#say(`no answer yet for icmp_seq=${sequence - 1}`);
     this.#sentNs.push(clock.nowNs);
     this.#lastNs = clock.nowNs;
-    const payload = Uint8Array.from({ length: size }, (_, i) => i & 0xff);
+    this.#dots += '.';
+    const payload = Uint8Array.from({ length: size }, (_, i) => pattern?.[i % pattern.length] ?? i & 0xff);
     const errno = socket.send({
       destination,
       sequence,
       payload,
       ...(ttl === undefined ? {} : { ttl }),
       ...(source === undefined ? {} : { source }),
+      ...(ipOptions === undefined ? {} : { ipOptions }),
     });
     if (errno === undefined) return undefined;
     if (errno === 'EPERM') {
@@ -257,7 +212,8 @@ class Ping {
   }
 
   /** A line of what happens, or the two sides of who has answered. */
-  #say(before: string, answer?: { readonly from: Ipv4Addr; readonly after: string }): void {
+  #say(before: string, answer?: Omit<Answered, 'before'>): void {
+    if (this.#options.flood) return;
     const us = Math.floor(this.#netns.emulation.clock.nowNs / NS_PER_US);
     const stamp = this.#options.stamped ? `[${Math.floor(us / 1e6)}.${String(us % 1e6).padStart(6, '0')}] ` : '';
     this.#rows.push(answer === undefined ? stamp + before : { ...answer, before: stamp + before });
@@ -265,13 +221,23 @@ class Ping {
 
   /** pr_addr(). */
   #text(): string {
+    const nameOf = (from: Ipv4Addr): string => {
+      const address = formatIpv4(from);
+      const name = this.#options.numeric ? undefined : this.#names.nameOf(from);
+      return name === undefined ? address : `${name} (${address})`;
+    };
+    const last = { text: '' };
     const whole = (row: string | Answered): string => {
       if (typeof row === 'string') return row;
-      const address = formatIpv4(row.from);
-      const name = this.#options.numeric ? undefined : this.#names.nameOf(row.from);
-      return `${row.before}${name === undefined ? address : `${name} (${address})`}${row.after}`;
+      return row.before + nameOf(row.from) + row.after + optionsText(row.ipOptions, { nameOf, last });
     };
     return lines(this.#rows.map(whole));
+  }
+
+  /** Time goes on where nothing is on its way, too. */
+  #waitFor(sequence: number, ns: number): void {
+    this.#netns.emulation.run(() => this.#answered.has(sequence), ns);
+    if (!this.#answered.has(sequence)) this.#waitUntil(ns);
   }
 
   #waitUntil(ns: number): void {
@@ -294,28 +260,20 @@ class Ping {
     this.#pipe = Math.max(this.#pipe, this.#sentNs.length - sequence + 1);
   }
 
-  #replied({
-    source,
-    sequence,
-    ttl,
-    payload,
-  }: {
-    source: Ipv4Addr;
-    sequence: number;
-    ttl: number;
-    payload: Uint8Array;
-  }): void {
+  #replied({ source, sequence, ttl, payload, ipOptions }: EchoReply): void {
     const again = this.#answered.has(sequence);
     this.#acknowledge(sequence);
     const timeNs = this.#netns.emulation.clock.nowNs - (this.#sentNs[sequence - 1] ?? 0);
     if (!again) this.#timesNs.push(timeNs);
+    this.#dots += '\b \b';
     if (this.#options.quiet) return;
     // Room for a time of its own is needed to measure one.
     const time = this.#options.size >= 16 ? ` time=${milliseconds(timeNs)} ms` : '';
     const twice = again ? ' (DUP!)' : '';
     this.#say(`${payload.length + 8} bytes from `, {
       from: source,
-      after: `: icmp_seq=${sequence} ttl=${ttl}${time}${twice}`,
+      after: `: icmp_seq=${sequence}${this.#identity} ttl=${ttl}${time}${twice}`,
+      ipOptions,
     });
   }
 
@@ -327,7 +285,23 @@ class Ping {
       this.#complaints.push(`ping: sendmsg: ${ERRNO_TEXT.EPERM}`);
     if (this.#options.quiet) return;
     const text = icmpText(report.type, report.code, report.mtu);
-    this.#say('From ', { from: report.from, after: ` icmp_seq=${report.sequence} ${text}` });
+    this.#dots += '\bE';
+    this.#say('From ', { from: report.from, after: ` icmp_seq=${report.sequence} ${text}`, ipOptions: NO_OPTIONS });
+  }
+
+  /** Between requests, and of round trips a mean in which the last ones weigh most: where nothing else sets the pace. */
+  #pace(): string {
+    const { intervalNs, flood, adaptive } = this.#options;
+    const between = this.#sentNs.length - 1;
+    if (this.#timesNs.length === 0 || between < 1 || !(intervalNs === 0 || flood || adaptive)) return '';
+    const gapUs = Math.floor((this.#lastNs - (this.#sentNs[0] ?? 0)) / NS_PER_US / between);
+    let eighths = 0;
+    for (const [i, ns] of this.#timesNs.entries()) {
+      const us = Math.round(ns / NS_PER_US);
+      eighths = i === 0 ? us * 8 : eighths + us - Math.trunc(eighths / 8);
+    }
+    const ms = (us: number): string => (us / 1_000).toFixed(3);
+    return `ipg/ewma ${ms(gapUs)}/${ms(Math.trunc(eighths / 8))} ms`;
   }
 
   /** finish(). */
@@ -338,16 +312,16 @@ class Ping {
     const lost = Math.floor(((sent - received) * 100) / sent);
     const elapsed = Math.floor((this.#lastNs - startNs) / NS_PER_MS);
     this.#rows.push(
-      '',
+      this.#options.flood && !this.#options.quiet ? this.#dots : '',
       `--- ${this.#options.name} ping statistics ---`,
       `${sent} packets transmitted, ${received} received${errors}, ${lost}% packet loss, time ${elapsed}ms`,
     );
     const timed = received > 0 && this.#options.size >= 16;
     const pipe = this.#pipe > 1 ? `pipe ${this.#pipe}` : '';
     const spread = timed ? spreadOf(this.#timesNs) : '';
-    this.#rows.push([spread, pipe].filter((part) => part !== '').join(', '));
+    this.#rows.push([spread, pipe, this.#pace()].filter((part) => part !== '').join(', '));
     const { count, deadlineNs } = this.#options;
-    const enough = received > 0 && (deadlineNs === undefined || received >= count);
+    const enough = received > 0 && (deadlineNs === undefined || received >= (count ?? 0));
     return { exitCode: enough ? 0 : 1, stdout: this.#text(), stderr: lines(this.#complaints) };
   }
 }
@@ -366,6 +340,6 @@ function spreadOf(times: readonly number[]): string {
 }
 
 export const ping: Tool = (place, args) => {
-  const options = read(place, args);
+  const options = readPing(place, args);
   return 'exitCode' in options ? options : new Ping(place, options).run();
 };

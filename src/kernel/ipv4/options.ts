@@ -4,7 +4,7 @@
  * Source routes are refused, as `accept_source_route` of `all` is 0.
  */
 
-import { type Ipv4, IPV4_HEADER_LENGTH, type Ipv4Addr } from '../../packet/index.js';
+import { type Ipv4, IPV4_HEADER_LENGTH, type Ipv4Addr, optionSpans } from '../../packet/index.js';
 import { type Clock, timeOfDayMs } from '../clock.js';
 
 const END = 0;
@@ -301,6 +301,43 @@ function roomForTime(
   }
   view.setUint8(at + 2, pointer);
   return true;
+}
+
+/**
+ * __ip_options_compile() and ip_options_build() of what a socket has set (IP_OPTIONS): as it goes on the wire, with the sender in the
+ * first place that there is.
+ */
+export function sentOptions(written: Uint8Array, source: Ipv4Addr, host: Omit<OptionsHost, 'ownAddress'>): Uint8Array {
+  const octets = written.slice();
+  const view = new DataView(octets.buffer);
+  for (const { kind, offset, length } of optionSpans(view, 0, octets.length)) {
+    if (kind === RECORD_ROUTE) recordSender(view, { at: offset, length }, source);
+    else if (kind === TIMESTAMP) stampSender(view, { at: offset, length }, { source, host });
+  }
+  return octets;
+}
+
+function recordSender(view: DataView, { at, length }: Option, source: Ipv4Addr): void {
+  const pointer = view.getUint8(at + 2);
+  if (pointer + 3 > length) return;
+  view.setInt32(at + pointer - 1, source);
+  view.setUint8(at + 2, pointer + 4);
+}
+
+function stampSender(
+  view: DataView,
+  { at, length }: Option,
+  { source, host }: { readonly source: Ipv4Addr; readonly host: Omit<OptionsHost, 'ownAddress'> },
+): void {
+  const pointer = view.getUint8(at + 2);
+  const slot = at + pointer - 1;
+  const kind = view.getUint8(at + 3) & 15;
+  const entry = kind === TIME_ONLY ? 4 : 8;
+  if (pointer + entry - 1 > length) return;
+  if (kind === TIME_PRESPECIFIED && host.isUnicast(view.getInt32(slot) as Ipv4Addr)) return;
+  if (kind === TIME_AND_ADDRESS) view.setInt32(slot, source);
+  view.setInt32(slot + entry - 4, timeOfDayMs(host.clock));
+  view.setUint8(at + 2, pointer + entry);
 }
 
 /** ip_options_fragment(): in later fragments what is not copied becomes padding. */

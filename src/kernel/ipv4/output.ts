@@ -21,6 +21,7 @@ import type { PacketSocket } from '../socket/socket.js';
 import { dissected } from './flow-ports.js';
 import { boundaries, fragment } from './fragment.js';
 import { IdentGenerator } from './ident.js';
+import { sentOptions } from './options.js';
 import { traceRoute } from './route-step.js';
 
 /** What a transport protocol says of a packet whose header and payload it has written. */
@@ -42,6 +43,8 @@ export interface SendRequest {
   /** Absent: 0 with DF, else the next of the generator. */
   readonly identification?: number | undefined;
   readonly options?: Uint8Array | undefined;
+  /** In place of `options`: those of a socket, in which the sender is still to write itself. */
+  readonly ownOptions?: Uint8Array | undefined;
   /** Made by ip_append_data(): what is longer than the route takes stands in pieces of that length from the start. */
   readonly appended?: boolean;
 }
@@ -63,7 +66,8 @@ export class Ipv4Output {
     const { slabs } = this.#netns.emulation;
     const payloadLength = skb.length;
     skb.transport = skb.data;
-    const optionsLength = request.options === undefined ? 0 : (request.options.length + 3) & ~3;
+    const options = this.#options(request);
+    const optionsLength = options === undefined ? 0 : (options.length + 3) & ~3;
     const headerLength = IPV4_HEADER_LENGTH + optionsLength;
     if (request.appended === true && headerLength + payloadLength > request.route.mtu)
       skb.pieces = boundaries(payloadLength, Math.max(request.route.mtu, IPV4_MIN_MTU) - headerLength);
@@ -77,7 +81,7 @@ export class Ipv4Output {
       tos: request.tos ?? 0,
       identification: request.identification ?? this.#identification(request),
       flagsAndOffset: request.dontFragment ? IPV4_DONT_FRAGMENT : 0,
-      options: request.options,
+      options,
     });
     skb.network = at;
     skb.protocol = ETHERTYPE.ipv4;
@@ -89,6 +93,13 @@ export class Ipv4Output {
     // ip_send_skb()
     if (refused !== undefined && request.appended === true) mib.IpOutDiscards += 1;
     return refused;
+  }
+
+  #options({ options, ownOptions, source }: SendRequest): Uint8Array | undefined {
+    if (ownOptions === undefined) return options;
+    const { fib, emulation } = this.#netns;
+    const isUnicast = (address: Ipv4Addr): boolean => fib.addressType(address) === 'unicast';
+    return sentOptions(ownOptions, source, { isUnicast, clock: emulation.clock });
   }
 
   /** A whole packet made here (a TCP reset by REJECT, a raw socket): routed by its own header, then sent. */

@@ -16,6 +16,8 @@ export interface DatagramOptions {
   readonly source?: Ipv4Addr;
   readonly ttl?: number;
   readonly tos?: number;
+  /** IP_OPTIONS, as they are set: the sender is not in them yet. */
+  readonly ipOptions?: Uint8Array;
 }
 
 export interface Datagram {
@@ -26,6 +28,9 @@ export interface Datagram {
   readonly identification: number | undefined;
   readonly options: DatagramOptions;
 }
+
+/** Of IPv4, in front of the transport's. */
+export const headerLength = ({ ipOptions }: DatagramOptions): number => 20 + (((ipOptions?.length ?? 0) + 3) & ~3);
 
 /** The route of a datagram; EACCES where it is a broadcast that the socket did not ask for. */
 export function routeDatagram(socket: Socket, flow: Flow4, options: DatagramOptions): RouteResult | Errno {
@@ -81,7 +86,7 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     destination: datagram.destination,
     protocol: socket.protocol,
     tos: options.tos ?? socket.tos,
-    dontFragment: dontFragment(socket, skb.length + 20, route),
+    dontFragment: dontFragment(socket, skb.length + headerLength(options), route),
     // ip_sk_ignore_df(): who does not insist gets an identification, and may be cut after netfilter made it longer
     ignoreDontFragment: socket.pathMtuDiscovery === 'want',
     mark: socket.mark,
@@ -91,5 +96,6 @@ export function sendDatagram(socket: Socket, datagram: Datagram): Errno | undefi
     ttl,
     identification: datagram.identification,
     appended: true,
+    ownOptions: options.ipOptions,
   });
 }

@@ -11,12 +11,20 @@ import {
   INADDR_ANY,
   INADDR_LOOPBACK,
   IP_PROTOCOL,
+  IPV4_HEADER_LENGTH,
   type Ipv4Addr,
 } from '../../packet/index.js';
 import type { Errno } from '../errors.js';
 import type { IcmpError } from '../ipv4/quoting-error.js';
 import type { Skb } from '../skb.js';
-import { type DatagramOptions, IPV4_PAYLOAD_MAXIMUM, routeDatagram, sendDatagram, sizeProblem } from './datagram.js';
+import {
+  type DatagramOptions,
+  headerLength,
+  IPV4_PAYLOAD_MAXIMUM,
+  routeDatagram,
+  sendDatagram,
+  sizeProblem,
+} from './datagram.js';
 import { classifyIcmp, type IcmpErrorReport, icmpReport, quotedPacket } from './icmp-error.js';
 import { Socket, type SocketEntry } from './socket.js';
 
@@ -32,6 +40,8 @@ export interface EchoReply {
   readonly sequence: number;
   readonly ttl: number;
   readonly payload: Uint8Array;
+  /** Of its IPv4 header. */
+  readonly ipOptions: Uint8Array;
   /** Identity of the packet that brought it. */
   readonly skbId: number;
 }
@@ -66,7 +76,7 @@ export class PingSocket extends Socket {
     const { sourcePort: _, ...flow } = this.flowTo(destination, 0);
     const route = routeDatagram(this, flow, request);
     if (typeof route === 'string') return route;
-    const problem = sizeProblem(this, payload.length + ICMP_HEADER_LENGTH + 20, route);
+    const problem = sizeProblem(this, payload.length + ICMP_HEADER_LENGTH + headerLength(request), route);
     if (problem !== undefined) return problem;
 
     const { netns } = this;
@@ -116,6 +126,7 @@ export class PingSocket extends Socket {
       sequence: icmp.sequence,
       ttl: ip.ttl,
       payload: bytesOf(skb.view, icmp.payloadOffset, skb.tail).slice(),
+      ipOptions: bytesOf(skb.view, ip.offset + IPV4_HEADER_LENGTH, ip.offset + ip.headerLength).slice(),
       skbId: skb.id,
     };
     this.#tell(() => this.onReply?.(reply));
