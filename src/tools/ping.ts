@@ -162,8 +162,7 @@ class Ping {
     const { emulation } = this.#netns;
     const { intervalNs, flood, adaptive } = this.#options;
     const nextNs = Math.min(endNs, emulation.clock.nowNs + Math.max(intervalNs, FLOOD_WAIT_NS));
-    if (intervalNs === 0 || (intervalNs < FLOOD_WAIT_NS && (flood || adaptive)))
-      this.#waitFor(sequence, nextNs);
+    if (intervalNs === 0 || (intervalNs < FLOOD_WAIT_NS && (flood || adaptive))) this.#waitFor(sequence, nextNs);
     else this.#waitUntil(Math.min(endNs, emulation.clock.nowNs + intervalNs));
   }
 

@@ -547,9 +547,7 @@ t.test('telnet tells whether a port is open, uname where it runs, time how long 
     stdout: '',
     stderr: '\nreal\t1m1.500s\nuser\t0m0.000s\nsys\t0m0.000s\n',
   });
-  for (const [program, instead] of [
-    ['ps aux', 'ss -tulnp'],
-  ] as const)
+  for (const [program, instead] of [['ps aux', 'ss -tulnp']] as const)
     t.match(toolIn(cluster, NODE, program), { exitCode: 2, stderr: new RegExp(instead) }, program);
   t.end();
 });
