@@ -81,6 +81,8 @@ export function readChange(args: readonly string[]): Change | ToolResult | undef
     if (letter !== undefined) {
       if (command !== undefined) return wrongUse(`Cannot use ${letter} with ${command}`);
       command = letter;
+      const begins = letter === '-N' ? /^[-!]/.exec(all[i + 1] ?? '')?.[0] : undefined;
+      if (begins !== undefined) return wrongUse(`chain name not allowed to start with \`${begins}'`);
       const most = OPERANDS[letter] ?? 0;
       for (
         let next = all[i + 1];
@@ -88,7 +90,8 @@ export function readChange(args: readonly string[]): Change | ToolResult | undef
         next = all[i + 1]
       ) {
         // Behind a chain only a number belongs to the command of a rule.
-        if (operands.length === 1 && '-D-I-R'.includes(letter) && !/^\d+$/.test(next)) break;
+        if (operands.length === 1 && '-D-I-R'.includes(letter) && !/^\d+$/.test(next))
+          return wrongUse(`Invalid rule number \`${next}'`);
         operands.push(next);
         i += 1;
       }
@@ -106,13 +109,16 @@ const quoted = (word: string): string =>
   /^[\w./:,+@%=!-]+$/.test(word) ? word : `"${word.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 
 /** What the kernel says, as nft_strerror() puts it; the rest is about the command line. */
-const OF_THE_KERNEL = /^(?:Bad rule|Chain already exists|Index of)/;
+const OF_THE_KERNEL = /^(?:Bad rule|Bad built-in chain|Chain already exists|Index of)/;
+
+/** Sentences of libxtables that end their line themselves. */
+const WITH_NEWLINE =
+  /^(?:Can't use -[io] with|log level ".*" unknown$|Port ".*" does not resolve)|: (?:bad integer value for option|option ".*" must be specified$)/;
 
 /** nft_strerror(): what it makes of a chain that is missing depends on who asks for it. */
 const MISSING_CHAIN: Readonly<Record<string, string>> = {
   '-C': 'Bad rule (does a matching rule exist in that chain?).',
   '-D': 'Bad rule (does a matching rule exist in that chain?).',
-  '-E': 'File exists.',
   '-P': 'Bad built-in chain name.',
 };
 
@@ -127,7 +133,7 @@ function refusal({ message }: RestoreProblem, { command, words }: Change): ToolR
   if (OF_THE_KERNEL.test(message)) return failure(1, `iptables: ${message}`);
   if (/^\s*[A-Z_]+ failed \(/.test(message)) return failure(4, `${NAME}:  ${message.trim()}`);
   if (message.startsWith('Bad argument')) return failure(2, `${message}\n${TRY_HELP}`);
-  return wrongUse(/^Can't use -[io] with/.test(message) ? `${message}\n` : message);
+  return wrongUse(WITH_NEWLINE.test(message) ? `${message}\n` : message);
 }
 
 export function change({ netfilter }: Netns, table: TableName, wanted: Change): ToolResult {

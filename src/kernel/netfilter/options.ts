@@ -26,6 +26,23 @@ export function parsePort(text: string, protocol?: string): number {
   return port;
 }
 
+/** xtopt_parse_port(): getaddrinfo(3) takes decimal digits without an end, of which 16 bits are left, or a service's name. */
+function parseUncheckedPort(text: string): number {
+  const inRange = parseUnsigned(text, 0xffff);
+  if (inRange !== undefined) return inRange;
+  if (/^\d+$/.test(text)) return Number(BigInt.asUintN(16, BigInt(text)));
+  const port = portOfService(text);
+  if (port === undefined) throw new RuleError(`Port "${text}" does not resolve to anything.`);
+  return port;
+}
+
+/** Its ends may be the wrong way round. */
+export function parseUncheckedPortRange(text: string): PortRange {
+  const [from = '', to] = text.split(':');
+  const first = from === '' && to !== undefined ? 0 : parseUncheckedPort(from);
+  return { first, last: to === undefined ? first : to === '' ? 0xffff : parseUncheckedPort(to) };
+}
+
 export interface PortRange {
   readonly first: number;
   readonly last: number;
@@ -91,11 +108,11 @@ export class Options {
     return value;
   }
 
-  /** Exactly one of the names is there; which. */
-  oneOf(names: readonly string[]): string {
+  /** Exactly one of the names is there; which. `missing`: what is said where there is none. */
+  oneOf(names: readonly string[], missing = `${this.owner}: one of ${names.join(', ')} is required`): string {
     const found = names.filter((name) => this.has(name));
     const [name] = found;
-    if (name === undefined) throw new RuleError(`${this.owner}: one of ${names.join(', ')} is required`);
+    if (name === undefined) throw new RuleError(missing);
     if (found.length > 1) throw new RuleError(`${this.owner}: ${found.join(' and ')} are mutually exclusive`);
     return name;
   }

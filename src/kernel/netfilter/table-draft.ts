@@ -161,9 +161,9 @@ export class TableDraft {
 
   /** `-E`: rules that lead there follow. */
   rename(from: string, to: string): void {
+    if (this.chains.has(to)) throw new RuleError('Chain already exists.');
     const chain = this.require(from);
     if (chain.builtin) throw new RuleError(NO_CHAIN);
-    if (this.chains.has(to)) throw new RuleError('Chain already exists.');
     checkName(to);
     this.chains.delete(from);
     this.chains.set(to, chain);

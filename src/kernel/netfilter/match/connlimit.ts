@@ -124,7 +124,10 @@ export const connlimit = {
   pure: false,
   needsConntrack: true,
   parse(options) {
-    const name = options.oneOf(['--connlimit-above', '--connlimit-upto']);
+    const name = options.oneOf(
+      ['--connlimit-above', '--connlimit-upto'],
+      'You must specify "--connlimit-above" or "--connlimit-upto".',
+    );
     const limit = options.number(name) ?? 0;
     const above = (name === '--connlimit-above') !== options.inverted(name);
     const length = parseMask(options);

@@ -33,10 +33,10 @@ export const multiport = {
   },
   pure: true,
   parse(options, context) {
+    const name = options.oneOf(NAMES, 'multiport expection an option');
     if (!PROTOCOLS.has(context.protocol)) {
       throw new RuleError("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
     }
-    const name = options.oneOf(NAMES);
     const ranges = parsePorts(options.require(name), formatProtocol(context.protocol));
     const inverted = options.inverted(name);
     const bounds = ranges.flatMap(({ first, last }) => [first, last + 1]);

@@ -34,7 +34,8 @@ export const owner = {
   parse(options) {
     const uids = parseIds(options, '--uid-owner');
     const gids = parseIds(options, '--gid-owner');
-    if (!OPTIONS.some((name) => options.has(name))) throw new RuleError('owner: At least one option is required');
+    if (!OPTIONS.some((name) => options.has(name)))
+      throw new RuleError('owner: At least one of --uid-owner, --gid-owner or --socket-exists is required');
     return {
       matches({ skb, netns }) {
         const { socket } = skb;

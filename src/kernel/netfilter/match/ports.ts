@@ -1,7 +1,7 @@
 /** What the tcp, udp and sctp matches share: `--sport` and `--dport`. */
 
 import type { PortTest, PortTests } from '../extension.js';
-import { formatPortRange, type Options, parsePortRange } from '../options.js';
+import { formatPortRange, type Options, parsePortRange, parseUncheckedPortRange, type PortRange } from '../options.js';
 import type { RulePacket } from '../packet.js';
 
 export const PORT_OPTIONS = {
@@ -13,17 +13,23 @@ const ANY: PortTest = { first: 0, last: 0xffff, inverted: false };
 
 type PortOption = '--sport' | '--dport';
 
-function parseTest(options: Options, name: PortOption): PortTest {
+/** How the text of an option is read. */
+type ParseRange = (text: string) => PortRange;
+const checked: ParseRange = (text) => parsePortRange(text);
+/** libxt_udp.c has a reader of its own. */
+export const UDP_PORTS: ParseRange = parseUncheckedPortRange;
+
+function parseTest(options: Options, name: PortOption, parse: ParseRange): PortTest {
   const text = options.text(name);
   if (text === undefined) return ANY;
   // Not by a spread: objects made so become slow to read when there are thousands of them.
-  const { first, last } = parsePortRange(text);
+  const { first, last } = parse(text);
   return { first, last, inverted: options.inverted(name) };
 }
 
-export const parsePortTests = (options: Options): PortTests => ({
-  source: parseTest(options, '--sport'),
-  destination: parseTest(options, '--dport'),
+export const parsePortTests = (options: Options, parse = checked): PortTests => ({
+  source: parseTest(options, '--sport', parse),
+  destination: parseTest(options, '--dport', parse),
 });
 
 const isAnyPort = ({ first, last, inverted }: PortTest): boolean => first === 0 && last === 0xffff && !inverted;
@@ -41,8 +47,11 @@ function translated(test: PortTest): PortTest {
  * The tests of tcp and udp as iptables-nft 1.8.9 hands them on, and whether anything is left of the match: a port that
  * is none at all is no condition.
  */
-export function parseNativePortTests(options: Options): { readonly tests: PortTests; readonly absent: boolean } {
-  const { source, destination } = parsePortTests(options);
+export function parseNativePortTests(
+  options: Options,
+  parse = checked,
+): { readonly tests: PortTests; readonly absent: boolean } {
+  const { source, destination } = parsePortTests(options, parse);
   const tests = { source: translated(source), destination: translated(destination) };
   const lost = isNoPort(source) || isNoPort(destination);
   return { tests, absent: lost && isAnyPort(tests.source) && isAnyPort(tests.destination) };

@@ -30,7 +30,7 @@ interface Check {
 }
 
 function parseCheck(options: Options): Check {
-  const found = options.oneOf(ACTIONS);
+  const found = options.oneOf(ACTIONS, "recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'");
   const action = ACTIONS.find((name) => name === found) ?? '--set';
   const name = options.text('--name') ?? 'DEFAULT';
   if (name.length > MAX_NAME) throw new RuleError(`recent: name \`${name}' too long`);

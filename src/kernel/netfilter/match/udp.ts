@@ -11,6 +11,7 @@ import {
   PORT_OPTIONS,
   parseNativePortTests,
   readable,
+  UDP_PORTS,
 } from './ports.js';
 
 const UDP_HEADER_LENGTH = 8;
@@ -20,7 +21,7 @@ export const udp = {
   pure: true,
   parse(options, { protocol }): Match {
     if (protocol !== 17 && protocol !== 136) throw new RuleError("UDP match requires '-p udp'");
-    const { tests, absent } = parseNativePortTests(options);
+    const { tests, absent } = parseNativePortTests(options, UDP_PORTS);
     const needed = octetsAsked(tests);
     return {
       ports: tests,

@@ -12,6 +12,8 @@ interface Transfer {
 }
 
 /** `--mask` sets both, `--nfmask` and `--ctmask` one each. */
+const NOTHING_ASKED = 'CONNMARK target: No operation specified';
+
 function parseMasks(options: Options): Transfer {
   const mask = options.number('--mask');
   if (mask !== undefined && (options.has('--nfmask') || options.has('--ctmask'))) {
@@ -40,7 +42,7 @@ const connmarkTarget = (change: (packet: RulePacket, ct: CtEntry) => void, text:
 });
 
 function setMark(options: Options): Target {
-  const { value, mask: own } = parseXmark(options);
+  const { value, mask: own } = parseXmark(options, NOTHING_ASKED);
   const mask = options.number('--mask') ?? own;
   return connmarkTarget((packet, ct) => {
     ct.mark = ((ct.mark & ~mask) ^ value) >>> 0;

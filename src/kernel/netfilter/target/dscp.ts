@@ -85,7 +85,7 @@ export const dscp = {
 const FORMS = ['--set-tos', '--and-tos', '--or-tos', '--xor-tos'] as const;
 
 function parseTos(options: Options): { value: number; mask: number } {
-  const form = options.oneOf(FORMS);
+  const form = options.oneOf(FORMS, 'TOS: An action is required');
   const text = options.require(form);
   if (form === '--set-tos') {
     const named = TOS_NAMES.get(text.toLowerCase());

@@ -7,8 +7,8 @@ import { hex, type Options, U32_MAX, type ValueMask } from '../options.js';
 const FORMS = ['--set-xmark', '--set-mark', '--and-mark', '--or-mark', '--xor-mark'] as const;
 
 /** `(mark & ~mask) ^ value`, from any of the five forms (libxt_MARK.c). */
-export function parseXmark(options: Options): ValueMask {
-  const form = options.oneOf(FORMS);
+export function parseXmark(options: Options, missing: string): ValueMask {
+  const form = options.oneOf(FORMS, missing);
   const given = options.valueMask(form) ?? { value: 0, mask: U32_MAX };
   if (form !== '--set-xmark' && form !== '--set-mark' && options.text(form)?.includes('/') === true) {
     throw new RuleError(`${options.owner}: bad integer value for option "${form}", or out of range.`);
@@ -43,7 +43,7 @@ export const markStep = (value: number): WalkStep => ({ kind: 'set', field: 'mar
 export const mark = {
   options: XMARK_OPTIONS,
   parse(options): Target {
-    const xmark = parseXmark(options);
+    const xmark = parseXmark(options, 'MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required');
     return {
       outcome: 'continue',
       setsMark: xmark,

@@ -131,6 +131,14 @@ export class RuleReader {
     return word;
   }
 
+  /** One that is no option, or undefined. */
+  #takeWord(): string | undefined {
+    const word = this.#words[this.#at];
+    if (word === undefined || /^[-!]/.test(word)) return undefined;
+    this.#at += 1;
+    return word;
+  }
+
   #readOption(): void {
     let word = this.#next('');
     const inverted = word === '!';
@@ -191,8 +199,11 @@ export class RuleReader {
 
   /** `-c 5 6` or `-c 5,6`. */
   #setCounters(value: string): void {
-    const [packets = '', bytes = this.#next('--set-counters')] = value.split(',');
-    if (!/^\d+$/.test(packets) || !/^\d+$/.test(bytes)) throw new RuleError('Bad argument for --set-counters');
+    const [packets = '', attached] = value.split(',');
+    const bytes = attached ?? this.#takeWord();
+    if (bytes === undefined) throw new RuleError('-c requires packet and byte counter');
+    if (!/^\d+$/.test(packets)) throw new RuleError('-c packet counter not numeric');
+    if (!/^\d+$/.test(bytes)) throw new RuleError('-c byte counter not numeric');
     this.#counters = { packets: Number(packets), bytes: Number(bytes) };
   }
 
