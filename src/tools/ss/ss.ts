@@ -2,42 +2,12 @@
 
 import { type Netns, serviceOfPort, type SocketEntry, Vxlan } from '../../kernel/index.js';
 import { formatIpv4, INADDR_ANY } from '../../packet/index.js';
-import { type LongOption, orderedOptions } from '../getopt.js';
 import { filterOf } from './filter.js';
+import { notShown, readSsOptions } from './options.js';
 import { type SocketState, STATE_NAMES, stateOf } from './states.js';
 import { SS_USAGE } from './usage.js';
-import { noIpv6 } from '../not-modelled.js';
 import { socketUse } from '../proc-net/mib.js';
-import { failure, lines, ok, type Tool, type ToolResult } from '../tool.js';
-
-/** `-o`, `-e`, `-m` and `-i` say more of a socket than is known here. */
-const SHORT = '-halBrinmoeptuSwx46HOV0sE';
-const LONG: readonly LongOption[] = [
-  ['numeric', 'n', 'flag'],
-  ['resolve', 'r', 'flag'],
-  ['options', 'o', 'flag'],
-  ['extended', 'e', 'flag'],
-  ['memory', 'm', 'flag'],
-  ['info', 'i', 'flag'],
-  ['processes', 'p', 'flag'],
-  ['tcp', 't', 'flag'],
-  ['sctp', 'S', 'flag'],
-  ['udp', 'u', 'flag'],
-  ['raw', 'w', 'flag'],
-  ['unix', 'x', 'flag'],
-  ['all', 'a', 'flag'],
-  ['listening', 'l', 'flag'],
-  ['bound-inactive', 'B', 'flag'],
-  ['ipv4', '4', 'flag'],
-  ['ipv6', '6', 'flag'],
-  ['packet', '0', 'flag'],
-  ['summary', 's', 'flag'],
-  ['events', 'E', 'flag'],
-  ['version', 'V', 'flag'],
-  ['help', 'h', 'flag'],
-  ['no-header', 'H', 'flag'],
-  ['oneline', 'O', 'flag'],
-];
+import { failure, lines, ok, type Tool } from '../tool.js';
 
 /** What is shown of each protocol unless states are asked for: connections. */
 const CONNECTED: ReadonlySet<SocketState> = new Set(
@@ -164,38 +134,6 @@ function table(rows: readonly Cells[], form: Form): string {
   return all.map((row) => `${line(row)}\n`).join('');
 }
 
-interface Asked {
-  readonly flags: ReadonlySet<string>;
-  readonly words: readonly string[];
-}
-
-function read(args: readonly string[]): Asked | ToolResult {
-  const { options, rest, bad } = orderedOptions(args, { short: SHORT, long: LONG });
-  if (bad !== undefined) {
-    const what = bad.written.startsWith('--')
-      ? `unrecognized option '${bad.written}'`
-      : `invalid option -- '${bad.written.at(-1) ?? ''}'`;
-    return failure(255, `ss: ${what}\n${SS_USAGE}`);
-  }
-  const flags = new Set<string>();
-  const words: string[] = [];
-  for (const { letter, value } of options) {
-    if (letter === undefined) words.push(value);
-    else flags.add(letter);
-  }
-  return { flags, words: [...words, ...rest] };
-}
-
-const NOT_OFFERED: Readonly<Record<string, string>> = {
-  w: 'raw sockets are',
-  x: 'Unix sockets are',
-  E: 'events are',
-  '0': 'packet sockets are',
-};
-
-/** With these, sockets are listed behind a summary too. */
-const SHOWS_SOCKETS = ['t', 'u', 'S', '4'] as const;
-
 /** print_summary(). */
 function summaryOf(netns: Netns): string {
   const { used, tcp, udp, fragments } = socketUse(netns);
@@ -218,21 +156,23 @@ function summaryOf(netns: Netns): string {
   ]);
 }
 
-export const ss: Tool = ({ netns }, args) => {
-  const asked = read(args);
+export const ss: Tool = (place, args) => {
+  const asked = readSsOptions(args);
   if ('exitCode' in asked) return asked;
-  const { flags, words } = asked;
+  const { flags, tables, words } = asked;
   if (flags.has('h')) return ok(`${SS_USAGE}\n`);
   if (flags.has('V')) return ok('ss utility, iproute2-6.1.0\n');
-  const missing = Object.keys(NOT_OFFERED).find((letter) => flags.has(letter));
-  if (flags.has('6') && !flags.has('4')) return noIpv6('ss -6', 1);
-  if (missing !== undefined) return failure(1, `ss: -${missing}: ${NOT_OFFERED[missing]} not modelled`);
+  const netns = asked.netns === undefined ? place.netns : place.netns.host.namedNetns(asked.netns);
+  if (netns === undefined)
+    return failure(1, `Cannot open network namespace "${asked.netns}": No such file or directory`);
+  const missing = notShown(asked);
+  if (missing !== undefined) return missing;
   const filter = filterOf(words);
   if ('exitCode' in filter) return filter;
   const summary = flags.has('s') ? summaryOf(netns) : '';
-  // Alone it is all that is shown.
-  if (summary !== '' && words.length === 0 && !SHOWS_SOCKETS.some((letter) => flags.has(letter))) return ok(summary);
-  const some = PROTOCOLS.filter(({ letter }) => flags.has(letter));
+  // Alone it is all that is shown; else sockets are listed behind it.
+  if (summary !== '' && words.length === 0 && tables.size === 0 && !flags.has('4')) return ok(summary);
+  const some = PROTOCOLS.filter(({ letter }) => tables.has(letter));
   const chosen = some.length === 0 ? PROTOCOLS : some;
   const states = (usual: ReadonlySet<SocketState>): ReadonlySet<SocketState> =>
     filter.states ?? (flags.has('a') ? ALL : flags.has('l') ? LISTENING : usual);
@@ -240,7 +180,7 @@ export const ss: Tool = ({ netns }, args) => {
   const form: Form = {
     numeric: flags.has('n'),
     header: !flags.has('H'),
-    processes: flags.has('p'),
+    processes: flags.has('p') || flags.has('T'),
     netid: chosen.length > 1,
     state: every.size > 1,
   };
