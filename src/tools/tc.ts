@@ -94,6 +94,17 @@ function deviceOf(netns: Netns, words: readonly string[], object: string): Devic
   return dev;
 }
 
+const USAGE = `Usage:\ttc [ OPTIONS ] OBJECT { COMMAND | help }
+\ttc [-force] -batch filename
+where  OBJECT := { qdisc | class | filter | chain |
+\t\t    action | monitor | exec }
+       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -r[aw] |
+\t\t    -o[neline] | -j[son] | -p[retty] | -c[olor]
+\t\t    -b[atch] [filename] | -n[etns] name | -N[umeric] |
+\t\t     -nm | -nam[es] | { -cf | -conf } path
+\t\t     -br[ief] }
+`;
+
 export const tc: Tool = ({ netns }, args) => {
   const options = args.filter(
     (word, i) => word.startsWith('-') && args.slice(0, i).every((one) => one.startsWith('-')),
@@ -101,7 +112,10 @@ export const tc: Tool = ({ netns }, args) => {
   const [objectWord = '', verb = 'show', ...words] = args.slice(options.length);
   if (options.includes('-V')) return ok('tc utility, iproute2-6.1.0, libbpf 1.1.2\n');
   const unknown = options.find((word) => !/^-(?:s|st.*|d|de.*|o|oneline)$/.test(word));
+  if (unknown !== undefined && !/^-(?:r|raw|j|json|p|pretty|c.*|n|netns|N|br.*)$/.test(unknown))
+    return failure(255, `Option "${unknown}" is unknown, try "tc -help".`);
   if (unknown !== undefined) return failure(255, `tc: ${unknown}: only -s is offered here`);
+  if (objectWord === '' || objectWord === 'help') return { exitCode: 0, stdout: '', stderr: USAGE };
   const object = objectWord === '' ? undefined : OBJECTS.find((one) => one.startsWith(objectWord));
   if (object === undefined) return failure(255, `Object "${objectWord}" is unknown, try "tc help".`);
   if (object !== 'qdisc' && object !== 'class' && object !== 'filter') return failure(2, `tc ${object}: not modelled`);

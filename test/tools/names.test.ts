@@ -105,6 +105,9 @@ const fails: readonly (readonly [string, number, string, string])[] = [
     '',
   ],
   ['getent hosts webb', 2, '', ''],
+  ['getent passwd 0', 0, 'root:x:0:0:root:/root:/bin/bash\n', ''],
+  ['getent group nobody root', 2, 'root:x:0:\n', ''],
+  ['getent zones x', 1, "Try `getent --help' or `getent --usage' for more information.\n", 'Unknown database: zones\n'],
   [
     'dig +short +time=1 +tries=2 @203.0.113.99 x',
     9,

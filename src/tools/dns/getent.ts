@@ -3,7 +3,7 @@
 import { awaitLookup, resolverOf } from '../../cluster/index.js';
 import { formatIp, type IpAddress, isIpv4, parseIp } from '../../kubernetes/index.js';
 import type { Resolution } from '../../services/index.js';
-import { failure, lines, ok, type Tool, type ToolPlace } from '../tool.js';
+import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 
 const NOT_FOUND = 2;
 
@@ -43,10 +43,32 @@ function ahosts(place: ToolPlace, key: string, ipv4Only: boolean): readonly stri
   );
 }
 
+const TRY_HELP = "Try `getent --help' or `getent --usage' for more information.\n";
+/** Of root alone, as files have no other owner here; by name and number. */
+const ROOT: Readonly<Record<string, string>> = { passwd: 'root:x:0:0:root:/root:/bin/bash', group: 'root:x:0:' };
+/** Of glibc's, those that are not offered. */
+const OTHERS = new Set(
+  'ahostsv6 aliases ethers gshadow initgroups netgroup networks protocols rpc services shadow'.split(' '),
+);
+
+const wrongUse = (problem: string): ToolResult => ({ exitCode: 1, stdout: TRY_HELP, stderr: `${problem}\n` });
+
 export const getent: Tool = (place, args) => {
   const [database, ...keys] = args;
+  if (database === undefined) return wrongUse('getent: wrong number of arguments');
+  const root = Object.hasOwn(ROOT, database) ? ROOT[database] : undefined;
+  if (root !== undefined) {
+    const isKnown = (key: string): boolean => key === 'root' || key === '0';
+    const rows = keys.length === 0 ? [root] : keys.filter(isKnown).map(() => root);
+    return { exitCode: keys.every(isKnown) ? 0 : NOT_FOUND, stdout: lines(rows), stderr: '' };
+  }
+  if (!/^(?:-.*|hosts|ahosts|ahostsv4)$/.test(database) && !OTHERS.has(database))
+    return wrongUse(`Unknown database: ${database}`);
   if (database !== 'hosts' && database !== 'ahosts' && database !== 'ahostsv4')
-    return failure(1, `getent: the database ${database ?? ''} is not offered here; hosts, ahosts and ahostsv4 are`);
+    return failure(
+      1,
+      `getent: the database ${database} is not offered here; hosts, ahosts, ahostsv4, passwd and group are`,
+    );
   const rows: string[] = [];
   for (const key of keys) {
     const found = database === 'hosts' ? hosts(place, key) : ahosts(place, key, database === 'ahostsv4');
