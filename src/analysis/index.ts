@@ -1,4 +1,4 @@
 /** The face of `analysis`: what can be said of a cluster beyond one packet. */
 
 export { formatComparisons } from './format.js';
-export { allPairs, compareFlows, type Flow, type FlowComparison, type FlowOutcome, type Side } from './what-if.js';
+export { allPairs, compareFlows, type Flow, type FlowComparison, type Side } from './what-if.js';

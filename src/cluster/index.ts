@@ -10,7 +10,7 @@ export {
   parseDestination,
   parseEndpointName,
 } from './trace/endpoint-name.js';
-export { changedObjects, type ExpectedTrace, unmetBy } from './trace/expectations.js';
+export { changedObjects, type ExpectedChange, type ExpectedTrace, unmetBy } from './trace/expectations.js';
 export {
   type LostConnection,
   type MakeRouting,

@@ -59,10 +59,10 @@ export {
   registeredKind,
 } from './load-objects.js';
 export * from './messages.js';
-export { safeEncode, seededSuffix, seededUuid } from './names.js';
+export { generateName, safeEncode, seededSuffix, seededUuid } from './names.js';
 export { addedTolerations, toleratedSeconds } from './node-fit.js';
 export { mostActive } from './pod-order.js';
-export { controllerOf, isActive, isFinished, isReady, phaseOf } from './pods.js';
+export { controllerOf, isActive, isFinished, phaseOf } from './pods.js';
 export { readSources } from './read-sources.js';
 export { groupOf, type KindDefinition, type Labels, type OwnerReference } from './schema/kind.js';
 export * as schema from './schema/schema.js';

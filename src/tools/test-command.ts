@@ -4,7 +4,7 @@ import { isThere, wholePath } from './files.js';
 import { failure, type Tool, type ToolPlace, type ToolResult } from './tool.js';
 
 /** Thrown by the operators below. */
-export class Wrong extends Error {}
+class Wrong extends Error {}
 
 const numberOf = (word: string): number => {
   if (!/^\s*[-+]?\d+\s*$/.test(word)) throw new Wrong(`Illegal number: ${word}`);

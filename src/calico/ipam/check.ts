@@ -41,7 +41,7 @@ export interface IpamCheck {
 }
 
 /** The handle under which the .0, .1, .2 and the last address of a block on Windows are kept. */
-const WINDOWS_RESERVED_HANDLE = 'windows-reserved-ipam-handle';
+export const WINDOWS_RESERVED_HANDLE = 'windows-reserved-ipam-handle';
 
 const blockNode = ({ affinity = '' }: AllocationBlock): string =>
   affinity.startsWith('host:') ? affinity.slice('host:'.length) : '';

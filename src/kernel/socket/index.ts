@@ -1,7 +1,7 @@
 /** The face of sockets inside the kernel. */
 export { FrameSocket, FrameSockets } from './frame-socket.js';
 export type { IcmpErrorReport } from './icmp-error.js';
-export { PingSocket } from './ping-socket.js';
+export { type EchoReply, PingSocket } from './ping-socket.js';
 export { SctpSocket } from './sctp/sctp-socket.js';
 export { type SocketEntry } from './socket.js';
 export { SocketTable } from './socket-table.js';
