@@ -79,6 +79,8 @@ export interface Left {
 type SomeWanted = Pick<Wanted, 'declared'> & Partial<Wanted>;
 type Taken = SomeWanted & { readonly added: readonly DeclaredObject[] };
 
+const NOBODY_GOES = { deletedPods: [], forced: [] };
+
 export class Session {
   readonly name: string;
   readonly seed: number;
@@ -224,9 +226,12 @@ export class Session {
 
   /** Takes other objects, while the cluster runs where it can. @throws Problem, and then nothing has changed */
   change(some: SomeWanted): Change {
+    return this.#make(this.#wholly(some));
+  }
+
+  #make(wanted: Wanted): Change {
     const before = { declared: this.#declared, cluster: this.#cluster };
     const { pods: ending } = before.cluster.silence;
-    const wanted = this.#wholly(some);
     const { declared } = wanted;
     const events: ClusterEvent[] = [];
     this.#cluster.watch((happened) => events.push(...happened));
@@ -347,7 +352,7 @@ export class Session {
   }
 
   #hear(silence: Silence, turned: readonly string[]): void {
-    this.change({ declared: this.#declared, silence });
+    this.#make({ declared: this.#declared, silence, ...NOBODY_GOES });
     for (const node of turned) this.stream.event(nodeEvent(node, silence.nodes.includes(node)));
   }
 
@@ -355,7 +360,7 @@ export class Session {
   terminate(pod: TerminatingPod): void {
     const { silence } = this.#cluster;
     const declared = withWrittenPods(this.#declared, this.#cluster, [podKey(pod)]);
-    this.change({ declared, silence: { ...silence, pods: [...silence.pods, pod] } });
+    this.#make({ declared, silence: { ...silence, pods: [...silence.pods, pod] }, ...NOBODY_GOES });
   }
 
   #evict(pod: ObjectKey): void {
