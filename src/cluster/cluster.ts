@@ -231,7 +231,6 @@ export class Cluster {
   /** A machine by name: a node, a router, a host outside. @throws UnknownEndpoint */
   host(name: string): Host {
     this.#prober.settle();
-    this.#loadBalancers.prepareMachine(name);
     return this.#places.host(name);
   }
 

@@ -104,7 +104,7 @@ export function listPods(declared: Declared, cluster: Cluster, query: PodQuery):
 
 /** Everything that is programmed on it, as data. @throws Problem */
 export function hostStateOf(cluster: Cluster, name: string): unknown {
-  return stateJson(hostState(mending(() => cluster.host(name))));
+  return stateJson(hostState(mending(() => cluster.locate({ kind: 'host', name }).netns.host)));
 }
 
 /** The commands whose output together is all that is programmed. */
