@@ -184,7 +184,7 @@ class Ping {
       this.#say(`no answer yet for icmp_seq=${sequence - 1}`);
     this.#sentNs.push(clock.nowNs);
     this.#lastNs = clock.nowNs;
-    this.#dots += '.';
+    this.#draw('.');
     const payload = Uint8Array.from({ length: size }, (_, i) => pattern?.[i % pattern.length] ?? i & 0xff);
     const errno = socket.send({
       destination,
@@ -233,6 +233,11 @@ class Ping {
     return lines(this.#rows.map(whole));
   }
 
+  /** Of a flood alone: anything else may go on for ever. */
+  #draw(dots: string): void {
+    if (this.#options.flood && !this.#options.quiet) this.#dots += dots;
+  }
+
   /** Time goes on where nothing is on its way, too. */
   #waitFor(sequence: number, ns: number): void {
     this.#netns.emulation.run(() => this.#answered.has(sequence), ns);
@@ -264,7 +269,7 @@ class Ping {
     this.#acknowledge(sequence);
     const timeNs = this.#netns.emulation.clock.nowNs - (this.#sentNs[sequence - 1] ?? 0);
     if (!again) this.#timesNs.push(timeNs);
-    this.#dots += '\b \b';
+    this.#draw('\b \b');
     if (this.#options.quiet) return;
     // Room for a time of its own is needed to measure one.
     const time = this.#options.size >= 16 ? ` time=${milliseconds(timeNs)} ms` : '';
@@ -284,7 +289,7 @@ class Ping {
       this.#complaints.push(`ping: sendmsg: ${ERRNO_TEXT.EPERM}`);
     if (this.#options.quiet) return;
     const text = icmpText(report.type, report.code, report.mtu);
-    this.#dots += '\bE';
+    this.#draw('\bE');
     this.#say('From ', { from: report.from, after: ` icmp_seq=${report.sequence} ${text}`, ipOptions: NO_OPTIONS });
   }
 
@@ -311,7 +316,7 @@ class Ping {
     const lost = Math.floor(((sent - received) * 100) / sent);
     const elapsed = Math.floor((this.#lastNs - startNs) / NS_PER_MS);
     this.#rows.push(
-      this.#options.flood && !this.#options.quiet ? this.#dots : '',
+      this.#dots,
       `--- ${this.#options.name} ping statistics ---`,
       `${sent} packets transmitted, ${received} received${errors}, ${lost}% packet loss, time ${elapsed}ms`,
     );
