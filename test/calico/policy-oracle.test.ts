@@ -156,6 +156,22 @@ const SERVICE = {
   backend: 'alpha/p0',
 } as const;
 
+const HERE = ['10.244.0.0/16', '203.0.113.0/24'];
+const ELSEWHERE = ['192.0.2.0/24', '198.51.100.0/24'];
+
+/** Three lists of which none fits in one rule of iptables. */
+const allowFrom = (source: readonly string[], destination: readonly string[]): CalicoPolicy =>
+  globalPolicy({
+    ingress: [
+      {
+        action: 'Allow',
+        protocol: 'TCP',
+        source: { nets: source },
+        destination: { ports: [7000, 'http'], nets: destination },
+      },
+    ],
+  });
+
 /** What random cases found: where the documents say less than what Calico does, or something else. */
 const FOUND: readonly {
   readonly name: string;
@@ -370,39 +386,13 @@ const FOUND: readonly {
   },
   {
     name: 'of lists that take several rules each Felix does not look at a third one',
-    world: {
-      calicoPolicies: [
-        globalPolicy({
-          ingress: [
-            {
-              action: 'Allow',
-              protocol: 'TCP',
-              source: { nets: ['10.244.1.0/24', '203.0.113.0/24'] },
-              destination: { ports: [7000, 'http'], nets: ['192.0.2.0/24', '198.51.100.0/24'] },
-            },
-          ],
-        }),
-      ],
-    },
+    world: { calicoPolicies: [allowFrom(HERE, ELSEWHERE)] },
     ends: [0, 1],
     arrives: true,
   },
   {
     name: 'but at the second',
-    world: {
-      calicoPolicies: [
-        globalPolicy({
-          ingress: [
-            {
-              action: 'Allow',
-              protocol: 'TCP',
-              source: { nets: ['192.0.2.0/24', '198.51.100.0/24'] },
-              destination: { ports: [7000, 'http'], nets: ['10.244.2.0/24', '203.0.113.0/24'] },
-            },
-          ],
-        }),
-      ],
-    },
+    world: { calicoPolicies: [allowFrom(ELSEWHERE, HERE)] },
     ends: [0, 1],
     arrives: false,
   },

@@ -218,7 +218,7 @@ t.test('a name and a seed are said once, or twice alike', async (t) => {
 t.test('limits hold: clusters, size of requests, memory of a cluster, time of a request', async (t) => {
   const { ask } = await running(t, {
     clusters: [cluster(VXLAN)],
-    limits: { ...UNBOUNDED, clusters: 2, bodyBytes: 100_000, memoryMiB: 160, requestMs: 6000 },
+    limits: { ...UNBOUNDED, clusters: 2, bodyBytes: 100_000, memoryMiB: 96, requestMs: 6000 },
   });
   t.equal(
     (await ask('POST', '/clusters', { name: 'large', sources: [{ file: 'a', text: ' '.repeat(100_001) }] })).status,
