@@ -17,7 +17,7 @@ import { callingAddress, isFailure, type LinkAddresses, type LinkEnd, type LinkF
 import { ConvergedNode } from './node.js';
 import { inOrder } from './order.js';
 import { pipesInto, withPiped } from './pipe-edge.js';
-import { Edge, Place } from './place.js';
+import { type Arrival, Edge, Place } from './place.js';
 import { programmedBy } from './programmed.js';
 import { Solving } from './solving.js';
 import { configOf, type Speaker } from './speaker.js';
@@ -70,7 +70,8 @@ const DEFAULT_TABLES = { ipv4: ['master', 'master4'], ipv6: ['master', 'master6'
 export class ConvergedNetwork {
   readonly #nodes = new Map<string, ConvergedNode>();
   readonly #options: ConvergedOptions;
-  readonly #places = new Map<ConvergedNode, Map<string, Place>>();
+  /** Those of each node, by its number. */
+  readonly #places: Place[][] = [];
   readonly #links = new Map<ConvergedNode, readonly (LinkEnd | LinkFailure)[]>();
   /** What is being solved: a network, and those that its next hops need. */
   readonly #solving: Solving[] = [];
@@ -82,7 +83,9 @@ export class ConvergedNetwork {
     const context = {
       hostEntry: (node: ConvergedNode, table: string, addr: IpAddr) => this.#hostEntry(node, table, addr),
     };
-    for (const speaker of options.speakers) this.#nodes.set(speaker.name, new ConvergedNode(speaker, context));
+    for (const speaker of options.speakers) {
+      this.#nodes.set(speaker.name, new ConvergedNode(speaker, context, this.#nodes.size));
+    }
     for (const node of this.#nodes.values()) if (node.ranges.length > 0) this.#callAll(node);
   }
 
@@ -199,9 +202,8 @@ export class ConvergedNetwork {
   }
 
   #place(node: ConvergedNode, name: string): Place | undefined {
-    let places = this.#places.get(node);
-    if (places === undefined) this.#places.set(node, (places = new Map<string, Place>()));
-    const known = places.get(name);
+    const places = (this.#places[node.index] ??= []);
+    const known = places.find(({ table }) => table.name === name);
     if (known !== undefined) return known;
     const table = node.speaker.config.tables.find((each) => each.name === name);
     if (table === undefined) return undefined;
@@ -210,7 +212,7 @@ export class ConvergedNetwork {
       pipes: (of) => pipesInto(of, (other) => this.#place(node, other)),
       hostEntry: (of, addr, link) => this.#hostEntry(node, of, addr, link),
     });
-    places.set(name, place);
+    places.push(place);
     return place;
   }
 
@@ -293,14 +295,14 @@ export class ConvergedNetwork {
       if (!from.solved.has(key) && solving.hears(member, from)) pending.push(from);
     };
     for (const member of pending) {
-      for (const edge of member.edgesFor(key)) if (this.#decides(edge, key)) needs(member, edge.from);
+      for (const arrival of member.arrivals(key)) if (this.#decides(arrival)) needs(member, arrival.edge.from);
       for (const { from } of member.pipes) needs(member, from);
     }
   }
 
-  /** Whether what comes by an edge depends on more than the other's own routes. */
-  #decides({ from, tellsBest }: Edge, key: Net['key']): boolean {
-    return from.node.isTransit || (tellsBest && !from.isFixed(from.localRoutes(key)));
+  /** Whether what comes depends on more than the other's own routes. */
+  #decides({ edge, own }: Arrival): boolean {
+    return own === undefined || (edge.tellsBest && !own.isFixed);
   }
 
   #settle(solving: Solving): void {
@@ -324,9 +326,10 @@ export class ConvergedNetwork {
   #evaluate(place: Place, solving: Solving): readonly Route[] {
     const { key } = solving.net;
     const found = [...place.localRoutes(key)];
-    for (const edge of place.edgesFor(key)) {
+    for (const arrival of place.arrivals(key)) {
+      const { edge } = arrival;
       const find = place.finder(edge.family.options.igpTable);
-      for (const offer of this.#offers(edge, solving)) {
+      for (const offer of this.#offers(arrival, solving)) {
         const route = takeOffer(edge.receiver, offer, { family: edge.family, find });
         if (route !== undefined) found.push(route);
       }
@@ -336,10 +339,11 @@ export class ConvergedNetwork {
     return inOrder(piped, place.table.sorted);
   }
 
-  #offers(edge: Edge, solving: Solving): readonly Offer[] {
+  #offers(arrival: Arrival, solving: Solving): readonly Offer[] {
+    const { edge, own } = arrival;
+    if (own !== undefined && !this.#decides(arrival)) return edge.withoutItself(own.offers);
     const { from } = edge;
     const { key } = solving.net;
-    if (!this.#decides(edge, key)) return edge.told(key);
     const final = from.solved.get(key);
     return final === undefined ? offersOf(edge.sender, solving.routes(from) ?? []) : edge.decided(key, final);
   }

@@ -72,6 +72,8 @@ export interface NodeContext {
 
 export class ConvergedNode {
   readonly speaker: Speaker;
+  /** Its number among those of its network. */
+  readonly index: number;
   readonly routerId: number;
   readonly environment: FilterEnvironment;
   /** Whether what it tells depends on what it was told. */
@@ -80,16 +82,19 @@ export class ConvergedNode {
   readonly highestPreference: number;
   /** Ranges of neighbours who have sessions when they call. */
   readonly ranges: readonly BgpRangeConfig[];
-  readonly #called = new Map<Net['key'], Peering>();
+  /** Who of a range has called; undefined where nobody has. */
+  #called: Map<Net['key'], Peering> | undefined = undefined;
   readonly #context: NodeContext;
   readonly #own: readonly Peering[];
-  readonly #configured: ReadonlyMap<Net['key'], readonly Peering[]>;
+  /** By the neighbour's address; undefined where all sessions are of the mesh. */
+  readonly #configured: ReadonlyMap<Net['key'], readonly Peering[]> | undefined;
   #local: ReadonlyMap<string, LocalNets> | undefined = undefined;
   readonly #sourceIds = new Map<string, number>();
 
-  constructor(speaker: Speaker, context: NodeContext) {
+  constructor(speaker: Speaker, context: NodeContext, index: number) {
     const { config, interfaces, mesh } = speaker;
     this.speaker = speaker;
+    this.index = index;
     this.#context = context;
     this.routerId = (config.routerId ?? interfaces.routerId(config.routerIdFrom) ?? 0) >>> 0;
     this.environment = {
@@ -117,7 +122,7 @@ export class ConvergedNode {
       const key = hostKey(each.remoteAddress);
       configured.set(key, [...(configured.get(key) ?? []), each]);
     }
-    this.#configured = configured;
+    this.#configured = configured.size === 0 ? undefined : configured;
   }
 
   get name(): string {
@@ -126,20 +131,21 @@ export class ConvergedNode {
 
   /** Whether anything listens for neighbours. */
   get hasBgp(): boolean {
-    return this.#configured.size > 0 || this.ranges.length > 0 || this.speaker.mesh !== undefined;
+    return this.#configured !== undefined || this.ranges.length > 0 || this.speaker.mesh !== undefined;
   }
 
   /** All sessions, in the order of the configuration. */
   *sessions(): Iterable<Peering> {
     yield* this.#own;
     if (this.speaker.mesh !== undefined) yield* this.speaker.mesh.sessions();
-    yield* this.#called.values();
+    if (this.#called !== undefined) yield* this.#called.values();
   }
 
   /** A neighbour calls: he has a session from then on, if he is of a range and of no other session. */
   call(from: IpAddr): void {
     const range = this.ranges.findLast((each) => netContainsIp(each.range, from));
     if (range === undefined || this.sessionsTo(from).length > 0) return;
+    this.#called ??= new Map<Net['key'], Peering>();
     const before = [...this.#called.values()].filter(({ config }) => config.parent === range.name).length;
     const caller = peeringOf(callerOf(range, from));
     this.#called.set(hostKey(from), { ...caller, name: nameInRange(range, before + 1) });
@@ -147,19 +153,17 @@ export class ConvergedNode {
 
   /** Sessions with a neighbour of that address. */
   sessionsTo(remote: IpAddr): readonly Peering[] {
-    const key = hostKey(remote);
-    const configured = this.#configured.get(key);
+    const configured = this.#configured?.get(hostKey(remote));
     if (configured !== undefined) return configured;
-    const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
+    const made = this.#called?.get(hostKey(remote)) ?? this.speaker.mesh?.to(remote);
     return made === undefined ? [] : [made];
   }
 
   /** The session of that address of ours with that neighbour. */
   sessionBetween(local: IpAddr, remote: IpAddr): Peering | undefined {
-    const key = hostKey(remote);
-    const configured = this.#configured.get(key);
+    const configured = this.#configured?.get(hostKey(remote));
     if (configured !== undefined) return configured.find((each) => speaksFrom(each, local));
-    const made = this.#called.get(key) ?? this.speaker.mesh?.to(remote);
+    const made = this.#called?.get(hostKey(remote)) ?? this.speaker.mesh?.to(remote);
     return made !== undefined && speaksFrom(made, local) ? made : undefined;
   }
 

@@ -14,10 +14,17 @@ import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
 import type { PipeEdge } from './pipe-edge.js';
 
-type Told = ReadonlyMap<Net['key'], readonly Offer[]>;
+/** What a router that passes nothing on tells of one of its networks. */
+interface OwnOffers {
+  readonly net: Net;
+  readonly offers: readonly Offer[];
+  /** No neighbour can change what is best there. */
+  readonly isFixed: boolean;
+}
+
+type Told = readonly OwnOffers[];
 /** What is told of final routes to a network. */
 type Decided = (key: Net['key'], routes: readonly Route[]) => readonly Offer[];
-const NO_OFFERS: readonly Offer[] = [];
 const NO_ROUTES: readonly Route[] = [];
 
 /** Routes flow from one place to another by it. */
@@ -26,7 +33,6 @@ export class Edge {
   readonly #end: LinkEnd;
   readonly #sent: LinkFamily;
   readonly family: LinkFamily;
-  #told: Told | undefined = undefined;
   #decided: Decided | undefined = undefined;
 
   constructor(from: Place, end: LinkEnd, families: { readonly sent: LinkFamily; readonly received: LinkFamily }) {
@@ -50,15 +56,9 @@ export class Edge {
     return !this.#sent.addPathTx && !this.#sent.options.secondary;
   }
 
-  /** What a router that passes nothing on tells by it. */
-  get toldNets(): Told {
-    this.#told ??= this.from.toldBy(this.#end.other, this.#sent);
-    return this.#told;
-  }
-
-  told(key: Net['key']): readonly Offer[] {
-    const offers = this.toldNets.get(key);
-    return offers === undefined ? NO_OFFERS : this.#withoutItself(offers);
+  /** What a router that passes nothing on tells by it, network by network. */
+  get ownOffers(): Told {
+    return this.from.toldBy(this.#end.other, this.#sent);
   }
 
   /** What is told by it of routes that are final: nobody hears of what it told itself. */
@@ -66,10 +66,11 @@ export class Edge {
     const { name } = this.#end.other.peering;
     if (routes.some(({ origin }) => origin.name === name)) return offersOf(this.sender, routes);
     this.#decided ??= this.from.decidedBy(this.#end.other, this.#sent);
-    return this.#withoutItself(this.#decided(key, routes));
+    return this.withoutItself(this.#decided(key, routes));
   }
 
-  #withoutItself(offers: readonly Offer[]): readonly Offer[] {
+  /** Of offers that are the same for many, those that this receiver is told. */
+  withoutItself(offers: readonly Offer[]): readonly Offer[] {
     const { peering } = this.#end.other;
     return offers.some(({ attributes }) => isOwnNextHop(peering, attributes))
       ? offers.filter(({ attributes }) => !isOwnNextHop(peering, attributes))
@@ -129,16 +130,19 @@ const isAlike = (a: LinkEnd, b: LinkEnd): boolean =>
   a.neighborIface === b.neighborIface &&
   a.peerLlgrAware === b.peerLlgrAware;
 
-/** A network that may come, and by which edges. */
-interface Carried {
-  readonly net: Net;
-  readonly edges: Edge[];
+/** A way by which a network may come. */
+export interface Arrival {
+  readonly edge: Edge;
+  /** What it brings by itself; undefined where the other end may pass on what it was told. */
+  readonly own: OwnOffers | undefined;
 }
 
+type Carried = [Arrival, ...Arrival[]];
+
 interface Heard {
-  /** Edges from routers that may pass on what they were told: they may offer anything. */
-  readonly transit: readonly Edge[];
-  /** Edges from the others, by the networks that they offer. */
+  /** From routers that may pass on what they were told: they may offer anything. */
+  readonly transit: readonly Arrival[];
+  /** From the others, by the networks that they offer; none is empty. */
   readonly carriers: ReadonlyMap<Net['key'], Carried>;
 }
 
@@ -229,10 +233,11 @@ export class Place {
     const known = this.#told.get(key);
     if (known !== undefined) return known;
     const sender: Sender = { node: this.node, session: anyNeighbor(end.session), family };
-    const told = new Map<Net['key'], readonly Offer[]>();
+    const told: OwnOffers[] = [];
     for (const { net } of this.localNets) {
-      const offers = offersOf(sender, this.localRoutes(net.key));
-      if (offers.length > 0) told.set(net.key, offers);
+      const routes = this.localRoutes(net.key);
+      const offers = offersOf(sender, routes);
+      if (offers.length > 0) told.push({ net, offers, isFixed: this.isFixed(routes) });
     }
     this.#told.set(key, told);
     return told;
@@ -275,36 +280,37 @@ export class Place {
   /** What comes by sessions, found in one go through them: a router of a mesh has thousands. */
   get heard(): Heard {
     if (this.#heard !== undefined) return this.#heard;
-    const transit: Edge[] = [];
+    const transit: Arrival[] = [];
     const carriers = new Map<Net['key'], Carried>();
     for (const edge of this.#context.edges(this)) {
       if (edge.from.node.isTransit) {
-        transit.push(edge);
+        transit.push({ edge, own: undefined });
         continue;
       }
-      for (const [key, [offer]] of edge.toldNets) {
+      for (const own of edge.ownOffers) {
+        const { key } = own.net;
         const known = carriers.get(key);
-        if (known !== undefined) known.edges.push(edge);
-        else if (offer !== undefined) carriers.set(key, { net: offer.net, edges: [edge] });
+        if (known === undefined) carriers.set(key, [{ edge, own }]);
+        else known.push({ edge, own });
       }
     }
     this.#heard = { transit, carriers };
     return this.#heard;
   }
 
-  /** Edges by which that network may come. */
-  edgesFor(key: Net['key']): readonly Edge[] {
+  /** Ways by which that network may come. */
+  arrivals(key: Net['key']): readonly Arrival[] {
     const { transit, carriers } = this.heard;
-    const edges = carriers.get(key)?.edges;
-    if (edges === undefined) return transit;
-    return transit.length === 0 ? edges : [...edges, ...transit];
+    const carried = carriers.get(key);
+    if (carried === undefined) return transit;
+    return transit.length === 0 ? carried : [...carried, ...transit];
   }
 
   /** Networks that this place has itself, or hears of from others than transit. */
   *#near(): Iterable<Net> {
     const local = this.node.local(this.table.name);
     for (const { net } of this.localNets) yield net;
-    for (const { net } of this.heard.carriers.values()) if (local?.has(net.key) !== true) yield net;
+    for (const [{ own }] of this.heard.carriers.values()) if (own && local?.has(own.net.key) !== true) yield own.net;
   }
 
   /** What is near here and on the way here; undefined where nothing comes by transit or pipes. */
@@ -315,7 +321,7 @@ export class Place {
     const seen = new Set<Place>([this]);
     for (const place of seen) {
       for (const net of place.#near()) found.set(net.key, net);
-      for (const { from } of [...place.heard.transit, ...place.pipes]) seen.add(from);
+      for (const { from } of [...place.heard.transit.map(({ edge }) => edge), ...place.pipes]) seen.add(from);
     }
     this.#foundFar = found;
     return found;
@@ -329,7 +335,7 @@ export class Place {
   #candidate(key: Net['key']): Net | undefined {
     const far = this.#far;
     if (far !== undefined) return far.get(key);
-    return this.heard.carriers.get(key)?.net ?? this.node.local(this.table.name)?.get(key)?.net;
+    return this.heard.carriers.get(key)?.[0].own?.net ?? this.node.local(this.table.name)?.get(key)?.net;
   }
 
   /** Lengths that networks here have, the longest first. */
