@@ -84,10 +84,13 @@ export const cidrSize = (cidr: Cidr): bigint => 1n << hostBits(cidr);
 /** The prefix with its host bits cleared. */
 export function networkOf(cidr: Cidr): Cidr {
   const bits = hostBits(cidr);
-  return { ...cidr, value: (cidr.value >> bits) << bits };
+  return { version: cidr.version, value: (cidr.value >> bits) << bits, length: cidr.length };
 }
 
 export const hostCidr = ({ version, value }: Address): Cidr => ({ version, value, length: addressBits(version) });
+
+/** The prefix of that length that an address stands in, its host bits kept. */
+export const cidrAt = ({ version, value }: Address, length: number): Cidr => ({ version, value, length });
 
 export const isHostCidr = ({ version, length }: Cidr): boolean => length === addressBits(version);
 

@@ -34,6 +34,12 @@ const prefixed = (prefix: string, labels: Labels): Labels =>
 /** Labels that Calico adds are stronger than the pod's own. */
 export function podEndpoint(pod: PodFacts): WorkloadEndpoint {
   const { namespace, name, node, serviceAccount, addresses } = pod;
+  const added: Labels = {
+    'projectcalico.org/namespace': namespace,
+    'projectcalico.org/orchestrator': 'k8s',
+    ...(serviceAccount !== '' &&
+      serviceAccount.length < MAX_LABEL && { 'projectcalico.org/serviceaccount': serviceAccount }),
+  };
   return {
     node,
     namespace,
@@ -41,13 +47,7 @@ export function podEndpoint(pod: PodFacts): WorkloadEndpoint {
     interfaceName: vethName(namespace, name, pod.interfacePrefix),
     networks: addresses.map(hostCidr),
     profiles: [`kns.${namespace}`, ...(serviceAccount === '' ? [] : [`ksa.${namespace}.${serviceAccount}`])],
-    labels: {
-      ...pod.labels,
-      'projectcalico.org/namespace': namespace,
-      'projectcalico.org/orchestrator': 'k8s',
-      ...(serviceAccount !== '' &&
-        serviceAccount.length < MAX_LABEL && { 'projectcalico.org/serviceaccount': serviceAccount }),
-    },
+    labels: { 'projectcalico.org/namespace': namespace, ...pod.labels, ...added },
     active: true,
     ports: pod.ports ?? [],
     ...(pod.options ?? NO_OPTIONS),

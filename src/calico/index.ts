@@ -6,6 +6,7 @@ export {
   addressOf,
   addressOfIpv4,
   type Cidr,
+  cidrAt,
   cidrContains,
   formatAddress,
   formatCidr,

@@ -203,8 +203,8 @@ function poolReferences(store: Store, broken: Broken): Checked {
   if (!hasCalico(store)) return { errors: [], findings };
   const pods = store.list('Pod').filter(({ spec }) => !spec.hostNetwork);
   const subjects = [
-    ...pods.map((pod) => ({ ...pod, addressed: pod.status.podIPs.length > 0 })),
-    ...store.list('Namespace').map((namespace) => ({ ...namespace, addressed: false })),
+    ...pods.map((pod) => ({ addressed: pod.status.podIPs.length > 0, ...pod })),
+    ...store.list('Namespace').map((namespace) => ({ addressed: false, ...namespace })),
   ];
   for (const subject of subjects) {
     for (const annotation of POOL_ANNOTATIONS) {

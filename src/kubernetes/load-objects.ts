@@ -38,7 +38,7 @@ export function registeredKind<B>(definition: KindDefinition<B>): RegisteredKind
     load: (document, loading) => {
       const read = readObject(document, definition, loading);
       if (read === undefined) return;
-      const object = { ...read.meta, kind: definition.kind, body: read.body };
+      const object = { kind: definition.kind, ...read.meta, body: read.body };
       loading.noteReplaced(object, objects.get(object.namespace, object.name)?.source);
       objects.put(object);
     },
@@ -185,7 +185,7 @@ function loadKnown<K extends Kind>(kind: K, table: Table<ObjectOf<K>>, { documen
   const definition = check === undefined ? DEFINITIONS[kind] : { ...DEFINITIONS[kind], check };
   const read = readObject(document, definition, loading);
   if (read === undefined) return;
-  const object = { ...read.meta, kind, ...read.body };
+  const object = { kind, ...read.meta, ...read.body };
   loading.noteReplaced({ ...object, kind: document.kind }, table.get(object.namespace, object.name)?.source);
   table.put(object);
   noteVersion(document, { ...object, kind: document.kind }, loading);

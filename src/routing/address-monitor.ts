@@ -10,6 +10,7 @@ import {
   type Address,
   addressOfIpv4,
   type Cidr,
+  cidrAt,
   cidrFromStore,
   cidrToStore,
   type DetectionHost,
@@ -31,7 +32,7 @@ const detectionHost = ({ netns }: Host, internalIps: readonly Address[]): Detect
     .toSorted((a, b) => a.ifindex - b.ifindex)
     .map(({ name, addresses }) => ({
       name,
-      addresses: addresses.map(({ address, prefixLength }) => ({ ...addressOfIpv4(address), length: prefixLength })),
+      addresses: addresses.map(({ address, prefixLength }) => cidrAt(addressOfIpv4(address), prefixLength)),
     })),
   internalIps,
   sourceFor: (destination, version) => {

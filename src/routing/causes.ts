@@ -1,7 +1,15 @@
 /** Which objects a route of BIRD's comes from. */
 
 import { formatIp, type IpAddr, type Route } from '../bird/index.js';
-import { addressOf, addressOfIpv4, type Cidr, cidrContains, type IpPool, storedPools } from '../calico/index.js';
+import {
+  addressOf,
+  addressOfIpv4,
+  type Cidr,
+  cidrAt,
+  cidrContains,
+  type IpPool,
+  storedPools,
+} from '../calico/index.js';
 import type { RoutingSite } from '../cluster/index.js';
 import { calicoNodes } from '../kubernetes/index.js';
 import type { Cause } from '../trace/index.js';
@@ -51,8 +59,7 @@ export class Causes {
       if (neighbor?.role === 'node') causes.push({ kind: 'Node', name: neighbor.name, detail });
       else causes.push(...(neighbor?.because ?? []).map((cause) => ({ ...cause, detail })));
     } else causes.push({ kind: 'Node', name: machine, detail: `${origin.name} of its BIRD` });
-    const pool =
-      typeof net.addr === 'number' ? this.poolOf({ ...addressOfIpv4(net.addr), length: net.length }) : undefined;
+    const pool = typeof net.addr === 'number' ? this.poolOf(cidrAt(addressOfIpv4(net.addr), net.length)) : undefined;
     if (pool !== undefined) causes.push({ kind: 'IPPool', name: pool.name, detail: poolMode(pool) });
     return causes;
   }

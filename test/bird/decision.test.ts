@@ -4,6 +4,7 @@ import { ipv4 } from '../../src/packet/index.js';
 import { Net } from '../../src/bird/address.js';
 import { staticOrigin } from '../../src/bird/protocols/local-routes.js';
 import { isBetter, isMergable } from '../../src/bird/rib/decision.js';
+import { toRouter } from '../../src/bird/rib/next-hop.js';
 import { type BgpDecisionOptions, type BgpOrigin, makeRoute, RTS } from '../../src/bird/rib/route.js';
 
 const OPTIONS: BgpDecisionOptions = {
@@ -39,17 +40,19 @@ function bgp({ attributes = {}, bgp: of = {}, options = {}, route: fields = {} }
     options: { ...OPTIONS, ...options },
     ...of,
   };
-  return makeRoute({
+  const told = {
     net: new Net(ipv4(0x0a00_0000), 8),
-    origin: { name: `bgp${count}`, kind: 'bgp', bgp: origin },
+    origin: { name: `bgp${count}`, kind: 'bgp' as const, bgp: origin },
     preference: 100,
     source: RTS.bgp,
-    dest: 'router',
-    gateway: ipv4(1),
-    iface: 'eth0',
-    attributes: { origin: 0, asPath: [{ kind: 'sequence', asns: [65_002, 65_003] }], localPref: 100, ...attributes },
-    ...fields,
-  });
+    attributes: {
+      origin: 0,
+      asPath: [{ kind: 'sequence' as const, asns: [65_002, 65_003] }],
+      localPref: 100,
+      ...attributes,
+    },
+  };
+  return { ...makeRoute(told, toRouter(ipv4(1), 'eth0', false)), ...fields };
 }
 
 const path = (...asns: number[]): Attributes => ({ asPath: [{ kind: 'sequence', asns }] });

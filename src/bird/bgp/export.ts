@@ -64,13 +64,10 @@ function createAttributes(session: BgpSession, route: Route, channel: BgpChannel
       channel.nextHopKeep === 'off' &&
       (session.neighborIface === undefined || iface !== session.neighborIface));
   const asPath: AsPath = isInternal ? [] : [{ kind: 'sequence', asns: [config.localAs] }];
-  return {
-    ...route.attributes,
-    origin: ORIGIN_IGP,
-    asPath,
-    nextHop: usesSelf ? self : gateway,
-    localPref: config.defaultLocalPref,
-  };
+  const nextHop = usesSelf ? self : gateway;
+  const ours: Attributes = { origin: ORIGIN_IGP, asPath, nextHop, localPref: config.defaultLocalPref };
+  // Theirs before ours; a field comes first so that all have one shape.
+  return { origin: ORIGIN_IGP, ...route.attributes, ...ours };
 }
 
 /** The clusters that a reflected route goes through (RFC 4456 §8). */

@@ -8,7 +8,7 @@ import { type IpAddr, isLinkLocalIp, isZeroIp, type Net } from '../address.js';
 import type { BgpChannelConfig } from '../config/types.js';
 import type { Neighbor } from '../interfaces.js';
 import { type Attributes, withoutAttributes } from '../rib/attributes.js';
-import type { HostEntry, Resolution } from '../rib/next-hop.js';
+import { type HostEntry, type Resolution, toRouter } from '../rib/next-hop.js';
 import { makeRoute, type Route, RTS } from '../rib/route.js';
 import type { BgpSession } from './session.js';
 
@@ -54,24 +54,20 @@ interface Told {
   readonly preference: number;
 }
 
-/** Field by field: a node of thousands makes one for each of the others. */
 const toldRoute = (session: BgpSession, told: Told, { next, hostEntry }: NextHop): Route =>
-  makeRoute({
-    net: told.net,
-    pathId: told.pathId,
-    attributes: told.attributes,
-    preference: told.preference,
-    origin: session.origin,
-    source: RTS.bgp,
-    from: session.remoteAddress,
-    hostEntry,
-    dest: next.dest,
-    gateway: next.gateway,
-    iface: next.iface,
-    onlink: next.onlink,
-    hops: next.hops,
-    igpMetric: next.igpMetric,
-  });
+  makeRoute(
+    {
+      net: told.net,
+      origin: session.origin,
+      source: RTS.bgp,
+      preference: told.preference,
+      pathId: told.pathId,
+      from: session.remoteAddress,
+      hostEntry,
+      attributes: told.attributes,
+    },
+    next,
+  );
 
 /** GW_DIRECT: the next hop is a neighbour; in 1.6 where it is none, the one who told. */
 function direct(
@@ -93,8 +89,7 @@ function direct(
   }
   if (found === undefined || found.self || gateway === undefined) return undefined;
   const igpMetric = session.dialect === 'bird-2' ? channel.cost : 0;
-  const { name: iface } = found.iface;
-  const next: Resolution = { dest: 'router', gateway, iface, onlink: false, hops: [], igpMetric };
+  const next = toRouter(gateway, found.iface.name, false, igpMetric);
   return toldRoute(session, told, { next, hostEntry: undefined });
 }
 

@@ -94,13 +94,13 @@ const base = ({ position, channels }: DraftContext): BaseDraft => ({
   channels,
 });
 
-export const newDevice = (context: DraftContext): DeviceDraft => ({ ...base(context), kind: 'device', scanTime: 60 });
+export const newDevice = (context: DraftContext): DeviceDraft => ({ kind: 'device', ...base(context), scanTime: 60 });
 
-export const newBfd = (context: DraftContext): BfdDraft => ({ ...base(context), kind: 'bfd' });
+export const newBfd = (context: DraftContext): BfdDraft => ({ kind: 'bfd', ...base(context) });
 
 export const newDirect = (context: DraftContext): DirectDraft => ({
-  ...base(context),
   kind: 'direct',
+  ...base(context),
   interfaces: [],
   checkLink: false,
 });
@@ -109,8 +109,8 @@ export const newDirect = (context: DraftContext): DirectDraft => ({
 const KERNEL_TABLE_MAIN = 254;
 
 export const newKernel = (context: DraftContext, metric: number): KernelDraft => ({
-  ...base(context),
   kind: 'kernel',
+  ...base(context),
   learn: false,
   persist: false,
   scanTime: 60,
@@ -122,8 +122,8 @@ export const newKernel = (context: DraftContext, metric: number): KernelDraft =>
 });
 
 export const newStatic = (context: DraftContext): StaticDraft => ({
-  ...base(context),
   kind: 'static',
+  ...base(context),
   routes: [],
   checkLink: false,
   igpTable: undefined,
@@ -133,16 +133,16 @@ export const newStatic = (context: DraftContext): StaticDraft => ({
 export const NO_TABLE = '';
 
 export const newPipe = (context: DraftContext): PipeDraft => ({
-  ...base(context),
   kind: 'pipe',
+  ...base(context),
   mode: 'transparent',
   peerTable: undefined,
 });
 
 /** The defaults of proto/bgp/config.Y: bgp_proto_start. */
 export const newBgp = (context: DraftContext): BgpDraft => ({
-  ...base(context),
   kind: 'bgp',
+  ...base(context),
   localAs: 0,
   localAddress: undefined,
   localPort: 179,

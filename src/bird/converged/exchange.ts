@@ -87,7 +87,7 @@ function received({ session }: LinkEnd, offer: Offer, { family, find }: Receivin
   const accepted = acceptAttributes(session, offer.attributes);
   if (accepted === undefined) return undefined;
   const { channel, options } = family;
-  const told = { ...offer, attributes: accepted, preference: channel.preference ?? PREFERENCES.bgp };
+  const told = { preference: channel.preference ?? PREFERENCES.bgp, ...offer, attributes: accepted };
   return receivedRoute(session, told, { channel: options, find });
 }
 

@@ -4,7 +4,7 @@ import type { Net } from '../address.js';
 import type { ProtocolConfig, StaticConfig } from '../config/types.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { importRoute } from '../protocols/import-route.js';
-import { InheritedRoutes } from '../protocols/inherited-routes.js';
+import { inheritedAtFirst } from '../protocols/inherited-routes.js';
 import {
   directRoutes,
   type KernelRoute,
@@ -44,6 +44,8 @@ export class LocalNet {
   }
 
   #make(): readonly Route[] {
+    const [first] = this.#makers;
+    if (first !== undefined && this.#makers.length === 1) return this.#alone(first);
     const made = new Map<string, Route>();
     for (const make of this.#makers) {
       const route = make();
@@ -52,6 +54,12 @@ export class LocalNet {
     }
     this.#makers = [];
     return [...made.values()];
+  }
+
+  #alone(make: Make): readonly Route[] {
+    const route = make();
+    this.#makers = [];
+    return route === undefined ? [] : [route];
   }
 }
 
@@ -113,7 +121,7 @@ class Collector {
       const entries: Iterable<KernelRoute> = speaker.kernelRoutes(config.kernelTable);
       const { dialect } = speaker.config;
       const learned = learnedRoutes(entries, { origin, preference, dialect, interfaces: speaker.interfaces });
-      for (const { net, route } of new InheritedRoutes().scan(learned)) this.#add(config, net, () => route);
+      for (const route of inheritedAtFirst(learned)) this.#add(config, route.net, () => route);
     }
   }
 

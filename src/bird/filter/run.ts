@@ -3,7 +3,7 @@
 import type { IpAddr } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
 import type { AttributeId, Attributes, AttributeValue } from '../rib/attributes.js';
-import { makeRoute, type Route } from '../rib/route.js';
+import type { Route } from '../rib/route.js';
 import type { FunctionDefinition } from './syntax.js';
 import { type Value, VOID } from './value.js';
 
@@ -101,7 +101,7 @@ export class FilterRun {
   #own(): Mutable<Route> | undefined {
     if (this.#route === undefined || this.#edited) return this.#route;
     this.#edited = true;
-    this.#route = makeRoute(this.#route);
+    this.#route = { ...this.#route };
     return this.#route;
   }
 
@@ -117,7 +117,8 @@ export class FilterRun {
     this.settings += 1;
     const route = this.#own();
     if (route === undefined) return;
-    this.#attributes ??= { ...route.attributes };
+    // What is new comes first: a copy that gets another field would have a shape of its own.
+    this.#attributes ??= { [id]: value, ...route.attributes };
     this.#attributes[id] = value;
     route.attributes = this.#attributes as Attributes;
   }

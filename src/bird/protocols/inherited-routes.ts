@@ -23,6 +23,16 @@ interface Known {
 
 const metricOf = ({ attributes }: Route): number => attributes.krtMetric ?? 0;
 
+/** What a first scan tells: of each network the route with the lowest metric, of two with one metric the later. */
+export function inheritedAtFirst(found: Iterable<Route>): Iterable<Route> {
+  const nets = new Map<Net['key'], Route>();
+  for (const route of found) {
+    const known = nets.get(route.net.key);
+    if (known === undefined || metricOf(route) <= metricOf(known)) nets.set(route.net.key, route);
+  }
+  return nets.values();
+}
+
 function best(routes: ReadonlyMap<number, Route>): Route | undefined {
   const [first, ...others] = routes.values();
   return others.reduce(

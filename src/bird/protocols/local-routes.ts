@@ -10,16 +10,17 @@ import { applyCommands } from '../filter/filter.js';
 import type { FilterEnvironment } from '../filter/run.js';
 import { type Iface, type IfaceAddress, type Interfaces, patternsMatch } from '../interfaces.js';
 import type { Attributes } from '../rib/attributes.js';
-import { applyHostEntry, type HostEntry, sortHops } from '../rib/next-hop.js';
 import {
-  type Destination,
-  makeRoute,
-  type Route,
-  type RouteFields,
-  type RouteHop,
-  type RouteOrigin,
-  RTS,
-} from '../rib/route.js';
+  applyHostEntry,
+  type HostEntry,
+  sortHops,
+  toDevice,
+  toNobody,
+  toRouter,
+  toSeveral,
+  UNRESOLVED,
+} from '../rib/next-hop.js';
+import { makeRoute, type Route, type RouteHop, type RouteOrigin, type RouteSource, RTS } from '../rib/route.js';
 
 export interface LocalContext {
   readonly origin: RouteOrigin;
@@ -39,15 +40,15 @@ function takesInterface({ interfaces, checkLink }: DirectConfig, iface: Iface): 
 
 /** A route a network of an interface; its path identifier is the interface's index (nest/rt-dev.c). */
 export function directRoutes(config: DirectConfig, interfaces: Iterable<Iface>, context: LocalContext): Route[] {
+  const { origin, preference } = context;
   const routes: Route[] = [];
   for (const iface of interfaces) {
     if (!takesInterface(config, iface)) continue;
     for (const address of iface.addresses) {
       if (!isTold(address)) continue;
       const { name, index } = iface;
-      routes.push(
-        makeRoute({ ...context, net: address.net, pathId: index, source: RTS.device, dest: 'device', iface: name }),
-      );
+      const { net } = address;
+      routes.push(makeRoute({ net, origin, preference, source: RTS.device, pathId: index }, toDevice(name)));
     }
   }
   return routes;
@@ -67,8 +68,6 @@ export interface StaticContext extends LocalContext {
   readonly hostEntry: (addr: IpAddr) => HostEntry;
 }
 
-type Base = Omit<RouteFields, 'dest'>;
-
 /**
  * The interface behind which a next hop is now, one of our own addresses included (static_decide()); undefined where it
  * is not to be reached.
@@ -87,7 +86,7 @@ export function reach(
 
 function multipath(
   config: StaticConfig,
-  base: Base,
+  base: RouteSource,
   of: { context: StaticContext; hops: Extract<StaticRoute['target'], { kind: 'multipath' }>['hops'] },
 ): Route | undefined {
   const { context } = of;
@@ -99,30 +98,30 @@ function multipath(
   const hops = sortHops(reached, context.environment.ifindex);
   const [first] = hops;
   if (first === undefined) return undefined;
-  if (hops.length > 1) return makeRoute({ ...base, dest: 'multipath', hops });
+  if (hops.length > 1) return makeRoute(base, toSeveral(hops));
   const { gateway, iface, onlink } = first;
-  return makeRoute({ ...base, dest: gateway === undefined ? 'device' : 'router', gateway, iface, onlink });
+  return makeRoute(base, gateway === undefined ? toDevice(iface, onlink) : toRouter(gateway, iface, onlink));
 }
 
 function staticTarget(config: StaticConfig, { net, target }: StaticRoute, context: StaticContext): Route | undefined {
   const { origin, preference } = context;
-  const base: Base = { net, origin, preference, source: RTS.static };
+  const base: RouteSource = { net, origin, preference, source: RTS.static };
   switch (target.kind) {
     case 'blackhole':
     case 'unreachable':
     case 'prohibit':
-      return makeRoute({ ...base, dest: target.kind });
+      return makeRoute(base, toNobody(target.kind));
     case 'device': {
       const iface = reach(config, context, { gateway: undefined, iface: target.iface, onlink: false });
       const source = context.environment.dialect === 'bird-2' ? RTS.static : RTS.staticDevice;
-      return iface === undefined ? undefined : makeRoute({ ...base, source, dest: 'device', iface });
+      return iface === undefined ? undefined : makeRoute({ ...base, source }, toDevice(iface));
     }
     case 'recursive':
-      return applyHostEntry(makeRoute({ ...base, dest: 'unreachable' }), context.hostEntry(target.gateway));
+      return applyHostEntry(makeRoute(base, UNRESOLVED), context.hostEntry(target.gateway));
     case 'via': {
       const { gateway, onlink } = target;
       const iface = reach(config, context, target);
-      return iface === undefined ? undefined : makeRoute({ ...base, dest: 'router', gateway, iface, onlink });
+      return iface === undefined ? undefined : makeRoute(base, toRouter(gateway, iface, onlink));
     }
     case 'multipath':
       return multipath(config, base, { context, hops: target.hops });
@@ -171,7 +170,7 @@ export function kernelOwner({ destination, protocol, tos }: KernelRoute): Kernel
   return protocol === RT_PROTOCOL.bird ? 'ours' : 'alien';
 }
 
-const REJECTED: Readonly<Record<string, Destination>> = {
+const REJECTED: Readonly<Record<string, Parameters<typeof toNobody>[0]>> = {
   blackhole: 'blackhole',
   unreachable: 'unreachable',
   prohibit: 'prohibit',
@@ -219,16 +218,15 @@ export function learnedRoute(entry: KernelRoute, context: LearnContext): Route |
   const { origin, preference, dialect } = context;
   const net = new Net(destination.addr, destination.length);
   const attributes = kernelAttributes(entry, dialect);
-  const base: Base = { net, origin, preference, source: RTS.inherit, attributes };
+  const base: RouteSource = { net, origin, preference, source: RTS.inherit, attributes };
   const rejected = REJECTED[type];
-  if (rejected !== undefined) return makeRoute({ ...base, dest: rejected });
+  if (rejected !== undefined) return makeRoute(base, toNobody(rejected));
   const hops = type === 'unicast' ? learnedHops(nextHops, context) : undefined;
   const [first] = hops ?? [];
   if (hops === undefined || first === undefined) return undefined;
-  if (nextHops.length > 1) return makeRoute({ ...base, dest: 'multipath', hops });
+  if (nextHops.length > 1) return makeRoute(base, toSeveral(hops));
   const { gateway, iface, onlink } = first;
-  if (gateway === undefined) return makeRoute({ ...base, dest: 'device', iface });
-  return makeRoute({ ...base, dest: 'router', gateway, iface, onlink });
+  return makeRoute(base, gateway === undefined ? toDevice(iface) : toRouter(gateway, iface, onlink));
 }
 
 /** Those of others among the kernel's routes, as far as they are learned. */

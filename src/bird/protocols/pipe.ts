@@ -6,7 +6,7 @@
 import type { Net } from '../address.js';
 import type { PipeConfig, ProtocolConfig } from '../config/types.js';
 import { freshAfter } from '../filter/filter.js';
-import { makeRoute, type Route, type RouteOrigin, RTS } from '../rib/route.js';
+import { type Route, type RouteOrigin, RTS } from '../rib/route.js';
 import type { AnnounceMode } from '../rib/table.js';
 import type { Router } from '../router.js';
 import type { Channel } from './channel.js';
@@ -20,7 +20,7 @@ export function pipedRoute(
 ): Route {
   const piped = { ...route, sender: of.config.name, hostEntry: undefined };
   if (of.config.mode === 'transparent') return piped;
-  return makeRoute({ ...piped, origin: of.origin, pathId: 0, preference: of.preference, source: RTS.pipe });
+  return { ...piped, origin: of.origin, pathId: 0, preference: of.preference, source: RTS.pipe };
 }
 
 export class PipeProtocol extends Protocol {

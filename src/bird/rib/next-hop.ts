@@ -26,14 +26,46 @@ export interface HostEntry {
   source: Route | undefined;
 }
 
-export const UNRESOLVED: Resolution = {
-  dest: 'unreachable',
+const NO_HOPS: readonly RouteHop[] = [];
+const NO_METRIC = 0;
+
+export const toRouter = (gateway: IpAddr, iface: string, onlink: boolean, igpMetric = NO_METRIC): Resolution => ({
+  dest: 'router',
+  gateway,
+  iface,
+  onlink,
+  hops: NO_HOPS,
+  igpMetric,
+});
+
+export const toDevice = (iface: string, onlink = false): Resolution => ({
+  dest: 'device',
+  gateway: undefined,
+  iface,
+  onlink,
+  hops: NO_HOPS,
+  igpMetric: NO_METRIC,
+});
+
+export const toSeveral = (hops: readonly RouteHop[]): Resolution => ({
+  dest: 'multipath',
   gateway: undefined,
   iface: undefined,
   onlink: false,
-  hops: [],
-  igpMetric: 0,
-};
+  hops,
+  igpMetric: NO_METRIC,
+});
+
+export const toNobody = (dest: 'blackhole' | 'unreachable' | 'prohibit'): Resolution => ({
+  dest,
+  gateway: undefined,
+  iface: undefined,
+  onlink: false,
+  hops: NO_HOPS,
+  igpMetric: NO_METRIC,
+});
+
+export const UNRESOLVED: Resolution = toNobody('unreachable');
 
 const sameAddress = (a: IpAddr | undefined, b: IpAddr | undefined): boolean =>
   a === undefined || b === undefined ? a === b : ipEquals(a, b);

@@ -3,7 +3,7 @@
 import type { IpAddr, Net } from '../address.js';
 import type { Dialect } from '../config/keywords.js';
 import type { AttributeId, Attributes } from './attributes.js';
-import type { HostEntry } from './next-hop.js';
+import type { HostEntry, Resolution } from './next-hop.js';
 
 /** Where packets go. `router` and `device` are one in BIRD 2: unicast, with or without a gateway. */
 export type Destination = 'router' | 'device' | 'blackhole' | 'unreachable' | 'prohibit' | 'multipath';
@@ -92,30 +92,42 @@ const SCOPE_UNIVERSE = 4;
 /** IGP_METRIC_UNKNOWN. */
 export const IGP_METRIC_UNKNOWN = 0x8000_0000;
 
-export type RouteFields = Pick<Route, 'net' | 'origin' | 'source' | 'dest' | 'preference'> & Partial<Route>;
+/** What is known of a route besides the way that it leads. */
+export interface RouteSource {
+  readonly net: Net;
+  readonly origin: RouteOrigin;
+  readonly source: number;
+  readonly preference: number;
+  readonly pathId?: number;
+  readonly from?: IpAddr;
+  readonly hostEntry?: HostEntry | undefined;
+  readonly attributes?: Attributes;
+}
 
-/** All fields, in one order, so that every route has one shape. */
-export const makeRoute = (fields: RouteFields): Route => ({
-  net: fields.net,
-  origin: fields.origin,
-  sender: fields.sender ?? fields.origin.name,
-  pathId: fields.pathId ?? 0,
-  preference: fields.preference,
-  source: fields.source,
-  scope: fields.scope ?? SCOPE_UNIVERSE,
-  cast: fields.cast ?? 0,
-  dest: fields.dest,
-  gateway: fields.gateway,
-  iface: fields.iface,
-  onlink: fields.onlink ?? false,
-  hops: fields.hops ?? [],
-  from: fields.from,
-  hostEntry: fields.hostEntry,
-  igpMetric: fields.igpMetric ?? 0,
-  attributes: fields.attributes ?? {},
-  fresh: fields.fresh,
-  filtered: fields.filtered ?? false,
-  modifiedNs: fields.modifiedNs ?? 0,
+const NO_ATTRIBUTES: Attributes = {};
+
+/** All fields, in one order, so that every route has one shape: a node of thousands makes one for each of the others. */
+export const makeRoute = (of: RouteSource, way: Resolution): Route => ({
+  net: of.net,
+  origin: of.origin,
+  sender: of.origin.name,
+  pathId: of.pathId ?? 0,
+  preference: of.preference,
+  source: of.source,
+  scope: SCOPE_UNIVERSE,
+  cast: 0,
+  dest: way.dest,
+  gateway: way.gateway,
+  iface: way.iface,
+  onlink: way.onlink,
+  hops: way.hops,
+  from: of.from,
+  hostEntry: of.hostEntry,
+  igpMetric: way.igpMetric,
+  attributes: of.attributes ?? NO_ATTRIBUTES,
+  fresh: undefined,
+  filtered: false,
+  modifiedNs: 0,
 });
 
 /** rte_resolvable(): in 2 a next hop by a route that drops on purpose is resolved. */

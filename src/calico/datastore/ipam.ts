@@ -158,7 +158,8 @@ function recordBlocks(store: Store, ipam: IpamStore): void {
     names.add(name);
     const held = store.get('IPAMBlock', '', name);
     if (held !== undefined && sameBlock(held.spec, block)) continue;
-    store.put('IPAMBlock', { ...(held ?? created('IPAMBlock', name, {})), spec: blockSpec(block) });
+    const spec = blockSpec(block);
+    store.put('IPAMBlock', held ? { ...held, spec } : { spec, ...created('IPAMBlock', name, {}) });
   }
   for (const { name } of store.list('IPAMBlock')) if (!names.has(name)) store.delete('IPAMBlock', '', name);
 }
@@ -172,10 +173,15 @@ function recordAffinities(store: Store, ipam: IpamStore): void {
     const state = implicit === true ? '' : affinity.state;
     const held = store.get('BlockAffinity', '', name);
     if (held?.spec.state === state) continue;
-    store.put('BlockAffinity', {
-      ...(held ?? created('BlockAffinity', name, affinityLabels(affinity))),
-      spec: { cidr: cidrToStore(cidr), node: owner.host, type: owner.type, state, deleted: false },
-    });
+    const spec: Spec<'BlockAffinity'> = {
+      cidr: cidrToStore(cidr),
+      node: owner.host,
+      type: owner.type,
+      state,
+      deleted: false,
+    };
+    const labels = affinityLabels(affinity);
+    store.put('BlockAffinity', held ? { ...held, spec } : { spec, ...created('BlockAffinity', name, labels) });
   }
   for (const { name } of store.list('BlockAffinity')) if (!names.has(name)) store.delete('BlockAffinity', '', name);
 }
@@ -199,10 +205,8 @@ function recordHandles(store: Store, ipam: IpamStore): void {
     const keys = Object.keys(block);
     const same = keys.length === Object.keys(held?.spec.block ?? {}).length;
     if (held !== undefined && same && keys.every((key) => held.spec.block[key] === block[key])) continue;
-    store.put('IPAMHandle', {
-      ...(held ?? created('IPAMHandle', name, NO_TEXTS)),
-      spec: { handleID, block: shareable(block, keys), deleted: false },
-    });
+    const spec = { handleID, block: shareable(block, keys), deleted: false };
+    store.put('IPAMHandle', held ? { ...held, spec } : { spec, ...created('IPAMHandle', name, NO_TEXTS) });
   }
   for (const { name } of store.list('IPAMHandle')) if (!names.has(name)) store.delete('IPAMHandle', '', name);
 }

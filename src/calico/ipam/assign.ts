@@ -33,7 +33,7 @@ export function assignAddress(store: IpamStore, address: Address, request: Assig
   const cidr = blockCidrFor(pool, address);
   const block = store.block(cidr) ?? claim(store, owner, cidr, context);
   if (strictAffinity) checkAffinity(block, owner);
-  block.assign(address, { ...(handleId !== undefined && { handleId }), attributes });
+  block.assign(address, { attributes, ...(handleId !== undefined && { handleId }) });
   if (handleId !== undefined) store.incrementHandle(handleId, cidr, 1);
   touchBlock(block);
 }

@@ -142,7 +142,7 @@ class Assignment {
       // Upstream counts what was asked of the block, not what it gave: a handle that ends up too high is its doing.
       this.#store.incrementHandle(handleId, block.cidr, this.#missing);
     }
-    this.#addresses.push(...block.allocate(ordinals, { ...(handleId !== undefined && { handleId }), attributes }));
+    this.#addresses.push(...block.allocate(ordinals, { attributes, ...(handleId !== undefined && { handleId }) }));
     touchBlock(block);
     return 'done';
   }

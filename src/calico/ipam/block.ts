@@ -3,6 +3,7 @@
 import {
   type Address,
   type Cidr,
+  cidrAt,
   cidrContains,
   cidrCovers,
   cidrSize,
@@ -118,7 +119,7 @@ export class AllocationBlock {
     }
     const taken = new Set(ordinals);
     this.unallocated = this.unallocated.filter((ordinal) => !taken.has(ordinal));
-    return ordinals.map((ordinal) => ({ ...nthAddress(this.cidr, ordinal), length: this.cidr.length }));
+    return ordinals.map((ordinal) => cidrAt(nthAddress(this.cidr, ordinal), this.cidr.length));
   }
 
   /** Assigns one address that is asked for by name. */

@@ -1,6 +1,15 @@
 /** Which pools a request may take addresses from; libcalico-go/lib/ipam/ipam.go:determinePools(), pools.go. */
 
-import { type Address, addressBits, type Cidr, cidrContains, formatCidr, networkOf, sameCidr } from '../cidr.js';
+import {
+  type Address,
+  addressBits,
+  type Cidr,
+  cidrAt,
+  cidrContains,
+  formatCidr,
+  networkOf,
+  sameCidr,
+} from '../cidr.js';
 import { compareText } from '../digest.js';
 import type { IpPool } from '../model.js';
 import { type Labels, parseSelector } from '../policy/selector.js';
@@ -22,7 +31,7 @@ export const poolContaining = (pools: readonly IpPool[], address: Address): IpPo
   pools.find((pool) => cidrContains(pool.cidr, address));
 
 /** The block of `pool` that an address falls in. */
-export const blockCidrFor = (pool: IpPool, address: Address): Cidr => networkOf({ ...address, length: pool.blockSize });
+export const blockCidrFor = (pool: IpPool, address: Address): Cidr => networkOf(cidrAt(address, pool.blockSize));
 
 function requested(pools: readonly IpPool[], cidrs: readonly Cidr[]): IpPool[] {
   return cidrs.map((cidr) => {

@@ -121,7 +121,7 @@ class RuleParser {
       source: this.#entity(rule.source, 'source', protocol),
       destination: this.#entity(rule.destination, 'destination', protocol),
       annotations,
-      because: [rule.place === '' ? this.#because : { ...this.#because, detail: rule.place }],
+      because: [rule.place === '' ? this.#because : { detail: rule.place, ...this.#because }],
     };
   }
 

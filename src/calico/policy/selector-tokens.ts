@@ -145,7 +145,7 @@ export function tokenizeSelector(text: string): Token[] {
     reader.blanks();
     const { at } = reader;
     if (reader.atEnd) return [...tokens, { kind: 'end', at }];
-    tokens.push({ ...(punctuation(reader) ?? word(reader, tokens.at(-1))), at });
+    tokens.push({ at, ...(punctuation(reader) ?? word(reader, tokens.at(-1))) });
   }
 }
 

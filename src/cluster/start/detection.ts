@@ -4,6 +4,7 @@ import {
   type Address,
   addressOfIpv4,
   type Cidr,
+  cidrAt,
   cidrContains,
   type DetectionHost,
   parseAddress,
@@ -15,7 +16,7 @@ const LOOPBACK: Cidr = { version: 4, value: 0x7f000001n, length: 8 };
 const cidrsOf = (machine: MachinePlan | undefined): { name: string; cidr: Cidr | undefined }[] =>
   (machine?.interfaces ?? []).map(({ name, address, prefixLength }) => ({
     name,
-    cidr: address === undefined ? undefined : { ...addressOfIpv4(address), length: prefixLength },
+    cidr: address === undefined ? undefined : cidrAt(addressOfIpv4(address), prefixLength),
   }));
 
 /** All IPv4 addresses of a machine's interfaces. */
@@ -32,7 +33,7 @@ const connected = (machine: MachinePlan, target: Address): Cidr | undefined =>
 /** The route's device, or that towards its gateway. */
 function routedBy(machine: MachinePlan, target: Address | undefined): Cidr | undefined {
   const [route] = machine.routes
-    .map((one) => ({ ...one, cidr: { ...addressOfIpv4(one.to.addr), length: one.to.length } }))
+    .map((one) => ({ ...one, cidr: cidrAt(addressOfIpv4(one.to.addr), one.to.length) }))
     .filter(({ cidr }) => (target === undefined ? cidr.length === 0 : cidrContains(cidr, target)))
     .sort((a, b) => b.cidr.length - a.cidr.length || (a.metric ?? 0) - (b.metric ?? 0));
   if (route === undefined) return undefined;

@@ -81,7 +81,7 @@ export function concludeUnresolved(trace: Unjudged, name: TracedName, facts: Fac
     ...servers,
     ...(further === undefined ? [] : [further]),
   ];
-  return { ...trace, verdict, explanation };
+  return { verdict, explanation, ...trace };
 }
 
 /** Questions to a Service whose packets nobody knows the way of. */
@@ -120,7 +120,7 @@ export function concludeTrace(trace: Unjudged, outcome: Outcome, facts: Facts): 
     ...(service === undefined ? [] : [service]),
   ];
   const verdict: Verdict = reasons.length > 0 ? 'unknown' : judge(trace.packets, outcome);
-  return { ...trace, verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }) };
+  return { verdict, explanation: reasons.length > 0 ? reasons : explain(trace, verdict, { outcome, facts }), ...trace };
 }
 
 const withRole = (packets: readonly TracePacket[], role: TracePacket['role']): readonly TracePacket[] =>

@@ -124,7 +124,7 @@ export class Tracing {
     // How a connection is closed says nothing about the way to its end.
     connection.close();
     const facts = this.#facts(from, to.pod, finalDestination(packets) ?? to.address);
-    return concludeTrace({ ...base, to: { ...to, port }, packets }, connection.outcome, facts);
+    return concludeTrace({ to: { port, ...to }, packets, ...base }, connection.outcome, facts);
   }
 
   #facts(from: LocatedEndpoint, toPod: Pod | undefined, reached: Ipv4Addr): Facts {

@@ -311,7 +311,7 @@ export class SocketTable {
   /** inet_hash_connect(): a local port with which the four numbers are nobody else's. */
   connectTcp(socket: TcpSocket, to: { source: Ipv4Addr; destination: Ipv4Addr; port: number }): Errno | undefined {
     const tuple = { localAddress: to.source, remoteAddress: to.destination, remotePort: to.port };
-    const unique = (localPort: number): boolean => this.#connections.lookup({ ...tuple, localPort }) === undefined;
+    const unique = (localPort: number): boolean => this.#connections.lookup({ localPort, ...tuple }) === undefined;
     const bound = socket.localPort !== 0;
     if (bound && !unique(socket.localPort)) return 'EADDRNOTAVAIL';
     const { sysctl, emulation } = this.#netns;

@@ -127,12 +127,12 @@ export function servicePorts(service: Service, family: IpFamily, features: Featu
     wantsHints: wantsHints(service),
   };
   return spec.ports.map(({ name: portName, protocol, port, nodePort }: ServicePortSpec) => ({
-    ...shared,
     portName,
     protocol: PROTOCOLS[protocol],
     spn: portName === '' ? `${namespace}/${name}` : `${namespace}/${name}:${portName}`,
     port,
     nodePort,
+    ...shared,
   }));
 }
 

@@ -37,8 +37,8 @@ const nodeSpec = map(
     }),
   ),
   ({ podCIDR, podCIDRs, ...spec }) => ({
-    ...spec,
     podCIDRs: podCIDRs.length > 0 || podCIDR === undefined ? podCIDRs : [podCIDR],
+    ...spec,
   }),
 );
 

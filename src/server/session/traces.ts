@@ -168,9 +168,9 @@ export class Traces {
     const [first] = branches;
     if (first === undefined) throw new Error('assertion failed: a trace has a branch');
     const summary: TraceSummary = {
+      timeNs,
       ...describeEnds(first.trace),
       ...about,
-      timeNs,
       packets: first.trace.packets.length,
       branches: branches.map(({ probability, trace }) => ({
         probability,

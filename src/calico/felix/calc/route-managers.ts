@@ -96,9 +96,9 @@ export const vxlanTunnelRoute =
       mtu: device.mtu,
       because: location.because,
     } as const;
-    if (needsTunnelAddressRoute(location)) return { ...common, onlink: false, scope: 'link' };
+    if (needsTunnelAddressRoute(location)) return { onlink: false, scope: 'link', ...common };
     const via = tunnelAddress(location.node);
-    return via && { ...common, via, onlink: true, scope: 'global' };
+    return via && { via, onlink: true, scope: 'global', ...common };
   };
 
 /** The route into tunl0, which takes the outer address from the next hop. */

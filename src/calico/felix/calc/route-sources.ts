@@ -7,6 +7,7 @@
 import {
   type Address,
   type Cidr,
+  cidrAt,
   cidrContains,
   cidrCovers,
   compareCidr,
@@ -127,7 +128,7 @@ export class RouteSources {
   #around(cidr: Cidr, lengths: readonly number[]): PrefixFacts[] {
     return lengths
       .filter((length) => length <= cidr.length)
-      .flatMap((length) => this.#facts.get(formatCidr(networkOf({ ...cidr, length }))) ?? []);
+      .flatMap((length) => this.#facts.get(formatCidr(networkOf(cidrAt(cidr, length)))) ?? []);
   }
 }
 

@@ -87,7 +87,7 @@ export class LinesAlike {
       const unread = this.#unread(line, table);
       if (unread === undefined || (chain !== undefined && unread.chain !== chain)) return undefined;
       chain = unread.chain;
-      entries.push(new UnreadRule(line, { ...unread, because: block.because }));
+      entries.push(new UnreadRule(line, { because: block.because, ...unread }));
     }
     if (chain === undefined) return undefined;
     block.unread = { table, chain, entries };
@@ -138,7 +138,7 @@ export class LinesAlike {
     const unread = this.#unread(line, table);
     return unread === undefined
       ? undefined
-      : { chain: unread.chain, entry: new UnreadRule(line, { ...unread, because }) };
+      : { chain: unread.chain, entry: new UnreadRule(line, { because, ...unread }) };
   }
 
   #unread(line: string, table: TableName): Unread | undefined {
