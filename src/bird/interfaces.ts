@@ -75,7 +75,9 @@ export function plannedIface(
 ): Iface {
   const { index, mtu, pointToPoint = false } = of;
   const common = { broadcast: INADDR_ANY, secondary: false };
-  const read = addresses.map((each) => readAddress({ ...each, ...common, peer: each.address }));
+  const read = addresses.map((each) =>
+    readAddress({ address: each.address, prefixLength: each.prefixLength, ...common, peer: each.address }),
+  );
   return { name, index, up: true, adminUp: true, linkUp: true, mtu, loopback: false, pointToPoint, addresses: read };
 }
 

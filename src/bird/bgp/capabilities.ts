@@ -35,14 +35,14 @@ function gracefulRestart(config: BgpConfig, { recovering }: OpenContext): BgpCap
     return [{ kind: 'gracefulRestart', restarting: false, time: 0, families: [] }];
   }
   const able = config.channels.filter((channel) => channelOptions(channel).gracefulRestart);
-  const families = able.map(({ family }) => ({ ...bgpFamily(family), forwarding: recovering }));
+  const families = able.map(({ family }) => ({ forwarding: recovering, ...bgpFamily(family) }));
   return [{ kind: 'gracefulRestart', restarting: recovering, time: config.gracefulRestartTime, families }];
 }
 
 function addPath(config: BgpConfig): BgpCapability[] {
   const families = config.channels
     .filter((channel) => channelOptions(channel).addPath !== 0)
-    .map((channel) => ({ ...bgpFamily(channel.family), mode: channelOptions(channel).addPath }));
+    .map((channel) => ({ mode: channelOptions(channel).addPath, ...bgpFamily(channel.family) }));
   return families.length === 0 ? [] : [{ kind: 'addPath', families }];
 }
 

@@ -70,6 +70,12 @@ function createAttributes(session: BgpSession, route: Route, channel: BgpChannel
   return { origin: ORIGIN_IGP, ...route.attributes, ...ours };
 }
 
+/** In one shape, whether they were there already or not: it begins with a field. */
+const withReflection = (
+  attributes: Attributes,
+  ours: Required<Pick<Attributes, 'originatorId' | 'clusterList'>>,
+): Attributes => ({ origin: ORIGIN_IGP, ...attributes, ...ours });
+
 /** The clusters that a reflected route goes through (RFC 4456 §8). */
 function reflected16(session: BgpSession, attributes: Attributes, source: BgpOrigin): Attributes {
   const entering = source.rrClient ? source.rrClusterId : session.rrClusterId;
@@ -79,7 +85,8 @@ function reflected16(session: BgpSession, attributes: Attributes, source: BgpOri
     // As in BIRD the second prepends to what was there before, not to what the first made.
     clusterList = [session.rrClusterId, ...(attributes.clusterList ?? [])];
   }
-  return { ...attributes, originatorId: attributes.originatorId ?? source.remoteId, clusterList };
+  const originatorId = attributes.originatorId ?? source.remoteId;
+  return withReflection(attributes, { originatorId, clusterList });
 }
 
 /** bgp_update_attrs() of 1.6: a route of BGP goes on. */
@@ -166,7 +173,8 @@ function reflected2(session: BgpSession, attributes: Attributes, source: BgpOrig
   if (session.rrClusterId !== 0 && source.rrClusterId !== session.rrClusterId) {
     clusterList = [session.rrClusterId, ...clusterList];
   }
-  return { ...attributes, originatorId: attributes.originatorId ?? source.remoteId, clusterList };
+  const originatorId = attributes.originatorId ?? source.remoteId;
+  return withReflection(attributes, { originatorId, clusterList });
 }
 
 function pathOf2(session: BgpSession, route: Route, of: Export2): Attributes {

@@ -89,7 +89,7 @@ function finishBgp(p: Parsing, draft: BgpDraft, tables: Tables): BgpConfig | Bgp
     channels: draft.channels.map((channel) => finishBgpChannel(p, channel, { draft, internal, multihop, tables })),
   } as const;
   if (range !== undefined) return { ...session, kind: 'bgp-range', range, dynamicName, dynamicNameDigits };
-  return remoteAddress === undefined ? p.unexpected() : { ...session, remoteAddress };
+  return remoteAddress === undefined ? p.unexpected() : { remoteAddress, ...session };
 }
 
 /** pipe_postconfig(). */

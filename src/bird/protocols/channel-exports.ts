@@ -151,8 +151,7 @@ export class ChannelExports {
       return undefined;
     }
     const outcome = runFilter(config.exportFilter, prepared, router.environment);
-    const { verdict, ...made } = outcome;
-    if (verdict === 'accept') return { ...made, of };
+    if (outcome.verdict === 'accept') return { of, ...outcome };
     if (counting === 'counted') stats.exportUpdatesFiltered += 1;
     return undefined;
   }

@@ -15,7 +15,7 @@ function nodeBlocks({ cluster, self, version }: NodeConfig): NodeBlock[] {
   const key = (text: string): string => text.replace('/', '-');
   return (cluster.resources.blocks.get(self.name) ?? [])
     .filter(({ cidr, state }) => cidr.version === version && state !== 'pending')
-    .map((block) => ({ ...block, text: formatCidr(networkOf(block.cidr)) }))
+    .map((block) => ({ text: formatCidr(networkOf(block.cidr)), ...block }))
     .sort((a, b) => (key(a.text) < key(b.text) ? -1 : 1));
 }
 

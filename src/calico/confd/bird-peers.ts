@@ -131,8 +131,8 @@ function meshPeers(config: NodeConfig, filters: PeerFilters, others: readonly No
     const address = other.address[version];
     const asNumber = meshAsNumber(config, other);
     return {
-      ...filters.of([], asNumber === config.asNumber),
       name: meshSessionName(address),
+      ...filters.of([], asNumber === config.asNumber),
       address,
       port: cluster.listenPort(other.name),
       asNumber,
@@ -169,8 +169,8 @@ function birdPeer(peering: Peering, prefix: Prefix, config: NodeConfig, filters:
   const clusterId = config.self.node.routeReflectorClusterId;
   const isClient = sameAs && clusterId !== '' && peering.routeReflectorClusterId !== clusterId;
   return {
-    ...filters.of(peering.filters, sameAs),
     name: `${prefix}_${symbol(address)}${port > 0 ? `_port_${port}` : ''}`,
+    ...filters.of(peering.filters, sameAs),
     address,
     port: port > 0 ? port : undefined,
     asNumber,

@@ -64,11 +64,11 @@ const isGlobal = ({ node, nodeSelector }: BgpPeer): boolean => node === '' && no
 function commonOf(peer: BgpPeer, cluster: ConfdCluster) {
   const password = peer.password && cluster.resources.password(peer.password);
   return {
+    usesNodeAddress: peer.sourceAddress === 'UseNodeIP',
     ...nextHopOf(peer),
     ...(password !== undefined && { password }),
     ...(peer.maxRestartSeconds !== undefined && { restartSeconds: peer.maxRestartSeconds }),
     ...(peer.keepaliveSeconds !== undefined && { keepaliveSeconds: peer.keepaliveSeconds }),
-    usesNodeAddress: peer.sourceAddress === 'UseNodeIP',
     ttlSecurity: peer.ttlSecurity,
     reachableBy: peer.reachableBy,
     filters: peer.filters,

@@ -352,9 +352,9 @@ export function readFelixConfig(layers: readonly ParameterLayer[]): ParsedParame
   const ports = reader.optional('NATPortRange', portRange);
   const prefixes = reader.required('InterfacePrefix', ['cali'], interfacePrefixes);
   const config: FelixConfig = {
+    interfacePrefixes: prefixes,
     ...readTables(reader),
     ...readEncapsulations(reader),
-    interfacePrefixes: prefixes,
     openStack: readOpenStack(reader, prefixes),
     interfaceExcludes: reader.read('InterfaceExclude', [/^kube-ipvs0$/], listOf(interfaceName)),
     ipv6Support: reader.read('Ipv6Support', true, flag),

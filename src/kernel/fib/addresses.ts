@@ -218,12 +218,12 @@ export class Addresses {
   }
 
   #insert(route: Omit<RouteSpec, 'destination'>, addr: Ipv4Addr, length: number): void {
-    const created = createRoute(this.#tables, { ...route, destination: { addr, length } });
+    const created = createRoute(this.#tables, { destination: { addr, length }, ...route });
     if (!('errno' in created)) this.#tables.insert(created, 'append'); // an equal one that is there is as good
   }
 
   #delete(route: Omit<RouteSpec, 'destination'>, addr: Ipv4Addr, length: number): void {
-    this.#tables.delete(route.table ?? RT_TABLE.main, { ...route, destination: { addr, length } });
+    this.#tables.delete(route.table ?? RT_TABLE.main, { destination: { addr, length }, ...route });
   }
 
   /** inet_ifa_byprefix(). */

@@ -148,8 +148,8 @@ function parseCapability(code: number, value: Uint8Array): BgpCapability | undef
         restarting: (view.getUint16(0) & RESTARTING) !== 0,
         time: view.getUint16(0) & 0x0fff,
         families: families(value, 2, 4, (_, at) => ({
-          ...family(at),
           forwarding: (octet(value, at + 3) & 0x80) !== 0,
+          ...family(at),
         })),
       };
     case BGP_CAPABILITY.fourOctetAs:
@@ -158,7 +158,7 @@ function parseCapability(code: number, value: Uint8Array): BgpCapability | undef
       if (value.length % 4 !== 0) return undefined;
       return {
         kind: 'addPath',
-        families: families(value, 0, 4, (_, at) => ({ ...family(at), mode: octet(value, at + 3) })),
+        families: families(value, 0, 4, (_, at) => ({ mode: octet(value, at + 3), ...family(at) })),
       };
     case BGP_CAPABILITY.longLivedGracefulRestart:
       if (value.length % 7 !== 0) return undefined;

@@ -28,7 +28,7 @@ function groups(policies: readonly ParsedPolicy[], direction: Direction): Policy
   const found: { readonly selector: string; readonly policies: GroupedPolicy[] }[] = [];
   for (const { policy, selector } of policies) {
     const last = found.at(-1);
-    const grouped = { ...policy.id, because: [policy.because] };
+    const grouped = { because: [policy.because], ...policy.id };
     if (last?.selector === selector.text) last.policies.push(grouped);
     else found.push({ selector: selector.text, policies: [grouped] });
   }

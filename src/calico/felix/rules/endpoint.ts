@@ -282,19 +282,19 @@ export function workloadEndpointChains(config: RulesConfig, workload: WorkloadCh
   const both = { interfaceName, adminUp, profiles, because, type: 'normal', allow: config.filterAllow } as const;
   return [
     endpointChain(config, {
-      ...both,
       prefix: 'cali-tw-',
       direction: 'inbound',
       tiers: tiers.ingress,
       dropEncapsulated: false,
+      ...both,
       ...(qos && { qos: qos.ingress }),
     }),
     endpointChain(config, {
-      ...both,
       prefix: 'cali-fw-',
       direction: 'outbound',
       tiers: tiers.egress,
       dropEncapsulated: true,
+      ...both,
       ...(qos && { qos: qos.egress }),
     }),
   ];

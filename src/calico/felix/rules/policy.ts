@@ -117,8 +117,8 @@ class RuleRenderer {
     // Upstream's order: ports of both sides, networks of both, then what must not be.
     const [fromPorts, toPorts] = [this.#portBlock('source', source), this.#portBlock('destination', destination)];
     const [fromNets, toNets] = [this.#netBlock('source', nets.source), this.#netBlock('destination', nets.destination)];
-    const from = { ...fromPorts, nets: fromNets, notNets: this.#notNetBlock('source', fromNets, nets.notSource) };
-    const to = { ...toPorts, nets: toNets, notNets: this.#notNetBlock('destination', toNets, nets.notDestination) };
+    const from = { nets: fromNets, notNets: this.#notNetBlock('source', fromNets, nets.notSource), ...fromPorts };
+    const to = { nets: toNets, notNets: this.#notNetBlock('destination', toNets, nets.notDestination), ...toPorts };
     const match = [...this.#positive(from, to), ...this.#negative(from, to), ...this.#blocks.match];
     return [...this.#blocks.rules, ...this.#actions(match, place)].map((rule) => this.#annotated(rule));
   }
@@ -231,7 +231,7 @@ export function policyRules(
   rules: readonly ParsedRule[],
   { comment, because, ...place }: RulesOf,
 ): Rule[] {
-  const all = rules.flatMap((rule, index) => new RuleRenderer(config, rule).rules({ ...place, index }));
+  const all = rules.flatMap((rule, index) => new RuleRenderer(config, rule).rules({ index, ...place }));
   // At its end a chain returns by itself.
   while (all.at(-1)?.action?.kind === 'return') all.pop();
   if (comment === undefined) return all;
@@ -248,11 +248,11 @@ export function policyChains(config: RulesConfig, { policy, inbound, outbound }:
   return [
     {
       name: policyChainName('cali-pi-', id),
-      rules: policyRules(config, inbound, { ...both, way: 'ingress', comment: `${subject} ingress` }),
+      rules: policyRules(config, inbound, { way: 'ingress', comment: `${subject} ingress`, ...both }),
     },
     {
       name: policyChainName('cali-po-', id),
-      rules: policyRules(config, outbound, { ...both, way: 'egress', comment: `${subject} egress` }),
+      rules: policyRules(config, outbound, { way: 'egress', comment: `${subject} egress`, ...both }),
     },
   ];
 }
@@ -263,11 +263,11 @@ export function profileChains(config: RulesConfig, { name, inbound, outbound, be
   return [
     {
       name: profileChainName('cali-pri-', name),
-      rules: policyRules(config, inbound, { ...both, way: 'ingress', comment: `Profile ${name} ingress` }),
+      rules: policyRules(config, inbound, { way: 'ingress', comment: `Profile ${name} ingress`, ...both }),
     },
     {
       name: profileChainName('cali-pro-', name),
-      rules: policyRules(config, outbound, { ...both, way: 'egress', comment: `Profile ${name} egress` }),
+      rules: policyRules(config, outbound, { way: 'egress', comment: `Profile ${name} egress`, ...both }),
     },
   ];
 }

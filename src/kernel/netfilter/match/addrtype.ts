@@ -98,10 +98,10 @@ export const addrtype = {
       throw new RuleError('addrtype: you must specify --src-type or --dst-type');
     }
     return {
-      ...(limit === undefined ? {} : { hooks: HOOKS[limit] }),
       matches: (packet) =>
         (source === undefined || holds(packet, packet.source, source, limit)) &&
         (destination === undefined || holds(packet, packet.destination, destination, limit)),
+      ...(limit === undefined ? {} : { hooks: HOOKS[limit] }),
       toString: () =>
         [
           ...(source === undefined ? [] : [`${options.bang('--src-type')}--src-type ${formatTypes(source.bits)}`]),

@@ -154,8 +154,8 @@ const conditions = (options: Options): readonly Condition[] =>
 function stateOnly(options: Options, name: '--ctstate' | '--state', bits: number): Match {
   const inverted = options.inverted(name);
   return {
-    ...(inverted ? {} : { ctStates: bits }),
     matches: ({ skb }) => ((ctStatesOf(skb) & bits) !== 0) !== inverted,
+    ...(inverted ? {} : { ctStates: bits }),
     toString: () => `${options.bang(name)}${name} ${formatBits(bits, CT_STATE)}`,
   };
 }

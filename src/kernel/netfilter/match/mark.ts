@@ -23,8 +23,8 @@ export const mark = {
     const value = wanted.value | 0;
     const mask = wanted.mask | 0;
     return {
-      ...(inverted ? {} : { markTest: { value, mask } }),
       matches: ({ skb }) => ((skb.mark & mask) === value) !== inverted,
+      ...(inverted ? {} : { markTest: { value, mask } }),
       toString: () => `${options.bang('--mark')}--mark ${formatValueMask(wanted)}`,
     };
   },

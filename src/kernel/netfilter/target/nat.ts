@@ -70,7 +70,7 @@ function parseDestination(text: string, context: RuleContext): Destination {
   if (ports !== undefined) {
     const [span = '', base] = ports.split('/');
     const { first, last } = parseNatPorts(span, context);
-    range = { ...range, flags: range.flags | NAT_RANGE.protoSpecified, minPort: first, maxPort: last };
+    range = { minPort: first, maxPort: last, ...range, flags: range.flags | NAT_RANGE.protoSpecified };
     printed += `:${formatPortRange({ first, last }, '-')}`;
     if (base !== undefined) {
       range = { ...range, flags: range.flags | NAT_RANGE.protoOffset, basePort: parsePort(base) };
