@@ -2,11 +2,20 @@
 
 import { formatIpv4, type Ipv4Addr, ipv4 } from '../src/packet/index.js';
 
-export function cpu<T>(what: string, run: () => T, note = ''): T {
+/** Milliseconds of the whole process, its collector's threads too. */
+export function cpuTime<T>(run: () => T): { readonly result: T; readonly ms: number } {
   const start = process.cpuUsage();
   const result = run();
   const { user, system } = process.cpuUsage(start);
-  console.log(`${what.padEnd(64)} ${((user + system) / 1000).toFixed(0).padStart(7)} ms ${note}`);
+  return { result, ms: (user + system) / 1000 };
+}
+
+export const report = (what: string, ms: number, note = ''): void =>
+  console.log(`${what.padEnd(64)} ${ms.toFixed(0).padStart(7)} ms ${note}`);
+
+export function cpu<T>(what: string, run: () => T, note = ''): T {
+  const { result, ms } = cpuTime(run);
+  report(what, ms, note);
   return result;
 }
 

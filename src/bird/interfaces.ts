@@ -74,9 +74,8 @@ export function plannedIface(
   of: { readonly index: number; readonly mtu: number; readonly pointToPoint?: boolean },
 ): Iface {
   const { index, mtu, pointToPoint = false } = of;
-  const common = { broadcast: INADDR_ANY, secondary: false };
-  const read = addresses.map((each) =>
-    readAddress({ address: each.address, prefixLength: each.prefixLength, ...common, peer: each.address }),
+  const read = addresses.map(({ address, prefixLength }) =>
+    readAddress({ address, prefixLength, peer: address, broadcast: INADDR_ANY, secondary: false }),
   );
   return { name, index, up: true, adminUp: true, linkUp: true, mtu, loopback: false, pointToPoint, addresses: read };
 }

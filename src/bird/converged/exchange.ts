@@ -87,7 +87,8 @@ function received({ session }: LinkEnd, offer: Offer, { family, find }: Receivin
   const accepted = acceptAttributes(session, offer.attributes);
   if (accepted === undefined) return undefined;
   const { channel, options } = family;
-  const told = { preference: channel.preference ?? PREFERENCES.bgp, ...offer, attributes: accepted };
+  const preference = channel.preference ?? PREFERENCES.bgp;
+  const told = { preference, net: offer.net, pathId: offer.pathId, attributes: accepted };
   return receivedRoute(session, told, { channel: options, find });
 }
 

@@ -342,10 +342,7 @@ export class ConvergedNetwork {
   #offers(arrival: Arrival, solving: Solving): readonly Offer[] {
     const { edge, own } = arrival;
     if (own !== undefined && !this.#decides(arrival)) return edge.withoutItself(own.offers);
-    const { from } = edge;
-    const { key } = solving.net;
-    const final = from.solved.get(key);
-    return final === undefined ? offersOf(edge.sender, solving.routes(from) ?? []) : edge.decided(key, final);
+    return edge.decided(solving.net.key) ?? offersOf(edge.sender, solving.routes(edge.from) ?? []);
   }
 
   // Next hops.

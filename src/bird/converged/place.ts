@@ -1,18 +1,18 @@
 /** One table of one router: which sessions feed it, and what they offer. */
 
 import { type IpAddr, maskIp, maxLength, type Net, netKey } from '../address.js';
-import type { ChannelConfig, TableConfig } from '../config/types.js';
-import { filterSignature } from '../filter/signature.js';
-import type { FilterChoice } from '../filter/syntax.js';
+import type { TableConfig } from '../config/types.js';
 import type { NextHopFinder } from '../bgp/import.js';
 import type { HostEntry, ResolveContext } from '../rib/next-hop.js';
 import type { Route } from '../rib/route.js';
 import { anyNeighbor, isOwnNextHop, type Offer, offersOf, type Sender } from './exchange.js';
+import { Candidates } from './candidates.js';
 import type { LinkEnd, LinkFamily } from './link.js';
 import { inOrder } from './order.js';
 import type { LocalNet } from './local.js';
 import type { ConvergedNode } from './node.js';
 import type { PipeEdge } from './pipe-edge.js';
+import { SenderKeys } from './sender-keys.js';
 
 /** What a router that passes nothing on tells of one of its networks. */
 interface OwnOffers {
@@ -23,8 +23,13 @@ interface OwnOffers {
 }
 
 type Told = readonly OwnOffers[];
-/** What is told of final routes to a network. */
-type Decided = (key: Net['key'], routes: readonly Route[]) => readonly Offer[];
+/** What is told of final routes to a network, and by which protocols those came. */
+interface Decision {
+  readonly offers: readonly Offer[];
+  readonly origins: readonly string[];
+}
+/** The decision about a network; undefined where its routes are not final. */
+type Decided = (key: Net['key']) => Decision | undefined;
 const NO_ROUTES: readonly Route[] = [];
 
 /** Routes flow from one place to another by it. */
@@ -61,12 +66,14 @@ export class Edge {
     return this.from.toldBy(this.#end.other, this.#sent);
   }
 
-  /** What is told by it of routes that are final: nobody hears of what it told itself. */
-  decided(key: Net['key'], routes: readonly Route[]): readonly Offer[] {
-    const { name } = this.#end.other.peering;
-    if (routes.some(({ origin }) => origin.name === name)) return offersOf(this.sender, routes);
+  /** What is told by it where the routes are final: nobody hears of what it told itself. */
+  decided(key: Net['key']): readonly Offer[] | undefined {
     this.#decided ??= this.from.decidedBy(this.#end.other, this.#sent);
-    return this.withoutItself(this.#decided(key, routes));
+    const decision = this.#decided(key);
+    if (decision?.origins.includes(this.#end.other.peering.name) === true) {
+      return offersOf(this.sender, this.from.solved.get(key) ?? NO_ROUTES);
+    }
+    return decision && this.withoutItself(decision.offers);
   }
 
   /** Of offers that are the same for many, those that this receiver is told. */
@@ -78,44 +85,6 @@ export class Edge {
   }
 }
 
-/** Numbers of filters: two that say the same have one. */
-class FilterKeys {
-  readonly #byFilter = new WeakMap<object, number>();
-  readonly #bySignature = new Map<string, number>();
-
-  of(filter: FilterChoice): number | string {
-    if (typeof filter === 'string') return filter;
-    const known = this.#byFilter.get(filter);
-    if (known !== undefined) return known;
-    const signature = filterSignature(filter);
-    const key = this.#bySignature.get(signature) ?? this.#bySignature.size;
-    this.#bySignature.set(signature, key);
-    this.#byFilter.set(filter, key);
-    return key;
-  }
-}
-
-/** What of a session decides over what is told by it, but for the neighbour and the channel. */
-function senderKey(end: LinkEnd, family: LinkFamily): string {
-  const { config } = end;
-  const flags = [
-    family.addPathTx,
-    config.localAs === config.remoteAs,
-    end.peerLlgrAware,
-    config.rrClient,
-    config.rsClient,
-    config.allowLocalPref,
-    config.interpretCommunities,
-  ].reduce((bits, flag) => bits * 2 + Number(flag), 0);
-  const from = `${String(end.sourceAddress)} ${end.neighborIface ?? ''} ${end.rrClusterId}`;
-  return `${flags} ${config.localAs} ${config.defaultLocalPref} ${from}`;
-}
-
-function channelKey({ options, channel }: LinkFamily, filters: FilterKeys): string {
-  const next = `${options.nextHopSelf} ${options.nextHopKeep} ${String(options.nextHopAddress)}`;
-  return `${filters.of(channel.exportFilter)} ${Number(options.secondary)} ${next}`;
-}
-
 /** What was told last, and to whom: in a mesh the next who asks is like him. */
 interface LastTold {
   readonly end: LinkEnd;
@@ -123,7 +92,7 @@ interface LastTold {
   readonly told: Told;
 }
 
-/** Of the same router, by what senderKey() looks at. */
+/** Of the same router, by what SenderKeys look at. */
 const isAlike = (a: LinkEnd, b: LinkEnd): boolean =>
   a.config === b.config &&
   a.sourceAddress === b.sourceAddress &&
@@ -164,15 +133,15 @@ export class Place {
   readonly solved = new Map<Net['key'], readonly Route[]>();
   readonly hosts = new Map<Net['key'], HostEntry>();
   readonly #context: PlaceContext;
-  readonly #filters = new FilterKeys();
-  readonly #channelKeys = new WeakMap<ChannelConfig, string>();
+  readonly #senderKeys = new SenderKeys();
   readonly #finders = new Map<string, NextHopFinder>();
   readonly #told = new Map<string, Told>();
   readonly #decided = new Map<string, Decided>();
   #heard: Heard | undefined = undefined;
   #pipes: readonly PipeEdge[] | undefined = undefined;
   #lastTold: LastTold | undefined = undefined;
-  #foundFar: ReadonlyMap<Net['key'], Net> | undefined = undefined;
+  #foundWay: ReadonlySet<Place> | undefined = undefined;
+  #foundKnown: Candidates | undefined = undefined;
   #lengths: readonly number[] | undefined = undefined;
 
   constructor(node: ConvergedNode, table: TableConfig, context: PlaceContext) {
@@ -229,7 +198,7 @@ export class Place {
   }
 
   #toldBy(end: LinkEnd, family: LinkFamily): Told {
-    const key = this.#senderKey(end, family);
+    const key = this.#senderKeys.of(end, family);
     const known = this.#told.get(key);
     if (known !== undefined) return known;
     const sender: Sender = { node: this.node, session: anyNeighbor(end.session), family };
@@ -245,31 +214,21 @@ export class Place {
 
   /** The same for a router that passes on: each network's offers are made when they are first asked for. */
   decidedBy(end: LinkEnd, family: LinkFamily): Decided {
-    const sender = this.#senderKey(end, family);
+    const sender = this.#senderKeys.of(end, family);
     const known = this.#decided.get(sender);
     if (known !== undefined) return known;
     const shared: Sender = { node: this.node, session: anyNeighbor(end.session), family };
-    const offers = new Map<Net['key'], readonly Offer[]>();
-    const decided: Decided = (key, routes) => {
-      const made = offers.get(key) ?? offersOf(shared, routes);
-      offers.set(key, made);
-      return made;
+    const decisions = new Map<Net['key'], Decision>();
+    const decided: Decided = (key) => {
+      const made = decisions.get(key);
+      const routes = made === undefined ? this.solved.get(key) : undefined;
+      if (routes === undefined) return made;
+      const decision = { offers: offersOf(shared, routes), origins: routes.map(({ origin }) => origin.name) };
+      decisions.set(key, decision);
+      return decision;
     };
     this.#decided.set(sender, decided);
     return decided;
-  }
-
-  #senderKey(end: LinkEnd, family: LinkFamily): string {
-    return `${senderKey(end, family)} ${this.#channelKey(family)}`;
-  }
-
-  /** Channels of a mesh are one object: what they say is looked at once. */
-  #channelKey(family: LinkFamily): string {
-    const known = this.#channelKeys.get(family.channel);
-    if (known !== undefined) return known;
-    const key = channelKey(family, this.#filters);
-    this.#channelKeys.set(family.channel, key);
-    return key;
   }
 
   get pipes(): readonly PipeEdge[] {
@@ -313,28 +272,43 @@ export class Place {
     for (const [{ own }] of this.heard.carriers.values()) if (own && local?.has(own.net.key) !== true) yield own.net;
   }
 
-  /** What is near here and on the way here; undefined where nothing comes by transit or pipes. */
-  get #far(): ReadonlyMap<Net['key'], Net> | undefined {
-    if (this.#foundFar !== undefined) return this.#foundFar;
-    if (this.heard.transit.length === 0 && this.pipes.length === 0) return undefined;
-    const found = new Map<Net['key'], Net>();
-    const seen = new Set<Place>([this]);
-    for (const place of seen) {
-      for (const net of place.#near()) found.set(net.key, net);
-      for (const { from } of [...place.heard.transit.map(({ edge }) => edge), ...place.pipes]) seen.add(from);
+  /** This place, and all from which something may come here by transit or pipes. */
+  get #way(): ReadonlySet<Place> {
+    if (this.#foundWay !== undefined) return this.#foundWay;
+    const way = new Set<Place>([this]);
+    for (const place of way) {
+      for (const { from } of [...place.heard.transit.map(({ edge }) => edge), ...place.pipes]) way.add(from);
     }
-    this.#foundFar = found;
-    return found;
+    this.#foundWay = way;
+    return way;
+  }
+
+  /** What is near here and on the way here. */
+  get #known(): Candidates {
+    if (this.#foundKnown !== undefined) return this.#foundKnown;
+    const way = this.#way;
+    // Clients of reflectors have no way of their own: what the reflectors know is put together once for all of them.
+    const shared = this.node.isTransit ? undefined : [...way].find((place) => this.#isLastOf(place));
+    const near = new Map<Net['key'], Net>();
+    for (const place of shared === undefined ? way : [this]) {
+      for (const net of place.#near()) near.set(net.key, net);
+    }
+    this.#foundKnown = new Candidates(near, shared === undefined ? undefined : shared.#known);
+    return this.#foundKnown;
+  }
+
+  /** Whether all that comes here has come to that place before, and nothing goes there from here. */
+  #isLastOf(place: Place): boolean {
+    return place.#way.size === this.#way.size - 1 && !place.#way.has(this);
   }
 
   /** Networks that may have a route here: its own, and all that any router on the way may tell. */
   candidates(): Iterable<Net> {
-    return this.#far?.values() ?? this.#near();
+    return this.#way.size > 1 ? this.#known.values() : this.#near();
   }
 
   #candidate(key: Net['key']): Net | undefined {
-    const far = this.#far;
-    if (far !== undefined) return far.get(key);
+    if (this.#way.size > 1) return this.#known.get(key);
     return this.heard.carriers.get(key)?.[0].own?.net ?? this.node.local(this.table.name)?.get(key)?.net;
   }
 

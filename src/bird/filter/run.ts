@@ -15,10 +15,10 @@ export const STEP = { next: 0, return: 1, accept: 2, reject: 3, error: 4 } as co
 export type Evaluate = (run: FilterRun) => Value;
 export type Execute = (run: FilterRun) => number;
 
-/** A runtime error: the filter's verdict is `error`. Never leaves this folder. */
 /** An attribute where there is no route that might have it. */
 export const NO_ROUTE = 'No route to access';
 
+/** A runtime error: the filter's verdict is `error`. Never leaves this folder. */
 export class FilterError extends Error {
   readonly line: number;
 

@@ -88,8 +88,8 @@ function towardsNode(
     .filter((version) => address[version] !== '')
     .map(
       (version): Peering => ({
-        ...common,
         version,
+        ...common,
         address: address[version],
         port: cluster.listenPort(node.name) ?? 0,
         asNumber: node.asNumber ?? cluster.globalAsNumber,

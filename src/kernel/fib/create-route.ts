@@ -39,9 +39,9 @@ interface NextHopRequest {
   readonly scope: number;
 }
 
-const nextHop = (spec: NextHopSpec, scope: number): RouteNextHop =>
+const nextHop = (spec: NextHopSpec, scope: number, dev = spec.dev): RouteNextHop =>
   new RouteNextHop({
-    dev: spec.dev,
+    dev,
     via: given(spec.via),
     onlink: spec.onlink ?? false,
     weight: spec.weight ?? 1,
@@ -84,7 +84,7 @@ function checkGateway(
   }
   if (dev === undefined) return refuse('EINVAL', 'No egress device for nexthop gateway');
   if (!dev.up) return refuse('ENETDOWN');
-  return nextHop({ ...spec, dev }, route.scopeNumber);
+  return nextHop(spec, route.scopeNumber, dev);
 }
 
 /** fib_check_nh_nongw(). */

@@ -158,9 +158,7 @@ export class Fib {
     // iproute2 looks for any scope, unless the type is one that has its own.
     const scope = selector.scope ?? (type === undefined || type === 'unicast' ? undefined : defaultScope(type, []));
     const refusal =
-      checkTos(selector.tos ?? 0) ??
-      checkTarget(selector.destination) ??
-      this.#tables.delete(id, { ...selector, scope });
+      checkTos(selector.tos ?? 0) ?? checkTarget(selector.destination) ?? this.#tables.delete(id, selector, scope);
     this.#require(refusal, () => `route del ${describeRoute(selector.destination, selector.nextHops?.[0]?.via)}`);
   }
 

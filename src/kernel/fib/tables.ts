@@ -190,10 +190,10 @@ export class Tables {
   }
 
   /** fib_table_delete(). */
-  delete(id: number, selector: RouteSelector): Refusal | undefined {
+  delete(id: number, selector: RouteSelector, scope = selector.scope): Refusal | undefined {
     const table = this.#tables.get(id);
     const node = table?.tree.get(selector.destination.addr, selector.destination.length);
-    const found = node?.routes.find((route) => route.table === id && selects(selector, route));
+    const found = node?.routes.find((route) => route.table === id && selects(selector, scope, route));
     if (table === undefined) return refuse('ESRCH', 'FIB table does not exist');
     if (node === undefined || found === undefined) return refuse('ESRCH');
     this.#remove(table, node, found);
@@ -361,10 +361,10 @@ const suppresses = (rule: FibRule, route: Route | undefined): boolean =>
   route.destination.length <= rule.suppressPrefixLength;
 
 /** What a deletion says, a route must have; fib_nh_match() looks at the next hops. */
-function selects(selector: RouteSelector, route: Route): boolean {
+function selects(selector: RouteSelector, scope: RouteSelector['scope'], route: Route): boolean {
   if (route.tos !== (selector.tos ?? 0)) return false;
   if (selector.type !== undefined && selector.type !== route.type) return false;
-  if (selector.scope !== undefined && selector.scope !== route.scope) return false;
+  if (scope !== undefined && scope !== route.scope) return false;
   if (selector.prefSrc !== undefined && selector.prefSrc !== route.prefSrc) return false;
   if (selector.protocol !== undefined && selector.protocol !== route.protocol) return false;
   if (selector.metric !== undefined && selector.metric !== 0 && selector.metric !== route.metric) return false;
