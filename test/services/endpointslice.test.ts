@@ -360,6 +360,25 @@ t.test('Endpoints of a Service without a selector are mirrored', (t) => {
   t.end();
 });
 
+t.test('mirrored slices follow Endpoints that come, change and go', (t) => {
+  const { store, controller } = slicesOf(service({ selector: undefined }));
+  const become = (...objects: readonly object[]): string[] => {
+    store.delete('Endpoints', 'default', 'web');
+    for (const one of load(...objects).store.list('Endpoints')) store.put('Endpoints', one);
+    controller.run();
+    return ports(store.list('EndpointSlice'));
+  };
+  const at = (port: number) => ({
+    ...endpointsObject(),
+    subsets: [{ addresses: [{ ip: '10.9.0.1' }], ports: [{ name: 'http', port }] }],
+  });
+  t.same(become(), []);
+  t.same(become(at(80)), ['http 80/TCP']);
+  t.same(become(at(81)), ['http 81/TCP']);
+  t.same(become(), []);
+  t.end();
+});
+
 t.test('endpoints kept by hand belong to ports by name: a port of the Service that none has is found', (t) => {
   const renamed = service({ selector: undefined, ports: [{ name: 'web', port: 80 }] });
   const wanted = [
@@ -435,6 +454,12 @@ t.test('the Service kubernetes leads to the API servers that kubeadm runs', (t) 
   t.same([ports(told), endpoints(told)], [['https 443/TCP'], ['172.18.0.9 ready serving']], 'by its flags');
   const silent = slicesOf(machine, kubernetes, other('one', ['kube-apiserver'])).slices;
   t.same([ports(silent), endpoints(silent)], [['https 6443/TCP'], ['172.18.0.7 ready serving']], 'its machine');
+
+  const { store, controller } = slicesOf(NODE, kubernetes, server('one', '172.18.0.2'));
+  const [joined] = load(server('two', '172.18.0.3')).store.list('Pod');
+  if (joined !== undefined) store.put('Pod', joined);
+  controller.run();
+  t.same(endpoints(store.list('EndpointSlice')), ['172.18.0.2 ready serving', '172.18.0.3 ready serving'], 'one more');
   t.end();
 });
 

@@ -19,6 +19,9 @@ import { SERVICE_NAME, type SliceEndpoint } from './context.js';
 /** kubeadm writes it on the static pod: `172.18.0.2:6443`. */
 const ADVERTISED = 'kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint';
 
+/** Where API servers run. */
+export const API_SERVER_NAMESPACE = 'kube-system';
+
 export const isApiServerService = ({ namespace, name }: Service): boolean =>
   namespace === 'default' && name === 'kubernetes';
 
@@ -59,8 +62,8 @@ function advertisedBy(pod: Pod, store: Store): readonly Advertised[] {
 }
 
 /** Nothing where no API server is among the pods. */
-export function apiServerSlices(service: Service, store: Store): readonly EndpointSlice[] {
-  const advertised = store.list('Pod', 'kube-system').flatMap((pod) => advertisedBy(pod, store));
+export function apiServerSlices(service: Service, pods: readonly Pod[], store: Store): readonly EndpointSlice[] {
+  const advertised = pods.flatMap((pod) => advertisedBy(pod, store));
   const [first] = advertised;
   if (first === undefined) return [];
   return [

@@ -5,6 +5,7 @@
 
 import {
   append,
+  type Endpoints,
   type EndpointSlice,
   type Finding,
   finding,
@@ -14,7 +15,7 @@ import {
   type Pod,
   type Service,
 } from '../../kubernetes/index.js';
-import { apiServerSlices, isApiServerService } from './api-server.js';
+import { API_SERVER_NAMESPACE, apiServerSlices, isApiServerService } from './api-server.js';
 import { type EndpointContext, MANAGED_BY, MIRRORING_CONTROLLER, SERVICE_NAME, SLICE_CONTROLLER } from './context.js';
 import { deriveSlices } from './derive.js';
 import { differences } from './difference.js';
@@ -29,11 +30,18 @@ export interface ServiceSlices {
   readonly findings: readonly Finding[];
 }
 
-interface Memo {
-  readonly service: Service;
+/** What the slices of a Service hang on, beside the Service itself. */
+interface Sources {
   readonly pods: readonly Pod[];
   readonly nodes: readonly KubeNode[];
+  /** Kept by hand under the Service's name. */
+  readonly endpoints: Endpoints | undefined;
   readonly given: readonly EndpointSlice[];
+}
+
+interface Memo {
+  readonly service: Service;
+  readonly sources: Sources;
   readonly answer: ServiceSlices;
 }
 
@@ -45,6 +53,9 @@ const isMirror = (slice: EndpointSlice): boolean => managedBy(slice) === MIRRORI
 
 const sameMembers = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a === b || (a.length === b.length && a.every((member, i) => member === b[i]));
+
+const sameSources = (a: Sources, b: Sources): boolean =>
+  a.nodes === b.nodes && a.endpoints === b.endpoints && sameMembers(a.pods, b.pods) && sameMembers(a.given, b.given);
 
 export class EndpointSliceController {
   readonly #context: EndpointContext;
@@ -90,36 +101,45 @@ export class EndpointSliceController {
   /** Of the same objects; what is said of others is said anew. */
   #wasTold(before: Memo | undefined, key: string, message: string): boolean {
     const now = this.#memos.get(key);
-    if (before === undefined || before.service !== now?.service || !sameMembers(before.given, now.given)) return false;
+    if (before === undefined || before.service !== now?.service) return false;
+    if (!sameMembers(before.sources.given, now.sources.given)) return false;
     return before.answer.findings.some((told) => told.message === message);
   }
 
   /** The slices of a Service that has those in the input: the same answer as long as nothing that it hangs on changes. */
   of(service: Service, given: readonly EndpointSlice[]): ServiceSlices {
-    const key = `${service.namespace}/${service.name}`;
-    const pods = this.#pods.of(service.namespace, service.spec.selector);
-    const nodes = this.#context.store.list('Node');
+    const { namespace, name } = service;
+    const key = `${namespace}/${name}`;
+    const { store } = this.#context;
+    const sources: Sources = {
+      pods: this.#podsOf(service),
+      nodes: store.list('Node'),
+      endpoints: store.get('Endpoints', namespace, name),
+      given,
+    };
     const memo = this.#memos.get(key);
-    const same =
-      memo?.service === service &&
-      memo.nodes === nodes &&
-      sameMembers(memo.pods, pods) &&
-      sameMembers(memo.given, given);
-    if (memo !== undefined && same) return memo.answer;
-    const answer = this.#derive(service, pods, given);
-    this.#memos.set(key, { service, pods, nodes, given, answer });
+    if (memo?.service === service && sameSources(memo.sources, sources)) return memo.answer;
+    const answer = this.#derive(service, sources);
+    this.#memos.set(key, { service, sources, answer });
     return answer;
   }
 
-  #derive(service: Service, pods: readonly Pod[], given: readonly EndpointSlice[]): ServiceSlices {
+  /** Those that a Service selects; of the API servers' own Service those among which they run. */
+  #podsOf(service: Service): readonly Pod[] {
+    const { namespace, spec } = service;
+    const selects = Object.keys(spec.selector).length > 0;
+    if (!selects && isApiServerService(service)) return this.#context.store.list('Pod', API_SERVER_NAMESPACE);
+    return this.#pods.of(namespace, spec.selector);
+  }
+
+  #derive(service: Service, { pods, endpoints, given }: Sources): ServiceSlices {
     const { store, seed } = this.#context;
     if (service.spec.type === 'ExternalName') return NOTHING;
     if (Object.keys(service.spec.selector).length > 0) return this.#deriveSelected(service, pods, given);
     if (isApiServerService(service) && given.length === 0) {
-      const slices = apiServerSlices(service, store);
+      const slices = apiServerSlices(service, pods, store);
       if (slices.length > 0) return { slices, findings: [] };
     }
-    const endpoints = store.get('Endpoints', service.namespace, service.name);
     const kept = endpoints === undefined ? undefined : notMirroredFor(endpoints);
     if (endpoints === undefined || kept !== undefined || given.some(isMirror)) {
       const findings = given.length > 0 ? portsOfNobody(service, given) : withoutAnybody(service, kept);
