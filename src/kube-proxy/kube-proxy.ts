@@ -18,7 +18,7 @@ import { INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
 import type { Cause } from '../trace/index.js';
 import { deleteByService, deleteByTable } from './conntrack/apply.js';
 import { deletionsByService } from './conntrack/by-service.js';
-import { StaleFlows } from './conntrack/by-table.js';
+import { byIp, byIpAndPort, StaleFlows } from './conntrack/by-table.js';
 import { type EndpointsByPort, staleUdp } from './conntrack/stale.js';
 import type { Installation } from './config/installation.js';
 import { nodeSettings } from './config/node-settings.js';
@@ -194,9 +194,11 @@ export class KubeProxy {
     const before = this.#synced;
     this.#synced = now;
     const stale = staleUdp(before.endpoints, now.endpoints);
-    if (this.#installation.features.conntrackByTable) {
+    const { conntrackByTable, conntrackByEndpointPort } = this.#installation.features;
+    if (conntrackByTable) {
+      const keyOf = conntrackByEndpointPort ? byIpAndPort : byIp;
       if (stale.deleted.length > 0 || stale.newlyActive.length > 0)
-        deleteByTable(this.#netns, new StaleFlows(now.ports, now.endpoints));
+        deleteByTable(this.#netns, new StaleFlows(now.ports, now.endpoints, keyOf));
       return;
     }
     const removed = [...before.ports].filter(([key, port]) => port.protocol === 'udp' && !now.ports.has(key));

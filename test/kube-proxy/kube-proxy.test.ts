@@ -305,6 +305,24 @@ for (const minor of [31, 34]) {
   });
 }
 
+for (const [minor, kept] of [
+  [33, ['10.96.0.53 by 10.244.1.2']],
+  [34, []],
+] as const) {
+  t.test(
+    `1.${minor}: UDP connections to a port that an endpoint no longer has ${kept.length > 0 ? 'stay' : 'go'}`,
+    (t) => {
+      const at = (port: number) => slice([{ addresses: ['10.244.1.2'] }], [{ name: 'dns', port, protocol: 'UDP' }]);
+      const made = dnsMachine(minor, DNS, at(53));
+      t.same(ask(made, '10.96.0.53'), ['10.96.0.53 by 10.244.1.2']);
+      made.become(DNS, at(5353));
+      made.proxy.sync();
+      t.same(entries(made), kept);
+      t.end();
+    },
+  );
+}
+
 t.test('1.31: connections go with their Service', (t) => {
   const plain = service({ clusterIP: '10.96.0.53', ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] });
   const made = dnsMachine(31, plain, dns('10.244.1.2'));

@@ -16,6 +16,8 @@ export interface Features {
   readonly localhostCounter: boolean;
   /** UDP entries are found by one pass over the whole table (1.32); before by Service and endpoint. */
   readonly conntrackByTable: boolean;
+  /** … of which those go too that lead to another port of an endpoint than it has now (1.34). */
+  readonly conntrackByEndpointPort: boolean;
 }
 
 export const REFERENCE_MINOR = 34;
@@ -32,6 +34,7 @@ export function featuresOf(minor: number = REFERENCE_MINOR, gates: Readonly<Reco
     invalidCounter: minor >= 32,
     localhostCounter: minor >= 33,
     conntrackByTable: minor >= 32,
+    conntrackByEndpointPort: minor >= 34,
   };
 }
 

@@ -34,6 +34,7 @@ export function deleteByTable(netns: Netns, stale: StaleFlows): number {
       destination: formatIpv4(destination),
       destinationPort,
       replySource: formatIpv4(reply.source),
+      replySourcePort: reply.sourcePort,
     };
     if (!stale.has(flow)) continue;
     count += netns.conntrack.delete({ protocol: UDP, source, destination, sourcePort, destinationPort }).length;
