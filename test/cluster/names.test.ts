@@ -113,6 +113,37 @@ t.test('kubelet’s configuration says where the cluster’s DNS is, and its dom
   t.end();
 });
 
+t.test('a kubelet without a resolv.conf of its own sends pods that would have it to themselves', (t) => {
+  const config =
+    '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubelet-config, namespace: kube-system}\ndata:\n  kubelet: |\n    kind: KubeletConfiguration\n    resolvConf: ""\n';
+  const resolv = (spec: string) => filesOf(load(pod('p', spec), config)).read('/etc/resolv.conf');
+  t.equal(resolv(', dnsPolicy: Default'), 'search .\nnameserver 127.0.0.1\n');
+  t.equal(
+    resolv(', hostNetwork: true, dnsConfig: {searches: [x.y]}'),
+    'search . x.y\nnameserver 127.0.0.1\n',
+    'what the pod asks for is added',
+  );
+  t.equal(resolv(''), FULL.replace(' corp.example', ''), 'the cluster’s DNS is asked all the same');
+  t.end();
+});
+
+t.test('domains of the node that are longer than a name may be are not handed on', (t) => {
+  const domain = (length: number): string => `${'a.'.repeat(125)}${'b'.repeat(length - 250)}`;
+  const config =
+    '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubelet-config, namespace: kube-system}\ndata: {kubelet: "resolvConf: /run/resolv.conf"}\n';
+  const resolv = (search: string) =>
+    filesOf(
+      load(
+        pod('p', ', dnsPolicy: Default'),
+        config,
+        `---\napiVersion: podwire.dev/v1alpha1\nkind: HostConfig\nmetadata: {name: more}\nspec:\n  files: {/run/resolv.conf: "search x.y ${search} z\\nnameserver 10.0.0.53\\n"}\n`,
+      ),
+    ).read('/etc/resolv.conf');
+  t.equal(resolv(domain(253)), `search x.y ${domain(253)} z\nnameserver 10.0.0.53\n`);
+  t.equal(resolv(domain(254)), 'search x.y z\nnameserver 10.0.0.53\n');
+  t.end();
+});
+
 t.test('where kubelet’s configuration is left out, kubeadm’s says the domain', (t) => {
   const config =
     '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    networking: {dnsDomain: corp.local}\n';

@@ -19,7 +19,7 @@ import { ipv4 } from '../../packet/index.js';
 export interface KubeletSettings {
   readonly clusterDns: readonly IpAddress[];
   readonly clusterDomain: string;
-  /** The node's file that pods' resolv.conf begin with. */
+  /** The node's file that pods' resolv.conf begin with; empty where they are to ask nobody (`resolvConf: ""`). */
   readonly resolvConf: string;
 }
 
@@ -45,11 +45,12 @@ export function kubeletSettings(store: Store): KubeletSettings {
   const given = field(json, 'clusterDNS');
   const servers = isList(given) ? given.flatMap((one) => addressesOf(typeof one === 'string' ? one : '')) : [];
   const service = store.get('Service', NAMESPACE, DNS_SERVICE)?.spec.clusterIPs ?? [];
+  const resolvConf = field(json, 'resolvConf');
   const assumed = [ipv4(serviceSubnet(store).addr + DNS_INDEX)];
   return {
     clusterDns: servers.length > 0 ? servers.map(({ ip }) => ip) : service.length > 0 ? service : assumed,
     clusterDomain: textOf(field(json, 'clusterDomain')) ?? textOf(kubeadmNetworking(store).dnsDomain) ?? DEFAULT_DOMAIN,
-    resolvConf: textOf(field(json, 'resolvConf')) ?? NODE_RESOLV_CONF,
+    resolvConf: typeof resolvConf === 'string' ? resolvConf : NODE_RESOLV_CONF,
   };
 }
 

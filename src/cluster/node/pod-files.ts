@@ -14,10 +14,11 @@ export interface PodFilesRequest {
 /** HostnameMaxLen of Linux less one: longer names are cut (pkg/kubelet/kubelet_pods.go:truncatePodHostnameIfNeeded()). */
 const HOSTNAME_LIMIT = 63;
 
-/** pkg/apis/core/validation: MaxDNSNameservers, MaxDNSSearchPaths, MaxDNSSearchListChars. */
+/** pkg/apis/core/validation: MaxDNSNameservers, MaxDNSSearchPaths, MaxDNSSearchListChars; DNS1123SubdomainMaxLength. */
 const MOST_SERVERS = 3;
 const MOST_SEARCHES = 32;
 const MOST_SEARCH_CHARACTERS = 2_048;
+const LONGEST_SEARCH = 253;
 
 interface DnsParts {
   readonly servers: readonly string[];
@@ -55,18 +56,26 @@ function mergeOptions(
   return [...merged].map(([name, value]) => (value === '' ? name : `${name}:${value}`));
 }
 
-/** formDNSSearchFitsLimits(): what is too much is left out. */
+/** formDNSSearchFitsLimits(): what is too much is left out, and a name that glibc 2.28 ends a program for. */
 function fittingSearches(searches: readonly string[]): readonly string[] {
-  const few = searches.slice(0, MOST_SEARCHES);
+  const few = searches.slice(0, MOST_SEARCHES).filter(({ length }) => length <= LONGEST_SEARCH);
   while (few.join(' ').length > MOST_SEARCH_CHARACTERS) few.pop();
   return few;
 }
 
+/** Where kubelet has no file to begin with: a resolver that asks the machine itself, where nobody listens. */
+const NO_DNS: DnsParts = { servers: ['127.0.0.1'], searches: ['.'], options: [] };
+
+function hostDns({ settings: { resolvConf }, nodeFiles }: PodFilesRequest): DnsParts {
+  return resolvConf === '' ? NO_DNS : nodeDns(nodeFiles.get(resolvConf) ?? nodeFiles.get('/etc/resolv.conf') ?? '');
+}
+
 /** pkg/kubelet/network/dns/dns.go:GetPodDNS(). */
-function podDns({ pod, settings, nodeFiles }: PodFilesRequest): DnsParts {
+function podDns(request: PodFilesRequest): DnsParts {
+  const { pod, settings } = request;
   const { dnsPolicy, dnsConfig, hostNetwork } = pod.spec;
   const { clusterDns, clusterDomain, resolvConf } = settings;
-  const node = nodeDns(nodeFiles.get(resolvConf) ?? nodeFiles.get('/etc/resolv.conf') ?? '');
+  const node = hostDns(request);
   const cluster = dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && !hostNetwork);
   const own: DnsParts = {
     servers: clusterDns.map(formatIp),
@@ -74,7 +83,7 @@ function podDns({ pod, settings, nodeFiles }: PodFilesRequest): DnsParts {
       `${pod.namespace}.svc.${clusterDomain}`,
       `svc.${clusterDomain}`,
       clusterDomain,
-      ...node.searches,
+      ...(resolvConf === '' ? [] : node.searches),
     ]),
     options: ['ndots:5'],
   };
