@@ -38,6 +38,9 @@ const FRAMES = frames();
 const count = (filter: string): number => FRAMES.filter(parseFilter(filter)).length;
 const all = FRAMES.length;
 
+const NOBODY = (): AddressNames | undefined => undefined;
+const seen = { timeNs: 0, place: 'node/a', host: 'a', netns: '', interface: 'eth0', direction: 'in' } as const;
+
 t.test('filters let through what they say', (t) => {
   t.ok(all > 20);
   const cases: readonly (readonly [filter: string, same: string])[] = [
@@ -64,6 +67,11 @@ t.test('filters let through what they say', (t) => {
     ['frame.time >= 0', 'frame.len'],
     ['not (tcp || udp)', '!tcp && !udp'],
     ['ip.src != 1.2.3.4', 'ip'],
+    ['tcp.dstport == 0120', 'tcp.dstport == 0x50 && tcp.dstport == 0b1010000'],
+    ['not tcp.port in {80}', 'tcp.port not in {80}'],
+    ['tcp.port !== 80', 'tcp.port any_ne 80 and tcp.port ~= 80'],
+    ['tcp.port !== 80', 'tcp and !(tcp.port === 80)'],
+    ['ip.flags.df === 1', 'ip and not ip.flags.df any_ne True'],
   ];
   for (const [filter, same] of cases) {
     const found = count(filter);
@@ -95,6 +103,27 @@ t.test('an outer and an inner header both count', (t) => {
   t.end();
 });
 
+t.test('an ICMP error is about the packet that it quotes', (t) => {
+  // Time exceeded from 10.0.0.1 to 10.0.0.2, about a SYN of which eight octets are there.
+  const hex =
+    '4500003800000000400100000a0000010a000002 0b00000000000000 ' +
+    '4500003c0000400001060000 0a000002 0a000009 01bb0050deadbeef';
+  const facts = new FrameFacts(Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')), false, {
+    seen,
+    lookup: NOBODY,
+  });
+  for (const filter of [
+    'icmp.type == 11',
+    'ip.dst == 10.0.0.9',
+    'ip.ttl == 1',
+    'tcp.dstport == 80',
+    'tcp.srcport == 443',
+  ])
+    t.ok(parseFilter(filter)(facts), filter);
+  t.notOk(parseFilter('tcp.flags.syn')(facts), 'flags are not there');
+  t.end();
+});
+
 t.test('mistakes are told with their place', (t) => {
   const cases: readonly (readonly [filter: string, words: RegExp])[] = [
     ['tcp.prt == 80', /no field "tcp\.prt" \(near: tcp\.port.*at character 1$/],
@@ -104,6 +133,19 @@ t.test('mistakes are told with their place', (t) => {
     ['tcp == 80', /tcp is a protocol: it is there or not/],
     ['host > node1', /host has no order/],
     ['tcp.flags.syn == 2', /wants 0 or 1/],
+    ['tcp.flags.syn == constructor', /wants 0 or 1/],
+    ['tcp.port == 99999', /^"99999" is too big for tcp\.port, maximum 65535, at character 13$/],
+    ['ip.ttl == 300', /"300" is too big for ip\.ttl, maximum 255, at character 11$/],
+    ['ip.ttl in {60..0x100}', /"0x100" is too big for ip\.ttl, maximum 255, at character 16$/],
+    ['vlan.id > 5000', /"5000" is too big for vlan\.id, maximum 4095/],
+    ['vxlan.vni == 16777216', /"16777216" is too big for vxlan\.vni, maximum 16777215/],
+    ['frame.len < 4294967296', /"4294967296" is too big for frame\.len, maximum 4294967295/],
+    ['tcp.port == -1', /"-1" is too small for tcp\.port, minimum 0, at character 13$/],
+    ['tcp.port == 80.5', /tcp\.port wants a number, not "80\.5"/],
+    ['tcp.port == 080', /tcp\.port wants a number, not "080"/],
+    ['frame.time > soon', /frame\.time wants seconds, not "soon"/],
+    ['pod matches "web.*"', /"matches" is not known here: "\*" stands for any characters of a name, at character 5$/],
+    ['tcp === 1', /tcp is a protocol/],
     ['(tcp', /a bracket that nobody closes, at character 1$/],
     ['tcp)', /expected "and", "or" or the end, not "\)", at character 4$/],
     ['tcp udp', /expected "and", "or" or the end, not "udp", at character 5$/],
@@ -135,9 +177,6 @@ t.test('mistakes are told with their place', (t) => {
   }
   t.end();
 });
-
-const NOBODY = (): AddressNames | undefined => undefined;
-const seen = { timeNs: 0, place: 'node/a', host: 'a', netns: '', interface: 'eth0', direction: 'in' } as const;
 
 /** An expression and what it must answer, by the rules of the language and not by its parser. */
 interface Said {
@@ -174,8 +213,8 @@ const comparison: fc.Arbitrary<Said> = fc
     },
   }));
 const membership: fc.Arbitrary<Said> = fc.tuple(numeric, value, value, value).map(([name, one, low, more]) => ({
-  text: `${name} in {${one},${low} .. ${low + more}}`,
-  holds: (all) => valuesOf(all, name).some((given) => given === one || (given >= low && given <= low + more)),
+  text: `${name} in {${one},${low} .. ${Math.max(low, more)}}`,
+  holds: (all) => valuesOf(all, name).some((given) => given === one || (given >= low && given <= Math.max(low, more))),
 }));
 const presence: fc.Arbitrary<Said> = fc.constantFrom('ip', 'tcp', 'udp', 'ip.ttl', 'udp.port').map((text) => ({
   text,

@@ -3,8 +3,18 @@
 import { STREAM_KINDS, type StreamKind } from '../stream/messages.js';
 import type { FrameFacts } from './facts.js';
 
+/** Fields of so many bits, and the greatest number that they hold. */
+export const UNSIGNED = {
+  uint8: 0xff,
+  uint12: 0xfff,
+  uint16: 0xffff,
+  uint24: 0xffffff,
+  uint32: 0xffffffff,
+} as const;
+export type Unsigned = keyof typeof UNSIGNED;
+
 /** Values are numbers (addresses too) or text; a field may have several, of outer and inner headers. */
-export type FieldType = 'number' | 'ipv4' | 'mac' | 'text' | 'flag';
+export type FieldType = Unsigned | 'seconds' | 'ipv4' | 'mac' | 'text' | 'flag';
 export type FieldValue = number | string;
 
 export interface Field {
@@ -102,10 +112,10 @@ const PLACES: readonly (readonly [string, Field])[] = [
 ];
 
 const TIMES: readonly (readonly [string, Field])[] = [
-  ['frame.len', { type: 'number', about: 'octets', kinds: PACKETS, values: ({ bytes }) => [bytes.length] }],
+  ['frame.len', { type: 'uint32', about: 'octets', kinds: PACKETS, values: ({ bytes }) => [bytes.length] }],
   [
     'frame.time',
-    { type: 'number', about: 'virtual seconds', kinds: STREAM_KINDS, values: ({ seen }) => [seen.timeNs / 1e9] },
+    { type: 'seconds', about: 'virtual time', kinds: STREAM_KINDS, values: ({ seen }) => [seen.timeNs / 1e9] },
   ],
 ];
 
@@ -115,42 +125,42 @@ export const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
   header('eth.src', 'mac', 'source MAC address'),
   header('eth.dst', 'mac', 'destination MAC address'),
   either('eth.addr', 'mac', 'either MAC address', PACKETS),
-  header('eth.type', 'number', 'EtherType'),
-  header('vlan.id', 'number', 'VLAN'),
-  header('arp.opcode', 'number', '1 request, 2 reply'),
+  header('eth.type', 'uint16', 'EtherType'),
+  header('vlan.id', 'uint12', 'VLAN'),
+  header('arp.opcode', 'uint16', '1 request, 2 reply'),
   header('arp.src', 'ipv4', 'sender protocol address'),
   header('arp.dst', 'ipv4', 'target protocol address'),
   header('ip.src', 'ipv4', 'source address, translated ones too', FLOWS),
   header('ip.dst', 'ipv4', 'destination address, translated ones too', FLOWS),
   either('ip.addr', 'ipv4', 'either address; of an event, one that it is about', ADDRESSED),
-  header('ip.ttl', 'number', 'time to live'),
-  header('ip.proto', 'number', 'protocol number', FLOWS),
-  header('ip.id', 'number', 'identification'),
-  header('ip.len', 'number', 'total length'),
-  header('ip.tos', 'number', 'type of service'),
+  header('ip.ttl', 'uint8', 'time to live'),
+  header('ip.proto', 'uint8', 'protocol number', FLOWS),
+  header('ip.id', 'uint16', 'identification'),
+  header('ip.len', 'uint16', 'total length'),
+  header('ip.tos', 'uint8', 'type of service'),
   header('ip.flags.df', 'flag', 'do not fragment'),
   header('ip.flags.mf', 'flag', 'more fragments'),
-  header('ip.frag_offset', 'number', 'fragment offset in octets'),
-  header('tcp.srcport', 'number', 'source port', FLOWS),
-  header('tcp.dstport', 'number', 'destination port', FLOWS),
-  either('tcp.port', 'number', 'either port', FLOWS),
-  header('tcp.seq', 'number', 'sequence number'),
-  header('tcp.ack', 'number', 'acknowledgment number'),
-  header('tcp.window', 'number', 'window, unscaled'),
+  header('ip.frag_offset', 'uint16', 'fragment offset in octets'),
+  header('tcp.srcport', 'uint16', 'source port', FLOWS),
+  header('tcp.dstport', 'uint16', 'destination port', FLOWS),
+  either('tcp.port', 'uint16', 'either port', FLOWS),
+  header('tcp.seq', 'uint32', 'sequence number'),
+  header('tcp.ack', 'uint32', 'acknowledgment number'),
+  header('tcp.window', 'uint16', 'window, unscaled'),
   header('tcp.flags.syn', 'flag', 'SYN'),
   header('tcp.flags.ack', 'flag', 'ACK'),
   header('tcp.flags.fin', 'flag', 'FIN'),
   header('tcp.flags.rst', 'flag', 'RST'),
   header('tcp.flags.psh', 'flag', 'PSH'),
-  header('udp.srcport', 'number', 'source port', FLOWS),
-  header('udp.dstport', 'number', 'destination port', FLOWS),
-  either('udp.port', 'number', 'either port', FLOWS),
-  header('sctp.srcport', 'number', 'source port'),
-  header('sctp.dstport', 'number', 'destination port'),
-  either('sctp.port', 'number', 'either port', PACKETS),
-  header('icmp.type', 'number', 'type'),
-  header('icmp.code', 'number', 'code'),
-  header('vxlan.vni', 'number', 'VXLAN network identifier'),
+  header('udp.srcport', 'uint16', 'source port', FLOWS),
+  header('udp.dstport', 'uint16', 'destination port', FLOWS),
+  either('udp.port', 'uint16', 'either port', FLOWS),
+  header('sctp.srcport', 'uint16', 'source port'),
+  header('sctp.dstport', 'uint16', 'destination port'),
+  either('sctp.port', 'uint16', 'either port', PACKETS),
+  header('icmp.type', 'uint8', 'type'),
+  header('icmp.code', 'uint8', 'code'),
+  header('vxlan.vni', 'uint24', 'VXLAN network identifier'),
 ]);
 
 /** Names that are true of what has such a header, and the streams that have it. */

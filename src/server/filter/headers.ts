@@ -11,7 +11,7 @@ import {
   Icmp,
   IP_PROTOCOL,
   Ipv4,
-  Sctp,
+  IPV4_HEADER_LENGTH,
   Tcp,
   Udp,
   Vlan,
@@ -24,6 +24,8 @@ import {
 
 /** A frame can claim to hold another without end. */
 const MAX_LAYERS = 16;
+
+const PORTS_LENGTH = 4;
 
 /** Values by field; a protocol's name has an entry where its header is there. */
 export type Headers = ReadonlyMap<string, readonly number[]>;
@@ -71,7 +73,18 @@ class HeaderReader {
 
   ipv4(at: number, end: number): void {
     const ip = Ipv4.parse(this.#view, at, end);
-    if (ip === undefined || ++this.#layers > MAX_LAYERS) return;
+    if (ip !== undefined) this.#ip(ip, Math.min(ip.end, end));
+  }
+
+  /** What an error is about: its header is whole, and what follows may be cut short. */
+  #quoted(at: number, end: number): void {
+    if (end - at < IPV4_HEADER_LENGTH) return;
+    const ip = new Ipv4(this.#view, at);
+    if (ip.version === 4 && ip.payloadOffset >= at + IPV4_HEADER_LENGTH && ip.payloadOffset <= end) this.#ip(ip, end);
+  }
+
+  #ip(ip: Ipv4, end: number): void {
+    if (++this.#layers > MAX_LAYERS) return;
     this.#put('ip', {
       src: ip.source,
       dst: ip.destination,
@@ -84,7 +97,7 @@ class HeaderReader {
       'flags.mf': ip.moreFragments,
       frag_offset: ip.fragmentOffset,
     });
-    if (ip.fragmentOffset === 0) this.#transport(ip.protocol, ip.payloadOffset, Math.min(ip.end, end));
+    if (ip.fragmentOffset === 0) this.#transport(ip.protocol, ip.payloadOffset, end);
   }
 
   #transport(protocol: number, at: number, end: number): void {
@@ -92,19 +105,31 @@ class HeaderReader {
     if (protocol === IP_PROTOCOL.ipip) {
       this.#add('ipip', 1);
       this.ipv4(at, end);
-    } else if (protocol === IP_PROTOCOL.tcp) this.#tcp(Tcp.parse(view, at, end), end);
-    else if (protocol === IP_PROTOCOL.udp) this.#udp(Udp.parse(view, at, end), end);
-    else if (protocol === IP_PROTOCOL.icmp) {
-      const icmp = Icmp.parse(view, at, end);
-      if (icmp !== undefined) this.#put('icmp', { type: icmp.type, code: icmp.code });
-    } else if (protocol === IP_PROTOCOL.sctp) {
-      const sctp = Sctp.parse(view, at, end);
-      if (sctp !== undefined) this.#put('sctp', { srcport: sctp.sourcePort, dstport: sctp.destinationPort });
-    }
+    } else if (protocol === IP_PROTOCOL.icmp) this.#icmp(Icmp.parse(view, at, end), end);
+    else if (protocol === IP_PROTOCOL.tcp) {
+      const tcp = Tcp.parse(view, at, end);
+      if (tcp === undefined) this.#ports('tcp', at, end);
+      else this.#tcp(tcp, end);
+    } else if (protocol === IP_PROTOCOL.udp) {
+      const udp = Udp.parse(view, at, end);
+      if (udp === undefined) this.#ports('udp', at, end);
+      else this.#udp(udp, end);
+    } else if (protocol === IP_PROTOCOL.sctp) this.#ports('sctp', at, end);
   }
 
-  #tcp(tcp: Tcp | undefined, end: number): void {
-    if (tcp === undefined) return;
+  #icmp(icmp: Icmp | undefined, end: number): void {
+    if (icmp === undefined) return;
+    this.#put('icmp', { type: icmp.type, code: icmp.code });
+    if (icmp.isError) this.#quoted(icmp.payloadOffset, end);
+  }
+
+  /** What these protocols begin with, which is there where the rest of a header is not. */
+  #ports(protocol: 'tcp' | 'udp' | 'sctp', at: number, end: number): void {
+    if (end - at < PORTS_LENGTH) return;
+    this.#put(protocol, { srcport: this.#view.getUint16(at), dstport: this.#view.getUint16(at + 2) });
+  }
+
+  #tcp(tcp: Tcp, end: number): void {
     const { sourcePort, destinationPort } = tcp;
     this.#put('tcp', {
       srcport: sourcePort,
@@ -123,8 +148,7 @@ class HeaderReader {
     if (sourcePort === DNS_PORT || destinationPort === DNS_PORT) this.#add('dns', 1);
   }
 
-  #udp(udp: Udp | undefined, end: number): void {
-    if (udp === undefined) return;
+  #udp(udp: Udp, end: number): void {
     const { sourcePort, destinationPort } = udp;
     this.#put('udp', { srcport: sourcePort, dstport: destinationPort });
     if (sourcePort === DNS_PORT || destinationPort === DNS_PORT) this.#add('dns', 1);

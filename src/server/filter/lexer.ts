@@ -40,7 +40,7 @@ const SINGLE: Readonly<Record<string, TokenKind>> = {
 };
 
 const SPACE = /[ \t\r\n]+/y;
-const OPERATOR = /==|!=|<=|>=|&&|\|\||[<>!]/y;
+const OPERATOR = /===|!==|==|!=|~=|<=|>=|&&|\|\||[<>!]/y;
 /** Names, numbers, addresses, prefixes, MAC addresses, `shop/web-1`. Two dots in a row are a range. */
 const WORD = /(?:[A-Za-z0-9_:/*-]|\.(?!\.))+/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/y;

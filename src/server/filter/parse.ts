@@ -4,18 +4,18 @@
  *     expression = and { ("||" | "or") and }
  *     and        = not { ("&&" | "and") not }
  *     not        = ("!" | "not") not | "(" expression ")" | test
- *     test       = field [ comparison | "in" "{" item { "," item } "}" | "contains" text ]
+ *     test       = field [ comparison | [ "not" ] "in" "{" item { "," item } "}" | "contains" text ]
  *     item       = value [ ".." value ]
  *
  * A field alone asks whether it is there (of a flag: whether it is set). A frame can have several values of a field, an
  * outer and an inner header's: `==` and the others are true if any value is so, `!=` if there is none that is equal and
- * there is one (as in Wireshark 4).
+ * there is one, `===` if all are equal, `!==` if any is not (as in Wireshark 4).
  */
 
 import { nearMatches } from '../../kubernetes/index.js';
 import type { FrameFacts } from './facts.js';
 import { STREAM_KINDS, type StreamKind } from '../stream/messages.js';
-import { type Field, FIELDS, isProtocol, PROTOCOLS, type ProtocolName } from './fields.js';
+import { type Field, FIELDS, type FieldValue, isProtocol, PROTOCOLS, type ProtocolName } from './fields.js';
 import { FilterError, type Token, tokens } from './lexer.js';
 import { between, equals, ordered, type ValueTest } from './values.js';
 
@@ -25,15 +25,28 @@ export type Filter = (facts: FrameFacts) => boolean;
 const MAX_DEPTH = 64;
 const MAX_LENGTH = 4096;
 
-const COMPARISONS = new Set(['==', '!=', '<', '>', '<=', '>=']);
-const WORDS: Readonly<Record<string, string>> = {
-  eq: '==',
-  ne: '!=',
-  lt: '<',
-  gt: '>',
-  le: '<=',
-  ge: '>=',
-};
+/** Whether values, of which there is one at least, are equal to what is written. */
+const EQUALITIES: ReadonlyMap<string, (values: readonly FieldValue[], test: ValueTest) => boolean> = new Map([
+  ['==', (values, test) => values.some(test)],
+  ['!=', (values, test) => !values.some(test)],
+  ['===', (values, test) => values.every(test)],
+  ['!==', (values, test) => !values.every(test)],
+]);
+const COMPARISONS = new Set([...EQUALITIES.keys(), '<', '>', '<=', '>=']);
+/** Other spellings. */
+const SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ['eq', '=='],
+  ['any_eq', '=='],
+  ['ne', '!='],
+  ['all_ne', '!='],
+  ['all_eq', '==='],
+  ['any_ne', '!=='],
+  ['~=', '!=='],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['le', '<='],
+  ['ge', '>='],
+]);
 
 /** Streams by the names that they have. */
 const NAMES: ReadonlyMap<string, readonly StreamKind[]> = new Map<string, readonly StreamKind[]>([
@@ -151,36 +164,62 @@ class Parser {
     throw new FilterError(`there is no field "${text}"${hint}`, at);
   }
 
+  /** The comparison that comes next, as it is written first. */
+  get #comparison(): string | undefined {
+    const { kind, text } = this.#next;
+    if (kind !== 'word' && kind !== 'operator') return undefined;
+    const operator = SPELLINGS.get(text.toLowerCase()) ?? text;
+    return COMPARISONS.has(operator) ? operator : undefined;
+  }
+
   #refuseComparison(name: string): void {
-    const { text, at } = this.#next;
-    if (COMPARISONS.has(text) || ['in', 'contains'].includes(text))
+    const { kind, text, at } = this.#next;
+    const compares = kind === 'word' && ['in', 'contains', 'matches'].includes(text.toLowerCase());
+    if (compares || this.#comparison !== undefined)
       throw new FilterError(`${name} is a protocol: it is there or not, and compares with nothing`, at);
+  }
+
+  /** `in` or `not in`. */
+  #takesIn(): boolean | undefined {
+    const { kind, text } = this.#tokens[this.#at + 1] ?? this.#next;
+    const isBehind = kind === 'word' && text.toLowerCase() === 'in';
+    if (isBehind && this.#takes('not', '!')) {
+      this.#take();
+      return false;
+    }
+    return this.#takes('in') ? true : undefined;
   }
 
   #ofField(name: string, field: Field): Filter {
     const { values, type } = field;
-    if (this.#takes('in')) {
+    const isIn = this.#takesIn();
+    if (isIn !== undefined) {
       const tests = this.#set(name, field);
-      return (facts) => values(facts).some((value) => tests.some((test) => test(value)));
+      return (facts) => values(facts).some((value) => tests.some((test) => test(value))) === isIn;
     }
+    const { text, at } = this.#next;
     if (this.#takes('contains')) return this.#contains(name, field);
-    const { kind, text } = this.#next;
-    const operator = kind === 'word' ? WORDS[text.toLowerCase()] : text;
-    if (operator === undefined || (kind !== 'word' && kind !== 'operator') || !COMPARISONS.has(operator)) {
-      // A field alone. Of a flag: whether it is set.
+    if (this.#takes('matches'))
+      throw new FilterError(`"${text}" is not known here: "*" stands for any characters of a name`, at);
+    const operator = this.#comparison;
+    // A field alone. Of a flag: whether it is set.
+    if (operator === undefined)
       return type === 'flag' ? (facts) => values(facts).includes(1) : (facts) => values(facts).length > 0;
-    }
+    return this.#compared(name, field, operator);
+  }
+
+  #compared(name: string, { values, type }: Field, operator: string): Filter {
     const operatorToken = { ...this.#take(), text: operator };
     const token = this.#take();
-    if (operator !== '==' && operator !== '!=') {
+    const equality = EQUALITIES.get(operator);
+    if (equality === undefined) {
       const test = ordered(name, type, { operator: operatorToken, token });
       return (facts) => values(facts).some(test);
     }
     const test = equals(name, type, token);
-    if (operator === '==') return (facts) => values(facts).some(test);
     return (facts) => {
       const given = values(facts);
-      return given.length > 0 && !given.some(test);
+      return given.length > 0 && equality(given, test);
     };
   }
 

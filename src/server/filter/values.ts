@@ -1,45 +1,78 @@
 /** Right sides of comparisons, by the type of the field on the left. */
 
 import { parseIpv4, parseIpv4Prefix, parseMac, prefixContains, ipv4 } from '../../packet/index.js';
-import type { FieldType, FieldValue } from './fields.js';
+import { type FieldType, type FieldValue, UNSIGNED, type Unsigned } from './fields.js';
 import { FilterError, type Token } from './lexer.js';
 
 /** Whether one value of the field is what the text says. */
 export type ValueTest = (value: FieldValue) => boolean;
 
-const EXPECTED: Readonly<Record<FieldType, string>> = {
-  number: 'a number',
+const EXPECTED: Readonly<Record<Exclude<FieldType, Unsigned>, string>> = {
+  seconds: 'seconds',
   ipv4: 'an IPv4 address or prefix',
   mac: 'a MAC address',
   text: 'a name',
   flag: '0 or 1',
 };
 
+const isUnsigned = (type: FieldType): type is Unsigned => Object.hasOwn(UNSIGNED, type);
+
 const wrong = (field: string, type: FieldType, token: Token): FilterError =>
   new FilterError(
     token.kind === 'end'
       ? `${field} is compared with nothing`
-      : `${field} wants ${EXPECTED[type]}, not "${token.text}"`,
+      : `${field} wants ${isUnsigned(type) ? 'a number' : EXPECTED[type]}, not "${token.text}"`,
     token.at,
   );
 
-const NUMBER = /^(?:0x[0-9a-f]+|\d+(?:\.\d+)?)$/i;
+/** As in C: decimal, hexadecimal, binary, and octal where it begins with a zero. */
+const INTEGER = /^(?<minus>-?)(?:(?<octal>0[0-7]+)|(?<other>0x[0-9a-f]+|0b[01]+|0|[1-9]\d*))$/i;
+const SECONDS = /^\d+(?:\.\d+)?$/;
+const FLAGS: ReadonlyMap<string, number> = new Map([
+  ['0', 0],
+  ['1', 1],
+  ['false', 0],
+  ['true', 1],
+]);
+
+function integerOf(text: string): number | undefined {
+  const { minus = '', octal, other = '' } = INTEGER.exec(text)?.groups ?? {};
+  if (octal === undefined && other === '') return undefined;
+  const value = octal === undefined ? Number(other) : Number.parseInt(octal, 8);
+  return minus === '' ? value : 0 - value;
+}
+
+/** @throws FilterError where the field never has such a number. */
+function unsignedOf(field: string, type: Unsigned, { text, at }: Token): number | undefined {
+  const value = integerOf(text);
+  if (value === undefined) return undefined;
+  if (value < 0) throw new FilterError(`"${text}" is too small for ${field}, minimum 0`, at);
+  if (value > UNSIGNED[type]) throw new FilterError(`"${text}" is too big for ${field}, maximum ${UNSIGNED[type]}`, at);
+  return value;
+}
 
 /** The number of a literal: as it stands, or of an address. @throws FilterError */
 function numberOf(field: string, type: FieldType, token: Token): number {
-  const { text } = token;
-  const value =
-    type === 'ipv4'
-      ? parseIpv4(text)
-      : type === 'mac'
-        ? parseMac(text)
-        : NUMBER.test(text)
-          ? Number(text)
-          : type === 'flag'
-            ? { true: 1, false: 0 }[text]
-            : undefined;
-  if (value === undefined || (type === 'flag' && value > 1)) throw wrong(field, type, token);
+  const value = literalOf(field, type, token);
+  if (value === undefined) throw wrong(field, type, token);
   return value;
+}
+
+function literalOf(field: string, type: FieldType, token: Token): number | undefined {
+  const { text } = token;
+  if (isUnsigned(type)) return unsignedOf(field, type, token);
+  switch (type) {
+    case 'ipv4':
+      return parseIpv4(text);
+    case 'mac':
+      return parseMac(text);
+    case 'flag':
+      return FLAGS.get(text.toLowerCase());
+    case 'seconds':
+      return SECONDS.test(text) ? Number(text) : undefined;
+    case 'text':
+      return undefined;
+  }
 }
 
 /** Addresses are compared as unsigned numbers. */
