@@ -77,6 +77,7 @@ export {
 } from './ipam/model.js';
 export { type IpamObjects, ipamObjects, loadIpam, printIpam } from './ipam/objects.js';
 export { addressesByHandle, assignmentOf } from './ipam/query.js';
+export { ipamFlaw } from './ipam/soundness.js';
 export { releaseAddresses, releaseByHandle, releaseHostAffinities } from './ipam/release.js';
 export {
   type Allocation,

@@ -296,6 +296,9 @@ export class Cluster {
     return { netns, files: programs.files(host, pod), hostname: programs.hostname(host, pod), process };
   }
 
+  /** Pods of which the input does not say whether they are ready are probed until that is known. */
+  readonly settleProbes = (): void => this.#prober.settle();
+
   /** EndpointSlices as the controllers leave them, for whoever reads the store before a packet has gone. */
   settleEndpoints(): void {
     this.#prober.settle();
@@ -362,9 +365,7 @@ export class Cluster {
   }
 
   /** Before something is sent to an address: what would have settled long ago does so now. */
-  prepare(address: Ipv4Addr): void {
-    this.#loadBalancers.prepare(address);
-  }
+  readonly prepare = (address: Ipv4Addr): void => this.#loadBalancers.prepare(address);
 
   /** @throws UnknownEndpoint for a destination that names nothing, for a sender that does not run */
   requireKnown(endpoint: Destination['endpoint'], as: 'sender' | 'destination' = 'destination'): void {

@@ -3,6 +3,7 @@
 import { Ajv } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { loadDocuments } from '../kubernetes/index.js';
+import { pointerStep } from './json-pointer.js';
 import { type Mistake, mistakeOf, Problem } from './problem.js';
 
 export const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml', 'text/plain'];
@@ -45,8 +46,6 @@ function isShallow(value: unknown): boolean {
 /** Whoever copies such a field by its name changes what all objects have. */
 const isPrototype = (name: string, value: unknown): boolean =>
   name === '__proto__' || (name === 'constructor' && isNested(value) && Object.hasOwn(value, 'prototype'));
-
-const pointerStep = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 /** JSON pointer (RFC 6901) of the first such field in a value that is shallow. */
 function prototypeField(value: unknown): string | undefined {

@@ -8,7 +8,7 @@ import { blocksInOrder } from '../../src/calico/ipam/block-order.js';
 import { checkIpam } from '../../src/calico/ipam/check.js';
 import { IpamError } from '../../src/calico/ipam/errors.js';
 import type { IpamContext } from '../../src/calico/ipam/model.js';
-import { loadIpam, printIpam } from '../../src/calico/ipam/objects.js';
+import { ipamObjects, loadIpam, printIpam } from '../../src/calico/ipam/objects.js';
 import { addressesByHandle } from '../../src/calico/ipam/query.js';
 import { releaseAddresses, releaseByHandle, releaseHostAffinities } from '../../src/calico/ipam/release.js';
 import { IpamStore } from '../../src/calico/ipam/store.js';
@@ -114,6 +114,17 @@ t.test('objects carry the names and labels of the Kubernetes datastore', async (
   });
   t.same(handle?.spec, { handleID: 'k8s-pod-network.c0', block: { '192.168.166.128/26': 1 }, deleted: false });
   t.same(config?.spec, { strictAffinity: false, autoAllocateBlocks: true, kubeVirtVMAddressPersistence: 'Enabled' });
+});
+
+t.test('what is set of IPAM is read as it was written', async (t) => {
+  const store = loadIpam({ blocks: [], affinities: [], handles: [] });
+  store.storedConfig = {
+    strictAffinity: true,
+    autoAllocateBlocks: false,
+    maxBlocksPerHost: 3,
+    kubeVirtVmAddressPersistence: 'Disabled',
+  };
+  t.same(loadIpam(ipamObjects(store)).storedConfig, store.storedConfig);
 });
 
 t.test('times survive printing and reading', async (t) => {

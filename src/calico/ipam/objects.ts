@@ -174,6 +174,11 @@ function printAffinity(affinity: BlockAffinity): PrintedObject {
   return object('BlockAffinity', { name: affinityName(affinity), labels }, spec);
 }
 
+const configSpec = ({ kubeVirtVmAddressPersistence: persistence, ...rest }: IpamConfig): IpamConfigSpec => ({
+  ...rest,
+  ...(persistence === undefined ? {} : { kubeVirtVMAddressPersistence: persistence }),
+});
+
 function printConfig(config: IpamConfig): PrintedObject {
   const { strictAffinity, autoAllocateBlocks, maxBlocksPerHost } = config;
   const { kubeVirtVmAddressPersistence: kubeVirtVMAddressPersistence = 'Enabled' } = config;
@@ -192,7 +197,7 @@ export const ipamObjects = (store: IpamStore): IpamObjects => ({
     state: implicit === true ? '' : state,
   })),
   handles: store.handles().map(([handleID, blocks]) => ({ handleID, block: Object.fromEntries(blocks) })),
-  ...(store.storedConfig === undefined ? {} : { config: store.storedConfig }),
+  ...(store.storedConfig === undefined ? {} : { config: configSpec(store.storedConfig) }),
 });
 
 /** All objects, by kind and then by name. */

@@ -45,7 +45,13 @@ export class Evictions {
     return this.#since;
   }
 
-  restore(since: readonly TaintSince[]): void {
+  /** As they were left: those that nodes have still. */
+  resume(since: readonly TaintSince[], store: Store): void {
+    const there = endingTaints(store);
+    this.#become(since.filter((taint) => there.some((one) => isSame(one, taint))));
+  }
+
+  #become(since: readonly TaintSince[]): void {
     this.#since = since;
     this.#next = undefined;
   }
@@ -59,13 +65,13 @@ export class Evictions {
       const pods = store.list('Pod').filter(({ spec }) => spec.nodeName === taint.node);
       return [{ ...taint, sinceNs: nowNs, pods: pods.map(nameOf) }];
     });
-    this.restore(since);
+    this.#become(since);
   }
 
   /** One that has gone, whoever comes in its place. */
   forget(pod: ObjectKey): void {
     const gone = nameOf(pod);
-    this.restore(this.#since.map((taint) => ({ ...taint, pods: taint.pods.filter((name) => name !== gone) })));
+    this.#become(this.#since.map((taint) => ({ ...taint, pods: taint.pods.filter((name) => name !== gone) })));
   }
 
   /** The next pod whose time is over, and when. */

@@ -11,8 +11,14 @@ import { decodeSnapshot, type Snapshot } from './snapshot.js';
 /** Where a cluster comes from. */
 export type Origin =
   | { readonly kind: 'sources'; readonly sources: readonly SourceText[]; readonly seed: number }
-  /** The seed that it is expected to have. */
-  | { readonly kind: 'snapshot'; readonly bytes: Uint8Array; readonly seed?: number };
+  | {
+      readonly kind: 'snapshot';
+      readonly bytes: Uint8Array;
+      /** The seed that it is expected to have. */
+      readonly seed?: number;
+      /** It was made by the cluster that starts anew from it, and is believed. */
+      readonly own?: true;
+    };
 
 export interface SessionRequest {
   readonly origin: Origin;
@@ -28,8 +34,16 @@ export function build(declared: Declared, seed: number, from?: Pick<Snapshot, 'r
     ...(from === undefined ? {} : { recorded: from.recorded }),
   });
   if (cluster.errors.length > 0) throw badObjects(cluster.errors);
-  if (from !== undefined) mending(() => cluster.emulation.advance(from.nowNs));
+  if (from !== undefined) mending(() => passUntil(cluster, from.nowNs));
   return cluster;
+}
+
+/** Probes take the time that they took before. */
+function passUntil(cluster: Cluster, nowNs: number): void {
+  if (nowNs === 0) return;
+  cluster.settleProbes();
+  const { emulation } = cluster;
+  emulation.advance(Math.max(0, nowNs - emulation.clock.nowNs));
 }
 
 /** What a session starts with. @throws Problem */
@@ -44,7 +58,8 @@ export function open(request: SessionRequest) {
     const declared = Declared.read(snapshot);
     const cluster = build(declared, snapshot.seed, snapshot);
     const { name, seed, faults, taints = [] } = snapshot;
-    return { name: request.name ?? name, seed, declared, cluster, faults, taints };
+    const given = origin.own === true ? undefined : snapshot;
+    return { name: request.name ?? name, seed, declared, cluster, faults, taints, given };
   }
   const sources = origin.sources.map(({ file, text }) => ({ file, text, dropped: [] }));
   const declared = Declared.read({ sources });
@@ -55,5 +70,6 @@ export function open(request: SessionRequest) {
     cluster: build(declared, origin.seed),
     faults: [],
     taints: [],
+    given: undefined,
   };
 }

@@ -45,26 +45,14 @@ import { requireOn, whyOff } from './off.js';
 import { build, open, type SessionRequest } from './opening.js';
 import { Overdue, type OverdueRequest } from './overdue.js';
 import { SessionClock } from './session-clock.js';
+import { requireRestored } from './restored.js';
 import { encodeSnapshot } from './snapshot.js';
+import { countsOf, type SessionSummary } from './summary.js';
 import { Stream } from '../stream/stream.js';
 import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
 import { type RunTrace, type TraceRequest, Traces } from './traces.js';
 import { mending } from './mending.js';
-
-export interface SessionSummary {
-  readonly name: string;
-  readonly seed: number;
-  /** Goes up with every change of objects. */
-  readonly generation: number;
-  readonly objects: number;
-  readonly nodes: number;
-  readonly pods: number;
-  readonly services: number;
-  readonly warnings: number;
-  readonly notices: number;
-  readonly nowNs: number;
-}
 
 /** Where a cluster is, beside its objects. */
 export interface Left {
@@ -106,7 +94,7 @@ export class Session {
 
   /** @throws Problem */
   constructor(request: SessionRequest) {
-    const { name, seed, declared, cluster, faults, taints } = open(request);
+    const { name, seed, declared, cluster, faults, taints, given } = open(request);
     this.name = name;
     this.seed = seed;
     this.limits = request.limits;
@@ -114,7 +102,7 @@ export class Session {
     this.#cluster = cluster;
     this.#lookup = nameLookup(cluster);
     this.faults.restore(faults, cluster);
-    this.#evictions.restore(taints);
+    this.#evictions.resume(taints, cluster.store);
     const over: OverdueRequest = {
       cluster: () => this.#cluster,
       faults: this.faults,
@@ -138,6 +126,7 @@ export class Session {
       due: () => this.#overdue.settle(),
     });
     cluster.watch((happened) => this.#tell(happened));
+    if (given !== undefined) requireRestored(given, this.snapshot(given.name));
   }
 
   get cluster(): Cluster {
@@ -153,26 +142,17 @@ export class Session {
   }
 
   get summary(): SessionSummary {
-    const { store, findings, emulation } = this.#cluster;
-    const warnings = findings.filter(({ severity }) => severity === 'warning').length;
-    return {
-      name: this.name,
-      seed: this.seed,
-      generation: this.#generation,
-      objects: this.#declared.size,
-      nodes: [...this.#cluster.underlay.plan.machines.values()].filter(({ role }) => role === 'node').length,
-      pods: store.list('Pod').length,
-      services: store.list('Service').length,
-      warnings,
-      notices: findings.length - warnings,
-      nowNs: emulation.clock.nowNs,
-    };
+    const { name, seed, generation } = this;
+    return { name, seed, generation, objects: this.#declared.size, ...countsOf(this.#cluster) };
   }
 
-  snapshot(): Uint8Array {
+  /** As a reader of the cluster: pods of which the input does not say whether they are ready are known to be by then. */
+  snapshot(name = this.name): Uint8Array {
+    this.#cluster.settleProbes();
+    this.#overdue.settle();
     return encodeSnapshot({
       ...this.#declared.texts,
-      name: this.name,
+      name,
       seed: this.seed,
       recorded: this.#cluster.recorded,
       faults: this.faults.list(),
@@ -189,7 +169,7 @@ export class Session {
 
   /** What a thread that ended has left: its time goes on, and what was broken is broken. */
   goOnFrom({ nowNs, faults, taints }: Left): void {
-    this.#evictions.restore(taints);
+    this.#evictions.resume(taints, this.#cluster.store);
     for (const { id } of this.faults.list()) this.faults.mend(this.#cluster, id);
     const { clock } = this.#cluster.emulation;
     if (nowNs > clock.nowNs) mending(() => this.#cluster.emulation.advance(nowNs - clock.nowNs));

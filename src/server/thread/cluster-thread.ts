@@ -164,7 +164,7 @@ export class ClusterThread {
     const { length } = this.#changes;
     try {
       const { bytes } = await this.call('snapshot', undefined);
-      this.#origin = { kind: 'snapshot', bytes };
+      this.#origin = { kind: 'snapshot', bytes, own: true };
       this.#changes = this.#changes.slice(length);
     } catch {
       // The changes are still there; the next one tries again.
