@@ -35,15 +35,17 @@ function backendOf(spec: InstallationSpec): string {
 }
 
 /** Prefixes of interfaces, and where rules of the platform's own plugin come after Calico's. */
-const OF_PLUGINS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  AmazonVPC: { FELIX_INTERFACEPREFIX: 'eni', FELIX_IPTABLESMANGLEALLOWACTION: 'Return' },
-  GKE: {
-    FELIX_INTERFACEPREFIX: 'gke',
-    FELIX_IPTABLESMANGLEALLOWACTION: 'Return',
-    FELIX_IPTABLESFILTERALLOWACTION: 'Return',
-  },
-  AzureVNET: { FELIX_INTERFACEPREFIX: 'azv' },
-};
+const OF_PLUGINS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(
+  Object.entries({
+    AmazonVPC: { FELIX_INTERFACEPREFIX: 'eni', FELIX_IPTABLESMANGLEALLOWACTION: 'Return' },
+    GKE: {
+      FELIX_INTERFACEPREFIX: 'gke',
+      FELIX_IPTABLESMANGLEALLOWACTION: 'Return',
+      FELIX_IPTABLESFILTERALLOWACTION: 'Return',
+    },
+    AzureVNET: { FELIX_INTERFACEPREFIX: 'azv' },
+  }),
+);
 
 const hasPoolOfIpv4 = (store: Store): boolean =>
   [...store.list('IPPool'), ...installationPools(store).pools].some(({ spec }) => isIpv4Cidr(spec.cidr));
@@ -65,7 +67,7 @@ export function operatorEnvironment(store: Store, { spec }: CalicoInstallation):
     ...(method === '' ? { IP: 'none' } : { IP: 'autodetect', IP_AUTODETECTION_METHOD: method }),
     IP6: 'none',
     FELIX_IPV6SUPPORT: 'false',
-    ...OF_PLUGINS[type],
+    ...OF_PLUGINS.get(type),
     ...(type !== 'Calico' && { FELIX_ROUTESOURCE: 'WorkloadIPs' }),
   };
 }

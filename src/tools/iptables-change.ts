@@ -9,21 +9,21 @@ import { NAME, TRY_HELP, wrongUse } from './iptables-options.js';
 import { missingMatch, missingTarget } from './iptables-extensions.js';
 import { failure, type ToolResult } from './tool.js';
 
-const COMMANDS: Readonly<Record<string, string>> = {
-  '--append': '-A',
-  '--check': '-C',
-  '--delete': '-D',
-  '--insert': '-I',
-  '--replace': '-R',
-  '--new-chain': '-N',
-  '--new': '-N',
-  '--delete-chain': '-X',
-  '--flush': '-F',
-  '--rename-chain': '-E',
-  '--rename': '-E',
-  '--policy': '-P',
-};
-const LETTERS = new Set(Object.values(COMMANDS));
+const COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['--append', '-A'],
+  ['--check', '-C'],
+  ['--delete', '-D'],
+  ['--insert', '-I'],
+  ['--replace', '-R'],
+  ['--new-chain', '-N'],
+  ['--new', '-N'],
+  ['--delete-chain', '-X'],
+  ['--flush', '-F'],
+  ['--rename-chain', '-E'],
+  ['--rename', '-E'],
+  ['--policy', '-P'],
+]);
+const LETTERS = new Set(COMMANDS.values());
 
 /** Words behind each that belong to it: a chain, the number of a rule, another name. */
 const OPERANDS: Readonly<Record<string, number>> = {
@@ -62,8 +62,7 @@ export interface Change {
 /** `--append=INPUT` and `-AINPUT` in two words. */
 function takenApart(word: string): readonly string[] {
   const [, long, value] = /^(--[a-z-]+)=(.*)$/s.exec(word) ?? [];
-  if (long !== undefined && value !== undefined && (COMMANDS[long] !== undefined || long === '--table'))
-    return [long, value];
+  if (long !== undefined && value !== undefined && (COMMANDS.has(long) || long === '--table')) return [long, value];
   const short = word.slice(0, 2);
   return word.length > 2 && (LETTERS.has(short) || short === '-t') ? [short, word.slice(2)] : [word];
 }
@@ -77,7 +76,7 @@ export function readChange(args: readonly string[]): Change | ToolResult | undef
   const rule: string[] = [];
   for (let i = 0; i < all.length; i++) {
     const word = all[i] ?? '';
-    const letter = LETTERS.has(word) ? word : COMMANDS[word];
+    const letter = LETTERS.has(word) ? word : COMMANDS.get(word);
     if (letter !== undefined) {
       if (command !== undefined) return wrongUse(`Cannot use ${letter} with ${command}`);
       command = letter;

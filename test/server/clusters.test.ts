@@ -327,3 +327,12 @@ t.test('a path that has other methods says which', async (t) => {
   }
   t.equal((await ask('PUT', '/clusters/a/b/c')).status, 404);
 });
+
+t.test('what is due later than time ends is never due', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster('probes')] });
+  const { json } = await ask('POST', '/clusters/probes/clock/jump', { toNs: Number.MAX_SAFE_INTEGER - 1000 });
+  t.equal(json.complete, true, 'time has come so far');
+  const stepped = (await ask('POST', '/clusters/probes/clock/step', { events: 1000 })).json;
+  t.equal(stepped.nextEventNs, undefined);
+  t.ok(stepped.nowNs <= Number.MAX_SAFE_INTEGER, `${stepped.nowNs}`);
+});

@@ -448,6 +448,19 @@ t.test('the physical network is an object like any other', async (t) => {
   );
 });
 
+t.test('a group or a kind may be called as what all objects of JavaScript have', async (t) => {
+  const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
+  for (const name of ['constructor', 'toString', 'valueOf', '__proto__']) {
+    for (const method of ['GET', 'DELETE'])
+      t.equal((await ask(method, `${OBJECTS}/${name}/${name}/-/${name}`)).status, 404, `${method} ${name}`);
+    t.equal((await ask('GET', `${OBJECTS}?kind=${name}&fieldSelector=length%3D1`)).status, 400, `${name} in a list`);
+    const object = JSON.stringify({ apiVersion: `${name}/v1`, kind: name, metadata: { name: 'one' } });
+    const made = await ask('POST', OBJECTS, object, { 'content-type': 'application/json' });
+    t.equal(made.status, 201, made.text);
+    t.equal((await ask('GET', `${OBJECTS}/${name}/${name}/-/one`)).status, 200, `${name} is there`);
+  }
+});
+
 t.test('a kind that is written otherwise is told from one of which there is nothing', async (t) => {
   const { ask } = await running(t, { clusters: [cluster(VXLAN)] });
   for (const [kind, near] of [

@@ -201,6 +201,8 @@ t.test('what is asked for wrongly is refused with the words of the real one', re
     'iptables -V',
     'iptables',
     'iptables -t foo -L',
+    'iptables constructor toString',
+    'iptables -L -t __proto__',
     'iptables -L NOPE',
     'iptables -S -v A',
     'iptables -n -L',

@@ -32,19 +32,19 @@ export const describeKey = ({ kind, namespace, name }: ObjectKey): string =>
 export const pathOf = ({ kind, namespace, name }: ObjectKey): string =>
   [kind, namespace, name].filter((part) => part !== '').join('/');
 
-const GROUP_ALIASES: Readonly<Record<string, string>> = {
-  'crd.projectcalico.org': 'projectcalico.org',
-  extensions: 'apps',
-};
+const GROUP_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['crd.projectcalico.org', 'projectcalico.org'],
+  ['extensions', 'apps'],
+]);
 /** Of `extensions`, what went to other groups than `apps`. */
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  NetworkPolicy: 'networking.k8s.io',
-  Ingress: 'networking.k8s.io',
-};
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ['NetworkPolicy', 'networking.k8s.io'],
+  ['Ingress', 'networking.k8s.io'],
+]);
 
 /** Groups that mean the same are one. */
 export const plainGroup = (group: string, kind: string): string =>
-  (group === 'extensions' ? EXTENSIONS[kind] : undefined) ?? GROUP_ALIASES[group] ?? group;
+  (group === 'extensions' ? EXTENSIONS.get(kind) : undefined) ?? GROUP_ALIASES.get(group) ?? group;
 
 /** A group as a request names it: the core group has no name, and is `core`, or `v1` as its apiVersion is written. */
 export const requestedGroup = (group: string, kind: string): string =>

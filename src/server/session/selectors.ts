@@ -32,22 +32,24 @@ export interface Selectable {
 }
 
 /** Fields that a kind has beside its name and namespace, and what they are where nothing is said: pkg/apis/core/v1/conversion.go. */
-const FIELDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  Pod: {
-    'spec.nodeName': '',
-    'spec.restartPolicy': 'Always',
-    'spec.schedulerName': 'default-scheduler',
-    'spec.serviceAccountName': 'default',
-    'spec.hostNetwork': 'false',
-    'status.phase': '',
-    'status.podIP': '',
-    'status.nominatedNodeName': '',
-  },
-  Node: { 'spec.unschedulable': 'false' },
-  Namespace: { 'status.phase': 'Active' },
-  Service: { 'spec.clusterIP': '', 'spec.type': 'ClusterIP' },
-  Secret: { type: 'Opaque' },
-};
+const FIELDS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(
+  Object.entries({
+    Pod: {
+      'spec.nodeName': '',
+      'spec.restartPolicy': 'Always',
+      'spec.schedulerName': 'default-scheduler',
+      'spec.serviceAccountName': 'default',
+      'spec.hostNetwork': 'false',
+      'status.phase': '',
+      'status.podIP': '',
+      'status.nominatedNodeName': '',
+    },
+    Node: { 'spec.unschedulable': 'false' },
+    Namespace: { 'status.phase': 'Active' },
+    Service: { 'spec.clusterIP': '', 'spec.type': 'ClusterIP' },
+    Secret: { type: 'Opaque' },
+  }),
+);
 const NAMES = ['metadata.name', 'metadata.namespace'];
 
 /** @throws Problem for a text that cannot be understood */
@@ -65,9 +67,9 @@ function parsed<T>(parameter: string, parse: () => T): T {
 
 /** Why nothing of this kind can be asked for a field. */
 function unknownField(name: string, kind: string | undefined): string {
-  const having = Object.keys(FIELDS).filter((one) => Object.hasOwn(FIELDS[one] ?? {}, name));
+  const having = [...FIELDS].flatMap(([one, fields]) => (Object.hasOwn(fields, name) ? [one] : []));
   if (kind === undefined && having.length > 0) return `${name} is a field of ${having.join(', ')} (give the kind too)`;
-  const known = [...NAMES, ...Object.keys(FIELDS[kind ?? ''] ?? {})];
+  const known = [...NAMES, ...Object.keys(FIELDS.get(kind ?? '') ?? {})];
   const near = nearMatches(name, known);
   const hint = near.length === 0 ? `there are ${known.join(', ')}` : `did you mean ${near.join(' or ')}?`;
   return `${kind ?? 'objects'} cannot be selected by the field "${name}" (${hint})`;
@@ -89,7 +91,7 @@ const textOf = (value: Json | undefined, otherwise: string): string =>
 
 /** Of a field selector that may be left out, for objects of one kind or of all. */
 function fieldSelectorOf(text: string | undefined, kind: string | undefined): (object: Selectable) => boolean {
-  const own: Readonly<Record<string, string>> = FIELDS[kind ?? ''] ?? {};
+  const own: Readonly<Record<string, string>> = FIELDS.get(kind ?? '') ?? {};
   const terms = parsed('fieldSelector', () => {
     const found = parseFieldSelector(text ?? '');
     for (const { field: name, at } of found)

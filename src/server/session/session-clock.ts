@@ -52,11 +52,17 @@ export class SessionClock {
     return this.#cluster.emulation;
   }
 
+  /** When the next timer is due, if time comes so far. */
+  get #nextNs(): number | undefined {
+    const { nextDueNs = Infinity } = this.#emulation.clock;
+    return nextDueNs > LATEST_NS ? undefined : nextDueNs;
+  }
+
   get state(): ClockState {
-    const { nowNs, nextDueNs } = this.#emulation.clock;
+    const nextEventNs = this.#nextNs;
     return {
-      nowNs,
-      ...(nextDueNs === undefined ? {} : { nextEventNs: nextDueNs }),
+      nowNs: this.#emulation.clock.nowNs,
+      ...(nextEventNs === undefined ? {} : { nextEventNs }),
       running: this.#timer !== undefined,
       pace: this.#pace,
       ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
@@ -123,11 +129,10 @@ export class SessionClock {
 
   /** Runs the next events, one by one. */
   step(events: number): ClockState & { readonly ran: number } {
-    const { clock } = this.#emulation;
     let ran = 0;
     try {
       this.#cluster.live(() => {
-        while (ran < events && clock.nextDueNs !== undefined) {
+        while (ran < events && this.#nextNs !== undefined) {
           let once = 0;
           this.#emulation.run(() => once++ > 0);
           ran += 1;
