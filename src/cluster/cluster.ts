@@ -111,6 +111,7 @@ export class Cluster {
       store,
       kubelets: this.#kubelets,
       isNode: (name) => this.#places.isNode(name),
+      calicoDaemons: (node) => this.#context.calico?.daemonsOn(node) ?? [],
       plugins: this.#context.calico?.binaries() ?? REFERENCE_PLUGINS,
       refreshFiles: (host) => this.#routing?.refreshFiles(host),
     });

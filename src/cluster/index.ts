@@ -23,6 +23,7 @@ export {
 } from './routing.js';
 export { FAULT_FIELDS, type FaultRequest, faultSubject, isFaultRequest } from './input/fault.js';
 export type { Environment } from './node/environment.js';
+export { ownerOf, type Process, type RuntimeContainer, type RuntimePod } from './node/processes.js';
 export type { ClusterEvent } from './change/observe.js';
 export { type RecordedState, withoutPods } from './input/recorded.js';
 export { LARGEST_SIZE, runConnection } from './trace/connection.js';

@@ -4,6 +4,12 @@ import type { Emulation } from './emulation.js';
 import { KernelError } from './errors.js';
 import { Netns } from './netns.js';
 
+/** NET_NS_INIT_INO of include/uapi/linux/nsfs.h. */
+const FIRST_INODE = 4_026_531_833;
+/** The first number that was free on a Linux 6.18 for a namespace, and how many its /proc/net takes with it. */
+const OTHER_INODES = 4_026_532_177;
+const INODES_OF_NETNS = 69;
+
 /** Kernel modules that make a difference by being loaded. */
 export type KernelModule = 'ipip' | 'sctp';
 
@@ -20,7 +26,7 @@ export class Host {
   constructor(emulation: Emulation, name: string) {
     this.emulation = emulation;
     this.name = name;
-    this.netns = new Netns(this, '');
+    this.netns = new Netns(this, '', FIRST_INODE);
   }
 
   /** All namespaces, the host's own first. */
@@ -42,9 +48,17 @@ export class Host {
   /** `ip netns add`. @throws KernelError EEXIST */
   addNetns(name: string): Netns {
     if (this.#named.has(name)) throw new KernelError('EEXIST', `netns add ${name}`);
-    const netns = new Netns(this, name);
+    const netns = new Netns(this, name, this.#freeInode());
     this.#named.set(name, netns);
     return netns;
+  }
+
+  /** proc_alloc_inum(): the lowest that nobody has. */
+  #freeInode(): number {
+    const taken = new Set([...this.#named.values()].map(({ inode }) => inode));
+    let inode = OTHER_INODES;
+    while (taken.has(inode)) inode += INODES_OF_NETNS;
+    return inode;
   }
 
   /** By the name under /run/netns. */

@@ -26,6 +26,8 @@ import { Sysctls } from './sysctl.js';
 export class Netns {
   /** `''` for the host's own. */
   readonly name: string;
+  /** `net:[4026531833]`: its number as a file. */
+  readonly inode: number;
   readonly host: Host;
   readonly emulation: Emulation;
   readonly place: Place;
@@ -47,8 +49,9 @@ export class Netns {
   /** Drops by reason since the start (kfree_skb). */
   readonly drops = new Map<DropReason, number>();
 
-  constructor(host: Host, name: string) {
+  constructor(host: Host, name: string, inode: number) {
     this.name = name;
+    this.inode = inode;
     this.host = host;
     this.emulation = host.emulation;
     this.place = { host: host.name, netns: name };

@@ -1,12 +1,13 @@
 /**
- * `cat`, `ls`: files of a host, and those that the kubelet writes for a pod. /proc/sys, /proc/net and /sys/class/net are
- * made of the namespace's state when they are looked at.
+ * `cat`, `ls`, `readlink`: files of a host, and those that the kubelet writes for a pod. /proc/sys, /proc/net, /proc/PID and
+ * /sys/class/net are made of the namespace's state when they are looked at.
  */
 
 import { CNI_BIN_DIR } from '../cni/index.js';
 import type { Netns } from '../kernel/index.js';
 import { civilTime } from '../services/index.js';
-import { getopt, isBadOption } from './getopt.js';
+import { getopt, isBadOption, optionProblem, orderedOptions } from './getopt.js';
+import { seenProcesses } from './processes/seen.js';
 import { procNetFiles } from './proc-net/proc-net.js';
 import { sysctlFiles } from './proc-sys.js';
 import { sysClassNetFiles } from './sys-class-net.js';
@@ -18,6 +19,31 @@ function kernelFiles(netns: Netns): readonly (readonly [string, string])[] {
   return [...sysctls, ...procNetFiles(netns), ...sysClassNetFiles(netns)];
 }
 
+/** A name and the words of each process, each word with a zero behind it; the namespace is no text. */
+const processFiles = (place: ToolPlace): readonly (readonly [string, string])[] =>
+  seenProcesses(place).flatMap(({ pid, name, args }) => [
+    [`/proc/${pid}/cmdline`, args.map((word) => `${word}\0`).join('')],
+    [`/proc/${pid}/comm`, `${name}\n`],
+    [`/proc/${pid}/ns/net`, ''],
+  ]);
+
+const OF_PROCESS = /^\/proc\/(self|\d+)\/(net|ns\/net)(?=\/|$)/;
+
+/** The namespace of a process by a path to it, and what of it is meant. */
+function processNetns(place: ToolPlace, path: string): { readonly netns: Netns; readonly of: string } | undefined {
+  const [, pid, of = ''] = OF_PROCESS.exec(path) ?? [];
+  if (pid === undefined) return undefined;
+  const netns = pid === 'self' ? place.netns : seenProcesses(place).find((one) => one.pid === Number(pid))?.netns;
+  return netns && { netns, of };
+}
+
+/** Where a path leads: /proc/PID/net is that of the process' namespace. */
+function followed(place: ToolPlace, path: string): { readonly place: ToolPlace; readonly path: string } {
+  const found = processNetns(place, path);
+  if (found?.of !== 'net') return { place, path };
+  return { place: { ...place, netns: found.netns }, path: path.replace(OF_PROCESS, '/proc/net') };
+}
+
 /** Names of programs, which are there but are no text. */
 const binaries = ({ cluster, netns, pod }: ToolPlace): readonly (readonly [string, string])[] =>
   pod === undefined ? cluster.programs.plugins(netns.host).map((name) => [`${CNI_BIN_DIR}/${name}`, ''] as const) : [];
@@ -25,6 +51,7 @@ const binaries = ({ cluster, netns, pod }: ToolPlace): readonly (readonly [strin
 const files = (place: ToolPlace): ReadonlyMap<string, string> =>
   new Map([
     ...kernelFiles(place.netns),
+    ...processFiles(place),
     ...binaries(place),
     ...place.cluster.programs.files(place.netns.host, place.pod),
   ]);
@@ -39,9 +66,10 @@ export function wholePath({ folder = '/' }: ToolPlace, path: string): string {
 }
 
 /** The text of a file, or why there is none. */
-export function readFile(place: ToolPlace, name: string): { readonly text: string } | { readonly problem: string } {
+export function readFile(asker: ToolPlace, name: string): { readonly text: string } | { readonly problem: string } {
+  const { place, path } = followed(asker, wholePath(asker, name));
   const known = files(place);
-  const path = wholePath(place, name);
+  if (processNetns(place, path)?.of === 'ns/net') return { problem: 'Invalid argument' };
   if (path === '/dev/null') return { text: '' };
   const text = path.startsWith(`${CNI_BIN_DIR}/`) ? undefined : known.get(path);
   if (text !== undefined) return { text };
@@ -119,8 +147,8 @@ export function isThere(
   place: ToolPlace,
   path: string,
 ): (Pick<Entry, 'folder' | 'octets'> & { readonly executable: boolean }) | undefined {
-  const known = files(place);
-  const clean = wholePath(place, path);
+  const { place: there, path: clean } = followed(place, wholePath(place, path));
+  const known = files(there);
   if (path === '' || (clean !== '/' && !known.has(clean) && !isFolder(known, clean))) return undefined;
   const entry = entryOf(known, clean, path);
   return { ...entry, executable: entry.folder || entry.program };
@@ -146,12 +174,12 @@ const totalOf = (entries: readonly Entry[]): number =>
 export const ls: Tool = (place, args) => {
   const given = getopt(args, '1aAlhFdrt');
   if (isBadOption(given)) return failure(2, `ls: ${given.problem}\nTry 'ls --help' for more information.`);
-  const known = files(place);
   const { flags } = given;
-  const asked = (given.rest.length === 0 ? ['.'] : [...given.rest].sort()).map((path) => ({
-    path,
-    clean: wholePath(place, path).replace(/\/$/, ''),
-  }));
+  const asked = (given.rest.length === 0 ? ['.'] : [...given.rest].sort()).map((path) => {
+    const found = followed(place, wholePath(place, path));
+    return { path, clean: found.path.replace(/\/$/, ''), place: found.place };
+  });
+  const known = new Map(asked.flatMap((one) => [...files(one.place)]));
   const show = (entries: readonly Entry[]): readonly string[] =>
     flags.has('l') && entries.length > 0 ? longLines(entries) : entries.map(({ name }) => name);
   const missing = asked.filter(({ clean }) => !known.has(clean) && !isFolder(known, clean));
@@ -171,4 +199,31 @@ export const ls: Tool = (place, args) => {
     stdout: [...(own.length > 0 ? [own] : []), ...blocks].map(lines).join('\n'),
     stderr: lines(missing.map(({ path }) => `ls: cannot access '${path}': No such file or directory`)),
   };
+};
+
+/** `readlink [-nz] FILE...`: what is a link here is the namespace of a process. */
+export const readlink: Tool = (place, args) => {
+  const { options, rest, bad } = orderedOptions(args, { short: 'fenmqsvz', long: [] });
+  const again = "Try 'readlink --help' for more information.";
+  if (bad !== undefined) return failure(1, `readlink: ${optionProblem(bad)}\n${again}`);
+  const flags = new Set(options.map(({ letter }) => letter));
+  const paths = [...options.flatMap(({ letter, value }) => (letter === undefined ? [value] : [])), ...rest];
+  if (paths.length === 0) return failure(1, `readlink: missing operand\n${again}`);
+  const isCanonical = flags.has('f') || flags.has('e') || flags.has('m');
+  const end = flags.has('z') ? '\0' : flags.has('n') && paths.length === 1 ? '' : '\n';
+  return together(
+    paths.map((path): ToolResult => {
+      const clean = wholePath(place, path);
+      const found = processNetns(place, clean);
+      const inode = found?.of === 'ns/net' ? `net:[${found.netns.inode}]` : undefined;
+      if (isCanonical) {
+        const target = inode === undefined ? clean : clean.replace(/net$/, inode);
+        const isMissing = flags.has('e') && isThere(place, path) === undefined;
+        return isMissing ? { exitCode: 1, stdout: '', stderr: '' } : ok(target + end);
+      }
+      if (inode !== undefined) return ok(inode + end);
+      const problem = isThere(place, path) === undefined ? 'No such file or directory' : 'Invalid argument';
+      return { exitCode: 1, stdout: '', stderr: flags.has('v') ? `readlink: ${path}: ${problem}\n` : '' };
+    }),
+  );
 };

@@ -95,6 +95,16 @@ export interface WrongOption {
   readonly why: 'unknown' | 'valueless';
 }
 
+/** As getopt_long(3) says it: `invalid option -- 'x'`. */
+export function optionProblem({ written, why }: WrongOption): string {
+  const isLong = written.startsWith('--');
+  if (why === 'unknown')
+    return isLong ? `unrecognized option '${written}'` : `invalid option -- '${written.at(-1) ?? ''}'`;
+  return isLong
+    ? `option '${written}' requires an argument`
+    : `option requires an argument -- '${written.at(-1) ?? ''}'`;
+}
+
 export interface Getopt {
   /** getopt's own: `c:nw::` has `-c` with a value, and `-w` with one if it is attached. */
   readonly short: string;

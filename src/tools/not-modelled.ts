@@ -33,25 +33,22 @@ export const forIpv6 =
   () =>
     noIpv6(name);
 
-const NAMESPACES = `"ip netns" lists namespaces, "ip -n NAME addr" shows one, and "ip route get ADDRESS" names the device that leads to a pod`;
+const RUNTIME = '"crictl ps" and "crictl pods" show what the container runtime has, "ip netns" its namespaces';
 
 /** Programs of a node that show or change what is not there, and what shows it here. */
 const INSTEAD: Readonly<Record<string, string>> = {
   tcpdump: `each command runs by itself here, from its beginning to its end, so that no packet goes by while tcpdump listens.
 "podwire trace -f PATH -o pcapng FROM TO" writes the frames of a packet's way for Wireshark and tcpdump -r, and the terminal
 of "podwire serve" has a tcpdump that goes on while packets are sent`,
-  crictl: `there is no container runtime to ask: ${NAMESPACES}`,
-  ctr: `there is no container runtime to ask: ${NAMESPACES}`,
-  docker: `there is no container runtime to ask: ${NAMESPACES}`,
+  ctr: RUNTIME,
+  docker: RUNTIME,
   ipvsadm: 'IPVS is not modelled; "iptables -t nat -nvL KUBE-SERVICES" shows what kube-proxy does',
   nft: 'rules are kept as iptables has them; "iptables-save" prints them all',
   kubectl:
     'there is no API server to ask here; "podwire serve" has one, and the files that were loaded are what it would show',
-  lsns: `processes are not modelled: ${NAMESPACES}`,
-  kill: 'processes are not modelled: what a shell has begun with & has ended when the next command begins',
-  nerdctl: `there is no container runtime to ask: ${NAMESPACES}`,
-  ps: `processes are not modelled but for the sockets that they have: "ss -tulnp" shows which program listens where`,
-  top: 'processes are not modelled; "nstat" and "ip -s link" show what is counted',
+  kill: 'processes are those that the cluster runs, which go on: what a shell has begun with & has ended when the next command begins',
+  nerdctl: RUNTIME,
+  top: 'what processes take of the machine is not modelled: "ps" lists them, "nstat" and "ip -s link" show what is counted',
   'iptables-legacy': 'rules are those of iptables-nft; "iptables" and "iptables-save" show them',
   'iptables-legacy-save': 'rules are those of iptables-nft; "iptables-save" prints them all',
 };

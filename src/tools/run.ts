@@ -7,6 +7,7 @@ import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
 import { calicoctl } from './calicoctl.js';
 import { conntrack } from './conntrack/conntrack.js';
+import { crictl } from './crictl/crictl.js';
 import { curl } from './curl.js';
 import { date } from './date.js';
 import { dig } from './dns/dig.js';
@@ -15,7 +16,7 @@ import { env, printenv } from './env.js';
 import { host } from './dns/host.js';
 import { nslookup } from './dns/nslookup.js';
 import { ethtool } from './ethtool.js';
-import { cat, ls } from './files.js';
+import { cat, ls, readlink } from './files.js';
 import { hostname } from './hostname.js';
 import { id, whoami } from './id.js';
 import { ip } from './ip/ip.js';
@@ -32,6 +33,10 @@ import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
 import { nsenter } from './nsenter.js';
 import { nstat } from './nstat.js';
 import { ping } from './ping.js';
+import { lsns } from './processes/lsns.js';
+import { pgrep } from './processes/pgrep.js';
+import { pidof } from './processes/pidof.js';
+import { ps } from './processes/ps.js';
 import { shell } from './shell/shell.js';
 import { ss } from './ss/ss.js';
 import { sysctl } from './sysctl.js';
@@ -84,6 +89,7 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   calicoctl,
   cat,
   conntrack,
+  crictl,
   curl,
   cut,
   date,
@@ -112,16 +118,21 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   'iptables-nft-save': iptablesSave,
   'iptables-save': iptablesSave,
   ls,
+  lsns,
   mtr,
   nc,
   netstat,
   nsenter: (place, args, input) => nsenter(place, args, runIn, input),
   nslookup,
   nstat,
+  pgrep,
+  pidof,
   ping,
   ping6: forIpv6('ping6'),
   printenv,
   printf,
+  ps,
+  readlink,
   pwd: (place) => ok(`${place.folder ?? '/'}\n`),
   route,
   sed,
@@ -166,7 +177,7 @@ function pathOf(name: string): string | undefined {
   const bare = name.replace(FOLDER, '');
   if (!Object.hasOwn(TOOLS, bare)) return undefined;
   if (bare !== name) return name;
-  if (bare === 'calicoctl') return '/usr/local/bin/calicoctl';
+  if (bare === 'calicoctl' || bare === 'crictl') return `/usr/local/bin/${bare}`;
   return `/usr/${SBIN.has(bare) ? 'sbin' : 'bin'}/${bare}`;
 }
 

@@ -106,6 +106,7 @@ t.test('a pod’s status, as recorded and as not', (t) => {
     readySince: undefined,
     restarts: 0,
     stopped: [],
+    containers: [],
   });
   const recorded = status({
     phase: 'Running',

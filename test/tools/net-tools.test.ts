@@ -121,7 +121,10 @@ t.test('net-tools show what a trace has left behind, and change nothing', (t) =>
     outputOf(cluster, client, 'netstat -tan'),
     /^tcp +0 +0 192\.168\.166\.129:\d+ +192\.168\.104\.1:80 +TIME_WAIT/m,
   );
-  t.match(outputOf(cluster, node, 'netstat -tlnp'), /^tcp .* 0\.0\.0\.0:10250 +0\.0\.0\.0:\* +LISTEN +kubelet +$/m);
+  t.match(
+    outputOf(cluster, node, 'netstat -tlnp'),
+    /^tcp .* 0\.0\.0\.0:10250 +0\.0\.0\.0:\* +LISTEN +\d+\/kubelet +$/m,
+  );
   t.match(outputOf(cluster, node, 'route'), /^default +172\.18\.0\.1 +0\.0\.0\.0 +UG /m);
   t.match(outputOf(cluster, node, 'netstat -i'), /^vxlan\.calico +1450 +[1-9]/m);
   for (const command of [

@@ -180,7 +180,10 @@ t.test('ss lists what the real one does, and refuses with its words', { skip }, 
 t.test('ss names programs, and where the kernel itself listens', (t) => {
   const cluster = loadTopology('two-nodes-vxlan');
   const NODE = 'node/node1';
-  t.match(outputOf(cluster, NODE, 'ss -tlnp sport = :10250'), /^LISTEN 0 .*:10250 .* users:\(\("kubelet"\)\)\n/m);
+  t.match(
+    outputOf(cluster, NODE, 'ss -tlnp sport = :10250'),
+    /^LISTEN 0 .*:10250 .* users:\(\("kubelet",pid=\d+,fd=3\)\)\n/m,
+  );
   t.match(outputOf(cluster, NODE, 'ss -uln'), /^UNCONN 0 +0 +0\.0\.0\.0:4789 +0\.0\.0\.0:\* +$/m);
   t.match(ss({ cluster, netns: cluster.locate({ kind: 'node', name: 'node1' }).netns, pod: undefined }, ['-w']), {
     exitCode: 1,

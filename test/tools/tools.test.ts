@@ -487,8 +487,7 @@ t.test('a namespace of the node is reached by its name', (t) => {
     exitCode: 1,
     stderr: 'nsenter: cannot open /run/netns/none: No such file or directory\n',
   });
-  t.match(toolIn(cluster, NODE, 'nsenter -t 4711 -n ip addr'), { exitCode: 2, stderr: /"ip netns" lists namespaces/ });
-  t.match(toolIn(cluster, NODE, 'crictl pods'), { exitCode: 2, stderr: /"ip netns" lists namespaces/ });
+  t.match(toolIn(cluster, NODE, 'docker ps'), { exitCode: 2, stderr: /"crictl ps" and "crictl pods" show/ });
   t.equal(outputOf(cluster, CLIENT, 'ip netns'), '', 'its names are the machine’s');
   t.match(toolIn(cluster, NODE, 'ip -n none addr'), { exitCode: 255, stderr: /Cannot open network namespace "none"/ });
   t.end();
@@ -547,8 +546,7 @@ t.test('telnet tells whether a port is open, uname where it runs, time how long 
     stdout: '',
     stderr: '\nreal\t1m1.500s\nuser\t0m0.000s\nsys\t0m0.000s\n',
   });
-  for (const [program, instead] of [['ps aux', 'ss -tulnp']] as const)
-    t.match(toolIn(cluster, NODE, program), { exitCode: 2, stderr: new RegExp(instead) }, program);
+  t.match(toolIn(cluster, NODE, 'top'), { exitCode: 2, stderr: /"ps" lists them/ });
   t.end();
 });
 

@@ -20,6 +20,7 @@ import {
   type PluginDatastore,
   readFelixConfig,
   recordedIpam,
+  storedBackend,
   usesWireguard,
   workloadInterfaces,
   type WorkloadInterfaces,
@@ -113,6 +114,13 @@ export class CalicoCluster {
     host.files.set('/var/lib/calico/mtu', String(mtus.pod));
     // Felix runs before the first pod does: the module is there, and with it tunl0 in every pod's namespace.
     if (ipip !== undefined) host.loadModule('ipip');
+  }
+
+  /** What runit starts on the node (node/filesystem/etc/rc.local); nothing where calico-node does not run. */
+  daemonsOn(node: string): readonly string[] {
+    if (!this.#runsOn(node)) return [];
+    const speaksBgp = storedBackend(this.#store, node) === 'bird';
+    return ['node-services', 'felix', ...(speaksBgp ? ['bird', 'bird6', 'confd'] : [])];
   }
 
   /** Felix with everything that is on the node now, its own tunnel devices among it; what the kernel refused. */

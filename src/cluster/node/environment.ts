@@ -81,7 +81,7 @@ function visibleServices(store: Store, { namespace, spec }: Pod): readonly Servi
 }
 
 /** third_party/forked/golang/expansion: `$$` is a dollar sign, what is not known stays as it is written. */
-const expanded = (text: string, valueOf: (name: string) => string | undefined): string =>
+export const expanded = (text: string, valueOf: (name: string) => string | undefined): string =>
   text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (written, name?: string) =>
     name === undefined ? '$' : (valueOf(name) ?? written),
   );
@@ -91,7 +91,11 @@ export interface PodEnvironmentRequest {
   readonly store: Store;
   readonly hostname: string;
   readonly addresses: readonly IpAddress[];
+  /** Which of its containers. */
+  readonly container: Container | undefined;
 }
+
+const NO_VARIABLES = { env: [], envFrom: [] };
 
 /** podFieldSelectorRuntimeValue(): the fields that the API server lets stand in a variable. */
 function fieldValue(path: string, { pod, store, addresses }: PodEnvironmentRequest): string | undefined {
@@ -114,9 +118,9 @@ function fieldValue(path: string, { pod, store, addresses }: PodEnvironmentReque
 }
 
 /** In which commands run: that which the annotation names (kubectl/pkg/cmd/util/podcmd), else the first. */
-function defaultContainer({ annotations, spec: { containers } }: Pod): Pick<Container, 'env' | 'envFrom'> {
+export function defaultContainer({ annotations, spec: { containers } }: Pod): Container | undefined {
   const chosen = labelOf(annotations, 'kubectl.kubernetes.io/default-container');
-  return containers.find(({ name }) => name === chosen) ?? containers[0] ?? { env: [], envFrom: [] };
+  return containers.find(({ name }) => name === chosen) ?? containers[0];
 }
 
 /** What a variable comes to before `$(NAME)` is looked at, or where a value stands that nobody here knows. */
@@ -132,11 +136,11 @@ function valueOf(value: EnvValue, request: PodEnvironmentRequest): { text: strin
  * a map. Differs: what an image sets is not known.
  */
 export function podEnvironment(request: PodEnvironmentRequest): Environment {
-  const { pod, store, hostname } = request;
+  const { pod, store, hostname, container = NO_VARIABLES } = request;
   const services = new Map(visibleServices(store, pod).flatMap(serviceVariables));
   const own = new Map<string, string>();
   const unresolved = new Map<string, string>();
-  for (const [name, given] of containerVariables(defaultContainer(pod), store, pod.namespace)) {
+  for (const [name, given] of containerVariables(container, store, pod.namespace)) {
     const value = valueOf(given, request);
     if ('from' in value) {
       unresolved.set(name, value.from);

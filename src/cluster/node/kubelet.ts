@@ -15,6 +15,7 @@ import {
 import type { Host, Netns } from '../../kernel/index.js';
 import {
   append,
+  type Container,
   GroupedList,
   type Finding,
   finding,
@@ -22,6 +23,7 @@ import {
   type IpAddress,
   isFinished,
   isIpv4,
+  isList,
   type Pod,
   type Store,
 } from '../../kubernetes/index.js';
@@ -29,7 +31,7 @@ import { type Ipv4Addr, parseIpv4Prefix } from '../../packet/index.js';
 import type { Cause } from '../../trace/index.js';
 import type { DnsPods } from './dns-pods.js';
 import type { KubeletSettings } from '../input/kubelet-settings.js';
-import { type Environment, podEnvironment } from './environment.js';
+import { defaultContainer, type Environment, expanded, podEnvironment } from './environment.js';
 import { podListeners, podSite } from './listeners.js';
 import { podFiles, podHostname } from './pod-files.js';
 import { containerId, netnsName } from '../input/sandbox.js';
@@ -47,9 +49,10 @@ export interface Sandbox {
   /** What the kubelet put into its containers. */
   readonly files: ReadonlyMap<string, string>;
   readonly hostname: string;
+  readonly startedNs: number;
 }
 
-type NewSandbox = Omit<Sandbox, 'files' | 'hostname'>;
+type NewSandbox = Omit<Sandbox, 'files' | 'hostname' | 'startedNs'>;
 
 /** What a kubelet has done about a pod. */
 export interface PodChange {
@@ -264,7 +267,8 @@ export class Kubelet {
     const [settings, nodeName] = [this.#settings, this.#host.name];
     const addresses = this.#addressesOf(created);
     const files = podFiles({ pod, settings, addresses, nodeName, nodeFiles: this.#host.files });
-    const sandbox = { ...created, files, hostname: podHostname(pod, settings, nodeName) };
+    const startedNs = this.#host.emulation.clock.nowNs;
+    const sandbox = { ...created, files, hostname: podHostname(pod, settings, nodeName), startedNs };
     const key = keyOf(pod);
     this.sandboxes.set(key, sandbox);
     const ofDns = this.#dns.start(pod, { netns, files, addresses });
@@ -285,9 +289,28 @@ export class Kubelet {
   /** What programs in its containers find set; undefined for a pod that does not run here. */
   environmentOf(pod: Pod): Environment | undefined {
     const sandbox = this.sandboxes.get(keyOf(pod));
-    if (sandbox === undefined) return undefined;
-    const { hostname } = sandbox;
-    return podEnvironment({ pod: sandbox.pod, store: this.#store, hostname, addresses: this.#addressesOf(sandbox) });
+    return sandbox && this.#environment(sandbox, defaultContainer(sandbox.pod));
+  }
+
+  #environment(sandbox: Sandbox, container: Container | undefined): Environment {
+    const { pod, hostname } = sandbox;
+    return podEnvironment({ pod, store: this.#store, hostname, addresses: this.#addressesOf(sandbox), container });
+  }
+
+  /** The words with which a container starts, as the pod has them; empty where its image says. */
+  commandOf(sandbox: Sandbox, container: Container): readonly string[] {
+    const { command, args } = container;
+    const words = [command, args].flatMap((list) =>
+      isList(list) ? list.filter((one) => typeof one === 'string') : [],
+    );
+    if (!words.some((word) => word.includes('$('))) return words;
+    const { variables } = this.#environment(sandbox, container);
+    return words.map((word) => expanded(word, (name) => variables.get(name)));
+  }
+
+  /** Whether its sandbox has crashed: nothing runs in it. */
+  hasCrashed(pod: Pod): boolean {
+    return this.#isDown(pod);
   }
 
   /** Its servers, if it has any, by difference: Services that come and go open and close ports. */
@@ -300,8 +323,7 @@ export class Kubelet {
       server.close();
       held.delete(port);
     }
-    const process = pod.spec.containers[0]?.name ?? pod.name;
-    for (const [name, { protocol, port, address, because }] of wanted) {
+    for (const [name, { protocol, port, address, process, because }] of wanted) {
       if (held.has(name)) continue;
       const server = startServer(netns, { protocol, port, address, process, because, site: podSite(pod) });
       if (server !== undefined) held.set(name, { server, because });

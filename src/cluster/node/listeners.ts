@@ -20,6 +20,8 @@ export interface PodListener {
   readonly port: number;
   /** The only address at which it listens; undefined for any of the pod's. */
   readonly address: Ipv4Addr | undefined;
+  /** The container that listens. */
+  readonly process: string;
   readonly because: readonly Cause[];
 }
 
@@ -40,16 +42,23 @@ const selects = (service: Service, pod: Pod): boolean => {
  */
 export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
   const found = new Map<string, Omit<PodListener, 'because'> & { because: Cause[] }>();
-  const add = (protocol: PortProtocol, port: number, cause: Cause, address?: Ipv4Addr): void => {
+  const first = runningContainers(pod)[0]?.name ?? pod.name;
+  const add = (
+    { protocol, port, address, process = first }: Partial<PodListener> & Pick<PodListener, 'protocol' | 'port'>,
+    cause: Cause,
+  ): void => {
     const key = `${protocol}/${port}`;
-    const listener = found.get(key) ?? { protocol, port, address, because: [] };
+    const listener = found.get(key) ?? { protocol, port, address, process, because: [] };
     listener.because.push(cause);
     found.set(key, listener);
   };
   const ofPod = (detail: string): Cause => ({ kind: 'Pod', namespace: pod.namespace, name: pod.name, detail });
   for (const { name, ports } of runningContainers(pod)) {
     for (const { containerPort, protocol } of ports)
-      add(PROTOCOLS[protocol], containerPort, ofPod(`container ${name} declares port ${containerPort}`));
+      add(
+        { protocol: PROTOCOLS[protocol], port: containerPort, process: name },
+        ofPod(`container ${name} declares port ${containerPort}`),
+      );
   }
   for (const service of store.list('Service', pod.namespace)) {
     if (!selects(service, pod)) continue;
@@ -57,16 +66,17 @@ export function podListeners(pod: Pod, store: Store): readonly PodListener[] {
       const target = targetPortOf(port, pod);
       if (target === undefined || isOfStopped(pod, port.protocol, target)) continue;
       const detail = `target port ${target}`;
-      add(PROTOCOLS[port.protocol], target, {
-        kind: 'Service',
-        namespace: service.namespace,
-        name: service.name,
-        detail,
-      });
+      add(
+        { protocol: PROTOCOLS[port.protocol], port: target },
+        { kind: 'Service', namespace: service.namespace, name: service.name, detail },
+      );
     }
   }
   for (const { container, port, address } of undeclaredProbes(pod))
-    add('tcp', port, ofPod(`container ${container} is probed at port ${port}`), address);
+    add(
+      { protocol: 'tcp', port, process: container, address },
+      ofPod(`container ${container} is probed at port ${port}`),
+    );
   return [...found.values()];
 }
 

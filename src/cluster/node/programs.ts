@@ -3,14 +3,17 @@
 import type { PluginBinaries } from '../../cni/index.js';
 import type { Host } from '../../kernel/index.js';
 import type { Pod, Store } from '../../kubernetes/index.js';
-import { type Environment, LOGIN } from './environment.js';
+import { defaultContainer, type Environment, LOGIN } from './environment.js';
 import type { Kubelet, Sandbox } from './kubelet.js';
+import { type Processes, processesOf } from './processes.js';
 
 export interface ProgramsRequest {
   readonly store: Store;
   readonly kubelets: ReadonlyMap<string, Kubelet>;
   readonly isNode: (name: string) => boolean;
   readonly plugins: PluginBinaries;
+  /** What Calico runs on a node. */
+  readonly calicoDaemons: (node: string) => readonly string[];
   /** Files of routing daemons, which are written when somebody looks. */
   readonly refreshFiles: (host: Host) => void;
 }
@@ -38,6 +41,22 @@ export class Programs {
   /** The plugins in a node's /opt/cni/bin, by name; other machines have none. */
   plugins(host: Host): readonly string[] {
     return this.#request.isNode(host.name) ? [...this.#request.plugins.keys()].sort() : [];
+  }
+
+  /** What runs on the machine, and what its container runtime has. */
+  processes(host: Host): Processes {
+    const calicoDaemons = this.#request.isNode(host.name) ? this.#request.calicoDaemons(host.name) : [];
+    return processesOf({ host, kubelet: this.#kubelets.get(host.name), calicoDaemons });
+  }
+
+  /** Whether the machine has a container runtime: nodes have. */
+  hasRuntime(host: Host): boolean {
+    return this.#kubelets.has(host.name);
+  }
+
+  /** In which of the pod's containers commands run. */
+  containerOf(pod: Pod): string | undefined {
+    return defaultContainer(pod)?.name;
   }
 
   /** What `hostname` prints there. */

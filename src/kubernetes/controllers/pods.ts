@@ -155,6 +155,7 @@ export function podFromTemplate(name: string, making: Making): Pod {
       readySince: undefined,
       restarts: 0,
       stopped: [],
+      containers: [],
     },
   };
 }

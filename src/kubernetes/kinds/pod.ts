@@ -193,6 +193,9 @@ const podSpecFields = {
   affinity: optional(affinity),
   tolerations: listOf(toleration),
   hostNetwork: withDefault(flag, false),
+  hostPID: withDefault(flag, false),
+  /** Its containers see one another's processes. */
+  shareProcessNamespace: withDefault(flag, false),
   /** Variables of the namespace's Services for its containers. */
   enableServiceLinks: withDefault(flag, true),
   serviceAccountName: withDefault(text, 'default'),
@@ -218,7 +221,6 @@ const POD_SPEC_FIELDS = [
   'automountServiceAccountToken',
   'ephemeralContainers',
   'hostIPC',
-  'hostPID',
   'hostUsers',
   'hostnameOverride',
   'imagePullSecrets',
@@ -236,7 +238,6 @@ const POD_SPEC_FIELDS = [
   'schedulingGates',
   'securityContext',
   'serviceAccount',
-  'shareProcessNamespace',
   'terminationGracePeriodSeconds',
   'topologySpreadConstraints',
   'workloadRef',
@@ -279,7 +280,21 @@ const containerStatus = record({
   state: optional(containerState),
   lastState: optional(containerState),
   restartCount: withDefault(count, 0),
+  containerID: withDefault(text, ''),
 });
+
+/** A container that a runtime has made, as it names it. */
+export interface RecordedContainer {
+  readonly name: string;
+  /** Without `containerd://`. */
+  readonly id: string;
+  readonly restarts: number;
+}
+
+const recordedAmong = (statuses: readonly Value<typeof containerStatus>[]): readonly RecordedContainer[] =>
+  statuses.flatMap(({ name, containerID, restartCount }) =>
+    containerID === '' ? [] : [{ name, id: containerID.replace(/^\w+:\/\//, ''), restarts: restartCount }],
+  );
 
 /** A container of which the kubelet has said that no process of it runs. */
 export interface StoppedContainer {
@@ -324,6 +339,7 @@ const podStatus = map(
       /** Of the container that was restarted most often. */
       restarts: Math.max(0, ...containerStatuses.map(({ restartCount }) => restartCount)),
       stopped: stoppedAmong([...containerStatuses, ...initContainerStatuses]),
+      containers: recordedAmong([...containerStatuses, ...initContainerStatuses]),
     };
   },
 );

@@ -1,14 +1,13 @@
 /** `ip`: objects and verbs may be abbreviated, as in iproute2. Only what shows is offered. */
 
-import { type Netns, Veth } from '../../kernel/index.js';
 import { isIpv6, noIpv6 } from '../not-modelled.js';
-import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
+import { failure, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { showAddresses } from './address.js';
 import { runBatch } from './batch.js';
-import { devicesOf } from './device.js';
 import { showLinks } from './link.js';
 import { showGroups } from './maddress.js';
 import { getNeighbour, showNeighbours } from './neighbour.js';
+import { askNetns, listNetns } from './netns.js';
 import { showRoutes } from './route.js';
 import { getRoute } from './route-get.js';
 import { showRules } from './rule.js';
@@ -197,10 +196,22 @@ const VERBS: Readonly<Record<IpObject, readonly string[]>> = {
   neighbour: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
   neighbor: ['add', 'change', 'chg', 'replace', 'delete', 'get', 'show', 'list', 'lst', 'flush'],
   maddress: ['add', 'delete', 'list', 'show', 'lst'],
-  netns: ['list', 'show', 'lst', 'list-id', 'add', 'set', 'delete', 'identify', 'pids', 'exec', 'monitor', 'attach'],
+  netns: [
+    'list',
+    'show',
+    'lst',
+    'list-id',
+    'add',
+    'set',
+    'delete',
+    'identify',
+    'pids',
+    'exec',
+    'monitor',
+    'attach',
+    'help',
+  ],
 };
-
-type Where = Pick<ToolPlace, 'netns' | 'pod'>;
 
 /** As messages name an object. */
 function commandName(object: IpObject): string {
@@ -208,7 +219,7 @@ function commandName(object: IpObject): string {
   return object.startsWith('neigh') ? 'neigh' : object;
 }
 
-function run(place: Where, { options, words }: Parsed, object: IpObject): ToolResult {
+function run(place: ToolPlace, { options, words }: Parsed, object: IpObject): ToolResult {
   const [word, ...args] = words;
   if (options.family === 'inet6' || words.some((one) => isIpv6(one.replace(/\/\d+$/, ''))))
     return noIpv6(`ip ${object}`, 1);
@@ -219,13 +230,14 @@ function run(place: Where, { options, words }: Parsed, object: IpObject): ToolRe
   if (verb === 'get')
     return object === 'route' ? getRoute(place.netns, args, form) : getNeighbour(place.netns, args, form);
   if (SHOW.some((one) => one === verb)) return show(place, options, object, args);
+  const answer = object === 'netns' ? askNetns(place, verb, args) : undefined;
+  if (answer !== undefined) return answer;
   return failure(1, `ip ${object} ${verb}: only what shows is offered here.`);
 }
 
-function show({ netns, pod }: Where, options: Options, object: IpObject, args: readonly string[]): ToolResult {
+function show({ netns, pod }: ToolPlace, options: Options, object: IpObject, args: readonly string[]): ToolResult {
   const { family, statistics, json } = options;
-  // In a container there are no names of the machine's.
-  if (object === 'netns') return ok(pod === undefined ? lines(namespaces(netns)) : '');
+  if (object === 'netns') return listNetns({ netns, pod }, json);
   if (object === 'link') return showLinks(netns, args, options);
   if (object === 'address') return showAddresses(netns, args, options);
   if (object === 'maddress') return showGroups(netns, args, options);
@@ -235,19 +247,7 @@ function show({ netns, pod }: Where, options: Options, object: IpObject, args: r
   return showNeighbours(netns, args, { ...options, statistics: statistics > 0 });
 }
 
-/** Names are files of the machine. A namespace has a number where a device leads there from this one. */
-function namespaces(netns: Netns): string[] {
-  const numbers = new Map<Netns, number>();
-  for (const dev of devicesOf(netns)) {
-    const there = dev instanceof Veth ? dev.peer?.netns : undefined;
-    if (there !== undefined && there !== netns && !numbers.has(there)) numbers.set(there, numbers.size);
-  }
-  return netns.host.namespaces
-    .filter(({ name }) => name !== '')
-    .map((one) => (numbers.has(one) ? `${one.name} (id: ${numbers.get(one)})` : one.name));
-}
-
-function command(where: Where, options: Options, [word = '', ...words]: readonly string[]): ToolResult {
+function command(where: ToolPlace, options: Options, [word = '', ...words]: readonly string[]): ToolResult {
   if (word === '' || 'help'.startsWith(word)) return usage();
   const object = objectOf(word);
   const other = OTHER_OBJECTS.find((one) => one.startsWith(word));
@@ -264,7 +264,7 @@ export const ip: Tool = (place, args, input = '') =>
     const { netns: name, batch, force } = options;
     const netns = name === undefined ? place.netns : place.netns.host.namedNetns(name);
     if (netns === undefined) return failure(255, `Cannot open network namespace "${name}": No such file or directory`);
-    const where = { netns, pod: place.pod };
+    const where = { ...place, netns };
     if (batch === undefined) return command(where, options, words);
     return runBatch(place, { file: batch, force }, input, (line) => unlessRefused(() => command(where, options, line)));
   });

@@ -1,5 +1,6 @@
 /** `netstat` of net-tools 2.10: sockets of TCP and UDP, routes (`-r`), devices (`-i`), groups (`-g`), counters (`-s`). */
 
+import type { Process } from '../../cluster/index.js';
 import { HostNames } from '../host-names.js';
 import { type SocketEntry, serviceOfPort } from '../../kernel/index.js';
 import { formatIpv4 } from '../../packet/index.js';
@@ -7,6 +8,7 @@ import { type LongOption, orderedOptions } from '../getopt.js';
 import { groupsOf } from '../groups.js';
 import { devicesOf } from '../ip/device.js';
 import { noIpv6 } from '../not-modelled.js';
+import { SocketOwners } from '../processes/seen.js';
 import { socketsOf } from '../ss/ss.js';
 import { failure, lines, ok, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 import { interfacesOf, longForm, shortForm } from './ifconfig.js';
@@ -57,7 +59,8 @@ const ADDRESS_WIDTH = 23;
 interface SocketForm {
   readonly numeric: boolean;
   readonly wide: boolean;
-  readonly programs: boolean;
+  /** Who has them; undefined where nobody asked. */
+  readonly owners: SocketOwners | undefined;
   readonly names: HostNames;
 }
 
@@ -74,6 +77,19 @@ function endText(
   return `${form.wide ? host : host.slice(0, room)}:${portText}`.padEnd(ADDRESS_WIDTH);
 }
 
+const PROGRAM_WIDTH = 20;
+
+/** prg_cache_load(): the first of its words, of a whole path the file alone. */
+function programOf(process: Process | undefined): string {
+  if (process === undefined) return '-'.padEnd(PROGRAM_WIDTH);
+  const {
+    pid,
+    args: [path = ''],
+  } = process;
+  const text = `${pid}/${path.startsWith('/') ? path.slice(path.lastIndexOf('/') + 1) : path}`;
+  return text.slice(0, PROGRAM_WIDTH - 1).padEnd(PROGRAM_WIDTH);
+}
+
 function socketRow(entry: SocketEntry, form: SocketForm): string {
   const { protocol, state } = entry;
   const listens = state === 'LISTEN';
@@ -81,8 +97,7 @@ function socketRow(entry: SocketEntry, form: SocketForm): string {
   const local = endText({ address: entry.localAddress, port: entry.localPort, protocol }, form);
   const remote = endText({ address: entry.remoteAddress, port: entry.remotePort, protocol }, form);
   const row = `${protocol.padEnd(4)}  ${queues.join(' ')} ${local} ${remote} ${(STATES[state] ?? state).padEnd(11)}`;
-  // Differs: processes have names here, and no numbers.
-  return form.programs ? `${row} ${(entry.process ?? '-').padEnd(20)}` : row;
+  return form.owners === undefined ? row : `${row} ${programOf(form.owners.of(entry)?.process)}`;
 }
 
 const HEADER = 'Proto Recv-Q Send-Q Local Address           Foreign Address         State      ';
@@ -91,13 +106,12 @@ function sockets(place: ToolPlace, flags: ReadonlySet<string>): string {
   const chosen = (['tcp', 'udp'] as const).filter((protocol) => flags.has(protocol.charAt(0)));
   const protocols = chosen.length === 0 ? (['tcp', 'udp'] as const) : chosen;
   const waits = ({ state }: SocketEntry): boolean => state === 'LISTEN' || state === 'UNCONN';
-  const entries = socketsOf(place.netns).filter(
-    (entry) => flags.has('a') || (flags.has('l') ? waits(entry) : !waits(entry)),
-  );
+  const all = socketsOf(place.netns);
+  const entries = all.filter((entry) => flags.has('a') || (flags.has('l') ? waits(entry) : !waits(entry)));
   const form: SocketForm = {
     numeric: flags.has('n'),
     wide: flags.has('W'),
-    programs: flags.has('p'),
+    owners: flags.has('p') ? new SocketOwners(place, place.netns, all) : undefined,
     names: new HostNames(place, 'netstat'),
   };
   const which = flags.has('a') ? 'servers and established' : flags.has('l') ? 'only servers' : 'w/o servers';

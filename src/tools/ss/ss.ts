@@ -6,6 +6,7 @@ import { filterOf } from './filter.js';
 import { notShown, readSsOptions } from './options.js';
 import { type SocketState, STATE_NAMES, stateOf } from './states.js';
 import { SS_USAGE } from './usage.js';
+import { SocketOwners } from '../processes/seen.js';
 import { socketUse } from '../proc-net/mib.js';
 import { failure, lines, ok, type Tool } from '../tool.js';
 
@@ -53,7 +54,9 @@ export const socketsOf = (netns: Netns): readonly SocketEntry[] => [
 interface Form {
   readonly numeric: boolean;
   readonly header: boolean;
-  readonly processes: boolean;
+  /** Who has them; undefined where nobody asked. */
+  readonly owners: SocketOwners | undefined;
+  readonly threads: boolean;
   /** Several protocols, and several states: else the column says nothing. */
   readonly netid: boolean;
   readonly state: boolean;
@@ -85,6 +88,15 @@ function portText(port: number, protocol: string, { numeric }: Form): string {
   return (numeric ? undefined : serviceOfPort(port, protocol)) ?? String(port);
 }
 
+/** Differs: a process has one thread. */
+function usersOf(entry: SocketEntry, { owners, threads }: Form): string {
+  const owner = owners?.of(entry);
+  if (owner === undefined) return '';
+  const { process, descriptor } = owner;
+  const thread = threads ? `tid=${process.pid},` : '';
+  return `users:(("${process.name}",pid=${process.pid},${thread}fd=${descriptor}))`;
+}
+
 function cellsOf(entry: SocketEntry, form: Form): Cells {
   const { protocol, device } = entry;
   const on = device === undefined ? '' : `%${device}`;
@@ -98,8 +110,7 @@ function cellsOf(entry: SocketEntry, form: Form): Cells {
     localPort: portText(entry.localPort, protocol, form),
     peer: `${formatIpv4(entry.remoteAddress)}:`,
     peerPort: portText(entry.remotePort, protocol, form),
-    // Differs: processes have names here, and no numbers.
-    process: form.processes && entry.process !== undefined ? `users:(("${entry.process}"))` : '',
+    process: usersOf(entry, form),
   };
 }
 
@@ -177,14 +188,15 @@ export const ss: Tool = (place, args) => {
   const states = (usual: ReadonlySet<SocketState>): ReadonlySet<SocketState> =>
     filter.states ?? (flags.has('a') ? ALL : flags.has('l') ? LISTENING : usual);
   const every = new Set(chosen.flatMap(({ usual }) => [...states(usual)]));
+  const entries = socketsOf(netns);
   const form: Form = {
     numeric: flags.has('n'),
     header: !flags.has('H'),
-    processes: flags.has('p') || flags.has('T'),
+    owners: flags.has('p') || flags.has('T') ? new SocketOwners(place, netns, entries) : undefined,
+    threads: flags.has('T'),
     netid: chosen.length > 1,
     state: every.size > 1,
   };
-  const entries = socketsOf(netns);
   const rows = chosen.flatMap(({ protocol, usual }) =>
     entries
       .filter((entry) => entry.protocol === protocol && states(usual).has(stateOf(entry)) && filter.holds(entry))
