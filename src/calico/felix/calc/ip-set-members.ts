@@ -4,7 +4,16 @@
  * and then the same for all hosts.
  */
 
-import { addressOf, type Cidr, formatAddress, formatCidr, isHostCidr, networkOf } from '../../cidr.js';
+import {
+  addressOf,
+  type Cidr,
+  cidrCovers,
+  compareCidr,
+  formatAddress,
+  formatCidr,
+  isHostCidr,
+  networkOf,
+} from '../../cidr.js';
 import { compareText } from '../../digest.js';
 import type { EndpointPort, ServiceSlice } from '../../model.js';
 import type { Cause } from '../../../trace/index.js';
@@ -27,6 +36,27 @@ export const memberText = (cidr: Cidr): string =>
 const HALVES = { 4: ['0.0.0.0/1', '128.0.0.0/1'], 6: ['::/1', '8000::/1'] } as const;
 
 const netMembers = (cidr: Cidr): readonly string[] => (cidr.length === 0 ? HALVES[cidr.version] : [memberText(cidr)]);
+
+/**
+ * Those that lie in no other; felix/labelindex/named_port_index.go: memberDeduplicator. Addresses among themselves
+ * never do.
+ */
+function withoutCovered(nets: readonly Cidr[]): readonly Cidr[] {
+  if (nets.every(isHostCidr)) return nets;
+  const kept: Cidr[] = [];
+  for (const net of nets.map(networkOf).sort(compareCidr)) {
+    const last = kept.at(-1);
+    if (last === undefined || !cidrCovers(last, net)) kept.push(net);
+  }
+  return kept;
+}
+
+/** What a host wants of a set. */
+export interface MembersWanted {
+  readonly version: 4 | 6;
+  /** Networks within others are left out: sets of nftables take none. */
+  readonly suppressOverlaps: boolean;
+}
 
 const PROTOCOL_OF_NUMBER: Readonly<Record<number, string>> = { 6: 'tcp', 17: 'udp', 132: 'sctp' };
 const protocolName = (protocol: string | number): string =>
@@ -54,11 +84,11 @@ export class IpSetMembers {
   }
 
   /** Sorted, each once. */
-  members({ id, content }: IpSetDefinition, version: 4 | 6): readonly string[] {
-    const key = `${version} ${id}`;
+  members({ id, content }: IpSetDefinition, wanted: MembersWanted): readonly string[] {
+    const key = `${wanted.version} ${wanted.suppressOverlaps} ${id}`;
     const known = this.#members.get(key);
     if (known !== undefined) return known;
-    const members = [...new Set(this.#compute(content, version))].sort(compareText);
+    const members = [...new Set(this.#compute(content, wanted))].sort(compareText);
     this.#members.set(key, members);
     return members;
   }
@@ -103,12 +133,14 @@ export class IpSetMembers {
     return index;
   }
 
-  #compute(content: IpSetContent, version: 4 | 6): string[] {
+  #compute(content: IpSetContent, { version, suppressOverlaps }: MembersWanted): string[] {
     switch (content.kind) {
-      case 'selector':
-        return this.selected(content.selector).flatMap(({ nets }) =>
-          nets.filter((net) => net.version === version).flatMap(netMembers),
+      case 'selector': {
+        const nets = this.selected(content.selector).flatMap((item) =>
+          item.nets.filter((net) => net.version === version),
         );
+        return (suppressOverlaps ? withoutCovered(nets) : nets).flatMap(netMembers);
+      }
       case 'named-port':
         return this.selected(content.selector).flatMap(({ nets, ports }) =>
           ports

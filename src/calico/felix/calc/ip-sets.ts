@@ -61,6 +61,8 @@ export function policyIpsets({ cluster, host, version, view }: IpsetContext): Fe
     const because = 'policy' in user ? [user.policy.because] : user.because;
     for (const { id } of sets) users.set(id, [...(users.get(id) ?? []), ...because]);
   }
+  // felix/calc/calc_graph.go: NewCalculationGraph()
+  const suppressOverlaps = host.config.nftablesMode !== 'Disabled';
   return view.sets.map((definition) => {
     const { id, content } = definition;
     const withPort = content.kind === 'named-port' || (content.kind === 'service' && content.withPorts);
@@ -70,7 +72,7 @@ export function policyIpsets({ cluster, host, version, view }: IpsetContext): Fe
       type: withPort ? 'hash:ip,port' : 'hash:net',
       version,
       maxSize: host.config.maxIpsetSize,
-      members: cluster.members.members(definition, version),
+      members: cluster.members.members(definition, { version, suppressOverlaps }),
       because: users.get(id) ?? [],
     };
   });
