@@ -216,6 +216,15 @@ t.test('sets hold pods, networks in halves, named ports and endpoints of Service
   t.end();
 });
 
+t.test('a network of a rule may be a single address', (t) => {
+  const egress = [{ action: 'Deny', destination: { nets: ['192.0.2.9'] } }];
+  const cluster = new PolicyCluster([
+    policy('p', { selector: "app == 'client'", types: ['Egress'], egress }, 'GlobalNetworkPolicy'),
+  ]);
+  t.match(cluster.rules('cali-po-gnp/p')?.[0], / --destination 192\.0\.2\.9\/32 /);
+  t.end();
+});
+
 t.test('a host endpoint governs by interface before it does by address, and the first by name wins', (t) => {
   const endpoint = (name: string, spec: object) => ({
     ...HOST_ENDPOINT,

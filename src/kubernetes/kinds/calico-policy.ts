@@ -11,7 +11,6 @@ import {
   addressOrCidr,
   admit,
   check,
-  cidr,
   either,
   flag,
   integer,
@@ -92,8 +91,8 @@ const accountName = check(text, (name) =>
 
 const entity = record(
   {
-    nets: listOf(cidr),
-    notNets: listOf(cidr),
+    nets: listOf(addressOrCidr),
+    notNets: listOf(addressOrCidr),
     selector,
     notSelector: selector,
     namespaceSelector: selector,

@@ -3,7 +3,7 @@
 import { isIpv4 } from '../address.js';
 import { textMap } from '../schema/kind.js';
 import {
-  addressOrCidr,
+  sloppyAddressOrCidr,
   admit,
   tolerate,
   check,
@@ -100,7 +100,7 @@ export type ServiceSpec = Value<typeof serviceSpec>;
 
 /** Some providers write the address with its host prefix. */
 const ingressAddress = map(
-  check(addressOrCidr, ({ addr, length }) =>
+  check(sloppyAddressOrCidr, ({ addr, length }) =>
     length === (isIpv4(addr) ? 32 : 128) ? undefined : { path: [], expected: sloppyAddress.expected },
   ),
   ({ addr }) => addr,

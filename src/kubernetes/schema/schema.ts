@@ -134,13 +134,19 @@ export const cidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', parseCid
 export const sloppyAddress: Schema<IpAddress> = textual('an IPv4 or IPv6 address', parseIpSloppy);
 /** A source range, which the API server trims (core/validation ValidateLoadBalancerSourceRanges). */
 export const sloppyCidr: Schema<Cidr> = textual('a CIDR such as 10.0.0.0/16', (given) => parseCidrSloppy(given.trim()));
-/** An address with or without a prefix length; without one it is a host's own (/32, /128). */
-export const addressOrCidr: Schema<Cidr> = textual('an address or CIDR', (given) => {
-  if (given.includes('/')) return parseCidrSloppy(given);
-  const addr = parseIpSloppy(given);
+function hostCidr(addr: IpAddress | undefined): Cidr | undefined {
   if (addr === undefined) return undefined;
   return typeof addr === 'number' ? { addr, length: 32 } : { addr, length: 128 };
-});
+}
+
+/** An address with or without a prefix length; without one it is a host's own (/32, /128): libcalico-go ParseCIDROrIP(). */
+export const addressOrCidr: Schema<Cidr> = textual('an address or CIDR', (given) =>
+  given.includes('/') ? parseCidr(given) : hostCidr(parseIp(given)),
+);
+/** The same where leading zeros are taken. */
+export const sloppyAddressOrCidr: Schema<Cidr> = textual('an address or CIDR', (given) =>
+  given.includes('/') ? parseCidrSloppy(given) : hostCidr(parseIpSloppy(given)),
+);
 /** Checked, and kept as it was written. */
 export const cidrText: Schema<string> = textual(cidr.expected, (given) => (parseCidr(given) ? given : undefined));
 export const addressText: Schema<string> = textual(address.expected, (given) =>
