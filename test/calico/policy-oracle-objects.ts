@@ -228,6 +228,7 @@ export interface FelixSettings {
   readonly iptablesMangleAllowAction?: 'Accept' | 'Return';
   readonly failsafeInboundHostPorts?: readonly FailsafePort[];
   readonly failsafeOutboundHostPorts?: readonly FailsafePort[];
+  readonly flowLogsLocalReporter?: 'Enabled' | 'Disabled';
 }
 
 export interface World {

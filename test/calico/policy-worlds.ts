@@ -636,6 +636,7 @@ const felix: fc.Arbitrary<FelixSettings> = fc.record(
     iptablesMangleAllowAction: fc.constantFrom('Accept', 'Return'),
     failsafeInboundHostPorts: failsafePorts,
     failsafeOutboundHostPorts: failsafePorts,
+    flowLogsLocalReporter: fc.constantFrom('Enabled', 'Disabled'),
   },
   { requiredKeys: ['defaultEndpointToHostAction'] },
 );
