@@ -786,6 +786,27 @@ t.test('a NetworkPolicy that selects pods of the host’s network alone is told 
   t.end();
 });
 
+t.test('what Calico makes of admin policies that it does not know whole is told', (t) => {
+  const ports = '[{portNumber: {protocol: TCP, port: 81}}, {namedPort: http}]';
+  const told = (rule: string, version = 'v3.31.2'): string[] =>
+    withMore(
+      `---\napiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {calicoVersion: ${version}, datastoreReady: true}\n` +
+        `---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {namespaces: {}}, egress: [${rule}]}\n`,
+    )
+      .findings.filter(({ object, severity }) => object === 'AdminNetworkPolicy p' && severity === 'warning')
+      .map(({ path, message }) => `${path}: ${message}`);
+  t.same(told(`{action: Deny, to: [{namespaces: {}}], ports: ${ports}}`), [
+    'spec.egress[0].ports[1].namedPort: Calico does not know names of ports here: the rule is for all protocols and ports',
+  ]);
+  t.same(told(`{action: Deny, to: [{nodes: {}}], ports: ${ports}}`), [
+    'spec.egress[0].to[0]: Calico does not know this kind of peer: the rule denies everything',
+  ]);
+  t.match(told(`{action: Deny, to: [{namespaces: {}}], ports: ${ports}}`, 'v3.32.1'), [
+    /^: Calico v3\.32\.1 does not read it any more/,
+  ]);
+  t.end();
+});
+
 /** In a NetworkPolicy's spec, and what is said of it. */
 const BAD_SELECTORS: readonly (readonly [string, RegExp])[] = [
   ['{podSelector: {matchLabels: {"a b": c}}}', /podSelector\.matchLabels\["a b"\]: expected a label’s key/],

@@ -129,6 +129,23 @@ function unknownPeers(store: Store, found: Findings): void {
   }
 }
 
+/** v3.31 has names of ports still to do: an entry with one is for everything, and with it the whole rule. */
+function namedPorts(store: Store, found: Findings): void {
+  const { enforced, policies } = adminNetworkPolicies(store);
+  const message = 'Calico does not know names of ports here: the rule is for all protocols and ports';
+  for (const object of enforced ? policies : []) {
+    for (const direction of ['ingress', 'egress'] as const) {
+      for (const [i, rule] of object.spec[direction].entries()) {
+        const named = rule.ports.findIndex(({ namedPort }) => namedPort !== '');
+        const peers = 'from' in rule ? rule.from : rule.to;
+        if (named < 0 || unconvertiblePeers(direction, [{ peers }]).length > 0) continue;
+        const path = ['spec', direction, i, 'ports', named, 'namedPort'];
+        found.add(object, path, { code: 'calico-setting', severity: 'warning', message });
+      }
+    }
+  }
+}
+
 function staged(store: Store, found: Findings): void {
   for (const kind of STAGED) {
     for (const object of store.list(kind)) {
@@ -269,6 +286,7 @@ export function policyFindings(store: Store, plan: NetworkPlan, enforced: boolea
     missingTiers(store, found);
     olderPair(store, found);
     unknownPeers(store, found);
+    namedPorts(store, found);
     ruleContents(store, found);
     selectsHostNetwork(store, found);
     hostEndpoints(store, plan, found);
