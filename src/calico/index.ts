@@ -19,11 +19,19 @@ export {
   parseCidrOrAddress,
 } from './cidr.js';
 export * from './cni-plugin/index.js';
+export { namespaceProfile, podEndpoint, serviceAccountProfile } from './conversion.js';
 export { bgpFindings } from './datastore/bgp-findings.js';
 export { felixFindings } from './datastore/felix-findings.js';
 export { poolFindings, poolsOverNodes } from './datastore/pool-findings.js';
 export { addressFromStore, cidrFromStore, cidrToStore } from './datastore/addresses.js';
 export { confdHost, confdOptions, storedBackend, unroutedPools } from './datastore/daemons.js';
+export {
+  convertedUid,
+  keptAnnotations,
+  keptCreationTimestamp,
+  keptLabels,
+  policyName,
+} from './datastore/metadata.js';
 export { nodesInUse, servicesInUse, workloadsInUse } from './datastore/ipam-in-use.js';
 export {
   balancedByCalico,

@@ -74,6 +74,7 @@ export { serviceSubnet } from './service-cidrs.js';
 export { formatLabels, hasLabels, labelOf, matchesSelector, meetsRequirement } from './selector.js';
 export { parseFieldSelector, parseLabelSelector, SelectorError } from './selector-text.js';
 export {
+  formatYaml,
   loadDocuments,
   ObjectSource,
   parseEmbedded,

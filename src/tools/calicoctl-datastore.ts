@@ -20,6 +20,7 @@ export function clusterInformation(store: Store): ObjectOf<'ClusterInformation'>
     terminating: false,
     source: unwritten('<calico>'),
     spec: { clusterGUID: '', clusterType: '', calicoVersion: '', datastoreReady: true },
+    resourceVersion: '',
   };
 }
 
@@ -33,7 +34,12 @@ export function calicoctlDatastore(store: Store, args: readonly string[]): ToolR
   if (docopt(rest, { values: [], flags: [], words: 0 }) === undefined)
     return failure(1, invalidOption('datastore', args));
   const information = clusterInformation(store);
-  const spec = { ...information.spec, datastoreReady: command === 'unlock' };
-  store.put('ClusterInformation', { ...information, spec });
+  const datastoreReady = command === 'unlock';
+  if (information.spec.datastoreReady !== datastoreReady)
+    store.put('ClusterInformation', {
+      ...information,
+      spec: { ...information.spec, datastoreReady },
+      resourceVersion: String(BigInt(information.resourceVersion || 0) + 1n),
+    });
   return ok(`Datastore ${command}ed.\n`);
 }

@@ -1,353 +1,166 @@
-/** `calicoctl get`: what there is of a kind, as a table; calicoctl/calicoctl/commands/get.go, resourcemgr. */
+/** `calicoctl get`: what there is of a kind; calicoctl/calicoctl/commands/get.go, common: resources.go, printer.go. */
 
-import { storedTiers, vethName, workloadEndpointName } from '../calico/index.js';
-import {
-  calicoNodes,
-  formatCidr,
-  formatIp,
-  isFinished,
-  type Kind,
-  type ObjectOf,
-  type Store,
-} from '../kubernetes/index.js';
-import { formatIpv4 } from '../packet/index.js';
+import { formatYaml, isObject, type JsonObject } from '../kubernetes/index.js';
+import { LISTED, type Listed } from './calicoctl-kinds.js';
+import type { Row } from './calicoctl-rows.js';
+import { docopt, invalidOption, type Parsed, type Usage } from './docopt.js';
 import { spacedTable } from './table.js';
 import { failure, ok, type ToolPlace, type ToolResult } from './tool.js';
 
-interface Row {
-  /** Empty where the kind has none. */
-  readonly namespace: string;
-  readonly name: string;
-  readonly cells: Readonly<Record<string, string>>;
+/** What was asked for by one name, or without one. */
+interface Found {
+  readonly listed: Listed;
+  readonly rows: readonly Row[];
+  readonly isList: boolean;
 }
 
-interface Listed {
-  readonly names: readonly string[];
-  readonly narrow: readonly string[];
-  readonly wide: readonly string[];
-  /** As errors name it. */
-  readonly kind: string;
-  readonly isNamespaced?: true;
-  readonly rows: (place: ToolPlace) => readonly Row[];
+/** What is printed, or what is wrong with what was asked for. */
+type Printed = { readonly text: string } | { readonly refused: string };
+
+/** Prints what was found. */
+type Printer = (found: readonly Found[]) => Printed;
+
+const API_VERSION = 'projectcalico.org/v3';
+
+function documentOf({ listed: { kind }, rows, isList }: Found): JsonObject {
+  const typed = (row: Row): JsonObject => ({ kind, apiVersion: API_VERSION, ...row.document() });
+  const [first] = rows;
+  if (!isList && first !== undefined) return typed(first);
+  return { kind: `${kind}List`, apiVersion: API_VERSION, metadata: {}, items: rows.map(typed) };
 }
 
-const rowsOf =
-  <K extends Kind>(kind: K, cells: (object: ObjectOf<K>) => Record<string, string> = () => ({})) =>
-  ({ cluster }: ToolPlace): readonly Row[] =>
-    cluster.store.list(kind).map((object) => ({
-      namespace: 'namespace' in object ? object.namespace : '',
-      name: object.name,
-      cells: cells(object),
-    }));
-
-const globalAsNumber = (store: Store): number => store.get('BGPConfiguration', '', 'default')?.spec.asNumber ?? 64_512;
-
-function nodeRows({ cluster: { store } }: ToolPlace): readonly Row[] {
-  return calicoNodes(store).map(({ name, bgp }) => {
-    const asNumber = bgp?.asNumber ?? `(${globalAsNumber(store)})`;
-    const cells = {
-      ASN: bgp === undefined ? '' : String(asNumber),
-      IPV4: bgp?.ipv4Address === undefined ? '' : formatCidr(bgp.ipv4Address),
-      IPV6: bgp?.ipv6Address === undefined ? '' : formatCidr(bgp.ipv6Address),
-    };
-    return { namespace: '', name, cells };
-  });
+/** One is printed as it is, several as a list, and where nothing was found there is none. */
+function documentsOf(found: readonly Found[]): JsonObject | readonly JsonObject[] | null {
+  const documents = found.map(documentOf);
+  return documents.length === 0 ? null : documents.length === 1 ? (documents[0] ?? null) : documents;
 }
 
-/** From a million on Go prints numbers of its float64 with an exponent of two digits. */
-const EXPONENT_FROM = 1e6;
-
-/** `{{.Spec.Order}}` of a pointer to a float64. */
-function orderText(order: number | undefined): string {
-  if (order === undefined) return '<nil>';
-  if (Math.abs(order) < EXPONENT_FROM) return String(order);
-  return order.toExponential().replace(/e\+(\d)$/, 'e+0$1');
-}
-
-const MOST_OCTETS = 80;
-
-/** joinAndTruncate() */
-function joined(items: readonly string[]): string {
-  const text = items.join(',');
-  return text.length > MOST_OCTETS ? `${text.slice(0, MOST_OCTETS - 3)}...` : text;
-}
-
-interface PolicySpec {
-  readonly tier: string;
-  readonly order?: number | undefined;
-  readonly selector: { readonly text: string } | string | undefined;
-}
-
-const policyCells = ({ spec }: { readonly spec: PolicySpec }): Record<string, string> => ({
-  TIER: spec.tier,
-  ORDER: orderText(spec.order),
-  SELECTOR: typeof spec.selector === 'string' ? spec.selector : (spec.selector?.text ?? ''),
-});
-
-const POLICY_COLUMNS = { narrow: ['NAME', 'TIER'], wide: ['NAME', 'TIER', 'ORDER', 'SELECTOR'] } as const;
-const NAME_ALONE = { narrow: ['NAME'], wide: ['NAME'] } as const;
-const same = (...columns: readonly string[]) => ({ narrow: columns, wide: columns });
-
-/** Pods that Calico connects; libcalico-go/lib/backend/k8s/conversion: IsReadyCalicoPod(). */
-const endpointRows = ({ cluster }: ToolPlace): readonly Row[] =>
-  cluster.store.list('Pod').flatMap((pod) => {
-    const { namespace, name, spec } = pod;
-    if (spec.hostNetwork || spec.nodeName === '' || isFinished(pod)) return [];
-    const address = cluster.podAddress(pod);
-    if (address === undefined) return [];
-    const serviceAccount = spec.serviceAccountName || 'default';
-    const cells = {
-      WORKLOAD: name,
-      NODE: spec.nodeName,
-      NETWORKS: `${formatIpv4(address)}/32`,
-      INTERFACE: vethName(namespace, name),
-      PROFILES: `kns.${namespace},ksa.${namespace}.${serviceAccount}`,
-      NATS: '',
-    };
-    return [{ namespace, name: workloadEndpointName(spec.nodeName, name), cells }];
-  });
-
-const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-
-const LISTED: readonly Listed[] = [
-  {
-    names: ['node', 'nodes', 'no', 'nos'],
-    kind: 'Node',
-    narrow: ['NAME'],
-    wide: ['NAME', 'ASN', 'IPV4', 'IPV6'],
-    rows: nodeRows,
-  },
-  {
-    names: ['ippool', 'ippools', 'ipp', 'ipps', 'pool', 'pools'],
-    kind: 'IPPool',
-    narrow: ['NAME', 'CIDR', 'SELECTOR'],
-    wide: [
-      'NAME',
-      'CIDR',
-      'NAT',
-      'IPIPMODE',
-      'VXLANMODE',
-      'DISABLED',
-      'DISABLEBGPEXPORT',
-      'SELECTOR',
-      'ASSIGNMENTMODE',
-    ],
-    rows: rowsOf('IPPool', ({ spec }) => ({
-      CIDR: formatCidr(spec.cidr),
-      NAT: String(spec.natOutgoing),
-      IPIPMODE: spec.ipipMode,
-      VXLANMODE: spec.vxlanMode,
-      DISABLED: String(spec.disabled),
-      DISABLEBGPEXPORT: String(spec.disableBGPExport),
-      SELECTOR: spec.nodeSelector,
-      ASSIGNMENTMODE: spec.assignmentMode,
-    })),
-  },
-  {
-    names: ['bgppeer', 'bgppeers', 'bgpp', 'bgpps', 'bp', 'bps'],
-    kind: 'BGPPeer',
-    ...same('NAME', 'PEERIP', 'NODE', 'ASN'),
-    rows: rowsOf('BGPPeer', ({ spec }) => ({
-      PEERIP: spec.peerIP,
-      NODE: spec.node || spec.nodeSelector || '(global)',
-      ASN: String(spec.asNumber ?? 0),
-    })),
-  },
-  {
-    names: ['bgpconfiguration', 'bgpconfigurations', 'bgpconfig', 'bgpconfigs'],
-    kind: 'BGPConfiguration',
-    ...same('NAME', 'LOGSEVERITY', 'MESHENABLED', 'ASNUMBER'),
-    rows: rowsOf('BGPConfiguration', ({ spec }) => ({
-      LOGSEVERITY: spec.logSeverityScreen,
-      MESHENABLED: String(spec.nodeToNodeMeshEnabled),
-      ASNUMBER: spec.asNumber === undefined ? '-' : String(spec.asNumber),
-    })),
-  },
-  {
-    names: ['bgpfilter', 'bgpfilters', 'bgpf', 'bgpfs', 'bf', 'bfs'],
-    kind: 'BGPFilter',
-    ...same('NAME', 'NUMEXPORTV4', 'NUMIMPORTV4', 'NUMEXPORTV6', 'NUMIMPORTV6'),
-    rows: rowsOf('BGPFilter', ({ spec }) => ({
-      NUMEXPORTV4: String(spec.exportV4.length),
-      NUMIMPORTV4: String(spec.importV4.length),
-      NUMEXPORTV6: String(spec.exportV6.length),
-      NUMIMPORTV6: String(spec.importV6.length),
-    })),
-  },
-  {
-    names: ['felixconfiguration', 'felixconfigurations', 'felixconfig', 'felixconfigs'],
-    kind: 'FelixConfiguration',
-    ...NAME_ALONE,
-    rows: rowsOf('FelixConfiguration'),
-  },
-  {
-    names: [
-      'kubecontrollersconfiguration',
-      'kubecontrollersconfigurations',
-      'kubecontrollersconfig',
-      'kubecontrollersconfigs',
-    ],
-    kind: 'KubeControllersConfiguration',
-    ...NAME_ALONE,
-    rows: rowsOf('KubeControllersConfiguration'),
-  },
-  {
-    names: ['clusterinformation', 'clusterinformations', 'clusterinfo', 'clusterinfos'],
-    kind: 'ClusterInformation',
-    ...same('NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'),
-    rows: rowsOf('ClusterInformation', ({ spec }) => ({
-      CLUSTERGUID: spec.clusterGUID,
-      CLUSTERTYPE: spec.clusterType,
-      CALICOVERSION: spec.calicoVersion,
-      DATASTOREREADY: spec.datastoreReady === undefined ? '<nil>' : String(spec.datastoreReady),
-    })),
-  },
-  {
-    names: ['tier', 'tiers'],
-    kind: 'Tier',
-    ...same('NAME', 'ORDER'),
-    rows: ({ cluster }) =>
-      storedTiers(cluster.store)
-        .map(({ name, order }) => ({ namespace: '', name, cells: { ORDER: orderText(order) } }))
-        .sort(byName),
-  },
-  {
-    names: ['globalnetworkpolicy', 'globalnetworkpolicies', 'gnp', 'gnps'],
-    kind: 'GlobalNetworkPolicy',
-    ...POLICY_COLUMNS,
-    rows: rowsOf('GlobalNetworkPolicy', policyCells),
-  },
-  {
-    names: ['networkpolicy', 'networkpolicies', 'policy', 'np', 'policies', 'pol', 'pols'],
-    kind: 'NetworkPolicy',
-    isNamespaced: true,
-    ...POLICY_COLUMNS,
-    rows: rowsOf('CalicoNetworkPolicy', policyCells),
-  },
-  {
-    names: ['stagedglobalnetworkpolicy', 'stagedglobalnetworkpolicies', 'sgnp', 'sgnps'],
-    kind: 'StagedGlobalNetworkPolicy',
-    ...POLICY_COLUMNS,
-    rows: rowsOf('StagedGlobalNetworkPolicy', policyCells),
-  },
-  {
-    names: ['stagednetworkpolicy', 'stagednetworkpolicies', 'stagedpolicy', 'snp', 'stagedpolicies', 'spol', 'spols'],
-    kind: 'StagedNetworkPolicy',
-    isNamespaced: true,
-    ...POLICY_COLUMNS,
-    rows: rowsOf('StagedNetworkPolicy', policyCells),
-  },
-  {
-    names: ['globalnetworkset', 'globalnetworksets', 'gnetsets'],
-    kind: 'GlobalNetworkSet',
-    narrow: ['NAME'],
-    wide: ['NAME', 'NETS'],
-    rows: rowsOf('GlobalNetworkSet', ({ spec }) => ({ NETS: joined(spec.nets.map(formatCidr)) })),
-  },
-  {
-    names: ['networkset', 'networksets', 'netsets'],
-    kind: 'NetworkSet',
-    isNamespaced: true,
-    narrow: ['NAME'],
-    wide: ['NAME', 'NETS'],
-    rows: rowsOf('NetworkSet', ({ spec }) => ({ NETS: joined(spec.nets.map(formatCidr)) })),
-  },
-  {
-    names: ['ipreservation', 'ipreservations', 'reservation', 'reservations'],
-    kind: 'IPReservation',
-    narrow: ['NAME'],
-    wide: ['NAME', 'CIDRS'],
-    rows: rowsOf('IPReservation', ({ spec }) => ({ CIDRS: joined(spec.reservedCIDRs.map(formatCidr)) })),
-  },
-  {
-    names: ['hostendpoint', 'hostendpoints', 'hep', 'heps'],
-    kind: 'HostEndpoint',
-    narrow: ['NAME', 'NODE'],
-    wide: ['NAME', 'NODE', 'INTERFACE', 'IPS', 'PROFILES'],
-    rows: rowsOf('HostEndpoint', ({ spec }) => ({
-      NODE: spec.node,
-      INTERFACE: spec.interfaceName,
-      IPS: spec.expectedIPs.map(formatIp).join(','),
-      PROFILES: spec.profiles.join(','),
-    })),
-  },
-  {
-    names: ['workloadendpoint', 'workloadendpoints', 'wep', 'weps'],
-    kind: 'WorkloadEndpoint',
-    isNamespaced: true,
-    narrow: ['WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE'],
-    wide: ['NAME', 'WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE', 'PROFILES', 'NATS'],
-    rows: endpointRows,
-  },
-];
-
-interface Asked {
-  readonly output: string;
-  /** `-n`; undefined: that of nobody who asks for one. */
-  readonly namespace: string | undefined;
-  readonly everywhere: boolean;
-  readonly words: readonly string[];
-}
-
-const VALUED: Readonly<Record<string, 'output' | 'namespace'>> = {
-  '-o': 'output',
-  '--output': 'output',
-  '-n': 'namespace',
-  '--namespace': 'namespace',
-};
-
-function readArguments(args: readonly string[]): Asked {
-  const words: string[] = [];
-  const values: { output: string; namespace?: string } = { output: 'ps' };
-  let everywhere = false;
-  for (let i = 0; i < args.length; i += 1) {
-    const word = args[i] ?? '';
-    const [, option = '', attached] = /^(-[on]|--output|--namespace)=?(.+)?$/s.exec(word) ?? [];
-    const name = VALUED[option];
-    if (name !== undefined) {
-      values[name] = attached ?? args[i + 1] ?? '';
-      if (attached === undefined) i += 1;
-    } else if (/^(?:-A|-a|--all-namespaces)$/.test(word)) everywhere = true;
-    else if (word !== '--allow-version-mismatch') words.push(word);
-  }
-  return { output: values.output, namespace: values.namespace, everywhere, words };
-}
-
-/** `custom-columns=NAME,ORDER`, or those that the kind usually has; undefined where they are no table's. */
-function headingsOf({ narrow, wide }: Listed, output: string): readonly string[] | undefined {
-  if (output === 'ps') return narrow;
-  if (output === 'wide') return wide;
-  return /^custom-columns=(.+)$/.exec(output)?.[1]?.split(',');
+/** Without what is of this cluster alone; `get --export`. */
+function exported(found: Found): Found {
+  if (found.isList) return found;
+  const rows = found.rows.map((row) => ({
+    ...row,
+    document: () => {
+      const { metadata, ...rest } = row.document();
+      const {
+        namespace: _,
+        uid: __,
+        resourceVersion: ___,
+        creationTimestamp: ____,
+        ...kept
+      } = isObject(metadata) ? metadata : {};
+      return { metadata: kept, ...rest };
+    },
+  }));
+  return { ...found, rows };
 }
 
 const cellOf = ({ namespace, name, cells }: Row, heading: string): string =>
   heading === 'NAME' ? name : heading === 'NAMESPACE' ? namespace : (cells[heading] ?? '');
 
-export function calicoctlGet(place: ToolPlace, args: readonly string[]): ToolResult {
-  const { output, namespace, everywhere, words } = readArguments(args);
-  const [kind = '', ...names] = words;
-  const listed = LISTED.find((one) => one.names.includes(kind.toLowerCase()));
-  if (listed === undefined) {
-    const known = LISTED.map((one) => one.names[0]).join(', ');
-    return failure(1, `calicoctl get ${kind}: only ${known} are offered here`);
-  }
-  const given = headingsOf(listed, output);
-  if (given === undefined) return failure(1, `calicoctl get: output "${output}" is not offered here`);
+interface TableForm {
+  readonly headings: (listed: Listed) => readonly string[];
+  /** Whether namespaces stand before. */
+  readonly namespaces: boolean;
+}
+
+/** resourcemgr.go:GetTableTemplate(). */
+function tableOf({ listed, rows }: Found, { headings, namespaces }: TableForm): Printed {
+  const { narrow, wide, others = [] } = listed;
   const isNamespaced = listed.isNamespaced === true;
-  const known = new Set([...listed.wide, ...listed.narrow, 'NAME', ...(isNamespaced ? ['NAMESPACE'] : [])]);
-  const wrong = given.find((heading) => !known.has(heading));
-  if (wrong !== undefined) return failure(1, `unknown heading ${wrong}, valid values are: ${[...known].join(', ')}`);
-  const headings = isNamespaced && (everywhere || namespace !== undefined) ? ['NAMESPACE', ...given] : given;
-  const wanted = namespace || 'default';
-  const all = listed.rows(place).filter((row) => !isNamespaced || everywhere || row.namespace === wanted);
-  const missing = names.filter((name) => !all.some((row) => row.name === name));
-  const rows = all.filter(({ name }) => names.length === 0 || names.includes(name));
-  const table = spacedTable(
-    headings,
-    rows.map((row) => headings.map((heading) => cellOf(row, heading))),
-  );
-  if (missing.length === 0) return ok(`${table}\n`);
-  const within = isNamespaced ? `${wanted}/` : '';
-  const errors = missing.map((name) => `resource does not exist: ${listed.kind}(${within}${name}) with error: <nil>`);
-  return failure(1, errors.join('\n'), rows.length === 0 ? '' : `${table}\n`);
+  const known = new Set([...wide, ...narrow, ...others, 'NAME', ...(isNamespaced ? ['NAMESPACE'] : [])]);
+  const asked = headings(listed);
+  const wrong = asked.find((heading) => !known.has(heading));
+  if (wrong !== undefined) return { refused: `unknown heading ${wrong}, valid values are: ${[...known].join(', ')}` };
+  const columns = namespaces && isNamespaced ? ['NAMESPACE', ...asked] : asked;
+  const cells = rows.map((row) => columns.map((heading) => cellOf(row, heading)));
+  return { text: `${spacedTable(columns, cells)}\n` };
+}
+
+const tables =
+  (form: TableForm): Printer =>
+  (found) => {
+    let text = '';
+    for (const one of found) {
+      const table = tableOf(one, form);
+      if ('refused' in table) return table;
+      text += table.text;
+    }
+    return { text };
+  };
+
+/** What `-o` asks for; a text where it is nothing that is known. */
+function printerOf(output: string, namespaces: boolean): Printer | string {
+  const [form = '', ...values] = output.split('=');
+  const value = values.join('=');
+  if (output === 'yaml' || output === 'yml') return (found) => ({ text: formatYaml(documentsOf(found)) });
+  if (output === 'json') return (found) => ({ text: JSON.stringify(documentsOf(found), undefined, 2) });
+  if (output === 'ps') return tables({ headings: ({ narrow }) => narrow, namespaces });
+  if (output === 'wide') return tables({ headings: ({ wide }) => wide, namespaces });
+  if (form === 'custom-columns')
+    return value === ''
+      ? 'need to specify at least one column'
+      : tables({ headings: () => value.split(','), namespaces: false });
+  if (form === 'go-template' && value === '') return 'need to specify a template';
+  if (form === 'go-template-file' && value === '') return 'need to specify a template file';
+  if (form === 'go-template' || form === 'go-template-file')
+    return `calicoctl get -o ${form}: templates of Go are not modelled; "-o json" has all that they would choose from`;
+  return `unrecognized output format '${output}'`;
+}
+
+interface Scope {
+  readonly namespace: string;
+  readonly everywhere: boolean;
+}
+
+/** resources.go:handleNamespace(), resourcemgr.go:GetOrList(): what is wrong with asking so. */
+function refusedScope({ kind, isNamespaced }: Listed, name: string, scope: Scope): string | undefined {
+  const { namespace, everywhere } = scope;
+  if (isNamespaced !== true) return everywhere || namespace !== '' ? `${kind} is not namespaced` : undefined;
+  if (everywhere && namespace !== '') return 'cannot use both --namespace and --all-namespaces flags at the same time';
+  return everywhere && name !== '' ? 'cannot use --all-namespace flag for getting a single resource' : undefined;
+}
+
+/** What there is of a name, all where it is empty; a text where there is none. */
+function find(place: ToolPlace, listed: Listed, name: string, scope: Scope): Found | string {
+  const refused = refusedScope(listed, name, scope);
+  if (refused !== undefined) return refused;
+  const within = listed.isNamespaced === true && !scope.everywhere ? scope.namespace || 'default' : undefined;
+  const rows = listed.rows(place).filter((row) => within === undefined || row.namespace === within);
+  if (name === '') return { listed, rows, isList: true };
+  const row = rows.find((one) => one.name === name);
+  if (row !== undefined) return { listed, rows: [row], isList: false };
+  const identifier = within === undefined ? name : `${within}/${name}`;
+  return `resource does not exist: ${listed.kind}(${identifier}) with error: ${listed.absent(name)}`;
+}
+
+const USAGE: Usage = {
+  values: ['output', 'namespace', 'filename'],
+  flags: ['all-namespaces', 'export', 'recursive', 'skip-empty'],
+  short: { o: 'output', n: 'namespace', f: 'filename', A: 'all-namespaces', a: 'all-namespaces', R: 'recursive' },
+  words: 0,
+  moreWords: true,
+};
+
+const last = ({ values }: Parsed, name: string): string | undefined => values.get(name)?.at(-1);
+
+export function calicoctlGet(place: ToolPlace, args: readonly string[]): ToolResult {
+  const given = docopt(args, USAGE);
+  const isFile = given?.values.has('filename') ?? false;
+  if (given === undefined || isFile === given.words.length > 0) return failure(1, invalidOption('get', args));
+  const scope: Scope = { namespace: last(given, 'namespace') ?? '', everywhere: given.flags.has('all-namespaces') };
+  const printer = printerOf(last(given, 'output') ?? 'ps', scope.everywhere || scope.namespace !== '');
+  if (typeof printer === 'string') return failure(1, printer);
+  if (isFile) return failure(1, 'calicoctl get -f: only kinds and names are offered here');
+  const [kind = '', ...names] = given.words;
+  const listed = LISTED.find((one) => one.names.includes(kind.toLowerCase()));
+  if (listed === undefined) return failure(1, `failed to get resources: resource type '${kind}' is not supported`);
+  if (names.includes('')) return failure(1, 'failed to get resources: resource name may not be empty');
+
+  const results = (names.length === 0 ? [''] : names).map((name) => find(place, listed, name, scope));
+  const errors = results.filter((result) => typeof result === 'string');
+  const found = results.filter((result) => typeof result !== 'string');
+  const printed = printer(given.flags.has('export') ? found.map(exported) : found);
+  if ('refused' in printed) return failure(1, printed.refused);
+  return errors.length === 0 ? ok(printed.text) : failure(1, errors.join('\n'), printed.text);
 }

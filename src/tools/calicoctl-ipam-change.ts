@@ -60,10 +60,8 @@ function releaseOne({ store, context, cluster }: Ipam, text: string): ToolResult
 }
 
 function releaseReported(ipam: Ipam, files: readonly string[], force: boolean): ToolResult {
-  const reports = readReports(ipam.files, files, {
-    guid: clusterInformation(ipam.cluster.store).spec.clusterGUID,
-    force,
-  });
+  const { spec, resourceVersion } = clusterInformation(ipam.cluster.store);
+  const reports = readReports(ipam.files, files, { guid: spec.clusterGUID, revision: resourceVersion, force });
   if ('refused' in reports) return failure(1, reports.refused, reports.said);
   let said = reports.said;
   if (!isLocked(ipam.cluster.store)) {

@@ -16,9 +16,7 @@ import {
 } from '../calico/index.js';
 import type { ObjectOf } from '../kubernetes/index.js';
 import type { Ipam } from './calicoctl-ipam.js';
-
-/** `calicoctl version`. */
-const VERSION = 'v3.32.1';
+import { VERSION } from './calicoctl-version.js';
 
 interface ReportedAllocation {
   readonly ip: string;
@@ -27,12 +25,18 @@ interface ReportedAllocation {
   readonly inUse: boolean;
 }
 
+interface ReportedHandle {
+  readonly ID: string;
+  readonly UID: null;
+  readonly Revision: string;
+}
+
 export interface Report {
   readonly version: string;
   readonly clusterGUID: string;
   readonly clusterInformationRevision: string;
   readonly allocations: Readonly<Record<string, readonly ReportedAllocation[]>>;
-  readonly leakedHandles?: readonly { readonly ID: string }[];
+  readonly leakedHandles?: readonly ReportedHandle[];
 }
 
 function reported({ address, block, attribute, node }: Allocation, owners: readonly string[]) {
@@ -56,11 +60,22 @@ function reported({ address, block, attribute, node }: Allocation, owners: reado
   };
 }
 
-/** The text of a report. The store knows no revisions: one is as good as the next. */
+/** Handles have no revisions in the store: what one holds stands for its. */
+function reportedHandle(store: IpamStore, id: string): ReportedHandle | undefined {
+  const blocks = store.handle(id);
+  if (blocks === undefined) return undefined;
+  return { ID: id, UID: null, Revision: [...blocks].map(([cidr, count]) => `${cidr}=${count}`).join(',') };
+}
+
+const sameHandle = (a: ReportedHandle, b: ReportedHandle | undefined): boolean =>
+  b !== undefined && a.ID === b.ID && a.Revision === b.Revision;
+
+/** The text of a report. */
 export function reportText(
+  { store }: Ipam,
   found: IpamCheck,
   inUse: readonly InUse[],
-  { spec }: ObjectOf<'ClusterInformation'>,
+  { spec, resourceVersion }: ObjectOf<'ClusterInformation'>,
 ): string {
   const owners = new Map<string, string[]>();
   for (const { address, by } of inUse) {
@@ -72,13 +87,13 @@ export function reportText(
     version: VERSION,
     clusterGUID: spec.clusterGUID,
     datastoreLocked: spec.datastoreReady === false,
-    clusterInformationRevision: '',
+    clusterInformationRevision: resourceVersion,
     clusterType: spec.clusterType,
     allocations: Object.fromEntries(sorted.map((one) => [one.address, [reported(one, owners.get(one.address) ?? [])]])),
     leakedHandles:
       found.leakedHandles.length === 0
         ? undefined
-        : found.leakedHandles.map((id) => ({ ID: id, UID: null, Revision: '' })),
+        : found.leakedHandles.flatMap((id) => reportedHandle(store, id) ?? []),
   };
   return JSON.stringify(report, undefined, 2);
 }
@@ -101,7 +116,7 @@ function parseReport(text: string): Report | string {
 export function readReports(
   files: ReadonlyMap<string, string>,
   paths: readonly string[],
-  { guid, force }: { readonly guid: string; readonly force: boolean },
+  { guid, revision, force }: { readonly guid: string; readonly revision: string; readonly force: boolean },
 ): Reports {
   const reports: Report[] = [];
   let said = '';
@@ -125,6 +140,13 @@ export function readReports(
     }
     reports.push(report);
   }
+  // Whatever is forced: one of them must have been made since ClusterInformation last changed, as it does with the lock.
+  if (!reports.some(({ clusterInformationRevision }) => clusterInformationRevision === revision))
+    return {
+      refused:
+        'the provided reports are all stale - at least one should be up-to-date. Please generate a new report while the data store is locked and try again',
+      said,
+    };
   return { reports, said };
 }
 
@@ -138,10 +160,12 @@ function common(reports: readonly Report[]) {
         .map((one) => [one.ip, one]),
     );
   const addresses = reports.map(leakedIn);
-  const handles = reports.map(({ leakedHandles = [] }) => leakedHandles.map(({ ID }) => ID));
+  const handles = reports.map(({ leakedHandles = [] }) => leakedHandles);
   return {
     addresses: [...(addresses.at(-1)?.values() ?? [])].filter(({ ip }) => addresses.every((leaked) => leaked.has(ip))),
-    handles: (handles.at(-1) ?? []).filter((id) => handles.every((leaked) => leaked.includes(id))),
+    handles: (handles.at(-1) ?? []).filter((one) =>
+      handles.every((leaked) => leaked.some((other) => sameHandle(one, other))),
+    ),
   };
 }
 
@@ -181,8 +205,8 @@ function releaseReportedAddresses({ store, context }: Ipam, leaked: readonly Rep
   }
 }
 
-function deleteHandles(store: IpamStore, handles: readonly string[]): string {
-  const deleted = handles.map((id) => store.deleteHandle(id));
+function deleteHandles(store: IpamStore, handles: readonly ReportedHandle[]): string {
+  const deleted = handles.map((one) => sameHandle(one, reportedHandle(store, one.ID)) && store.deleteHandle(one.ID));
   const released = deleted.filter(Boolean).length;
   return [
     `Deleting ${handles.length} handles...\n`,

@@ -230,7 +230,7 @@ function check(ipam: Ipam, args: readonly string[]): ToolResult {
   const inUse = [...nodes, ...services, ...workloads];
   const found = checkIpam(ipam.store, pools, inUse);
   const report = given.values.get('output')?.at(-1);
-  if (report !== undefined) ipam.files.set(report, reportText(found, inUse, clusterInformation(store)));
+  if (report !== undefined) ipam.files.set(report, reportText(ipam, found, inUse, clusterInformation(store)));
   const problems = (rows: readonly string[]): readonly string[] => (shown.problems ? rows : []);
   const leaked = new Set(found.leaked.map(({ address }) => address)).size;
   const count = leaked + found.outside.size + found.unallocated.size + found.leakedHandles.length;

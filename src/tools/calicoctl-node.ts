@@ -1,6 +1,7 @@
 /** `calicoctl node status`: calicoctl/calicoctl/commands/node/status.go, which asks BIRD and prints what it says. */
 
 import { storedNodes } from '../calico/index.js';
+import { docopt, invalidOption } from './docopt.js';
 import { ruledTable } from './table.js';
 import { failure, ok, type Tool } from './tool.js';
 
@@ -26,8 +27,15 @@ function peerRow(line: string): readonly string[] | undefined {
 
 const NO_IPV6 = '\nIPv6 BGP status\nNo IPv6 peers found.\n';
 
-export const calicoctlNode: Tool = ({ cluster, netns }, [command]) => {
-  if (command !== 'status') return failure(1, `calicoctl node ${command ?? ''}: only status is offered here`);
+/** Of `node diags`: it runs these and packs what they say into an archive, which is not modelled. */
+const DIAGNOSTICS = 'ip route, ip addr, iptables-save -c, ipset list and ss -a -n';
+
+export const calicoctlNode: Tool = ({ cluster, netns }, [command = '', ...args]) => {
+  if (command === 'diags')
+    return failure(1, `calicoctl node diags: the archive is not modelled; ${DIAGNOSTICS} show what it would hold`);
+  if (command !== 'status') return failure(1, `calicoctl node ${command}: only status is offered here`);
+  if (docopt(args, { values: [], flags: [], words: 0 }) === undefined)
+    return failure(1, invalidOption('node', [command, ...args]));
   if (netns.name !== '' || !storedNodes(cluster.store).some(({ name }) => name === netns.host.name))
     return failure(1, 'Calico process is not running.');
   const protocols = cluster.routing?.birdc(netns.host, 'show protocols');

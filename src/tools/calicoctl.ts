@@ -4,13 +4,26 @@ import { calicoctlDatastore } from './calicoctl-datastore.js';
 import { calicoctlGet } from './calicoctl-get.js';
 import { calicoctlIpam } from './calicoctl-ipam.js';
 import { calicoctlNode } from './calicoctl-node.js';
+import { calicoctlVersion } from './calicoctl-version.js';
 import { failure, type Tool } from './tool.js';
 
-export const calicoctl: Tool = (place, [command = '', ...args]) => {
-  const { cluster } = place;
+/** What objects are changed by, and files read. */
+const NOT_OFFERED = new Set(['create', 'replace', 'apply', 'patch', 'delete', 'label', 'validate', 'cluster']);
+
+export const calicoctl: Tool = (place, all) => {
+  const isAllowed = all[0] === '--allow-version-mismatch';
+  const [command = '', ...args] = isAllowed ? all.slice(1) : all;
+  const { store } = place.cluster;
   if (command === 'node') return calicoctlNode(place, args);
   if (command === 'ipam') return calicoctlIpam(place, args);
-  if (command === 'datastore') return calicoctlDatastore(cluster.store, args);
+  if (command === 'datastore') return calicoctlDatastore(store, args);
   if (command === 'get') return calicoctlGet(place, args);
-  return failure(1, `calicoctl ${command}: only node, ipam, datastore and get are offered here`);
+  if (command === 'version') return calicoctlVersion(store, args);
+  const offered = 'get, ipam, node, datastore and version';
+  if (NOT_OFFERED.has(command)) return failure(1, `calicoctl ${command}: only ${offered} are offered here`);
+  if (command === '' || command.startsWith('-')) {
+    const said = `Invalid option: '${all.join(' ')}'. Use flag '--help' to read about a specific subcommand.\n`;
+    return { exitCode: 1, stdout: said, stderr: '' };
+  }
+  return failure(1, `unknown command: "${command}"\nOf calicoctl's commands ${offered} are offered here.`);
 };

@@ -8,6 +8,8 @@ export interface Usage {
   readonly short?: Readonly<Record<string, string>>;
   /** How many words there are beside options. */
   readonly words: number;
+  /** Whether there may be more of them. */
+  readonly moreWords?: boolean;
 }
 
 export interface Parsed {
@@ -18,13 +20,18 @@ export interface Parsed {
 }
 
 /** Taken by every command: there is one datastore, and one version. */
-const COMMON: Usage = { values: ['config'], flags: ['allow-version-mismatch'], short: { c: 'config' }, words: 0 };
+const COMMON: Usage = {
+  values: ['config', 'context'],
+  flags: ['allow-version-mismatch'],
+  short: { c: 'config' },
+  words: 0,
+};
 
 const OPTION = /^--(?<name>[^=]+)(?:=(?<value>.*))?$/;
 
 function optionOf(arg: string, short: Readonly<Record<string, string>>) {
-  const letter = /^-(?<letter>[a-z])$/.exec(arg)?.groups?.['letter'];
-  if (letter !== undefined) return { name: short[letter], value: undefined };
+  const [, letter, value] = /^-([a-zA-Z])(.+)?$/s.exec(arg) ?? [];
+  if (letter !== undefined) return { name: short[letter], value };
   const found = OPTION.exec(arg)?.groups;
   return found && { name: found['name'], value: found['value'] };
 }
@@ -49,7 +56,8 @@ export function docopt(args: readonly string[], usage: Usage): Parsed | undefine
       values.set(option.name, [...(values.get(option.name) ?? []), value]);
     } else return undefined;
   }
-  return words.length === usage.words ? { values, flags, words } : undefined;
+  const isEnough = usage.moreWords === true ? words.length >= usage.words : words.length === usage.words;
+  return isEnough ? { values, flags, words } : undefined;
 }
 
 /** What calicoctl says of arguments that it does not take. */

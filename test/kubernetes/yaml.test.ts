@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { stringify } from 'yaml';
 import { type Marks, parseBlock } from '../../src/kubernetes/source/yaml-block.js';
-import { MAX_ALIAS_NODES, parseQuoted, parseYaml } from '../../src/kubernetes/source/yaml-full.js';
+import { formatYaml, MAX_ALIAS_NODES, parseQuoted, parseYaml } from '../../src/kubernetes/source/yaml-full.js';
 import { resolvePlain } from '../../src/kubernetes/source/yaml-scalar.js';
 import { podDump } from './kubectl-dump.js';
 
@@ -314,3 +314,33 @@ t.test('marks stand where the full parser puts the same fields', (t) => {
   }
   t.end();
 });
+
+t.test(
+  'a document is written with its fields in order, and texts that would be read otherwise in quotes',
+  async (t) => {
+    t.equal(
+      formatYaml({
+        b: ['x', { z: 1, a: null }],
+        a: ['yes', '12', '1:30', '2026-01-02T03:04:05Z', '', "it's: so", 'all()', '8000:8080'],
+        c: {},
+        d: [],
+      }),
+      `a:
+- "yes"
+- "12"
+- "1:30"
+- "2026-01-02T03:04:05Z"
+- ""
+- 'it''s: so'
+- all()
+- 8000:8080
+b:
+- x
+- a: null
+  z: 1
+c: {}
+d: []
+`,
+    );
+  },
+);

@@ -196,7 +196,7 @@ node2   (64512)   172.18.0.3/24
   );
   t.match(toolIn(trouble(), NODE, 'calicoctl get ippool other'), {
     exitCode: 1,
-    stderr: 'resource does not exist: IPPool(other) with error: <nil>\n',
+    stderr: 'resource does not exist: IPPool(other) with error: ippools.crd.projectcalico.org "other" not found\n',
   });
 });
 
@@ -238,8 +238,186 @@ node-exporter   default    <nil>   role == 'exporter'
   });
 });
 
+t.test('calicoctl get -o yaml and json print objects as Calico has them', async (t) => {
+  const get = (words: string): string => outputOf(trouble(), NODE, `calicoctl get ${words}`);
+  t.equal(
+    get('ippool pods -o yaml'),
+    `apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata:
+  name: pods
+spec:
+  allowedUses:
+  - Workload
+  - Tunnel
+  assignmentMode: Automatic
+  blockSize: 30
+  cidr: 10.1.0.0/24
+  ipipMode: Never
+  nodeSelector: all()
+  vxlanMode: Never
+`,
+  );
+  t.match(
+    get('node node1 -o yaml'),
+    /\nspec:\n {2}addresses:\n {2}- address: 172\.18\.0\.2\/24\n {4}type: CalicoNodeIP\n {2}bgp:\n {4}ipv4Address: /,
+  );
+  t.match(JSON.parse(get('wep -n shop -o json')).items[0], {
+    kind: 'WorkloadEndpoint',
+    apiVersion: 'projectcalico.org/v3',
+    metadata: {
+      name: 'node2-k8s-lent-eth0',
+      namespace: 'shop',
+      labels: {
+        'projectcalico.org/namespace': 'shop',
+        'projectcalico.org/orchestrator': 'k8s',
+        'projectcalico.org/serviceaccount': 'default',
+      },
+    },
+    spec: {
+      orchestrator: 'k8s',
+      node: 'node2',
+      pod: 'lent',
+      endpoint: 'eth0',
+      serviceAccountName: 'default',
+      ipNetworks: ['10.1.0.1/32'],
+      profiles: ['kns.shop', 'ksa.shop.default'],
+      interfaceName: 'calicedf05abd0b',
+    },
+  });
+  t.equal(JSON.parse(get('tier kube-admin default -o json')).length, 2, 'several are a list');
+  t.match(get('tier -o json'), /^\{\n {2}"kind": "TierList",\n {2}"apiVersion": "projectcalico\.org\/v3",\n/);
+});
+
+const STORED = `
+apiVersion: crd.projectcalico.org/v1
+kind: GlobalNetworkPolicy
+metadata:
+  name: default.web
+  uid: 4f8e37c2-9d3a-4b60-8f21-0a1b2c3d4e5f
+  resourceVersion: "88"
+  annotations:
+    projectcalico.org/metadata: '{"name":"web","labels":{"team":"a","on":"yes"},"creationTimestamp":"2026-01-02T03:04:05Z"}'
+spec:
+  order: 10
+  tier: default
+  selector: app == 'web'
+  ingress: [{action: Allow, protocol: TCP, destination: {ports: [80, "8000:8080", http]}}]
+`;
+
+t.test(
+  'calicoctl get gives an object back the name and labels that its author gave it, and a uid of its own',
+  async (t) => {
+    const cluster = new RoutedCluster([{ file: 'c.yaml', text: `${TROUBLE}---${STORED}` }], { seed: 1 });
+    t.equal(
+      outputOf(cluster, NODE, 'calicoctl get gnp web -o yaml'),
+      `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  creationTimestamp: "2026-01-02T03:04:05Z"
+  labels:
+    "on": "yes"
+    projectcalico.org/tier: default
+    team: a
+  name: web
+  resourceVersion: "88"
+  uid: f271ec43-b95c-4b06-8f84-50d834bc72fa
+spec:
+  ingress:
+  - action: Allow
+    destination:
+      ports:
+      - 80
+      - 8000:8080
+      - http
+    protocol: TCP
+    source: {}
+  order: 10
+  selector: app == 'web'
+  tier: default
+`,
+    );
+    t.notMatch(
+      outputOf(cluster, NODE, 'calicoctl get gnp web -o yaml --export'),
+      /uid|resourceVersion|creationTimestamp/,
+    );
+  },
+);
+
+t.test('calicoctl get says what upstream says of what it cannot get', async (t) => {
+  const [cluster, gallery] = [trouble(), loadTopology('policy-gallery')];
+  for (const [words, stderr, stdout] of [
+    ['foo', "failed to get resources: resource type 'foo' is not supported\n", ''],
+    ['node -o name', "unrecognized output format 'name'\n", ''],
+    ['node -o custom-columns=', 'need to specify at least one column\n', ''],
+    ['node -o go-template=', 'need to specify a template\n', ''],
+    ['node -n shop', 'Node is not namespaced\n', ''],
+    ['np -A -n shop', 'cannot use both --namespace and --all-namespaces flags at the same time\n', ''],
+    ['np x -A', 'cannot use --all-namespace flag for getting a single resource\n', ''],
+    [
+      'node node9 node1',
+      'resource does not exist: Node(node9) with error: nodes "node9" not found\n',
+      'NAME    \nnode1   \n\n',
+    ],
+    [
+      'wep node1-k8s-my--pod-eth0',
+      'resource does not exist: WorkloadEndpoint(default/node1-k8s-my--pod-eth0) with error: pods "my-pod" not found\n',
+      '',
+    ],
+    ['node node9 -o yaml', 'resource does not exist: Node(node9) with error: nodes "node9" not found\n', 'null\n'],
+    ['--bad', "invalid option: 'calicoctl get --bad'. Use flag '--help' to read about a specific subcommand\n", ''],
+  ] as const)
+    t.same(toolIn(cluster, NODE, `calicoctl get ${words}`), { exitCode: 1, stderr, stdout }, words);
+  t.equal(
+    outputOf(gallery, NODE, 'calicoctl get tier default security'),
+    'NAME      ORDER   \ndefault   1e+06   \n\nNAME       ORDER   \nsecurity   500     \n\n',
+    'each that is named has a table of its own',
+  );
+  t.equal(
+    outputOf(gallery, NODE, 'calicoctl get np deny-db -n order -o custom-columns=NAME'),
+    'NAME      \ndeny-db   \n\n',
+    'columns that are asked for stand alone',
+  );
+});
+
+t.test('calicoctl version tells its own and that of the cluster', async (t) => {
+  const text = `${TROUBLE}---
+apiVersion: crd.projectcalico.org/v1
+kind: ClusterInformation
+metadata: {name: default}
+spec: {calicoVersion: v3.31.0, clusterGUID: x}
+`;
+  const cluster = new RoutedCluster([{ file: 'c.yaml', text }], { seed: 1 });
+  t.match(
+    outputOf(cluster, NODE, 'calicoctl version'),
+    /^Client Version: {4}v3\.32\.1\nGit commit: {8}\w{40}\nCluster Version: {3}v3\.31\.0\nCluster Type: {6}unknown\n$/,
+  );
+  t.match(outputOf(cluster, NODE, 'calicoctl version --client'), /^Client Version: {4}v3\.32\.1\nGit commit: .*\n$/);
+  t.match(toolIn(trouble(), NODE, 'calicoctl version'), {
+    exitCode: 1,
+    stderr: /^unable to retrieve Cluster Version or Type: resource does not exist: ClusterInformation\(default\)/,
+  });
+});
+
+t.test('a handle that holds something else than in the report is left alone', async (t) => {
+  const cluster = trouble();
+  outputOf(cluster, NODE, 'calicoctl ipam check -o /report.json');
+  const { files } = cluster.node('node1');
+  files.set('/report.json', (files.get('/report.json') ?? '').replace('10.1.0.0/30=1', '10.1.0.0/30=2'));
+  t.match(
+    toolIn(cluster, NODE, 'calicoctl ipam release --from-report=/report.json --force').stdout,
+    /^Deleting 1 handles\.\.\.\n.*\nx\nReleased 0 handles; 1 skipped; 0 errors\.\n/m,
+  );
+});
+
 t.test('what calicoctl does not offer here it says', async (t) => {
-  t.match(toolIn(demo(), NODE, 'calicoctl patch'), { exitCode: 1, stderr: /only node, ipam, datastore and get/ });
+  t.match(toolIn(demo(), NODE, 'calicoctl patch'), {
+    exitCode: 1,
+    stderr: /only get, ipam, node, datastore and version/,
+  });
+  t.match(toolIn(demo(), NODE, 'calicoctl node diags'), { exitCode: 1, stderr: /not modelled/ });
+  t.match(toolIn(demo(), NODE, 'calicoctl node status --all'), { exitCode: 1, stderr: /^invalid option: / });
+  t.match(toolIn(demo(), NODE, 'calicoctl bla'), { exitCode: 1, stderr: /^unknown command: "bla"\n/ });
   t.match(toolIn(demo(), NODE, 'calicoctl ipam clean'), {
     exitCode: 1,
     stderr: /only show, check, release, split, configure are there/,
@@ -286,13 +464,16 @@ t.test('calicoctl ipam release --from-report releases what the report calls leak
   const pod = cluster.store.list('Pod').find(({ name }) => name === 'client');
   if (pod === undefined) throw new Error('no pod');
   cluster.store.delete('Pod', pod.namespace, pod.name);
-  t.match(outputOf(cluster, NODE, 'calicoctl ipam check -o /report.json'), /found 1 problems/);
+  const check = (): string => outputOf(cluster, NODE, 'calicoctl ipam check -o /report.json');
+  t.match(check(), /found 1 problems/);
   const run = (options: string) => toolIn(cluster, NODE, `calicoctl ipam release --from-report=/report.json${options}`);
   t.match(run(''), {
     exitCode: 1,
     stderr: 'data store is not locked. Either lock the data store, or re-run with --force\n',
   });
   t.equal(outputOf(cluster, NODE, 'calicoctl datastore migrate lock'), 'Datastore locked.\n');
+  t.match(run(' --force'), { exitCode: 1, stdout: '', stderr: /^the provided reports are all stale/ });
+  check();
   t.equal(
     run('').stdout,
     `Releasing 1 old IPs...
@@ -303,6 +484,11 @@ You may now unlock the data store.
   );
   t.equal(outputOf(cluster, NODE, 'calicoctl datastore migrate unlock'), 'Datastore unlocked.\n');
   t.match(outputOf(cluster, NODE, 'calicoctl ipam check'), /found 0 problems/);
+  t.match(run(' --force').stderr, /^the provided reports are all stale/, 'unlocking has changed ClusterInformation');
+  const { files } = cluster.node('node1');
+  const ofToday = (report: string): string =>
+    report.replace(/"clusterInformationRevision": "1"/, '"clusterInformationRevision": "2"');
+  files.set('/report.json', ofToday(files.get('/report.json') ?? ''));
   t.equal(
     run(' --force').stdout,
     `WARNING: Data store is not locked. Ignoring due to --force option
@@ -313,7 +499,6 @@ You may now unlock the data store.
 `,
     'who is not assigned has no sequence number',
   );
-  const { files } = cluster.node('node1');
   files.set('/report.json', (files.get('/report.json') ?? '').replaceAll(/"sequenceNumber": \d+,/g, ''));
   t.match(
     run(' --force').stdout,

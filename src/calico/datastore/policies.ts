@@ -2,10 +2,7 @@
 
 import {
   type EndpointSlice,
-  isObject,
-  type Kind,
   type ObjectOf,
-  parseEmbedded,
   type PolicyEntity,
   type PolicyRuleSpec,
   type Store,
@@ -29,35 +26,9 @@ import {
   type PolicyRule,
   type TierResource,
 } from '../policy/resources.js';
-import type { Labels } from '../policy/selector.js';
 import { remembered } from '../memo.js';
 import { addressFromStore, cidrFromStore } from './addresses.js';
-
-/** What Calico's API keeps of an object that it stores as a CRD, under a name and with labels of its own. */
-const METADATA = 'projectcalico.org/metadata';
-
-type Named = Pick<ObjectOf<Kind>, 'apiVersion' | 'namespace' | 'name' | 'labels' | 'annotations'>;
-
-function keptMetadata({ annotations }: Named): { readonly name: string; readonly labels: Labels } {
-  const value = parseEmbedded(annotations[METADATA] ?? '');
-  const fields = isObject(value) ? value : {};
-  const labels = isObject(fields['labels']) ? Object.entries(fields['labels']) : [];
-  return {
-    name: typeof fields['name'] === 'string' ? fields['name'] : '',
-    labels: Object.fromEntries(labels.filter((pair): pair is [string, string] => typeof pair[1] === 'string')),
-  };
-}
-
-/** libcalico-go/lib/backend/k8s/resources/resources.go:ConvertK8sResourceToCalicoResource(). */
-const labelsOf = (object: Named): Labels => ({ ...object.labels, ...keptMetadata(object).labels });
-
-/** The name as its author wrote it: older versions put the default tier's before it. */
-function policyName(object: Named, tier: string): string {
-  const kept = keptMetadata(object).name;
-  if (kept !== '') return kept;
-  const stored = object.apiVersion.startsWith('crd.') && tier === 'default';
-  return stored ? object.name.replace(/^default\./, '') : object.name;
-}
+import { keptLabels, policyName } from './metadata.js';
 
 function entityOf(entity: PolicyEntity): EntityRule {
   const { services, serviceAccounts } = entity;
@@ -243,7 +214,7 @@ function hostEndpointOf(object: ObjectOf<'HostEndpoint'>): HostEndpoint {
     node: spec.node,
     interfaceName: spec.interfaceName,
     expectedIps: spec.expectedIPs.map(addressFromStore),
-    labels: labelsOf(object),
+    labels: keptLabels(object),
     profiles: spec.profiles,
     ports: spec.ports.map((port) => ({ ...port, protocol: lower(port.protocol) })),
     ...(dscp !== undefined && { dscp }),
@@ -256,7 +227,7 @@ function networkSetOf(object: ObjectOf<'GlobalNetworkSet' | 'NetworkSet'>): Netw
   const global = namespace === '';
   return {
     nets: spec.nets.map(cidrFromStore),
-    labels: { ...labelsOf(object), ...(!global && { 'projectcalico.org/namespace': namespace }) },
+    labels: { ...keptLabels(object), ...(!global && { 'projectcalico.org/namespace': namespace }) },
     profiles: global ? [] : [`kns.${namespace}`],
     because: objectCause(object),
   };

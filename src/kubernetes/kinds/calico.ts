@@ -268,16 +268,24 @@ export const felixConfigurationBody = map(
   ({ metadata: { creationTimestamp }, spec }) => ({ spec: { ...spec, createdAt: creationTimestamp } }),
 );
 
-export const clusterInformationBody = record({
-  spec: orEmpty(
-    record({
-      clusterGUID: withDefault(text, ''),
-      clusterType: withDefault(text, ''),
-      calicoVersion: withDefault(text, ''),
-      datastoreReady: optional(flag),
-    }),
-  ),
-});
+export const clusterInformationBody = map(
+  record({
+    spec: orEmpty(
+      record({
+        clusterGUID: withDefault(text, ''),
+        clusterType: withDefault(text, ''),
+        calicoVersion: withDefault(text, ''),
+        datastoreReady: optional(flag),
+      }),
+    ),
+    metadata: orEmpty(record({ resourceVersion: withDefault(text, '') })),
+  }),
+  ({ spec, metadata }) => ({
+    spec,
+    /** By it IPAM's reports are told from older ones; empty where none is on record. */
+    resourceVersion: metadata.resourceVersion,
+  }),
+);
 
 /** Policy and endpoint kinds: their own module reads them (their selectors are Calico's language). */
 export const rawSpecBody = record({ spec: withDefault(rawMap, {}) });

@@ -18,22 +18,34 @@ import type { Flaw } from './yaml-full.js';
 const full = (): typeof import('./yaml-full.js') => require('./yaml-full.js') as typeof import('./yaml-full.js');
 const parseQuoted = (text: string): string | undefined => full().parseQuoted(text);
 
-/** One document's value and the offset in its file of any field. */
-interface Parsed {
-  readonly value: Json;
+/** What can be asked of a document again, long after it was read. */
+interface Rereading {
+  /** The offset in its file of any field. */
   readonly offsetOf: (path: FieldPath) => number;
+  /** Its value; kept once it was asked for. */
+  readonly reread: () => Json;
 }
+
+/** One document. */
+interface Parsed extends Rereading {
+  readonly value: Json;
+}
+
+const once = (read: () => Json): (() => Json) => {
+  const reading: { value?: Json } = {};
+  return () => (reading.value ??= read());
+};
 
 /** Where an object was read from. Lines are counted when they are first asked for. */
 export class ObjectSource {
   readonly #file: SourceFile;
-  readonly #offsetOf: (path: FieldPath) => number;
+  readonly #document: Rereading;
   readonly #prefix: FieldPath;
   #start: Position | undefined = undefined;
 
-  constructor(file: SourceFile, offsetOf: (path: FieldPath) => number, prefix: FieldPath) {
+  constructor(file: SourceFile, document: Rereading, prefix: FieldPath) {
     this.#file = file;
-    this.#offsetOf = offsetOf;
+    this.#document = document;
     this.#prefix = prefix;
   }
 
@@ -56,24 +68,31 @@ export class ObjectSource {
 
   /** Where the field stands, or the nearest field around it that was written. */
   position(path: FieldPath): Position {
-    return this.#file.position(this.#offsetOf([...this.#prefix, ...path]));
+    return this.#file.position(this.#document.offsetOf([...this.#prefix, ...path]));
   }
 
   /** Where the n-th line of a text stands that is the field's value; the field itself where it is not written in lines. */
   lineOf(path: FieldPath, line: number): Position {
-    const offset = this.#offsetOf([...this.#prefix, ...path]);
+    const offset = this.#document.offsetOf([...this.#prefix, ...path]);
     return this.#file.lineOfBlock(offset, line) ?? this.#file.position(offset);
   }
 
   /** The source of something that is written inside this object, as a pod is in its workload's template. */
   inside(path: FieldPath): ObjectSource {
-    return new ObjectSource(this.#file, this.#offsetOf, [...this.#prefix, ...path]);
+    return new ObjectSource(this.#file, this.#document, [...this.#prefix, ...path]);
+  }
+
+  /** The object as it is written there; an empty one where nobody wrote it. */
+  written(): JsonObject {
+    let value: Json | undefined = this.#document.reread();
+    for (const step of this.#prefix) value = isList(value) ? value[Number(step)] : field(value, String(step));
+    return isObject(value) ? value : {};
   }
 }
 
 /** An object that nobody wrote: a controller made it on its own account. */
 export const unwritten = (file: string): ObjectSource =>
-  new ObjectSource(new SourceFile({ file, text: '' }), () => 0, []);
+  new ObjectSource(new SourceFile({ file, text: '' }), { offsetOf: () => 0, reread: () => ({}) }, []);
 
 export interface RawDocument {
   readonly apiVersion: string;
@@ -144,10 +163,17 @@ type Parse = { readonly parsed: Parsed } | { readonly flaws: readonly Flaw[] };
 function parseYamlDocument(text: string, base: number): Parse {
   const block = parseBlock(text, { quoted: parseQuoted });
   if (block !== undefined)
-    return { parsed: { value: block.value, offsetOf: blockOffsetOf(text, base, block.itemOffsets) } };
+    return {
+      parsed: {
+        value: block.value,
+        offsetOf: blockOffsetOf(text, base, block.itemOffsets),
+        reread: once(() => parseBlock(text, { quoted: parseQuoted })?.value ?? null),
+      },
+    };
   const whole = full().parseYaml(text);
   if ('flaws' in whole) return { flaws: whole.flaws.map((flaw) => ({ ...flaw, offset: flaw.offset + base })) };
-  return { parsed: { value: whole.value, offsetOf: (path) => base + whole.offsetOf(path) } };
+  const { value } = whole;
+  return { parsed: { value, offsetOf: (path) => base + whole.offsetOf(path), reread: () => value } };
 }
 
 const MARKER = /^---(?=[ \t\r\n]|$)/gm;
@@ -184,16 +210,21 @@ const parseJson = (text: string): Json | undefined => {
   }
 };
 
-function parsedJson(value: Json, text: string, start: number): Parse {
+function parsedJson(
+  value: Json,
+  text: string,
+  { start, end }: { readonly start: number; readonly end: number },
+): Parse {
   const offsets = new JsonOffsets(text, start);
-  return { parsed: { value, offsetOf: (path) => offsets.of(path) } };
+  const reread = once(() => parseJson(text.slice(start, end)) ?? null);
+  return { parsed: { value, offsetOf: (path) => offsets.of(path), reread } };
 }
 
 /** One JSON text, or several one after the other as `jq` writes them. */
 function* parseJsonStream(text: string): Generator<Parse> {
   const whole = parseJson(text);
   if (whole !== undefined) {
-    yield parsedJson(whole, text, 0);
+    yield parsedJson(whole, text, { start: 0, end: text.length });
     return;
   }
   for (let start = 0; start < text.length; ) {
@@ -202,8 +233,9 @@ function* parseJsonStream(text: string): Generator<Parse> {
       yield { flaws: [scanned.flaw] };
       return;
     }
-    yield parsedJson(parseJson(text.slice(start, scanned.end)) ?? null, text, start);
-    start = scanned.end;
+    const { end } = scanned;
+    yield parsedJson(parseJson(text.slice(start, end)) ?? null, text, { start, end });
+    start = end;
   }
 }
 
@@ -268,7 +300,9 @@ export function loadDocuments(sources: readonly SourceText[]): Documents {
           collector.errors.push({ ...file.position(offset), object: '', path: '', expected, got });
         }
       } else if (parse.parsed.value !== null) {
-        collector.add(parse.parsed.value, new ObjectSource(file, parse.parsed.offsetOf, []));
+        // The value itself is not held on to.
+        const { value, offsetOf, reread } = parse.parsed;
+        collector.add(value, new ObjectSource(file, { offsetOf, reread }, []));
       }
     }
   }
@@ -282,3 +316,6 @@ export function parseEmbedded(text: string): Json | undefined {
   }
   return undefined;
 }
+
+/** A document as Kubernetes' and Calico's tools print it, with its fields in alphabetical order. */
+export const formatYaml = (value: Json): string => full().formatYaml(value);

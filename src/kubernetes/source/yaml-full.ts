@@ -5,7 +5,7 @@
 
 import {
   CST,
-  type Document,
+  Document,
   isAlias,
   isMap,
   isScalar,
@@ -274,4 +274,26 @@ export function parseYaml(text: string): YamlResult {
 export function parseQuoted(text: string): string | undefined {
   const result = parseYaml(text);
   return 'value' in result && typeof result.value === 'string' ? result.value : undefined;
+}
+
+/** Of YAML 1.1, which others still read so: times, and numbers to the base of sixty. */
+const READ_OTHERWISE = /^(?:\d{4}-\d\d?-\d\d?(?:[Tt ].*)?|[-+]?\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?)$/;
+
+const isOtherwiseRead = (text: string): boolean =>
+  text === '' || typeof resolvePlain(text) !== 'string' || READ_OTHERWISE.test(text);
+
+/** Of one line, with apostrophes in it: the package would rather have double quotes around. */
+const APOSTROPHES = /^(?=.*')(?:[\s,[\]{}#&*!|>'"%@`].*|[-?:](?:\s.*)?|.*(?:: | #).*|.*[:\s])$/;
+
+/** sigs.k8s.io/yaml: lists stand under their key, and a text that would be read as something else is in double quotes. */
+export function formatYaml(value: Json): string {
+  const document = new Document(value, { version: '1.1', sortMapEntries: true, aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar: (_key, node) => {
+      if (typeof node.value !== 'string') return;
+      if (isOtherwiseRead(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+      else if (APOSTROPHES.test(node.value)) node.type = Scalar.QUOTE_SINGLE;
+    },
+  });
+  return document.toString({ indentSeq: false, lineWidth: 0, singleQuote: true });
 }
