@@ -1,11 +1,10 @@
 /** `iptables` 1.8.9 (nf_tables): `-L`, `-S` and `-Z`; what changes rules is in iptables-change.ts. */
 
-import { type Chain, formatProtocol, type Netns, type Rule } from '../kernel/index.js';
-import { formatIpv4, ipv4 } from '../packet/index.js';
+import type { Chain, Netns, Rule } from '../kernel/index.js';
 import type { TableName } from '../trace/index.js';
 import { change, readChange } from './iptables-change.js';
-import { type ListForm, listMatch, listTarget } from './iptables-list.js';
 import { type Asked, NAME, readIptables } from './iptables-options.js';
+import { countText, listRule } from './iptables-rule.js';
 import { failure, lines, type Tool, type ToolResult } from './tool.js';
 
 /** Chains that a table has before anybody has written into it. */
@@ -34,18 +33,6 @@ function chainsOf(netns: Netns, name: TableName): readonly Shown[] {
   return table === undefined ? BUILTIN[name].map((chain) => ({ name: chain, ...EMPTY })) : [...table.ordered()];
 }
 
-/** xtables_print_num(): 100k and more in thousands, millions, … */
-function countText(count: number, exact: boolean, width: number): string {
-  if (exact) return String(count).padStart(width === 0 ? 0 : 8);
-  if (count <= 99_999) return String(count).padStart(width);
-  let value = count;
-  for (const unit of ['K', 'M', 'G', 'T']) {
-    value = Math.floor((value + 500) / 1_000);
-    if (value <= 9_999 || unit === 'T') return `${value}${unit}`.padStart(width);
-  }
-  return String(count);
-}
-
 /** Commands of a rule as `-S` prints it; with `-v` its counters stand before what it does. */
 function ruleLine(name: string, rule: Rule, verbose: boolean): string {
   const words = rule.toString();
@@ -68,59 +55,6 @@ function listRules(chains: readonly Shown[], { position, verbose }: Asked): stri
       if (position === undefined || position === i + 1) rows.push(ruleLine(name, rule, verbose));
     });
   return lines(rows);
-}
-
-const interfaceText = (test: Rule['tests']['in'], numeric: boolean): string =>
-  test === undefined ? (numeric ? '*' : 'any') : `${test.inverted ? '!' : ''}${test.name}${test.wildcard ? '+' : ''}`;
-
-/** `!10.0.0.0/8`, `0.0.0.0/0`, a single address without /32. */
-function addressText(test: Rule['tests']['source'], numeric: boolean): string {
-  if (test === undefined || test.mask === 0) return ` ${numeric ? '0.0.0.0/0' : 'anywhere'}`;
-  const length = Math.clz32(~test.mask);
-  const isPrefix = length === 32 || test.mask << length === 0;
-  const suffix = !isPrefix ? `/${formatIpv4(ipv4(test.mask))}` : length === 32 ? '' : `/${length}`;
-  return `${test.inverted ? '!' : ' '}${formatIpv4(ipv4(test.addr))}${suffix}`;
-}
-
-function protocolText({ protocol }: Rule['tests'], numeric: boolean): string {
-  const number = protocol?.number ?? 0;
-  const name = numeric ? String(number) : number === 0 ? 'all' : formatProtocol(number);
-  return `${protocol?.inverted === true ? '!' : ' '}${name.padEnd(4)}`;
-}
-
-function targetOf({ action }: Rule, form: ListForm): { readonly name: string; readonly says: string } {
-  switch (action.kind) {
-    case 'none':
-      return { name: '', says: '' };
-    case 'jump':
-    case 'goto':
-      return { name: action.chain, says: '' };
-    case 'target':
-      return {
-        name: action.name === 'NOTRACK' ? 'CT' : action.name,
-        says: listTarget(action.name, action.target.toString(), form),
-      };
-    case 'unknown':
-      return { name: action.unknown.name, says: listTarget(action.unknown.name, action.unknown.toString(), form) };
-    default:
-      return { name: action.kind.toUpperCase(), says: '' };
-  }
-}
-
-/** nft_ipv4_print_rule(). */
-function listRule(rule: Rule, number: number, { numeric, verbose, exact, numbered }: Asked): string {
-  const { tests } = rule;
-  const form = { numeric, protocol: formatProtocol(tests.protocol?.number ?? 0) };
-  const { name, says } = targetOf(rule, form);
-  let text = numbered ? `${String(number).padEnd(4)} ` : '';
-  if (verbose) text += `${countText(rule.packets, exact, 5)} ${countText(rule.bytes, exact, 5)} `;
-  const fragment = tests.fragment === undefined ? '--' : tests.fragment.inverted ? '!f' : '-f';
-  text += `${name.padEnd(9)} ${protocolText(tests, numeric)} ${fragment} `;
-  if (verbose) text += ` ${interfaceText(tests.in, numeric).padEnd(6)} ${interfaceText(tests.out, numeric).padEnd(6)} `;
-  for (const end of [tests.source, tests.destination]) text += `${addressText(end, numeric).padEnd(20)} `;
-  if (rule.action.kind === 'goto') text += '[goto] ';
-  for (const { name: match, match: given } of rule.matches) text += ` ${listMatch(match, given.toString(), form)}`;
-  return says === '' ? text : `${text} ${says}`;
 }
 
 function heading({ numbered, verbose, exact }: Asked): string {

@@ -49,6 +49,7 @@ of "podwire serve" has a tcpdump that goes on while packets are sent`,
   kill: 'processes are those that the cluster runs, which go on: what a shell has begun with & has ended when the next command begins',
   nerdctl: RUNTIME,
   top: 'what processes take of the machine is not modelled: "ps" lists them, "nstat" and "ip -s link" show what is counted',
+  'iptables-restore': 'rules are changed one by one, by "iptables"; "iptables-save" prints them all',
   'iptables-legacy': 'rules are those of iptables-nft; "iptables" and "iptables-save" show them',
   'iptables-legacy-save': 'rules are those of iptables-nft; "iptables-save" prints them all',
 };

@@ -7,7 +7,7 @@ export { IpsetError } from './ipset/errors.js';
 export type { SetSlot } from './ipset/set.js';
 export { formatListing, IpsetTable } from './ipset/table.js';
 export { Netfilter } from './netfilter.js';
-export type { Rule } from './rule.js';
+export type { Rule, RuleParts } from './rule.js';
 export type { Table } from './table.js';
 export { RestoreBlock } from './text/lines-alike.js';
 export { type ChainBlock, RestoreChains } from './text/restore-chains.js';

@@ -4,7 +4,7 @@ import type { TableName } from '../../trace/index.js';
 import type { ChainState, IptablesTableState } from '../host-state.js';
 import type { Netns } from '../netns.js';
 import { RuleError } from './extension.js';
-import { Rule } from './rule.js';
+import { Rule, type RuleParts } from './rule.js';
 import { Table } from './table.js';
 import { commitTable, detachRule } from './table-commit.js';
 import { TableDraft } from './table-draft.js';
@@ -61,7 +61,10 @@ export class Iptables {
     const from = options.noflush === true ? 'as-is' : 'empty';
     const restorer = new Restorer(
       {
-        begin: (name) => new TableDraft(this.#tables.get(name) ?? new Table(name), from),
+        begin: (name) => {
+          const table = this.#tables.get(name);
+          return table === undefined ? new TableDraft(new Table(name), 'empty') : new TableDraft(table, from);
+        },
         commit: (draft) => this.#commit(draft),
       },
       options,
@@ -81,6 +84,16 @@ export class Iptables {
     this.#tables.set(name, draft.table);
     this.#changed();
     return problems;
+  }
+
+  /** The rules that the words of one come to, more than one where it lists addresses; none where they cannot be read. */
+  read(words: readonly string[], place: { readonly table: TableName; readonly chain: string }): readonly RuleParts[] {
+    try {
+      return parseRule(words, 0, place).rules;
+    } catch (error) {
+      if (error instanceof RuleError) return [];
+      throw error;
+    }
   }
 
   /** The text of iptables-save 1.8.9 (nf_tables). */

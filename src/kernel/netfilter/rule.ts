@@ -10,7 +10,7 @@ import type { Match, MatchKind, Target, TargetKind, ValueTest } from './extensio
 import { formatInterfaceName, interfaceMatches, type InterfaceName } from './interface-name.js';
 import type { RulePacket } from './packet.js';
 import { formatProtocol } from './text/protocol-names.js';
-import type { UnknownExtension } from './unknown.js';
+import { plainOrQuoted, type UnknownExtension } from './unknown.js';
 
 /** `-s 10.0.0.0/8`: mask as a signed integer, not always contiguous. */
 export interface AddressTest {
@@ -112,7 +112,7 @@ function formatAction(action: RuleAction): string | undefined {
     case 'target':
       return withOptions(`-j ${action.name}`, action.target.toString());
     case 'unknown':
-      return withOptions(`-j ${action.unknown.name}`, action.unknown.toString());
+      return withOptions(`-j ${plainOrQuoted(action.unknown.name)}`, action.unknown.toString());
     default:
       return `-j ${action.kind.toUpperCase()}`;
   }
@@ -232,7 +232,7 @@ export class Rule implements Programmed {
   toString(): string {
     if (this.#text !== undefined) return this.#text;
     const words = formatTests(this.tests);
-    for (const { name, match } of this.matches) words.push(withOptions(`-m ${name}`, match.toString()));
+    for (const { name, match } of this.matches) words.push(withOptions(`-m ${plainOrQuoted(name)}`, match.toString()));
     const action = formatAction(this.action);
     if (action !== undefined) words.push(action);
     const text = words.join(' ');

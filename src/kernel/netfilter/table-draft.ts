@@ -148,8 +148,17 @@ export class TableDraft {
       return;
     }
     const chain = this.require(name);
-    if (chain.builtin) throw new RuleError(NO_CHAIN);
-    this.#deleteUser(name, chain);
+    if (chain.builtin) this.#deleteBuiltin(name, chain);
+    else this.#deleteUser(name, chain);
+  }
+
+  /** nft_chain_del(): an empty one that accepts goes, and is there anew as soon as somebody writes into it: of a new table none is. */
+  #deleteBuiltin(name: string, chain: DraftChain): void {
+    if (chain.entries.length > 0) throw new RuleError(`CHAIN_DEL failed (Device or resource busy): chain ${name}`);
+    if (this.from === 'empty') throw new RuleError(NO_CHAIN);
+    if (chain.policy !== 'ACCEPT') throw new RuleError('Directory not empty.');
+    chain.counting = false;
+    chain.counters = ZERO;
   }
 
   #deleteUser(name: string, chain: DraftChain): void {

@@ -50,6 +50,10 @@ export const isUnmodelledTarget = (name: string): boolean => KNOWN_TARGETS.has(n
 
 const OPTION = /^(!|--?[a-z][\w-]*)$/i;
 
+/** As it can be read again. */
+export const plainOrQuoted = (word: string): string =>
+  OPTION.test(word) || /^[\w./:,=-]+$/.test(word) ? word : quoteWord(word);
+
 export class UnknownExtension {
   readonly name: string;
   readonly words: readonly string[];
@@ -64,9 +68,7 @@ export class UnknownExtension {
   }
 
   toString(): string {
-    return this.words
-      .map((word) => (OPTION.test(word) || /^[\w./:,=-]+$/.test(word) ? word : quoteWord(word)))
-      .join(' ');
+    return this.words.map(plainOrQuoted).join(' ');
   }
 }
 

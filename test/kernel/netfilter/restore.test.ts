@@ -270,6 +270,14 @@ t.test('a state with a rule that cannot be read leaves its table and names the r
   t.end();
 });
 
+t.test('a name with a blank is printed so that it can be read again', (t) => {
+  const { iptables } = newNetns().netfilter;
+  const rule = '-A U -j "a b" -A';
+  iptables.restore(`*filter\n:U - [0:0]\n${rule}\nCOMMIT\n`);
+  t.match(iptables.save(), `${rule}\n`);
+  t.end();
+});
+
 t.test('no text makes restore throw, and what it accepts prints the same when read again', (t) => {
   const word = fc.constantFrom(
     '-A',

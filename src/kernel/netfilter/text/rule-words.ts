@@ -62,16 +62,20 @@ const BASIC: ReadonlyMap<string, string> = new Map([
 /** Basic options that `!` may stand before. */
 const INVERTIBLE: ReadonlySet<string> = new Set(['-s', '-d', '-i', '-o', '-p', '-f']);
 
-const LONG_NAMES: ReadonlyMap<string, string> = new Map([
-  ['-s', '--source'],
-  ['-d', '--destination'],
-  ['-m', '--match'],
-  ['-j', '--jump'],
-  ['-g', '--goto'],
-  ['-c', '--set-counters'],
-]);
+/** set_option(): of these it is told once the rule has been read. */
+const NEVER_INVERTED: ReadonlySet<string> = new Set(['-j', '-g', '-c']);
 
-const isOption = (word: string): boolean => /^--?[a-z]/i.test(word);
+/** do_parse() takes argv[optind - 1] for their value: where it stands attached, that is the whole word. */
+const WHOLE_WORD: ReadonlySet<string> = new Set(['-s', '-d', '-i', '-o', '-p', '-j']);
+
+const isOption = (word: string): boolean => /^--?\w/.test(word);
+
+/** `--source=X` and `-sX`; no value where it stands behind. */
+function attached(word: string): { readonly name: string; readonly value: string | undefined } {
+  const [, name = word, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? /^(-[sdiopmjgc])(.+)$/s.exec(word) ?? [];
+  const isWhole = value !== undefined && WHOLE_WORD.has(BASIC.get(name) ?? '');
+  return { name, value: isWhole ? word : value };
+}
 
 /** Options of a table by every spelling. */
 const SPELLINGS = new WeakMap<OptionTable, ReadonlyMap<string, { readonly name: string; readonly spec: OptionSpec }>>();
@@ -142,26 +146,34 @@ export class RuleReader {
   #readOption(): void {
     let word = this.#next('');
     const inverted = word === '!';
-    if (inverted) word = this.#next('!');
-    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
-    const name = equals > 0 ? word.slice(0, equals) : word;
-    const value = equals > 0 ? word.slice(equals + 1) : undefined;
+    if (inverted) word = this.#inverted();
+    const { name, value } = attached(word);
     const basic = BASIC.get(name);
-    if (basic !== undefined) this.#readBasic(basic, { inverted, value });
+    if (basic !== undefined) this.#readBasic(basic, { inverted, value, written: name });
     else if (isOption(name)) this.#readExtension(name, { inverted, value });
     else throw new RuleError(`Bad argument \`${word}'`);
   }
 
-  #readBasic(name: string, given: { inverted: boolean; value: string | undefined }): void {
-    if (given.inverted && !INVERTIBLE.has(name)) {
-      throw new RuleError(`unexpected ! flag before ${LONG_NAMES.get(name) ?? name}`);
-    }
+  /** What stands behind `!`. */
+  #inverted(): string {
+    const word = this.#words[this.#at];
+    this.#at += 1;
+    if (word === undefined) throw new RuleError('nothing appropriate following !');
+    if (word === '!') throw new RuleError('multiple consecutive ! not allowed');
+    return word;
+  }
+
+  #readBasic(name: string, given: { inverted: boolean; value: string | undefined; written: string }): void {
+    if (given.inverted && NEVER_INVERTED.has(name))
+      throw new RuleError(`cannot have ! before ${name === '-g' ? '-j' : name}`);
+    if (given.inverted && !INVERTIBLE.has(name))
+      throw new RuleError(`unexpected ! flag before ${name === '-m' ? '--match' : name}`);
     if (name === '-4') return;
     if (name === '-f') {
       this.#setBasic(name, '', given.inverted);
       return;
     }
-    const value = given.value ?? this.#next(LONG_NAMES.get(name) ?? name);
+    const value = given.value ?? this.#next(given.written);
     switch (name) {
       case '-m':
         this.#load(value);
@@ -256,7 +268,7 @@ export class RuleReader {
     }
     const values: string[] = [];
     for (let i = 0; i < (known.spec.arguments ?? 1); i++) {
-      values.push(i === 0 && given.value !== undefined ? given.value : this.#next(known.name));
+      values.push(i === 0 && given.value !== undefined ? given.value : this.#next(written));
     }
     owner.verbatim.push(...values);
     owner.given.push({ name: known.name, inverted: given.inverted, arguments: values });
