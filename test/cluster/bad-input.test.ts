@@ -601,6 +601,8 @@ t.test('selectors, settings and pools that Calico’s API server refuses are tol
     refused('g', 'GlobalNetworkPolicy', '{ingress: [{action: Allow, source: {namespaceSelector: "global( )"}}]}'),
     [],
   );
+  // Upstream's validator does not look there.
+  t.same(refused('g', 'GlobalNetworkPolicy', '{ingress: [{action: Allow, source: {notSelector: global()}}]}'), []);
   t.same(refused('default', 'FelixConfiguration', '{natPortRange: "60000:50000"}'), [
     `spec.natPortRange: expected a port or a range such as 32768:65535, got "60000:50000": ${LEFT_OUT}`,
   ]);

@@ -14,9 +14,10 @@ function problem(selector: string): string | undefined {
   }
 }
 
-/** validateEntityRule() and its like: what belongs to no namespace is asked for by rules alone, and by nothing beside it. */
+/** validateEntityRule() and its like: what belongs to no namespace is asked for by rules alone, and by nothing beside it; nobody looks at notSelector. */
 function globalProblem(selector: string, path: Path): string | undefined {
   if (!/\bglobal\s*\(/.test(selector)) return undefined;
+  if (path.at(-1) === 'notSelector' || path.at(-2) === 'serviceAccounts') return undefined;
   if (path.length > 1 && path.at(-1) === 'namespaceSelector')
     return /^\s*global\s*\(\s*\)\s*$/.test(selector)
       ? undefined

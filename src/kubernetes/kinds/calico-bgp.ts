@@ -24,6 +24,7 @@ import {
   withDefault,
 } from '../schema/schema.js';
 import { asNumber } from './calico.js';
+import { bgpConfigurationRules, filterRuleRules } from './calico-refused.js';
 
 const password = optional(
   record({ secretKeyRef: optional(record({ name: withDefault(text, ''), key: text, optional: optional(flag) })) }),
@@ -36,36 +37,34 @@ const community = matching(/^\d+:\d+(:\d+)?$/, 'a community such as 65001:100 or
 const duration = matching(/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/, 'a duration such as 30s');
 const routePriority = optional(integer(1, 0x7ffffffe));
 
-export const bgpConfigurationBody = record({
-  spec: orEmpty(
-    record(
-      {
-        logSeverityScreen: withDefault(text, 'Info'),
-        nodeToNodeMeshEnabled: withDefault(flag, true),
-        asNumber: optional(asNumber),
-        serviceLoadBalancerIPs: advertisedBlocks,
-        serviceExternalIPs: advertisedBlocks,
-        serviceClusterIPs: advertisedBlocks,
-        serviceLoadBalancerAggregation: withDefault(oneOf('Enabled', 'Disabled'), 'Enabled'),
-        communities: listOf(record({ name: text, value: community })),
-        prefixAdvertisements: listOf(record({ cidr: cidrText, communities: listOf(text) })),
-        listenPort: optional(port),
-        nodeMeshPassword: password,
-        nodeMeshMaxRestartTime: optional(duration),
-        bindMode: withDefault(oneOf('None', 'NodeIP'), 'None'),
-        ignoredInterfaces: listOf(text),
-        localWorkloadPeeringIPV4: optional(addressText),
-        localWorkloadPeeringIPV6: optional(addressText),
-        programClusterRoutes: optional(text),
-        ipv4NormalRoutePriority: routePriority,
-        ipv4ElevatedRoutePriority: routePriority,
-        ipv6NormalRoutePriority: routePriority,
-        ipv6ElevatedRoutePriority: routePriority,
-      },
-      { closed: true },
-    ),
-  ),
-});
+const bgpConfigurationFields = record(
+  {
+    logSeverityScreen: withDefault(text, 'Info'),
+    nodeToNodeMeshEnabled: withDefault(flag, true),
+    asNumber: optional(asNumber),
+    serviceLoadBalancerIPs: advertisedBlocks,
+    serviceExternalIPs: advertisedBlocks,
+    serviceClusterIPs: advertisedBlocks,
+    serviceLoadBalancerAggregation: withDefault(oneOf('Enabled', 'Disabled'), 'Enabled'),
+    communities: listOf(record({ name: text, value: community })),
+    prefixAdvertisements: listOf(record({ cidr: cidrText, communities: listOf(text) })),
+    listenPort: optional(port),
+    nodeMeshPassword: password,
+    nodeMeshMaxRestartTime: optional(duration),
+    bindMode: withDefault(oneOf('None', 'NodeIP'), 'None'),
+    ignoredInterfaces: listOf(text),
+    localWorkloadPeeringIPV4: optional(addressText),
+    localWorkloadPeeringIPV6: optional(addressText),
+    programClusterRoutes: optional(text),
+    ipv4NormalRoutePriority: routePriority,
+    ipv4ElevatedRoutePriority: routePriority,
+    ipv6NormalRoutePriority: routePriority,
+    ipv6ElevatedRoutePriority: routePriority,
+  },
+  { closed: true },
+);
+
+export const bgpConfigurationBody = record({ spec: orEmpty(tolerate(bgpConfigurationFields, bgpConfigurationRules)) });
 
 /** api/pkg/apis/projectcalico/v3/bgppeer.go, its XValidations: an object that was there before is not refused, and works. */
 function peerRules(peer: Value<typeof peerFields>): readonly Want[] {
@@ -77,6 +76,12 @@ function peerRules(peer: Value<typeof peerFields>): readonly Want[] {
   need(node === '' || nodeSelector === '', 'nodeSelector', 'nothing where node is set');
   need(peerIP === '' || peerSelector === '', 'peerSelector', 'nothing where peerIP is set');
   need(peerSelector === '' || as === 0, 'asNumber', 'nothing where peerSelector is set');
+  need(
+    !peer.keepOriginalNextHop || peer.nextHopMode === undefined,
+    'keepOriginalNextHop',
+    'false where nextHopMode is set',
+  );
+  need(peer.reachableBy === undefined || peerIP !== '', 'reachableBy', 'nothing where there is no peerIP');
   if (localWorkloadSelector === '') return broken;
   need(peerIP === '', 'peerIP', 'nothing where localWorkloadSelector is set');
   need(peerSelector === '', 'peerSelector', 'nothing where localWorkloadSelector is set');
@@ -152,10 +157,10 @@ export const bgpFilterBody = record({
   spec: orEmpty(
     record(
       {
-        exportV4: listOf(filterRule),
-        importV4: listOf(filterRule),
-        exportV6: listOf(filterRule),
-        importV6: listOf(filterRule),
+        exportV4: listOf(tolerate(filterRule, filterRuleRules(4))),
+        importV4: listOf(tolerate(filterRule, filterRuleRules(4))),
+        exportV6: listOf(tolerate(filterRule, filterRuleRules(6))),
+        importV6: listOf(tolerate(filterRule, filterRuleRules(6))),
       },
       { closed: true },
     ),

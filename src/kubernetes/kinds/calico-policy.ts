@@ -26,10 +26,12 @@ import {
   record,
   type Schema,
   text,
+  tolerate,
   type Value,
   withDefault,
 } from '../schema/schema.js';
 import type { FieldPath } from '../source/json.js';
+import { deletionRules, entityRules, hostPortRules, policyRules, tierRules } from './calico-policy-refused.js';
 
 const selector = withDefault(text, '');
 
@@ -191,9 +193,12 @@ function serviceRule(rule: RuleFields): Broken | undefined {
   return undefined;
 }
 
-const rule = check(
-  ruleFields,
-  (given) => portRule(given) ?? httpRule(given) ?? icmpRule(given) ?? netRule(given) ?? serviceRule(given),
+const rule = tolerate(
+  check(
+    ruleFields,
+    (given) => portRule(given) ?? httpRule(given) ?? icmpRule(given) ?? netRule(given) ?? serviceRule(given),
+  ),
+  entityRules,
 );
 export type PolicyRuleSpec = Value<typeof rule>;
 
@@ -258,19 +263,28 @@ function globalRule(spec: Value<typeof clusterWide>): Broken | undefined {
   return sidesRule(spec, true);
 }
 
-export const calicoNetworkPolicyBody = record({ spec: orEmpty(check(namespaced, (spec) => sidesRule(spec, false))) });
-export const globalNetworkPolicyBody = record({ spec: orEmpty(check(clusterWide, globalRule)) });
-export const stagedNetworkPolicyBody = record({
-  spec: orEmpty(check(stagedNamespaced, (spec) => sidesRule(spec, false))),
+export const calicoNetworkPolicyBody = record({
+  spec: orEmpty(
+    tolerate(
+      check(namespaced, (spec) => sidesRule(spec, false)),
+      policyRules,
+    ),
+  ),
 });
-export const stagedGlobalNetworkPolicyBody = record({ spec: orEmpty(check(stagedClusterWide, globalRule)) });
-
-/** api/pkg/apis/projectcalico/v3/tier.go, its XValidations: tiers that are there from the start have one default action each. */
-const TIER_ACTIONS: ReadonlyMap<string, string> = new Map([
-  ['kube-admin', 'Pass'],
-  ['kube-baseline', 'Pass'],
-  ['default', 'Deny'],
-]);
+export const globalNetworkPolicyBody = record({
+  spec: orEmpty(tolerate(check(clusterWide, globalRule), policyRules)),
+});
+export const stagedNetworkPolicyBody = record({
+  spec: orEmpty(
+    tolerate(
+      check(stagedNamespaced, (spec) => sidesRule(spec, false)),
+      deletionRules,
+    ),
+  ),
+});
+export const stagedGlobalNetworkPolicyBody = record({
+  spec: orEmpty(tolerate(check(stagedClusterWide, globalRule), deletionRules)),
+});
 
 const tierFields = record({
   metadata: record({ name: withDefault(text, '') }),
@@ -279,14 +293,7 @@ const tierFields = record({
   ),
 });
 
-export const tierBody = map(
-  admit(tierFields, ({ metadata, spec }) => {
-    const action = TIER_ACTIONS.get(metadata.name);
-    const holds = action === undefined || spec.defaultAction === action;
-    return holds ? [] : [{ path: ['spec', 'defaultAction'], expected: `${action} in the tier ${metadata.name}` }];
-  }),
-  ({ spec }) => ({ spec }),
-);
+export const tierBody = map(admit(tierFields, tierRules), ({ spec }) => ({ spec }));
 
 /** NetworkSet and GlobalNetworkSet. */
 export const networkSetBody = record({ spec: orEmpty(record({ nets: listOf(addressOrCidr) }, { closed: true })) });
@@ -314,7 +321,7 @@ const hostEndpointSpec = check(
       ? { path: ['interfaceName'], expected: 'an interface, or expectedIPs by which to find it' }
       : undefined,
 );
-export const hostEndpointBody = record({ spec: hostEndpointSpec });
+export const hostEndpointBody = record({ spec: tolerate(hostEndpointSpec, hostPortRules) });
 
 export const profileBody = record({
   spec: orEmpty(record({ ingress: listOf(rule), egress: listOf(rule), labelsToApply: textMap }, { closed: true })),
