@@ -8,7 +8,7 @@ import { type HostEndpoint, hostEndpointCause, type WorkloadEndpoint } from '../
 import { plainRule } from '../../policy/resources.js';
 import type { IpSetDefinition, ParsedPolicy, ParsedProfile } from '../../policy/parsed-rules.js';
 import type { Cause } from '../../../trace/index.js';
-import { type EndpointProfile, hasOwnChain, type PolicyGroup } from '../rules/endpoint.js';
+import { type DirectedTiers, type EndpointProfile, hasOwnChain, type PolicyGroup } from '../rules/endpoint.js';
 import { allGroups, type EndpointTiers, endpointTiers } from './endpoint-tiers.js';
 import { ALL_INTERFACES, resolveHostEndpoints } from './host-endpoints.js';
 import { type FelixCluster, type FelixHost, ownInterfaces } from './input.js';
@@ -81,15 +81,19 @@ class ViewBuilder {
 }
 
 /** A group stands once, whoever has it: the first by its contents will do. */
-function groupsOf(all: readonly EndpointTiers[]): PolicyGroup[] {
+function groupsOf(all: readonly DirectedTiers[]): PolicyGroup[] {
   const found = new Map<string, PolicyGroup>();
-  for (const { normal, untracked, preDnat, forward } of all) {
-    for (const group of [normal, untracked, preDnat, forward].flatMap(allGroups)) {
-      if (hasOwnChain(group)) found.set(groupKey(group), group);
-    }
-  }
+  for (const group of all.flatMap(allGroups)) if (hasOwnChain(group)) found.set(groupKey(group), group);
   return [...found.values()];
 }
+
+/** endpoint_mgr.go:updateHostEndpoints(): what is not tracked is not looked at on all interfaces together. */
+const hostTiers = ({ tiers, interfaceName }: LocalHostEndpoint): readonly DirectedTiers[] => [
+  tiers.normal,
+  ...(interfaceName === ALL_INTERFACES ? [] : [tiers.untracked]),
+  tiers.preDnat,
+  tiers.forward,
+];
 
 /** Same text, same group. */
 export const groupKey = ({ direction, selector, policies }: PolicyGroup): string =>
@@ -117,7 +121,7 @@ export function hostView(cluster: FelixCluster, host: FelixHost): HostView {
     hostEndpoints,
     allInterfaces,
     ...builder.used(),
-    groups: groupsOf([...workloads, ...governed].map(({ tiers }) => tiers)),
+    groups: groupsOf([...workloads.map(({ tiers }) => tiers.normal), ...governed.flatMap(hostTiers)]),
   };
 }
 
