@@ -1,7 +1,8 @@
 /** `calicoctl datastore migrate lock|unlock`; calicoctl/commands/datastore/migrate. Whoever changes IPAM at large wants it. */
 
 import { type ObjectOf, type Store, unwritten } from '../kubernetes/index.js';
-import { docopt, invalidOption } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt } from './docopt.js';
 import { failure, ok, type ToolResult } from './tool.js';
 
 /** calico-node makes it when it first starts. */
@@ -31,8 +32,7 @@ export function calicoctlDatastore(store: Store, args: readonly string[]): ToolR
   const wanted = group === 'migrate' && (command === 'lock' || command === 'unlock');
   if (!wanted)
     return failure(1, `calicoctl datastore ${args.join(' ')}: only migrate lock and migrate unlock are offered here`);
-  if (docopt(rest, { values: [], flags: [], words: 0 }) === undefined)
-    return failure(1, invalidOption('datastore', args));
+  if (docopt(rest, { values: [], flags: [], words: 0 }) === undefined) return misused(`datastore migrate ${command}`);
   const information = clusterInformation(store);
   const datastoreReady = command === 'unlock';
   if (information.spec.datastoreReady !== datastoreReady)

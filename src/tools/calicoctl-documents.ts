@@ -62,18 +62,23 @@ const metadata = ({ name, generateName, namespace, uid, resourceVersion, ...rest
     uid,
     resourceVersion,
     creationTimestamp: rest.creationTimestamp,
-    labels: rest.labels,
-    annotations: rest.annotations,
+    labels: rest.labels && sorted(rest.labels),
+    annotations: rest.annotations && sorted(rest.annotations),
   });
+
+/** Go writes maps in the order of their keys. */
+const sorted = (texts: Texts): Texts => Object.fromEntries(Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 const revisionOf = (object: ObjectOf<Kind>): JsonObject[string] | undefined =>
   'resourceVersion' in object
     ? object.resourceVersion
     : field(field(object.source.written(), 'metadata'), 'resourceVersion');
 
+/** Its lists that hold nothing are left out, as nearly every type of Calico's has it. */
 export const writtenSpec = ({ source }: Pick<ObjectOf<Kind>, 'source'>): JsonObject => {
   const spec = field(source.written(), 'spec');
-  return isObject(spec) ? spec : {};
+  const kept = Object.entries(isObject(spec) ? spec : {}).filter(([, value]) => !isList(value) || value.length > 0);
+  return Object.fromEntries(kept);
 };
 
 /** `defaults`: labels that it has unless it says otherwise. */
@@ -90,9 +95,17 @@ export const v3Document = (object: ObjectOf<Kind>, spec: JsonObject, defaults: T
   spec,
 });
 
-/** Whether a rule speaks of them or not, Go prints both ends. */
-const bothEnds = (rules: JsonObject[string] | undefined): JsonObject[string] | undefined =>
-  isList(rules) ? rules.map((rule) => (isObject(rule) ? { source: {}, destination: {}, ...rule } : rule)) : rules;
+/** An end that says nothing is not printed: api/pkg/apis/projectcalico/v3/policy_common.go, `omitzero`. */
+const ruleFields = (rule: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(rule).filter(
+      ([name, value]) =>
+        (name !== 'source' && name !== 'destination') || !isObject(value) || Object.keys(value).length > 0,
+    ),
+  );
+
+const rulesOf = (rules: JsonObject[string] | undefined): JsonObject[string] | undefined =>
+  isList(rules) ? rules.map((rule) => (isObject(rule) ? ruleFields(rule) : rule)) : rules;
 
 export function policySpec(
   object: ObjectOf<'CalicoNetworkPolicy' | 'GlobalNetworkPolicy' | 'StagedGlobalNetworkPolicy' | 'StagedNetworkPolicy'>,
@@ -101,8 +114,8 @@ export function policySpec(
   return withoutEmpty({
     ...written,
     tier: object.spec.tier,
-    ingress: bothEnds(written['ingress']),
-    egress: bothEnds(written['egress']),
+    ingress: rulesOf(written['ingress']),
+    egress: rulesOf(written['egress']),
   });
 }
 
@@ -128,6 +141,35 @@ export const clusterInformationSpec = (spec: ObjectOf<'ClusterInformation'>['spe
   return datastoreReady === undefined ? texts : { ...texts, datastoreReady };
 };
 
+/** bpfLogLevel is printed whether it says something or not. */
+export const felixSpec = (object: ObjectOf<'FelixConfiguration'>): JsonObject => ({
+  bpfLogLevel: '',
+  ...writtenSpec(object),
+});
+
+interface ProfileFields {
+  readonly name: string;
+  readonly labelsToApply: Texts;
+  /** What it is made of, and what stands for its revision. */
+  readonly owner?: ObjectOf<'Namespace' | 'ServiceAccount'> | undefined;
+}
+
+/** conversion.go:NamespaceToProfile(), ServiceAccountToProfile(), joinProfileRevisions(). */
+export function profileDocument({ name, labelsToApply, owner }: ProfileFields, spec: JsonObject): JsonObject {
+  const written = owner === undefined ? '1' : revisionOf(owner);
+  const revision = typeof written === 'string' ? written : '';
+  const joined = owner?.kind === 'Namespace' ? `${revision}/` : `/${revision}`;
+  return {
+    metadata: metadata({
+      name,
+      uid: owner && convertedUid(owner.uid ?? ''),
+      resourceVersion: owner === undefined ? revision : joined,
+      creationTimestamp: owner?.creationTimestamp,
+    }),
+    spec: withoutEmpty({ ...spec, labelsToApply: sorted(labelsToApply) }),
+  };
+}
+
 interface TierFields {
   readonly name: string;
   readonly order: number | undefined;
@@ -137,15 +179,12 @@ interface TierFields {
 /** One that nobody wrote is there all the same. */
 export function tierDocument(store: Store, { name, order, defaultAction }: TierFields): JsonObject {
   const written = store.get('Tier', '', name);
-  if (written !== undefined) return v3Document(written, writtenSpec(written));
-  return { metadata: { name }, spec: withoutEmpty({ order, defaultAction }) };
+  if (written === undefined) return { metadata: { name }, spec: withoutEmpty({ order, defaultAction }), status: {} };
+  return { ...v3Document(written, { ...writtenSpec(written), defaultAction }), status: {} };
 }
 
 /** mergeCalicoAndK8sLabels(). */
 const KUBE_LABELS = 'projectcalico.org/kube-labels';
-
-const sorted = (labels: Texts): Texts =>
-  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** resources/node.go:K8sNodeToCalico(). */
 export function nodeDocument(store: Store, view: CalicoNodeView): JsonObject {

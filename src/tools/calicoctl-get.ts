@@ -3,7 +3,8 @@
 import { formatYaml, isObject, type JsonObject } from '../kubernetes/index.js';
 import { LISTED, type Listed } from './calicoctl-kinds.js';
 import type { Row } from './calicoctl-rows.js';
-import { docopt, invalidOption, type Parsed, type Usage } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt, type Parsed, type Usage } from './docopt.js';
 import { spacedTable } from './table.js';
 import { failure, ok, type ToolPlace, type ToolResult } from './tool.js';
 
@@ -130,6 +131,8 @@ function find(place: ToolPlace, listed: Listed, name: string, scope: Scope): Fou
   if (name === '') return { listed, rows, isList: true };
   const row = rows.find((one) => one.name === name);
   if (row !== undefined) return { listed, rows: [row], isList: false };
+  const unfit = listed.unfit?.(name);
+  if (unfit !== undefined) return unfit;
   const identifier = within === undefined ? name : `${within}/${name}`;
   return `resource does not exist: ${listed.kind}(${identifier}) with error: ${listed.absent(name)}`;
 }
@@ -147,7 +150,8 @@ const last = ({ values }: Parsed, name: string): string | undefined => values.ge
 export function calicoctlGet(place: ToolPlace, args: readonly string[]): ToolResult {
   const given = docopt(args, USAGE);
   const isFile = given?.values.has('filename') ?? false;
-  if (given === undefined || isFile === given.words.length > 0) return failure(1, invalidOption('get', args));
+  const ofFiles = given?.flags.has('recursive') === true || given?.flags.has('skip-empty') === true;
+  if (given === undefined || isFile === given.words.length > 0 || (ofFiles && !isFile)) return misused('get');
   const scope: Scope = { namespace: last(given, 'namespace') ?? '', everywhere: given.flags.has('all-namespaces') };
   const printer = printerOf(last(given, 'output') ?? 'ps', scope.everywhere || scope.namespace !== '');
   if (typeof printer === 'string') return failure(1, printer);

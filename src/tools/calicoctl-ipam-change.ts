@@ -18,7 +18,8 @@ import type { ObjectOf } from '../kubernetes/index.js';
 import type { Ipam } from './calicoctl-ipam.js';
 import { clusterInformation, isLocked } from './calicoctl-datastore.js';
 import { readReports, releaseFromReports } from './calicoctl-ipam-report.js';
-import { docopt, invalidOption, type Parsed } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt, type Parsed } from './docopt.js';
 import { failure, lines, ok, type ToolResult } from './tool.js';
 
 /** The run of something that IPAM may refuse, in the command's words. */
@@ -36,8 +37,8 @@ const last = ({ values }: Parsed, name: string): string => values.get(name)?.at(
 // Release.
 
 export function release(ipam: Ipam, args: readonly string[]): ToolResult {
-  const given = docopt(args, { values: ['ip', 'from-report'], flags: ['force'], words: 0 });
-  if (given === undefined) return failure(1, invalidOption('ipam', ['release', ...args]));
+  const given = docopt(args, { values: ['ip', 'from-report'], flags: ['force'], words: 0, repeated: ['from-report'] });
+  if (given === undefined) return misused('ipam release');
   const files = given.values.get('from-report') ?? [];
   if (files.length > 0) return releaseReported(ipam, files, given.flags.has('force'));
   const text = last(given, 'ip');
@@ -111,7 +112,7 @@ const SETTINGS = {
 export function configure({ store, cluster }: Ipam, args: readonly string[]): ToolResult {
   const values = ['strictaffinity', 'max-blocks-per-host', 'kubevirt-ip-persistence'];
   const given = docopt(args, { values, flags: [], words: 0 });
-  if (given === undefined) return failure(1, invalidOption('ipam', ['configure', ...args]));
+  if (given === undefined) return misused('ipam configure');
   const changes = readChanges(given);
   if (typeof changes === 'string') return failure(1, changes);
   if (Object.keys(changes).length === 0) return failure(1, 'at least one configuration option must be specified');
@@ -160,7 +161,7 @@ function partName(pool: string, i: number): string {
 
 export function split(ipam: Ipam, args: readonly string[]): ToolResult {
   const given = docopt(args, { values: ['cidr', 'name'], flags: [], words: 1 });
-  if (given === undefined) return failure(1, invalidOption('ipam', ['split', ...args]));
+  if (given === undefined) return misused('ipam split');
   const parts = readNumber(given.words[0] ?? '');
   if (typeof parts === 'string') return failure(1, parts);
   const [cidr, name] = [last(given, 'cidr'), last(given, 'name')];

@@ -25,7 +25,8 @@ import type { Cluster } from '../cluster/index.js';
 import { configure, release, split } from './calicoctl-ipam-change.js';
 import { clusterInformation } from './calicoctl-datastore.js';
 import { reportText } from './calicoctl-ipam-report.js';
-import { docopt, invalidOption } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt } from './docopt.js';
 import { ruledTable } from './table.js';
 import { failure, lines, ok, type ToolPlace, type ToolResult } from './tool.js';
 
@@ -148,7 +149,7 @@ function showConfiguration({ store }: Ipam): ToolResult {
 function show(ipam: Ipam, args: readonly string[]): ToolResult {
   const [option = '', ...rest] = args;
   const address = option === '--ip' ? rest[0] : option.startsWith('--ip=') ? option.slice('--ip='.length) : undefined;
-  if (rest.length > (option === '--ip' ? 1 : 0)) return invalid(['show', ...args]);
+  if (rest.length > (option === '--ip' ? 1 : 0)) return misused('ipam show');
   if (address !== undefined) return showAddress(ipam, address);
   switch (option) {
     case '':
@@ -160,11 +161,9 @@ function show(ipam: Ipam, args: readonly string[]): ToolResult {
     case '--show-configuration':
       return showConfiguration(ipam);
     default:
-      return invalid(['show', ...args]);
+      return misused('ipam show');
   }
 }
-
-const invalid = (args: readonly string[]): ToolResult => failure(1, invalidOption('ipam', args));
 
 function attributesText({ attribute }: Allocation): string {
   if (attribute === undefined) return '<missing>';
@@ -220,7 +219,7 @@ const ofOwners = (owners: ReadonlyMap<string, readonly string[]>, say: (address:
 function check(ipam: Ipam, args: readonly string[]): ToolResult {
   const flags = ['show-all-ips', 'show-problem-ips'];
   const given = docopt(args, { values: ['output', 'kubeconfig'], flags, short: { o: 'output' }, words: 0 });
-  if (given === undefined) return invalid(['check', ...args]);
+  if (given === undefined) return misused('ipam check');
   const all = given.flags.has('show-all-ips');
   const shown: Shown = { all, problems: all || given.flags.has('show-problem-ips') };
   const { store } = ipam.cluster;

@@ -1,7 +1,7 @@
 /** What `calicoctl get` lists, kind by kind, in its columns; calicoctl/calicoctl/resourcemgr. */
 
 import { formatCidr, formatIp } from '../kubernetes/index.js';
-import { clusterInformationSpec, poolSpec } from './calicoctl-documents.js';
+import { clusterInformationSpec, felixSpec, poolSpec } from './calicoctl-documents.js';
 import {
   endpointRows,
   joined,
@@ -24,6 +24,8 @@ export interface Listed {
   readonly others?: readonly string[];
   /** What the datastore says where there is none of a name. */
   readonly absent: (name: string) => string;
+  /** What is said of a name that none can have. */
+  readonly unfit?: (name: string) => string | undefined;
   readonly isNamespaced?: true;
   readonly rows: (place: ToolPlace) => readonly Row[];
 }
@@ -136,7 +138,7 @@ export const LISTED: readonly Listed[] = [
     kind: 'FelixConfiguration',
     absent: absentFrom(`felixconfigurations.${CRDS}`),
     ...NAME_ALONE,
-    rows: rowsOf('FelixConfiguration'),
+    rows: rowsOf('FelixConfiguration', { spec: felixSpec }),
   },
   {
     names: [
@@ -148,7 +150,7 @@ export const LISTED: readonly Listed[] = [
     kind: 'KubeControllersConfiguration',
     absent: absentFrom(`kubecontrollersconfigurations.${CRDS}`),
     ...NAME_ALONE,
-    rows: rowsOf('KubeControllersConfiguration'),
+    rows: rowsOf('KubeControllersConfiguration', { status: {} }),
   },
   {
     names: ['clusterinformation', 'clusterinformations', 'clusterinfo', 'clusterinfos'],
@@ -256,6 +258,7 @@ export const LISTED: readonly Listed[] = [
     names: ['profile', 'profiles', 'pro', 'pros'],
     kind: 'Profile',
     absent: absentProfile,
+    unfit: (name) => (name.includes('.') ? undefined : `Invalid name ${name}`),
     narrow: ['NAME'],
     wide: ['NAME', 'LABELS'],
     rows: profileRows,

@@ -1,7 +1,8 @@
 /** `calicoctl node status`: calicoctl/calicoctl/commands/node/status.go, which asks BIRD and prints what it says. */
 
 import { storedNodes } from '../calico/index.js';
-import { docopt, invalidOption } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt } from './docopt.js';
 import { ruledTable } from './table.js';
 import { failure, ok, type Tool } from './tool.js';
 
@@ -34,8 +35,7 @@ export const calicoctlNode: Tool = ({ cluster, netns }, [command = '', ...args])
   if (command === 'diags')
     return failure(1, `calicoctl node diags: the archive is not modelled; ${DIAGNOSTICS} show what it would hold`);
   if (command !== 'status') return failure(1, `calicoctl node ${command}: only status is offered here`);
-  if (docopt(args, { values: [], flags: [], words: 0 }) === undefined)
-    return failure(1, invalidOption('node', [command, ...args]));
+  if (docopt(args, { values: [], flags: [], words: 0 }) === undefined) return misused('node status');
   if (netns.name !== '' || !storedNodes(cluster.store).some(({ name }) => name === netns.host.name))
     return failure(1, 'Calico process is not running.');
   const protocols = cluster.routing?.birdc(netns.host, 'show protocols');

@@ -22,6 +22,7 @@ import {
   endpointDocument,
   nodeDocument,
   policySpec,
+  profileDocument,
   tierDocument,
   v3Document,
   writtenSpec,
@@ -41,16 +42,18 @@ interface Shown<K extends Kind> {
   readonly cells?: (object: ObjectOf<K>) => Record<string, string>;
   /** Where it may be another than the one that is written. */
   readonly spec?: (object: ObjectOf<K>) => JsonObject;
+  /** Of kinds that print one, whatever it holds. */
+  readonly status?: JsonObject;
 }
 
 export const rowsOf =
-  <K extends Kind>(kind: K, { cells = () => ({}), spec = writtenSpec }: Shown<K> = {}) =>
+  <K extends Kind>(kind: K, { cells = () => ({}), spec = writtenSpec, status }: Shown<K> = {}) =>
   ({ cluster }: ToolPlace): readonly Row[] =>
     cluster.store.list(kind).map((object) => ({
       namespace: object.namespace,
       name: object.name,
       cells: cells(object),
-      document: () => v3Document(object, spec(object)),
+      document: () => ({ ...v3Document(object, spec(object)), ...(status && { status }) }),
     }));
 
 const globalAsNumber = (store: Store): number => store.get('BGPConfiguration', '', 'default')?.spec.asNumber ?? 64_512;
@@ -141,38 +144,52 @@ interface Labelled {
   readonly labelsToApply: Readonly<Record<string, string>>;
 }
 
-const profileRow = ({ name, labelsToApply }: Labelled, spec: JsonObject): Row => ({
-  namespace: '',
-  name,
-  cells: {
-    LABELS: Object.entries(labelsToApply)
-      .map(([key, value]) => `${key}=${value}`)
-      .sort()
-      .join(','),
-  },
-  document: () => ({ metadata: { name }, spec: { ...spec, labelsToApply } }),
-});
+function profileRow(profile: Labelled, spec: JsonObject, owner?: ObjectOf<'Namespace' | 'ServiceAccount'>): Row {
+  const { name, labelsToApply } = profile;
+  return {
+    namespace: '',
+    name,
+    cells: {
+      LABELS: Object.entries(labelsToApply)
+        .map(([key, value]) => `${key}=${value}`)
+        .sort()
+        .join(','),
+    },
+    document: () => profileDocument({ name, labelsToApply, owner }, spec),
+  };
+}
 
-const ALLOW: JsonObject = { action: 'Allow', destination: {}, source: {} };
-const ALLOW_ALL: JsonObject = { egress: [ALLOW], ingress: [ALLOW] };
+const ALLOW: JsonObject = { action: 'Allow' };
+const ALLOW_ALL: JsonObject = { ingress: [ALLOW], egress: [ALLOW] };
 
 /** Of namespaces and service accounts, behind the one that allows everything; backend/k8s/resources/profile.go. */
 export const profileRows = ({ cluster: { store } }: ToolPlace): readonly Row[] => [
   profileRow({ name: 'projectcalico-default-allow', labelsToApply: {} }, ALLOW_ALL),
-  ...store.list('Namespace').map(({ name, labels }) => profileRow(namespaceProfile(name, labels), ALLOW_ALL)),
+  ...store
+    .list('Namespace')
+    .map((object) => profileRow(namespaceProfile(object.name, object.labels), ALLOW_ALL, object)),
   ...store
     .list('ServiceAccount')
-    .map(({ namespace, name, labels }) => profileRow(serviceAccountProfile(namespace, name, labels), {})),
+    .map((object) => profileRow(serviceAccountProfile(object.namespace, object.name, object.labels), {}, object)),
 ];
 
-const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+interface Ordered {
+  readonly name: string;
+  readonly order: number | undefined;
+}
+
+/** resourcemgr/tier.go: by order, those without one last. */
+const byOrder = (a: Ordered, b: Ordered): number =>
+  (a.order ?? Infinity) === (b.order ?? Infinity)
+    ? a.name < b.name
+      ? -1
+      : 1
+    : (a.order ?? Infinity) - (b.order ?? Infinity);
 
 export const tierRows = ({ cluster: { store } }: ToolPlace): readonly Row[] =>
-  storedTiers(store)
-    .map((tier) => ({
-      namespace: '',
-      name: tier.name,
-      cells: { ORDER: orderText(tier.order) },
-      document: () => tierDocument(store, tier),
-    }))
-    .sort(byName);
+  [...storedTiers(store)].sort(byOrder).map((tier) => ({
+    namespace: '',
+    name: tier.name,
+    cells: { ORDER: orderText(tier.order) },
+    document: () => tierDocument(store, tier),
+  }));

@@ -1,7 +1,8 @@
 /** `calicoctl version`; calicoctl/calicoctl/commands/version.go. */
 
 import type { Store } from '../kubernetes/index.js';
-import { docopt, invalidOption } from './docopt.js';
+import { misused } from './calicoctl-usage.js';
+import { docopt } from './docopt.js';
 import { failure, lines, ok, type ToolResult } from './tool.js';
 
 /** Ours, which is as old as the cluster's as far as anybody asks: no command minds another. */
@@ -13,7 +14,7 @@ const DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+)
 
 export function calicoctlVersion(store: Store, args: readonly string[]): ToolResult {
   const given = docopt(args, { values: ['poll'], flags: ['client'], words: 0 });
-  if (given === undefined) return failure(1, invalidOption('version', args));
+  if (given === undefined) return misused('version');
   const poll = given.values.get('poll')?.at(-1) ?? '';
   if (poll !== '' && !DURATION.test(poll)) return failure(1, 'invalid poll duration specified: 0s');
   const client = lines([`Client Version:    ${VERSION}`, `Git commit:        ${COMMIT}`]);

@@ -10,6 +10,8 @@ export interface Usage {
   readonly words: number;
   /** Whether there may be more of them. */
   readonly moreWords?: boolean;
+  /** Options that may be given more than once. */
+  readonly repeated?: readonly string[];
 }
 
 export interface Parsed {
@@ -36,6 +38,17 @@ function optionOf(arg: string, short: Readonly<Record<string, string>>) {
   return found && { name: found['name'], value: found['value'] };
 }
 
+/** Long names may be cut short as long as one alone begins so; docopt-go: parseLong(). */
+function wholeName(name: string, { values, flags }: Usage): string {
+  const known = [...COMMON.flags, ...flags, ...COMMON.values, ...values];
+  if (known.includes(name)) return name;
+  const begun = known.filter((one) => one.startsWith(name));
+  return begun.length === 1 ? (begun[0] ?? name) : name;
+}
+
+const isRepeated = (name: string, { values, flags }: Omit<Parsed, 'words'>, { repeated = [] }: Usage): boolean =>
+  (values.has(name) || flags.has(name)) && !repeated.includes(name);
+
 /** Undefined where the arguments are not those of the usage. */
 export function docopt(args: readonly string[], usage: Usage): Parsed | undefined {
   const values = new Map<string, string[]>();
@@ -47,19 +60,18 @@ export function docopt(args: readonly string[], usage: Usage): Parsed | undefine
     const option = optionOf(arg, short);
     if (option === undefined) words.push(arg);
     else if (option.name === undefined) return undefined;
-    else if ([...COMMON.flags, ...usage.flags].includes(option.name) && option.value === undefined)
-      flags.add(option.name);
-    else if ([...COMMON.values, ...usage.values].includes(option.name)) {
-      if (option.value === undefined) i += 1;
-      const value = option.value ?? args[i];
-      if (value === undefined) return undefined;
-      values.set(option.name, [...(values.get(option.name) ?? []), value]);
-    } else return undefined;
+    else {
+      const name = wholeName(option.name, usage);
+      if (isRepeated(name, { values, flags }, usage)) return undefined;
+      if ([...COMMON.flags, ...usage.flags].includes(name) && option.value === undefined) flags.add(name);
+      else if ([...COMMON.values, ...usage.values].includes(name)) {
+        if (option.value === undefined) i += 1;
+        const value = option.value ?? args[i];
+        if (value === undefined) return undefined;
+        values.set(name, [...(values.get(name) ?? []), value]);
+      } else return undefined;
+    }
   }
   const isEnough = usage.moreWords === true ? words.length >= usage.words : words.length === usage.words;
   return isEnough ? { values, flags, words } : undefined;
 }
-
-/** What calicoctl says of arguments that it does not take. */
-export const invalidOption = (command: string, args: readonly string[]): string =>
-  `invalid option: 'calicoctl ${[command, ...args].join(' ')}'. Use flag '--help' to read about a specific subcommand`;
