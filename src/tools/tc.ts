@@ -9,10 +9,11 @@ import {
   type TokenBucketState,
 } from '../kernel/index.js';
 import { devicesOf, qdiscOf } from './ip/device.js';
-import { failure, lines, ok, type Tool, type ToolResult } from './tool.js';
+import { printRows, Row } from './ip/row.js';
+import { failure, ok, type Tool, type ToolResult } from './tool.js';
 
 /** prio2band of net/sched/sch_generic.c. */
-const PRIOMAP = '1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1';
+const PRIOMAP = [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] as const;
 
 /** print_rate(): in the largest unit that leaves nothing over, or four digits. */
 function rateText(octets: number): string {
@@ -41,47 +42,84 @@ function timeText(us: number): string {
 
 /** PSCHED_SHIFT: the kernel keeps a burst as the time that it takes, in ticks. */
 const TICK_NS = 64;
+const US_PER_S = NS_PER_S / NS_PER_US;
 
-function burstOf({ rate, burst }: TokenBucketState): number {
-  const ticks = Math.floor((burst * NS_PER_S) / (rate * TICK_NS));
-  return Math.floor((ticks * TICK_NS * rate) / NS_PER_S);
-}
+/** tc_core_tick2time(): how long a full bucket takes, in whole microseconds. */
+const burstUs = ({ rate, burst }: TokenBucketState): number =>
+  Math.floor((Math.floor((burst * NS_PER_S) / (rate * TICK_NS)) * TICK_NS) / NS_PER_US);
 
 /** tbf_print_opt(): how long the last octet that may wait does so. */
-function bucketText({ state }: TokenBucket): string {
-  const { rate, burst, limit } = state;
-  const latencyUs = Math.round(((limit - burst) / rate) * (NS_PER_S / NS_PER_US));
-  return `rate ${rateText(rate)} burst ${sizeText(burstOf(state))} lat ${timeText(latencyUs)} `;
+function tokenBucket(row: Row, { state }: TokenBucket, details: boolean): Row {
+  const { rate, limit } = state;
+  const fullUs = burstUs(state);
+  const latencyUs = Math.floor((Math.floor(limit) / rate) * US_PER_S - fullUs);
+  const octets = Math.floor((rate * fullUs) / US_PER_S);
+  const size = sizeText(octets);
+  const options = { rate, burst: details ? `${size}/1` : octets, ...(details ? { mpu: 0 } : {}), lat: latencyUs };
+  row.note('options', details ? { ...options, linklayer: 'ethernet' } : options);
+  const cell = details ? '/1 mpu 0b' : '';
+  row.say(`rate ${rateText(rate)} burst ${size}${cell} lat ${timeText(latencyUs)} `);
+  return details ? row.say('linklayer ethernet ') : row;
 }
 
 /** A device that hands packets on at once counts none. */
-function statistics({ counters, qdisc }: Device, kind: string): readonly string[] {
-  const counts = kind === 'noqueue' ? { txBytes: 0, txPackets: 0 } : counters;
+function addStatistics(row: Row, { counters, qdisc }: Device, kind: string): void {
+  const { txBytes, txPackets } = kind === 'noqueue' ? { txBytes: 0, txPackets: 0 } : counters;
   const { dropped = 0, overlimits = 0, waiting = { octets: 0, packets: 0 } } = qdisc ?? {};
-  return [
-    ` Sent ${counts.txBytes} bytes ${counts.txPackets} pkt (dropped ${dropped}, overlimits ${overlimits} requeues 0) `,
-    ` backlog ${waiting.octets}b ${waiting.packets}p requeues 0`,
-  ];
+  row
+    .say('\n')
+    .add('bytes', txBytes, ` Sent ${txBytes} bytes`)
+    .add('packets', txPackets, ` ${txPackets} pkt`)
+    .add('drops', dropped, ` (dropped ${dropped}`)
+    .add('overlimits', overlimits, `, overlimits ${overlimits}`)
+    .add('requeues', 0, ' requeues 0) ')
+    .add('backlog', waiting.octets, `\n backlog ${waiting.octets}b`)
+    .add('qlen', waiting.packets, ` ${waiting.packets}p`)
+    .say(' requeues 0');
+}
+
+interface Shown {
+  readonly named: boolean;
+  readonly statistics: boolean;
+  readonly details: boolean;
 }
 
 /** Differs: a device has one queue, since the virtual machine has one processor. */
-function qdiscRows(dev: Device, form: { named: boolean; statistics: boolean }): readonly string[] {
+function qdiscRows(dev: Device, shown: Shown): readonly Row[] {
   const kind = qdiscOf(dev);
   if (kind === 'noop') return [];
-  const options =
-    dev.qdisc === undefined ? (kind === 'pfifo_fast' ? `bands 3 priomap ${PRIOMAP}` : '') : bucketText(dev.qdisc);
   const handle = dev.qdisc === undefined ? '0:' : '1:';
-  const row = `qdisc ${kind} ${handle} ${form.named ? `dev ${dev.name} ` : ''}root refcnt 2 ${options}`;
-  return form.statistics ? [row, ...statistics(dev, kind)] : [row];
+  const row = new Row().add('kind', kind, `qdisc ${kind} `).add('handle', handle, `${handle} `);
+  if (shown.named) row.add('dev', dev.name, `dev ${dev.name} `);
+  row.add('root', true, 'root ').add('refcnt', 2, 'refcnt 2 ');
+  if (dev.qdisc !== undefined) tokenBucket(row, dev.qdisc, shown.details);
+  else if (kind === 'pfifo_fast')
+    row.add('options', { bands: 3, priomap: PRIOMAP, multiqueue: false }, `bands 3 priomap ${PRIOMAP.join(' ')}`);
+  else row.note('options', {});
+  if (shown.statistics) addStatistics(row, dev, kind);
+  return [row];
 }
 
 const OBJECTS = ['qdisc', 'class', 'filter', 'chain', 'action', 'monitor', 'exec'] as const;
 const SHOW = ['show', 'list', 'lst', 'ls'] as const;
 const CHANGES = ['add', 'change', 'replace', 'link', 'delete'] as const;
 
-/** What stands behind `show`: `dev NAME`, and where in the device, which is the root here. */
-function deviceOf(netns: Netns, words: readonly string[], object: string): Device | ToolResult | undefined {
+interface Where {
+  readonly dev: Device | undefined;
+  /** Of the root, where all is that there is here. */
+  readonly atRoot: boolean;
+}
+
+/** Beside the root, where packets may be looked at on their way in or out. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  qdisc: ['ingress', 'clsact'],
+  filter: ['ingress', 'egress'],
+};
+
+/** What stands behind `show`: `dev NAME`, and where in the device. */
+function whereOf(netns: Netns, words: readonly string[], object: string): Where | ToolResult {
   let dev: Device | undefined;
+  let atRoot = true;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
     if (word === 'dev') {
@@ -89,9 +127,10 @@ function deviceOf(netns: Netns, words: readonly string[], object: string): Devic
       const name = words[i] ?? '';
       dev = netns.devices.named(name);
       if (dev === undefined) return failure(1, `Cannot find device "${name}"`);
-    } else if (word !== 'root') return failure(255, `What is "${word}"? Try "tc ${object} help".`);
+    } else if (ELSEWHERE[object]?.includes(word) === true) atRoot = false;
+    else if (word !== 'root') return failure(255, `What is "${word}"? Try "tc ${object} help".`);
   }
-  return dev;
+  return { dev, atRoot };
 }
 
 const USAGE = `Usage:\ttc [ OPTIONS ] OBJECT { COMMAND | help }
@@ -105,30 +144,66 @@ where  OBJECT := { qdisc | class | filter | chain |
 \t\t     -br[ief] }
 `;
 
+/** In tc.c's order: a beginning means the first that it could be. */
+const FLAGS = ['statistics', 'stats', 'details', 'raw', 'pretty', 'oneline', 'json'] as const;
+/** They are tc's, and change what is not here. */
+const NOT_OFFERED = /^-(?:r|raw|c.*|n|netns|N|br.*)$/;
+
+type Flag = (typeof FLAGS)[number];
+
+/** The flags that are given, or what is wrong with one. */
+function readFlags(words: readonly string[]): ReadonlySet<Flag> | ToolResult {
+  const flags = new Set<Flag>();
+  for (const word of words) {
+    if (NOT_OFFERED.test(word)) return failure(255, `tc: ${word}: only -s, -d, -j and -p are offered here`);
+    const flag = word === '-' ? undefined : FLAGS.find((one) => one.startsWith(word.slice(1)));
+    if (flag === undefined) return failure(255, `Option "${word}" is unknown, try "tc -help".`);
+    flags.add(flag);
+  }
+  return flags;
+}
+
+const isRefusal = (read: object): read is ToolResult => 'exitCode' in read;
+
+function show(object: 'qdisc' | 'class' | 'filter', { dev, atRoot }: Where, context: Context): ToolResult {
+  const { netns, flags } = context;
+  const statistics = flags.has('statistics') || flags.has('stats');
+  const form = { json: flags.has('json'), pretty: flags.has('pretty'), oneLine: false };
+  // A token bucket has one class, for what waits in it, which tc 6.1 prints as text in any case.
+  if (object === 'class')
+    return ok(dev?.qdisc === undefined ? '' : `class tbf 1:1 parent 1: \n${statistics ? '\n' : ''}`);
+  if (object === 'filter' || !atRoot) return ok(printRows([], form));
+  const shown = { named: dev === undefined, statistics, details: flags.has('details') };
+  const devices = dev === undefined ? devicesOf(netns) : [dev];
+  return ok(
+    printRows(
+      devices.flatMap((one) => qdiscRows(one, shown)),
+      form,
+    ),
+  );
+}
+
+interface Context {
+  readonly netns: Netns;
+  readonly flags: ReadonlySet<Flag>;
+}
+
 export const tc: Tool = ({ netns }, args) => {
   const options = args.filter(
     (word, i) => word.startsWith('-') && args.slice(0, i).every((one) => one.startsWith('-')),
   );
   const [objectWord = '', verb = 'show', ...words] = args.slice(options.length);
   if (options.includes('-V')) return ok('tc utility, iproute2-6.1.0, libbpf 1.1.2\n');
-  const unknown = options.find((word) => !/^-(?:s|st.*|d|de.*|o|oneline)$/.test(word));
-  if (unknown !== undefined && !/^-(?:r|raw|j|json|p|pretty|c.*|n|netns|N|br.*)$/.test(unknown))
-    return failure(255, `Option "${unknown}" is unknown, try "tc -help".`);
-  if (unknown !== undefined) return failure(255, `tc: ${unknown}: only -s is offered here`);
+  const flags = readFlags(options);
+  if (isRefusal(flags)) return flags;
   if (objectWord === '' || objectWord === 'help') return { exitCode: 0, stdout: '', stderr: USAGE };
-  const object = objectWord === '' ? undefined : OBJECTS.find((one) => one.startsWith(objectWord));
+  const object = OBJECTS.find((one) => one.startsWith(objectWord));
   if (object === undefined) return failure(255, `Object "${objectWord}" is unknown, try "tc help".`);
   if (object !== 'qdisc' && object !== 'class' && object !== 'filter') return failure(2, `tc ${object}: not modelled`);
   const change = CHANGES.find((one) => one.startsWith(verb));
   if (change !== undefined) return failure(2, `tc ${object} ${change}: only what shows is offered here`);
   if (!SHOW.some((one) => one.startsWith(verb)))
     return failure(255, `Command "${verb}" is unknown, try "tc ${object} help".`);
-  const dev = deviceOf(netns, words, object);
-  if (dev !== undefined && 'exitCode' in dev) return dev;
-  if (object === 'filter') return ok('');
-  // A token bucket has one class, for what waits in it.
-  if (object === 'class') return ok(dev?.qdisc === undefined ? '' : 'class tbf 1:1 parent 1: \n');
-  const form = { named: dev === undefined, statistics: options.some((word) => word.startsWith('-s')) };
-  const devices = dev === undefined ? devicesOf(netns) : [dev];
-  return ok(lines(devices.flatMap((one) => qdiscRows(one, form))));
+  const where = whereOf(netns, words, object);
+  return isRefusal(where) ? where : show(object, where, { netns, flags });
 };

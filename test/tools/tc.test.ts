@@ -49,6 +49,26 @@ const SHOWN = [
   'tc class show',
   'tc filter show dev d0',
   'tc filter show',
+  'tc -j qdisc show dev d0',
+  'tc -j qdisc show dev d2',
+  'tc -js qdisc show dev d0',
+  'tc -json -stats qdisc show dev d0',
+  'tc -j -p qdisc show dev d0',
+  'tc -j -p -s qdisc show dev d1',
+  'tc -d qdisc show dev d0',
+  'tc -j -d qdisc show dev d0',
+  'tc -pretty -json filter show dev d0',
+  'tc -j -p qdisc show dev pd0',
+  'tc -j qdisc show dev pd0',
+  'tc -j qdisc show dev lo',
+  'tc -j filter show dev d0 ingress',
+  'tc filter show dev d0 egress',
+  'tc qdisc show dev d0 ingress',
+  'tc qdisc show dev d0 clsact',
+  'tc -j qdisc show dev d0 ingress',
+  'tc class show dev d0 ingress',
+  'tc -j class show dev d0',
+  'tc -s class show dev d0',
 ] as const;
 
 const namespace = new RealNetns(t, 'tc');
@@ -87,6 +107,10 @@ t.test('tc counts what a device has sent, and changes nothing', (t) => {
   t.match(
     outputOf(cluster, 'node/node1', 'tc -s qdisc show dev eth0'),
     /^qdisc pfifo_fast 0: root refcnt 2 bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1\n Sent 140 bytes 2 pkt \(dropped 0, /,
+  );
+  t.match(
+    outputOf(cluster, 'node/node1', 'tc -j qdisc show dev eth0'),
+    '"options":{"bands":3,"priomap":[1,2,2,2,1,2,0,0,1,1,1,1,1,1,1,1],"multiqueue":false}}]\n',
   );
   t.match(toolIn(cluster, 'node/node1', 'tc qdisc add dev eth0 root netem loss 10%'), {
     exitCode: 2,
