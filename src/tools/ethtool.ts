@@ -90,13 +90,50 @@ function showSettings(dev: Device): ToolResult {
   );
 }
 
+/** Of its only queue. */
+const CHANNELS = ['RX:\t\t1', 'TX:\t\t1', 'Other:\t\tn/a', 'Combined:\tn/a'];
+
+/** drivers/net/veth.c:veth_get_channels(). */
+const showChannels = (dev: Device): ToolResult =>
+  dev instanceof Veth
+    ? ok(
+        lines([
+          `Channel parameters for ${dev.name}:`,
+          'Pre-set maximums:',
+          ...CHANNELS,
+          'Current hardware settings:',
+          ...CHANNELS,
+        ]),
+      )
+    : UNSUPPORTED;
+
+/** net/ethtool/common.c:__ethtool_get_ts_info(): who sends by itself says when. */
+function showTimestamping(dev: Device): ToolResult {
+  const sends = dev instanceof Veth || dev instanceof Loopback;
+  return ok(
+    lines([
+      `Time stamping parameters for ${dev.name}:`,
+      'Capabilities:',
+      ...(sends ? ['\tsoftware-transmit'] : []),
+      '\tsoftware-receive',
+      '\tsoftware-system-clock',
+      'PTP Hardware Clock: none',
+      'Hardware Transmit Timestamp Modes: none',
+      'Hardware Receive Filter Modes: none',
+    ]),
+  );
+}
+
 interface Asked {
   readonly show: (dev: Device) => ToolResult;
   /** Of a device that is not there. */
   readonly missing: ToolResult;
 }
 
-const ASKED: Readonly<Record<'settings' | 'driver' | 'statistics', Asked>> = {
+const UNSUPPORTED = failure(1, 'netlink error: Operation not supported');
+const NO_DEVICE = failure(1, 'netlink error: no device matches name (offset 24)\nnetlink error: No such device');
+
+const ASKED = {
   settings: {
     show: showSettings,
     missing: failure(
@@ -107,13 +144,35 @@ const ASKED: Readonly<Record<'settings' | 'driver' | 'statistics', Asked>> = {
   },
   driver: { show: showDriver, missing: failure(71, 'Cannot get driver information: No such device') },
   statistics: { show: showStatistics, missing: failure(96, 'Cannot get stats strings information: No such device') },
-};
+  channels: { show: showChannels, missing: NO_DEVICE },
+  timestamping: { show: showTimestamping, missing: NO_DEVICE },
+  address: { show: () => ok('Permanent address: not set\n'), missing: failure(1, 'netlink error: No such device') },
+  /** What network cards have, and no device of the kernel's own. */
+  hardware: { show: () => UNSUPPORTED, missing: NO_DEVICE },
+} satisfies Readonly<Record<string, Asked>>;
 
 const OPTIONS: Readonly<Record<string, keyof typeof ASKED>> = {
   '-i': 'driver',
   '--driver': 'driver',
   '-S': 'statistics',
   '--statistics': 'statistics',
+  '-l': 'channels',
+  '--show-channels': 'channels',
+  '-T': 'timestamping',
+  '--show-time-stamping': 'timestamping',
+  '-P': 'address',
+  '--show-permaddr': 'address',
+  '-a': 'hardware',
+  '--show-pause': 'hardware',
+  '-c': 'hardware',
+  '--show-coalesce': 'hardware',
+  '-g': 'hardware',
+  '--show-ring': 'hardware',
+  '-m': 'hardware',
+  '--module-info': 'hardware',
+  '--show-eee': 'hardware',
+  '--show-fec': 'hardware',
+  '--show-priv-flags': 'hardware',
 };
 /** These show or change what is not there. */
 const OTHERS = /^-(?:[acgjklmntwxTPGAKCEdeprsNUX]|-[a-z-]+)$/;

@@ -119,6 +119,9 @@ t.test('/sys/class/net is that of the real kernel', { skip }, (t) => {
   t.end();
 });
 
+/** As many as the machine has processors. */
+const QUEUES = /(?<=maximums:\n)(RX:\t\t)\d+(\nTX:\t\t)\d+/;
+
 const hasEthtool = spawnSync('ethtool', ['--version'], { encoding: 'utf8' }).stdout === 'ethtool version 6.1\n';
 
 t.test(
@@ -141,6 +144,9 @@ t.test(
       'd2',
       'lo',
       'nope',
+      ...['-l', '-T', '-P', '-a', '-c', '-g', '-m', '--show-eee', '--show-fec', '--show-priv-flags'].flatMap((option) =>
+        ['d1', 'br0', 'vx0', 'lo', 'nope'].map((name) => `${option} ${name}`),
+      ),
     ];
     const commands = [...asked, '--statistics d1', '--driver', '', '-S', '-Z d0'];
     const real = realDevices(commands.map((words) => `ethtool ${words}`));
@@ -149,7 +155,7 @@ t.test(
         { cluster: new Cluster([]), netns, pod: undefined },
         words === '' ? [] : words.split(' '),
       );
-      t.equal(`${stderr}${stdout}rc ${exitCode}\n`, real?.[i], words);
+      t.equal(`${stderr}${stdout}rc ${exitCode}\n`, real?.[i]?.replace(QUEUES, '$11$21'), words);
     }
     t.end();
   },
