@@ -104,6 +104,7 @@ export {
   requestedGroup,
 } from './source/declared.js';
 export { type Deletion, deleteFrom } from './source/cascade.js';
+export { writtenVersion } from './source/object-versions.js';
 export type { SourceText } from './source/source-text.js';
 export { Store, Table } from './store.js';
 export * from './types.js';

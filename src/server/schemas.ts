@@ -133,6 +133,7 @@ export const ListedObjectSchema = Type.Object(
     kind: Text,
     namespace: Text,
     name: Text,
+    resourceVersion: Type.String(described('another one whenever the object is another')),
     origin: oneOf(['file', 'controller']),
     file: Type.Optional(Text),
     line: Type.Optional(Type.Integer()),
@@ -140,6 +141,10 @@ export const ListedObjectSchema = Type.Object(
   },
   { title: 'Object' },
 );
+export const ObjectList = Type.Object({
+  ...pageOf(ListedObjectSchema).properties,
+  resourceVersion: Type.String(described('of the last change of any object')),
+});
 export const HostSchema = Type.Object(
   {
     name: Text,

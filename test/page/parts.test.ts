@@ -54,6 +54,7 @@ t.test('objects are read once, and then those that events name', async (t) => {
     kind,
     namespace,
     name,
+    resourceVersion: '1',
     origin: 'file',
   });
   const put = (one: ListedObject): unknown => there.set(titleOf(one), one);
@@ -445,6 +446,7 @@ const service = (name: string, ports: readonly object[]): ListedObject => ({
   kind: 'Service',
   namespace: 'shop',
   name,
+  resourceVersion: '1',
   origin: 'file',
   object: { spec: { ports } },
 });
@@ -457,6 +459,7 @@ t.test(
       kind: 'Pod',
       namespace: 'shop',
       name,
+      resourceVersion: '1',
       origin: 'file',
       object: {
         spec: { containers: [{ name: 'main' }, { name: 'other', ports }] },

@@ -70,7 +70,8 @@ t.test('what a Service was given is put back without becoming its own', async (t
   t.equal(applied.status, 200, 'and so when it is applied');
   t.notOk('nodePort' in (await ask('GET', SERVICE)).json.object.spec.ports[0]);
 
-  const other = await ask('PUT', SERVICE, { ...read, spec: { ...read.spec, clusterIP: '10.96.0.200' } });
+  const last = (await ask('GET', SERVICE)).json.object;
+  const other = await ask('PUT', SERVICE, { ...last, spec: { ...last.spec, clusterIP: '10.96.0.200' } });
   t.equal(other.status, 422, 'another address is refused as before');
 });
 

@@ -9,6 +9,7 @@ import type { ConfigError } from '../messages.js';
 import { groupOf } from '../schema/kind.js';
 import { type Documents, loadDocuments, type RawDocument } from './documents.js';
 import { field, isObject, type Json, type JsonObject } from './json.js';
+import { firstVersions, type ObjectVersions, versionNumber } from './object-versions.js';
 import type { SourceText } from './source-text.js';
 
 /** Names an object for as long as it lives. */
@@ -99,6 +100,14 @@ export interface DeclaredTexts {
   readonly sources: readonly { readonly file: string; readonly text: string; readonly dropped: readonly number[] }[];
   /** By `formatKey`. */
   readonly managedFields?: ManagedFields;
+  readonly versions?: WrittenVersions;
+}
+
+/** resourceVersions, those of objects by `formatKey`. */
+interface WrittenVersions {
+  readonly first: number;
+  readonly current: number;
+  readonly objects: Readonly<Record<string, number>>;
 }
 
 /** Of objects by their ids. */
@@ -142,17 +151,23 @@ export class Declared {
   readonly #texts: readonly Text[];
   readonly #objects: readonly DeclaredObject[];
   readonly errors: readonly ConfigError[];
+  readonly versions: ObjectVersions;
   #byId: ReadonlyMap<string, DeclaredObject> | undefined = undefined;
   #ofKinds: ReadonlyMap<string, readonly DeclaredObject[]> | undefined = undefined;
   #names: Names | undefined = undefined;
 
-  private constructor(texts: readonly Text[], objects: readonly DeclaredObject[], errors: readonly ConfigError[]) {
+  private constructor(
+    texts: readonly Text[],
+    objects: readonly DeclaredObject[],
+    { errors, versions }: Pick<Declared, 'errors' | 'versions'>,
+  ) {
     this.#texts = texts;
     this.#objects = objects;
     this.errors = errors;
+    this.versions = versions;
   }
 
-  static read({ sources, managedFields = {} }: DeclaredTexts): Declared {
+  static read({ sources, managedFields = {}, versions }: DeclaredTexts): Declared {
     const objects: DeclaredObject[] = [];
     const errors: ConfigError[] = [];
     const texts = sources.map(({ file, text, dropped }) => ({ file, text, dropped: new Set(dropped) }));
@@ -161,7 +176,12 @@ export class Declared {
       append(errors, read.errors);
       append(objects, objectsOf(read.documents, source, text.dropped));
     });
-    return new Declared(texts, objects, errors).withManagedFields(new Map(Object.entries(managedFields)));
+    const known =
+      versions === undefined
+        ? firstVersions(objects.map(({ document }) => document.value))
+        : { ...versions, objects: new Map(Object.entries(versions.objects)) };
+    const read = new Declared(texts, objects, { errors, versions: known });
+    return read.withManagedFields(new Map(Object.entries(managedFields)));
   }
 
   /** What the cluster is built from. */
@@ -174,7 +194,11 @@ export class Declared {
     const managed = this.#objects.flatMap(({ id, managedFields }) =>
       managedFields === undefined ? [] : [[id, managedFields] as const],
     );
-    return managed.length === 0 ? { sources } : { sources, managedFields: Object.fromEntries(managed) };
+    const { first, current } = this.versions;
+    const versions = { first, current, objects: Object.fromEntries(this.versions.objects) };
+    return managed.length === 0
+      ? { sources, versions }
+      : { sources, managedFields: Object.fromEntries(managed), versions };
   }
 
   get size(): number {
@@ -199,6 +223,15 @@ export class Declared {
     return this.#names.get(kind)?.get(namespace)?.get(name)?.includes(group) === true;
   }
 
+  /** The resourceVersion of an object that is there, whoever made it. */
+  versionOf(id: string): string {
+    const { first, objects } = this.versions;
+    const held = objects.get(id);
+    if (held !== undefined) return `${held}`;
+    const object = this.byId.get(id);
+    return `${(object && versionNumber(object.document.value)) ?? first}`;
+  }
+
   /** By `KIND/NAMESPACE/NAME` or `KIND/NAME`, in whatever case. */
   named(text: string): DeclaredObject | undefined {
     const wanted = text.toLowerCase();
@@ -215,7 +248,9 @@ export class Declared {
     });
     const rest = this.without(new Set(added.map(({ id }) => id)));
     const texts = [...rest.#texts, { ...text, dropped: new Set<number>() }];
-    return { declared: new Declared(texts, [...rest.#objects, ...added], [...this.errors, ...errors]), added };
+    const { versions } = this;
+    const all = [...rest.#objects, ...added];
+    return { declared: new Declared(texts, all, { errors: [...this.errors, ...errors], versions }), added };
   }
 
   /** With these managedFields of objects, by their ids. */
@@ -225,7 +260,15 @@ export class Declared {
       const managedFields = entries.get(one.id);
       return managedFields === undefined ? one : { ...one, managedFields };
     });
-    return new Declared(this.#texts, objects, this.errors);
+    return new Declared(this.#texts, objects, this);
+  }
+
+  withVersions(versions: ObjectVersions): Declared {
+    const same = new Declared(this.#texts, this.#objects, { errors: this.errors, versions });
+    same.#byId = this.#byId;
+    same.#ofKinds = this.#ofKinds;
+    same.#names = this.#names;
+    return same;
   }
 
   /** Without the objects of these names. */
@@ -245,7 +288,7 @@ export class Declared {
     const lightened = texts.map((text, source) =>
       used.has(source) ? text : { ...text, text: '', dropped: new Set<number>() },
     );
-    return new Declared(lightened, objects, this.errors);
+    return new Declared(lightened, objects, this);
   }
 }
 

@@ -28,7 +28,7 @@ import {
   StrategicPatch,
   YAML_TEXT,
 } from '../object-schemas.js';
-import { ClusterParams, ERRORS, ListedObjectSchema, oneOf, pageOf, PageQuery } from '../schemas.js';
+import { ClusterParams, ERRORS, ListedObjectSchema, ObjectList, oneOf, pageOf, PageQuery } from '../schemas.js';
 import { type ObjectKey, type Json, requestedGroup } from '../../kubernetes/index.js';
 import type { Patch } from '../session/patches.js';
 import { applierOf, FieldManager, managerOf, patcherOf } from './field-manager.js';
@@ -102,6 +102,10 @@ const PatchQuery = Type.Object({
 });
 const DeleteQuery = Type.Object({
   ...DryRun,
+  uid: Type.Optional(Type.String({ maxLength: 253, description: 'the object has to have this one (409)' })),
+  resourceVersion: Type.Optional(
+    Type.String({ maxLength: 253, description: 'the object has to have this one: nobody has changed it since (409)' }),
+  ),
   gracePeriodSeconds: Type.Optional(
     Type.Integer({ minimum: 0, description: 'of a pod: 0 waits for no kubelet to say that it is gone' }),
   ),
@@ -135,7 +139,7 @@ export function objectRoutes(app: App, context: RouteContext): void {
         summary: 'List objects',
         params: ClusterParams,
         querystring: ObjectsQuery,
-        response: { 200: pageOf(ListedObjectSchema), ...ERRORS },
+        response: { 200: ObjectList, ...ERRORS },
       },
     },
     async ({ params, query }) => threadOf(context, params.cluster).call('objects', query),

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from '../../cluster/index.js';
 import {
+  type Declared,
   type DeclaredObject,
   droppedByType,
   type FieldPath,
@@ -206,9 +207,20 @@ function withAssigned(object: JsonObject, key: ObjectKey, store: Store): JsonObj
 export const withAdded = (object: JsonObject, key: ObjectKey, store: Store): JsonObject =>
   withSilence(withDefaultTolerations(withAssigned(object, key, store), key, store), key, store);
 
+/** With the version that it has here, whichever it came with. */
+export const withVersion = (object: JsonObject, resourceVersion: string): JsonObject => ({
+  ...object,
+  metadata: { ...(isObject(object['metadata']) ? object['metadata'] : {}), resourceVersion },
+});
+
+interface Known {
+  readonly declared: Declared;
+  readonly store: Store;
+}
+
 /** A declared object as it is read. */
-export function shownObject(object: DeclaredObject, store: Store): JsonObject {
-  const shown = withAdded(renderObject(object), object.key, store);
+export function shownObject(object: DeclaredObject, { declared, store }: Known): JsonObject {
+  const shown = withVersion(withAdded(renderObject(object), object.key, store), declared.versionOf(object.id));
   const { managedFields } = object;
   return managedFields === undefined ? shown : withManagedFields(withoutManagedFields(shown), managedFields);
 }

@@ -5,6 +5,7 @@ import {
   type Declared,
   type EndpointSlice,
   formatIp,
+  formatKey,
   type JsonObject,
   type Kind,
   type LabelSelector,
@@ -15,7 +16,7 @@ import {
   writtenPod,
   writtenTemplate,
 } from '../../kubernetes/index.js';
-import { withAdded } from './assigned.js';
+import { withAdded, withVersion } from './assigned.js';
 
 /** Kinds of which controllers make objects that nobody wrote. */
 export const MADE = ['Pod', 'EndpointSlice', 'ReplicaSet', 'Job'] as const satisfies readonly Kind[];
@@ -81,7 +82,10 @@ function partsOf(kind: (typeof MADE)[number], { namespace, name }: ObjectKey, cl
   return set === undefined ? {} : setParts(set, cluster);
 }
 
-export function renderMade(kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject {
+export const renderMade = (kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject =>
+  withVersion(partsOfMade(kind, key, cluster), cluster.declared.versionOf(formatKey(key)));
+
+function partsOfMade(kind: (typeof MADE)[number], key: ObjectKey, cluster: Cluster): JsonObject {
   const { store } = cluster;
   const pod = kind === 'Pod' ? store.get(kind, key.namespace, key.name) : undefined;
   if (pod !== undefined) return withAdded({ ...writtenPod(pod, cluster), status: {} }, key, store);

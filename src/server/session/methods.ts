@@ -27,6 +27,7 @@ import type { Patch } from './patches.js';
 import { pageInOrder, type PageRequest } from './page.js';
 import { type ApplyRequest, serverSideApply } from './server-side-apply.js';
 import type { Session } from './session.js';
+import { type Preconditions, requirePreconditions } from './versions.js';
 import type { TraceFormat, TraceRequest } from './traces.js';
 import { whatIf } from './what-if.js';
 
@@ -61,7 +62,7 @@ interface TextRequest extends Write {
   readonly file: string;
 }
 
-interface DeleteRequest extends ObjectKey, Rehearsed {
+interface DeleteRequest extends ObjectKey, Rehearsed, Preconditions {
   /** 0 waits for no kubelet. */
   readonly gracePeriodSeconds?: number;
 }
@@ -111,8 +112,14 @@ export const METHODS = {
   },
 
   kinds: (session: Session, request: PageRequest) => kindsOf(session.declared, session.cluster, request),
-  objects: (session: Session, query: ObjectQuery) => listObjects(session.declared, session.cluster, query),
-  object: (session: Session, key: ObjectKey) => getObject(session.declared, session.cluster, key),
+  objects: (session: Session, query: ObjectQuery) => {
+    session.followVersions();
+    return listObjects(session.declared, session.cluster, query);
+  },
+  object: (session: Session, key: ObjectKey) => {
+    session.followVersions();
+    return getObject(session.declared, session.cluster, key);
+  },
   createObjects: (session: Session, text: TextRequest) =>
     taken(session, createObjects(session.declared, session.cluster, { ...text, seed: session.seed }), text),
   applyObjects: (session: Session, text: TextRequest) => {
@@ -138,7 +145,12 @@ export const METHODS = {
     session.terminate(pod);
     return {};
   },
-  deleteObject: (session: Session, { gracePeriodSeconds, dryRun, ...key }: DeleteRequest) => {
+  deleteObject: (session: Session, { gracePeriodSeconds, dryRun, uid, resourceVersion, ...key }: DeleteRequest) => {
+    if (uid !== undefined || resourceVersion !== undefined) {
+      session.followVersions();
+      const { object = {} } = getObject(session.declared, session.cluster, key);
+      requirePreconditions(session.declared, { key, object, uid, resourceVersion });
+    }
     const deletion = deleteObject(session.declared, session.cluster, key);
     const how = { atOnce: gracePeriodSeconds === 0, ...(dryRun === undefined ? {} : { dryRun }) };
     return withRows(session.delete(key, deletion, how));

@@ -33,18 +33,25 @@ import { unknownKind } from './kinds.js';
 import { isThere, type ObjectsAdded, withReleased, withWrittenPods } from './pods-of-controllers.js';
 import { type Page, page, type PageRequest } from './page.js';
 import { selectorOf, type SelectorQuery } from './selectors.js';
+import { requireCurrent } from './versions.js';
 
 export interface ListedObject {
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  readonly resourceVersion: string;
   /** `file`: as somebody declared it. `controller`: made by a controller of the emulated cluster. */
   readonly origin: 'file' | 'controller';
   /** Where it stands. */
   readonly file?: string;
   readonly line?: number;
   readonly object?: JsonObject;
+}
+
+interface ObjectList extends Page<ListedObject> {
+  /** Of the last change of anything, as ListMeta has it. */
+  readonly resourceVersion: string;
 }
 
 export interface ObjectQuery extends PageRequest, SelectorQuery {
@@ -80,7 +87,7 @@ const labelsOf = ({ document }: DeclaredObject): Record<string, string> => {
 export function shownPod(declared: Declared, store: Store, { namespace, name }: Pick<ObjectKey, 'namespace' | 'name'>) {
   const key = { group: '', kind: 'Pod', namespace, name };
   const object = declared.byId.get(formatKey(key));
-  return object === undefined ? renderMade('Pod', key, { declared, store }) : shownObject(object, store);
+  return object === undefined ? renderMade('Pod', key, { declared, store }) : shownObject(object, { declared, store });
 }
 
 const isMade = (kind: string): kind is (typeof MADE)[number] => MADE.some((one) => one === kind);
@@ -109,20 +116,22 @@ function labelsOfRow(row: Row, { store }: Cluster): Readonly<Record<string, stri
 }
 
 function objectOf(row: Row, declared: Declared, { store }: Cluster): JsonObject | undefined {
-  if (isDeclared(row)) return shownObject(row, store);
+  if (isDeclared(row)) return shownObject(row, { declared, store });
   const { key } = row;
   return isMade(key.kind) ? renderMade(key.kind, key, { declared, store }) : undefined;
 }
 
-function named(row: Row): ListedObject {
-  if (!isDeclared(row)) return { ...row.key, origin: 'controller' };
+function named(row: Row, declared: Declared): ListedObject {
+  const { group, kind, namespace, name } = row.key;
+  const key = { group, kind, namespace, name, resourceVersion: declared.versionOf(row.id) };
+  if (!isDeclared(row)) return { ...key, origin: 'controller' };
   const { file, line } = row.document.source;
-  return { ...row.key, origin: 'file', file, line };
+  return { ...key, origin: 'file', file, line };
 }
 
 function rendered(row: Row, declared: Declared, cluster: Cluster): ListedObject {
   const object = objectOf(row, declared, cluster);
-  return object === undefined ? named(row) : { ...named(row), object };
+  return object === undefined ? named(row, declared) : { ...named(row, declared), object };
 }
 
 /** Whether it is asked for. @throws Problem */
@@ -153,12 +162,16 @@ function requireKind(kind: string, rows: readonly Row[]): void {
 }
 
 /** @throws Problem */
-export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): Page<ListedObject> {
+export function listObjects(declared: Declared, cluster: Cluster, query: ObjectQuery): ObjectList {
   const isChosen = chosenBy(query, declared, cluster);
   const all = rowsOf(declared, cluster, query.kind);
   if (query.kind !== undefined && all.length === 0) requireKind(query.kind, rowsOf(declared, cluster));
   const found = page(all.filter(isChosen), ({ id }) => id, query);
-  return { ...found, items: found.items.map((row) => (query.full ? rendered(row, declared, cluster) : named(row))) };
+  return {
+    ...found,
+    resourceVersion: `${declared.versions.current}`,
+    items: found.items.map((row) => (query.full ? rendered(row, declared, cluster) : named(row, declared))),
+  };
 }
 
 /** Every kind that is there, with how many. */
@@ -269,6 +282,7 @@ export function createObjects(declared: Declared, cluster: Cluster, given: TextO
 
 /** As the API server says it: `Service "web" is invalid: spec.clusterIPs[0]: …`. @throws Problem */
 function requireUpdatable(declared: Declared, { store }: Cluster, objects: readonly DeclaredObject[]): void {
+  requireCurrent(declared, objects);
   const refused = refusedAmong(objects, { declared, store });
   const [first] = refused;
   if (first === undefined) return;
@@ -376,7 +390,7 @@ export function patchObject(
 ) {
   const declared = withWrittenPods(known, cluster, [key]);
   const current = declaredObject(declared, cluster, key);
-  const patched = applyPatch(shownObject(current, cluster.store), patch, key);
+  const patched = applyPatch(shownObject(current, { declared, store: cluster.store }), patch, key);
   const own = isObject(patched) ? withoutAssigned(patched, current, cluster.store) : undefined;
   const text = JSON.stringify(own ?? patched, null, 2);
   return withControllers(declared, cluster, inPlace(declared, cluster, key, { text, file }));

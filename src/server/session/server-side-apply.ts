@@ -76,7 +76,7 @@ export function serverSideApply(known: Declared, cluster: Cluster, request: Appl
   const declared = withWrittenPods(known, cluster, [key]);
   const object = oneObject(declared, key, text).added;
   const current = declared.byId.get(formatKey(key));
-  const live = current && shownObject(current, cluster.store);
+  const live = current && shownObject(current, { declared, store: cluster.store });
   const config = configOf(object);
   try {
     const outcome = applied({ live, config, type: fieldTypeOf(key), writer, force });

@@ -53,6 +53,7 @@ import type { SubscriberOptions } from '../stream/subscriber.js';
 import { Taps } from './taps.js';
 import { type RunTrace, type TraceRequest, Traces } from './traces.js';
 import { mending } from './mending.js';
+import { FollowedVersions, heldVersions, laterVersions, withChecks, withoutChecks } from './versions.js';
 
 /** Where a cluster is, beside its objects. */
 export interface Left {
@@ -61,6 +62,8 @@ export interface Left {
   readonly faults: readonly Fault[];
   /** Taints that end pods, since when. */
   readonly taints: readonly TaintSince[];
+  /** Of the last change of an object. */
+  readonly version: number;
 }
 
 /** The silence is as before where it is not said. */
@@ -91,6 +94,7 @@ export class Session {
   #taps = new Taps();
   #lookup: NameLookup;
   #generation = 1;
+  readonly #versions = new FollowedVersions();
 
   /** @throws Problem */
   constructor(request: SessionRequest) {
@@ -98,7 +102,7 @@ export class Session {
     this.name = name;
     this.seed = seed;
     this.limits = request.limits;
-    this.#declared = declared;
+    this.#declared = heldVersions(declared, cluster.store);
     this.#cluster = cluster;
     this.#lookup = nameLookup(cluster);
     this.faults.restore(faults, cluster);
@@ -151,7 +155,7 @@ export class Session {
     this.#cluster.settleProbes();
     this.#overdue.settle();
     return encodeSnapshot({
-      ...this.#declared.texts,
+      ...heldVersions(this.#declared, this.#cluster.store).texts,
       name,
       seed: this.seed,
       recorded: this.#cluster.recorded,
@@ -164,11 +168,26 @@ export class Session {
   /** Where the cluster is, beside its objects. */
   get left(): Left {
     const { nowNs } = this.#cluster.emulation.clock;
-    return { nowNs, faults: this.faults.list(), taints: this.#evictions.since };
+    const { current: version } = this.#declared.versions;
+    return { nowNs, faults: this.faults.list(), taints: this.#evictions.since, version };
+  }
+
+  /** With versions of what controllers have changed since somebody last read. */
+  followVersions(): void {
+    this.#cluster.settleEndpoints();
+    this.#declared = this.#versions.follow(this.#declared, this.#cluster.store);
+  }
+
+  /** Does changes again that were made in a thread that ended: whatever versions they named were those that were there. */
+  doAgain(changes: () => void): void {
+    this.#declared = withoutChecks(this.#declared);
+    changes();
+    this.#declared = withChecks(this.#declared);
   }
 
   /** What a thread that ended has left: its time goes on, and what was broken is broken. */
-  goOnFrom({ nowNs, faults, taints }: Left): void {
+  goOnFrom({ nowNs, faults, taints, version }: Left): void {
+    this.#declared = laterVersions(this.#declared, version);
     this.#evictions.resume(taints, this.#cluster.store);
     for (const { id } of this.faults.list()) this.faults.mend(this.#cluster, id);
     const { clock } = this.#cluster.emulation;
@@ -210,6 +229,7 @@ export class Session {
   }
 
   #make(wanted: Wanted): Change {
+    this.#declared = this.#versions.follow(this.#declared, this.#cluster.store);
     const before = { declared: this.#declared, cluster: this.#cluster };
     const { pods: ending } = before.cluster.silence;
     const { declared } = wanted;
@@ -223,7 +243,7 @@ export class Session {
     } finally {
       this.#cluster.watch((happened) => this.#tell(happened));
     }
-    this.#declared = declared;
+    this.#declared = this.#versions.follow(declared, this.#cluster.store);
     this.#generation += 1;
     this.#evictions.follow(this.#cluster.store, taints, this.#cluster.emulation.clock.nowNs);
     tellObjects(this.stream, this.#cluster.store, [before.declared, declared]);
@@ -290,9 +310,10 @@ export class Session {
   /** Objects out of a text. @throws Problem */
   take({ added, ...wanted }: Taken, { dryRun = false } = {}): ChangedObjects {
     const { change, cluster } = this.#changeOr(dryRun, wanted);
+    const { declared } = dryRun ? wanted : this;
     const names = new Set(added.map(({ key }) => describeKey(key)));
     return {
-      objects: added.map((one) => shownObject(one, cluster.store)),
+      objects: added.map((one) => shownObject(one, { declared, store: cluster.store })),
       change,
       findings: cluster.findings.filter(({ object }) => names.has(object)),
     };

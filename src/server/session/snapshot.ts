@@ -49,6 +49,8 @@ type Shape =
   | 'flag'
   /** 0 where there is none. */
   | 'port'
+  /** A resourceVersion. */
+  | 'version'
   /** Who made them. */
   | 'pools'
   /** Of whatever fields. */
@@ -67,6 +69,7 @@ const LEAVES: Readonly<Record<Extract<Shape, string>, readonly [is: (value: unkn
   true: [(value) => value === true, 'is not true'],
   flag: [(value) => typeof value === 'boolean', 'is neither true nor false'],
   port: [(value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffff, 'is no port'],
+  version: [(value) => Number.isSafeInteger(value) && Number(value) > 0, 'is no resourceVersion'],
   pools: [(value) => value === 'calico-node' || value === 'user', 'is neither calico-node nor user'],
   map: [isMap, 'is no map'],
 };
@@ -137,6 +140,7 @@ const SNAPSHOT_SHAPE: Shape = {
   nowNs: 'number',
   sources: [{ file: 'text', text: 'text', dropped: ['number'] }],
   managedFields: { '?': { '*': ['map'] } },
+  versions: { first: 'version', current: 'version', objects: { '*': 'version' } },
   recorded: {
     pods: [
       {

@@ -66,7 +66,13 @@ class Whereabouts {
   news(): Left | undefined {
     const { left } = this.#session;
     const told = this.#told;
-    if (left.nowNs === told?.nowNs && left.faults === told.faults && left.taints === told.taints) return undefined;
+    if (
+      left.nowNs === told?.nowNs &&
+      left.faults === told.faults &&
+      left.taints === told.taints &&
+      left.version === told.version
+    )
+      return undefined;
     this.#told = left;
     return left;
   }
@@ -79,7 +85,9 @@ class Whereabouts {
 
 function start({ changes, left, ...request }: ThreadData): void {
   const session = new Session(request);
-  for (const change of changes satisfies readonly Change[]) void run(session, change);
+  session.doAgain(() => {
+    for (const change of changes satisfies readonly Change[]) void run(session, change);
+  });
   if (left !== undefined) session.goOnFrom(left);
   const whereabouts = new Whereabouts(session);
   session.onBatch = (reader, bytes, about) => {
