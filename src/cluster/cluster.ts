@@ -318,17 +318,16 @@ export class Cluster {
 
   /** Who runs the daemons; before the first machine is built. */
   bringRouting(make: MakeRouting): Routing {
-    const routing = make(
-      routingSite({
-        store: this.store,
-        underlay: this.underlay,
-        settled: () => this.#changes.settled,
-        context: this.#context,
-        loadBalancers: this.#loadBalancers,
-        nameOf: this.nameOf,
-        makeDns: this.#makeDns,
-      }),
-    );
+    const site = routingSite({
+      store: this.store,
+      underlay: this.underlay,
+      settled: () => this.#changes.settled,
+      context: this.#context,
+      loadBalancers: this.#loadBalancers,
+      nameOf: this.nameOf,
+      makeDns: this.#makeDns,
+    });
+    const routing = make(site);
     this.#routing = routing;
     return routing;
   }

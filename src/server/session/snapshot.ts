@@ -11,7 +11,7 @@ import type { TaintSince } from './evictions.js';
 import type { Fault } from './faults.js';
 
 const SNAPSHOT_FORMAT = 'podwire-snapshot';
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
 
 const POD_IP = 'cni.projectcalico.org/podIP';
 const POD_IPS = 'cni.projectcalico.org/podIPs';
