@@ -179,7 +179,7 @@ t.test('a snapshot gives the cluster back: objects, addresses, faults, time', as
     ['a number', Uint8Array.of(0x05), /no snapshot of podwire: the document is no map$/],
     ['cut off', snapshot.bytes.slice(0, snapshot.bytes.length / 2), /no snapshot/],
     ['another document', encodeCbor({ format: 'podwire-trace' }), /format is "podwire-trace"$/],
-    ['a later version', encodeCbor({ ...whole, version: 99 }), /version is 99, this podwire reads 2$/],
+    ['a later version', encodeCbor({ ...whole, version: 99 }), /version is 99, this podwire reads 3$/],
     [
       'a wrong part',
       encodeCbor({ ...whole, recorded: { pods: [{ namespace: 5 }] } }),
