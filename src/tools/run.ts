@@ -5,7 +5,7 @@ import { type Netns, NS_PER_MS } from '../kernel/index.js';
 import { arping } from './arping.js';
 import { birdc } from './birdc.js';
 import { bridge } from './bridge.js';
-import { calicoctl } from './calicoctl.js';
+import { calicoctl } from './calicoctl/calicoctl.js';
 import { conntrack } from './conntrack/conntrack.js';
 import { crictl } from './crictl/crictl.js';
 import { curl } from './curl.js';
@@ -21,8 +21,8 @@ import { hostname } from './hostname.js';
 import { id, whoami } from './id.js';
 import { ip } from './ip/ip.js';
 import { ipset } from './ipset.js';
-import { iptables } from './iptables.js';
-import { iptablesSave } from './iptables-save.js';
+import { iptables } from './iptables/iptables.js';
+import { iptablesSave } from './iptables/save.js';
 import { mtr } from './mtr.js';
 import { nc } from './nc.js';
 import { arp } from './net-tools/arp.js';
@@ -32,7 +32,7 @@ import { route } from './net-tools/route.js';
 import { asksForIpv6, forIpv6, noIpv6, notOffered } from './not-modelled.js';
 import { nsenter } from './nsenter.js';
 import { nstat } from './nstat.js';
-import { ping } from './ping.js';
+import { ping } from './ping/ping.js';
 import { lsns } from './processes/lsns.js';
 import { pgrep } from './processes/pgrep.js';
 import { pidof } from './processes/pidof.js';
@@ -59,7 +59,7 @@ import { telnet } from './telnet.js';
 import { bracket, test } from './test-command.js';
 import { timed } from './time.js';
 import { tracepath } from './tracepath.js';
-import { traceroute } from './traceroute.js';
+import { traceroute } from './traceroute/traceroute.js';
 import {
   environmentOf,
   failure,

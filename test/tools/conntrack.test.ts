@@ -10,7 +10,7 @@ import { INADDR_ANY } from '../../src/packet/index.js';
 import { conntrack } from '../../src/tools/conntrack/conntrack.js';
 import type { Tool, ToolResult } from '../../src/tools/index.js';
 import { nc } from '../../src/tools/nc.js';
-import { ping } from '../../src/tools/ping.js';
+import { ping } from '../../src/tools/ping/ping.js';
 import { RealNetns } from './real-netns.js';
 
 const RULES = `*nat

@@ -3,8 +3,8 @@
 import t from 'tap';
 import { Cluster } from '../../src/cluster/index.js';
 import type { Netns } from '../../src/kernel/index.js';
-import { iptables } from '../../src/tools/iptables.js';
-import { iptablesSave } from '../../src/tools/iptables-save.js';
+import { iptables } from '../../src/tools/iptables/iptables.js';
+import { iptablesSave } from '../../src/tools/iptables/save.js';
 import type { ToolResult } from '../../src/tools/index.js';
 import type { TableName } from '../../src/trace/index.js';
 import { newNetns } from '../kernel/netfilter/hosts.js';

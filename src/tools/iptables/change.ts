@@ -3,12 +3,12 @@
  * What is changed lasts as long as the emulated cluster.
  */
 
-import type { Netns, RestoreProblem } from '../kernel/index.js';
-import type { TableName } from '../trace/index.js';
-import { NAME, TRY_HELP, wrongUse } from './iptables-options.js';
-import { missingMatch, missingTarget } from './iptables-extensions.js';
-import { printedRule } from './iptables-rule.js';
-import { failure, lines, type ToolResult } from './tool.js';
+import type { Netns, RestoreProblem } from '../../kernel/index.js';
+import type { TableName } from '../../trace/index.js';
+import { NAME, TRY_HELP, wrongUse } from './options.js';
+import { missingMatch, missingTarget } from './extensions.js';
+import { printedRule } from './rule.js';
+import { failure, lines, type ToolResult } from '../tool.js';
 
 const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['--append', '-A'],

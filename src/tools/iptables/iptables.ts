@@ -1,11 +1,11 @@
 /** `iptables` 1.8.9 (nf_tables): `-L`, `-S` and `-Z`; what changes rules is in iptables-change.ts. */
 
-import type { Chain, Netns, Rule } from '../kernel/index.js';
-import type { TableName } from '../trace/index.js';
-import { change, readChange } from './iptables-change.js';
-import { type Asked, NAME, readIptables } from './iptables-options.js';
-import { countText, listRule } from './iptables-rule.js';
-import { failure, lines, type Tool, type ToolResult } from './tool.js';
+import type { Chain, Netns, Rule } from '../../kernel/index.js';
+import type { TableName } from '../../trace/index.js';
+import { change, readChange } from './change.js';
+import { type Asked, NAME, readIptables } from './options.js';
+import { countText, listRule } from './rule.js';
+import { failure, lines, type Tool, type ToolResult } from '../tool.js';
 
 /** Chains that a table has before anybody has written into it. */
 const BUILTIN: Readonly<Record<TableName, readonly string[]>> = {

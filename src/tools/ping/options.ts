@@ -1,13 +1,13 @@
 /** What `ping` of iputils 20221126 is asked for. */
 
-import { type Device, NS_PER_S } from '../kernel/index.js';
-import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
-import { getopt, isBadOption } from './getopt.js';
-import { numberOption } from './number-option.js';
-import { isTimestamp, recordRoute, timestamps } from './ping-ip-options.js';
-import { PING_USAGE } from './ping-usage.js';
-import { resolve, resolveFailure } from './resolve.js';
-import { failure, ok, type ToolPlace, type ToolResult } from './tool.js';
+import { type Device, NS_PER_S } from '../../kernel/index.js';
+import { type Ipv4Addr, parseIpv4 } from '../../packet/index.js';
+import { getopt, isBadOption } from '../getopt.js';
+import { numberOption } from '../number-option.js';
+import { isTimestamp, recordRoute, timestamps } from './ip-options.js';
+import { PING_USAGE } from './usage.js';
+import { resolve, resolveFailure } from '../resolve.js';
+import { failure, ok, type ToolPlace, type ToolResult } from '../tool.js';
 
 /** Without `-c` the real one never ends. */
 export const DEFAULT_COUNT = 3;

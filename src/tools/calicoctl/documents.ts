@@ -11,7 +11,7 @@ import {
   podEndpoint,
   parseCidr,
   workloadEndpointName,
-} from '../calico/index.js';
+} from '../../calico/index.js';
 import {
   type CalicoNodeView,
   field,
@@ -24,7 +24,7 @@ import {
   type ObjectOf,
   type Pod,
   type Store,
-} from '../kubernetes/index.js';
+} from '../../kubernetes/index.js';
 
 type Texts = Readonly<Record<string, string>>;
 

@@ -1,18 +1,9 @@
 /** What `calicoctl get` lists, kind by kind, in its columns; calicoctl/calicoctl/resourcemgr. */
 
-import { formatCidr, formatIp } from '../kubernetes/index.js';
-import { clusterInformationSpec, felixSpec, poolSpec } from './calicoctl-documents.js';
-import {
-  endpointRows,
-  joined,
-  nodeRows,
-  policyRows,
-  profileRows,
-  type Row,
-  rowsOf,
-  tierRows,
-} from './calicoctl-rows.js';
-import type { ToolPlace } from './tool.js';
+import { formatCidr, formatIp } from '../../kubernetes/index.js';
+import { clusterInformationSpec, felixSpec, poolSpec } from './documents.js';
+import { endpointRows, joined, nodeRows, policyRows, profileRows, type Row, rowsOf, tierRows } from './rows.js';
+import type { ToolPlace } from '../tool.js';
 
 export interface Listed {
   readonly names: readonly string[];

@@ -1,10 +1,10 @@
 /** What `traceroute` 2.1.2 is asked for, read as its libsupp does: each option by itself, with its value in the next word. */
 
-import { NS_PER_S } from '../kernel/index.js';
-import { type Ipv4Addr, parseIpv4 } from '../packet/index.js';
-import { resolve, resolveFailure } from './resolve.js';
-import { TRACEROUTE_USAGE } from './traceroute-usage.js';
-import { failure, type ToolPlace, type ToolResult } from './tool.js';
+import { NS_PER_S } from '../../kernel/index.js';
+import { type Ipv4Addr, parseIpv4 } from '../../packet/index.js';
+import { resolve, resolveFailure } from '../resolve.js';
+import { TRACEROUTE_USAGE } from './usage.js';
+import { failure, type ToolPlace, type ToolResult } from '../tool.js';
 
 const FIRST_UDP_PORT = 33_434;
 const TCP_PORT = 80;

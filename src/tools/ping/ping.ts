@@ -1,11 +1,11 @@
 /** `ping` of iputils 20221126: an echo request each interval, and what comes back. Time is the emulation's. */
 
-import { type EchoReply, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../kernel/index.js';
-import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
-import { HostNames } from './host-names.js';
-import { optionsText } from './ping-ip-options.js';
-import { DEFAULT_COUNT, type PingOptions, readPing, wrong } from './ping-options.js';
-import { lines, type Tool, type ToolPlace, type ToolResult } from './tool.js';
+import { type EchoReply, ERRNO_TEXT, type Netns, NS_PER_MS, NS_PER_S, NS_PER_US } from '../../kernel/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
+import { HostNames } from '../host-names.js';
+import { optionsText } from './ip-options.js';
+import { DEFAULT_COUNT, type PingOptions, readPing, wrong } from './options.js';
+import { lines, type Tool, type ToolPlace, type ToolResult } from '../tool.js';
 
 /** MINTERVAL: what waits for nothing else waits so long for an answer. */
 const FLOOD_WAIT_NS = 10 * NS_PER_MS;

@@ -13,14 +13,14 @@ import {
   releaseAddresses,
   splitCidr,
   cidrFromStore,
-} from '../calico/index.js';
-import type { ObjectOf } from '../kubernetes/index.js';
-import type { Ipam } from './calicoctl-ipam.js';
-import { clusterInformation, isLocked } from './calicoctl-datastore.js';
-import { readReports, releaseFromReports } from './calicoctl-ipam-report.js';
-import { misused } from './calicoctl-usage.js';
+} from '../../calico/index.js';
+import type { ObjectOf } from '../../kubernetes/index.js';
+import type { Ipam } from './ipam.js';
+import { clusterInformation, isLocked } from './datastore.js';
+import { readReports, releaseFromReports } from './ipam-report.js';
+import { misused } from './usage.js';
 import { docopt, type Parsed } from './docopt.js';
-import { failure, lines, ok, type ToolResult } from './tool.js';
+import { failure, lines, ok, type ToolResult } from '../tool.js';
 
 /** The run of something that IPAM may refuse, in the command's words. */
 function refusable(run: () => ToolResult, words: (message: string) => string): ToolResult {

@@ -1,10 +1,10 @@
 /** `calicoctl node status`: calicoctl/calicoctl/commands/node/status.go, which asks BIRD and prints what it says. */
 
-import { storedNodes } from '../calico/index.js';
-import { misused } from './calicoctl-usage.js';
+import { storedNodes } from '../../calico/index.js';
+import { misused } from './usage.js';
 import { docopt } from './docopt.js';
-import { ruledTable } from './table.js';
-import { failure, ok, type Tool } from './tool.js';
+import { ruledTable } from '../table.js';
+import { failure, ok, type Tool } from '../tool.js';
 
 /** status.go:bgpTypeMap. */
 const PEER_TYPES: Readonly<Record<string, string>> = {

@@ -1,9 +1,9 @@
 /** Rules in a row, as `iptables -L` lists them, and as those that change them say with `-v` what they have read. */
 
-import { formatProtocol, type Rule, type RuleParts } from '../kernel/index.js';
-import { formatIpv4, ipv4 } from '../packet/index.js';
-import { type ListForm, listMatch, listTarget } from './iptables-list.js';
-import type { Asked } from './iptables-options.js';
+import { formatProtocol, type Rule, type RuleParts } from '../../kernel/index.js';
+import { formatIpv4, ipv4 } from '../../packet/index.js';
+import { type ListForm, listMatch, listTarget } from './list.js';
+import type { Asked } from './options.js';
 
 /** xtables_print_num(): 100k and more in thousands, millions, … */
 export function countText(count: number, exact: boolean, width: number): string {

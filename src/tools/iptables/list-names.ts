@@ -1,15 +1,7 @@
 /** What matches and targets say in `iptables -L` without `-n`: names of ports, flags, ICMP types and levels. */
 
-import { formatIcmpType, serviceOfPort } from '../kernel/index.js';
-import {
-  bang,
-  type List,
-  type ListedOption,
-  LOG_FLAGS,
-  portWords,
-  unquoted,
-  valueOf,
-} from './iptables-listed-option.js';
+import { formatIcmpType, serviceOfPort } from '../../kernel/index.js';
+import { bang, type List, type ListedOption, LOG_FLAGS, portWords, unquoted, valueOf } from './listed-option.js';
 
 const portName = (port: string, protocol: string): string => serviceOfPort(Number(port), protocol) ?? port;
 

@@ -3,7 +3,7 @@
  * before the machine's own rules see it, and then answered by the kernel with a reset where it is a SYN too, as by the real tool's.
  */
 
-import { type Device, type Netns, type RouteResult } from '../kernel/index.js';
+import { type Device, type Netns, type RouteResult } from '../../kernel/index.js';
 import {
   encodeTcp,
   ETHERNET_HEADER_LENGTH,
@@ -16,7 +16,7 @@ import {
   pseudoHeaderSum,
   Tcp,
   TCP_SYN,
-} from '../packet/index.js';
+} from '../../packet/index.js';
 
 const HEADERS = 40;
 /** mss, sackOK, timestamps and a window scale. */

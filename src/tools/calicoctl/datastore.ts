@@ -1,9 +1,9 @@
 /** `calicoctl datastore migrate lock|unlock`; calicoctl/commands/datastore/migrate. Whoever changes IPAM at large wants it. */
 
-import { type ObjectOf, type Store, unwritten } from '../kubernetes/index.js';
-import { misused } from './calicoctl-usage.js';
+import { type ObjectOf, type Store, unwritten } from '../../kubernetes/index.js';
+import { misused } from './usage.js';
 import { docopt } from './docopt.js';
-import { failure, ok, type ToolResult } from './tool.js';
+import { failure, ok, type ToolResult } from '../tool.js';
 
 /** calico-node makes it when it first starts. */
 export function clusterInformation(store: Store): ObjectOf<'ClusterInformation'> {

@@ -4,7 +4,7 @@
  * them is read again, so that there is one text of each in the kernel.
  */
 
-import { NAMED_MATCHES, NAMED_TARGETS } from './iptables-list-names.js';
+import { NAMED_MATCHES, NAMED_TARGETS } from './list-names.js';
 import {
   bang,
   type List,
@@ -14,7 +14,7 @@ import {
   portWords,
   unquoted,
   valueOf,
-} from './iptables-listed-option.js';
+} from './listed-option.js';
 
 /** `! ctstate INVALID ctdir ORIGINAL`: names without their dashes. */
 const plain: List = (options) =>

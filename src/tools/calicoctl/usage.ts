@@ -1,6 +1,6 @@
 /** What calicoctl says of arguments that it does not take: the usage of the command, as docopt prints it. */
 
-import { failure, type ToolResult } from './tool.js';
+import { failure, type ToolResult } from '../tool.js';
 
 const GET = `get ( (<KIND> [<NAME>...]) |
                 --filename=<FILENAME> [--recursive] [--skip-empty] )

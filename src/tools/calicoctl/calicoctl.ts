@@ -1,11 +1,11 @@
 /** `calicoctl`: commands of IPAM, of a node and of the datastore, and lists of what there is. */
 
-import { calicoctlDatastore } from './calicoctl-datastore.js';
-import { calicoctlGet } from './calicoctl-get.js';
-import { calicoctlIpam } from './calicoctl-ipam.js';
-import { calicoctlNode } from './calicoctl-node.js';
-import { calicoctlVersion } from './calicoctl-version.js';
-import { failure, type Tool } from './tool.js';
+import { calicoctlDatastore } from './datastore.js';
+import { calicoctlGet } from './get.js';
+import { calicoctlIpam } from './ipam.js';
+import { calicoctlNode } from './node.js';
+import { calicoctlVersion } from './version.js';
+import { failure, type Tool } from '../tool.js';
 
 /** What objects are changed by, and files read. */
 const NOT_OFFERED = new Set(['create', 'replace', 'apply', 'patch', 'delete', 'label', 'validate', 'cluster']);

@@ -1,11 +1,11 @@
 /** `iptables-save` 1.8.9 (nf_tables). */
 
-import type { Netns } from '../kernel/index.js';
-import { civilTime } from '../services/index.js';
-import type { TableName } from '../trace/index.js';
+import type { Netns } from '../../kernel/index.js';
+import { civilTime } from '../../services/index.js';
+import type { TableName } from '../../trace/index.js';
 import { isTable } from './iptables.js';
-import { IPTABLES_VERSION } from './iptables-options.js';
-import { failure, ok, type Tool } from './tool.js';
+import { IPTABLES_VERSION } from './options.js';
+import { failure, ok, type Tool } from '../tool.js';
 
 /** asctime(): `Thu Jan  1 00:00:00 1970`. */
 function dateOf({ emulation }: Netns): string {

@@ -1,6 +1,6 @@
 /** Options of a match or target as `iptables-save` prints them, which the listings of `iptables -L` are made of. */
 
-import { splitWords } from '../kernel/index.js';
+import { splitWords } from '../../kernel/index.js';
 
 /** `! --dport 53`: its words, and whether it is inverted. */
 export interface ListedOption {

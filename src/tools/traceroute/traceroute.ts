@@ -1,11 +1,11 @@
 /** `traceroute` 2.1: UDP to ports where nobody listens, echo requests with `-I`, or SYNs with `-T`. */
 
-import { ERRNO_TEXT, type Netns, NS_PER_MS, type RouteResult } from '../kernel/index.js';
-import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../packet/index.js';
-import { HostNames } from './host-names.js';
-import { lines, failure, ok, type Tool } from './tool.js';
-import { readTraceroute, type TracerouteOptions } from './traceroute-options.js';
-import { type SynAnswer, synProbe } from './traceroute-tcp.js';
+import { ERRNO_TEXT, type Netns, NS_PER_MS, type RouteResult } from '../../kernel/index.js';
+import { formatIpv4, INADDR_ANY, type Ipv4Addr } from '../../packet/index.js';
+import { HostNames } from '../host-names.js';
+import { lines, failure, ok, type Tool } from '../tool.js';
+import { readTraceroute, type TracerouteOptions } from './options.js';
+import { type SynAnswer, synProbe } from './tcp.js';
 
 const HEADERS = 28;
 

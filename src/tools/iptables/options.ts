@@ -3,9 +3,9 @@
  * attached or behind, and the beginnings of long names.
  */
 
-import { type LongOption, OptionCursor, type OrderedOption, orderedOptions, type WrongOption } from './getopt.js';
-import { IPTABLES_USAGE } from './iptables-usage.js';
-import { failure, ok, type ToolResult } from './tool.js';
+import { type LongOption, OptionCursor, type OrderedOption, orderedOptions, type WrongOption } from '../getopt.js';
+import { IPTABLES_USAGE } from './usage.js';
+import { failure, ok, type ToolResult } from '../tool.js';
 
 export const IPTABLES_VERSION = 'v1.8.9 (nf_tables)';
 

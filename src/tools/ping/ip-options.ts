@@ -1,7 +1,7 @@
 /** `ping -R` and `-T`: options of the IPv4 header (RFC 791), and what comes back of them; ping.c:pr_options(). */
 
-import { type Ipv4Addr, optionSpans, parseIpv4 } from '../packet/index.js';
-import { failure, type ToolResult } from './tool.js';
+import { type Ipv4Addr, optionSpans, parseIpv4 } from '../../packet/index.js';
+import { failure, type ToolResult } from '../tool.js';
 
 const NOOP = 1;
 const RECORD_ROUTE = 7;

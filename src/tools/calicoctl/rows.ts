@@ -7,7 +7,7 @@ import {
   storedTiers,
   vethName,
   workloadEndpointName,
-} from '../calico/index.js';
+} from '../../calico/index.js';
 import {
   calicoNodes,
   formatCidr,
@@ -16,8 +16,8 @@ import {
   type Kind,
   type ObjectOf,
   type Store,
-} from '../kubernetes/index.js';
-import { formatIpv4 } from '../packet/index.js';
+} from '../../kubernetes/index.js';
+import { formatIpv4 } from '../../packet/index.js';
 import {
   endpointDocument,
   nodeDocument,
@@ -26,8 +26,8 @@ import {
   tierDocument,
   v3Document,
   writtenSpec,
-} from './calicoctl-documents.js';
-import type { ToolPlace } from './tool.js';
+} from './documents.js';
+import type { ToolPlace } from '../tool.js';
 
 export interface Row {
   /** Empty where the kind has none. */

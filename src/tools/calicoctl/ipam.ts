@@ -20,15 +20,15 @@ import {
   servicesInUse,
   utilization,
   workloadsInUse,
-} from '../calico/index.js';
-import type { Cluster } from '../cluster/index.js';
-import { configure, release, split } from './calicoctl-ipam-change.js';
-import { clusterInformation } from './calicoctl-datastore.js';
-import { reportText } from './calicoctl-ipam-report.js';
-import { misused } from './calicoctl-usage.js';
+} from '../../calico/index.js';
+import type { Cluster } from '../../cluster/index.js';
+import { configure, release, split } from './ipam-change.js';
+import { clusterInformation } from './datastore.js';
+import { reportText } from './ipam-report.js';
+import { misused } from './usage.js';
 import { docopt } from './docopt.js';
-import { ruledTable } from './table.js';
-import { failure, lines, ok, type ToolPlace, type ToolResult } from './tool.js';
+import { ruledTable } from '../table.js';
+import { failure, lines, ok, type ToolPlace, type ToolResult } from '../tool.js';
 
 export interface Ipam {
   readonly store: IpamStore;

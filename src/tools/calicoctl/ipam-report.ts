@@ -13,10 +13,10 @@ import {
   parseAddress,
   releaseAddresses,
   WINDOWS_RESERVED_HANDLE,
-} from '../calico/index.js';
-import type { ObjectOf } from '../kubernetes/index.js';
-import type { Ipam } from './calicoctl-ipam.js';
-import { VERSION } from './calicoctl-version.js';
+} from '../../calico/index.js';
+import type { ObjectOf } from '../../kubernetes/index.js';
+import type { Ipam } from './ipam.js';
+import { VERSION } from './version.js';
 
 interface ReportedAllocation {
   readonly ip: string;

@@ -1,9 +1,9 @@
 /** `calicoctl version`; calicoctl/calicoctl/commands/version.go. */
 
-import type { Store } from '../kubernetes/index.js';
-import { misused } from './calicoctl-usage.js';
+import type { Store } from '../../kubernetes/index.js';
+import { misused } from './usage.js';
 import { docopt } from './docopt.js';
-import { failure, lines, ok, type ToolResult } from './tool.js';
+import { failure, lines, ok, type ToolResult } from '../tool.js';
 
 /** Ours, which is as old as the cluster's as far as anybody asks: no command minds another. */
 export const VERSION = 'v3.32.1';

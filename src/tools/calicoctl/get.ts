@@ -1,12 +1,12 @@
 /** `calicoctl get`: what there is of a kind; calicoctl/calicoctl/commands/get.go, common: resources.go, printer.go. */
 
-import { formatYaml, isObject, type JsonObject } from '../kubernetes/index.js';
-import { LISTED, type Listed } from './calicoctl-kinds.js';
-import type { Row } from './calicoctl-rows.js';
-import { misused } from './calicoctl-usage.js';
+import { formatYaml, isObject, type JsonObject } from '../../kubernetes/index.js';
+import { LISTED, type Listed } from './kinds.js';
+import type { Row } from './rows.js';
+import { misused } from './usage.js';
 import { docopt, type Parsed, type Usage } from './docopt.js';
-import { spacedTable } from './table.js';
-import { failure, ok, type ToolPlace, type ToolResult } from './tool.js';
+import { spacedTable } from '../table.js';
+import { failure, ok, type ToolPlace, type ToolResult } from '../tool.js';
 
 /** What was asked for by one name, or without one. */
 interface Found {
