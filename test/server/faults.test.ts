@@ -470,7 +470,7 @@ spec:
       errors: [{ near: ['eth0'] }],
     });
     t.strictSame(session.faults.list(), []);
-    t.equal(session.declared, declared);
+    t.equal(session.declared.byId, declared.byId);
     t.end();
   },
 );
